@@ -1,0 +1,13 @@
+"""Turns scrapes of TikTok profiles into segment tables that one can trust.
+
+The way of the data is the list of folders, in this order::
+
+    raw -> validated -> features -> clusters -> personas
+                              \\---> classifiers
+
+One word means one thing in four places: the folder of a stage, the first part of its asset keys, its
+schema in DuckDB and its folder of tests. Importing this package loads neither Dagster nor DuckDB.
+"""
+
+STAGES: tuple[str, ...] = ("raw", "validated", "features", "clusters", "personas", "classifiers")
+"""The stages in the order in which the data pass them; a test holds folders, keys and schemas to it."""

@@ -1,0 +1,178 @@
+"""Whose columns a file has: the dialects, as records, and the rule that recognises them.
+
+A dialect is recognised by its columns, never by its values. To read one more kind of file, add one record here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tiktok_pipeline.raw.schema import CREATOR_ACTIVITY, PROFILES, Source
+
+
+class UnknownDialectError(ValueError):
+    """The columns of a file fit no dialect; the text names what there is and what is missing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialect:
+    """How one source of files spells the canonical columns.
+
+    ``columns`` maps canonical names to the file's; ``required`` are canonical names that must be there, where a
+    group in it means one of them; ``also_known`` are further columns by which the dialect is told from others.
+    """
+
+    name: str
+    description: str
+    source: Source
+    columns: Mapping[str, str]
+    required: tuple[tuple[str, ...], ...]
+    date_format: Literal["iso", "day_first"] = "iso"
+    also_known: frozenset[str] = field(default_factory=frozenset)
+
+    def missing(self, header: Sequence[str]) -> list[str]:
+        """The required columns that ``header`` lacks, in the file's spelling ("a or b" for a group)."""
+        there = set(header)
+        return [
+            " or ".join(self.columns[name] for name in group)
+            for group in self.required
+            if not any(self.columns[name] in there for name in group)
+        ]
+
+    def known(self, header: Sequence[str]) -> int:
+        """How many of the columns in ``header`` the dialect knows."""
+        return len(set(header) & (set(self.columns.values()) | self.also_known))
+
+
+_REQUIRED = (("account_id", "url"), ("followers",), ("following",), ("likes",), ("videos_count",))
+
+_PUBLIC_COLUMNS: Mapping[str, str] = {
+    "account_id": "account_id",
+    "tiktok_id": "id",
+    "nickname": "nickname",
+    "biography": "biography",
+    "bio_link": "bio_link",
+    "is_verified": "is_verified",
+    "followers": "followers",
+    "following": "following",
+    "likes": "likes",
+    "videos_count": "videos_count",
+    "avg_engagement_rate": "awg_engagement_rate",
+    "comment_engagement_rate": "comment_engagement_rate",
+    "like_engagement_rate": "like_engagement_rate",
+    "observed_on": "timestamp",
+    "top_videos": "top_videos",
+    "url": "url",
+}
+
+PUBLIC_CSV = Dialect(
+    name="public_csv",
+    description="the public data set 'tiktok-profiles-data'",
+    source=PROFILES,
+    columns=_PUBLIC_COLUMNS,
+    required=_REQUIRED,
+    also_known=frozenset({"create_time", "profile_pic_url"}),
+)
+
+SPREADSHEET_CSV = Dialect(
+    name="spreadsheet_csv",
+    description="the same after a spreadsheet saved it (likes_receieved, dd-mm-yyyy)",
+    source=PROFILES,
+    columns={**_PUBLIC_COLUMNS, "likes": "likes_receieved"},
+    required=_REQUIRED,
+    date_format="day_first",
+    also_known=frozenset({"create_time", "profile_pic_url"}),
+)
+
+VENDOR_EXPORT = Dialect(
+    name="vendor_export",
+    description="the export of Bright Data behind the public data set (digg_count is likes GIVEN: not mapped)",
+    source=PROFILES,
+    columns={**_PUBLIC_COLUMNS, "language": "predicted_lang", "region": "region"},
+    required=_REQUIRED,
+    also_known=frozenset(
+        [
+            "create_time",
+            "profile_pic_url",
+            "like_count",
+            "digg_count",
+            "is_private",
+            "profile_pic_url_hd",
+            "secu_id",
+            "short_id",
+            "ftc",
+            "relation",
+            "open_favorite",
+            "comment_setting",
+            "duet_setting",
+            "stitch_setting",
+            "is_ad_virtual",
+            "room_id",
+            "is_under_age_18",
+            "signature",
+            "discovery_input",
+        ]
+    ),
+)
+
+RESEARCH_API = Dialect(
+    name="research_api",
+    description="user info of the TikTok Research API (no rates: they are missing, not zero)",
+    source=PROFILES,
+    columns={
+        "account_id": "username",
+        "nickname": "display_name",
+        "biography": "bio_description",
+        "bio_link": "bio_url",
+        "is_verified": "is_verified",
+        "followers": "follower_count",
+        "following": "following_count",
+        "likes": "likes_count",
+        "videos_count": "video_count",
+    },
+    required=(("account_id",), ("followers",), ("following",), ("likes",), ("videos_count",)),
+    also_known=frozenset({"avatar_url"}),
+)
+
+ACTIVITY_CSV = Dialect(
+    name="activity_csv",
+    description="the two-score activity file 'dataset-for-kmeans-clustering'",
+    source=CREATOR_ACTIVITY,
+    columns={
+        "account_id": "User ID",
+        "engagement_index": "Instagram visit score",
+        "monetization_maturity": "Spending_rank(0 to 100)",
+    },
+    required=(("account_id",), ("engagement_index",), ("monetization_maturity",)),
+)
+
+DIALECTS: tuple[Dialect, ...] = (PUBLIC_CSV, SPREADSHEET_CSV, VENDOR_EXPORT, RESEARCH_API, ACTIVITY_CSV)
+
+
+def recognise(header: Sequence[str], *, file: str) -> Dialect:
+    """The dialect whose required columns are all there and that knows most of ``header``; the first on a tie.
+
+    Raises `UnknownDialectError` where no dialect fits, or where a column that it maps stands there twice.
+    """
+    fitting = [dialect for dialect in DIALECTS if not dialect.missing(header)]
+    if not fitting:
+        raise UnknownDialectError(_refusal(header, file))
+    dialect = max(fitting, key=lambda one: one.known(header))
+    mapped = set(dialect.columns.values())
+    twice = sorted({name for name in header if name in mapped and list(header).count(name) > 1})
+    if twice:
+        msg = f"{file}: column {', '.join(twice)} stands there more than once; keep one of them"
+        raise UnknownDialectError(msg)
+    return dialect
+
+
+def _refusal(header: Sequence[str], file: str) -> str:
+    nearest = min(DIALECTS, key=lambda one: (len(one.missing(header)) / len(one.required), -one.known(header)))
+    shown = ", ".join(name[:40] for name in list(header)[:40]) or "none"
+    return (
+        f"{file}: its columns fit no known kind of file. It has: {shown}. Known: "
+        f"{', '.join(dialect.name for dialect in DIALECTS)}. The nearest, {nearest.name} ({nearest.description}), "
+        f"lacks: {', '.join(nearest.missing(header))}. Rename the columns, or add a dialect"
+    )

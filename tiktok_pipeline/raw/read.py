@@ -1,0 +1,46 @@
+"""Maps a scanned file to the canonical columns of its source; every cell stays the text that it was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import narwhals as nw
+
+from tiktok_pipeline.raw.dialects import Dialect
+from tiktok_pipeline.warehouse.base import Engine, Scan
+
+
+def read_file(scan: Scan, dialect: Dialect, *, source_file: str, engine: Engine) -> nw.LazyFrame[Any]:
+    """The rows of one file as rows of ``raw.<source>`` (without ``snapshot``), lazily.
+
+    A record that repeats the header keeps its place and gets a ``read_problem``. Columns that the dialect does not
+    map go to ``extra``; a name that stands there twice gets its position appended.
+    """
+    mapped = {
+        name: f"cell_{scan.header.index(theirs)}" for name, theirs in dialect.columns.items() if theirs in scan.header
+    }
+    rows = engine.to_json(scan.rows, "extra", _unmapped(scan.header, set(mapped.values())))
+    repeats = nw.all_horizontal(
+        *(nw.col(cell) == nw.lit(scan.header[int(cell.removeprefix("cell_"))]) for cell in mapped.values()),
+        ignore_nulls=True,
+    )
+    absent = [name for name in dialect.source.columns if name not in mapped]
+    problem = nw.when(nw.col("read_problem").is_null() & repeats).then(nw.lit("the header, repeated among the rows"))
+    return rows.select(
+        nw.lit(source_file).alias("source_file"),
+        nw.col("source_row").cast(nw.Int64),
+        nw.lit(dialect.name).alias("dialect"),
+        problem.otherwise(nw.col("read_problem")).alias("read_problem"),
+        *(nw.col(cell).alias(name) for name, cell in mapped.items()),
+        *(nw.lit(None).cast(nw.String).alias(name) for name in absent),
+        nw.col("extra"),
+    )
+
+
+def _unmapped(header: Sequence[str], taken: set[str]) -> dict[str, str]:
+    cells: dict[str, str] = {}
+    for number, name in enumerate(header):
+        if f"cell_{number}" not in taken:
+            cells[name if name not in cells else f"{name} ({number + 1})"] = f"cell_{number}"
+    return cells

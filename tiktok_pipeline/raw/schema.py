@@ -1,0 +1,93 @@
+"""The tables of stage ``raw`` and the two sources that the project knows.
+
+A source is a kind of delivery: profiles, or the two-score activity file. Its canonical columns are what every
+dialect is mapped to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tiktok_pipeline.warehouse.base import Column, TableSpec
+
+SNAPSHOT = Column(name="snapshot", type="text", description="UTC date or time of the delivery", nullable=False)
+SOURCE_FILE = Column(
+    name="source_file", type="text", description="name of the file in raw/<snapshot>/", nullable=False
+)
+SOURCE_ROW = Column(name="source_row", type="integer", description="the record's ordinal in its file", nullable=False)
+
+PROFILE_COLUMNS: Mapping[str, str] = {
+    "account_id": "handle, without @",
+    "tiktok_id": "the platform's number of the account, stable when the handle changes",
+    "nickname": "displayed name",
+    "biography": "text of the profile",
+    "bio_link": "link in the profile",
+    "is_verified": "whether the account carries the badge",
+    "followers": "accounts that follow this one",
+    "following": "accounts that this one follows",
+    "likes": "likes received over the account's life",
+    "videos_count": "videos published",
+    "avg_engagement_rate": "likes and comments per video and follower, mean over the scraped videos",
+    "comment_engagement_rate": "comments per video and follower, mean over the scraped videos",
+    "like_engagement_rate": "likes per video and follower, mean over the scraped videos",
+    "observed_on": "day on which the profile was scraped",
+    "top_videos": "the scraped videos, as delivered",
+    "language": "predicted language",
+    "region": "region of the account",
+    "url": "address of the profile",
+}
+
+ACTIVITY_COLUMNS: Mapping[str, str] = {
+    "account_id": "number of the user",
+    "engagement_index": "frequency and depth of activity (published as 'Instagram visit score')",
+    "monetization_maturity": "readiness of the audience to pay, 0 to 100 (published as 'Spending_rank')",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A kind of delivery: its name, its canonical columns, and its table of raw rows."""
+
+    name: str
+    columns: Mapping[str, str]
+
+    @property
+    def table(self) -> TableSpec:
+        """The raw table of the source: every canonical column as text."""
+        return TableSpec(
+            schema="raw",
+            name=self.name,
+            description=f"{self.name.replace('_', ' ')} as delivered, every cell as text",
+            columns=(
+                SNAPSHOT,
+                SOURCE_FILE,
+                SOURCE_ROW,
+                Column(name="dialect", type="text", description="whose columns the file has", nullable=False),
+                Column(name="read_problem", type="text", description="why the record is not whole; NULL where it is"),
+                *(Column(name=name, type="text", description=text) for name, text in self.columns.items()),
+                Column(name="extra", type="json", description="JSON object of the columns that are not mapped"),
+            ),
+        )
+
+
+PROFILES = Source(name="profiles", columns=PROFILE_COLUMNS)
+CREATOR_ACTIVITY = Source(name="creator_activity", columns=ACTIVITY_COLUMNS)
+SOURCES: tuple[Source, ...] = (PROFILES, CREATOR_ACTIVITY)
+
+FILES = TableSpec(
+    schema="raw",
+    name="files",
+    description="the manifest: every file of every snapshot",
+    columns=(
+        SNAPSHOT,
+        Column(name="file", type="text", description="name in raw/<snapshot>/", nullable=False),
+        Column(name="delivered_sha256", type="text", description="hash of the file as it came", nullable=False),
+        Column(name="stored_sha256", type="text", description="hash of the stored copy", nullable=False),
+        Column(name="bytes", type="integer", description="size of the stored copy in bytes", nullable=False),
+        Column(name="rows", type="integer", description="records in the file", nullable=False),
+        Column(name="source", type="text", description="kind of delivery", nullable=False),
+        Column(name="dialect", type="text", description="whose columns the file has", nullable=False),
+        Column(name="ingested_at", type="timestamp", description="UTC time of registration", nullable=False),
+    ),
+)

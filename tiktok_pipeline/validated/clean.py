@@ -1,0 +1,167 @@
+r"""Text to types, one function a rule. A cell that cannot be read becomes NULL and a reason, never an exception.
+
+Each rule takes a text expression and gives a text that the engine can cast, or NULL. Patterns use ASCII classes and
+``^...$`` only: Python's ``re`` and the engine's RE2 disagree on the rest. Whether a value is plausible is not asked
+here; see `tiktok_pipeline.validated.schema`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import narwhals as nw
+
+from tiktok_pipeline.raw.dialects import DIALECTS
+from tiktok_pipeline.raw.schema import ACTIVITY_COLUMNS, PROFILE_COLUMNS
+from tiktok_pipeline.warehouse.base import CastType, Engine
+
+NULL_WORDS = ("", "null", "NULL", "None", "NaN")
+TRUE_WORDS = ("true", "t", "yes", "y", "1")
+FALSE_WORDS = ("false", "f", "no", "n", "0")
+
+_COUNTS = ("followers", "following", "likes", "videos_count")
+_RATES = ("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate")
+_DAY_FIRST = [dialect.name for dialect in DIALECTS if dialect.date_format == "day_first"]
+
+_WHOLE = r"^[+-]?[0-9]+([.]0*)?$"
+_GROUPED = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+$"
+_SHORT = r"^[+-]?[0-9]+([.][0-9]+)?[kKmMbB]$"
+_SCIENTIFIC = r"^[+-]?[0-9]+([.][0-9]+)?[eE][+]?[0-9]{1,2}$"
+_NUMBER = r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})?$"
+_QUOTED_CHARACTERS = 60
+
+
+def clean_profiles(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
+    """Rows of ``raw.profiles`` with typed columns, and ``problems`` (text; NULL where every cell could be read).
+
+    The delivered texts stay beside them under ``raw_<name>``, for the record of a rejected row.
+    """
+    cleaned = _texts(raw, PROFILE_COLUMNS).with_columns(
+        handle(nw.col("account_id"), nw.col("url")).alias("account_id"),
+        account_number(nw.col("tiktok_id")).alias("tiktok_id"),
+        truth(nw.col("is_verified")).alias("is_verified"),
+        *(count(nw.col(name)).alias(name) for name in _COUNTS),
+        *(number(nw.col(name)).alias(name) for name in _RATES),
+        day(nw.col("observed_on"), nw.col("dialect").is_in(_DAY_FIRST)).alias("observed_on"),
+        videos_in(nw.col("top_videos")).alias("scraped_videos"),
+    )
+    types: dict[str, CastType] = {"observed_on": "date"}
+    types |= dict.fromkeys(_COUNTS, "integer") | dict.fromkeys(_RATES, "float")
+    expected = (
+        dict.fromkeys(_COUNTS, "a count such as 1200, 12,345 or 1.2M")
+        | dict.fromkeys(_RATES, "a number such as 0.05")
+        | {"observed_on": "a real date in the form of its kind of file", "is_verified": "true or false"}
+    )
+    return _with_problems(
+        engine.try_cast(cleaned, types), expected, texts=("account_id", "nickname", "biography", "bio_link")
+    )
+
+
+def clean_activity(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
+    """Rows of ``raw.creator_activity`` with typed columns, and ``problems`` as in `clean_profiles`."""
+    scores: dict[str, CastType] = {"engagement_index": "float", "monetization_maturity": "float"}
+    cleaned = _texts(raw, ACTIVITY_COLUMNS).with_columns(*(number(nw.col(name)).alias(name) for name in scores))
+    return _with_problems(engine.try_cast(cleaned, scores), dict.fromkeys(scores, "a number"), texts=("account_id",))
+
+
+def blank_to_null(text: nw.Expr) -> nw.Expr:
+    """Surrounding white space off; empty, null, NULL, None and NaN become NULL."""
+    stripped = text.str.strip_chars()
+    return nw.when(~stripped.is_in(NULL_WORDS)).then(stripped)
+
+
+def handle(account_id: nw.Expr, url: nw.Expr) -> nw.Expr:
+    """The handle without @; taken from the profile's address where it is missing or masked with a black block."""
+    from_url = nw.when(url.str.contains(r"^https?://([a-z]+[.])?tiktok[.]com/@[^/?#]+")).then(
+        url.str.replace_all(r"^https?://([a-z]+[.])?tiktok[.]com/@", "").str.replace_all(r"[/?#].*$", "")
+    )
+    masked = account_id.is_null() | account_id.str.contains("█", literal=True)
+    return nw.when(masked).then(from_url).otherwise(account_id.str.replace_all(r"^@", ""))
+
+
+def account_number(text: nw.Expr) -> nw.Expr:
+    """The account's number as text; a number in E-notation has lost its digits and is no id."""
+    return nw.when(~text.str.contains(_SCIENTIFIC)).then(text.str.replace_all(r"[.]0+$", ""))
+
+
+def truth(text: nw.Expr) -> nw.Expr:
+    """A boolean in any spelling seen (true, TRUE, t, yes, 1 ...); NULL for any other text."""
+    lowered = text.str.to_lowercase()
+    return nw.when(lowered.is_in(TRUE_WORDS)).then(nw.lit(True)).when(lowered.is_in(FALSE_WORDS)).then(nw.lit(False))
+
+
+def count(text: nw.Expr) -> nw.Expr:
+    """A count as text to cast: 1200, 1200.0, 12,345, 1.2M and 1.5E+06; a fraction is none."""
+    plain = text.str.replace_all(r"[.]0*$", "")
+    grouped = text.str.replace_all(",", "", literal=True)
+    short = (
+        text.str.to_lowercase()
+        .str.replace_all("k", "e3", literal=True)
+        .str.replace_all("m", "e6", literal=True)
+        .str.replace_all("b", "e9", literal=True)
+    )
+    return (
+        nw.when(text.str.contains(_WHOLE))
+        .then(plain)
+        .when(text.str.contains(_GROUPED))
+        .then(grouped)
+        .when(text.str.contains(_SHORT))
+        .then(short)
+        .when(text.str.contains(_SCIENTIFIC))
+        .then(text)
+    )
+
+
+def number(text: nw.Expr) -> nw.Expr:
+    """A decimal number as text to cast; anything else (percent signs, decimal commas, infinity) is NULL."""
+    return nw.when(text.str.contains(_NUMBER)).then(text)
+
+
+def day(text: nw.Expr, day_first: nw.Expr) -> nw.Expr:
+    """A date as ISO text to cast: yyyy-mm-dd (a time behind it is dropped), or dd-mm-yyyy where ``day_first``."""
+    iso = nw.when(text.str.contains(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.+Zz-]*)?$")).then(text.str.slice(0, 10))
+    turned = nw.concat_str([text.str.slice(6, 4), text.str.slice(3, 2), text.str.slice(0, 2)], separator="-")
+    named = nw.when(text.str.contains(r"^[0-9]{2}-[0-9]{2}-[0-9]{4}$")).then(turned)
+    return nw.when(day_first).then(named).otherwise(iso)
+
+
+def videos_in(text: nw.Expr) -> nw.Expr:
+    """How many videos a list of them holds: ``"video_id"`` in a JSON array of objects, ``/video/`` in a list of links."""
+
+    def occurrences(mark: str) -> nw.Expr:
+        return (text.str.len_chars() - text.str.replace_all(mark, "", literal=True).str.len_chars()) // len(mark)
+
+    objects = text.str.contains('"video_id"', literal=True)
+    return nw.when(objects).then(occurrences('"video_id"')).otherwise(occurrences("/video/")).cast(nw.Int64)
+
+
+def _texts(raw: nw.LazyFrame[Any], names: Iterable[str]) -> nw.LazyFrame[Any]:
+    """Keep the delivered cells under ``raw_<name>`` and put the texts, blanks made NULL, under ``<name>``."""
+    kept = raw.rename({name: f"raw_{name}" for name in names})
+    return kept.with_columns(*(blank_to_null(nw.col(f"raw_{name}")).alias(name) for name in names))
+
+
+def _with_problems(
+    frame: nw.LazyFrame[Any], expected: dict[str, str], *, texts: tuple[str, ...]
+) -> nw.LazyFrame[Any]:
+    r"""Add ``problems``: what each unreadable cell holds and what was expected, one text, parts split by ``\\x1f``."""
+    unread = [
+        nw.when(~blank_to_null(nw.col(f"raw_{name}")).is_null() & nw.col(name).is_null()).then(
+            nw.concat_str(
+                [
+                    nw.lit(f"{name}: "),
+                    nw.col(f"raw_{name}").str.slice(0, _QUOTED_CHARACTERS),
+                    nw.lit(f" is not {what}"),
+                ]
+            )
+        )
+        for name, what in expected.items()
+    ]
+    nul = [
+        nw.when(nw.col(name).str.contains("\x00", literal=True)).then(nw.lit(f"{name}: holds a NUL character"))
+        for name in texts
+    ]
+    return frame.with_columns(
+        nw.concat_str([nw.col("read_problem"), *unread, *nul], separator="\x1f", ignore_nulls=True).alias("problems")
+    )

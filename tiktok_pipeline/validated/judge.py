@@ -1,0 +1,114 @@
+"""Good rows and rejected rows: every reason a row fails for, judged once, inside the engine.
+
+The rules are read off the pandera schema; a duplicate of an account within a snapshot is a rule of its own: the newest
+observed row stays, then the last delivered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import pandera.pandas as pa
+
+from tiktok_pipeline.raw.schema import Source
+from tiktok_pipeline.validated.clean import clean_activity, clean_profiles
+from tiktok_pipeline.validated.schema import REJECTED_TABLE, SCHEMAS, TABLES
+from tiktok_pipeline.warehouse.base import Engine
+from tiktok_pipeline.warehouse.contract import rules
+
+_SPLIT = "\x1f"
+LARGEST_REJECTED_SHARE = 0.5
+RATE_TOLERANCE = 1e-6
+
+
+class SnapshotRejectedError(ValueError):
+    """A snapshot is empty, or more than half of its rows are bad; the text says which rules they break."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The two frames of a source: rows of ``validated.<source>`` and of ``validated.rejected``."""
+
+    good: nw.LazyFrame[Any]
+    rejected: nw.LazyFrame[Any]
+
+
+def judge_source(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> Judged:
+    """Clean and judge the raw rows of one source of one snapshot; each row is in exactly one of the two frames."""
+    clean = {"profiles": clean_profiles, "creator_activity": clean_activity}[source.name]
+    judged = engine.staged(judge(clean(raw, engine), SCHEMAS[source.name]))
+    raw_names = [f"raw_{name}" for name in source.columns]
+    bad = engine.to_json(
+        judged.filter(nw.col("problems") != ""),
+        "record",
+        dict(zip(source.columns, raw_names, strict=True)) | {"extra": "extra"},
+    ).with_columns(nw.lit(source.name).alias("source"), nw.col("problems").str.split(_SPLIT).alias("reasons"))
+    return Judged(
+        good=judged.filter(nw.col("problems") == "").select(TABLES[source.name].frame_names),
+        rejected=bad.select(REJECTED_TABLE.frame_names),
+    )
+
+
+def judge(cleaned: nw.LazyFrame[Any], schema: pa.DataFrameSchema) -> nw.LazyFrame[Any]:
+    r"""Add every broken rule to ``problems`` (one text, split by ``\\x1f``; empty for a good row).
+
+    A row that is not whole is judged by that alone: its cells may stand in the wrong columns. A cell that could not be
+    read counts as that, not as missing too.
+    """
+    whole = nw.col("read_problem").is_null()
+    broken = []
+    for rule in rules(schema):
+        applies = whole & ~rule.holds
+        if rule.reason.endswith(": missing") and f"raw_{rule.column}" in cleaned.collect_schema().names():
+            applies = applies & ~nw.col("problems").str.contains(f"(^|{_SPLIT}){rule.column}: ")
+        broken.append(nw.when(applies).then(nw.lit(rule.reason)))
+    unread = nw.when(nw.col("problems") != "").then(nw.col("problems"))
+    first = nw.when(whole).then(unread).otherwise(nw.col("read_problem"))
+    single = cleaned.with_columns(
+        nw.concat_str([first, *broken], separator=_SPLIT, ignore_nulls=True).alias("problems")
+    )
+    return _without_duplicates(single)
+
+
+def _without_duplicates(judged: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """Mark all but one of the good rows of an account as duplicates of the one that stays."""
+    order = [name for name in ("observed_on", "source_file", "source_row") if name in judged.collect_schema().names()]
+    good = nw.col("problems") == ""
+    is_last = good.cast(nw.Int64).cum_sum(reverse=True).over("account_id", "is_good", order_by=order) == 1
+    ranked = judged.with_columns(good.alias("is_good")).with_columns(is_last.alias("is_last"))
+    duplicate = nw.col("is_good") & ~nw.col("is_last")
+    text = nw.lit("account_id: an older or earlier duplicate of the row that is kept for this account")
+    return ranked.with_columns(nw.when(duplicate).then(text).otherwise(nw.col("problems")).alias("problems")).drop(
+        "is_good", "is_last"
+    )
+
+
+def check_balance(counts: Mapping[str, int], *, snapshot: str, source: str, worst: Mapping[str, int]) -> None:
+    """Hold ``raw = validated + rejected`` and the share of rejected rows; ``worst`` counts reasons.
+
+    Raises `SnapshotRejectedError` where the snapshot is empty or more than half of it is bad, and `AssertionError`
+    where rows were lost or doubled, which is a defect of this program.
+    """
+    raw, good, rejected = counts["raw"], counts["validated"], counts["rejected"]
+    if raw != good + rejected:
+        msg = f"snapshot {snapshot}, {source}: {raw} raw rows became {good} validated and {rejected} rejected ones"
+        raise AssertionError(msg)
+    if raw == 0:
+        msg = f"snapshot {snapshot}: its {source} files hold no row; validated tables stay as they were"
+        raise SnapshotRejectedError(msg)
+    if rejected > LARGEST_REJECTED_SHARE * raw:
+        reasons = "; ".join(f"{reason} ({rows})" for reason, rows in list(worst.items())[:3])
+        msg = (
+            f"snapshot {snapshot}, {source}: {rejected} of {raw} rows are rejected (at most half may be): {reasons}. "
+            "See validated.rejected; the other validated tables stay as they were"
+        )
+        raise SnapshotRejectedError(msg)
+
+
+def inconsistent_rates(profiles: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """The validated profiles whose average rate is not likes plus comments, to 1e-6."""
+    gap = nw.col("avg_engagement_rate") - nw.col("comment_engagement_rate") - nw.col("like_engagement_rate")
+    return profiles.filter(gap.abs() > RATE_TOLERANCE)

@@ -1,0 +1,114 @@
+"""The tables of stage ``validated`` with their contracts: types, units, ranges.
+
+The row rules stand once, as pandera checks; `judge` reads them off for the engine.
+"""
+
+from __future__ import annotations
+
+import pandera.pandas as pa
+
+from tiktok_pipeline.raw.schema import CREATOR_ACTIVITY, PROFILES, SNAPSHOT, SOURCE_FILE, SOURCE_ROW
+from tiktok_pipeline.warehouse.base import Column, TableSpec
+from tiktok_pipeline.warehouse.contract import Checks, schema_for
+
+RATE = "fraction of followers per video, mean over the scraped videos; may exceed 1"
+
+ACCOUNT_ID = Column(
+    name="account_id", type="text", description="handle, without @; unique in a snapshot", nullable=False
+)
+
+PROFILES_TABLE = TableSpec(
+    schema="validated",
+    name="profiles",
+    description="one row for each creator of a snapshot, typed and within the contract",
+    columns=(
+        SNAPSHOT,
+        ACCOUNT_ID,
+        Column(name="tiktok_id", type="text", description="the platform's number of the account; digits"),
+        Column(name="nickname", type="text", description="displayed name (hostile text: escape it)"),
+        Column(name="biography", type="text", description="text of the profile (hostile text: escape it)"),
+        Column(name="bio_link", type="text", description="link in the profile (hostile text: escape it)"),
+        Column(name="is_verified", type="boolean", description="whether the account carries the badge"),
+        Column(name="followers", type="integer", description="accounts that follow this one", nullable=False),
+        Column(name="following", type="integer", description="accounts that this one follows", nullable=False),
+        Column(name="likes", type="integer", description="likes received over the account's life", nullable=False),
+        Column(name="videos_count", type="integer", description="videos published", nullable=False),
+        Column(name="avg_engagement_rate", type="float", description=f"likes and comments, {RATE}"),
+        Column(name="comment_engagement_rate", type="float", description=f"comments, {RATE}"),
+        Column(name="like_engagement_rate", type="float", description=f"likes, {RATE}"),
+        Column(name="observed_on", type="date", description="day on which the profile was scraped"),
+        Column(name="scraped_videos", type="integer", description="videos over which the rates are means"),
+        Column(name="language", type="text", description="predicted language"),
+        Column(name="region", type="text", description="region of the account"),
+        SOURCE_FILE,
+        SOURCE_ROW,
+    ),
+)
+
+LARGEST_COUNT = 10**15
+"""No count on the platform comes near; beyond it a float no longer holds every integer."""
+
+_COUNT = [pa.Check.in_range(0, LARGEST_COUNT)]
+_RATE = [pa.Check.in_range(0.0, 1e6)]
+
+PROFILES_CHECKS: Checks = {
+    "account_id": [pa.Check.str_matches(r"^[^@/\\ \t\r\n\x00]{1,64}$")],
+    "tiktok_id": [pa.Check.str_matches(r"^[0-9]{1,20}$")],
+    "nickname": [pa.Check.str_length(min_value=0, max_value=1_000)],
+    "biography": [pa.Check.str_length(min_value=0, max_value=10_000)],
+    "bio_link": [pa.Check.str_length(min_value=0, max_value=4_000)],
+    "followers": _COUNT,
+    "following": _COUNT,
+    "likes": _COUNT,
+    "videos_count": _COUNT,
+    "avg_engagement_rate": _RATE,
+    "comment_engagement_rate": _RATE,
+    "like_engagement_rate": _RATE,
+    "language": [pa.Check.str_length(min_value=0, max_value=100)],
+    "region": [pa.Check.str_length(min_value=0, max_value=100)],
+}
+
+ACTIVITY_TABLE = TableSpec(
+    schema="validated",
+    name="creator_activity",
+    description="one row for each creator of the two-score activity file",
+    columns=(
+        SNAPSHOT,
+        ACCOUNT_ID,
+        Column(name="engagement_index", type="float", description="frequency and depth of activity", nullable=False),
+        Column(
+            name="monetization_maturity", type="float", description="readiness to pay, about 0 to 100", nullable=False
+        ),
+        SOURCE_FILE,
+        SOURCE_ROW,
+    ),
+)
+
+ACTIVITY_CHECKS: Checks = {
+    "account_id": PROFILES_CHECKS["account_id"],
+    "engagement_index": [pa.Check.in_range(0.0, 1e6)],
+    # The published file says "0 to 100" and goes to 104.93.
+    "monetization_maturity": [pa.Check.in_range(0.0, 110.0)],
+}
+
+REJECTED_TABLE = TableSpec(
+    schema="validated",
+    name="rejected",
+    description="every delivered row that is not in validated.<source>, with every reason",
+    columns=(
+        SNAPSHOT,
+        Column(name="source", type="text", description="kind of delivery", nullable=False),
+        SOURCE_FILE,
+        SOURCE_ROW,
+        Column(name="account_id", type="text", description="handle, where one could be read"),
+        Column(name="reasons", type="texts", description="every rule that the row breaks", nullable=False),
+        Column(name="record", type="json", description="the row as delivered; not published", published=False),
+    ),
+)
+
+PROFILES_SCHEMA = schema_for(PROFILES_TABLE, PROFILES_CHECKS)
+ACTIVITY_SCHEMA = schema_for(ACTIVITY_TABLE, ACTIVITY_CHECKS)
+REJECTED_SCHEMA = schema_for(REJECTED_TABLE)
+
+SCHEMAS = {PROFILES.name: PROFILES_SCHEMA, CREATOR_ACTIVITY.name: ACTIVITY_SCHEMA}
+TABLES = {PROFILES.name: PROFILES_TABLE, CREATOR_ACTIVITY.name: ACTIVITY_TABLE}

@@ -1,0 +1,189 @@
+"""States what a warehouse is: the typed contract of a table, the port, and what can go wrong with it.
+
+The stages know this file and nothing else of the room. No engine is imported here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    import narwhals as nw
+    import pandas as pd
+    import pyarrow as pa
+
+ColumnType = Literal["text", "integer", "float", "boolean", "date", "timestamp", "texts", "json"]
+CastType = Literal["integer", "float", "date"]
+FileFormat = Literal["csv", "json", "ndjson", "parquet"]
+Slice = Mapping[str, str]
+"""Which part of a table: a value for each of its slice columns."""
+
+_IDENTIFIER = re.compile(r"^[a-z][a-z0-9_]*$")
+
+
+class WarehouseError(Exception):
+    """The warehouse cannot do what was asked; the text says what to do."""
+
+
+class WarehouseLockedError(WarehouseError):
+    """Another process held the database for longer than the configured wait."""
+
+
+class UnreadableFileError(WarehouseError):
+    """A file as a whole cannot be read; the text names it and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column of a table: name, type, what it says (with its unit), may it be NULL, may readers see it."""
+
+    name: str
+    type: ColumnType
+    description: str
+    nullable: bool = True
+    published: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse a name that is no plain lower-case identifier: names become SQL, so they are checked once here."""
+        if not _IDENTIFIER.match(self.name):
+            msg = f"column name {self.name!r}: expected lower-case letters, digits and underscores"
+            raise ValueError(msg)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableSpec:
+    """The contract of one table: where it stands, its typed columns, and which of them make a slice.
+
+    ``columns`` holds the slice columns too; the frames that are written and read by slice do not carry them.
+    """
+
+    schema: str
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    slice_by: tuple[str, ...] = ("snapshot",)
+
+    def __post_init__(self) -> None:
+        """Refuse names that are no identifiers, columns named twice, and slice columns that are not there."""
+        names = [column.name for column in self.columns]
+        for part in (self.schema, self.name):
+            if not _IDENTIFIER.match(part):
+                msg = f"table {self.schema}.{self.name}: {part!r} is no lower-case identifier"
+                raise ValueError(msg)
+        if len(set(names)) != len(names):
+            msg = f"table {self}: a column is named twice"
+            raise ValueError(msg)
+        if missing := set(self.slice_by) - set(names):
+            msg = f"table {self}: slice columns {sorted(missing)} are not among its columns"
+            raise ValueError(msg)
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def frame_columns(self) -> tuple[Column, ...]:
+        """The columns that a frame of one slice carries."""
+        return tuple(column for column in self.columns if column.name not in self.slice_by)
+
+    @property
+    def frame_names(self) -> list[str]:
+        """The names of `frame_columns`, in order."""
+        return [column.name for column in self.frame_columns]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A file as the engine sees it.
+
+    ``header`` holds the names as the file spells them; ``rows`` has ``source_row`` (the record's ordinal, from
+    1), ``read_problem`` (text, NULL where the record is whole) and ``cell_0 .. cell_n``, all text, in the order
+    of ``header``. Names out of a file never become identifiers: that is why the cells are numbered.
+    """
+
+    header: tuple[str, ...]
+    rows: nw.LazyFrame[Any]
+
+
+class Engine(Protocol):
+    """What narwhals lacks on this engine: things said in the engine's own functions."""
+
+    def scan(self, path: Path, file_format: FileFormat) -> Scan:
+        """Read a file lazily; raises `UnreadableFileError` where the file as a whole cannot be read."""
+        ...
+
+    def try_cast(self, frame: nw.LazyFrame[Any], types: Mapping[str, CastType]) -> nw.LazyFrame[Any]:
+        """Cast the named text columns; a cell that does not fit becomes NULL, never an exception."""
+        ...
+
+    def to_json(self, frame: nw.LazyFrame[Any], name: str, cells: Mapping[str, str]) -> nw.LazyFrame[Any]:
+        """Add column ``name``: a JSON object of the columns ``cells`` maps (key -> column), NULLs left out."""
+        ...
+
+    def sample_key(self, frame: nw.LazyFrame[Any], column: str) -> nw.LazyFrame[Any]:
+        """Add ``sample_key``: an integer from the md5 of ``column``, the same on every run and machine."""
+        ...
+
+    def reading(self, path: Path) -> AbstractContextManager[None]:
+        """Turn the engine's own errors inside the block into an `UnreadableFileError` that names ``path``."""
+        ...
+
+    def staged(self, frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+        """Compute ``frame`` once, out of core, and give it back as a table that is gone when the engine closes."""
+        ...
+
+
+class Warehouse(Engine, Protocol):
+    """Tables by slice, written whole or not at all."""
+
+    def replace_slice(
+        self, table: TableSpec, slice_: Slice, rows: nw.LazyFrame[Any] | pd.DataFrame | pa.Table
+    ) -> int:
+        """Put ``rows`` in place of the slice, in one transaction; returns their count."""
+        ...
+
+    def read_slice(self, table: TableSpec, slice_: Slice) -> nw.LazyFrame[Any]:
+        """The slice as a lazy frame without the slice columns; no rows where there is none."""
+        ...
+
+    def read_table(self, table: TableSpec) -> nw.LazyFrame[Any]:
+        """The whole table as a lazy frame, slice columns included."""
+        ...
+
+    def has_slice(self, table: TableSpec, slice_: Slice) -> bool:
+        """Whether the slice has at least one row."""
+        ...
+
+    def drop_slice(self, table: TableSpec, slice_: Slice) -> None:
+        """Remove the slice."""
+        ...
+
+    def publish(self, target: Path, *, tables: Sequence[TableSpec], snapshot: str, views: Sequence[View]) -> None:
+        """Bring the published copy at ``target`` up to date with one snapshot, and put it in place in one step."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the database; safe to call twice."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """A named query of the published file, e.g. ``segments.influencer_segments``."""
+
+    schema: str
+    name: str
+    sql: str
+
+
+def check_slice(table: TableSpec, slice_: Slice) -> Iterator[tuple[str, str]]:
+    """Yield the slice's (column, value) pairs in the table's order; raises `WarehouseError` where they do not fit."""
+    if set(slice_) != set(table.slice_by):
+        msg = f"{table}: a slice names {list(table.slice_by)}, this one names {sorted(slice_)}"
+        raise WarehouseError(msg)
+    for name in table.slice_by:
+        yield name, slice_[name]

@@ -1,0 +1,401 @@
+"""The warehouse on DuckDB: typed tables, slices replaced in one transaction, a published copy put in place at once.
+
+The only importer of duckdb. Values reach SQL as parameters; names come from specs, which admit plain identifiers
+only. It does not know what a profile is, and it does not know Dagster.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import narwhals as nw
+
+from tiktok_pipeline.warehouse.base import (
+    CastType,
+    Column,
+    ColumnType,
+    FileFormat,
+    Scan,
+    Slice,
+    TableSpec,
+    View,
+    WarehouseError,
+    WarehouseLockedError,
+    check_slice,
+)
+from tiktok_pipeline.warehouse.files import advice, file_query, quoted
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+VERSION = 1
+"""Version of the tables, kept in ``meta.version`` of every database file."""
+
+SIGNIFICANT_DIGITS = 12
+"""Floats are stored to this many digits: sums differ in the last bits with the number of threads."""
+
+_SQL_TYPES: Mapping[ColumnType, str] = {
+    "text": "VARCHAR",
+    "integer": "BIGINT",
+    "float": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP",
+    "texts": "VARCHAR[]",
+    "json": "VARCHAR",
+}
+_POLL_SECONDS = 0.2
+
+
+class DuckDBWarehouse:
+    """One DuckDB file, opened at first use and held until `close`; ``path=None`` keeps all in memory."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        lock_timeout_seconds: float = 30.0,
+        memory_limit: str | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self._path = path
+        self._lock_timeout_seconds = lock_timeout_seconds
+        self._memory_limit = memory_limit
+        self._threads = threads
+        self._open: duckdb.DuckDBPyConnection | None = None
+        self._staged = 0
+
+    # The engine: what narwhals lacks.
+
+    def scan(self, path: Path, file_format: FileFormat) -> Scan:
+        """Read a file lazily, all cells as text; see `tiktok_pipeline.warehouse.files`."""
+        header, sql, parameters = file_query(self._connection, path, file_format)
+        return Scan(header=header, rows=self._lazy(sql, parameters))
+
+    @contextlib.contextmanager
+    def reading(self, path: Path) -> Iterator[None]:
+        """Turn the engine's errors inside the block into an `UnreadableFileError` that names ``path``."""
+        try:
+            yield
+        except duckdb.Error as problem:
+            raise advice(path, problem) from problem
+
+    def try_cast(self, frame: nw.LazyFrame[Any], types: Mapping[str, CastType]) -> nw.LazyFrame[Any]:
+        """Cast text columns; a cell that does not fit, NaN and infinity become NULL."""
+        casts = []
+        for name, type_ in types.items():
+            cast = f"try_cast({quoted(name)} as {_SQL_TYPES[type_]})"
+            casts.append(
+                f"case when isfinite({cast}) then {cast} end as {quoted(name)}"
+                if type_ == "float"
+                else f"{cast} as {quoted(name)}"
+            )
+        return self._project(frame, f"* replace ({', '.join(casts)})")
+
+    def to_json(self, frame: nw.LazyFrame[Any], name: str, cells: Mapping[str, str]) -> nw.LazyFrame[Any]:
+        """Add a JSON object of the mapped columns, NULLs left out; NULL where nothing is left."""
+        if not cells:
+            return self._project(frame, f"*, null::varchar as {quoted(name)}")
+        pairs = ", ".join(f"{_literal(key)}, {quoted(column)}" for key, column in cells.items())
+        everything = f"json_merge_patch('{{}}', json_object({pairs}))::varchar"
+        return self._project(frame, f"*, nullif({everything}, '{{}}') as {quoted(name)}")
+
+    def sample_key(self, frame: nw.LazyFrame[Any], column: str) -> nw.LazyFrame[Any]:
+        """Add ``sample_key``: the first 60 bits of the md5 of ``column``."""
+        return self._project(frame, f"*, ('0x' || md5({quoted(column)})[:15])::bigint as sample_key")
+
+    def staged(self, frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+        """Compute ``frame`` once into a temporary table, which spills to disk where it must."""
+        self._staged += 1
+        table = f"staged_{self._staged}"
+        rows = frame.to_native()
+        self._run(f"create temp table {table} as select * from rows", rows=rows)
+        return self._lazy(f"select * from temp.{table}", [])
+
+    # Tables by slice.
+
+    def replace_slice(
+        self, table: TableSpec, slice_: Slice, rows: nw.LazyFrame[Any] | pd.DataFrame | pa.Table
+    ) -> int:
+        """Delete the slice and insert ``rows`` by name, in one transaction; returns the rows written.
+
+        Raises `WarehouseError` where columns are missing or unknown, or where the write fails; the old slice
+        stays then.
+        """
+        pairs = list(check_slice(table, slice_))
+        native = rows.to_native() if isinstance(rows, nw.LazyFrame) else rows
+        _check_columns(table, list(getattr(native, "column_names", None) or native.columns))
+        self._create(table)
+        where = " and ".join(f"{quoted(name)} = ?" for name, _ in pairs)
+        values = [value for _, value in pairs]
+        constants = ", ".join(f"? as {quoted(name)}" for name, _ in pairs)
+        cells = ", ".join(_stored(column) for column in table.frame_columns)
+        with self._transaction(f"writing {table}"):
+            self._run(f"delete from {table} where {where}", values)
+            self._run(f"insert into {table} by name select {constants}, {cells} from rows", values, rows=native)
+        return self._count(table, where, values)
+
+    def read_slice(self, table: TableSpec, slice_: Slice) -> nw.LazyFrame[Any]:
+        """The slice as a lazy frame, without the slice columns, in the order of the spec."""
+        pairs = list(check_slice(table, slice_))
+        self._create(table)
+        names = ", ".join(quoted(name) for name in table.frame_names)
+        where = " and ".join(f"{quoted(name)} = ?" for name, _ in pairs)
+        return self._lazy(f"select {names} from {table} where {where}", [value for _, value in pairs])
+
+    def read_table(self, table: TableSpec) -> nw.LazyFrame[Any]:
+        """The whole table as a lazy frame."""
+        self._create(table)
+        return self._lazy(f"select * from {table}", [])
+
+    def has_slice(self, table: TableSpec, slice_: Slice) -> bool:
+        """Whether the slice has a row."""
+        pairs = list(check_slice(table, slice_))
+        self._create(table)
+        where = " and ".join(f"{quoted(name)} = ?" for name, _ in pairs)
+        return self._count(table, where, [value for _, value in pairs]) > 0
+
+    def drop_slice(self, table: TableSpec, slice_: Slice) -> None:
+        """Remove the slice, in one transaction."""
+        pairs = list(check_slice(table, slice_))
+        self._create(table)
+        where = " and ".join(f"{quoted(name)} = ?" for name, _ in pairs)
+        with self._transaction(f"dropping a slice of {table}"):
+            self._run(f"delete from {table} where {where}", [value for _, value in pairs])
+
+    def publish(self, target: Path, *, tables: Sequence[TableSpec], snapshot: str, views: Sequence[View]) -> None:
+        """Copy the published file, replace one snapshot in the copy, and put it in place by `os.replace`.
+
+        A missing file is built whole. Readers of the old file keep it until they close it.
+        """
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = target.with_name(f".{target.name}.draft")
+        for leftover in (draft, draft.with_name(draft.name + ".wal")):
+            leftover.unlink(missing_ok=True)
+        fresh = not target.exists()
+        if not fresh:
+            shutil.copyfile(target, draft)
+        try:
+            self._run("attach ? as published", [str(draft)])
+            self._fill(tables, None if fresh else snapshot, views)
+            self._run("detach published")
+            _put_in_place(draft, target)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Close the connection, which lets go of the file; safe to call twice."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    # Inside.
+
+    @property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        if self._open is None:
+            self._open = connect(
+                self._path,
+                timeout_seconds=self._lock_timeout_seconds,
+                memory_limit=self._memory_limit,
+                threads=self._threads,
+            )
+            try:
+                _check_version(self._open, self._path)
+            except BaseException:
+                self.close()
+                raise
+        return self._open
+
+    def _lazy(self, sql: str, parameters: Sequence[Any]) -> nw.LazyFrame[Any]:
+        return nw.from_native(self._connection.sql(sql, params=list(parameters)))
+
+    def _project(self, frame: nw.LazyFrame[Any], columns: str) -> nw.LazyFrame[Any]:
+        projected: nw.LazyFrame[Any] = nw.from_native(frame.to_native().project(columns))
+        return projected
+
+    def _run(self, sql: str, parameters: Sequence[Any] = (), rows: Any = None) -> None:  # noqa: ANN401, ARG002
+        """Run a statement; DuckDB finds ``rows`` (a relation, a frame, an Arrow table) by its name in this call."""
+        self._connection.execute(sql, list(parameters))
+
+    def _count(self, table: TableSpec, where: str, values: Sequence[str]) -> int:
+        found = self._connection.execute(f"select count(*) from {table} where {where}", list(values)).fetchall()
+        return int(found[0][0])
+
+    def _create(self, table: TableSpec) -> None:
+        _create_table(self._connection, str(table), table.schema, table.columns)
+
+    @contextlib.contextmanager
+    def _transaction(self, doing: str) -> Iterator[None]:
+        connection = self._connection
+        connection.begin()
+        try:
+            yield
+            connection.commit()
+        except BaseException as problem:
+            with contextlib.suppress(duckdb.Error):
+                connection.rollback()
+            self.close()
+            if isinstance(problem, duckdb.Error):
+                msg = f"{doing} failed, the table is as it was: {' '.join(str(problem).split())[:400]}"
+                raise WarehouseError(msg) from problem
+            raise
+
+    def _fill(self, tables: Sequence[TableSpec], snapshot: str | None, views: Sequence[View]) -> None:
+        for table in tables:
+            self._create(table)
+        with self._transaction("publishing"):
+            for table in tables:
+                self._copy(table, snapshot if "snapshot" in table.slice_by else None)
+            for view in views:
+                self._run(f"create schema if not exists published.{view.schema}")
+                self._run(f"create or replace view published.{view.schema}.{view.name} as {view.sql}")
+            _write_meta(self._connection, "published.")
+            at = "published.meta.published_at"
+            self._run(f"create or replace table {at} as select ?::timestamp as published_at", [_now()])
+        self._run("checkpoint published")
+
+    def _copy(self, table: TableSpec, snapshot: str | None) -> None:
+        """Replace the snapshot's rows of a table in the attached copy; all rows where ``snapshot`` is None."""
+        columns = [column for column in table.columns if column.published]
+        _create_table(self._connection, f"published.{table}", f"published.{table.schema}", columns)
+        names = ", ".join(quoted(column.name) for column in columns)
+        where, values = ("", []) if snapshot is None else ("where snapshot = ?", [snapshot])
+        self._run(f"delete from published.{table} {where}", values)
+        self._run(f"insert into published.{table} by name select {names} from {table} {where}", values)
+
+
+def connect(
+    path: Path | None,
+    *,
+    timeout_seconds: float,
+    memory_limit: str | None = None,
+    threads: int | None = None,
+) -> duckdb.DuckDBPyConnection:
+    """Open a database for writing, waiting at most ``timeout_seconds`` for another process to let go of it."""
+    config: dict[str, str | bool | int | float | list[str]] = {}
+    if memory_limit:
+        config["memory_limit"] = memory_limit
+    if threads:
+        config["threads"] = threads
+    if path is None:
+        return duckdb.connect(config=config)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    config["temp_directory"] = str(path.with_name(path.name + ".tmp"))
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            return duckdb.connect(str(path), config=config)
+        except duckdb.IOException as problem:
+            text = " ".join(str(problem).split())
+            if "lock" not in text.lower():
+                msg = f"{path}: cannot be opened: {text[:300]}"
+                raise WarehouseError(msg) from problem
+            if time.monotonic() >= deadline:
+                raise WarehouseLockedError(_locked(path, timeout_seconds, text)) from problem
+            time.sleep(_POLL_SECONDS)
+
+
+def query(path: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Answer one read-only query over a database file: (column names, rows).
+
+    The connection reads that file and nothing else. Raises `WarehouseError` where the file or the query is wrong.
+    """
+    if not path.exists():
+        msg = f"{path}: no such database yet; run `tiktok-pipeline refresh FILE` first"
+        raise WarehouseError(msg)
+    try:
+        with duckdb.connect(str(path), read_only=True, config={"enable_external_access": False}) as connection:
+            cursor = connection.execute(sql)
+            names = [str(column[0]) for column in cursor.description or []]
+            return names, cursor.fetchall()
+    except duckdb.IOException as problem:
+        msg = f"{path}: cannot be read now: {' '.join(str(problem).split())[:300]}"
+        raise WarehouseError(msg) from problem
+    except duckdb.Error as problem:
+        raise WarehouseError(str(problem).strip()) from problem
+
+
+def _locked(path: Path, waited_seconds: float, text: str) -> str:
+    holder = (
+        text[text.find("held in") :].split(". ", maxsplit=1)[0] if "held in" in text else "held by another program"
+    )
+    return (
+        f"{path}: waited {waited_seconds:g} s for the database, {holder}. Close what has it open (a notebook, a BI tool, "
+        "`sql --warehouse`), or let it read published/tiktok.duckdb instead, and try again"
+    )
+
+
+def _create_table(connection: duckdb.DuckDBPyConnection, name: str, schema: str, columns: Sequence[Column]) -> None:
+    cells = ", ".join(
+        f"{quoted(column.name)} {_SQL_TYPES[column.type]}{'' if column.nullable else ' NOT NULL'}"
+        for column in columns
+    )
+    connection.execute(f"create schema if not exists {schema}")
+    connection.execute(f"create table if not exists {name} ({cells})")
+
+
+def _stored(column: Column) -> str:
+    name = quoted(column.name)
+    if column.type != "float":
+        return f"cast({name} as {_SQL_TYPES[column.type]}) as {name}"
+    value = f"cast({name} as double)"
+    digits = f"{SIGNIFICANT_DIGITS - 1} - cast(floor(log10(abs({value}))) as integer)"
+    return (
+        f"case when isnan({value}) then null when {value} = 0 or isinf({value}) then {value} "
+        f"else round({value}, {digits}) end as {name}"
+    )
+
+
+def _check_columns(table: TableSpec, found: Sequence[str]) -> None:
+    missing = [name for name in table.frame_names if name not in found]
+    unknown = [name for name in found if name not in table.frame_names]
+    if missing or unknown:
+        msg = f"{table}: the frame lacks columns {missing} and brings unknown ones {unknown}; nothing was written"
+        raise WarehouseError(msg)
+
+
+def _check_version(connection: duckdb.DuckDBPyConnection, path: Path | None) -> None:
+    there = connection.execute(
+        "select count(*) from information_schema.tables where table_schema = 'meta' and table_name = 'version'"
+    ).fetchall()[0][0]
+    if not there:
+        _write_meta(connection, "")
+        return
+    version = int(connection.execute("select version from meta.version").fetchall()[0][0])
+    if version != VERSION:
+        msg = f"{path}: made by version {version} of the tables, this program writes version {VERSION}; install the other one"
+        raise WarehouseError(msg)
+
+
+def _write_meta(connection: duckdb.DuckDBPyConnection, prefix: str) -> None:
+    connection.execute(f"create schema if not exists {prefix}meta")
+    connection.execute(f"create or replace table {prefix}meta.version as select {VERSION}::integer as version")
+
+
+def _put_in_place(draft: Path, target: Path) -> None:
+    with draft.open("rb") as written:
+        os.fsync(written.fileno())
+    draft.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _now() -> datetime:
+    return datetime.now(tz=UTC).replace(tzinfo=None)

@@ -16,6 +16,8 @@ from tiktok_pipeline.raw.dialects import DIALECTS
 from tiktok_pipeline.raw.schema import ACTIVITY_COLUMNS, PROFILE_COLUMNS
 from tiktok_pipeline.warehouse.base import CastType, Engine
 
+INTEGER: CastType = "integer"
+FLOAT: CastType = "float"
 NULL_WORDS = ("", "null", "NULL", "None", "NaN")
 TRUE_WORDS = ("true", "t", "yes", "y", "1")
 FALSE_WORDS = ("false", "f", "no", "n", "0")
@@ -47,7 +49,8 @@ def clean_profiles(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
         videos_in(nw.col("top_videos")).alias("scraped_videos"),
     )
     types: dict[str, CastType] = {"observed_on": "date"}
-    types |= dict.fromkeys(_COUNTS, "integer") | dict.fromkeys(_RATES, "float")
+    types.update(dict.fromkeys(_COUNTS, INTEGER))
+    types.update(dict.fromkeys(_RATES, FLOAT))
     expected = (
         dict.fromkeys(_COUNTS, "a count such as 1200, 12,345 or 1.2M")
         | dict.fromkeys(_RATES, "a number such as 0.05")

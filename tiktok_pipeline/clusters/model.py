@@ -1,0 +1,206 @@
+"""Fits KMeans, keeps the whole model as rows, and assigns profiles by an expression inside the engine.
+
+The fit sees its rows in source order and on one thread: only then is KMeans with one seed the same on every machine.
+Assignment is rebuilt from the rows without scikit-learn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tiktok_pipeline.clusters.scaling import Scaling
+from tiktok_pipeline.clusters.schema import MODELS_TABLE
+
+Matrix = NDArray[np.float64]
+
+
+class TooFewRowsError(ValueError):
+    """There are fewer rows to fit than clusters asked for."""
+
+
+@dataclass(frozen=True)
+class SegmentModel:
+    """A fitted model: for each feature its transform, fill, center and scale; and the centroids (k x features)."""
+
+    features: tuple[str, ...]
+    transforms: tuple[str, ...]
+    fills: tuple[float | None, ...]
+    centers: Matrix
+    scales: Matrix
+    centroids: Matrix
+
+    def scaled(self, values: pd.DataFrame) -> Matrix:
+        """The features of some rows in the units of the centroids (rows x features); NaN where one is missing."""
+        columns = []
+        for place, name in enumerate(self.features):
+            raw = values[name].to_numpy(dtype=np.float64, na_value=np.nan)
+            fill = self.fills[place]
+            filled = raw if fill is None else np.where(np.isnan(raw), fill, raw)
+            turned = np.log1p(filled) if self.transforms[place] == "log1p" else filled
+            columns.append((turned - self.centers[place]) / self.scales[place])
+        return np.column_stack(columns)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A model with what the fit says of itself: inertia (scaled units) and the labels of the fitted rows."""
+
+    model: SegmentModel
+    inertia: float
+    labels: NDArray[np.int64]
+    iterations: int
+
+
+def learn_scaling(rows: pd.DataFrame, *, features: Sequence[str], scaling: Scaling) -> SegmentModel:
+    """Learn fill, center and scale of each feature from the rows of the fit; the model has no centroids yet."""
+    from sklearn.preprocessing import RobustScaler, StandardScaler  # noqa: PLC0415 - importing it costs seconds
+
+    raw = rows[list(features)].to_numpy(dtype=np.float64, na_value=np.nan)
+    if not len(raw):
+        msg = "no row is left to fit after the study's rules for missing values and outliers"
+        raise TooFewRowsError(msg)
+    fills = _means(raw, features) if scaling.missing == "mean" else [None] * len(features)
+    unscaled = SegmentModel(
+        features=tuple(features),
+        transforms=tuple("log1p" if name in scaling.log1p else "identity" for name in features),
+        fills=tuple(fills),
+        centers=np.zeros(len(features)),
+        scales=np.ones(len(features)),
+        centroids=np.empty((0, len(features))),
+    )
+    scaler = StandardScaler() if scaling.scaler == "standard" else RobustScaler()
+    scaler.fit(unscaled.scaled(rows))
+    centers = scaler.mean_ if scaling.scaler == "standard" else scaler.center_
+    return SegmentModel(
+        unscaled.features, unscaled.transforms, unscaled.fills, centers, scaler.scale_, unscaled.centroids
+    )
+
+
+def _means(raw: Matrix, features: Sequence[str]) -> list[float | None]:
+    empty = [name for name, column in zip(features, raw.T, strict=True) if np.isnan(column).all()]
+    if empty:
+        msg = f"no row has a value for {', '.join(empty)}: there is no mean to put in place of the missing ones"
+        raise TooFewRowsError(msg)
+    return [float(value) for value in np.nanmean(raw, axis=0)]
+
+
+def fit_kmeans(rows: pd.DataFrame, *, scaled_by: SegmentModel, k: int, n_init: int, random_state: int) -> Fit:
+    """Fit KMeans (k-means++) on rows in source order.
+
+    Raises `TooFewRowsError` where there are fewer distinct rows than clusters.
+    """
+    from sklearn.cluster import KMeans  # noqa: PLC0415 - importing it costs seconds
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415
+
+    matrix = scaled_by.scaled(rows)
+    distinct = len(np.unique(matrix, axis=0))
+    if distinct < k:
+        msg = f"{distinct} distinct rows to fit, {k} clusters asked for"
+        raise TooFewRowsError(msg)
+    with threadpool_limits(1):
+        fitted = KMeans(n_clusters=k, init="k-means++", n_init=n_init, random_state=random_state).fit(matrix)
+    model = SegmentModel(
+        scaled_by.features,
+        scaled_by.transforms,
+        scaled_by.fills,
+        scaled_by.centers,
+        scaled_by.scales,
+        fitted.cluster_centers_,
+    )
+    return Fit(model, float(fitted.inertia_), fitted.labels_.astype(np.int64), int(fitted.n_iter_))
+
+
+def to_rows(model: SegmentModel) -> pd.DataFrame:
+    """The model as rows of ``clusters.models``: one for each cluster and feature."""
+    rows = [
+        (
+            cluster,
+            name,
+            place,
+            model.transforms[place],
+            model.fills[place],
+            float(model.centers[place]),
+            float(model.scales[place]),
+            float(centroid[place]),
+        )
+        for cluster, centroid in enumerate(model.centroids)
+        for place, name in enumerate(model.features)
+    ]
+    return pd.DataFrame(rows, columns=MODELS_TABLE.frame_names).astype({"fill": "float64"})
+
+
+def from_rows(rows: pd.DataFrame) -> SegmentModel:
+    """The model that `to_rows` wrote, whatever the order of the rows."""
+    ordered = rows.sort_values(["cluster", "position"])
+    first = ordered[ordered["cluster"] == ordered["cluster"].min()]
+    features = len(first)
+    return SegmentModel(
+        features=tuple(first["feature"]),
+        transforms=tuple(first["transform"]),
+        fills=tuple(None if pd.isna(fill) else float(fill) for fill in first["fill"]),
+        centers=first["center"].to_numpy(dtype=np.float64),
+        scales=first["scale"].to_numpy(dtype=np.float64),
+        centroids=ordered["centroid"].to_numpy(dtype=np.float64).reshape(-1, features),
+    )
+
+
+def assign(frame: nw.LazyFrame[Any], model: SegmentModel, *, in_fit: nw.Expr) -> nw.LazyFrame[Any]:
+    """Rows of ``clusters.assignments`` for rows of ``features.<source>``: nearest centroid, distance and margin.
+
+    A row that lacks a feature has cluster, distance and margin NULL. The lowest number wins a tie.
+    """
+    k = len(model.centroids)
+    squares = [f"square_{cluster}" for cluster in range(k)]
+    scaled = frame.select("account_id", in_fit.alias("in_fit"), *_scaled_expressions(model))
+    away = scaled.with_columns(*(_square(model, cluster).alias(squares[cluster]) for cluster in range(k)))
+    nearest = away.with_columns(nw.min_horizontal(*squares).alias("least"))
+    cluster: nw.Expr = nw.lit(None).cast(nw.Int64)
+    second: nw.Expr = nw.lit(None).cast(nw.Float64)
+    for number in reversed(range(k)):
+        is_nearest = nw.col(squares[number]) == nw.col("least")
+        cluster = nw.when(is_nearest).then(nw.lit(number)).otherwise(cluster)
+        others = [name for name in squares if name != squares[number]]
+        if others:
+            second = nw.when(is_nearest).then(nw.min_horizontal(*others)).otherwise(second)
+    complete = ~nw.any_horizontal(*(nw.col(name).is_null() for name in squares), ignore_nulls=False)
+    found = nearest.with_columns(cluster.alias("cluster"), second.alias("second"))
+    margin = (
+        nw.when(nw.col("second") > 0).then(1.0 - (nw.col("least") / nw.col("second")).sqrt()).otherwise(nw.lit(0.0))
+    )
+    return found.select(
+        "account_id",
+        nw.when(complete).then(nw.col("cluster")).alias("cluster"),
+        (nw.col("in_fit") & complete).alias("in_fit"),
+        nw.when(complete).then(nw.col("least").sqrt()).alias("distance"),
+        nw.when(complete).then(margin).alias("margin"),
+    )
+
+
+def _scaled_expressions(model: SegmentModel) -> list[nw.Expr]:
+    expressions = []
+    for place, name in enumerate(model.features):
+        value = nw.col(name)
+        fill = model.fills[place]
+        if fill is not None:
+            value = value.fill_null(fill)
+        if model.transforms[place] == "log1p":
+            value = (value + 1.0).log()
+        expressions.append(
+            ((value - float(model.centers[place])) / float(model.scales[place])).alias(f"scaled_{place}")
+        )
+    return expressions
+
+
+def _square(model: SegmentModel, cluster: int) -> nw.Expr:
+    gaps = [nw.col(f"scaled_{place}") - float(value) for place, value in enumerate(model.centroids[cluster])]
+    total = gaps[0] * gaps[0]
+    for gap in gaps[1:]:
+        total = total + gap * gap
+    return total

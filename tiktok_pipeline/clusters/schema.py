@@ -1,0 +1,106 @@
+"""The tables of stage ``clusters`` with their contracts; the whole model stands in rows, so no pickle is ever loaded."""
+
+from __future__ import annotations
+
+import pandera.pandas as pa
+
+from tiktok_pipeline.raw.schema import SNAPSHOT
+from tiktok_pipeline.validated.schema import ACCOUNT_ID
+from tiktok_pipeline.warehouse.base import Column, TableSpec
+from tiktok_pipeline.warehouse.contract import schema_for
+
+STUDY = Column(name="study", type="text", description="name of the study", nullable=False)
+CLUSTER = Column(name="cluster", type="integer", description="number of the cluster; no meaning across refits")
+SLICE = ("snapshot", "study")
+
+K_SCORES_TABLE = TableSpec(
+    schema="clusters",
+    name="k_scores",
+    description="how well each number of clusters does",
+    slice_by=SLICE,
+    columns=(
+        SNAPSHOT,
+        STUDY,
+        Column(name="k", type="integer", description="number of clusters", nullable=False),
+        Column(name="inertia", type="float", description="sum of squared distances to the centroid, scaled units"),
+        Column(name="silhouette", type="float", description="mean silhouette, -1 to 1; higher is better"),
+        Column(name="calinski_harabasz", type="float", description="between / within variance; higher is better"),
+        Column(name="davies_bouldin", type="float", description="mean similarity of clusters; lower is better"),
+        Column(name="is_elbow", type="boolean", description="the elbow of inertia (kneedle)", nullable=False),
+        Column(name="is_best_silhouette", type="boolean", description="the highest silhouette", nullable=False),
+        Column(name="is_chosen", type="boolean", description="the study's choice", nullable=False),
+        Column(
+            name="reason", type="text", description="why the choice, and what the others would be", nullable=False
+        ),
+    ),
+)
+
+FITS_TABLE = TableSpec(
+    schema="clusters",
+    name="fits",
+    description="figures of the fit: rows after each rule, inertia, silhouette, eta squared of ranks",
+    slice_by=SLICE,
+    columns=(
+        SNAPSHOT,
+        STUDY,
+        Column(name="statistic", type="text", description="which figure", nullable=False),
+        Column(name="value", type="float", description="its value; NULL where it is not defined"),
+    ),
+)
+
+MODELS_TABLE = TableSpec(
+    schema="clusters",
+    name="models",
+    description="the whole model: how a feature is transformed and scaled, and where the centroids are",
+    slice_by=SLICE,
+    columns=(
+        SNAPSHOT,
+        STUDY,
+        Column(name="cluster", type="integer", description="number of the cluster", nullable=False),
+        Column(
+            name="feature", type="text", description="the feature, in its own unit before transform", nullable=False
+        ),
+        Column(name="position", type="integer", description="place of the feature, from 0", nullable=False),
+        Column(name="transform", type="text", description="identity or log1p", nullable=False),
+        Column(
+            name="fill", type="float", description="value in place of a missing one; NULL: such rows have no cluster"
+        ),
+        Column(name="center", type="float", description="subtracted from the transformed value", nullable=False),
+        Column(name="scale", type="float", description="divides what is left", nullable=False),
+        Column(name="centroid", type="float", description="coordinate of the centroid, scaled units", nullable=False),
+    ),
+)
+
+ASSIGNMENTS_TABLE = TableSpec(
+    schema="clusters",
+    name="assignments",
+    description="the cluster of every profile of the snapshot, and how sure that is",
+    slice_by=SLICE,
+    columns=(
+        SNAPSHOT,
+        STUDY,
+        ACCOUNT_ID,
+        CLUSTER,
+        Column(name="in_fit", type="boolean", description="whether the model saw this row", nullable=False),
+        Column(name="distance", type="float", description="to the nearest centroid, scaled units"),
+        Column(name="margin", type="float", description="1 - nearest / second nearest centroid; 0 is on the border"),
+    ),
+)
+
+_SHARE = [pa.Check.in_range(0.0, 1.0)]
+K_SCORES_SCHEMA = schema_for(
+    K_SCORES_TABLE,
+    {"k": [pa.Check.ge(2)], "inertia": [pa.Check.ge(0.0)], "silhouette": [pa.Check.in_range(-1.0, 1.0)]},
+)
+FITS_SCHEMA = schema_for(FITS_TABLE)
+MODELS_SCHEMA = schema_for(
+    MODELS_TABLE,
+    {
+        "cluster": [pa.Check.ge(0)],
+        "transform": [pa.Check.isin(["identity", "log1p"])],
+        "scale": [pa.Check.gt(0.0)],
+    },
+)
+ASSIGNMENTS_SCHEMA = schema_for(
+    ASSIGNMENTS_TABLE, {"cluster": [pa.Check.ge(0)], "distance": [pa.Check.ge(0.0)], "margin": _SHARE}
+)

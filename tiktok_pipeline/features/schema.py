@@ -1,0 +1,65 @@
+"""The tables of stage ``features``; the columns are read off the catalogue."""
+
+from __future__ import annotations
+
+import math
+
+import pandera.pandas as pa
+
+from tiktok_pipeline.features.catalogue import FEATURES, Feature
+from tiktok_pipeline.raw.schema import SNAPSHOT, SOURCE_FILE, SOURCE_ROW
+from tiktok_pipeline.validated.schema import ACCOUNT_ID
+from tiktok_pipeline.warehouse.base import Column, TableSpec
+from tiktok_pipeline.warehouse.contract import Checks, schema_for
+
+
+def _column(feature: Feature) -> Column:
+    text = f"{feature.description}: {feature.formula} ({feature.unit})"
+    return Column(name=feature.name, type="text" if feature.is_text else "float", description=text)
+
+
+def _checks(features: tuple[Feature, ...]) -> Checks:
+    bounded = {}
+    for feature in features:
+        if not feature.is_text:
+            upper = [] if math.isinf(feature.highest) else [pa.Check.le(feature.highest)]
+            bounded[feature.name] = [pa.Check.ge(feature.lowest), *upper]
+    return bounded
+
+
+def _table(source: str) -> TableSpec:
+    return TableSpec(
+        schema="features",
+        name=source,
+        description=f"every catalogued feature of the validated {source.replace('_', ' ')}",
+        columns=(SNAPSHOT, ACCOUNT_ID, SOURCE_FILE, SOURCE_ROW, *map(_column, FEATURES[source])),
+    )
+
+
+TABLES = {source: _table(source) for source in FEATURES}
+SCHEMAS = {source: schema_for(table, _checks(FEATURES[source])) for source, table in TABLES.items()}
+
+STATISTICS_TABLE = TableSpec(
+    schema="features",
+    name="statistics",
+    description="how each feature is distributed and how pairs go together",
+    columns=(
+        SNAPSHOT,
+        Column(name="source", type="text", description="kind of delivery", nullable=False),
+        Column(name="feature", type="text", description="the feature", nullable=False),
+        Column(
+            name="other_feature",
+            type="text",
+            description="the second of a pair; empty for one feature",
+            nullable=False,
+        ),
+        Column(
+            name="statistic",
+            type="text",
+            description="rows, missing, mean, std, q05 .. q95, skewness, pearson",
+            nullable=False,
+        ),
+        Column(name="value", type="float", description="its value; NULL where it is not defined"),
+    ),
+)
+STATISTICS_SCHEMA = schema_for(STATISTICS_TABLE)

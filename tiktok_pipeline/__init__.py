@@ -1,9 +1,9 @@
-"""Turns scrapes of TikTok profiles into segment tables that one can trust.
+r"""Turns scrapes of TikTok profiles into segment tables that one can trust.
 
 The way of the data is the list of folders, in this order::
 
     raw -> validated -> features -> clusters -> personas
-                              \\---> classifiers
+                              \---> classifiers
 
 One word means one thing in four places: the folder of a stage, the first part of its asset keys, its
 schema in DuckDB and its folder of tests. Importing this package loads neither Dagster nor DuckDB.

@@ -75,7 +75,8 @@ def find_elbow(scores: pd.DataFrame, k_range: tuple[int, int]) -> int | None:
 
 
 def _marked(scores: pd.DataFrame, *, chosen: int, elbow: int | None) -> pd.DataFrame:
-    best = None if scores["silhouette"].isna().all() else int(scores.loc[scores["silhouette"].idxmax(), "k"])
+    known = scores.dropna(subset=["silhouette"])
+    best = int(known["k"].iloc[known["silhouette"].argmax()]) if len(known) else None
     return scores.assign(
         is_elbow=scores["k"] == elbow,
         is_best_silhouette=scores["k"] == best,

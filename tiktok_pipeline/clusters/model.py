@@ -136,8 +136,10 @@ def to_rows(model: SegmentModel) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=MODELS_TABLE.frame_names).astype({"fill": "float64"})
 
 
-def from_rows(rows: pd.DataFrame) -> SegmentModel:
-    """The model that `to_rows` wrote, whatever the order of the rows."""
+def from_rows(rows: pd.DataFrame) -> SegmentModel | None:
+    """The model that `to_rows` wrote, whatever the order of the rows; None where there are none."""
+    if rows.empty:
+        return None
     ordered = rows.sort_values(["cluster", "position"])
     first = ordered[ordered["cluster"] == ordered["cluster"].min()]
     features = len(first)
@@ -180,6 +182,17 @@ def assign(frame: nw.LazyFrame[Any], model: SegmentModel, *, in_fit: nw.Expr) ->
         (nw.col("in_fit") & complete).alias("in_fit"),
         nw.when(complete).then(nw.col("least").sqrt()).alias("distance"),
         nw.when(complete).then(margin).alias("margin"),
+    )
+
+
+def assign_none(frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """Rows of ``clusters.assignments`` where there is no model: no profile has a cluster."""
+    return frame.select(
+        "account_id",
+        nw.lit(None).cast(nw.Int64).alias("cluster"),
+        nw.lit(False).alias("in_fit"),
+        nw.lit(None).cast(nw.Float64).alias("distance"),
+        nw.lit(None).cast(nw.Float64).alias("margin"),
     )
 
 

@@ -40,9 +40,9 @@ def correlate(sample: pd.DataFrame, source: str) -> pd.DataFrame:
     ranks = sample[names].rank()
     rows = []
     for statistic, values in (("pearson", sample[names]), ("spearman", ranks)):
-        varying = values[[name for name in names if values[name].nunique() > 1]]
+        varying = values[[name for name in names if values[name].min() < values[name].max()]]
         matrix = varying.corr().reindex(index=names, columns=names)
-        rows += [(source, a, b, statistic, float(matrix.loc[a, b])) for a, b in combinations(names, 2)]
+        rows += [(source, a, b, statistic, float(matrix[b][a])) for a, b in combinations(names, 2)]
     return pd.DataFrame(rows, columns=STATISTICS_TABLE.frame_names)
 
 

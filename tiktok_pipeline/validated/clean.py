@@ -68,6 +68,13 @@ def clean_activity(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
     return _with_problems(engine.try_cast(cleaned, scores), dict.fromkeys(scores, "a number"), texts=("account_id",))
 
 
+def observed_days(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
+    """``observed_on`` alone, as dates, one row for each raw row of profiles; NULL where it cannot be read."""
+    text = blank_to_null(nw.col("observed_on"))
+    days = raw.select(day(text, nw.col("dialect").is_in(_DAY_FIRST)).alias("observed_on"))
+    return engine.try_cast(days, {"observed_on": "date"})
+
+
 def blank_to_null(text: nw.Expr) -> nw.Expr:
     """Surrounding white space off; empty, null, NULL, None and NaN become NULL."""
     stripped = text.str.strip_chars()

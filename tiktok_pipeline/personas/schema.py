@@ -1,0 +1,82 @@
+"""The tables of stage ``personas`` with their contracts: what a marketer reads."""
+
+from __future__ import annotations
+
+import pandera.pandas as pa
+
+from tiktok_pipeline.clusters.schema import SLICE, STUDY
+from tiktok_pipeline.raw.schema import SNAPSHOT
+from tiktok_pipeline.warehouse.base import Column, TableSpec
+from tiktok_pipeline.warehouse.contract import schema_for
+
+PERSONA = Column(name="persona", type="text", description="name of the segment", nullable=False)
+
+SUMMARIES_TABLE = TableSpec(
+    schema="personas",
+    name="summaries",
+    description="one row for each segment: how many, how far to trust it, what to do with it",
+    slice_by=SLICE,
+    columns=(
+        SNAPSHOT,
+        STUDY,
+        Column(
+            name="cluster", type="integer", description="number of the cluster in this snapshot; NULL: no cluster"
+        ),
+        PERSONA,
+        Column(name="profiles", type="integer", description="creators in it", nullable=False),
+        Column(name="profiles_in_fit", type="integer", description="of those, seen by the model", nullable=False),
+        Column(name="share", type="float", description="profiles / creators of the snapshot", nullable=False),
+        Column(name="verdict", type="text", description="how far to trust it", nullable=False),
+        Column(name="description", type="text", description="who they are", nullable=False),
+        Column(name="strategic_value", type="text", description="what they are good for", nullable=False),
+        Column(name="recommendation", type="text", description="what to do with them", nullable=False),
+        Column(name="match_distance", type="float", description="to the persona of the catalogue; NULL: unnamed"),
+    ),
+)
+
+FEATURES_TABLE = TableSpec(
+    schema="personas",
+    name="features",
+    description="what marks each segment: means, medians and how they stand to the average",
+    slice_by=SLICE,
+    columns=(
+        SNAPSHOT,
+        STUDY,
+        PERSONA,
+        Column(
+            name="base", type="text", description="'fitted': rows the model saw; 'all': every row", nullable=False
+        ),
+        Column(name="feature", type="text", description="the feature", nullable=False),
+        Column(name="mean", type="float", description="mean in the feature's unit"),
+        Column(name="median", type="float", description="median in the feature's unit"),
+        Column(
+            name="relative_importance", type="float", description="mean / mean of the base - 1; NULL where that is 0"
+        ),
+    ),
+)
+
+RECOMMENDATIONS_TABLE = TableSpec(
+    schema="personas",
+    name="recommendations",
+    description="what a study advises, for each persona and as a whole",
+    slice_by=("study",),
+    columns=(
+        STUDY,
+        Column(name="persona", type="text", description="name of the segment; empty: the study", nullable=False),
+        Column(name="recommendation", type="text", description="the advice", nullable=False),
+    ),
+)
+
+VERDICTS = ("stable", "pattern", "unstable", "too small", "not measured", "no segment")
+
+SUMMARIES_SCHEMA = schema_for(
+    SUMMARIES_TABLE,
+    {
+        "profiles": [pa.Check.ge(0)],
+        "profiles_in_fit": [pa.Check.ge(0)],
+        "share": [pa.Check.in_range(0.0, 1.0)],
+        "verdict": [pa.Check.isin(VERDICTS)],
+    },
+)
+FEATURES_SCHEMA = schema_for(FEATURES_TABLE, {"base": [pa.Check.isin(["fitted", "all"])]})
+RECOMMENDATIONS_SCHEMA = schema_for(RECOMMENDATIONS_TABLE)

@@ -1,0 +1,158 @@
+"""Sums up each cluster for a marketer: aggregates in the engine, then names and words on a handful of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+
+from tiktok_pipeline.personas.catalogue import PersonaCatalogue
+from tiktok_pipeline.personas.name import Match, name_clusters
+from tiktok_pipeline.personas.schema import FEATURES_TABLE, RECOMMENDATIONS_TABLE, SUMMARIES_TABLE
+
+SMALLEST_SEGMENT = 30
+"""Fewer profiles than this carry no statement about a group."""
+
+NO_SEGMENT = "Not enough data"
+BASES = {"fitted": True, "all": False}
+
+
+@dataclass(frozen=True)
+class Aggregates:
+    """Counts, means and medians by cluster for both bases, and the means of the bases.
+
+    ``sizes``: cluster, profiles, profiles_in_fit. ``measures``: base, cluster, feature, mean, median, profiles; the
+    rows with cluster -1 are those without one. ``totals``: (base, feature) -> mean over all clusters.
+    """
+
+    sizes: pd.DataFrame
+    measures: pd.DataFrame
+    totals: Mapping[tuple[str, str], float]
+
+
+def aggregate(features: nw.LazyFrame[Any], assignments: nw.LazyFrame[Any], names: Sequence[str]) -> Aggregates:
+    """Aggregate the named features by cluster, inside the engine."""
+    joined = features.select("account_id", *names).join(assignments, on="account_id", how="inner")
+    keyed = joined.with_columns(nw.col("cluster").fill_null(-1).alias("cluster"))
+    sizes = (
+        keyed.group_by("cluster")
+        .agg(nw.len().alias("profiles"), nw.col("in_fit").cast(nw.Int64).sum().alias("profiles_in_fit"))
+        .sort("cluster")
+        .collect("pandas")
+        .to_native()
+    )
+    parts: list[pd.DataFrame] = []
+    totals: dict[tuple[str, str], float] = {}
+    for base, fitted_only in BASES.items():
+        rows = keyed.filter(nw.col("in_fit")) if fitted_only else keyed
+        parts.append(_long(rows, names).assign(base=base))
+        means = rows.select(*(nw.col(name).mean() for name in names)).collect("pyarrow").to_native().to_pylist()[0]
+        totals |= {(base, name): float("nan") if mean is None else float(mean) for name, mean in means.items()}
+    return Aggregates(sizes.astype("int64"), pd.concat(parts, ignore_index=True), totals)
+
+
+def _long(rows: nw.LazyFrame[Any], names: Sequence[str]) -> pd.DataFrame:
+    wide = (
+        rows.group_by("cluster")
+        .agg(
+            *(nw.col(name).mean().alias(f"mean|{name}") for name in names),
+            *(nw.col(name).median().alias(f"median|{name}") for name in names),
+        )
+        .sort("cluster")
+        .collect("pandas")
+        .to_native()
+    )
+    records = [
+        (int(row["cluster"]), name, row[f"mean|{name}"], row[f"median|{name}"])
+        for row in wide.to_dict("records")
+        for name in names
+    ]
+    long = pd.DataFrame(records, columns=["cluster", "feature", "mean", "median"])
+    return long.astype({"cluster": "int64", "mean": "float64", "median": "float64"})
+
+
+def match_personas(aggregates: Aggregates, catalogue: PersonaCatalogue) -> dict[int, Match]:
+    """The name of each cluster, from the means of the rows that the model saw."""
+    fitted = aggregates.measures[(aggregates.measures["base"] == "fitted") & (aggregates.measures["cluster"] >= 0)]
+    means = {
+        int(str(cluster)): dict(zip(rows["feature"], rows["mean"], strict=True))
+        for cluster, rows in fitted.groupby("cluster")
+    }
+    base = {name: aggregates.totals["fitted", name] for name in catalogue.features}
+    return name_clusters(means, base, catalogue)
+
+
+def summaries(aggregates: Aggregates, matches: Mapping[int, Match]) -> pd.DataFrame:
+    """Rows of ``personas.summaries``, the largest segment first; profiles without a cluster are "Not enough data"."""
+    total = int(aggregates.sizes["profiles"].sum())
+    rows = []
+    for size in aggregates.sizes.sort_values(["profiles", "cluster"], ascending=[False, True]).to_dict("records"):
+        cluster = int(size["cluster"])
+        match = matches.get(cluster)
+        rows.append(
+            {
+                "cluster": None if cluster < 0 else cluster,
+                "persona": match.name if match else NO_SEGMENT,
+                "profiles": size["profiles"],
+                "profiles_in_fit": size["profiles_in_fit"],
+                "share": size["profiles"] / total,
+                "verdict": _verdict(cluster, int(size["profiles_in_fit"])),
+                **_words(match),
+                "match_distance": match.distance if match else None,
+            }
+        )
+    frame = pd.DataFrame(rows, columns=SUMMARIES_TABLE.frame_names)
+    return frame.astype({"cluster": "Int64", "match_distance": "float64"})
+
+
+def _verdict(cluster: int, profiles_in_fit: int) -> str:
+    if cluster < 0:
+        return "no segment"
+    return "too small" if profiles_in_fit < SMALLEST_SEGMENT else "not measured"
+
+
+def _words(match: Match | None) -> dict[str, str]:
+    if match is None:
+        text = "Profiles that lack a figure the model needs, so that no segment can be told."
+        return {"description": text, "strategic_value": "None told.", "recommendation": "Scrape them again."}
+    if match.persona is None:
+        text = "A group that fits none of the study's personas; see personas.features for what marks it."
+        advice = "Look at some of its creators before you act on it."
+        return {"description": text, "strategic_value": "Not known.", "recommendation": advice}
+    persona = match.persona
+    return {
+        "description": persona.description,
+        "strategic_value": persona.strategic_value,
+        "recommendation": persona.recommendation,
+    }
+
+
+def persona_features(aggregates: Aggregates, matches: Mapping[int, Match]) -> pd.DataFrame:
+    """Rows of ``personas.features``: mean, median and relative importance of each feature, for both bases."""
+    rows = [
+        (
+            matches[int(row["cluster"])].name if row["cluster"] >= 0 else NO_SEGMENT,
+            row["base"],
+            row["feature"],
+            row["mean"],
+            row["median"],
+            _relative(row["mean"], aggregates.totals[row["base"], row["feature"]]),
+        )
+        for row in aggregates.measures.to_dict("records")
+    ]
+    frame = pd.DataFrame(rows, columns=FEATURES_TABLE.frame_names)
+    return frame.astype({"mean": "float64", "median": "float64", "relative_importance": "float64"})
+
+
+def _relative(mean: float, base: float) -> float | None:
+    return mean / base - 1.0 if base else None
+
+
+def recommendations(catalogue: PersonaCatalogue, for_the_study: Sequence[str]) -> pd.DataFrame:
+    """Rows of ``personas.recommendations``: the advice of each persona, then that of the study (persona empty)."""
+    rows = [(persona.name, persona.recommendation) for persona in catalogue.personas]
+    rows += [("", text) for text in for_the_study]
+    return pd.DataFrame(rows, columns=RECOMMENDATIONS_TABLE.frame_names)

@@ -1,0 +1,136 @@
+"""The whole analysis of one frame for one study, without Dagster and without a warehouse: for notebooks and tests.
+
+The assets call the same functions one by one; see `tiktok_pipeline.orchestration.study_assets`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+
+from tiktok_pipeline.clusters.choose_k import score_k, silhouette
+from tiktok_pipeline.clusters.explained import eta_squared, figures
+from tiktok_pipeline.clusters.model import (
+    SegmentModel,
+    assign,
+    assign_none,
+    fit_kmeans,
+    from_rows,
+    learn_scaling,
+    to_rows,
+)
+from tiktok_pipeline.clusters.outliers import FitRows, rows_for_fit
+from tiktok_pipeline.features.build import build_features
+from tiktok_pipeline.features.sample import key_limit, take
+from tiktok_pipeline.personas.summarise import aggregate, match_personas, persona_features, summaries
+from tiktok_pipeline.study import Segmentation, Study
+from tiktok_pipeline.warehouse.base import Engine
+
+
+@dataclass(frozen=True)
+class Result:
+    """The tables of a study, named as in the warehouse, without the slice columns."""
+
+    k_scores: pd.DataFrame
+    models: pd.DataFrame
+    fits: pd.DataFrame
+    assignments: nw.LazyFrame[Any]
+    summaries: pd.DataFrame
+    persona_features: pd.DataFrame
+
+
+def run_study(validated: nw.LazyFrame[Any], study: Study, *, engine: Engine) -> Result:
+    """Run ``study`` over rows of ``validated.<source>``; ``engine`` is the one that the frame lives in.
+
+    Raises `tiktok_pipeline.clusters.model.TooFewRowsError` where the rows do not suffice for the study's k.
+    """
+    if study.segmentation is None:
+        msg = f"study {study.name} has no segmentation to run"
+        raise ValueError(msg)
+    features = engine.staged(build_features(validated, study.source))
+    models, fits = fit_study(features, study.segmentation, engine)
+    assignments = engine.staged(assign_study(features, from_rows(models), study.segmentation, engine))
+    aggregates = aggregate(features, assignments, study.described_features)
+    matches = match_personas(aggregates, study.segmentation.personas)
+    return Result(
+        k_scores=score_study(features, study.segmentation, engine),
+        models=models,
+        fits=fits,
+        assignments=assignments,
+        summaries=summaries(aggregates, matches),
+        persona_features=persona_features(aggregates, matches),
+    )
+
+
+def fit_study(
+    features: nw.LazyFrame[Any], segmentation: Segmentation, engine: Engine
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Fit the study's model: rows of ``clusters.models`` and of ``clusters.fits``."""
+    seen = _rows(features, segmentation)
+    described = [
+        name
+        for name in ("followers", "likes", "videos_count", "avg_engagement_rate")
+        if name in features.collect_schema().names()
+    ]
+    columns = list(dict.fromkeys((*segmentation.features, *described)))
+    rows = take(features.filter(seen.condition), columns, max_rows=segmentation.max_fit_rows, engine=engine)
+    scaled_by = learn_scaling(rows, features=segmentation.features, scaling=segmentation.scaling)
+    fit = fit_kmeans(
+        rows,
+        scaled_by=scaled_by,
+        k=segmentation.k,
+        n_init=segmentation.n_init,
+        random_state=segmentation.random_state,
+    )
+    labels = pd.Series(fit.labels, index=rows.index)
+    measured = {
+        "rows_in_fit": float(len(rows)),
+        "inertia": fit.inertia,
+        "iterations": float(fit.iterations),
+        "silhouette": silhouette(fit.model.scaled(rows), fit.labels, random_state=segmentation.random_state),
+        **{f"eta_squared_{name}": eta_squared(rows[name], labels) for name in columns},
+    }
+    return to_rows(fit.model), figures(seen.counts | measured)
+
+
+def score_study(features: nw.LazyFrame[Any], segmentation: Segmentation, engine: Engine) -> pd.DataFrame:
+    """Score each k on the bounded sample of the fitted rows: rows of ``clusters.k_scores``."""
+    seen = _rows(features, segmentation)
+    rows = take(
+        features.filter(seen.condition), segmentation.features, max_rows=segmentation.max_score_rows, engine=engine
+    )
+    scaled_by = learn_scaling(rows, features=segmentation.features, scaling=segmentation.scaling)
+    return score_k(
+        scaled_by.scaled(rows),
+        chosen=segmentation.k,
+        k_range=segmentation.k_range,
+        elbow_range=segmentation.elbow_range,
+        n_init=segmentation.sweep_n_init,
+        random_state=segmentation.sweep_random_state,
+    )
+
+
+def assign_study(
+    features: nw.LazyFrame[Any], model: SegmentModel | None, segmentation: Segmentation, engine: Engine
+) -> nw.LazyFrame[Any]:
+    """Assign every row of ``features.<source>``: rows of ``clusters.assignments``, lazily."""
+    if model is None:
+        return assign_none(features)
+    in_fit = _rows(features, segmentation).condition
+    limit = key_limit(features.filter(in_fit), segmentation.max_fit_rows, engine)
+    if limit is not None:
+        features = engine.sample_key(features, "account_id")
+        in_fit = in_fit & (nw.col("sample_key") <= limit)
+    return assign(features, model, in_fit=in_fit)
+
+
+def _rows(features: nw.LazyFrame[Any], segmentation: Segmentation) -> FitRows:
+    return rows_for_fit(
+        features,
+        features=segmentation.features,
+        drop_missing=segmentation.scaling.missing == "drop",
+        rule=segmentation.outliers,
+    )

@@ -1,0 +1,96 @@
+"""Where the data live and how the work is bounded: the only reader of environment variables.
+
+Nothing depends on the working directory. The home is ``TIKTOK_PIPELINE_HOME``, else ``data/`` of the checkout that this
+file lies in, else the user's data directory.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class SettingsError(ValueError):
+    """An environment variable holds what it cannot; the text names it and what was expected."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Frozen settings of one process.
+
+    ``lock_timeout_seconds`` bounds the wait for the home and for the database; ``memory_limit`` (such as ``4GB``) and
+    ``threads`` are DuckDB's own, None for its defaults.
+    """
+
+    home: Path
+    lock_timeout_seconds: float = 30.0
+    memory_limit: str | None = None
+    threads: int | None = None
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings; raises `SettingsError` where a value is not what it should be."""
+        values = os.environ if environment is None else environment
+        home = values.get("TIKTOK_PIPELINE_HOME")
+        threads = values.get("TIKTOK_PIPELINE_THREADS")
+        return cls(
+            home=Path(home).expanduser().resolve() if home else _default_home(),
+            lock_timeout_seconds=_number(values, "TIKTOK_PIPELINE_LOCK_TIMEOUT_SECONDS", 30.0),
+            memory_limit=values.get("TIKTOK_PIPELINE_MEMORY_LIMIT") or None,
+            threads=int(_number(values, "TIKTOK_PIPELINE_THREADS", 1.0)) if threads else None,
+        )
+
+    @property
+    def incoming(self) -> Path:
+        """Where new scrapes are dropped."""
+        return self.home / "incoming"
+
+    @property
+    def raw(self) -> Path:
+        """One folder for each snapshot with its files and their manifest."""
+        return self.home / "raw"
+
+    @property
+    def warehouse_file(self) -> Path:
+        """The database that the runs write."""
+        return self.home / "warehouse" / "tiktok.duckdb"
+
+    @property
+    def published_file(self) -> Path:
+        """The copy that analysts read."""
+        return self.home / "published" / "tiktok.duckdb"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's own storage: runs, events, partitions."""
+        return self.home / "dagster"
+
+    @property
+    def lock_file(self) -> Path:
+        """What a writer of this home holds while it works."""
+        return self.home / ".lock"
+
+
+def _default_home() -> Path:
+    checkout = Path(__file__).resolve().parent.parent
+    if (checkout / "pyproject.toml").is_file() and (checkout / "data").is_dir():
+        return checkout / "data"
+    from platformdirs import user_data_path  # noqa: PLC0415 - only an installed package needs it
+
+    return user_data_path("tiktok_pipeline", appauthor=False)
+
+
+def _number(values: Mapping[str, str], name: str, default: float) -> float:
+    text = values.get(name)
+    if not text:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if number <= 0:
+        msg = f"{name}={text!r}: expected a number above 0"
+        raise SettingsError(msg)
+    return number

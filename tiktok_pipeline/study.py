@@ -1,0 +1,154 @@
+"""What a study is: a question, the settings of its analysis, its personas and its advice. Frozen and self-checking.
+
+A study is a record, not a program: no logic of one study stands anywhere else, and none stands in its file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from types import ModuleType
+
+from tiktok_pipeline.clusters.outliers import InterquartileRule
+from tiktok_pipeline.clusters.scaling import Scaling
+from tiktok_pipeline.features.catalogue import FEATURES, feature_names
+from tiktok_pipeline.personas.catalogue import PersonaCatalogue
+
+MAX_FIT_ROWS = 2_000_000
+MAX_SCORE_ROWS = 50_000
+
+
+class StudyError(ValueError):
+    """A study is written down wrongly; the text names its file and the field."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segmentation:
+    """Settings of a clustering: what is compared, on which rows, into how many groups, and what they are called.
+
+    ``k_range`` and ``elbow_range`` are inclusive. ``sweep_n_init`` and ``sweep_random_state`` belong to the sweep over
+    k, ``n_init`` and ``random_state`` to the fit that is kept.
+    """
+
+    features: tuple[str, ...]
+    k: int
+    personas: PersonaCatalogue
+    scaling: Scaling = Scaling()  # noqa: RUF009 - frozen
+    outliers: InterquartileRule | None = None
+    n_init: int = 10
+    random_state: int = 42
+    k_range: tuple[int, int] = (2, 10)
+    elbow_range: tuple[int, int] | None = None
+    sweep_n_init: int = 10
+    sweep_random_state: int = 42
+    max_fit_rows: int = MAX_FIT_ROWS
+    max_score_rows: int = MAX_SCORE_ROWS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """One question put to the profiles of a snapshot.
+
+    ``source`` is the kind of delivery it reads; ``published_in`` says where its results stand. Raises `StudyError`
+    where a field does not fit the others; `file` is filled in when it is loaded.
+    """
+
+    name: str
+    question: str
+    published_in: str
+    source: str = "profiles"
+    segmentation: Segmentation | None = None
+    recommendations: tuple[str, ...] = ()
+    file: str = ""
+
+    def __post_init__(self) -> None:
+        """Check every field that another part of the program relies on."""
+        if not re.match(r"^[a-z][a-z0-9_]{0,60}$", self.name):
+            self._refuse("name", f"{self.name!r} is not lower-case letters, digits and underscores")
+        if self.source not in FEATURES:
+            self._refuse("source", f"{self.source!r} is none of {sorted(FEATURES)}")
+        if self.segmentation is None:
+            self._refuse("segmentation", "the study has no part that computes anything")
+        else:
+            self._check_segmentation(self.segmentation)
+
+    def _check_segmentation(self, segmentation: Segmentation) -> None:
+        known = feature_names(self.source)
+        fields = {
+            "segmentation.features": segmentation.features,
+            "segmentation.scaling.log1p": segmentation.scaling.log1p,
+            "segmentation.outliers.columns": segmentation.outliers.columns if segmentation.outliers else (),
+            "segmentation.personas": segmentation.personas.features,
+        }
+        for field, names in fields.items():
+            if unknown := [name for name in names if name not in known]:
+                self._refuse(field, f"unknown features {unknown}; {self.source} has {known}")
+        if not segmentation.features or len(set(segmentation.features)) != len(segmentation.features):
+            self._refuse("segmentation.features", "expected at least one, none of them twice")
+        if segmentation.k < 2:
+            self._refuse("segmentation.k", f"{segmentation.k}, expected at least 2")
+        if len(segmentation.personas.personas) < segmentation.k:
+            count = len(segmentation.personas.personas)
+            self._refuse("segmentation.personas", f"{count} personas for k = {segmentation.k}; write down the others")
+
+    def _refuse(self, field: str, why: str) -> None:
+        msg = f"{self.file or 'study ' + self.name}: {field}: {why}"
+        raise StudyError(msg)
+
+    @property
+    def version(self) -> str:
+        """A short hash of the study's content: it changes when, and only when, its results may."""
+        return hashlib.sha256(repr(replace(self, file="")).encode()).hexdigest()[:12]
+
+    @property
+    def described_features(self) -> tuple[str, ...]:
+        """The features by which its segments are described: its own, its personas', and the usual ones."""
+        usual = {
+            "profiles": (
+                "followers",
+                "following",
+                "likes",
+                "videos_count",
+                "avg_engagement_rate",
+                "is_verified",
+                "has_bio_link",
+            ),
+        }
+        own = self.segmentation.features + self.segmentation.personas.features if self.segmentation else ()
+        return tuple(dict.fromkeys(own + usual.get(self.source, ())))
+
+
+def load_studies(package: ModuleType) -> tuple[Study, ...]:
+    """Every ``STUDY`` of the modules of a package, by name of module.
+
+    Raises `StudyError` where a module has none, where one cannot be loaded, or where two share a name.
+    """
+    studies = []
+    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda one: one.name):
+        file = f"{package.__name__.rpartition('.')[2]}/{module.name}.py"
+        try:
+            loaded = importlib.import_module(f"{package.__name__}.{module.name}")
+        except (StudyError, TypeError, ValueError) as problem:
+            msg = f"{file}: {problem}"
+            raise StudyError(msg) from problem
+        study = getattr(loaded, "STUDY", None)
+        if not isinstance(study, Study):
+            msg = f"{file}: STUDY: expected `STUDY = Study(...)`"
+            raise StudyError(msg)
+        studies.append(replace(study, file=file))
+    return check_studies(studies)
+
+
+def check_studies(studies: Iterable[Study]) -> tuple[Study, ...]:
+    """Give the studies back; raises `StudyError` where two share a name."""
+    seen: dict[str, Study] = {}
+    for study in studies:
+        if study.name in seen:
+            msg = f"{study.file or study.name}: name: {study.name!r} is already the name of {seen[study.name].file or 'another study'}"
+            raise StudyError(msg)
+        seen[study.name] = study
+    return tuple(seen.values())

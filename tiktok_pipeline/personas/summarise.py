@@ -12,11 +12,11 @@ import pandas as pd
 from tiktok_pipeline.personas.catalogue import PersonaCatalogue
 from tiktok_pipeline.personas.name import Match, name_clusters
 from tiktok_pipeline.personas.schema import FEATURES_TABLE, RECOMMENDATIONS_TABLE, SUMMARIES_TABLE
+from tiktok_pipeline.personas.segments import NO_SEGMENT
 
 SMALLEST_SEGMENT = 30
 """Fewer profiles than this carry no statement about a group."""
 
-NO_SEGMENT = "Not enough data"
 BASES = {"fitted": True, "all": False}
 
 

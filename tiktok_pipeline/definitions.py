@@ -1,0 +1,63 @@
+"""What Dagster loads: `defs`, built from the settings of the environment. The one place where everything is put together."""
+
+from __future__ import annotations
+
+from dagster import (
+    AssetSelection,
+    Definitions,
+    LoggerDefinition,
+    define_asset_job,
+    in_process_executor,
+)
+
+import tiktok_pipeline.studies
+from tiktok_pipeline.orchestration.asset_checks import contract_check, rates_check
+from tiktok_pipeline.orchestration.io_manager import io_manager, warehouse_resource
+from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
+from tiktok_pipeline.orchestration.refresh import REFRESH_JOB
+from tiktok_pipeline.orchestration.shared_assets import (
+    features_assets,
+    published_asset,
+    raw_assets,
+    validated_assets,
+)
+from tiktok_pipeline.orchestration.study_assets import study_assets
+from tiktok_pipeline.settings import Settings
+from tiktok_pipeline.study import Study, load_studies
+from tiktok_pipeline.warehouse.base import Warehouse
+from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+
+
+def open_warehouse(settings: Settings) -> Warehouse:
+    """The warehouse of a home; its file is opened at first use."""
+    return DuckDBWarehouse(
+        settings.warehouse_file,
+        lock_timeout_seconds=settings.lock_timeout_seconds,
+        memory_limit=settings.memory_limit,
+        threads=settings.threads,
+    )
+
+
+def build_definitions(
+    settings: Settings, studies: tuple[Study, ...] | None = None, logger: LoggerDefinition | None = None
+) -> Definitions:
+    """Everything that Dagster needs for one home; ``studies`` are those of the package unless given."""
+    if studies is None:
+        studies = load_studies(tiktok_pipeline.studies)
+    tables = [raw_assets(settings), validated_assets(), *features_assets()]
+    tables += [one for study in studies for one in study_assets(study)]
+    keys = [key for one in tables for key in sorted(one.keys)]
+    return Definitions(
+        assets=[*tables, published_asset(settings, studies, keys)],
+        asset_checks=[*(contract_check(key) for key in keys), rates_check()],
+        jobs=[define_asset_job(REFRESH_JOB, AssetSelection.all(), partitions_def=SNAPSHOTS)],
+        resources={
+            "warehouse": warehouse_resource(settings, lambda: open_warehouse(settings)),
+            "io_manager": io_manager(),
+        },
+        executor=in_process_executor,
+        loggers={"console": logger} if logger else None,
+    )
+
+
+defs = build_definitions(Settings.from_env())

@@ -1,0 +1,78 @@
+"""One blocking check for each table, from its contract, and a warning where rates do not add up.
+
+The rules are evaluated inside the engine on the stored slice: what is checked is what readers will see.
+"""
+
+from typing import Any
+
+import narwhals as nw
+from dagster import (
+    AssetCheckExecutionContext,
+    AssetCheckResult,
+    AssetChecksDefinition,
+    AssetCheckSeverity,
+    AssetKey,
+    asset_check,
+)
+
+from tiktok_pipeline.orchestration.io_manager import slice_of
+from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
+from tiktok_pipeline.orchestration.tables import TABLES, table_of
+from tiktok_pipeline.validated.judge import inconsistent_rates
+from tiktok_pipeline.warehouse.base import Warehouse
+from tiktok_pipeline.warehouse.contract import rules
+
+
+def contract_check(key: AssetKey) -> AssetChecksDefinition:
+    """The check that every stored row of a table keeps the table's contract; what comes after waits for it."""
+    table = table_of(key)
+
+    @asset_check(
+        asset=key,
+        name="contract",
+        blocking=True,
+        partitions_def=SNAPSHOTS,
+        required_resource_keys={"warehouse"},
+        description=f"Every row of {table.spec} keeps its contract (types, ranges, no missing key).",
+    )
+    def contract(context: AssetCheckExecutionContext) -> AssetCheckResult:
+        broken = broken_rules(_slice(context, key), key)
+        return AssetCheckResult(passed=not broken, metadata={"rows_by_broken_rule": broken})
+
+    return contract
+
+
+def broken_rules(frame: nw.LazyFrame[Any], key: AssetKey) -> dict[str, int]:
+    """How many rows break which rule of the table's contract; empty where none does."""
+    checked = rules(table_of(key).schema)
+    if not checked:
+        return {}
+    counts = [(~rule.holds).cast(nw.Int64).sum().alias(f"rule_{place}") for place, rule in enumerate(checked)]
+    found = frame.select(*counts).collect("pyarrow").to_native().to_pylist()[0]
+    return {rule.reason: int(found[f"rule_{place}"]) for place, rule in enumerate(checked) if found[f"rule_{place}"]}
+
+
+def rates_check() -> AssetChecksDefinition:
+    """The warning that the average rate is likes plus comments in every validated profile."""
+    key = TABLES["validated.profiles"].key()
+
+    @asset_check(
+        asset=key,
+        name="rates_add_up",
+        partitions_def=SNAPSHOTS,
+        required_resource_keys={"warehouse"},
+        description="avg_engagement_rate = comment_engagement_rate + like_engagement_rate, to 1e-6.",
+    )
+    def rates_add_up(context: AssetCheckExecutionContext) -> AssetCheckResult:
+        rows = (
+            inconsistent_rates(_slice(context, key)).select(nw.len().alias("rows")).collect("pyarrow").item(0, "rows")
+        )
+        return AssetCheckResult(passed=not rows, severity=AssetCheckSeverity.WARN, metadata={"rows": int(rows)})
+
+    return rates_add_up
+
+
+def _slice(context: AssetCheckExecutionContext, key: AssetKey) -> nw.LazyFrame[Any]:
+    warehouse: Warehouse = context.resources.warehouse
+    table = table_of(key)
+    return warehouse.read_slice(table.spec, slice_of(table, key, context.partition_key))

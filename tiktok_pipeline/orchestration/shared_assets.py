@@ -1,0 +1,198 @@
+"""The assets that all studies share: raw, validated and features of each source, and the published copy."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+from dagster import (
+    AssetExecutionContext,
+    AssetKey,
+    AssetsDefinition,
+    MaterializeResult,
+    Output,
+    asset,
+    multi_asset,
+)
+
+from tiktok_pipeline.features.build import build_features
+from tiktok_pipeline.features.catalogue import FEATURES, feature_names
+from tiktok_pipeline.features.sample import take
+from tiktok_pipeline.features.statistics import correlate, describe
+from tiktok_pipeline.orchestration.metadata import ENGINE_KINDS, table_in, table_out
+from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
+from tiktok_pipeline.orchestration.registration import read_manifest
+from tiktok_pipeline.orchestration.tables import published_tables
+from tiktok_pipeline.personas.segments import segment_views
+from tiktok_pipeline.raw.dialects import DIALECTS
+from tiktok_pipeline.raw.read import read_file
+from tiktok_pipeline.raw.schema import FILES, SOURCES, Source
+from tiktok_pipeline.raw.snapshots import file_format
+from tiktok_pipeline.settings import Settings
+from tiktok_pipeline.study import MAX_SCORE_ROWS, Study
+from tiktok_pipeline.validated.judge import check_balance, judge_source
+from tiktok_pipeline.validated.schema import REJECTED_TABLE, TABLES
+from tiktok_pipeline.warehouse.base import UnreadableFileError, Warehouse
+
+Frame = Any
+"""A lazy frame (narwhals over the warehouse's relation); Dagster needs no more than that it is an object."""
+
+
+class UnknownSnapshotError(ValueError):
+    """A snapshot was asked for of which no file was ever delivered."""
+
+
+def raw_assets(settings: Settings) -> AssetsDefinition:
+    """``raw.files`` from the snapshot's manifest, and the raw rows of each source from its files."""
+
+    @multi_asset(
+        name="raw",
+        outs={"files": table_out("raw.files"), **{one.name: table_out(f"raw.{one.name}") for one in SOURCES}},
+        partitions_def=SNAPSHOTS,
+        group_name="raw",
+        required_resource_keys={"warehouse"},
+    )
+    def raw(context: AssetExecutionContext) -> Iterator[Output[Any]]:
+        snapshot = context.partition_key
+        warehouse: Warehouse = context.resources.warehouse
+        folder = settings.raw / snapshot
+        manifest = read_manifest(folder)
+        if not manifest:
+            msg = f"snapshot {snapshot}: no file of it in {folder}; run `tiktok-pipeline refresh FILE --snapshot {snapshot}`"
+            raise UnknownSnapshotError(msg)
+        files = pd.DataFrame([vars(entry) for entry in manifest])[FILES.frame_names]
+        yield Output(files.assign(ingested_at=pd.to_datetime(files["ingested_at"])), "files")
+        dialects = {dialect.name: dialect for dialect in DIALECTS}
+        for source in SOURCES:
+            parts = []
+            for entry in manifest:
+                path = folder / entry.file
+                kind = file_format(path)
+                if entry.source == source.name and kind is not None:
+                    if not path.exists():
+                        msg = f"{path}: in the manifest but not there; deliver the file again"
+                        raise UnreadableFileError(msg)
+                    scan = warehouse.scan(path, kind)
+                    parts.append(read_file(scan, dialects[entry.dialect], source_file=entry.file, engine=warehouse))
+            rows = nw.concat(parts, how="vertical") if parts else pd.DataFrame(columns=source.table.frame_names)
+            yield Output(rows, source.name)
+
+    return raw
+
+
+def validated_assets() -> AssetsDefinition:
+    """Good rows of each source and all rejected rows; the balance of rows is held before anything is replaced."""
+
+    @multi_asset(
+        name="validated",
+        ins={one.name: table_in(f"raw.{one.name}") for one in SOURCES},
+        outs={
+            "rejected": table_out("validated.rejected"),
+            **{f"good_{one.name}": table_out(f"validated.{one.name}", is_required=False) for one in SOURCES},
+        },
+        partitions_def=SNAPSHOTS,
+        group_name="validated",
+        required_resource_keys={"warehouse"},
+    )
+    def validated(context: AssetExecutionContext, **raw: Frame) -> Iterator[Output[Any]]:
+        warehouse: Warehouse = context.resources.warehouse
+        there = [source for source in SOURCES if _count(raw[source.name])]
+        judged = {source.name: judge_source(raw[source.name], source, warehouse) for source in there}
+        rejected = [one.rejected for one in judged.values()]
+        empty = pd.DataFrame(columns=REJECTED_TABLE.frame_names)
+        all_rejected = warehouse.staged(nw.concat(rejected, how="vertical")) if rejected else empty
+        yield Output(all_rejected, "rejected")
+        for source in there:
+            one = judged[source.name]
+            counts = {
+                "raw": _count(raw[source.name]),
+                "validated": _count(one.good),
+                "rejected": _count(one.rejected),
+            }
+            check_balance(counts, snapshot=context.partition_key, source=source.name, worst=_reasons(one.rejected))
+        for source in SOURCES:
+            good = judged[source.name].good if source.name in judged else _no_rows(source)
+            yield Output(good, f"good_{source.name}")
+
+    return validated
+
+
+def _no_rows(source: Source) -> pd.DataFrame:
+    return pd.DataFrame(columns=TABLES[source.name].frame_names)
+
+
+def _count(frame: Frame) -> int:
+    return int(frame.select(nw.len().alias("rows")).collect("pyarrow").item(0, "rows"))
+
+
+def _reasons(rejected: Frame) -> dict[str, int]:
+    """How many rejected rows have which first reason, the most frequent first, cells left out."""
+    reason = nw.col("reasons").list.get(0).str.slice(0, 120)
+    found = rejected.select(reason.alias("reason")).group_by("reason").agg(nw.len().alias("rows"))
+    top = found.sort("rows", "reason", descending=[True, False]).head(3).collect("pyarrow").to_native().to_pylist()
+    return {row["reason"]: row["rows"] for row in top}
+
+
+def features_assets() -> list[AssetsDefinition]:
+    """The features of each source, and the statistics over all of them."""
+    return [*(_features_asset(source) for source in SOURCES), _statistics_asset()]
+
+
+def _features_asset(source: Source) -> AssetsDefinition:
+    @multi_asset(
+        name=f"features_{source.name}",
+        ins={"validated": table_in(f"validated.{source.name}")},
+        outs={"features": table_out(f"features.{source.name}")},
+        partitions_def=SNAPSHOTS,
+        group_name="features",
+    )
+    def features(validated: Frame) -> Output[Any]:
+        return Output(build_features(validated, source.name), "features")
+
+    return features
+
+
+def _statistics_asset() -> AssetsDefinition:
+    @multi_asset(
+        name="features_statistics",
+        ins={source: table_in(f"features.{source}") for source in FEATURES},
+        outs={"statistics": table_out("features.statistics", kinds={"pandas"})},
+        partitions_def=SNAPSHOTS,
+        group_name="features",
+        required_resource_keys={"warehouse"},
+    )
+    def statistics(context: AssetExecutionContext, **features: Frame) -> Output[Any]:
+        parts = []
+        for source, frame in features.items():
+            engine: Warehouse = context.resources.warehouse
+            sample = take(frame, feature_names(source), max_rows=MAX_SCORE_ROWS, engine=engine)
+            parts += [describe(frame, source), correlate(sample, source)]
+        return Output(pd.concat([part for part in parts if len(part)], ignore_index=True), "statistics")
+
+    return statistics
+
+
+def published_asset(settings: Settings, studies: tuple[Study, ...], upstream: list[AssetKey]) -> AssetsDefinition:
+    """The copy that analysts read, brought up to date with the snapshot and put in place in one step."""
+
+    @asset(
+        key="published",
+        deps=upstream,
+        partitions_def=SNAPSHOTS,
+        group_name="published",
+        kinds=ENGINE_KINDS - {"narwhals"},
+        required_resource_keys={"warehouse"},
+        description="The published file: every table but raw, and the views segments.<study>; replaced in one step.",
+    )
+    def published(context: AssetExecutionContext) -> MaterializeResult[Any]:
+        warehouse: Warehouse = context.resources.warehouse
+        warehouse.publish(
+            settings.published_file,
+            tables=published_tables(),
+            snapshot=context.partition_key,
+            views=[view for study in studies for view in segment_views(study.name, TABLES[study.source])],
+        )
+        size = settings.published_file.stat().st_size
+        return MaterializeResult(metadata={"path": str(settings.published_file), "bytes": size})
+
+    return published

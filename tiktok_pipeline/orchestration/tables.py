@@ -1,0 +1,57 @@
+"""Every table of the project with its contract, and the asset key under which Dagster knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandera.pandas as pa
+from dagster import AssetKey
+
+from tiktok_pipeline.clusters import schema as clusters
+from tiktok_pipeline.features import schema as features
+from tiktok_pipeline.personas import schema as personas
+from tiktok_pipeline.raw.schema import FILES, SOURCES
+from tiktok_pipeline.validated import schema as validated
+from tiktok_pipeline.warehouse.base import TableSpec
+from tiktok_pipeline.warehouse.contract import schema_for
+
+
+@dataclass(frozen=True)
+class Table:
+    """The typed contract of a table and the checks that its rows pass."""
+
+    spec: TableSpec
+    schema: pa.DataFrameSchema
+
+    def key(self, study: str | None = None) -> AssetKey:
+        """``[stage, table]``, or ``[stage, study, table]`` for a study's own part of it."""
+        return AssetKey([self.spec.schema, *([study] if study else []), self.spec.name])
+
+
+_ALL = (
+    Table(FILES, schema_for(FILES)),
+    *(Table(source.table, schema_for(source.table)) for source in SOURCES),
+    *(Table(validated.TABLES[source.name], validated.SCHEMAS[source.name]) for source in SOURCES),
+    Table(validated.REJECTED_TABLE, validated.REJECTED_SCHEMA),
+    *(Table(features.TABLES[source.name], features.SCHEMAS[source.name]) for source in SOURCES),
+    Table(features.STATISTICS_TABLE, features.STATISTICS_SCHEMA),
+    Table(clusters.K_SCORES_TABLE, clusters.K_SCORES_SCHEMA),
+    Table(clusters.FITS_TABLE, clusters.FITS_SCHEMA),
+    Table(clusters.MODELS_TABLE, clusters.MODELS_SCHEMA),
+    Table(clusters.ASSIGNMENTS_TABLE, clusters.ASSIGNMENTS_SCHEMA),
+    Table(personas.SUMMARIES_TABLE, personas.SUMMARIES_SCHEMA),
+    Table(personas.FEATURES_TABLE, personas.FEATURES_SCHEMA),
+    Table(personas.RECOMMENDATIONS_TABLE, personas.RECOMMENDATIONS_SCHEMA),
+)
+TABLES: Mapping[str, Table] = {str(table.spec): table for table in _ALL}
+
+
+def table_of(key: AssetKey) -> Table:
+    """The table behind an asset key; raises `KeyError` for an asset that is no table."""
+    return TABLES[f"{key.path[0]}.{key.path[-1]}"]
+
+
+def published_tables() -> list[TableSpec]:
+    """What the published file holds: every table but those of stage ``raw``."""
+    return [table.spec for table in _ALL if table.spec.schema != "raw"]

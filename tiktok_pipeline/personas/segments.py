@@ -1,0 +1,34 @@
+"""The views that analysts query: ``segments.<study>`` and ``segments.<study>_history``.
+
+The one place outside the warehouse with SQL in it, because a view is a contract in SQL. Only names of specs and studies
+go in, which admit plain identifiers only.
+"""
+
+from __future__ import annotations
+
+from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE
+from tiktok_pipeline.personas.schema import SUMMARIES_TABLE
+from tiktok_pipeline.warehouse.base import TableSpec, View
+
+NO_SEGMENT = "Not enough data"
+"""The persona of a profile that lacks a figure which the model needs."""
+
+
+def segment_views(study: str, profiles: TableSpec) -> tuple[View, View]:
+    """One row for each creator: of the newest snapshot that has the study, and of all snapshots.
+
+    ``profiles`` is the validated table that the study reads.
+    """
+    own = ", ".join(f"p.{name}" for name in profiles.frame_names if name != "account_id")
+    everything = (
+        f"select a.snapshot, a.account_id, coalesce(s.persona, '{NO_SEGMENT}') as persona, s.verdict, a.cluster, "  # noqa: S608
+        f"a.margin, a.distance, a.in_fit, {own} from {ASSIGNMENTS_TABLE} as a "
+        f"join {profiles} as p on p.snapshot = a.snapshot and p.account_id = a.account_id "
+        f"left join {SUMMARIES_TABLE} as s on s.snapshot = a.snapshot and s.study = a.study and s.cluster = a.cluster "
+        f"where a.study = '{study}'"
+    )
+    newest = f"(select max(snapshot) from {ASSIGNMENTS_TABLE} where study = '{study}')"  # noqa: S608
+    return (
+        View(schema="segments", name=study, sql=f"{everything} and a.snapshot = {newest}"),
+        View(schema="segments", name=f"{study}_history", sql=everything),
+    )

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+from typer.exceptions import TyperException
 
 from tiktok_pipeline.settings import Settings, SettingsError
 
@@ -64,15 +65,17 @@ class SampleFormat(StrEnum):
 
 def main() -> None:
     """Run the command; the only way out is an exit code."""
-    code = 0
     try:
-        app()
-    except SystemExit as leaving:
-        code = leaving.code if isinstance(leaving.code, int) else FAILED
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    sys.exit(code)
+        code = app(standalone_mode=False)
+    except typer.Abort:
+        _note("tiktok-pipeline: stopped")
+        code = FAILED
+    except TyperException as wrong:
+        text = wrong.format_message() if hasattr(wrong, "format_message") else str(wrong)
+        if text:
+            _note(f"tiktok-pipeline: {text} (see tiktok-pipeline --help)")
+        code = ASKED_WRONGLY
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 @app.command()
@@ -104,11 +107,13 @@ def sql(
 ) -> None:
     """Answer a read-only query over the published tables."""
     settings = _settings()
-    from tiktok_pipeline.warehouse.base import WarehouseError
+    from tiktok_pipeline.warehouse.base import QueryError, WarehouseError
     from tiktok_pipeline.warehouse.duckdb import query as run
 
     try:
         names, rows = run(settings.warehouse_file if warehouse else settings.published_file, query)
+    except QueryError as problem:
+        _fail(str(problem), ASKED_WRONGLY)
     except WarehouseError as problem:
         _fail(str(problem))
     from tiktok_pipeline.tabulate import print_rows
@@ -239,7 +244,9 @@ def _run_all(
         for key in keys:
             current = key
             progress.reset(bar, total=len(job.nodes), description=key)
-            yield refresh_snapshot(job, key, instance=instance, selection=selection, foreseen=foreseen_errors())
+            yield refresh_snapshot(
+                job, key, instance=instance, selection=selection, quiet=not verbose, foreseen=foreseen_errors()
+            )
             progress.update(bar, completed=len(job.nodes))
 
 

@@ -14,7 +14,7 @@ import tiktok_pipeline.studies
 from tiktok_pipeline.orchestration.asset_checks import contract_check, rates_check
 from tiktok_pipeline.orchestration.io_manager import io_manager, warehouse_resource
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
-from tiktok_pipeline.orchestration.refresh import REFRESH_JOB
+from tiktok_pipeline.orchestration.refresh import REFRESH_JOB, STEP_LOGGER
 from tiktok_pipeline.orchestration.shared_assets import (
     features_assets,
     published_asset,
@@ -56,7 +56,7 @@ def build_definitions(
             "io_manager": io_manager(),
         },
         executor=in_process_executor,
-        loggers={"console": logger} if logger else None,
+        loggers={STEP_LOGGER: logger} if logger else None,
     )
 
 

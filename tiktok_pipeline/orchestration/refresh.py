@@ -8,9 +8,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from dagster import AssetKey, DagsterInstance, Definitions, JobDefinition, LoggerDefinition
+from dagster import AssetKey, DagsterInstance, Definitions, InitLoggerContext, JobDefinition, LoggerDefinition
 
 from tiktok_pipeline.orchestration.home_lock import HomeLockedError
 from tiktok_pipeline.orchestration.io_manager import ContractError
@@ -19,6 +18,7 @@ from tiktok_pipeline.validated.judge import SnapshotRejectedError
 from tiktok_pipeline.warehouse.base import UnreadableFileError, WarehouseError, WarehouseLockedError
 
 REFRESH_JOB = "refresh"
+STEP_LOGGER = "steps"
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class _StepHandler(logging.Handler):
 def step_logger(on_step: Callable[[str], None]) -> LoggerDefinition:
     """A logger of Dagster that says nothing itself and calls ``on_step`` with the name of each step that starts."""
 
-    def build(_: Any) -> logging.Logger:  # noqa: ANN401 - Dagster's InitLoggerContext
+    def build(_: InitLoggerContext) -> logging.Logger:
         logger = logging.Logger("tiktok_pipeline.steps", level=logging.DEBUG)
         logger.addHandler(_StepHandler(on_step))
         return logger
@@ -80,14 +80,16 @@ def refresh_snapshot(
     *,
     instance: DagsterInstance,
     selection: Sequence[AssetKey] | None = None,
+    quiet: bool = False,
     foreseen: tuple[type[BaseException], ...] = (),
 ) -> Outcome:
     """Materialise one snapshot in this process; a failure is told, not raised.
 
-    ``foreseen`` are the errors whose text is meant for the person.
+    ``quiet`` leaves the log to `step_logger`; ``foreseen`` are the errors whose text is meant for the person.
     """
     result = job.execute_in_process(
         partition_key=snapshot,
+        run_config={"loggers": {STEP_LOGGER: {}}} if quiet else None,
         instance=instance,
         asset_selection=list(selection) if selection else None,
         raise_on_error=False,

@@ -34,6 +34,10 @@ class WarehouseLockedError(WarehouseError):
     """Another process held the database for longer than the configured wait."""
 
 
+class QueryError(WarehouseError):
+    """A query is wrong; the text is the engine's first line."""
+
+
 class UnreadableFileError(WarehouseError):
     """A file as a whole cannot be read; the text names it and what to do."""
 

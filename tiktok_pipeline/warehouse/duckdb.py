@@ -23,6 +23,7 @@ from tiktok_pipeline.warehouse.base import (
     Column,
     ColumnType,
     FileFormat,
+    QueryError,
     Scan,
     Slice,
     TableSpec,
@@ -322,7 +323,7 @@ def query(path: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         msg = f"{path}: cannot be read now: {' '.join(str(problem).split())[:300]}"
         raise WarehouseError(msg) from problem
     except duckdb.Error as problem:
-        raise WarehouseError(str(problem).strip()) from problem
+        raise QueryError(str(problem).strip().partition("\n")[0]) from problem
 
 
 def _locked(path: Path, waited_seconds: float, text: str) -> str:

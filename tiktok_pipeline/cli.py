@@ -317,7 +317,3 @@ def _fail(text: str, code: int = FAILED) -> NoReturn:
 
 def _note(text: str) -> None:
     typer.echo(text, err=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,1 @@
+"""What is measured, and how; nothing of the package depends on it. Run ``python -m benchmarks``."""

@@ -13,7 +13,6 @@ from dagster import (
 import tiktok_pipeline.studies
 from tiktok_pipeline.orchestration.asset_checks import contract_check, rates_check
 from tiktok_pipeline.orchestration.io_manager import io_manager, warehouse_resource
-from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.orchestration.refresh import REFRESH_JOB, STEP_LOGGER
 from tiktok_pipeline.orchestration.shared_assets import (
     features_assets,
@@ -50,7 +49,7 @@ def build_definitions(
     return Definitions(
         assets=[*tables, published_asset(settings, studies, keys)],
         asset_checks=[*(contract_check(key) for key in keys), rates_check()],
-        jobs=[define_asset_job(REFRESH_JOB, AssetSelection.all(), partitions_def=SNAPSHOTS)],
+        jobs=[define_asset_job(REFRESH_JOB, AssetSelection.all())],
         resources={
             "warehouse": warehouse_resource(settings, lambda: open_warehouse(settings)),
             "io_manager": io_manager(),

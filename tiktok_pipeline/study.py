@@ -67,7 +67,7 @@ class Study:
 
     def __post_init__(self) -> None:
         """Check every field that another part of the program relies on."""
-        if not re.match(r"^[a-z][a-z0-9_]{0,60}$", self.name):
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,60}", self.name):
             self._refuse("name", f"{self.name!r} is not lower-case letters, digits and underscores")
         if self.source not in FEATURES:
             self._refuse("source", f"{self.source!r} is none of {sorted(FEATURES)}")

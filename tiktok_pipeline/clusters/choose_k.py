@@ -8,21 +8,27 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from tiktok_pipeline.clusters.model import Matrix
+from tiktok_pipeline.clusters.model import Matrix, distinct_rows
 from tiktok_pipeline.clusters.schema import K_SCORES_TABLE
 
 MAX_SILHOUETTE_ROWS = 10_000
 
 
 def silhouette(matrix: Matrix, labels: np.ndarray, *, random_state: int) -> float | None:
-    """Mean silhouette, on at most 10,000 sampled rows; None where it is not defined."""
-    from sklearn.metrics import silhouette_score  # noqa: PLC0415 - importing it costs seconds
+    """Mean silhouette, on at most 10,000 sampled rows; None where it is not defined.
 
-    clusters = len(np.unique(labels))
-    if not 1 < clusters < len(matrix):
+    The sample is the one that scikit-learn would draw; where it misses all clusters but one (two clusters, one of them a
+    single account) there is no silhouette, and scikit-learn would raise.
+    """
+    from sklearn.metrics import silhouette_score  # noqa: PLC0415 - importing it costs seconds
+    from sklearn.utils import check_random_state  # noqa: PLC0415
+
+    if len(matrix) > MAX_SILHOUETTE_ROWS:
+        drawn = check_random_state(random_state).permutation(len(matrix))[:MAX_SILHOUETTE_ROWS]
+        matrix, labels = matrix[drawn], labels[drawn]
+    if not 1 < len(np.unique(labels)) < len(matrix):
         return None
-    size = MAX_SILHOUETTE_ROWS if len(matrix) > MAX_SILHOUETTE_ROWS else None
-    return float(silhouette_score(matrix, labels, sample_size=size, random_state=random_state))
+    return float(silhouette_score(matrix, labels))
 
 
 def score_k(
@@ -43,7 +49,7 @@ def score_k(
     from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
     rows = []
-    distinct = len(np.unique(matrix, axis=0)) if len(matrix) else 0
+    distinct = distinct_rows(matrix, enough=k_range[1] + 1)
     with threadpool_limits(1):
         for k in range(k_range[0], min(k_range[1], distinct - 1) + 1):
             fitted = KMeans(n_clusters=k, n_init=n_init, random_state=random_state).fit(matrix)
@@ -68,7 +74,7 @@ def find_elbow(scores: pd.DataFrame, k_range: tuple[int, int]) -> int | None:
     from kneed import KneeLocator  # noqa: PLC0415 - it brings scipy
 
     inside = scores[scores["k"].between(*k_range)]
-    if len(inside) < 3:
+    if len(inside) < 3 or inside["inertia"].min() == inside["inertia"].max():
         return None
     found = KneeLocator(list(inside["k"]), list(inside["inertia"]), curve="convex", direction="decreasing").elbow
     return None if found is None else int(found)

@@ -14,7 +14,8 @@ def eta_squared(values: pd.Series[float], clusters: pd.Series[int]) -> float | N
 
     Ranks, because the counts are heavy-tailed (Tomczak and Tomczak 2014, eta squared for Kruskal and Wallis' test).
     """
-    ranks = values.rank()
+    known = values.notna()
+    ranks, clusters = values[known].rank(), clusters[known]
     total = float(((ranks - ranks.mean()) ** 2).sum())
     if not total:
         return None

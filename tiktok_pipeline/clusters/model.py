@@ -100,7 +100,7 @@ def fit_kmeans(rows: pd.DataFrame, *, scaled_by: SegmentModel, k: int, n_init: i
     from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
     matrix = scaled_by.scaled(rows)
-    distinct = len(np.unique(matrix, axis=0))
+    distinct = distinct_rows(matrix, enough=k)
     if distinct < k:
         msg = f"{distinct} distinct rows to fit, {k} clusters asked for"
         raise TooFewRowsError(msg)
@@ -115,6 +115,16 @@ def fit_kmeans(rows: pd.DataFrame, *, scaled_by: SegmentModel, k: int, n_init: i
         fitted.cluster_centers_,
     )
     return Fit(model, float(fitted.inertia_), fitted.labels_.astype(np.int64), int(fitted.n_iter_))
+
+
+def distinct_rows(matrix: Matrix, *, enough: int) -> int:
+    """How many distinct rows there are; counting stops at a first part of the rows that holds ``enough``."""
+    size = min(1_000, len(matrix))
+    while True:
+        found = len(np.unique(matrix[:size], axis=0)) if size else 0
+        if found >= enough or size == len(matrix):
+            return found
+        size = min(size * 10, len(matrix))
 
 
 def to_rows(model: SegmentModel) -> pd.DataFrame:

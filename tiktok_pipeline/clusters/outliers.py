@@ -47,7 +47,8 @@ def rows_for_fit(
         lower, upper = _fences(frame.filter(condition), column, rule.width if rule else 0.0)
         if lower is None or upper is None:
             continue
-        condition = condition & nw.col(column).is_between(lower, upper)
+        # A missing value is inside no fence; left as NULL it would make `in_fit` NULL.
+        condition = condition & nw.col(column).is_between(lower, upper).fill_null(False)
         counts |= {f"lower_{column}": lower, f"upper_{column}": upper}
         counts[f"rows_after_{column}"] = _count(frame.filter(condition))
     return FitRows(condition=condition, counts=counts)

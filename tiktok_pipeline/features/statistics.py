@@ -1,4 +1,4 @@
-"""Describes the features of a snapshot: one pass of aggregates in the engine, and correlations on a bounded sample.
+"""Describes the features of a snapshot: aggregates in the engine, and correlations on a bounded sample.
 
 Skewness is pandas' (adjusted Fisher-Pearson, G1 of Joanes and Gill 1998); std has n - 1 in the denominator.
 """
@@ -20,12 +20,13 @@ QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 
 def describe(features: nw.LazyFrame[Any], source: str) -> pd.DataFrame:
     """Rows of ``features.statistics`` for each feature of a source; no rows where there are no features."""
-    names = feature_names(source)
-    aggregates = [expression.alias(key) for name in names for key, expression in _aggregates(name).items()]
-    values = features.select(nw.len().alias("rows"), *aggregates).collect("pyarrow").to_native().to_pylist()[0]
-    if not values["rows"]:
+    rows = [
+        (source, name, "", statistic, value)
+        for name in feature_names(source)
+        for statistic, value in _one(features, name).items()
+    ]
+    if not rows or not rows[0][-1]:
         return pd.DataFrame(columns=STATISTICS_TABLE.frame_names)
-    rows = [(source, name, "", statistic, value) for name in names for statistic, value in _one(name, values).items()]
     return pd.DataFrame(rows, columns=STATISTICS_TABLE.frame_names)
 
 
@@ -37,35 +38,39 @@ def correlate(sample: pd.DataFrame, source: str) -> pd.DataFrame:
     names = [name for name in feature_names(source) if name in sample.columns]
     if sample.empty:
         return pd.DataFrame(columns=STATISTICS_TABLE.frame_names)
-    ranks = sample[names].rank()
+    varying = sample[[name for name in names if sample[name].min() < sample[name].max()]]
     rows = []
-    for statistic, values in (("pearson", sample[names]), ("spearman", ranks)):
-        varying = values[[name for name in names if values[name].min() < values[name].max()]]
-        matrix = varying.corr().reindex(index=names, columns=names)
+    for statistic in ("pearson", "spearman"):
+        # pandas ranks each pair anew on the rows that have both: ranks of whole columns are wrong where a value is missing.
+        matrix = varying.corr(method=statistic).reindex(index=names, columns=names)
         rows += [(source, a, b, statistic, float(matrix[b][a])) for a, b in combinations(names, 2)]
     return pd.DataFrame(rows, columns=STATISTICS_TABLE.frame_names)
 
 
-def _aggregates(name: str) -> dict[str, nw.Expr]:
+def _one(features: nw.LazyFrame[Any], name: str) -> dict[str, float | None]:
+    """The statistics of one feature; one query each, because an exact quantile holds its whole column in memory."""
     value = nw.col(name)
-    return {
-        f"{name}|known": value.count(),
-        f"{name}|mean": value.mean(),
-        f"{name}|std": value.std(ddof=1),
-        f"{name}|skew": value.skew(),
-        **{f"{name}|{key}": value.quantile(share, interpolation="linear") for key, share in QUANTILES.items()},
-    }
-
-
-def _one(name: str, values: dict[str, Any]) -> dict[str, float | None]:
-    known = values[f"{name}|known"]
-    biased = values[f"{name}|skew"]
+    quantiles = {key: value.quantile(share, interpolation="linear") for key, share in QUANTILES.items()}
+    found = (
+        features.select(
+            nw.len().alias("rows"),
+            value.count().alias("known"),
+            value.mean().alias("mean"),
+            value.std(ddof=1).alias("std"),
+            value.skew().alias("biased"),
+            *(expression.alias(key) for key, expression in quantiles.items()),
+        )
+        .collect("pyarrow")
+        .to_native()
+        .to_pylist()[0]
+    )
+    known, biased = found["known"], found["biased"]
     defined = biased is not None and known > 2 and math.isfinite(biased)
     return {
-        "rows": known,
-        "missing": values["rows"] - known,
-        "mean": values[f"{name}|mean"],
-        "std": values[f"{name}|std"],
-        **{key: values[f"{name}|{key}"] for key in QUANTILES},
+        "rows": found["rows"],
+        "missing": found["rows"] - known,
+        "mean": found["mean"],
+        "std": found["std"],
+        **{key: found[key] for key in QUANTILES},
         "skewness": biased * math.sqrt(known * (known - 1)) / (known - 2) if defined else None,
     }

@@ -113,6 +113,7 @@ def validated_assets() -> AssetsDefinition:
         for source in SOURCES:
             good = judged[source.name].good if source.name in judged else _no_rows(source)
             yield Output(good, f"good_{source.name}")
+        warehouse.drop_staged()
 
     return validated
 

@@ -64,5 +64,10 @@ def name_clusters(
             chosen = catalogue.personas[persona]
             matches[clusters[place]] = Match(chosen.name, chosen, distance)
     for cluster in clusters:
-        matches.setdefault(cluster, Match(f"Unnamed segment {cluster + 1}", None, None))
+        matches.setdefault(cluster, unnamed(cluster))
     return matches
+
+
+def unnamed(cluster: int) -> Match:
+    """The match of a cluster that is none of the personas."""
+    return Match(f"Unnamed segment {cluster + 1}", None, None)

@@ -10,7 +10,7 @@ import narwhals as nw
 import pandas as pd
 
 from tiktok_pipeline.personas.catalogue import PersonaCatalogue
-from tiktok_pipeline.personas.name import Match, name_clusters
+from tiktok_pipeline.personas.name import Match, name_clusters, unnamed
 from tiktok_pipeline.personas.schema import FEATURES_TABLE, RECOMMENDATIONS_TABLE, SUMMARIES_TABLE
 from tiktok_pipeline.personas.segments import NO_SEGMENT
 
@@ -75,14 +75,19 @@ def _long(rows: nw.LazyFrame[Any], names: Sequence[str]) -> pd.DataFrame:
 
 
 def match_personas(aggregates: Aggregates, catalogue: PersonaCatalogue) -> dict[int, Match]:
-    """The name of each cluster, from the means of the rows that the model saw."""
+    """The name of each cluster, from the means of the rows that the model saw; one without such rows is unnamed.
+
+    That happens where an older model is put to newer rows.
+    """
     fitted = aggregates.measures[(aggregates.measures["base"] == "fitted") & (aggregates.measures["cluster"] >= 0)]
     means = {
         int(str(cluster)): dict(zip(rows["feature"], rows["mean"], strict=True))
         for cluster, rows in fitted.groupby("cluster")
     }
     base = {name: aggregates.totals["fitted", name] for name in catalogue.features}
-    return name_clusters(means, base, catalogue)
+    matches = name_clusters(means, base, catalogue)
+    unseen = {int(cluster) for cluster in aggregates.sizes["cluster"] if cluster >= 0} - set(matches)
+    return matches | {cluster: unnamed(cluster) for cluster in unseen}
 
 
 def summaries(aggregates: Aggregates, matches: Mapping[int, Match]) -> pd.DataFrame:

@@ -20,6 +20,8 @@ from tiktok_pipeline.warehouse.base import Engine
 from tiktok_pipeline.warehouse.contract import rules
 
 _SPLIT = "\x1f"
+PLACE = ["source_file", "source_row"]
+DUPLICATE = "account_id: an older or earlier duplicate of the row that is kept for this account"
 LARGEST_REJECTED_SHARE = 0.5
 RATE_TOLERANCE = 1e-6
 
@@ -39,20 +41,29 @@ class Judged:
 def judge_source(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> Judged:
     """Clean and judge the raw rows of one source of one snapshot; each row is in exactly one of the two frames."""
     clean = {"profiles": clean_profiles, "creator_activity": clean_activity}[source.name]
-    judged = engine.staged(judge(clean(raw, engine), SCHEMAS[source.name]))
-    raw_names = [f"raw_{name}" for name in source.columns]
-    bad = engine.to_json(
-        judged.filter(nw.col("problems") != ""),
-        "record",
-        dict(zip(source.columns, raw_names, strict=True)) | {"extra": "extra"},
-    ).with_columns(nw.lit(source.name).alias("source"), nw.col("problems").str.split(_SPLIT).alias("reasons"))
-    return Judged(
-        good=judged.filter(nw.col("problems") == "").select(TABLES[source.name].frame_names),
-        rejected=bad.select(REJECTED_TABLE.frame_names),
+    table = TABLES[source.name]
+    ruled = judge_rules(clean(raw, engine), SCHEMAS[source.name]).select(*table.frame_names, "problems")
+    judged = engine.staged(mark_duplicates(engine.staged(ruled)))
+    # The delivered cells are taken from the raw rows again: only the few bad ones need them.
+    bad = judged.filter(nw.col("problems") != "").select(*PLACE, nw.col("account_id").alias("handle"), "problems")
+    records = engine.to_json(
+        raw.join(bad, on=PLACE, how="inner"), "record", {name: name for name in (*source.columns, "extra")}
     )
+    rejected = records.with_columns(
+        nw.col("handle").alias("account_id"),
+        nw.lit(source.name).alias("source"),
+        nw.col("problems").str.split(_SPLIT).alias("reasons"),
+    )
+    good = judged.filter(nw.col("problems") == "")
+    return Judged(good=good.select(table.frame_names), rejected=rejected.select(REJECTED_TABLE.frame_names))
 
 
 def judge(cleaned: nw.LazyFrame[Any], schema: pa.DataFrameSchema) -> nw.LazyFrame[Any]:
+    """Add to ``problems`` every rule that a row breaks, duplicates of an account among them."""
+    return mark_duplicates(judge_rules(cleaned, schema))
+
+
+def judge_rules(cleaned: nw.LazyFrame[Any], schema: pa.DataFrameSchema) -> nw.LazyFrame[Any]:
     r"""Add every broken rule to ``problems`` (one text, split by ``\\x1f``; empty for a good row).
 
     A row that is not whole is judged by that alone: its cells may stand in the wrong columns. A cell that could not be
@@ -67,23 +78,26 @@ def judge(cleaned: nw.LazyFrame[Any], schema: pa.DataFrameSchema) -> nw.LazyFram
         broken.append(nw.when(applies).then(nw.lit(rule.reason)))
     unread = nw.when(nw.col("problems") != "").then(nw.col("problems"))
     first = nw.when(whole).then(unread).otherwise(nw.col("read_problem"))
-    single = cleaned.with_columns(
+    return cleaned.with_columns(
         nw.concat_str([first, *broken], separator=_SPLIT, ignore_nulls=True).alias("problems")
     )
-    return _without_duplicates(single)
 
 
-def _without_duplicates(judged: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-    """Mark all but one of the good rows of an account as duplicates of the one that stays."""
-    order = [name for name in ("observed_on", "source_file", "source_row") if name in judged.collect_schema().names()]
-    good = nw.col("problems") == ""
-    is_last = good.cast(nw.Int64).cum_sum(reverse=True).over("account_id", "is_good", order_by=order) == 1
-    ranked = judged.with_columns(good.alias("is_good")).with_columns(is_last.alias("is_last"))
-    duplicate = nw.col("is_good") & ~nw.col("is_last")
-    text = nw.lit("account_id: an older or earlier duplicate of the row that is kept for this account")
-    return ranked.with_columns(nw.when(duplicate).then(text).otherwise(nw.col("problems")).alias("problems")).drop(
-        "is_good", "is_last"
-    )
+def mark_duplicates(judged: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """Mark all but one of the good rows of an account as duplicates of the one that stays.
+
+    Only accounts that stand there more than once are sorted: a window over all rows would spill for nothing.
+    """
+    order = [name for name in ("observed_on", *PLACE) if name in judged.collect_schema().names()]
+    good = judged.filter(nw.col("problems") == "").select("account_id", *order)
+    repeated = good.group_by("account_id").agg(nw.len().alias("rows")).filter(nw.col("rows") > 1)
+    place = nw.col("source_row").cum_count(reverse=True).over("account_id", order_by=order)
+    ranked = good.join(repeated.select("account_id"), on="account_id", how="inner").with_columns(place.alias("place"))
+    older = ranked.filter(nw.col("place") > 1).select(*PLACE, nw.lit(DUPLICATE).alias("duplicate"))
+    marked = judged.join(older, on=PLACE, how="left")
+    duplicate = nw.col("duplicate")
+    problem = nw.when(~duplicate.is_null()).then(duplicate).otherwise(nw.col("problems"))
+    return marked.with_columns(problem.alias("problems")).drop("duplicate")
 
 
 def check_balance(counts: Mapping[str, int], *, snapshot: str, source: str, worst: Mapping[str, int]) -> None:

@@ -137,7 +137,11 @@ class Engine(Protocol):
         ...
 
     def staged(self, frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-        """Compute ``frame`` once, out of core, and give it back as a table that is gone when the engine closes."""
+        """Compute ``frame`` once, out of core, and give it back as a table that lasts until `drop_staged` or `close`."""
+        ...
+
+    def drop_staged(self) -> None:
+        """Let go of every staged frame; what was made from them can no longer be read."""
         ...
 
 

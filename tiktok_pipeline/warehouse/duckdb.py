@@ -122,6 +122,11 @@ class DuckDBWarehouse:
         self._run(f"create temp table {table} as select * from rows", rows=rows)
         return self._lazy(f"select * from temp.{table}", [])
 
+    def drop_staged(self) -> None:
+        """Drop the temporary tables of `staged`, which hold memory and disk until then."""
+        for number in range(1, self._staged + 1):
+            self._run(f"drop table if exists temp.staged_{number}")
+
     # Tables by slice.
 
     def replace_slice(

@@ -158,7 +158,7 @@ def sample(
     out: Annotated[Path, typer.Option(help="folder to write to")],
     profiles: Annotated[int, typer.Option(help="creators in each snapshot", min=1)] = 1500,
     snapshots: Annotated[int, typer.Option(help="how many snapshots", min=1)] = 3,
-    seed: Annotated[int, typer.Option(help="the same seed gives the same files")] = 7,
+    seed: Annotated[int, typer.Option(help="the same seed gives the same files")] = 9,
     output: Annotated[SampleFormat, typer.Option("--format", help="format of the profiles")] = SampleFormat.CSV,
 ) -> None:
     """Write synthetic scrapes: invented creators in the columns of the public data set."""

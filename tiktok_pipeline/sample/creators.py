@@ -1,0 +1,183 @@
+"""The population: who the creators are, and how they live from one snapshot to the next.
+
+A creator's figures are a Gaussian copula over the quantiles of a real scrape (Nelsen 2006, ch. 2): normal scores with its
+rank correlations, each turned into a figure by its quantile table. Creators are drawn in blocks of their number; a block
+depends on the seed and its own number alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Booleans = NDArray[np.bool_]
+
+BLOCK_CREATORS = 65_536
+JOINING_SHARE = 0.05
+LEAVING_SHARE = 0.04
+HANDLE_CHANGE_SHARE = 0.006
+
+BUILDER_SHARE = 0.07
+CELEBRITY_EVERY = 700
+BUILDER = {
+    "followers": (3.8, 0.5),
+    "following": (3.87, 0.05),
+    "likes": (4.9, 0.5),
+    "videos_count": (2.6, 0.35),
+    "rate": (-1.85, 0.3),
+}
+CELEBRITY = {
+    "followers": (7.1, 0.06),
+    "following": (1.4, 0.2),
+    "likes": (8.75, 0.08),
+    "videos_count": (3.2, 0.1),
+    "rate": (-2.05, 0.1),
+}
+"""Two groups that stand apart in real scrapes: mean and spread of the decimal logarithm of each figure. Builders follow
+thousands of others and are small; a celebrity is one creator in 700 and half of them are verified."""
+
+_SHARES = (0.0, 0.01, 0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95, 0.99, 0.998, 1.0)
+_LOG10_QUANTILES: dict[str, tuple[float, ...]] = {
+    "followers": (0.30, 0.85, 1.48, 1.94, 2.83, 3.31, 3.72, 4.01, 4.50, 5.17, 5.58, 6.30, 6.75, 7.2),
+    "likes": (0.60, 1.08, 1.67, 2.25, 3.29, 4.08, 4.59, 5.09, 5.70, 6.46, 6.92, 7.84, 8.22, 9.0),
+    "videos_count": (0.30, 0.30, 0.48, 0.70, 1.28, 1.66, 1.95, 2.18, 2.50, 2.90, 3.07, 3.34, 3.48, 3.75),
+    "following": (0.0, 0.30, 0.85, 1.23, 1.85, 2.20, 2.42, 2.62, 2.94, 3.28, 3.45, 3.62, 3.70, 3.78),
+    "rate": (-4.0, -3.32, -2.82, -2.54, -1.90, -1.53, -1.27, -1.04, -0.69, -0.07, 0.28, 0.85, 1.58, 1.8),
+    "comment_share": (-3.5, -3.0, -2.5, -2.3, -2.0, -1.72, -1.57, -1.43, -1.20, -0.95, -0.76, -0.43, -0.30, 0.0),
+}
+"""Decimal logarithms (of count + 1 for the counts, of the fraction for the rates) at `_SHARES`, rounded."""
+
+_FIGURES = tuple(_LOG10_QUANTILES)
+_RANK_CORRELATIONS = np.array(
+    [
+        [1.00, 0.93, 0.67, 0.09, -0.52, -0.49],
+        [0.93, 1.00, 0.70, 0.03, -0.36, -0.55],
+        [0.67, 0.70, 1.00, 0.24, -0.63, -0.27],
+        [0.09, 0.03, 0.24, 1.00, -0.33, 0.13],
+        [-0.52, -0.36, -0.63, -0.33, 1.00, -0.02],
+        [-0.49, -0.55, -0.27, 0.13, -0.02, 1.00],
+    ]
+)
+_VERIFIED_AT = ((2.0, 0.0), (4.0, 0.002), (5.0, 0.02), (6.0, 0.2), (6.8, 0.55), (7.5, 0.6))
+_LINKED_AT = ((1.5, 0.005), (3.0, 0.06), (4.0, 0.22), (5.0, 0.35), (6.0, 0.5), (7.0, 0.8))
+
+
+@dataclass(frozen=True)
+class Block:
+    """The creators of one block that a snapshot finds, as columns of equal length.
+
+    ``number`` is the creator's own; ``handle_version`` counts changes of the handle; rates are fractions of followers.
+    """
+
+    number: Integers
+    handle_version: Integers
+    followers: Integers
+    following: Integers
+    likes: Integers
+    videos_count: Integers
+    comment_rate: Floats
+    like_rate: Floats
+    is_verified: Booleans
+    has_link: Booleans
+
+
+def generator(random_state: int, *purpose: int) -> np.random.Generator:
+    """A generator for one purpose (a block, a snapshot), independent of all others of the same seed."""
+    return np.random.default_rng([random_state, *purpose])
+
+
+def blocks(*, profiles: int, snapshot: int, random_state: int) -> Iterator[Block]:
+    """The creators that are there at snapshot ``snapshot`` (from 0), block by block.
+
+    ``profiles`` creators are there at first; at each later snapshot 5 % join, and 4 % have left.
+    """
+    pool = profiles + snapshot * round(profiles * JOINING_SHARE)
+    for start in range(0, pool, BLOCK_CREATORS):
+        number = np.arange(start, min(start + BLOCK_CREATORS, pool), dtype=np.int64)
+        block = _block(number, start // BLOCK_CREATORS, profiles, snapshot, random_state)
+        if len(block.number):
+            yield block
+
+
+def _block(number: Integers, place: int, profiles: int, snapshot: int, random_state: int) -> Block:
+    draws = generator(random_state, 1, place)
+    scores = draws.standard_normal((BLOCK_CREATORS, len(_FIGURES)))[: len(number)] @ _factor().T
+    chance = draws.random((BLOCK_CREATORS, 6))[: len(number)]
+    figures = {name: _figure(name, scores[:, column]) for column, name in enumerate(_FIGURES)}
+    is_builder, is_celebrity = chance[:, 5] < BUILDER_SHARE, number % CELEBRITY_EVERY == CELEBRITY_EVERY // 2
+    _shape(figures, is_builder, BUILDER, scores)
+    _shape(figures, is_celebrity, CELEBRITY, scores)
+
+    joined = np.where(number < profiles, 0, (number - profiles) // max(1, round(profiles * JOINING_SHARE)) + 1)
+    age = snapshot - joined
+    stays = np.floor(np.log(chance[:, 0]) / np.log(1.0 - LEAVING_SHARE))
+    renames = HANDLE_CHANGE_SHARE * age > chance[:, 1]
+    # About half of the creators stall; the others grow by some per cent from one snapshot to the next.
+    growth = np.maximum(0.0, chance[:, 2] - 0.5) * 0.12
+    scale = 10.0 ** np.where(age > 0, growth * age, 0.0)
+
+    followers = np.maximum(1, np.rint((figures["followers"] - 1) * scale)).astype(np.int64)
+    log_followers = np.log10(figures["followers"])
+    rate = np.clip(figures["rate"] / np.sqrt(scale), 1e-5, 60.0)
+    share = np.where(chance[:, 4] < 0.01, 0.0, np.minimum(figures["comment_share"], 0.5))
+    verified = chance[:, 3] < _chance(log_followers, _VERIFIED_AT)
+    block = Block(
+        number=number,
+        handle_version=renames.astype(np.int64),
+        followers=followers,
+        following=np.clip(np.rint(figures["following"] - 1), 0, 10_000).astype(np.int64),
+        likes=np.maximum(1, np.rint((figures["likes"] - 1) * scale)).astype(np.int64),
+        videos_count=np.maximum(1, np.rint((figures["videos_count"] - 1) * scale**0.5)).astype(np.int64),
+        comment_rate=rate * share,
+        like_rate=rate - rate * share,
+        is_verified=np.where(is_celebrity, number // CELEBRITY_EVERY % 2 == 0, verified & ~is_builder),
+        has_link=draws.random(BLOCK_CREATORS)[: len(number)] < _chance(log_followers, _LINKED_AT),
+    )
+    return only(block, (age >= 0) & (age <= stays))
+
+
+def only(block: Block, kept: Booleans) -> Block:
+    """The creators of a block for which ``kept`` is true."""
+    return Block(**{name: column[kept] for name, column in vars(block).items()})
+
+
+def _shape(
+    figures: dict[str, Floats], chosen: Booleans, group: dict[str, tuple[float, float]], scores: Floats
+) -> None:
+    """Put the figures of a group in place of those of the chosen creators, spread by the same normal scores."""
+    for name, (mean, spread) in group.items():
+        own = 10.0 ** (mean + spread * scores[:, _FIGURES.index(name)])
+        figures[name] = np.where(chosen, own, figures[name])
+
+
+def _chance(log_followers: Floats, at: tuple[tuple[float, float], ...]) -> Floats:
+    """The chance at each size of audience, straight between the points."""
+    sizes, chances = np.array(at).T
+    return np.asarray(np.interp(log_followers, sizes, chances), dtype=np.float64)
+
+
+def _factor() -> Floats:
+    """Cholesky factor of the Pearson correlations of the normal scores (2 sin(pi r / 6) of the rank correlations)."""
+    pearson = 2.0 * np.sin(np.pi * _RANK_CORRELATIONS / 6.0)
+    values, vectors = np.linalg.eigh(pearson)
+    nearest = vectors @ np.diag(np.maximum(values, 1e-6)) @ vectors.T
+    scale = np.sqrt(np.diag(nearest))
+    return np.linalg.cholesky(nearest / np.outer(scale, scale))
+
+
+def _figure(name: str, scores: Floats) -> Floats:
+    """Turn normal scores into a figure by its quantile table, straight between the knots on the normal scale."""
+    inside = np.clip(_SHARES, 2e-4, 1.0 - 2e-4)
+    knots = ndtri(inside)
+    logs = np.interp(np.clip(scores, -6, 6), knots, _LOG10_QUANTILES[name])
+    # Past the last knot the tail goes on with its last slope, so that larger files hold larger accounts.
+    if name in ("followers", "likes"):
+        slope = (_LOG10_QUANTILES[name][-1] - _LOG10_QUANTILES[name][-2]) / (knots[-1] - knots[-2])
+        logs = logs + np.maximum(0.0, scores - knots[-1]) * slope * 0.5
+    return np.asarray(10.0**logs, dtype=np.float64)

@@ -1,0 +1,65 @@
+"""The ways in which real files are bad, put into a small share of rows. What they mean is judged elsewhere.
+
+Two of them (1.2M, 12,345) are readable: a reader that loses such rows is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+FLAWED_SHARE = 0.012
+
+Flaw = tuple[str, Callable[[pa.Array], pa.Array]]
+
+
+def _constant(text: str) -> Callable[[pa.Array], pa.Array]:
+    return lambda column: pa.array([text] * len(column))
+
+
+def _short(column: pa.Array) -> pa.Array:
+    return pc.binary_join_element_wise(pc.utf8_slice_codeunits(column, 0, 2), "K", "")
+
+
+def _grouped(column: pa.Array) -> pa.Array:
+    return pc.binary_join_element_wise(pc.utf8_slice_codeunits(column, 0, 1), ",", "250", "")
+
+
+def _negative(column: pa.Array) -> pa.Array:
+    return pc.binary_join_element_wise("-", column, "")
+
+
+FLAWS: tuple[Flaw, ...] = (
+    ("followers", _negative),
+    ("followers", _constant("n/a")),
+    ("followers", _short),
+    ("likes", _grouped),
+    ("likes", _constant("12345678901234567890")),
+    ("timestamp", _constant("2024-02-31")),
+    ("account_id", _constant("")),
+    ("like_engagement_rate", _negative),
+    ("is_verified", _constant("maybe")),
+    ("videos_count", _constant("")),
+)
+"""The column that is spoilt, and how."""
+
+
+def spoil(table: pa.Table, draws: np.random.Generator) -> pa.Table:
+    """Spoil a share of the rows of a table of texts, each by one flaw."""
+    kind = draws.integers(0, len(FLAWS), len(table))
+    hit = draws.random(len(table)) < FLAWED_SHARE
+    for place, (name, change) in enumerate(FLAWS):
+        column = table.column(name).combine_chunks()
+        spoilt = pc.if_else(pa.array(hit & (kind == place)), change(column), column)
+        table = table.set_column(table.schema.get_field_index(name), name, spoilt)
+    return table
+
+
+def repeats(table: pa.Table, draws: np.random.Generator, *, older: str) -> pa.Table:
+    """A few rows of the table once more, observed on the day ``older``."""
+    chosen = np.flatnonzero(draws.random(len(table)) < 0.002)
+    again = table.take(pa.array(chosen))
+    return again.set_column(0, "timestamp", pa.array([older] * len(again), pa.string()))

@@ -1,0 +1,140 @@
+"""The synthetic scrapes: the same for the same seed, in the real columns, flawed a little, alive between snapshots."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from tiktok_pipeline.sample import creators, write_sample
+from tiktok_pipeline.sample.write import COLUMNS
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+COMMITTED = REPOSITORY / "data" / "sample"
+SMALL = {"profiles": 600, "snapshots": 2, "random_state": 3}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return write_sample(tmp_path_factory.mktemp("sample"), **SMALL)
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+
+
+def good_rows(path: Path) -> pd.DataFrame:
+    """Rows whose numbers can all be read, with those columns as numbers."""
+    frame = pd.DataFrame([row for row in rows_of(path) if None not in row and None not in row.values()])
+    numeric = ["followers", "following", "likes", "videos_count", *(name for name in COLUMNS if "engagement" in name)]
+    frame[numeric] = frame[numeric].apply(pd.to_numeric, errors="coerce")
+    return frame.dropna(subset=numeric).query("followers > 0 and like_engagement_rate >= 0 and account_id != ''")
+
+
+def test_names_and_temporary_files(written: list[Path]) -> None:
+    assert [path.name for path in written] == [
+        "profiles_2024-03-04.csv",
+        "profiles_2024-04-01.csv",
+        "creator_activity_2024-04-01.csv",
+    ]
+    assert sorted(path.name for path in written[0].parent.iterdir()) == sorted(path.name for path in written)
+
+
+def test_the_same_seed_gives_the_same_bytes(written: list[Path], tmp_path: Path) -> None:
+    again = write_sample(tmp_path / "again", **SMALL)
+    other = write_sample(tmp_path / "other", **{**SMALL, "random_state": 4})
+    assert [one.read_bytes() for one in written] == [one.read_bytes() for one in again]
+    assert written[0].read_bytes() != other[0].read_bytes()
+
+
+def test_a_creator_does_not_depend_on_how_many_others_there_are() -> None:
+    few = next(creators.blocks(profiles=100, snapshot=0, random_state=5))
+    many = next(creators.blocks(profiles=70_000, snapshot=0, random_state=5))
+    for name, column in vars(few).items():
+        np.testing.assert_array_equal(column, getattr(many, name)[:100], err_msg=name)
+
+
+def test_blocks_go_on_without_gap() -> None:
+    numbers = [block.number for block in creators.blocks(profiles=70_000, snapshot=0, random_state=5)]
+    assert len(numbers) == 2
+    np.testing.assert_array_equal(np.concatenate(numbers), np.arange(70_000))
+
+
+def test_every_cell_is_quoted_and_the_columns_are_the_real_ones(written: list[Path]) -> None:
+    lines = written[0].read_text(encoding="utf-8").splitlines()
+    assert lines[0] == ",".join(f'"{name}"' for name in COLUMNS)
+    assert all(line.startswith('"') for line in lines if line[:3] == '"20')
+
+
+def test_rates_add_up_on_good_rows(written: list[Path]) -> None:
+    good = good_rows(written[0])
+    gap = good["awg_engagement_rate"] - good["comment_engagement_rate"] - good["like_engagement_rate"]
+    assert gap.abs().max() < 1e-12
+
+
+def test_ids_are_unique_and_stay_when_a_handle_changes(tmp_path: Path) -> None:
+    first, _, third, _ = write_sample(tmp_path, profiles=3_000, snapshots=3, random_state=9)
+    before, after = good_rows(first).drop_duplicates("id"), good_rows(third).drop_duplicates("id")
+    both = before.merge(after, on="id", suffixes=("", "_after"))
+    renamed = (both["account_id"] != both["account_id_after"]).sum()
+    assert 5 <= renamed <= 100
+    assert before["account_id"].is_unique
+    assert before["id"].str.fullmatch("[0-9]{19}").all()
+    left, joined = len(before) - len(both), len(after) - len(both)
+    assert 0.04 < left / len(before) < 0.15
+    assert 0.05 < joined / len(before) < 0.16
+    grown = both["followers_after"] > both["followers"] * 1.02
+    assert 0.2 < grown.mean() < 0.7
+
+
+def test_flaws_are_there_and_few(written: list[Path]) -> None:
+    rows = rows_of(written[0])
+    bad = [row for row in rows if None in row or None in row.values() or row["account_id"] in ("", "account_id")]
+    assert len(bad) >= 3
+    spoilt = len(rows) - len(good_rows(written[0]))
+    assert 3 <= spoilt <= 0.04 * len(rows)
+
+
+def test_formats_hold_the_same_profiles(written: list[Path], tmp_path: Path) -> None:
+    parquet = write_sample(tmp_path / "p", **SMALL, file_format="parquet")[0]
+    packed = write_sample(tmp_path / "g", **SMALL, file_format="csv.gz")[0]
+    table = pq.read_table(parquet).to_pandas()
+    lines = pd.read_csv(packed, dtype=str, keep_default_na=False, on_bad_lines="skip")
+    lines = lines[
+        lines["followers"].notna() & (lines["account_id"] != "account_id") & (lines["account_id"] != "cut.off_1")
+    ]
+    assert list(table["account_id"]) == list(lines["account_id"])
+    assert list(table["biography"]) == list(lines["biography"])
+    assert packed.read_bytes()[4:8] == b"\0\0\0\0"  # no time of writing, so the same bytes tomorrow
+
+
+def test_unknown_format_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="expected one of csv"):
+        write_sample(tmp_path, **SMALL, file_format="xlsx")
+
+
+def test_committed_files_are_what_is_made_today(tmp_path: Path) -> None:
+    made = write_sample(tmp_path, profiles=1500, snapshots=3, random_state=9)
+    assert sorted(path.name for path in COMMITTED.iterdir()) == sorted(path.name for path in made)
+    for path in made:
+        assert path.read_bytes() == (COMMITTED / path.name).read_bytes(), path.name
+    assert sum(path.stat().st_size for path in COMMITTED.iterdir()) < 2_000_000
+
+
+def test_texts_are_of_many_scripts() -> None:
+    text = (COMMITTED / "profiles_2024-03-04.csv").read_text(encoding="utf-8")
+    for low, high in (
+        ("\u0400", "\u04ff"),
+        ("\u0590", "\u05ff"),
+        ("\u0600", "\u06ff"),
+        ("\u0900", "\u097f"),
+        ("\u4e00", "\u9fff"),
+    ):
+        assert any(low <= one <= high for one in text), (low, high)
+    assert '""' in text
+    assert "🔥" in text

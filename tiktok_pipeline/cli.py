@@ -271,6 +271,16 @@ def _show(settings: Settings, keys: Sequence[str]) -> None:
         f"from personas.summaries where snapshot in ({listed}) order by snapshot, study, profiles desc",
     )
     print_rows(names, rows, "table")
+    _, counts = query(
+        settings.published_file,
+        "select snapshot, count(*) filter (where kept), count(*) filter (where not kept) from (select snapshot, true as kept "  # noqa: S608
+        "from validated.profiles union all select snapshot, true from validated.creator_activity union all "
+        f"select snapshot, false from validated.rejected) where snapshot in ({listed}) group by 1 order by 1",
+    )
+    for key, kept, rejected in counts:
+        _note(
+            f"snapshot {key}: {kept:,} rows are good, {rejected:,} set aside with their reasons (validated.rejected)"
+        )
     _note(f"tables for analysts: {settings.published_file}")
     _note('query them: tiktok-pipeline sql "select persona, count(*) from segments.influencer_segments group by 1"')
     _note("look at the graph: tiktok-pipeline ui")

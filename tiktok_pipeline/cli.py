@@ -256,7 +256,8 @@ def _selection(names: Sequence[str]) -> list[AssetKey]:
     from tiktok_pipeline.definitions import build_definitions
 
     graph = build_definitions(_settings()).resolve_asset_graph()
-    wanted = AssetSelection.groups(*names).upstream() | AssetSelection.assets("published")
+    needed = AssetSelection.groups(*names).upstream().required_multi_asset_neighbors()
+    wanted = needed | AssetSelection.assets("published")
     return sorted(wanted.resolve(graph))
 
 

@@ -6,7 +6,9 @@ file lies in, else the user's data directory.
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,12 +36,11 @@ class Settings:
         """Read the settings; raises `SettingsError` where a value is not what it should be."""
         values = os.environ if environment is None else environment
         home = values.get("TIKTOK_PIPELINE_HOME")
-        threads = values.get("TIKTOK_PIPELINE_THREADS")
         return cls(
             home=Path(home).expanduser().resolve() if home else _default_home(),
             lock_timeout_seconds=_number(values, "TIKTOK_PIPELINE_LOCK_TIMEOUT_SECONDS", 30.0),
-            memory_limit=values.get("TIKTOK_PIPELINE_MEMORY_LIMIT") or None,
-            threads=int(_number(values, "TIKTOK_PIPELINE_THREADS", 1.0)) if threads else None,
+            memory_limit=_memory(values, "TIKTOK_PIPELINE_MEMORY_LIMIT"),
+            threads=_whole_number(values, "TIKTOK_PIPELINE_THREADS"),
         )
 
     @property
@@ -90,7 +91,27 @@ def _number(values: Mapping[str, str], name: str, default: float) -> float:
         number = float(text)
     except ValueError:
         number = -1.0
-    if number <= 0:
+    if not 0 < number < math.inf:
         msg = f"{name}={text!r}: expected a number above 0"
         raise SettingsError(msg)
     return number
+
+
+def _whole_number(values: Mapping[str, str], name: str) -> int | None:
+    text = values.get(name)
+    if not text:
+        return None
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", text.strip()):
+        msg = f"{name}={text!r}: expected a whole number from 1 to 9999"
+        raise SettingsError(msg)
+    return int(text)
+
+
+def _memory(values: Mapping[str, str], name: str) -> str | None:
+    text = values.get(name)
+    if not text:
+        return None
+    if not re.fullmatch(r"[0-9]*[1-9][0-9]*([.][0-9]+)? *([KMGT]i?B|%)", text.strip(), re.IGNORECASE):
+        msg = f"{name}={text!r}: expected a size such as 4GB, 512MB or 80%"
+        raise SettingsError(msg)
+    return text.strip()

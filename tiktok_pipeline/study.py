@@ -89,8 +89,12 @@ class Study:
                 self._refuse(field, f"unknown features {unknown}; {self.source} has {known}")
         if not segmentation.features or len(set(segmentation.features)) != len(segmentation.features):
             self._refuse("segmentation.features", "expected at least one, none of them twice")
+        if ignored := [name for name in segmentation.scaling.log1p if name not in segmentation.features]:
+            self._refuse("segmentation.scaling.log1p", f"{ignored} are not among segmentation.features")
         if segmentation.k < 2:
             self._refuse("segmentation.k", f"{segmentation.k}, expected at least 2")
+        if not 2 <= segmentation.k_range[0] <= segmentation.k_range[1]:
+            self._refuse("segmentation.k_range", f"{segmentation.k_range}, expected (lowest, highest), from 2")
         if len(segmentation.personas.personas) < segmentation.k:
             count = len(segmentation.personas.personas)
             self._refuse("segmentation.personas", f"{count} personas for k = {segmentation.k}; write down the others")

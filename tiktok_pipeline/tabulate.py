@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import csv
 import json
+import math
+import re
 import sys
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 Row = tuple[Any, ...]
+
+_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""Control characters other than tab and line feed, and those that turn the direction of a line."""
 
 
 def print_rows(names: Sequence[str], rows: Sequence[Row], output: str) -> None:
@@ -21,11 +26,11 @@ def print_rows(names: Sequence[str], rows: Sequence[Row], output: str) -> None:
         case "csv":
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerow(names)
-            writer.writerows([formula_safe(cell) for cell in row] for row in rows)
+            writer.writerows([formula_safe(_printable(cell)) for cell in row] for row in rows)
         case "json":
-            objects = [dict(zip(names, row, strict=True)) for row in rows]
-            json.dump(objects, sys.stdout, ensure_ascii=False, default=str, indent=1)
-            sys.stdout.write("\n")
+            objects = [_json_value(dict(zip(names, row, strict=True))) for row in rows]
+            text = json.dumps(objects, ensure_ascii=False, allow_nan=False, default=str, indent=1)
+            sys.stdout.write(_HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
         case _:
             _print_table(names, rows)
 
@@ -37,9 +42,25 @@ def formula_safe(cell: object) -> object:
     return cell
 
 
+def _printable(cell: object) -> object:
+    """The cell without the characters that steer a terminal; line feeds and tabs stay, CSV quotes them."""
+    return _HIDDEN.sub("", cell) if isinstance(cell, str) else cell
+
+
+def _json_value(value: object) -> object:
+    """The value with null for NaN and infinity, which JSON has no word for."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _json_value(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json_value(one) for one in value]
+    return value
+
+
 def plain(text: str) -> str:
     """The text without control and direction-changing characters, which could rewrite a terminal's lines."""
-    kept = (" " if one in "\n\t\r" else one for one in text)
+    kept = (" " if one in "\n\t\r\u2028\u2029" else one for one in text)
     return "".join(one for one in kept if unicodedata.category(one) not in ("Cc", "Cf") or one == "\u200d")
 
 

@@ -43,8 +43,9 @@ class Feature:
 
 
 def ratio(numerator: nw.Expr, denominator: nw.Expr) -> nw.Expr:
-    """``numerator / denominator``, missing where the denominator is zero."""
-    return nw.when(denominator != 0).then(numerator / denominator)
+    """``numerator / denominator``, missing where the denominator is zero or so small that no float holds the quotient."""
+    quotient = numerator / denominator
+    return nw.when((denominator != 0) & quotient.is_finite()).then(quotient)
 
 
 def log1p(value: nw.Expr) -> nw.Expr:

@@ -8,14 +8,28 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from dagster import AssetKey, DagsterInstance, Definitions, InitLoggerContext, JobDefinition, LoggerDefinition
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckSeverity,
+    AssetKey,
+    DagsterInstance,
+    Definitions,
+    ExecuteInProcessResult,
+    InitLoggerContext,
+    JobDefinition,
+    LoggerDefinition,
+)
 
 from tiktok_pipeline.orchestration.home_lock import HomeLockedError
 from tiktok_pipeline.orchestration.io_manager import ContractError
 from tiktok_pipeline.orchestration.shared_assets import UnknownSnapshotError
 from tiktok_pipeline.validated.judge import SnapshotRejectedError
 from tiktok_pipeline.warehouse.base import UnreadableFileError, WarehouseError, WarehouseLockedError
+
+if TYPE_CHECKING:
+    from dagster_shared.error import SerializableErrorInfo
 
 REFRESH_JOB = "refresh"
 STEP_LOGGER = "steps"
@@ -97,15 +111,37 @@ def refresh_snapshot(
     )
     if result.success:
         return Outcome(result.run_id)
+    if broken := _broken_contracts(result):
+        return Outcome(result.run_id, broken[0].check_name, "; ".join(map(_told, broken)))
     names = {one.__name__ for one in foreseen}
     for event in result.all_events:
-        if event.is_step_failure:
-            error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
-                error = error.cause
-            if error is not None:
-                text = error.message.strip().partition(": ")[2] or error.message.strip()
-                return Outcome(result.run_id, event.step_key, " ".join(text.split()), (error.cls_name or "") in names)
-    failed = [e for e in result.get_asset_check_evaluations() if not e.passed] if result.all_events else []
-    what = ", ".join(f"{one.asset_key.to_user_string()}: {one.check_name}" for one in failed) or "the run"
-    return Outcome(result.run_id, what, f"{what} failed; see the run in `tiktok-pipeline ui`")
+        if event.is_step_failure and event.step_failure_data.error is not None:
+            text, is_foreseen = _reason(event.step_failure_data.error, names)
+            return Outcome(result.run_id, event.step_key, text, is_foreseen)
+    return Outcome(result.run_id, "the run", "the run failed; see it in `tiktok-pipeline ui`", is_foreseen=False)
+
+
+def _broken_contracts(result: ExecuteInProcessResult) -> list[AssetCheckEvaluation]:
+    """The checks that stopped the run; a warning stops nothing."""
+    found = result.get_asset_check_evaluations()
+    return [one for one in found if not one.passed and one.severity == AssetCheckSeverity.ERROR]
+
+
+def _told(check: AssetCheckEvaluation) -> str:
+    table = ".".join(check.asset_key.path)
+    rules = check.metadata["rows_by_broken_rule"].value if "rows_by_broken_rule" in check.metadata else {}
+    listed = "; ".join(f"{rule} ({rows} rows)" for rule, rows in rules.items()) if isinstance(rules, dict) else ""
+    return f"{table}: stored rows break its {check.check_name}, what comes after stays as it was: {listed}"
+
+
+def _reason(error: SerializableErrorInfo, names: set[str]) -> tuple[str, bool]:
+    """The text of the first foreseen error in a chain of causes, else of its root; and whether it is foreseen.
+
+    The root alone would do for neither: a foreseen error is often raised from the engine's own, which says less.
+    """
+    chain = [error]
+    while chain[-1].cause is not None:
+        chain.append(chain[-1].cause)
+    foreseen = next((one for one in chain if one.cls_name in names), None)
+    message = (foreseen or chain[-1]).message.strip()
+    return " ".join((message.partition(": ")[2] or message).split()), foreseen is not None

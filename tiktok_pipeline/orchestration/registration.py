@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ import narwhals as nw
 
 from tiktok_pipeline.raw.dialects import Dialect, recognise
 from tiktok_pipeline.raw.read import read_file
-from tiktok_pipeline.raw.snapshots import FORMATS, file_format, safe_name, scrapes_in, snapshot_keys
+from tiktok_pipeline.raw.snapshots import FORMATS, SnapshotKeyError, file_format, safe_name, scrapes_in, snapshot_keys
 from tiktok_pipeline.validated.clean import observed_days
 from tiktok_pipeline.warehouse.base import Engine, UnreadableFileError
 
@@ -73,6 +73,7 @@ def register(paths: Sequence[Path], *, raw: Path, engine: Engine, snapshot: str 
     with _staging(raw) as folder:
         inspected = [_inspect(path, folder / str(place), engine) for place, path in enumerate(files)]
         keys = snapshot_keys({one.delivered: one.newest for one in inspected}, given=snapshot)
+        _check_names(inspected, keys)
         return [_store(one, raw / keys[one.delivered]) for one in inspected]
 
 
@@ -137,6 +138,19 @@ def _inspect(path: Path, folder: Path, engine: Engine) -> _Inspected:
         msg = f"{path.name}: a header and no rows; nothing to take from it"
         raise UnreadableFileError(msg)
     return _Inspected(path, staged, sha256, found["rows"], dialect, found.get("newest"))
+
+
+def _check_names(inspected: Sequence[_Inspected], keys: Mapping[Path, str]) -> None:
+    """Refuse two files that would be stored as one: the second would silently replace the first."""
+    seen: dict[tuple[str, str], _Inspected] = {}
+    for one in inspected:
+        first = seen.setdefault((keys[one.delivered], one.staged.name), one)
+        if first.sha256 != one.sha256:
+            msg = (
+                f"{one.delivered} and {first.delivered} have one name in snapshot {keys[one.delivered]}; "
+                "rename one of them, or deliver them one after the other if it shall replace the other"
+            )
+            raise SnapshotKeyError(msg)
 
 
 def _store(one: _Inspected, folder: Path) -> Registered:

@@ -38,7 +38,7 @@ def _log_ratio(mean: float, base: float) -> float:
         return 0.0
     if mean <= 0 or base <= 0:
         return -LARGEST_LOG_RATIO if mean <= 0 else LARGEST_LOG_RATIO
-    return max(-LARGEST_LOG_RATIO, min(LARGEST_LOG_RATIO, math.log10(mean / base)))
+    return max(-LARGEST_LOG_RATIO, min(LARGEST_LOG_RATIO, math.log10(mean) - math.log10(base)))
 
 
 def name_clusters(

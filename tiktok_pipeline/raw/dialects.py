@@ -163,14 +163,19 @@ def recognise(header: Sequence[str], *, file: str) -> Dialect:
     mapped = set(dialect.columns.values())
     twice = sorted({name for name in header if name in mapped and list(header).count(name) > 1})
     if twice:
-        msg = f"{file}: column {', '.join(twice)} stands there more than once; keep one of them"
+        msg = f"{file}: column {', '.join(map(_plain, twice))} stands there more than once; keep one of them"
         raise UnknownDialectError(msg)
     return dialect
 
 
+def _plain(name: str) -> str:
+    """A column's name as it may be shown in one line on a terminal."""
+    return " ".join("".join(mark if mark.isprintable() else " " for mark in name[:40]).split())
+
+
 def _refusal(header: Sequence[str], file: str) -> str:
     nearest = min(DIALECTS, key=lambda one: (len(one.missing(header)) / len(one.required), -one.known(header)))
-    shown = ", ".join(name[:40] for name in list(header)[:40]) or "none"
+    shown = ", ".join(_plain(name) for name in list(header)[:40]) or "none"
     return (
         f"{file}: its columns fit no known kind of file. It has: {shown}. Known: "
         f"{', '.join(dialect.name for dialect in DIALECTS)}. The nearest, {nearest.name} ({nearest.description}), "

@@ -23,7 +23,7 @@ def read_file(scan: Scan, dialect: Dialect, *, source_file: str, engine: Engine)
     rows = engine.to_json(scan.rows, "extra", _unmapped(scan.header, set(mapped.values())))
     repeats = nw.all_horizontal(
         *(nw.col(cell) == nw.lit(scan.header[int(cell.removeprefix("cell_"))]) for cell in mapped.values()),
-        ignore_nulls=True,
+        ignore_nulls=False,
     )
     absent = [name for name in dialect.source.columns if name not in mapped]
     problem = nw.when(nw.col("read_problem").is_null() & repeats).then(nw.lit("the header, repeated among the rows"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from tiktok_pipeline.warehouse.base import FileFormat
@@ -62,8 +62,8 @@ def scrapes_in(folder: Path) -> list[Path]:
 def check_snapshot_key(key: str) -> str:
     """Give ``key`` back; raises `SnapshotKeyError` where it is no real date of the expected form."""
     try:
-        if re.match(SNAPSHOT_KEY, key):
-            date.fromisoformat(key[:10])
+        if re.fullmatch(SNAPSHOT_KEY, key) and not key.endswith("\n"):  # "$" stands before a last line break too
+            datetime.fromisoformat(key[:10] + key[10:].replace("-", ":"))
             return key
     except ValueError:
         pass

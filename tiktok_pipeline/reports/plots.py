@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import io
 import textwrap
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#000000")
 """Okabe and Ito's palette (2008), told apart with every common form of colour blindness."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _DOTS_PER_INCH = 100
+_LONGEST_NAME = 60
 
 
 def persona_styles(names: list[str]) -> dict[str, tuple[str, str]]:
@@ -48,10 +51,10 @@ def draw_k_scores(scores: pd.DataFrame, study: str) -> bytes:
         inertia.axvline(float(k), color=COLOURS[2], linestyle=":", label=f"elbow at {k}")
     for k in scores.loc[scores["is_best_silhouette"], "k"]:
         silhouette.axvline(float(k), color=COLOURS[2], linestyle=":", label=f"highest at {k}")
-    inertia.legend()
-    silhouette.legend()
+    for axes in (inertia, silhouette):
+        _legend(axes)
     reason = str(scores["reason"].iloc[0]) if len(scores) else "No k could be scored."
-    figure.suptitle(textwrap.fill(f"{study}: {reason}", 110), fontsize=10)
+    figure.suptitle(textwrap.fill(f"{study}: {reason}", 110), fontsize=10, parse_math=False)
     return _png(figure)
 
 
@@ -75,18 +78,17 @@ def draw_personas(points: pd.DataFrame, names: Mapping[int, str], study: str) ->
             alpha=0.6,
             c=colour,
             marker=marker,
-            label=f"{name} ({len(rows):,})",
+            label=f"{_short(name)} ({len(rows):,})",
         )
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("followers (log scale)")
     axes.set_ylabel("average engagement rate, % (log scale)")
     axes.grid(alpha=0.3)
-    if len(shown):
-        axes.legend(fontsize=8)
+    _legend(axes)
     hidden = len(points) - len(shown)
     left_out = f" ({hidden:,} profiles with a zero or without a segment are not drawn)" if hidden else ""
-    axes.set_title(f"{study}: who they are by reach and response{left_out}", fontsize=10)
+    axes.set_title(f"{study}: who they are by reach and response{left_out}", fontsize=10, parse_math=False)
     return _png(figure)
 
 
@@ -96,7 +98,22 @@ def _figure(width_inches: float, height_inches: float) -> Figure:
     return Figure(figsize=(width_inches, height_inches), layout="constrained")
 
 
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+
+
+def _legend(axes: Axes) -> None:
+    """The legend, where there is something to tell; a ``$`` in a name is a ``$``, not the start of a formula."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        for text in axes.legend(handles, labels, fontsize=8).get_texts():
+            text.set_parse_math(False)
+
+
 def _png(figure: Figure) -> bytes:
     target = io.BytesIO()
-    figure.savefig(target, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})
+    with warnings.catch_warnings():
+        # A name in a script that the font lacks is drawn with boxes; the tables have it in full.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(target, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})
     return target.getvalue()

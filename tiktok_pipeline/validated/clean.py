@@ -28,10 +28,11 @@ _DAY_FIRST = [dialect.name for dialect in DIALECTS if dialect.date_format == "da
 
 _WHOLE = r"^[+-]?[0-9]+([.]0*)?$"
 _GROUPED = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+$"
-_SHORT = r"^[+-]?[0-9]+([.][0-9]+)?[kKmMbB]$"
+_SHORT = r"^[+-]?[0-9]+([.][0-9]{1,3}[kK]|[.][0-9]{1,6}[mM]|[.][0-9]{1,9}[bB]|[kKmMbB])$"
 _SCIENTIFIC = r"^[+-]?[0-9]+([.][0-9]+)?[eE][+]?[0-9]{1,2}$"
 _NUMBER = r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})?$"
 _QUOTED_CHARACTERS = 60
+_SPLIT = "\x1f"
 
 
 def clean_profiles(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
@@ -161,7 +162,7 @@ def _with_problems(
             nw.concat_str(
                 [
                     nw.lit(f"{name}: "),
-                    nw.col(f"raw_{name}").str.slice(0, _QUOTED_CHARACTERS),
+                    nw.col(f"raw_{name}").str.slice(0, _QUOTED_CHARACTERS).str.replace_all(_SPLIT, " ", literal=True),
                     nw.lit(f" is not {what}"),
                 ]
             )
@@ -173,5 +174,5 @@ def _with_problems(
         for name in texts
     ]
     return frame.with_columns(
-        nw.concat_str([nw.col("read_problem"), *unread, *nul], separator="\x1f", ignore_nulls=True).alias("problems")
+        nw.concat_str([nw.col("read_problem"), *unread, *nul], separator=_SPLIT, ignore_nulls=True).alias("problems")
     )

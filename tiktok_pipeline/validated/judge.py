@@ -77,7 +77,8 @@ def judge_rules(cleaned: nw.LazyFrame[Any], schema: pa.DataFrameSchema) -> nw.La
             applies = applies & ~nw.col("problems").str.contains(f"(^|{_SPLIT}){rule.column}: ")
         broken.append(nw.when(applies).then(nw.lit(rule.reason)))
     unread = nw.when(nw.col("problems") != "").then(nw.col("problems"))
-    first = nw.when(whole).then(unread).otherwise(nw.col("read_problem"))
+    torn = nw.col("read_problem").str.replace_all(_SPLIT, " ", literal=True)
+    first = nw.when(whole).then(unread).otherwise(torn)
     return cleaned.with_columns(
         nw.concat_str([first, *broken], separator=_SPLIT, ignore_nulls=True).alias("problems")
     )

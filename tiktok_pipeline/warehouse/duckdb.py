@@ -146,8 +146,10 @@ class DuckDBWarehouse:
         constants = ", ".join(f"? as {quoted(name)}" for name, _ in pairs)
         cells = ", ".join(_stored(column) for column in table.frame_columns)
         with self._transaction(f"writing {table}"):
-            self._run(f"delete from {table} where {where}", values)
+            # The old rows go last, so that rows made from the slice itself are still there to be read.
+            newest = self._fetch_int(f"select coalesce(max(rowid), -1) from {table}")
             self._run(f"insert into {table} by name select {constants}, {cells} from rows", values, rows=native)
+            self._run(f"delete from {table} where {where} and rowid <= {newest}", values)
         return self._count(table, where, values)
 
     def read_slice(self, table: TableSpec, slice_: Slice) -> nw.LazyFrame[Any]:
@@ -196,7 +198,11 @@ class DuckDBWarehouse:
             self._run("detach published")
             _put_in_place(draft, target)
         finally:
-            draft.unlink(missing_ok=True)
+            if self._open is not None:
+                with contextlib.suppress(duckdb.Error):
+                    self._open.execute("detach database if exists published")
+            for leftover in (draft, draft.with_name(draft.name + ".wal")):
+                leftover.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close the connection, which lets go of the file; safe to call twice."""
@@ -217,8 +223,11 @@ class DuckDBWarehouse:
             )
             try:
                 _check_version(self._open, self._path)
-            except BaseException:
+            except BaseException as problem:
                 self.close()
+                if isinstance(problem, duckdb.Error):
+                    msg = f"{self._path}: cannot be read: {' '.join(str(problem).split())[:300]}"
+                    raise WarehouseError(msg) from problem
                 raise
         return self._open
 
@@ -234,8 +243,10 @@ class DuckDBWarehouse:
         self._connection.execute(sql, list(parameters))
 
     def _count(self, table: TableSpec, where: str, values: Sequence[str]) -> int:
-        found = self._connection.execute(f"select count(*) from {table} where {where}", list(values)).fetchall()
-        return int(found[0][0])
+        return self._fetch_int(f"select count(*) from {table} where {where}", values)
+
+    def _fetch_int(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        return int(self._connection.execute(sql, list(parameters)).fetchall()[0][0])
 
     def _create(self, table: TableSpec) -> None:
         _create_table(self._connection, str(table), table.schema, table.columns)
@@ -250,25 +261,32 @@ class DuckDBWarehouse:
         except BaseException as problem:
             with contextlib.suppress(duckdb.Error):
                 connection.rollback()
-            self.close()
+            if self._path is not None:  # lets go of the lock; in memory, closing would lose all that is there
+                self.close()
             if isinstance(problem, duckdb.Error):
                 msg = f"{doing} failed, the table is as it was: {' '.join(str(problem).split())[:400]}"
                 raise WarehouseError(msg) from problem
             raise
 
     def _fill(self, tables: Sequence[TableSpec], snapshot: str | None, views: Sequence[View]) -> None:
-        for table in tables:
-            self._create(table)
+        with self._transaction("preparing to publish"):
+            for table in tables:
+                self._create(table)
+            for view in views:
+                self._create_view("", view)
         with self._transaction("publishing"):
             for table in tables:
                 self._copy(table, snapshot if "snapshot" in table.slice_by else None)
             for view in views:
-                self._run(f"create schema if not exists published.{view.schema}")
-                self._run(f"create or replace view published.{view.schema}.{view.name} as {view.sql}")
+                self._create_view("published.", view)
             _write_meta(self._connection, "published.")
             at = "published.meta.published_at"
             self._run(f"create or replace table {at} as select ?::timestamp as published_at", [_now()])
         self._run("checkpoint published")
+
+    def _create_view(self, catalog: str, view: View) -> None:
+        self._run(f"create schema if not exists {catalog}{view.schema}")
+        self._run(f"create or replace view {catalog}{view.schema}.{view.name} as {view.sql}")
 
     def _copy(self, table: TableSpec, snapshot: str | None) -> None:
         """Replace the snapshot's rows of a table in the attached copy; all rows where ``snapshot`` is None."""
@@ -301,9 +319,9 @@ def connect(
     while True:
         try:
             return duckdb.connect(str(path), config=config)
-        except duckdb.IOException as problem:
+        except duckdb.Error as problem:
             text = " ".join(str(problem).split())
-            if "lock" not in text.lower():
+            if "could not set lock" not in text.lower():
                 msg = f"{path}: cannot be opened: {text[:300]}"
                 raise WarehouseError(msg) from problem
             if time.monotonic() >= deadline:
@@ -322,6 +340,9 @@ def query(path: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     try:
         with duckdb.connect(str(path), read_only=True, config={"enable_external_access": False}) as connection:
             cursor = connection.execute(sql)
+            if cursor is None:
+                msg = "there is no statement in it; expected one such as: select * from meta.version"
+                raise QueryError(msg)
             names = [str(column[0]) for column in cursor.description or []]
             return names, cursor.fetchall()
     except duckdb.IOException as problem:

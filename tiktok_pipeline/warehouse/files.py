@@ -7,9 +7,14 @@ No meaning is read into a cell here; that is the work of the stages.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import io
+import json
+import re
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +31,7 @@ LONGEST_RECORD_BYTES = 128 * 1024 * 1024
 
 _NO_SUCH_TEXT = "\x02\x1f\x03"
 _DELIMITERS = (",", ";", "\t")
+_UNREADABLE = (UnicodeDecodeError, EOFError, OSError, zlib.error, csv.Error)
 
 Query = tuple[tuple[str, ...], str, list[Any]]
 """Header, SQL and its parameters."""
@@ -49,9 +55,9 @@ def file_query(connection: duckdb.DuckDBPyConnection, path: Path, file_format: F
 
 def advice(path: Path, problem: Exception) -> UnreadableFileError:
     """Say in one line what is wrong with a file that the engine could not read, and what to do."""
-    text = " ".join(str(problem).split())
-    lowered = text.lower()
-    if "gzip" in lowered:
+    text = _one_line(str(problem))
+    lowered = _without_places(text).lower()
+    if isinstance(problem, (EOFError, zlib.error)) or "gzip" in lowered:
         what = "the gzip stream is truncated or no gzip at all; copy the file again"
     elif "utf-8" in lowered or "unicode" in lowered or "byte sequence" in lowered:
         what = "the text is not UTF-8; save or convert it as UTF-8"
@@ -68,6 +74,17 @@ def advice(path: Path, problem: Exception) -> UnreadableFileError:
     return UnreadableFileError(f"{path.name}: {what}")
 
 
+def _one_line(text: str) -> str:
+    """The text on one line, without characters that a terminal would obey."""
+    return " ".join("".join(mark if mark.isprintable() else " " for mark in text).split())
+
+
+def _without_places(text: str) -> str:
+    """An engine's error without the path, the options and the record it quotes: their words say nothing about the fault."""
+    text = re.sub(r"Original Line: .*?(?=Invalid unicode|Maximum line size|Expected Number|Value with|$)", "", text)
+    return re.sub(r"\bfile = .*|(['\"])/.*?\1", "", text)
+
+
 def _cell_checks(cells: list[str], more: str = "") -> str:
     longest = f"greatest({', '.join(f'coalesce(strlen({cell}), 0)' for cell in cells)})"
     return (
@@ -78,6 +95,7 @@ def _cell_checks(cells: list[str], more: str = "") -> str:
 
 def _csv_query(path: Path) -> Query:
     header, delimiter = _csv_header(path)
+    _check_quotes(path, delimiter)
     cells = [f"cell_{number}" for number in range(len(header))]
     columns = ", ".join(f"'{cell}': 'VARCHAR'" for cell in [*cells, "overflow"])
     ragged = (
@@ -97,13 +115,60 @@ def _csv_header(path: Path) -> tuple[tuple[str, ...], str]:
     try:
         with open_text(path) as lines:
             head = _first_record(lines)
-    except (UnicodeDecodeError, EOFError, OSError, csv.Error) as problem:
+            more = bool(head) and not head.strip() and bool(lines.read(1_000_000).strip())
+    except _UNREADABLE as problem:
         raise advice(path, problem) from problem
+    if "\x00" in head:
+        raise UnreadableFileError(f"{path.name}: the text is not UTF-8; save or convert it as UTF-8")
+    if more:
+        raise UnreadableFileError(f"{path.name}: the first line is blank; expected the header there")
     if not head.strip():
         raise UnreadableFileError(f"{path.name}: the file is empty; expected a header and rows")
-    delimiter = max(_DELIMITERS, key=lambda mark: len(next(csv.reader([head], delimiter=mark))))
-    header = tuple(name.strip() for name in next(csv.reader(io.StringIO(head), delimiter=delimiter)))
-    return header, delimiter
+    names = {delimiter: _split(head, delimiter) for delimiter in _DELIMITERS}
+    delimiter = max(_DELIMITERS, key=lambda mark: len(names[mark]))
+    if not names[delimiter]:
+        raise UnreadableFileError(f"{path.name}: the first line is no header; expected the names of the columns")
+    return tuple(name.strip() for name in names[delimiter]), delimiter
+
+
+def _split(record: str, delimiter: str) -> list[str]:
+    """The cells of one record; none where it is no record with this delimiter."""
+    try:
+        return next(csv.reader(io.StringIO(record, newline=""), delimiter=delimiter))
+    except csv.Error:
+        return []
+
+
+def _check_quotes(path: Path, delimiter: str) -> None:
+    """Refuse a file in which a quote is opened and never closed: the engine takes all that follows as one cell."""
+    try:
+        if _quotes(path) % 2 == 0:
+            return
+        whole = 0
+        with open_text(path) as lines, _long_cells():
+            try:
+                for record in csv.reader(lines, delimiter=delimiter, strict=True):
+                    whole += bool(record)
+            except csv.Error as problem:
+                msg = f"{path.name}: a quote in record {whole} is not closed, all after it would be lost; mend that record"
+                raise UnreadableFileError(msg) from problem
+    except _UNREADABLE as problem:
+        raise advice(path, problem) from problem
+
+
+def _quotes(path: Path) -> int:
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
+        return sum(block.count(b'"') for block in iter(lambda: stream.read(1 << 20), b""))
+
+
+@contextlib.contextmanager
+def _long_cells() -> Iterator[None]:
+    """Lift the csv module's limit of 128 kB for a cell; it is the process's, so it is put back."""
+    before = csv.field_size_limit(LONGEST_RECORD_BYTES)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
 
 
 def _first_record(lines: io.TextIOBase) -> str:
@@ -145,14 +210,15 @@ def _parquet_query(connection: duckdb.DuckDBPyConnection, path: Path) -> Query:
 def _json_query(connection: duckdb.DuckDBPyConnection, path: Path, file_format: FileFormat) -> Query:
     layout = _json_layout(path, file_format)
     lines = (
-        "read_csv(?, columns={'line': 'VARCHAR'}, auto_detect=false, header=false, delim='\x1f', quote='', escape='', "
-        f"parallel=false, max_line_size={LONGEST_RECORD_BYTES}, buffer_size={LONGEST_RECORD_BYTES + 2**20})"
+        "read_csv(?, columns={'line': 'VARCHAR', 'more': 'VARCHAR'}, auto_detect=false, header=false, quote='', escape='', "
+        f"delim='{_NO_SUCH_TEXT}', null_padding=true, strict_mode=false, parallel=false, max_line_size={LONGEST_RECORD_BYTES}, buffer_size={LONGEST_RECORD_BYTES + 2**20})"
     )
     objects = f"read_json_objects(?, format='array', maximum_object_size={LONGEST_RECORD_BYTES})"
     record = (
         "case when json_valid(line) then line::json end as json, line" if layout == "lines" else "json, null as line"
     )
-    source = f"(select row_number() over () as source_row, {record} from {lines if layout == 'lines' else objects})"
+    records = f"{lines} where trim(line) <> ''" if layout == "lines" else objects
+    source = f"(select row_number() over () as source_row, {record} from {records})"
     parameters = [str(path)]
     try:
         keys = connection.execute(
@@ -177,14 +243,25 @@ def _json_query(connection: duckdb.DuckDBPyConnection, path: Path, file_format: 
     return header, sql, [*pointers, *parameters]
 
 
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _json_layout(path: Path, file_format: FileFormat) -> str:
-    """Tell an array from one object a line by the first characters; a lone object in a .json is refused."""
+    """Tell an array from one object a line by the first line; a lone object in a .json is refused."""
+    more = False
     try:
         with open_text(path) as text:
-            head = text.read(65_536)
-            start = head.lstrip()[:1]
-            more = head.count("\n") and any(line.startswith("{") for line in head.lstrip().split("\n")[1:])
-    except (UnicodeDecodeError, EOFError, OSError) as problem:
+            head = text.read(65_536).lstrip()
+            start = head[:1]
+            if start == "{" and file_format == "json":
+                line, end, rest = (head + text.readline(LONGEST_RECORD_BYTES)).partition("\n")
+                more = bool(end) and _is_json(line) and bool((rest + text.read(65_536)).strip())
+    except _UNREADABLE as problem:
         raise advice(path, problem) from problem
     if not start:
         raise UnreadableFileError(
@@ -192,7 +269,7 @@ def _json_layout(path: Path, file_format: FileFormat) -> str:
         )
     if start == "[":
         return "array"
-    if file_format == "ndjson" or (start == "{" and more):
+    if file_format == "ndjson" or more:
         return "lines"
     raise UnreadableFileError(
         f"{path.name}: one JSON {'object' if start == '{' else 'value'}; expected an array of objects, or one object a line"

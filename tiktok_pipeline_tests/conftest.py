@@ -1,0 +1,78 @@
+"""Fixtures that several folders of tests share: a home that was refreshed once, and copies of it to change."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tiktok_pipeline_tests.orchestration.scrapes import activity, creators, spoilt, write_csv
+
+if TYPE_CHECKING:
+    from tiktok_pipeline_tests.orchestration.homes import Home, Said
+
+REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def refreshed_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Two snapshots of 120 invented creators, some rows bad, the second with an activity file; not to be changed."""
+    from tiktok_pipeline_tests.orchestration.homes import Home  # Dagster: not for tests that do without it
+
+    folder = tmp_path_factory.mktemp("refreshed")
+    home = Home(folder / "home")
+    first = spoilt(creators(120), 3, followers="-1")
+    second = spoilt(creators(120, seed=5, day="2024-04-01"), 2, likes="many")
+    home.deliver(write_csv(folder / "profiles_2024-03-01.csv", first))
+    home.deliver(
+        write_csv(folder / "profiles_2024-04-01.csv", second),
+        write_csv(folder / "creator_activity_2024-04-01.csv", activity(60)),
+    )
+    for snapshot in ("2024-03-01", "2024-04-01"):
+        assert home.refresh(snapshot).success
+    return home
+
+
+@pytest.fixture
+def copied_home(refreshed_home: Home, tmp_path: Path) -> Home:
+    """A copy of the refreshed home that a test may change."""
+    from tiktok_pipeline_tests.orchestration.homes import Home
+
+    shutil.copytree(refreshed_home.path, tmp_path / "home")
+    return Home(tmp_path / "home")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Callable[[str], Path]:
+    """Gives the path of a real file; the test is skipped only where the folder of real data is absent."""
+
+    def find(name: str) -> Path:
+        if not REAL_DATA.is_dir():
+            pytest.skip(f"the folder of real scrapes is absent: {REAL_DATA}")
+        return REAL_DATA / name
+
+    return find
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """Run the command line in this process: ``call(home, argument, ...)``."""
+    from tiktok_pipeline import cli
+    from tiktok_pipeline_tests.orchestration.homes import Said
+
+    def run(home: Path, *arguments: str | Path) -> Said:
+        monkeypatch.setenv("TIKTOK_PIPELINE_HOME", str(home))
+        monkeypatch.setenv("DAGSTER_HOME", str(home / "dagster"))
+        monkeypatch.setattr(sys, "argv", ["tiktok-pipeline", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        found = capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return Said(ended.value.code, found.out, found.err)
+
+    return run

@@ -1,0 +1,17 @@
+"""An engine in memory for the tests of this room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[DuckDBWarehouse]:
+    """One engine for a module; each test replaces the slice that it reads."""
+    warehouse = DuckDBWarehouse(None)
+    yield warehouse
+    warehouse.close()

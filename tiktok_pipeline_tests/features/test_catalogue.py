@@ -1,0 +1,238 @@
+"""Every catalogued feature against a value worked out by hand, and the bounds that its contract promises."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tiktok_pipeline.features.build import build_features
+from tiktok_pipeline.features.catalogue import FEATURES, FOLLOWER_TIERS, feature_names, follower_tier
+from tiktok_pipeline.features.schema import SCHEMAS, TABLES
+from tiktok_pipeline.validated.schema import LARGEST_COUNT
+from tiktok_pipeline.warehouse.contract import rules
+from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline_tests.features.frames import pandas, validated
+
+PROFILE = {
+    "followers": 20_000,
+    "following": 150,
+    "likes": 500_000,
+    "videos_count": 40,
+    "avg_engagement_rate": 0.05,
+    "comment_engagement_rate": 0.01,
+    "like_engagement_rate": 0.04,
+    "is_verified": True,
+    "bio_link": "https://example.org",
+    "biography": "Vlogger, Köln",
+}
+ACTIVITY = {"engagement_index": 88.5, "monetization_maturity": 20.25}
+
+BY_HAND: dict[str, dict[str, float | str]] = {
+    "profiles": {
+        "followers": 20_000.0,
+        "following": 150.0,
+        "likes": 500_000.0,
+        "videos_count": 40.0,
+        "avg_engagement_rate": 0.05,
+        "comment_engagement_rate": 0.01,
+        "like_engagement_rate": 0.04,
+        "log_followers": 9.903537551286,
+        "log_following": 5.017279836815,
+        "log_likes": 13.122365377402,
+        "log_videos_count": 3.713572066704,
+        "log_engagement_percent": 1.791759469228,  # ln 6
+        "total_engagement": 0.10,
+        "comment_share": 0.20,
+        "likes_per_video": 12_500.0,
+        "likes_per_follower": 25.0,
+        "videos_per_follower": 0.002,
+        "is_verified": 1.0,
+        "has_bio_link": 1.0,
+        "biography_length": 13.0,
+        "has_creator_keyword": 1.0,
+        "follower_tier": "micro",
+    },
+    "creator_activity": {"engagement_index": 88.5, "monetization_maturity": 20.25},
+}
+CATALOGUE = [(source, feature.name) for source, features in FEATURES.items() for feature in features]
+
+
+def build_one(engine: DuckDBWarehouse, source: str = "profiles", **cells: Any) -> dict[str, Any]:
+    built = pandas(build_features(validated(engine, [cells], source), source), "source_row")
+    return {str(name): None if pd.isna(value) else value for name, value in built.iloc[0].items()}
+
+
+@pytest.mark.parametrize(("source", "name"), CATALOGUE)
+def test_a_feature_has_the_value_worked_out_by_hand(engine: DuckDBWarehouse, source: str, name: str) -> None:
+    found = build_one(engine, source, **(PROFILE if source == "profiles" else ACTIVITY))[name]
+    expected = BY_HAND[source][name]
+    assert found == (expected if isinstance(expected, str) else pytest.approx(expected, rel=1e-11))
+
+
+def test_no_value_by_hand_is_left_of_a_feature_that_is_gone() -> None:
+    assert {source: set(values) for source, values in BY_HAND.items()} == {
+        source: {feature.name for feature in features} for source, features in FEATURES.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("zero", "missing"),
+    [
+        ("videos_count", {"likes_per_video"}),
+        ("followers", {"likes_per_follower", "videos_per_follower"}),
+        ("avg_engagement_rate", {"comment_share"}),
+    ],
+)
+def test_a_division_by_zero_is_missing_and_never_infinite(
+    engine: DuckDBWarehouse, zero: str, missing: set[str]
+) -> None:
+    built = build_one(engine, **(PROFILE | {zero: 0}))
+    assert {name for name in feature_names("profiles") if built[name] is None} == missing
+
+
+def test_zero_by_zero_is_missing_too(engine: DuckDBWarehouse) -> None:
+    nothing = dict.fromkeys(("followers", "following", "likes", "videos_count"), 0)
+    rates = dict.fromkeys(("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate"), 0.0)
+    built = build_one(engine, **nothing, **rates)
+    ratios = ("likes_per_video", "likes_per_follower", "videos_per_follower", "comment_share")
+    assert [built[name] for name in ratios] == [None] * 4
+    assert built["log_followers"] == 0.0
+    assert built["total_engagement"] == 0.0
+
+
+def test_a_denominator_next_to_zero_is_missing_too(engine: DuckDBWarehouse) -> None:
+    assert (
+        build_one(engine, **(PROFILE | {"avg_engagement_rate": 1e-307, "comment_engagement_rate": 72.0}))[
+            "comment_share"
+        ]
+        is None
+    )
+
+
+def test_what_was_not_delivered_is_missing_and_not_zero(engine: DuckDBWarehouse) -> None:
+    rates = dict.fromkeys(("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate"))
+    built = build_one(engine, **rates, is_verified=None, biography=None, bio_link=None)
+    assert [built[name] for name in (*rates, "total_engagement", "comment_share", "log_engagement_percent")] == [
+        None
+    ] * 6
+    assert built["is_verified"] is None
+    assert (built["has_bio_link"], built["biography_length"], built["has_creator_keyword"]) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("biography", "hit"),
+    [
+        ("creator", True),
+        ("CREATOR from Rome", True),
+        ("a TrAvElLeR and Traveller", True),
+        ("#creator!", True),
+        ("(model)", True),
+        ("mum/blogger/cook", True),
+        ("first line\nVlogger", True),
+        ("model's life", True),
+        ("我是creator呢", True),
+        ("🎥influencer🎥", True),
+        ("عارضة model", True),
+        ("creators", False),
+        ("supermodel", False),
+        ("modeling", False),
+        ("remodel it", False),
+        ("model_1", False),
+        ("model3d", False),
+        ("modelé par la mer", False),
+        ("åmodel", False),
+        ("creat or", False),
+        ("блогер и модель", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_a_keyword_counts_as_a_word_of_its_own(engine: DuckDBWarehouse, biography: str | None, hit: bool) -> None:
+    assert build_one(engine, biography=biography)["has_creator_keyword"] == float(hit)
+
+
+def test_the_length_of_a_biography_is_in_characters_not_bytes(engine: DuckDBWarehouse) -> None:
+    assert build_one(engine, biography="日本語🎥é")["biography_length"] == 5.0
+
+
+@pytest.mark.parametrize(
+    ("followers", "tier"),
+    [
+        (0, "below nano"),
+        (999, "below nano"),
+        (1_000, "nano"),
+        (9_999, "nano"),
+        (10_000, "micro"),
+        (49_999, "micro"),
+        (50_000, "mid"),
+        (499_999, "mid"),
+        (500_000, "macro"),
+        (999_999, "macro"),
+        (1_000_000, "mega"),
+        (LARGEST_COUNT, "mega"),
+    ],
+)
+def test_a_tier_begins_at_its_bound(engine: DuckDBWarehouse, followers: int, tier: str) -> None:
+    assert build_one(engine, followers=followers)["follower_tier"] == tier
+
+
+def test_other_bounds_give_other_tiers_whatever_their_order(engine: DuckDBWarehouse) -> None:
+    frame = validated(engine, [{"followers": 5}, {"followers": 10}, {"followers": 100}])
+    tiers = frame.select("source_row", follower_tier(nw.col("followers"), {"small": 10, "large": 100}).alias("tier"))
+    assert list(pandas(tiers, "source_row")["tier"]) == ["below small", "small", "large"]
+    assert list(FOLLOWER_TIERS.values()) == sorted(FOLLOWER_TIERS.values())
+
+
+@pytest.mark.parametrize("source", sorted(FEATURES))
+def test_there_is_one_row_for_each_row_with_the_columns_of_the_table(engine: DuckDBWarehouse, source: str) -> None:
+    rows = [{"account_id": name, "source_row": place} for place, name in ((3, "c"), (1, "a"), (2, "b"))]
+    built = build_features(validated(engine, rows, source), source)
+    assert built.collect_schema().names() == TABLES[source].frame_names
+    assert list(pandas(built, "source_row")["account_id"]) == ["a", "b", "c"]
+
+
+def test_a_study_may_use_every_feature_but_the_texts() -> None:
+    assert "follower_tier" not in feature_names("profiles")
+    assert len(feature_names("profiles")) == len(FEATURES["profiles"]) - 1
+
+
+_COUNTS = st.integers(min_value=0, max_value=LARGEST_COUNT)
+_RATES = st.none() | st.floats(min_value=0.0, max_value=1e6, allow_subnormal=False)
+_PROFILES = st.lists(
+    st.fixed_dictionaries(
+        {
+            "followers": _COUNTS,
+            "following": _COUNTS,
+            "likes": _COUNTS,
+            "videos_count": _COUNTS,
+            "avg_engagement_rate": _RATES,
+            "comment_engagement_rate": _RATES,
+            "like_engagement_rate": _RATES,
+            "is_verified": st.none() | st.booleans(),
+            "bio_link": st.none() | st.just("https://example.org"),
+            "biography": st.none() | st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0")),
+        }
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(rows=_PROFILES)
+def test_features_of_valid_profiles_keep_their_contract(engine: DuckDBWarehouse, rows: list[dict[str, Any]]) -> None:
+    built = engine.staged(build_features(validated(engine, rows), "profiles"))
+    contract = rules(SCHEMAS["profiles"])
+    broken = built.select(*((~rule.holds).cast(nw.Int64).sum().alias(rule.reason) for rule in contract))
+    counts = broken.collect("pyarrow").to_native().to_pylist()[0]
+    assert {reason: count for reason, count in counts.items() if count} == {}
+    table = built.collect("pyarrow").to_native()
+    assert table.num_rows == len(rows)
+    numbers = (value for name in feature_names("profiles") for value in table[name].to_pylist() if value is not None)
+    assert all(math.isfinite(number) for number in numbers)

@@ -1,0 +1,111 @@
+"""Statistics against pandas and scipy, on ordinary, constant, short, gappy and empty columns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from tiktok_pipeline.features.catalogue import feature_names
+from tiktok_pipeline.features.schema import STATISTICS_SCHEMA, STATISTICS_TABLE
+from tiktok_pipeline.features.statistics import QUANTILES, correlate, describe
+from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline_tests.features.frames import features
+
+
+def columns(rows: int = 200) -> pd.DataFrame:
+    """Heavy-tailed followers, a rate with gaps, a constant, and nothing at all in the other columns."""
+    random = np.random.default_rng(11)
+    followers = np.exp(random.normal(8, 2, rows)).round()
+    rate = 1 / (1 + followers**0.4) * random.uniform(0.5, 2, rows)
+    rate[random.random(rows) < 0.3] = np.nan
+    return pd.DataFrame({"followers": followers, "avg_engagement_rate": rate, "videos_count": 7.0})
+
+
+def described(engine: DuckDBWarehouse, values: pd.DataFrame) -> dict[tuple[str, str], float]:
+    records = values.astype(object).where(values.notna(), None).to_dict("records")
+    found = STATISTICS_SCHEMA.validate(describe(features(engine, records), "profiles"))
+    assert set(found["other_feature"]) == {""}
+    return {(row["feature"], row["statistic"]): row["value"] for row in found.astype(object).to_dict("records")}
+
+
+@pytest.mark.parametrize("name", ["followers", "avg_engagement_rate"])
+def test_a_feature_is_described_as_pandas_describes_it(engine: DuckDBWarehouse, name: str) -> None:
+    values = columns()
+    found, column = described(engine, values), values[name]
+    expected = {
+        "rows": len(column),
+        "missing": column.isna().sum(),
+        "mean": column.mean(),
+        "std": column.std(),
+        "skewness": column.skew(),
+        **{key: column.quantile(share) for key, share in QUANTILES.items()},
+    }
+    assert {key: found[name, key] for key in expected} == pytest.approx(expected, rel=1e-9)
+
+
+def test_every_numeric_feature_is_described_in_the_columns_of_the_table(engine: DuckDBWarehouse) -> None:
+    found = describe(features(engine, [{"followers": 1.0}]), "profiles")
+    assert list(found.columns) == STATISTICS_TABLE.frame_names
+    assert list(dict.fromkeys(found["feature"])) == feature_names("profiles")
+
+
+def test_a_constant_column_has_no_spread_and_no_skewness(engine: DuckDBWarehouse) -> None:
+    found = described(engine, columns())
+    assert (found["videos_count", "mean"], found["videos_count", "std"]) == (7.0, 0.0)
+    assert pd.isna(found["videos_count", "skewness"])
+
+
+def test_a_column_without_values_is_all_missing(engine: DuckDBWarehouse) -> None:
+    found = described(engine, columns(20))
+    assert (found["likes", "rows"], found["likes", "missing"]) == (20, 20)
+    assert all(pd.isna(found["likes", key]) for key in ("mean", "std", "skewness", *QUANTILES))
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_too_few_rows_have_no_skewness(engine: DuckDBWarehouse, rows: int) -> None:
+    found = described(engine, columns(rows))
+    assert pd.isna(found["followers", "skewness"])
+    assert pd.isna(found["followers", "std"]) == (rows == 1)
+
+
+def test_no_rows_give_no_statistics(engine: DuckDBWarehouse) -> None:
+    found = describe(features(engine, []), "profiles")
+    assert list(found.columns) == STATISTICS_TABLE.frame_names
+    assert found.empty
+    assert correlate(columns(0), "profiles").empty
+
+
+def correlated(values: pd.DataFrame) -> dict[tuple[str, str, str], float]:
+    found = STATISTICS_SCHEMA.validate(correlate(values, "profiles")).astype(object)
+    return {
+        (row["statistic"], row["feature"], row["other_feature"]): row["value"] for row in found.to_dict("records")
+    }
+
+
+def test_pairs_agree_with_scipy_where_values_are_missing() -> None:
+    values = columns()
+    both = values.dropna()
+    found = correlated(values)
+    pair = ("followers", "avg_engagement_rate")
+    assert found["pearson", *pair] == pytest.approx(stats.pearsonr(both[pair[0]], both[pair[1]]).statistic, rel=1e-12)
+    assert found["spearman", *pair] == pytest.approx(
+        stats.spearmanr(both[pair[0]], both[pair[1]]).statistic, rel=1e-12
+    )
+
+
+def test_spearman_sees_order_only() -> None:
+    values = pd.DataFrame({"followers": [1.0, 2.0, 3.0, 4.0], "likes": [1.0, 10.0, 1e6, 1e12]})
+    found = correlated(values)
+    assert found["spearman", "followers", "likes"] == pytest.approx(1.0)
+    assert found["pearson", "followers", "likes"] < 0.8
+
+
+def test_a_constant_column_goes_together_with_nothing() -> None:
+    found = correlated(columns())
+    assert {key[1:] for key, value in found.items() if pd.isna(value)} == {
+        ("followers", "videos_count"),
+        ("videos_count", "avg_engagement_rate"),
+    }
+    assert len(found) == 2 * 3

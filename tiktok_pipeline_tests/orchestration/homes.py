@@ -1,0 +1,144 @@
+"""A home of the pipeline under test: deliver a file, refresh it through Dagster as a user does, look at the tables."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dagster import AssetKey, DagsterInstance, Definitions, ExecuteInProcessResult
+
+from tiktok_pipeline.definitions import build_definitions
+from tiktok_pipeline.orchestration.partitions import add_snapshots
+from tiktok_pipeline.orchestration.registration import Registered, register
+from tiktok_pipeline.orchestration.tables import TABLES
+from tiktok_pipeline.settings import Settings
+from tiktok_pipeline.study import Study
+from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse, query
+
+STAMPS = ("ingested_at", "published_at")
+"""What may differ between two refreshes of the same file."""
+
+Tables = dict[str, list[tuple[Any, ...]]]
+
+
+@dataclass(frozen=True)
+class Home:
+    """One home; ``studies`` are those of the package unless given."""
+
+    path: Path
+    studies: tuple[Study, ...] | None = None
+    lock_timeout_seconds: float = 20.0
+    _cache: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def settings(self) -> Settings:
+        return Settings(home=self.path, lock_timeout_seconds=self.lock_timeout_seconds)
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        return build_definitions(self.settings, self.studies)
+
+    def deliver(self, *paths: Path, snapshot: str | None = None) -> list[Registered]:
+        """Register files as the command line does."""
+        engine = DuckDBWarehouse(None)
+        try:
+            return register(paths, raw=self.settings.raw, engine=engine, snapshot=snapshot)
+        finally:
+            engine.close()
+
+    def refresh(
+        self, snapshot: str, *, selection: Sequence[AssetKey] | None = None, instance: DagsterInstance | None = None
+    ) -> ExecuteInProcessResult:
+        """Run the job ``refresh`` for a snapshot in this process; a failure is in the result, not raised."""
+        with instance or DagsterInstance.ephemeral() as used:
+            add_snapshots(used, [snapshot])
+            return self.definitions.resolve_job_def("refresh").execute_in_process(
+                partition_key=snapshot,
+                instance=used,
+                asset_selection=list(selection) if selection else None,
+                raise_on_error=False,
+            )
+
+    def sql(self, text: str, *, published: bool = False) -> list[tuple[Any, ...]]:
+        """The rows of a query over the warehouse, or over the published file."""
+        return query(self.settings.published_file if published else self.settings.warehouse_file, text)[1]
+
+    def value(self, text: str, *, published: bool = False) -> Any:
+        """The one value of a query."""
+        ((found,),) = self.sql(text, published=published)
+        return found
+
+    def tables(self, *, published: bool = False, where: str = "true") -> Tables:
+        """Every stored table, its rows ordered by all columns, without the stamps of time."""
+        found = {}
+        for schema, name in self.sql(
+            "select table_schema, table_name from information_schema.tables where table_type = 'BASE TABLE' "
+            "and table_schema <> 'meta' order by all",
+            published=published,
+        ):
+            spec = TABLES[f"{schema}.{name}"].spec
+            kept = [column.name for column in spec.columns if column.name not in STAMPS]
+            kept = [column for column in kept if not (published and column == "record")]
+            limit = where if "snapshot" in spec.slice_by else "true"
+            text = f"select {', '.join(kept)} from {spec} where {limit} order by all"
+            found[str(spec)] = self.sql(text, published=published)
+        return found
+
+
+def reasons_of(result: ExecuteInProcessResult) -> str:
+    """The texts of all failed steps with their causes, in one line."""
+    texts = []
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            while error is not None:
+                texts.append(error.message)
+                error = error.cause
+    return " ".join(" ".join(texts).split())
+
+
+def materialised(result: ExecuteInProcessResult) -> set[str]:
+    """The assets that a run wrote, as ``stage/table`` or ``stage/study/table``."""
+    return {event.asset_key.to_user_string() for event in result.all_events if event.is_step_materialization}
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """The environment of a process that works in ``home``."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TIKTOK_", "DAGSTER_"))}
+    return kept | {"TIKTOK_PIPELINE_HOME": str(home), "COLUMNS": "200"} | more
+
+
+def command(
+    home: Path, *arguments: str | Path, more: Mapping[str, str] | None = None, python: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run ``tiktok-pipeline`` as a process of its own; ``python`` is code to run before it."""
+    start = f"{python or ''}\nfrom tiktok_pipeline.cli import main\nmain()"
+    return subprocess.run(
+        [sys.executable, "-c", start, *map(str, arguments)],
+        env=environment(home, **(more or {})),
+        cwd=home.parent,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a call of the command ended with."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def problems(self) -> list[str]:
+        """The lines on stderr that tell a problem."""
+        return [line for line in self.err.splitlines() if line.startswith("tiktok-pipeline: ")]

@@ -1,0 +1,88 @@
+"""Small invented scrapes in the columns of the public data set, for tests that follow a file through the pipeline."""
+
+from __future__ import annotations
+
+import csv
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+Row = dict[str, str]
+
+COLUMNS = (
+    "timestamp",
+    "account_id",
+    "nickname",
+    "biography",
+    "awg_engagement_rate",
+    "comment_engagement_rate",
+    "like_engagement_rate",
+    "bio_link",
+    "is_verified",
+    "followers",
+    "following",
+    "likes",
+    "videos_count",
+    "create_time",
+    "id",
+    "top_videos",
+    "url",
+)
+ACTIVITY_COLUMNS = ("User ID", "Instagram visit score", "Spending_rank(0 to 100)")
+
+
+def creators(count: int, *, seed: int = 1, day: str = "2024-03-01") -> list[Row]:
+    """Invented creators, heavy-tailed; every cell as the public file spells it."""
+    draw = random.Random(seed)
+    rows = []
+    for number in range(count):
+        followers = int(draw.lognormvariate(9.0, 1.6))
+        comments = draw.lognormvariate(-7.0, 0.6)
+        likes = draw.lognormvariate(-4.0, 0.5)
+        rows.append(
+            {
+                "timestamp": day,
+                "account_id": f"creator{number:05d}",
+                "nickname": f"Créateur {number} 🎬",
+                "biography": 'says "hi",\nand more' if number % 7 == 0 else f"creator no. {number}",
+                "awg_engagement_rate": repr(comments + likes),
+                "comment_engagement_rate": repr(comments),
+                "like_engagement_rate": repr(likes),
+                "bio_link": "https://example.org/x" if number % 5 == 0 else "null",
+                "is_verified": "true" if number % 40 == 0 else "false",
+                "followers": str(followers),
+                "following": str(int(draw.lognormvariate(5.5, 1.2))),
+                "likes": str(int(followers * draw.lognormvariate(2.5, 0.7))),
+                "videos_count": str(1 + int(draw.lognormvariate(4.5, 1.0))),
+                "create_time": "null",
+                "id": str(6_000_000_000_000_000_000 + number),
+                "top_videos": f"https://www.tiktok.com/@creator{number:05d}/video/1",
+                "url": f"https://www.tiktok.com/@creator{number:05d}",
+            }
+        )
+    return rows
+
+
+def activity(count: int, *, seed: int = 2) -> list[Row]:
+    """Invented rows of the two-score activity file."""
+    draw = random.Random(seed)
+    return [
+        dict(zip(ACTIVITY_COLUMNS, (str(one), str(draw.randint(5, 99)), repr(draw.uniform(1, 100))), strict=True))
+        for one in range(count)
+    ]
+
+
+def write_csv(path: Path, rows: Iterable[Mapping[str, str]], columns: Sequence[str] | None = None) -> Path:
+    """Write rows with a header; the columns are those of the first row unless given. Gives the path back."""
+    rows = list(rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as target:
+        writer = csv.DictWriter(target, columns or list(rows[0]), quoting=csv.QUOTE_ALL, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def spoilt(rows: Sequence[Row], count: int, **cells: str) -> list[Row]:
+    """The rows with ``cells`` put into the first ``count`` of them."""
+    return [{**row, **cells} if place < count else dict(row) for place, row in enumerate(rows)]

@@ -1,0 +1,166 @@
+"""Bad input, each kind: a bad file ends in one line and writes nothing; of a mixed one the good rows go on."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tiktok_pipeline import cli
+from tiktok_pipeline_tests.orchestration.homes import Home, Said, command
+from tiktok_pipeline_tests.orchestration.scrapes import COLUMNS, creators, write_csv
+
+STUDY = "influencer_segments"
+Call = Callable[..., Said]
+
+
+def text_of(rows: list[dict[str, str]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+GOOD = text_of(creators(2_000))
+ZIPPED = gzip.compress(GOOD.encode())
+NO_RATES = [{name: cell for name, cell in row.items() if name != "followers"} for row in creators(5)]
+
+BAD_FILES: dict[str, tuple[str, bytes | None, str]] = {
+    "missing": ("none.csv", None, "there is no such file or folder"),
+    "folder without scrapes": ("folder", None, "no scrape in this folder; expected files ending in .csv"),
+    "other ending": ("notes.txt", b"hello", "expected one ending in .csv"),
+    "empty": ("empty.csv", b"", "the file is empty"),
+    "gzip cut off at the head": ("cut.csv.gz", ZIPPED[:15], "truncated or no gzip at all; copy the file again"),
+    "gzip cut off late": ("late.csv.gz", ZIPPED[:-5_000], "truncated or no gzip at all; copy the file again"),
+    "no gzip": ("plain.csv.gz", GOOD.encode(), "truncated or no gzip at all; copy the file again"),
+    "latin-1 late in the file": ("latin.csv", GOOD.encode() + "é".encode("latin-1"), "not UTF-8; save or convert"),
+    "utf-16": ("wide.csv", GOOD.encode("utf-16"), "not UTF-8; save or convert it as UTF-8"),
+    "no header": ("bare.csv", GOOD.partition("\n")[2].encode(), "its columns fit no known kind of file. It has: "),
+    "header only": ("header.csv", GOOD.partition("\n")[0].encode() + b"\n", "a header and no rows"),
+    "a column missing": (
+        "short.csv",
+        GOOD.replace("followers", "fans", 1).encode(),
+        "The nearest, public_csv (the public data set 'tiktok-profiles-data'), lacks: followers",
+    ),
+    "a column twice": ("twice.csv", GOOD.replace("create_time", "likes", 1).encode(), "likes stands there more than"),
+    "no parquet": ("not.parquet", GOOD.encode(), "no readable Parquet file; write or copy it again"),
+    "a JSON object": ("dict.json", json.dumps({"profiles": creators(2)}).encode(), "expected an array of objects"),
+    "broken JSON": ("broken.json", b'[{"account_id": "x", ', "no readable JSON (an array of objects"),
+    "JSON of no objects": ("numbers.json", b"[1, 2, 3]", "no JSON object in it"),
+    "undated activity": (
+        "scores.csv",
+        b"User ID,Instagram visit score,Spending_rank(0 to 100)\n0,63,24.05\n",
+        "no date in its rows or its name; say which snapshot it is: --snapshot 2023-08-12",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_FILES)
+def test_a_bad_file_ends_in_one_line_and_nothing_is_written(tmp_path: Path, call: Call, kind: str) -> None:
+    name, content, expected = BAD_FILES[kind]
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    elif kind.startswith("folder"):
+        path.mkdir()
+    said = call(tmp_path / "home", "refresh", path)
+    assert said.code == (cli.ASKED_WRONGLY if kind == "undated activity" else cli.FAILED)
+    notes = ["reading the files ..."]
+    assert said.err.splitlines() == [*notes, *said.problems]
+    (line,) = said.problems
+    assert name in line
+    assert expected in line
+    assert len(line) < 1_200
+    assert said.out == ""
+    left = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
+    assert left == [tmp_path / "home" / ".lock"]
+
+
+def test_a_bad_file_leaves_the_older_snapshots_as_they_were(copied_home: Home, call: Call, tmp_path: Path) -> None:
+    before, files = copied_home.tables(), sorted(copied_home.path.rglob("*"))
+    bad = tmp_path / "profiles_2024-03-01.csv"
+    bad.write_bytes(GOOD.encode("utf-16"))
+    good = write_csv(tmp_path / "good.csv", creators(5, day="2025-01-01"))
+    assert call(copied_home.path, "refresh", good, bad).code == cli.FAILED
+    assert copied_home.tables() == before
+    assert [path for path in sorted(copied_home.path.rglob("*")) if path.name != ".lock"] == [
+        path for path in files if path.name != ".lock"
+    ]
+
+
+@pytest.mark.parametrize("kind", ["gzip cut off late", "no parquet"])
+def test_a_bad_file_prints_no_traceback_and_no_noise_as_a_process(tmp_path: Path, kind: str) -> None:
+    name, content, expected = BAD_FILES[kind]
+    assert content is not None
+    (tmp_path / name).write_bytes(content)
+    done = command(tmp_path / "home", "refresh", tmp_path / name)
+    assert done.returncode == cli.FAILED
+    first, line = done.stderr.splitlines()
+    assert first == "reading the files ..."
+    assert line.startswith("tiktok-pipeline: ")
+    assert expected in line
+
+
+def bad_rows(path: Path) -> dict[int, str]:
+    """Write a scrape of 40 creators, some of them spoilt; gives the ordinal of each bad record and its reason."""
+    rows = creators(40)
+    rows[3]["likes"] = "12345678901234567890"
+    rows[5]["timestamp"] = "2023-02-31"
+    rows[7]["followers"] = "-1"
+    rows[9] |= {"account_id": "", "url": ""}
+    rows[11]["nickname"] = "a\x00b"
+    rows[13]["biography"] = "x" * 50_000_000
+    rows[15]["likes"] = rows[15]["followers"] = "many"
+    rows[17]["account_id"] = rows[16]["account_id"]
+    header, *lines = text_of([{**row, "biography": row["biography"].replace("\n", " ")} for row in rows]).splitlines()
+    lines[19] = header
+    lines[21] = lines[21].rsplit(",", 3)[0]
+    lines[23] += ",one more"
+    path.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
+    return {
+        4: "likes: 12345678901234567890 is not a count",
+        6: "observed_on: 2023-02-31 is not a real date",
+        8: "followers: expected 0 to",
+        10: "account_id: missing",
+        12: "nickname: holds a NUL character",
+        14: "a cell of 50000000 bytes",
+        16: "followers: many is not a count",
+        17: "account_id: an older or earlier duplicate",
+        20: "the header, repeated among the rows",
+        22: "ragged: fewer than 17 cells",
+        24: "ragged: more than 17 cells",
+    }
+
+
+def test_bad_rows_are_rejected_with_reason_and_place_and_the_good_ones_go_on(tmp_path: Path, call: Call) -> None:
+    expected = bad_rows(tmp_path / "mixed.csv")
+    said = call(tmp_path / "home", "refresh", tmp_path / "mixed.csv", "--study", STUDY)
+    assert said.code == 0, said.err
+    home = Home(tmp_path / "home")
+    found = home.sql("select source_row, source_file, reasons from validated.rejected order by 1")
+    assert {row: file for row, file, _ in found} == dict.fromkeys(expected, "mixed.csv")
+    for row, _, reasons in found:
+        assert any(reason.startswith(expected[row]) for reason in reasons), (row, reasons)
+    ((_, _, both),) = [one for one in found if one[0] == 16]
+    assert sorted(reason.partition(":")[0] for reason in both) == ["followers", "likes"]
+    assert home.value("select count(*) from validated.profiles") == 40 - len(expected)
+    assert home.value("select count(*) from raw.profiles") == 40
+    kept = [row for (row,) in home.sql("select source_row from validated.profiles order by 1")]
+    assert kept == [row for row in range(1, 41) if row not in expected]
+
+
+def test_a_snapshot_of_bad_rows_fails_in_one_line_and_the_next_is_still_done(tmp_path: Path, call: Call) -> None:
+    bad = write_csv(tmp_path / "a.csv", [{**row, "followers": "-1"} for row in creators(8)])
+    good = write_csv(tmp_path / "b.csv", creators(40, day="2024-04-01"))
+    said = call(tmp_path / "home", "refresh", bad, good)
+    assert said.code == cli.FAILED
+    (line,) = said.problems
+    assert "snapshot 2024-03-01, profiles: 8 of 8 rows are rejected" in line
+    assert "Traceback" not in said.err
+    assert Home(tmp_path / "home").value(f"select count(*) from segments.{STUDY}", published=True) == 40

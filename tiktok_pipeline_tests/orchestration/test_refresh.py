@@ -1,0 +1,127 @@
+"""A run of the command line: what it tells step by step, and what it says when it fails."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pandas as pd
+import pytest
+from dagster import DagsterInstance
+
+from tiktok_pipeline.definitions import build_definitions
+from tiktok_pipeline.orchestration import study_assets
+from tiktok_pipeline.orchestration.partitions import add_snapshots, known_snapshots
+from tiktok_pipeline.orchestration.refresh import Outcome, foreseen_errors, refresh_job, refresh_snapshot, step_logger
+from tiktok_pipeline_tests.orchestration.homes import Home
+
+
+def refresh(home: Home, snapshot: str = "2024-03-01", steps: list[str] | None = None) -> Outcome:
+    heard = steps if steps is not None else []
+    job = refresh_job(build_definitions(home.settings, logger=step_logger(heard.append)))
+    with DagsterInstance.ephemeral() as instance:
+        add_snapshots(instance, [snapshot])
+        return refresh_snapshot(job, snapshot, instance=instance, quiet=True, foreseen=foreseen_errors())
+
+
+def test_it_tells_every_step_and_prints_nothing(copied_home: Home, capfd: pytest.CaptureFixture[str]) -> None:
+    steps: list[str] = []
+    outcome = refresh(copied_home, steps=steps)
+    assert outcome.problem is None
+    assert outcome.failed_step is None
+    job = refresh_job(copied_home.definitions)
+    assert sorted(steps) == sorted(node.name for node in job.nodes)
+    assert steps[0] == "raw"
+    assert steps[-1] == "published"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_unknown_snapshot_says_what_to_run(copied_home: Home) -> None:
+    outcome = refresh(copied_home, "1999-01-01")
+    assert outcome.is_foreseen
+    assert outcome.failed_step == "raw"
+    assert outcome.problem is not None
+    assert "snapshot 1999-01-01: no file of it" in outcome.problem
+    assert "tiktok-pipeline refresh FILE --snapshot 1999-01-01" in outcome.problem
+
+
+def test_a_stored_file_that_is_gone_is_named(copied_home: Home) -> None:
+    (copied_home.settings.raw / "2024-03-01" / "profiles_2024-03-01.csv").unlink()
+    outcome = refresh(copied_home)
+    assert outcome.is_foreseen
+    assert "profiles_2024-03-01.csv: in the manifest but not there; deliver the file again" in str(outcome.problem)
+
+
+def test_a_locked_database_is_told_in_the_warehouse_s_own_words(copied_home: Home) -> None:
+    hold = "import duckdb, sys\nc = duckdb.connect(sys.argv[1])\nprint('open', flush=True)\nsys.stdin.read()"
+    file = copied_home.settings.warehouse_file
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "open\n"
+            outcome = refresh(Home(copied_home.path, lock_timeout_seconds=0.5))
+        finally:
+            other.kill()
+    assert outcome.is_foreseen
+    assert f"{file}: waited 0.5 s for the database" in str(outcome.problem)
+    assert str(other.pid) in str(outcome.problem)
+    assert "Close what has it open" in str(outcome.problem)
+
+
+def test_a_computed_table_that_breaks_its_contract_is_told_with_its_name(
+    copied_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit = study_assets.fit_study
+
+    def worse(*arguments: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+        models, fits = fit(*arguments)
+        return models.assign(scale=-1.0), fits
+
+    monkeypatch.setattr(study_assets, "fit_study", worse)
+    outcome = refresh(copied_home)
+    assert outcome.is_foreseen
+    assert "clusters.models: the computed table breaks its contract" in str(outcome.problem)
+
+
+def test_a_defect_is_told_with_its_step_and_as_not_foreseen(
+    copied_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defect(*_: object) -> None:
+        raise ZeroDivisionError("float division\nby zero")
+
+    monkeypatch.setattr(study_assets, "fit_study", defect)
+    outcome = refresh(copied_home)
+    assert not outcome.is_foreseen
+    assert outcome.failed_step == "influencer_segments_model"
+    assert outcome.problem == "float division by zero"
+
+
+def test_a_failed_check_is_told_with_its_table_and_rule(copied_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    import narwhals as nw
+
+    from tiktok_pipeline.orchestration import shared_assets
+
+    build = shared_assets.build_features
+    monkeypatch.setattr(
+        shared_assets,
+        "build_features",
+        lambda rows, source: (
+            build(rows, source).with_columns((nw.col("source_row") * -1).alias("log_likes"))
+            if source == "profiles"
+            else build(rows, source)
+        ),
+    )
+    outcome = refresh(copied_home)
+    assert outcome.is_foreseen
+    assert "features.profiles" in str(outcome.problem)
+    assert "log_likes: expected at least 0.0" in str(outcome.problem)
+
+
+def test_snapshots_are_sorted_by_key_and_not_by_insertion() -> None:
+    with DagsterInstance.ephemeral() as instance:
+        add_snapshots(instance, ["2024-04-01", "2024-03-01"])
+        add_snapshots(instance, ["2024-03-01"])
+        assert known_snapshots(instance) == ["2024-03-01", "2024-04-01"]

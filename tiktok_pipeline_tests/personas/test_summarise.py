@@ -1,0 +1,201 @@
+"""Summaries of a snapshot of eight creators, worked out by hand, and the views over them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+import pytest
+
+from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE
+from tiktok_pipeline.personas.catalogue import Persona, PersonaCatalogue
+from tiktok_pipeline.personas.name import Match
+from tiktok_pipeline.personas.schema import FEATURES_SCHEMA, RECOMMENDATIONS_SCHEMA, SUMMARIES_SCHEMA, SUMMARIES_TABLE
+from tiktok_pipeline.personas.segments import segment_views
+from tiktok_pipeline.personas.summarise import (
+    SMALLEST_SEGMENT,
+    Aggregates,
+    aggregate,
+    match_personas,
+    persona_features,
+    recommendations,
+    summaries,
+)
+from tiktok_pipeline.validated.schema import PROFILES_TABLE
+from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse, query
+from tiktok_pipeline_tests.features.frames import features, stored, validated
+
+NAMES = ("followers", "is_verified")
+# account, cluster, in the fit, followers, verified
+CREATORS: list[tuple[str, int | None, bool, float, float | None]] = [
+    ("a", 0, True, 100.0, 0.0),
+    ("b", 0, True, 200.0, 0.0),
+    ("c", 0, True, 600.0, 0.0),
+    ("d", 0, False, 5_100.0, 0.0),
+    ("e", 1, True, 20_000.0, 0.0),
+    ("f", 1, True, 40_000.0, 0.0),
+    ("g", 1, False, 60_000.0, None),
+    ("h", None, False, 1_000.0, None),
+]
+
+
+def persona(name: str, profiles: int, followers: float) -> Persona:
+    return Persona(
+        name=name,
+        description=f"who {name} are",
+        strategic_value=f"what {name} are worth",
+        recommendation=f"what to do with {name}",
+        profiles=profiles,
+        typical={"followers": followers},
+    )
+
+
+CATALOGUE = PersonaCatalogue(personas=(persona("large", 2, 30_000.0), persona("small", 3, 300.0)))
+
+
+@pytest.fixture
+def aggregates(engine: DuckDBWarehouse) -> Aggregates:
+    rows = [{"account_id": one, "followers": count, "is_verified": badge} for one, _, _, count, badge in CREATORS]
+    return aggregate(features(engine, rows), assignments(engine), NAMES)
+
+
+def assignments(engine: DuckDBWarehouse) -> nw.LazyFrame[Any]:
+    rows = [
+        {"account_id": one, "cluster": cluster, "in_fit": in_fit, "distance": 0.5, "margin": 0.5}
+        for one, cluster, in_fit, _, _ in CREATORS
+    ]
+    return stored(engine, ASSIGNMENTS_TABLE, rows)
+
+
+def test_sizes_and_means_of_both_bases(aggregates: Aggregates) -> None:
+    assert aggregates.sizes.to_dict("list") == {
+        "cluster": [-1, 0, 1],
+        "profiles": [1, 4, 3],
+        "profiles_in_fit": [0, 3, 2],
+    }
+    assert aggregates.totals["fitted", "followers"] == pytest.approx(60_900 / 5)
+    assert aggregates.totals["all", "followers"] == pytest.approx(127_000 / 8)
+
+
+def test_a_summary_has_the_numbers_and_the_words(aggregates: Aggregates) -> None:
+    found = SUMMARIES_SCHEMA.validate(summaries(aggregates, match_personas(aggregates, CATALOGUE)))
+    assert found[["persona", "profiles", "profiles_in_fit", "share", "verdict"]].to_numpy().tolist() == [
+        ["small", 4, 3, 0.5, "too small"],
+        ["large", 3, 2, 0.375, "too small"],
+        ["Not enough data", 1, 0, 0.125, "no segment"],
+    ]
+    assert found["cluster"].tolist()[:2] == [0, 1]
+    assert found["cluster"].isna().tolist() == [False, False, True]
+    assert found.loc[0, ["description", "strategic_value", "recommendation"]].tolist() == [
+        "who small are",
+        "what small are worth",
+        "what to do with small",
+    ]
+    assert found["match_distance"].isna().tolist() == [False, False, True]
+
+
+def test_what_marks_a_persona_in_both_bases(aggregates: Aggregates) -> None:
+    found = FEATURES_SCHEMA.validate(persona_features(aggregates, match_personas(aggregates, CATALOGUE)))
+    followers = found[found["feature"] == "followers"].set_index(["base", "persona"])
+    expected = {
+        ("fitted", "small"): (300.0, 200.0, 300 / 12_180 - 1),
+        ("fitted", "large"): (30_000.0, 30_000.0, 30_000 / 12_180 - 1),
+        ("all", "small"): (1_500.0, 400.0, 1_500 / 15_875 - 1),
+        ("all", "large"): (40_000.0, 40_000.0, 40_000 / 15_875 - 1),
+        ("all", "Not enough data"): (1_000.0, 1_000.0, 1_000 / 15_875 - 1),
+    }
+    assert set(followers.index) == set(expected)
+    for key, values in expected.items():
+        assert tuple(followers.loc[key, ["mean", "median", "relative_importance"]]) == pytest.approx(values)
+
+
+def test_relative_importance_is_missing_where_the_base_is_zero(aggregates: Aggregates) -> None:
+    found = persona_features(aggregates, match_personas(aggregates, CATALOGUE))
+    badge = found[found["feature"] == "is_verified"]
+    assert badge["relative_importance"].isna().all()
+    assert badge.loc[badge["persona"] == "Not enough data", "mean"].isna().all()
+    assert set(badge.loc[badge["persona"] != "Not enough data", "mean"]) == {0.0}
+
+
+def test_names_follow_the_means_of_the_fitted_rows(aggregates: Aggregates) -> None:
+    matches = match_personas(aggregates, CATALOGUE)
+    assert {cluster: match.name for cluster, match in matches.items()} == {0: "small", 1: "large"}
+    assert [matches[cluster].distance for cluster in (0, 1)] == pytest.approx([0.0, 0.0], abs=1e-9)
+
+
+def test_a_cluster_that_no_fitted_row_is_in_is_unnamed(engine: DuckDBWarehouse) -> None:
+    """As happens where an older model is put to newer rows."""
+    rows = [{"account_id": one, "followers": count} for one, _, _, count, _ in CREATORS]
+    seen = assignments(engine).with_columns((nw.col("in_fit") & (nw.col("cluster") != 1)).alias("in_fit"))
+    found = aggregate(features(engine, rows), seen, ("followers",))
+    matches = match_personas(found, CATALOGUE)
+    assert matches[1] == Match("Unnamed segment 2", None, None)
+    summary = SUMMARIES_SCHEMA.validate(summaries(found, matches)).set_index("persona")
+    assert summary.loc["Unnamed segment 2", ["profiles", "profiles_in_fit", "verdict"]].tolist() == [
+        3,
+        0,
+        "too small",
+    ]
+    assert "fits none of the study's personas" in summary.loc["Unnamed segment 2", "description"]
+    assert "Unnamed segment 2" in set(persona_features(found, matches)["persona"])
+
+
+@pytest.mark.parametrize(
+    ("fitted", "verdict"), [(SMALLEST_SEGMENT - 1, "too small"), (SMALLEST_SEGMENT, "not measured")]
+)
+def test_the_smallest_segment_that_is_not_too_small(fitted: int, verdict: str) -> None:
+    sizes = pd.DataFrame({"cluster": [0], "profiles": [500], "profiles_in_fit": [fitted]})
+    nothing = pd.DataFrame(columns=["base", "cluster", "feature", "mean", "median"])
+    found = summaries(Aggregates(sizes, nothing, {}), {0: Match("Unnamed segment 1", None, None)})
+    assert found["verdict"].tolist() == [verdict]
+
+
+def test_an_empty_snapshot_has_no_segments(engine: DuckDBWarehouse) -> None:
+    found = aggregate(features(engine, []), stored(engine, ASSIGNMENTS_TABLE, []), NAMES)
+    matches = match_personas(found, CATALOGUE)
+    assert matches == {}
+    assert summaries(found, matches).empty
+    assert persona_features(found, matches).empty
+
+
+def test_advice_for_each_persona_and_for_the_study() -> None:
+    found = RECOMMENDATIONS_SCHEMA.validate(recommendations(CATALOGUE, ["look twice"]))
+    assert found.to_numpy().tolist() == [
+        ["large", "what to do with large"],
+        ["small", "what to do with small"],
+        ["", "look twice"],
+    ]
+
+
+def test_the_views_answer_analysts(engine: DuckDBWarehouse, aggregates: Aggregates, tmp_path: Any) -> None:
+    profiles = [{"account_id": one, "followers": int(count)} for one, _, _, count, _ in CREATORS]
+    validated(engine, profiles)
+    assignments(engine)
+    summary = summaries(aggregates, match_personas(aggregates, CATALOGUE))
+    for snapshot in ("2025-12-31", "2026-01-31"):
+        where = {"snapshot": snapshot, "study": "x"}
+        engine.replace_slice(SUMMARIES_TABLE, where, summary)
+        if snapshot == "2025-12-31":
+            frame = assignments(engine).collect("pyarrow").to_native()
+            engine.replace_slice(ASSIGNMENTS_TABLE, where, frame.slice(0, 2))
+            engine.replace_slice(PROFILES_TABLE, {"snapshot": snapshot}, validated(engine, profiles))
+    target = tmp_path / "published" / "tiktok.duckdb"
+    tables = [PROFILES_TABLE, ASSIGNMENTS_TABLE, SUMMARIES_TABLE]
+    engine.publish(target, tables=tables, snapshot="2026-01-31", views=segment_views("x", PROFILES_TABLE))
+    names, rows = query(target, "select * from segments.x order by account_id")
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    assert [(row["account_id"], row["persona"], row["followers"], row["in_fit"]) for row in found] == [
+        (one, {0: "small", 1: "large"}.get(cluster if cluster is not None else -1, "Not enough data"), count, in_fit)
+        for one, cluster, in_fit, count, _ in CREATORS
+    ]
+    assert {row["snapshot"] for row in found} == {"2026-01-31"}
+    _, history = query(target, "select snapshot, count(*) from segments.x_history group by 1 order by 1")
+    assert history == [("2025-12-31", 2), ("2026-01-31", 8)]
+
+
+def test_a_study_that_never_ran_has_an_empty_view(engine: DuckDBWarehouse, tmp_path: Any) -> None:
+    tables = [PROFILES_TABLE, ASSIGNMENTS_TABLE, SUMMARIES_TABLE]
+    target = tmp_path / "tiktok.duckdb"
+    engine.publish(target, tables=tables, snapshot="2026-01-31", views=segment_views("never_ran", PROFILES_TABLE))
+    assert query(target, "select * from segments.never_ran")[1] == []

@@ -1,0 +1,94 @@
+"""A scanned file as rows of its raw table: canonical names, the rest as JSON, each row with its place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tiktok_pipeline.raw.dialects import recognise
+from tiktok_pipeline.raw.read import read_file
+from tiktok_pipeline.raw.snapshots import file_format
+from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+
+HEAD = "account_id,followers,following,likes,videos_count,url\n"
+
+
+def read(engine: DuckDBWarehouse, path: Path, content: str) -> list[dict[str, Any]]:
+    path.write_text(content, encoding="utf-8", newline="")
+    kind = file_format(path)
+    assert kind is not None
+    scan = engine.scan(path, kind)
+    dialect = recognise(scan.header, file=path.name)
+    rows = read_file(scan, dialect, source_file=path.name, engine=engine)
+    assert rows.collect_schema().names() == dialect.source.table.frame_names
+    found: list[dict[str, Any]] = rows.sort("source_row").collect("pyarrow").to_native().to_pylist()
+    return found
+
+
+def test_cells_go_to_canonical_columns_as_they_are(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    content = "id,url,likes_receieved,followers,following,videos_count,timestamp\n 6E+18,u, 1,null,3,4,01-08-2023\n"
+    row = read(engine, tmp_path / "f.csv", content)[0]
+    there = {name: value for name, value in row.items() if value is not None}
+    assert there == {
+        "source_file": "f.csv",
+        "source_row": 1,
+        "dialect": "spreadsheet_csv",
+        "tiktok_id": " 6E+18",
+        "url": "u",
+        "likes": " 1",
+        "followers": "null",
+        "following": "3",
+        "videos_count": "4",
+        "observed_on": "01-08-2023",
+    }
+
+
+def test_columns_that_are_not_mapped_go_to_extra(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    head = HEAD.strip() + ',digg_count,"; drop table x,source_row,x,x,X,\n'
+    row = read(engine, tmp_path / "f.csv", head + "a,1,2,3,4,u,99,d,s,x1,x2,X1,n\n")[0]
+    assert json.loads(row["extra"]) == {
+        "digg_count": "99",
+        '"; drop table x': "d",
+        "source_row": "s",
+        "x": "x1",
+        "x (11)": "x2",
+        "X": "X1",
+        "": "n",
+    }
+    assert (row["likes"], row["source_row"]) == ("3", 1)
+
+
+def test_a_repeated_header_is_no_row_of_its_own_kind(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    rows = read(engine, tmp_path / "f.csv", HEAD + "a,1,2,3,4,u\n" + HEAD + "account_id,1,2,3,4,u\nshort\n")
+    assert [row["read_problem"] for row in rows] == [
+        None,
+        "the header, repeated among the rows",
+        None,
+        "ragged: fewer than 6 cells",
+    ]
+
+
+def test_an_empty_record_is_no_header(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    good = '{"account_id":"a","followers":1,"following":2,"likes":3,"videos_count":4,"more":[1]}\n'
+    rows = read(engine, tmp_path / "f.ndjson", good + '{}\n{"more":1}\n{"account_id":"account_id"}\n')
+    assert [(row["read_problem"], row["extra"]) for row in rows] == [
+        (None, '{"more":"[1]"}'),
+        (None, None),
+        (None, '{"more":"1"}'),
+        (None, None),
+    ]
+
+
+@pytest.mark.parametrize("name", ["f.csv", "it's.csv", "f.csv; drop.csv"])
+def test_every_row_names_its_file(engine: DuckDBWarehouse, tmp_path: Path, name: str) -> None:
+    rows = read(engine, tmp_path / name, HEAD + "a,1,2,3,4,u\nb,1,2,3,4,u\n")
+    assert [(row["source_file"], row["source_row"]) for row in rows] == [(name, 1), (name, 2)]
+
+
+def test_the_activity_file(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    row = read(engine, tmp_path / "f.csv", "User ID,Instagram visit score,Spending_rank(0 to 100)\n0,63,24.05\n")[0]
+    assert (row["account_id"], row["engagement_index"], row["monetization_maturity"]) == ("0", "63", "24.05")
+    assert (row["dialect"], row["extra"]) == ("activity_csv", None)

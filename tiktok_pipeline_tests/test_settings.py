@@ -1,0 +1,97 @@
+"""Settings from an environment: where the data live, and what is wrong with a value, by the name of its variable."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+
+import tiktok_pipeline.settings
+from tiktok_pipeline.settings import Settings, SettingsError
+
+
+def test_the_home_of_the_environment_holds_everything(tmp_path: Path) -> None:
+    settings = Settings.from_env({"TIKTOK_PIPELINE_HOME": str(tmp_path)})
+    assert settings.home == tmp_path
+    assert settings.incoming == tmp_path / "incoming"
+    assert settings.raw == tmp_path / "raw"
+    assert settings.warehouse_file == tmp_path / "warehouse" / "tiktok.duckdb"
+    assert settings.published_file == tmp_path / "published" / "tiktok.duckdb"
+    assert settings.dagster_home.parent == tmp_path
+    assert settings.lock_file.parent == tmp_path
+
+
+def test_the_defaults_are_the_engines_own(tmp_path: Path) -> None:
+    settings = Settings.from_env({"TIKTOK_PIPELINE_HOME": str(tmp_path)})
+    assert (settings.lock_timeout_seconds, settings.memory_limit, settings.threads) == (30.0, None, None)
+
+
+def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
+    names = ("LOCK_TIMEOUT_SECONDS", "MEMORY_LIMIT", "THREADS")
+    environment = {f"TIKTOK_PIPELINE_{name}": "" for name in names} | {"TIKTOK_PIPELINE_HOME": str(tmp_path)}
+    assert Settings.from_env(environment) == Settings(home=tmp_path)
+
+
+@pytest.mark.parametrize("memory", ["4GB", "512MB", "1.5GiB", "80%", "2 gb"])
+def test_values_are_read(memory: str) -> None:
+    settings = Settings.from_env(
+        {
+            "TIKTOK_PIPELINE_LOCK_TIMEOUT_SECONDS": "2.5",
+            "TIKTOK_PIPELINE_THREADS": "3",
+            "TIKTOK_PIPELINE_MEMORY_LIMIT": memory,
+        }
+    )
+    assert (settings.lock_timeout_seconds, settings.threads, settings.memory_limit) == (2.5, 3, memory)
+
+
+@pytest.mark.parametrize(
+    ("variable", "values"),
+    [
+        ("TIKTOK_PIPELINE_LOCK_TIMEOUT_SECONDS", ["soon", "0", "-1", "nan", "inf", "1e999", "30s"]),
+        ("TIKTOK_PIPELINE_THREADS", ["0", "-2", "2.7", "0.5", "all", "inf", "1e2", "99999"]),
+        ("TIKTOK_PIPELINE_MEMORY_LIMIT", ["4", "lots", "-5GB", "0GB", "4 elephants", "GB"]),
+    ],
+)
+def test_a_wrong_value_names_its_variable_and_what_was_expected(variable: str, values: list[str]) -> None:
+    for value in values:
+        with pytest.raises(SettingsError, match=f"^{variable}='{value}': expected"):
+            Settings.from_env({variable: value})
+
+
+def test_the_process_environment_is_read_where_none_is_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TIKTOK_PIPELINE_HOME", str(tmp_path / "here"))
+    monkeypatch.setenv("TIKTOK_PIPELINE_THREADS", "2")
+    assert Settings.from_env() == Settings(home=tmp_path / "here", threads=2)
+
+
+def test_a_home_may_begin_with_a_tilde(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert Settings.from_env({"TIKTOK_PIPELINE_HOME": "~/scrapes"}).home == tmp_path / "scrapes"
+
+
+def test_the_default_home_is_the_checkouts_data_wherever_one_stands(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    checkout = tmp_path / "checkout"
+    (checkout / "data").mkdir(parents=True)
+    (checkout / "pyproject.toml").touch()
+    monkeypatch.setattr(tiktok_pipeline.settings, "__file__", str(checkout / "tiktok_pipeline" / "settings.py"))
+    monkeypatch.chdir(tmp_path)
+    assert Settings.from_env({}).home == checkout / "data"
+
+
+def test_an_installed_package_uses_the_users_data_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    site = tmp_path / "site-packages" / "tiktok_pipeline"
+    monkeypatch.setattr(tiktok_pipeline.settings, "__file__", str(site / "settings.py"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user"))
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    home = Settings.from_env({}).home
+    assert home.is_relative_to(tmp_path / "user")
+    assert home.name == "tiktok_pipeline"
+
+
+def test_settings_do_not_change_under_way(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    with pytest.raises(FrozenInstanceError):
+        settings.home = tmp_path / "other"  # type: ignore[misc]

@@ -1,0 +1,166 @@
+"""A study that is written down wrongly is refused, and the text names the file and the field."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tiktok_pipeline.clusters.outliers import InterquartileRule
+from tiktok_pipeline.clusters.scaling import Scaling
+from tiktok_pipeline.personas.catalogue import Persona, PersonaCatalogue
+from tiktok_pipeline.study import Segmentation, Study, StudyError, check_studies, load_studies
+
+GOOD = '''\
+"""Who is large? Source: invented."""
+
+from tiktok_pipeline.clusters.scaling import Scaling
+from tiktok_pipeline.personas.catalogue import Persona, PersonaCatalogue
+from tiktok_pipeline.study import Segmentation, Study
+
+_WORDS = {"description": "Some.", "strategic_value": "Some.", "recommendation": "Some.", "profiles": 1}
+
+STUDY = Study(
+    name="invented",
+    question="Who is large?",
+    published_in="nowhere",
+    segmentation=Segmentation(
+        features=("followers",),
+        scaling=Scaling(),
+        k=2,
+        personas=PersonaCatalogue(
+            personas=(
+                Persona(name="small", typical={"followers": 1.0}, **_WORDS),
+                Persona(name="large", typical={"followers": 9.0}, **_WORDS),
+            )
+        ),
+    ),
+)
+'''
+
+Package = Callable[..., ModuleType]
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package]:
+    """Makes a package `invented_studies` of the given files, and forgets it afterwards."""
+
+    def make(**sources: str) -> ModuleType:
+        folder = tmp_path / "invented_studies"
+        folder.mkdir()
+        (folder / "__init__.py").write_text('"""Studies."""\n', encoding="utf-8")
+        for name, source in sources.items():
+            (folder / f"{name}.py").write_text(source, encoding="utf-8")
+        monkeypatch.syspath_prepend(tmp_path)
+        importlib.invalidate_caches()
+        return importlib.import_module("invented_studies")
+
+    yield make
+    for name in [name for name in sys.modules if name.partition(".")[0] == "invented_studies"]:
+        del sys.modules[name]
+
+
+def test_a_file_that_is_put_there_is_found(package: Package) -> None:
+    other = GOOD.replace('name="invented"', 'name="another"')
+    studies = load_studies(package(invented=GOOD, another=other))
+    assert [(study.name, study.file) for study in studies] == [
+        ("another", "invented_studies/another.py"),
+        ("invented", "invented_studies/invented.py"),
+    ]
+
+
+def test_an_empty_package_has_no_studies(package: Package) -> None:
+    assert load_studies(package()) == ()
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "field"),
+    [
+        (
+            'features=("followers",)',
+            'features=("folowers",)',
+            r"segmentation\.features: unknown features \['folowers'\]",
+        ),
+        ('"followers": 9.0', '"likes": 9.0', "persona 'large': described by"),
+        ('typical={"followers"', 'typical={"fans"', r"segmentation\.personas: unknown features \['fans'\]"),
+        ("scaling=Scaling()", 'scaling=Scaling(log1p=("fans",))', r"segmentation\.scaling\.log1p: unknown features"),
+        ("scaling=Scaling()", 'scaling=Scaling(scaler="maxabs")', "scaler 'maxabs'"),
+        ("k=2", "k=3", r"segmentation\.personas: 2 personas for k = 3"),
+        ("k=2", "k=1", r"segmentation\.k: 1, expected at least 2"),
+        ('name="large"', 'name="small"', "each with a name of its own"),
+        ('name="invented"', 'name="My Study"', "name: 'My Study' is not lower-case"),
+        ('question="Who is large?",', "", "question"),
+        ('question="Who is large?",', 'source="tweets", question="?",', "source: 'tweets' is none of"),
+        ("STUDY = Study(", "OTHER = Study(", "STUDY: expected"),
+        ("STUDY = Study(", "STUDY = dict(", "STUDY: expected"),
+    ],
+)
+def test_an_error_names_the_file_and_the_field(package: Package, right: str, wrong: str, field: str) -> None:
+    assert right in GOOD
+    with pytest.raises(StudyError, match=rf"^invented_studies/wrong\.py: .*{field}"):
+        load_studies(package(wrong=GOOD.replace(right, wrong)))
+
+
+def test_a_module_without_a_study_is_named(package: Package) -> None:
+    with pytest.raises(StudyError, match=r"^invented_studies/empty\.py: STUDY: expected `STUDY = Study\(\.\.\.\)`$"):
+        load_studies(package(empty='"""Nothing."""\n', invented=GOOD))
+
+
+def test_two_studies_of_one_name_name_both_files(package: Package) -> None:
+    with pytest.raises(StudyError) as refused:
+        load_studies(package(first=GOOD, second=GOOD))
+    assert str(refused.value) == (
+        "invented_studies/second.py: name: 'invented' is already the name of invented_studies/first.py"
+    )
+
+
+def study(**changes: Any) -> Study:
+    """An invented study; fields of its segmentation may be changed."""
+    words = {"description": "Some.", "strategic_value": "Some.", "recommendation": "Some.", "profiles": 1}
+    personas = PersonaCatalogue(
+        personas=tuple(
+            Persona(name=name, typical={"followers": typical}, **words) for name, typical in (("a", 1.0), ("b", 2.0))
+        )
+    )
+    fields: dict[str, Any] = {"features": ("followers",), "k": 2, "personas": personas}
+    return Study(name="x", question="?", published_in="-", segmentation=Segmentation(**(fields | changes)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"features": ()}, r"segmentation\.features: expected at least one"),
+        ({"features": ("likes", "likes")}, r"segmentation\.features: .* none of them twice"),
+        ({"features": ("follower_tier",)}, r"segmentation\.features: unknown features \['follower_tier'\]"),
+        ({"outliers": InterquartileRule(columns=("fans",))}, r"segmentation\.outliers\.columns: unknown"),
+        ({"scaling": Scaling(log1p=("likes",))}, r"segmentation\.scaling\.log1p: \['likes'\] are not among"),
+        ({"k_range": (1, 10)}, r"segmentation\.k_range: \(1, 10\)"),
+        ({"k_range": (9, 3)}, r"segmentation\.k_range: \(9, 3\)"),
+    ],
+)
+def test_a_wrong_field_is_refused(changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(StudyError, match=f"^study x: {field}"):
+        study(**changes)
+
+
+@pytest.mark.parametrize("name", ["", "9lives", "a b", "a'; drop table x", "Übung", "a\n", "a" * 62])
+def test_a_name_becomes_a_view_so_it_is_a_plain_identifier(name: str) -> None:
+    with pytest.raises(StudyError, match="name: "):
+        replace(study(), name=name)
+
+
+def test_a_study_that_computes_nothing_is_refused() -> None:
+    with pytest.raises(StudyError, match="segmentation: the study has no part that computes anything"):
+        replace(study(), segmentation=None)
+
+
+def test_given_studies_are_checked_as_loaded_ones() -> None:
+    assert check_studies([study()]) == (study(),)
+    with pytest.raises(StudyError, match="'x' is already the name of another study"):
+        check_studies([study(), study()])

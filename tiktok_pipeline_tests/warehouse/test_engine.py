@@ -1,0 +1,99 @@
+"""What narwhals lacks on the engine: casts that never fail, JSON, the sample key, staged frames."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date
+from typing import Any
+
+import narwhals as nw
+import pyarrow as pa
+import pytest
+
+from tiktok_pipeline.warehouse.base import CastType, Column, TableSpec
+from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline_tests.warehouse.tables import rows_of
+
+
+def lazily(engine: DuckDBWarehouse, **columns: list[str | None]) -> nw.LazyFrame[Any]:
+    """A lazy frame of texts, through a table of the engine."""
+    spec = TableSpec(
+        schema="shelf",
+        name="texts",
+        description="texts",
+        columns=(
+            Column(name="snapshot", type="text", description="slice"),
+            Column(name="place", type="integer", description="order"),
+            *(Column(name=name, type="text", description="text") for name in columns),
+        ),
+    )
+    length = len(next(iter(columns.values())))
+    cells = {name: pa.array(values, pa.string()) for name, values in columns.items()}
+    engine.replace_slice(spec, {"snapshot": "s"}, pa.table({"place": list(range(length)), **cells}))
+    return engine.read_slice(spec, {"snapshot": "s"}).sort("place")
+
+
+@pytest.mark.parametrize(
+    ("type_", "text", "value"),
+    [
+        ("integer", "12", 12),
+        ("integer", "-3", -3),
+        ("integer", "1.5E+06", 1_500_000),
+        ("integer", "12345678901234567890", None),
+        ("integer", "many", None),
+        ("integer", "", None),
+        ("integer", None, None),
+        ("float", "0.05", 0.05),
+        ("float", "nan", None),
+        ("float", "inf", None),
+        ("float", "-Infinity", None),
+        ("float", "1e999", None),
+        ("float", "5%", None),
+        ("float", None, None),
+        ("date", "2023-08-12", date(2023, 8, 12)),
+        ("date", "2023-02-31", None),
+        ("date", "12-08-2023", None),
+        ("date", "never", None),
+    ],
+)
+def test_a_cell_that_does_not_fit_becomes_null(
+    engine: DuckDBWarehouse, type_: CastType, text: str | None, value: object
+) -> None:
+    cast = engine.try_cast(lazily(engine, cell=[text], other=["kept"]), {"cell": type_})
+    assert rows_of(cast) == [{"place": 0, "cell": value, "other": "kept"}]
+
+
+def test_json_leaves_nulls_out_and_escapes(engine: DuckDBWarehouse) -> None:
+    frame = lazily(engine, a=["1", None, None], b=['it\'s "x"\n\x00🎉\\', "", None])
+    keys = {"a": "a", '\'; drop "x"': "b"}
+    found = [row["record"] for row in rows_of(engine.to_json(frame, "record", keys))]
+    assert [text and json.loads(text) for text in found] == [
+        {"a": "1", '\'; drop "x"': 'it\'s "x"\n\x00🎉\\'},
+        {'\'; drop "x"': ""},
+        None,
+    ]
+
+
+def test_json_keys_that_differ_by_case_stay_apart(engine: DuckDBWarehouse) -> None:
+    frame = engine.to_json(lazily(engine, a=["1"], b=["2"]), "record", {"Key": "a", "key": "b", "": "a"})
+    assert json.loads(rows_of(frame)[0]["record"]) == {"Key": "1", "key": "2", "": "1"}
+
+
+def test_json_of_nothing_is_null(engine: DuckDBWarehouse) -> None:
+    assert rows_of(engine.to_json(lazily(engine, a=["1"]), "record", {}))[0]["record"] is None
+
+
+def test_sample_key_is_the_head_of_the_md5(engine: DuckDBWarehouse) -> None:
+    texts = ["", "creator_1", "ключ", "🎉"]
+    found = [row["sample_key"] for row in rows_of(engine.sample_key(lazily(engine, who=texts), "who"))]
+    assert found[0] == 0xD41D8CD98F00B20  # md5 of nothing: d41d8cd98f00b204...
+    assert found == [int(hashlib.md5(text.encode()).hexdigest()[:15], 16) for text in texts]  # no secret: a key
+
+
+def test_staged_frames_are_computed_once(engine: DuckDBWarehouse) -> None:
+    random = nw.from_native(lazily(engine, a=["x"] * 100).to_native().project("place, random() as r"))
+    staged = engine.staged(random)
+    assert rows_of(staged.sort("place")) == rows_of(staged.sort("place"))
+    other = engine.staged(staged.filter(nw.col("place") < 10))
+    assert (len(rows_of(staged)), len(rows_of(other))) == (100, 10)

@@ -1,0 +1,225 @@
+"""The contract that every implementation of the port `Warehouse` keeps."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import narwhals as nw
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from tiktok_pipeline.warehouse.base import Warehouse, WarehouseError
+from tiktok_pipeline_tests.warehouse.tables import APRIL, MARCH, SCORES, THINGS, read, rows_of, things
+
+HOSTILE_TEXTS = [
+    'it\'s "quoted"',
+    "'; drop table shelf.things; --",
+    "nul \x00 inside",
+    "🎉👩‍👩‍👧 \u202eright to left",
+    "line\r\nbreak\ttab",
+    "$1 ? %s {x} \\",
+    "",
+]
+
+
+def names(warehouse: Warehouse, slice_: dict[str, str]) -> list[str]:
+    return [row["name"] for row in read(warehouse, THINGS, slice_)]
+
+
+class TestSlices:
+    """What is written by slice is read by slice, and touches no other."""
+
+    def test_no_slice_at_first(self, warehouse: Warehouse) -> None:
+        assert not warehouse.has_slice(THINGS, MARCH)
+        assert read(warehouse, THINGS, MARCH) == []
+        assert warehouse.read_slice(THINGS, MARCH).collect_schema().names() == THINGS.frame_names
+
+    def test_replacing_leaves_only_the_new_rows(self, warehouse: Warehouse) -> None:
+        assert warehouse.replace_slice(THINGS, MARCH, things({"name": "a"}, {"name": "b"})) == 2
+        assert warehouse.replace_slice(THINGS, MARCH, things({"name": "c"})) == 1
+        assert names(warehouse, MARCH) == ["c"]
+        assert warehouse.has_slice(THINGS, MARCH)
+
+    def test_an_empty_frame_empties_the_slice(self, warehouse: Warehouse) -> None:
+        warehouse.replace_slice(THINGS, MARCH, things({"name": "a"}))
+        assert warehouse.replace_slice(THINGS, MARCH, pd.DataFrame(columns=THINGS.frame_names)) == 0
+        assert not warehouse.has_slice(THINGS, MARCH)
+
+    def test_slices_do_not_touch_each_other(self, warehouse: Warehouse) -> None:
+        for snapshot in ("s1", "s2"):
+            for study in ("x", "y"):
+                rows = pa.table({"score": [len(snapshot + study)]})
+                warehouse.replace_slice(SCORES, {"snapshot": snapshot, "study": study}, rows)
+        warehouse.replace_slice(SCORES, {"snapshot": "s1", "study": "x"}, pa.table({"score": [7, 8]}))
+        warehouse.drop_slice(SCORES, {"snapshot": "s2", "study": "y"})
+        there = {(row["snapshot"], row["study"], row["score"]) for row in rows_of(warehouse.read_table(SCORES))}
+        assert there == {("s1", "x", 7), ("s1", "x", 8), ("s1", "y", 3), ("s2", "x", 3)}
+
+    def test_dropping_twice_is_no_error(self, warehouse: Warehouse) -> None:
+        warehouse.replace_slice(THINGS, MARCH, things({}))
+        warehouse.drop_slice(THINGS, MARCH)
+        warehouse.drop_slice(THINGS, MARCH)
+        assert not warehouse.has_slice(THINGS, MARCH)
+
+    @pytest.mark.parametrize("slice_", [{}, {"study": "x"}, {"snapshot": "s", "study": "x"}])
+    def test_a_slice_with_other_columns_is_refused(self, warehouse: Warehouse, slice_: dict[str, str]) -> None:
+        warehouse.replace_slice(THINGS, MARCH, things({"name": "a"}))
+        calls = (
+            lambda: warehouse.replace_slice(THINGS, slice_, things({})),
+            lambda: warehouse.read_slice(THINGS, slice_),
+            lambda: warehouse.has_slice(THINGS, slice_),
+            lambda: warehouse.drop_slice(THINGS, slice_),
+        )
+        for call in calls:
+            with pytest.raises(WarehouseError, match=r"shelf[.]things: a slice names \['snapshot'\]"):
+                call()
+        assert names(warehouse, MARCH) == ["a"]
+
+    @pytest.mark.parametrize("text", HOSTILE_TEXTS)
+    def test_hostile_text_is_only_text(self, warehouse: Warehouse, text: str) -> None:
+        warehouse.replace_slice(THINGS, MARCH, things({"name": "other"}))
+        warehouse.replace_slice(THINGS, {"snapshot": text}, things({"name": text, "tags": [text], "record": text}))
+        assert warehouse.has_slice(THINGS, {"snapshot": text})
+        row = read(warehouse, THINGS, {"snapshot": text})[0]
+        assert (row["name"], row["tags"], row["record"]) == (text, [text], text)
+        warehouse.drop_slice(THINGS, {"snapshot": text})
+        assert [row["name"] for row in rows_of(warehouse.read_table(THINGS))] == ["other"]
+
+    def test_a_slice_may_be_made_from_itself(self, warehouse: Warehouse) -> None:
+        warehouse.replace_slice(THINGS, MARCH, things(*({"followers": place} for place in range(5000))))
+        kept = warehouse.read_slice(THINGS, MARCH).filter(nw.col("followers") % 2 == 0)
+        assert warehouse.replace_slice(THINGS, MARCH, kept) == 2500
+        again = warehouse.read_slice(THINGS, MARCH).with_columns(nw.col("followers") * 10)
+        assert warehouse.replace_slice(THINGS, MARCH, again) == 2500
+        assert max(row["followers"] for row in read(warehouse, THINGS, MARCH)) == 49980
+
+
+class TestTypes:
+    """Tables have the types of their spec, whatever the first frame looks like."""
+
+    def test_every_type_comes_back(self, warehouse: Warehouse) -> None:
+        row = {
+            "name": "a",
+            "followers": 2**62,
+            "likes": -1,
+            "rate": 0.25,
+            "is_new": False,
+            "seen_on": date(2023, 8, 12),
+            "stored_at": datetime(2023, 8, 12, 1, 2, 3, 4),  # noqa: DTZ001 - stored as UTC without a zone
+            "tags": ["x", "", "it's"],
+            "record": '{"a": 1}',
+        }
+        warehouse.replace_slice(THINGS, MARCH, things(row, {"name": "b", "tags": []}))
+        empty = dict.fromkeys(THINGS.frame_names) | {"name": "b", "tags": []}
+        assert read(warehouse, THINGS, MARCH) == [row, empty]
+
+    def test_an_all_null_first_column_keeps_its_type(self, warehouse: Warehouse) -> None:
+        warehouse.replace_slice(THINGS, MARCH, things({"name": "a"}))
+        warehouse.replace_slice(THINGS, APRIL, things({"name": "b", "rate": 0.5, "seen_on": date(2024, 4, 1)}))
+        row = read(warehouse, THINGS, APRIL)[0]
+        assert (row["rate"], row["seen_on"]) == (0.5, date(2024, 4, 1))
+        schema = warehouse.read_slice(THINGS, MARCH).collect_schema()
+        assert [schema["rate"], schema["followers"], schema["tags"]] == [nw.Float64, nw.Int64, nw.List(nw.String)]
+
+    def test_pandas_frames_with_missing_values(self, warehouse: Warehouse) -> None:
+        frame = pd.DataFrame({"name": ["a", "b"], "followers": pd.array([1, None], "Int64"), "rate": [None, 0.5]})
+        frame = frame.reindex(columns=THINGS.frame_names)
+        warehouse.replace_slice(THINGS, MARCH, frame)
+        found = [(row["followers"], row["rate"], row["tags"]) for row in read(warehouse, THINGS, MARCH)]
+        assert found == [(1, None, None), (None, 0.5, None)]
+
+    @pytest.mark.parametrize(
+        ("given", "stored"),
+        [
+            (1 / 3, 0.333333333333),
+            (-2 / 3, -0.666666666667),
+            (123456789012345.67, 123456789012000.0),
+            (0.1 + 0.2, 0.3),
+            (1e300, 1e300),
+            (5e-324, 5e-324),
+            (0.0, 0.0),
+            (float("inf"), float("inf")),
+            (float("nan"), None),
+            (None, None),
+        ],
+    )
+    def test_floats_are_stored_to_12_digits(
+        self, warehouse: Warehouse, given: float | None, stored: float | None
+    ) -> None:
+        warehouse.replace_slice(THINGS, MARCH, things({"rate": given}))
+        assert read(warehouse, THINGS, MARCH)[0]["rate"] == stored
+
+
+class TestFailures:
+    """A write that fails leaves the table as it was, and the warehouse usable."""
+
+    def test_reordered_columns_land_right(self, warehouse: Warehouse) -> None:
+        frame = things({"name": "a", "followers": 1, "likes": 2}).select(THINGS.frame_names[::-1])
+        warehouse.replace_slice(THINGS, MARCH, frame)
+        row = read(warehouse, THINGS, MARCH)[0]
+        assert (row["name"], row["followers"], row["likes"]) == ("a", 1, 2)
+
+    @pytest.mark.parametrize("kind", ["missing", "unknown", "slice column", "renamed"])
+    def test_wrong_columns_write_nothing(self, warehouse: Warehouse, kind: str) -> None:
+        warehouse.replace_slice(THINGS, MARCH, things({"name": "old"}))
+        good = things({"name": "new"})
+        frame = {
+            "missing": good.drop_columns(["likes"]),
+            "unknown": good.append_column("more", pa.array([1])),
+            "slice column": good.append_column("snapshot", pa.array(["x"])),
+            "renamed": good.rename_columns(["likez" if name == "likes" else name for name in good.column_names]),
+        }[kind]
+        for rows in (frame, frame.to_pandas()):
+            with pytest.raises(WarehouseError, match=r"shelf[.]things: the frame lacks .* nothing was written"):
+                warehouse.replace_slice(THINGS, MARCH, rows)
+        assert names(warehouse, MARCH) == ["old"]
+
+    def test_an_error_in_the_third_row_keeps_the_old_slice(self, warehouse: Warehouse) -> None:
+        warehouse.replace_slice(THINGS, APRIL, things(*({"followers": place} for place in (1, 2, 3, 4))))
+        warehouse.replace_slice(THINGS, MARCH, things({"name": "old"}))
+        failing = "* replace (case when followers = 3 then error('boom') else name end as name)"
+        rows = nw.from_native(warehouse.read_slice(THINGS, APRIL).to_native().project(failing))
+        with pytest.raises(WarehouseError, match=r"writing shelf[.]things failed, the table is as it was: .*boom"):
+            warehouse.replace_slice(THINGS, MARCH, rows)
+        assert names(warehouse, MARCH) == ["old"]
+        assert len(names(warehouse, APRIL)) == 4
+
+    @pytest.mark.parametrize("cells", [{"name": [None]}, {"followers": ["many"]}, {"seen_on": ["2023-02-31"]}])
+    def test_a_cell_that_does_not_fit_keeps_the_old_slice(
+        self, warehouse: Warehouse, cells: dict[str, list[str | None]]
+    ) -> None:
+        warehouse.replace_slice(THINGS, MARCH, things({"name": "old"}))
+        frame = things({"name": "new"})
+        for name, values in cells.items():
+            frame = frame.set_column(THINGS.frame_names.index(name), name, pa.array(values, pa.string()))
+        with pytest.raises(WarehouseError, match="the table is as it was") as caught:
+            warehouse.replace_slice(THINGS, MARCH, frame)
+        assert "\n" not in str(caught.value)
+        assert names(warehouse, MARCH) == ["old"]
+        assert warehouse.replace_slice(THINGS, MARCH, things({"name": "new"})) == 1
+        assert names(warehouse, MARCH) == ["new"]
+
+    def test_an_error_from_outside_the_engine_keeps_the_old_slice(
+        self, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        warehouse.replace_slice(THINGS, MARCH, things({"name": "old"}))
+        run = type(warehouse)._run
+
+        def interrupted(self: Warehouse, sql: str, *arguments: object, **rows: object) -> None:
+            run(self, sql, *arguments, **rows)
+            if sql.startswith(("insert", "delete")):
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(type(warehouse), "_run", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                warehouse.replace_slice(THINGS, MARCH, things({"name": "new"}))
+            with pytest.raises(KeyboardInterrupt):
+                warehouse.drop_slice(THINGS, MARCH)
+        assert names(warehouse, MARCH) == ["old"]
+
+    def test_closing_twice_is_safe(self, warehouse: Warehouse) -> None:
+        warehouse.has_slice(THINGS, MARCH)
+        warehouse.close()
+        warehouse.close()

@@ -108,7 +108,7 @@ def sql(
     """Answer a read-only query over the published tables."""
     settings = _settings()
     from tiktok_pipeline.warehouse.base import QueryError, WarehouseError
-    from tiktok_pipeline.warehouse.duckdb import query as run
+    from tiktok_pipeline.warehouse.connection import query as run
 
     try:
         names, rows = run(settings.warehouse_file if warehouse else settings.published_file, query)
@@ -263,7 +263,7 @@ def _selection(names: Sequence[str]) -> list[AssetKey]:
 
 def _show(settings: Settings, keys: Sequence[str]) -> None:
     from tiktok_pipeline.tabulate import print_rows
-    from tiktok_pipeline.warehouse.duckdb import query
+    from tiktok_pipeline.warehouse.connection import query
 
     listed = ", ".join(f"'{key}'" for key in keys)  # keys are checked dates
     names, rows = query(

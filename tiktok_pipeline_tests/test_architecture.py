@@ -256,7 +256,7 @@ BROKEN: dict[Rule, list[tuple[str, str]]] = {
         ("studies.new", "from tiktok_pipeline.clusters import choose_k"),
         ("run_study", "from tiktok_pipeline.orchestration.tables import TABLES"),
         ("run_study", "from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse"),
-        ("orchestration.refresh", "from tiktok_pipeline.warehouse.duckdb import query"),
+        ("orchestration.refresh", "from tiktok_pipeline.warehouse.connection import query"),
         ("orchestration.refresh", "import tiktok_pipeline.studies"),
         ("features.build", "from tiktok_pipeline import settings"),
         ("features.build", "from . import catalogue"),

@@ -127,7 +127,8 @@ def _personas(study: Study, segmentation: Segmentation) -> AssetsDefinition:
             columns = ("followers", "avg_engagement_rate", "cluster")
             points = take(joined, columns, max_rows=PLOTTED_PROFILES, engine=context.resources.warehouse)
             names = {cluster: match.name for cluster, match in matches.items()}
-            shown["followers_and_engagement"] = picture(draw_personas(points, names, study.name))
+            known = [persona.name for persona in segmentation.personas.personas]
+            shown["followers_and_engagement"] = picture(draw_personas(points, names, study.name, known))
         return Output(summary, "summaries", metadata=shown), Output(persona_features(aggregates, matches), "features")
 
     return personas

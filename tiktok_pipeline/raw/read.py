@@ -27,7 +27,7 @@ def read_file(scan: Scan, dialect: Dialect, *, source_file: str, engine: Engine)
     )
     absent = [name for name in dialect.source.columns if name not in mapped]
     problem = nw.when(nw.col("read_problem").is_null() & repeats).then(nw.lit("the header, repeated among the rows"))
-    return rows.select(
+    found = rows.select(
         nw.lit(source_file).alias("source_file"),
         nw.col("source_row").cast(nw.Int64),
         nw.lit(dialect.name).alias("dialect"),
@@ -36,6 +36,8 @@ def read_file(scan: Scan, dialect: Dialect, *, source_file: str, engine: Engine)
         *(nw.lit(None).cast(nw.String).alias(name) for name in absent),
         nw.col("extra"),
     )
+    # In one order for all dialects: the engine stacks the files of a snapshot by position.
+    return found.select(dialect.source.table.frame_names)
 
 
 def _unmapped(header: Sequence[str], taken: set[str]) -> dict[str, str]:

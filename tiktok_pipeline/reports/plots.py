@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import textwrap
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -58,16 +58,16 @@ def draw_k_scores(scores: pd.DataFrame, study: str) -> bytes:
     return _png(figure)
 
 
-def draw_personas(points: pd.DataFrame, names: Mapping[int, str], study: str) -> bytes:
+def draw_personas(points: pd.DataFrame, names: Mapping[int, str], study: str, known: Sequence[str] = ()) -> bytes:
     """Profiles on followers and engagement (both log), coloured by persona.
 
-    ``points`` has ``followers``, ``avg_engagement_rate`` (fraction) and ``cluster``; values of zero cannot stand on a
+    ``known`` are the personas of the study's catalogue. ``points`` has ``followers``, ``avg_engagement_rate`` (fraction) and ``cluster``; values of zero cannot stand on a
     log axis and are counted in the title.
     """
     figure = _figure(8.0, 5.0)
     axes = figure.subplots()
     shown = points[(points["followers"] > 0) & (points["avg_engagement_rate"] > 0)].dropna(subset=["cluster"])
-    styles = persona_styles(list(names.values()))
+    styles = persona_styles(list(names.values()), known)
     for cluster, rows in shown.groupby("cluster"):
         name = names[int(str(cluster).split(".", maxsplit=1)[0])]
         colour, marker = styles[name]

@@ -54,7 +54,7 @@ class Column:
 
     def __post_init__(self) -> None:
         """Refuse a name that is no plain lower-case identifier: names become SQL, so they are checked once here."""
-        if not _IDENTIFIER.match(self.name):
+        if not _IDENTIFIER.fullmatch(self.name):
             msg = f"column name {self.name!r}: expected lower-case letters, digits and underscores"
             raise ValueError(msg)
 
@@ -76,7 +76,7 @@ class TableSpec:
         """Refuse names that are no identifiers, columns named twice, and slice columns that are not there."""
         names = [column.name for column in self.columns]
         for part in (self.schema, self.name):
-            if not _IDENTIFIER.match(part):
+            if not _IDENTIFIER.fullmatch(part):
                 msg = f"table {self.schema}.{self.name}: {part!r} is no lower-case identifier"
                 raise ValueError(msg)
         if len(set(names)) != len(names):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,23 +22,19 @@ from tiktok_pipeline.warehouse.base import (
     Column,
     ColumnType,
     FileFormat,
-    QueryError,
     Scan,
     Slice,
     TableSpec,
     View,
     WarehouseError,
-    WarehouseLockedError,
     check_slice,
 )
+from tiktok_pipeline.warehouse.connection import check_version, connect, write_meta
 from tiktok_pipeline.warehouse.files import advice, file_query, quoted
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-
-VERSION = 1
-"""Version of the tables, kept in ``meta.version`` of every database file."""
 
 SIGNIFICANT_DIGITS = 12
 """Floats are stored to this many digits: sums differ in the last bits with the number of threads."""
@@ -54,7 +49,6 @@ _SQL_TYPES: Mapping[ColumnType, str] = {
     "texts": "VARCHAR[]",
     "json": "VARCHAR",
 }
-_POLL_SECONDS = 0.2
 
 
 class DuckDBWarehouse:
@@ -222,7 +216,7 @@ class DuckDBWarehouse:
                 threads=self._threads,
             )
             try:
-                _check_version(self._open, self._path)
+                check_version(self._open, self._path)
             except BaseException as problem:
                 self.close()
                 if isinstance(problem, duckdb.Error):
@@ -279,7 +273,7 @@ class DuckDBWarehouse:
                 self._copy(table, snapshot if "snapshot" in table.slice_by else None)
             for view in views:
                 self._create_view("published.", view)
-            _write_meta(self._connection, "published.")
+            write_meta(self._connection, "published.")
             at = "published.meta.published_at"
             self._run(f"create or replace table {at} as select ?::timestamp as published_at", [_now()])
         self._run("checkpoint published")
@@ -296,70 +290,6 @@ class DuckDBWarehouse:
         where, values = ("", []) if snapshot is None else ("where snapshot = ?", [snapshot])
         self._run(f"delete from published.{table} {where}", values)
         self._run(f"insert into published.{table} by name select {names} from {table} {where}", values)
-
-
-def connect(
-    path: Path | None,
-    *,
-    timeout_seconds: float,
-    memory_limit: str | None = None,
-    threads: int | None = None,
-) -> duckdb.DuckDBPyConnection:
-    """Open a database for writing, waiting at most ``timeout_seconds`` for another process to let go of it."""
-    config: dict[str, str | bool | int | float | list[str]] = {}
-    if memory_limit:
-        config["memory_limit"] = memory_limit
-    if threads:
-        config["threads"] = threads
-    if path is None:
-        return duckdb.connect(config=config)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    config["temp_directory"] = str(path.with_name(path.name + ".tmp"))
-    deadline = time.monotonic() + timeout_seconds
-    while True:
-        try:
-            return duckdb.connect(str(path), config=config)
-        except duckdb.Error as problem:
-            text = " ".join(str(problem).split())
-            if "could not set lock" not in text.lower():
-                msg = f"{path}: cannot be opened: {text[:300]}"
-                raise WarehouseError(msg) from problem
-            if time.monotonic() >= deadline:
-                raise WarehouseLockedError(_locked(path, timeout_seconds, text)) from problem
-            time.sleep(_POLL_SECONDS)
-
-
-def query(path: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Answer one read-only query over a database file: (column names, rows).
-
-    The connection reads that file and nothing else. Raises `WarehouseError` where the file or the query is wrong.
-    """
-    if not path.exists():
-        msg = f"{path}: no such database yet; run `tiktok-pipeline refresh FILE` first"
-        raise WarehouseError(msg)
-    try:
-        with duckdb.connect(str(path), read_only=True, config={"enable_external_access": False}) as connection:
-            cursor = connection.execute(sql)
-            if cursor is None:
-                msg = "there is no statement in it; expected one such as: select * from meta.version"
-                raise QueryError(msg)
-            names = [str(column[0]) for column in cursor.description or []]
-            return names, cursor.fetchall()
-    except duckdb.IOException as problem:
-        msg = f"{path}: cannot be read now: {' '.join(str(problem).split())[:300]}"
-        raise WarehouseError(msg) from problem
-    except duckdb.Error as problem:
-        raise QueryError(str(problem).strip().partition("\n")[0]) from problem
-
-
-def _locked(path: Path, waited_seconds: float, text: str) -> str:
-    holder = (
-        text[text.find("held in") :].split(". ", maxsplit=1)[0] if "held in" in text else "held by another program"
-    )
-    return (
-        f"{path}: waited {waited_seconds:g} s for the database, {holder}. Close what has it open (a notebook, a BI tool, "
-        "`sql --warehouse`), or let it read published/tiktok.duckdb instead, and try again"
-    )
 
 
 def _create_table(connection: duckdb.DuckDBPyConnection, name: str, schema: str, columns: Sequence[Column]) -> None:
@@ -389,24 +319,6 @@ def _check_columns(table: TableSpec, found: Sequence[str]) -> None:
     if missing or unknown:
         msg = f"{table}: the frame lacks columns {missing} and brings unknown ones {unknown}; nothing was written"
         raise WarehouseError(msg)
-
-
-def _check_version(connection: duckdb.DuckDBPyConnection, path: Path | None) -> None:
-    there = connection.execute(
-        "select count(*) from information_schema.tables where table_schema = 'meta' and table_name = 'version'"
-    ).fetchall()[0][0]
-    if not there:
-        _write_meta(connection, "")
-        return
-    version = int(connection.execute("select version from meta.version").fetchall()[0][0])
-    if version != VERSION:
-        msg = f"{path}: made by version {version} of the tables, this program writes version {VERSION}; install the other one"
-        raise WarehouseError(msg)
-
-
-def _write_meta(connection: duckdb.DuckDBPyConnection, prefix: str) -> None:
-    connection.execute(f"create schema if not exists {prefix}meta")
-    connection.execute(f"create or replace table {prefix}meta.version as select {VERSION}::integer as version")
 
 
 def _put_in_place(draft: Path, target: Path) -> None:

@@ -19,7 +19,8 @@ from tiktok_pipeline.orchestration.registration import Registered, register
 from tiktok_pipeline.orchestration.tables import TABLES
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse, query
+from tiktok_pipeline.warehouse.connection import query
+from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
 
 STAMPS = ("ingested_at", "published_at")
 """What may differ between two refreshes of the same file."""

@@ -23,7 +23,8 @@ from tiktok_pipeline.personas.summarise import (
     summaries,
 )
 from tiktok_pipeline.validated.schema import PROFILES_TABLE
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse, query
+from tiktok_pipeline.warehouse.connection import query
+from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import features, stored, validated
 
 NAMES = ("followers", "is_verified")

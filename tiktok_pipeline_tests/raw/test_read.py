@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import narwhals as nw
 import pytest
 
 from tiktok_pipeline.raw.dialects import recognise
@@ -47,7 +48,7 @@ def test_cells_go_to_canonical_columns_as_they_are(engine: DuckDBWarehouse, tmp_
 
 
 def test_columns_that_are_not_mapped_go_to_extra(engine: DuckDBWarehouse, tmp_path: Path) -> None:
-    head = HEAD.strip() + ',digg_count,"; drop table x,source_row,x,x,X,\n'
+    head = HEAD.strip() + ',digg_count,"""; drop table x",source_row,x,x,X,\n'
     row = read(engine, tmp_path / "f.csv", head + "a,1,2,3,4,u,99,d,s,x1,x2,X1,n\n")[0]
     assert json.loads(row["extra"]) == {
         "digg_count": "99",
@@ -92,3 +93,25 @@ def test_the_activity_file(engine: DuckDBWarehouse, tmp_path: Path) -> None:
     row = read(engine, tmp_path / "f.csv", "User ID,Instagram visit score,Spending_rank(0 to 100)\n0,63,24.05\n")[0]
     assert (row["account_id"], row["engagement_index"], row["monetization_maturity"]) == ("0", "63", "24.05")
     assert (row["dialect"], row["extra"]) == ("activity_csv", None)
+
+
+def test_files_with_other_columns_are_stacked_by_name(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    contents = {
+        "a.csv": "account_id,followers,following,likes,videos_count,nickname\na,1,2,3,4,n\n",
+        "b.csv": "url,videos_count,likes_receieved,following,followers,bio_link\nu,4,3,2,1,l\n",
+        "c.csv": "video_count,likes_count,following_count,follower_count,username\n4,3,2,1,c\n",
+    }
+    parts = []
+    for name, content in contents.items():
+        (tmp_path / name).write_text(content)
+        scan = engine.scan(tmp_path / name, "csv")
+        parts.append(read_file(scan, recognise(scan.header, file=name), source_file=name, engine=engine))
+    rows = nw.concat(parts, how="vertical").sort("source_file").collect("pyarrow").to_native().to_pylist()
+    counts = ("followers", "following", "likes", "videos_count")
+    assert [tuple(row[name] for name in counts) for row in rows] == [("1", "2", "3", "4")] * 3
+    assert [row["account_id"] for row in rows] == ["a", None, "c"]
+    assert [(row["nickname"], row["url"], row["bio_link"]) for row in rows] == [
+        ("n", None, None),
+        (None, "u", "l"),
+        (None,) * 3,
+    ]

@@ -197,7 +197,7 @@ _CELL = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.lists(_CELL, min_size=1, max_size=12), max_size=12))
 def test_no_row_of_a_garbage_table_is_lost(opened: DuckDBWarehouse, table: list[list[str]]) -> None:
     text = io.StringIO(newline="")

@@ -12,7 +12,8 @@ import duckdb
 import pytest
 
 from tiktok_pipeline.warehouse.base import QueryError, WarehouseError, WarehouseLockedError
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse, query
+from tiktok_pipeline.warehouse.connection import query
+from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
 from tiktok_pipeline_tests.warehouse.tables import MARCH, THINGS, read, things
 
 _HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"

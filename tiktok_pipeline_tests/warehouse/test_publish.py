@@ -10,7 +10,8 @@ import pytest
 
 from tiktok_pipeline.warehouse import duckdb as room
 from tiktok_pipeline.warehouse.base import View, WarehouseError
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse, query
+from tiktok_pipeline.warehouse.connection import query
+from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
 from tiktok_pipeline_tests.warehouse.tables import APRIL, MARCH, SCORES, THINGS, things
 
 NEWEST = View(

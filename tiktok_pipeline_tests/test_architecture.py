@@ -49,7 +49,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         {"orchestration.*", "warehouse.base", "warehouse.duckdb", "settings", "study", "studies"}
     ),
     "cli": frozenset(
-        {"definitions", "orchestration.*", "warehouse.base", "warehouse.duckdb", "settings", "study", "studies"}
+        {"definitions", "orchestration.*", "warehouse.*", "settings", "study", "studies"}
         | {"sample", "tabulate", "raw.dialects", "raw.snapshots"}
     ),
     "__main__": frozenset({"cli"}),

@@ -24,12 +24,13 @@ _DOTS_PER_INCH = 100
 _LONGEST_NAME = 60
 
 
-def persona_styles(names: list[str]) -> dict[str, tuple[str, str]]:
-    """Colour and marker of each persona, by its place among the sorted names."""
-    return {
-        name: (COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)])
-        for place, name in enumerate(sorted(names))
-    }
+def persona_styles(names: Sequence[str], known: Sequence[str] = ()) -> dict[str, tuple[str, str]]:
+    """Colour and marker of each persona: by its place in ``known`` (the study's catalogue), the others after them.
+
+    So a persona keeps its colour from snapshot to snapshot, whichever others were found.
+    """
+    order = [*known, *sorted(set(names) - set(known))]
+    return {name: (COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]) for place, name in enumerate(order)}
 
 
 def draw_k_scores(scores: pd.DataFrame, study: str) -> bytes:
@@ -61,8 +62,8 @@ def draw_k_scores(scores: pd.DataFrame, study: str) -> bytes:
 def draw_personas(points: pd.DataFrame, names: Mapping[int, str], study: str, known: Sequence[str] = ()) -> bytes:
     """Profiles on followers and engagement (both log), coloured by persona.
 
-    ``known`` are the personas of the study's catalogue. ``points`` has ``followers``, ``avg_engagement_rate`` (fraction) and ``cluster``; values of zero cannot stand on a
-    log axis and are counted in the title.
+    ``points`` has ``followers``, ``avg_engagement_rate`` (fraction) and ``cluster``; values of zero cannot stand on a
+    log axis and are counted in the title. ``known`` are the personas of the study's catalogue, in its order.
     """
     figure = _figure(8.0, 5.0)
     axes = figure.subplots()

@@ -116,3 +116,10 @@ def test_no_scores_are_an_empty_picture() -> None:
 def test_scores_without_a_mark_or_a_silhouette_are_drawn() -> None:
     plain = SCORES.assign(is_elbow=False, is_best_silhouette=False, is_chosen=False, silhouette=None)
     assert size_of(draw_k_scores(plain, "study")) == (900, 380)
+
+
+def test_a_persona_keeps_its_colour_whichever_others_were_found() -> None:
+    known = ["small", "large"]
+    alone, beside = persona_styles(["large"], known), persona_styles(["Unnamed segment 2", "large"], known)
+    assert alone["large"] == beside["large"] == (COLOURS[1], "s")
+    assert beside["Unnamed segment 2"] == (COLOURS[2], "^")

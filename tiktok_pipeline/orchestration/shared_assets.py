@@ -69,8 +69,9 @@ def raw_assets(settings: Settings) -> AssetsDefinition:
                 path = folder / entry.file
                 kind = file_format(path)
                 if entry.source == source.name and kind is not None:
-                    if not path.exists():
-                        msg = f"{path}: in the manifest but not there; deliver the file again"
+                    # A delivered file may share its blocks with the copy: one that is edited in place changes both.
+                    if not path.exists() or path.stat().st_size != entry.bytes:
+                        msg = f"{path}: gone, or changed since it was delivered; deliver the file again"
                         raise UnreadableFileError(msg)
                     scan = warehouse.scan(path, kind)
                     parts.append(read_file(scan, dialects[entry.dialect], source_file=entry.file, engine=warehouse))

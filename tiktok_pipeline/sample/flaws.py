@@ -21,11 +21,16 @@ def _constant(text: str) -> Callable[[pa.Array], pa.Array]:
 
 
 def _short(column: pa.Array) -> pa.Array:
-    return pc.binary_join_element_wise(pc.utf8_slice_codeunits(column, 0, 2), "K", "")
+    """12345 -> 12K; what is below a thousand stays."""
+    thousands = pc.binary_join_element_wise(pc.utf8_slice_codeunits(column, 0, -3), "K", "")
+    return pc.if_else(pc.greater(pc.utf8_length(column), 3), thousands, column)
 
 
 def _grouped(column: pa.Array) -> pa.Array:
-    return pc.binary_join_element_wise(pc.utf8_slice_codeunits(column, 0, 1), ",", "250", "")
+    """12345 -> 12,345; only where one comma is enough."""
+    head, tail = pc.utf8_slice_codeunits(column, 0, -3), pc.utf8_slice_codeunits(column, -3)
+    fits = pc.and_(pc.greater(pc.utf8_length(column), 3), pc.less(pc.utf8_length(column), 7))
+    return pc.if_else(fits, pc.binary_join_element_wise(head, tail, ","), column)
 
 
 def _negative(column: pa.Array) -> pa.Array:

@@ -65,7 +65,10 @@ def handles(number: Integers, version: Integers) -> pa.Array:
 
 def nicknames(number: Integers) -> pa.Array:
     """Displayed names in several scripts, some with emoji, quotes or commas."""
-    return _take(_NICKNAMES, _mixed(number, 2))
+    mixed = _mixed(number, 2)
+    words = _take(tuple(word.title() for word in _ENDINGS), mixed // 32)
+    more = _join(_take(_NICKNAMES, mixed), " ", _take(tuple(one.title() for one in _ONSETS), mixed // 512), words)
+    return pc.if_else(pa.array((mixed // 8192) % 4 > 0), more, _take(_NICKNAMES, mixed))
 
 
 def biographies(number: Integers) -> pa.Array:

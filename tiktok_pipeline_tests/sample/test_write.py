@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tiktok_pipeline.sample import creators, write_sample
+from tiktok_pipeline.sample import creators, flaws, write_sample
 from tiktok_pipeline.sample.write import COLUMNS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -98,6 +99,34 @@ def test_flaws_are_there_and_few(written: list[Path]) -> None:
     assert len(bad) >= 3
     spoilt = len(rows) - len(good_rows(written[0]))
     assert 3 <= spoilt <= 0.04 * len(rows)
+
+
+def test_every_kind_of_flaw_comes_up(tmp_path: Path) -> None:
+    table = pq.read_table(
+        write_sample(tmp_path, profiles=20_000, snapshots=1, random_state=2, file_format="parquet")[0]
+    )
+    frame = table.to_pandas()
+    share = (frame["timestamp"] == "2024-02-31").mean()
+    assert 0.0005 < share < 0.0025
+    for name, pattern in (
+        ("followers", r"-[0-9]+"),
+        ("followers", "n/a"),
+        ("followers", "[0-9]+K"),
+        ("likes", r"[0-9]{1,3},[0-9]{3}"),
+        ("likes", "12345678901234567890"),
+        ("account_id", ""),
+        ("like_engagement_rate", "-.*"),
+        ("is_verified", "maybe"),
+        ("videos_count", ""),
+    ):
+        assert frame[name].str.fullmatch(pattern).any(), (name, pattern)
+    assert frame.duplicated("id").sum() > 10
+
+
+def test_readable_short_forms_keep_the_size_of_the_figure() -> None:
+    figures = pa.array(["999", "1234", "123456", "1234567"])
+    assert flaws._short(figures).to_pylist() == ["999", "1K", "123K", "1234K"]
+    assert flaws._grouped(figures).to_pylist() == ["999", "1,234", "123,456", "1234567"]
 
 
 def test_formats_hold_the_same_profiles(written: list[Path], tmp_path: Path) -> None:

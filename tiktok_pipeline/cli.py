@@ -84,7 +84,7 @@ def refresh(
     snapshot: Annotated[
         str | None, typer.Option(help="key, such as 2023-08-12; told from the data if not given")
     ] = None,
-    study: Annotated[list[str] | None, typer.Option(help="only these studies (and what they need)")] = None,
+    study: Annotated[list[str] | None, typer.Option(help="only these studies, beside what all studies share")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="show Dagster's log")] = False,
 ) -> None:
     """Register scrapes as snapshots and materialise everything for them."""
@@ -148,8 +148,23 @@ def ui(port: Annotated[int, typer.Option(help="port on 127.0.0.1", min=1, max=65
         "TIKTOK_PIPELINE_HOME": str(settings.home),
         "DAGSTER_DISABLE_TELEMETRY": "1",
     }
+    from dagster import DagsterInstance
+
+    from tiktok_pipeline.orchestration.dead_runs import end_dead_runs
+
+    with DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        end_dead_runs(instance)
     _note(f"Dagster's UI: http://127.0.0.1:{port} (Ctrl-C ends it)")
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "tiktok_pipeline.definitions"]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore::FutureWarning",
+        "-m",
+        "dagster",
+        "dev",
+        "-m",
+        "tiktok_pipeline.definitions",
+    ]
     os.execve(sys.executable, [*command, "-h", "127.0.0.1", "-p", str(port)], environment)  # noqa: S606
 
 
@@ -203,9 +218,11 @@ def _materialise(
     _prepare_dagster_home(settings)
     from dagster import DagsterInstance
 
+    from tiktok_pipeline.orchestration.dead_runs import end_dead_runs
     from tiktok_pipeline.orchestration.partitions import add_snapshots
 
     with DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        end_dead_runs(instance)
         add_snapshots(instance, keys)
         failed = [
             outcome
@@ -257,7 +274,7 @@ def _selection(names: Sequence[str]) -> list[AssetKey]:
 
     graph = build_definitions(_settings()).resolve_asset_graph()
     needed = AssetSelection.groups(*names).upstream().required_multi_asset_neighbors()
-    wanted = needed | AssetSelection.assets("published")
+    wanted = needed | AssetSelection.groups("raw", "validated", "features") | AssetSelection.assets("published")
     return sorted(wanted.resolve(graph))
 
 

@@ -156,7 +156,7 @@ def _check_names(inspected: Sequence[_Inspected], keys: Mapping[Path, str]) -> N
 def _store(one: _Inspected, folder: Path) -> Registered:
     manifest = read_manifest(folder)
     same = next((entry for entry in manifest if entry.delivered_sha256 == one.sha256), None)
-    if same is not None and (folder / same.file).exists():
+    if same is not None and _is_intact(folder / same.file, same):
         return Registered(folder.name, same.file, "already there")
     folder.mkdir(parents=True, exist_ok=True)
     entry = StoredFile(
@@ -169,10 +169,15 @@ def _store(one: _Inspected, folder: Path) -> Registered:
         dialect=one.dialect.name,
         ingested_at=datetime.now(tz=UTC).replace(tzinfo=None, microsecond=0).isoformat(),
     )
-    others = [known for known in manifest if known.file != entry.file]
+    others = [known for known in manifest if known.file != entry.file and known is not same]
     one.staged.replace(folder / entry.file)
     _write_manifest(folder, sorted([*others, entry], key=lambda known: known.file))
     return Registered(folder.name, entry.file, "new" if len(others) == len(manifest) else "replaced")
+
+
+def _is_intact(path: Path, entry: StoredFile) -> bool:
+    """Whether the stored copy is what was delivered; a hard link changes with a file that is edited in place."""
+    return path.exists() and path.stat().st_size == entry.bytes and _sha256(path) == entry.stored_sha256
 
 
 def _write_manifest(folder: Path, entries: Sequence[StoredFile]) -> None:

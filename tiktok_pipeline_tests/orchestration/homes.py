@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,27 +14,30 @@ from typing import Any
 
 from dagster import AssetKey, DagsterInstance, Definitions, ExecuteInProcessResult
 
+import tiktok_pipeline.studies
 from tiktok_pipeline.definitions import build_definitions
 from tiktok_pipeline.orchestration.partitions import add_snapshots
 from tiktok_pipeline.orchestration.registration import Registered, register
 from tiktok_pipeline.orchestration.tables import TABLES
 from tiktok_pipeline.settings import Settings
-from tiktok_pipeline.study import Study
+from tiktok_pipeline.study import Study, load_studies
 from tiktok_pipeline.warehouse.connection import query
 from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
 
 STAMPS = ("ingested_at", "published_at")
 """What may differ between two refreshes of the same file."""
 
+ONE_STUDY = tuple(one for one in load_studies(tiktok_pipeline.studies) if one.name == "influencer_segments")
+
 Tables = dict[str, list[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True)
 class Home:
-    """One home; ``studies`` are those of the package unless given."""
+    """One home; ``studies`` is one study unless given, to be quick; None means all of the package."""
 
     path: Path
-    studies: tuple[Study, ...] | None = None
+    studies: tuple[Study, ...] | None = ONE_STUDY
     lock_timeout_seconds: float = 20.0
     _cache: dict[str, Any] = field(default_factory=dict, compare=False)
 
@@ -76,7 +80,10 @@ class Home:
         return found
 
     def tables(self, *, published: bool = False, where: str = "true") -> Tables:
-        """Every stored table, its rows ordered by all columns, without the stamps of time."""
+        """Every stored table, its rows ordered by all columns, without the stamps of time.
+
+        ``where`` is a condition on the snapshot; a table without snapshots is left out then.
+        """
         found = {}
         for schema, name in self.sql(
             "select table_schema, table_name from information_schema.tables where table_type = 'BASE TABLE' "
@@ -86,9 +93,9 @@ class Home:
             spec = TABLES[f"{schema}.{name}"].spec
             kept = [column.name for column in spec.columns if column.name not in STAMPS]
             kept = [column for column in kept if not (published and column == "record")]
-            limit = where if "snapshot" in spec.slice_by else "true"
-            text = f"select {', '.join(kept)} from {spec} where {limit} order by all"
-            found[str(spec)] = self.sql(text, published=published)
+            if where == "true" or "snapshot" in spec.slice_by:
+                text = f"select {', '.join(kept)} from {spec} where {where} order by all"
+                found[str(spec)] = self.sql(text, published=published)
         return found
 
 
@@ -129,6 +136,47 @@ def command(
         timeout=180,
         check=False,
     )
+
+
+_STOP = """
+import pathlib, sys, time
+from tiktok_pipeline.orchestration import study_assets
+from tiktok_pipeline.warehouse import duckdb as engine
+def stop(*arguments, **more):
+    pathlib.Path({mark!r}).touch()
+    time.sleep(300)
+{target} = stop
+from tiktok_pipeline.cli import main
+main()
+"""
+
+
+def kill_refresh(home: Path, scrape: Path, *, while_in: str) -> None:
+    """Start a refresh as a process of its own and kill it (-9) when it comes to a function: ``engine.<name>``, say."""
+    mark = home.with_name("came_there")
+    with subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            _STOP.format(mark=str(mark), target=while_in),
+            "refresh",
+            str(scrape),
+            "--study",
+            ONE_STUDY[0].name,
+        ],
+        env=environment(home),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            deadline = time.monotonic() + 90
+            while not mark.exists():
+                assert process.poll() is None, "it ended before it could be killed"
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        finally:
+            process.kill()
+    mark.unlink()
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from tiktok_pipeline_tests.orchestration.homes import Home
 
 def refresh(home: Home, snapshot: str = "2024-03-01", steps: list[str] | None = None) -> Outcome:
     heard = steps if steps is not None else []
-    job = refresh_job(build_definitions(home.settings, logger=step_logger(heard.append)))
+    job = refresh_job(build_definitions(home.settings, home.studies, logger=step_logger(heard.append)))
     with DagsterInstance.ephemeral() as instance:
         add_snapshots(instance, [snapshot])
         return refresh_snapshot(job, snapshot, instance=instance, quiet=True, foreseen=foreseen_errors())
@@ -46,11 +46,18 @@ def test_an_unknown_snapshot_says_what_to_run(copied_home: Home) -> None:
     assert "tiktok-pipeline refresh FILE --snapshot 1999-01-01" in outcome.problem
 
 
-def test_a_stored_file_that_is_gone_is_named(copied_home: Home) -> None:
-    (copied_home.settings.raw / "2024-03-01" / "profiles_2024-03-01.csv").unlink()
+@pytest.mark.parametrize("is_gone", [True, False], ids=["gone", "changed"])
+def test_a_stored_file_that_is_not_what_was_delivered_is_named(copied_home: Home, is_gone: bool) -> None:
+    stored = copied_home.settings.raw / "2024-03-01" / "profiles_2024-03-01.csv"
+    if is_gone:
+        stored.unlink()
+    else:
+        stored.write_bytes(stored.read_bytes()[:-200])
+    before = copied_home.tables()
     outcome = refresh(copied_home)
     assert outcome.is_foreseen
-    assert "profiles_2024-03-01.csv: in the manifest but not there; deliver the file again" in str(outcome.problem)
+    assert f"{stored}: gone, or changed since it was delivered; deliver the file again" in str(outcome.problem)
+    assert copied_home.tables() == before
 
 
 def test_a_locked_database_is_told_in_the_warehouse_s_own_words(copied_home: Home) -> None:

@@ -82,6 +82,22 @@ def test_a_stored_copy_that_was_lost_is_stored_again(engine: DuckDBWarehouse, ra
     assert (raw / "2024-03-01" / "scrape.csv").read_bytes() == scrape.read_bytes()
 
 
+@pytest.mark.parametrize("name", ["scrape.csv", "renamed.csv"])
+def test_a_stored_copy_that_was_changed_through_its_hard_link_is_stored_again(
+    engine: DuckDBWarehouse, raw: Path, scrape: Path, tmp_path: Path, name: str
+) -> None:
+    original = scrape.read_bytes()
+    register([scrape], raw=raw, engine=engine)
+    scrape.write_bytes(original.replace(b"creator no. 1", b"creator no. 9"))  # of the same size
+    again = tmp_path / "again" / name
+    again.parent.mkdir()
+    again.write_bytes(original)
+    assert [one.outcome for one in register([again], raw=raw, engine=engine)] == ["replaced"]
+    (entry,) = read_manifest(raw / "2024-03-01")
+    assert entry.file == name
+    assert (raw / "2024-03-01" / name).read_bytes() == original
+
+
 @pytest.mark.parametrize("copy_under_the_same_name", [True, False])
 def test_a_file_of_the_same_name_replaces(
     engine: DuckDBWarehouse, raw: Path, scrape: Path, copy_under_the_same_name: bool

@@ -15,7 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tiktok_pipeline.validated.judge import SnapshotRejectedError, check_balance, inconsistent_rates
+from tiktok_pipeline.raw.dialects import PUBLIC_CSV
+from tiktok_pipeline.raw.read import read_file
+from tiktok_pipeline.raw.schema import PROFILES
+from tiktok_pipeline.validated.judge import SnapshotRejectedError, check_balance, inconsistent_rates, judge_source
 from tiktok_pipeline.validated.schema import PROFILES_TABLE, REJECTED_TABLE
 from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
 from tiktok_pipeline_tests.validated.scrapes import Verdict, csv_of, judged
@@ -160,6 +163,26 @@ def test_of_duplicates_the_newest_stays_then_the_last(
     verdict = of_csv(engine, tmp_path, csv_of(*rows))
     assert verdict.kept == [kept]
     assert verdict.reasons == {place: [DUPLICATE] for place in range(1, len(days) + 1) if place != kept}
+
+
+def test_duplicates_over_the_files_of_a_snapshot(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    """The newest row stays whichever file it stands in; on a tie that of the last file, then of its last row."""
+    days = {
+        "a.csv": [("one", "2023-08-02"), ("two", "2023-08-01"), ("two", "2023-08-01"), ("three", "")],
+        "b.csv": [("one", "2023-08-01"), ("two", "2023-08-01"), ("two", "2023-08-01"), ("four", "")],
+    }
+    parts = []
+    for name, rows in days.items():
+        content = csv_of(*({"account_id": account, "timestamp": day} for account, day in rows))
+        (tmp_path / name).write_text(content, newline="")
+        scan = engine.scan(tmp_path / name, "csv")
+        parts.append(read_file(scan, PUBLIC_CSV, source_file=name, engine=engine))
+    verdict = judge_source(nw.concat(parts, how="vertical"), PROFILES, engine)
+    good = verdict.good.collect("pyarrow").to_native().to_pylist()
+    places = sorted((row["account_id"], row["source_file"], row["source_row"]) for row in good)
+    assert places == [("four", "b.csv", 4), ("one", "a.csv", 1), ("three", "a.csv", 4), ("two", "b.csv", 3)]
+    rejected = verdict.rejected.collect("pyarrow").to_native().to_pylist()
+    assert [row["reasons"] for row in rejected] == [[DUPLICATE]] * 4
 
 
 def test_a_bad_row_does_not_push_a_good_one_out(engine: DuckDBWarehouse, tmp_path: Path) -> None:

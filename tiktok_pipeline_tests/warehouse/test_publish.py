@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,6 +102,16 @@ def test_a_reader_keeps_the_old_file_until_it_closes(store: DuckDBWarehouse, tar
         assert reader.execute(COUNTED).fetchall() == [("2024-03-01", 2), ("2024-04-01", 1)]
         assert reader.execute("select name from segments.newest").fetchall() == [("a1",)]
     assert query(target, COUNTED)[1] == [("2024-03-01", 2), ("2024-04-01", 2)]
+
+
+def test_the_old_file_is_never_written_to(store: DuckDBWarehouse, target: Path) -> None:
+    publish(store, target, "2024-04-01")
+    before = target.read_bytes()
+    with target.open("rb") as reader:
+        store.replace_slice(THINGS, APRIL, things({"name": "a2"}, {"name": "a3"}))
+        publish(store, target, "2024-04-01")
+        assert reader.read() == before
+        assert os.fstat(reader.fileno()).st_ino != target.stat().st_ino
 
 
 @pytest.mark.parametrize("fresh", [True, False], ids=["first publish", "second publish"])

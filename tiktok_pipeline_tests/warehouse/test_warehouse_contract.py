@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 
 import narwhals as nw
@@ -159,6 +160,11 @@ class TestFailures:
         warehouse.replace_slice(THINGS, MARCH, frame)
         row = read(warehouse, THINGS, MARCH)[0]
         assert (row["name"], row["followers"], row["likes"]) == ("a", 1, 2)
+
+    def test_slice_columns_may_stand_anywhere_in_the_table(self, warehouse: Warehouse) -> None:
+        turned = replace(SCORES, name="turned", columns=SCORES.columns[::-1], slice_by=("study", "snapshot"))
+        warehouse.replace_slice(turned, {"snapshot": "s1", "study": "x"}, pa.table({"score": [7]}))
+        assert rows_of(warehouse.read_table(turned)) == [{"score": 7, "study": "x", "snapshot": "s1"}]
 
     @pytest.mark.parametrize("kind", ["missing", "unknown", "slice column", "renamed"])
     def test_wrong_columns_write_nothing(self, warehouse: Warehouse, kind: str) -> None:

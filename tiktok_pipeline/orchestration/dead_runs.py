@@ -1,0 +1,56 @@
+"""Ends the runs of processes that were killed: Dagster still counts them as running, and one at a time may run.
+
+Without it a refresh that was killed would hold every run that is launched in the UI in the queue, for ever.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+
+_UNDER_WAY = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+_START_SECONDS = 60.0
+"""A run that has named no process for so long has none."""
+
+
+def end_dead_runs(instance: DagsterInstance) -> list[str]:
+    """Mark the runs as failed whose process is gone; gives their ids."""
+    ended = []
+    for record in instance.get_run_records(RunsFilter(statuses=_UNDER_WAY)):
+        run = record.dagster_run
+        if not _is_alive(instance, run, record.update_timestamp.timestamp()):
+            instance.report_run_failed(run, "The process of this run is gone: it was killed, or the machine stopped.")
+            ended.append(run.run_id)
+    return ended
+
+
+def _is_alive(instance: DagsterInstance, run: DagsterRun, updated_at: float) -> bool:
+    """Whether the last process that said it works on the run still does."""
+    said = [
+        (int(str(event.dagster_event.engine_event_data.metadata["pid"].value)), event.timestamp)
+        for event in instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT)
+        if event.dagster_event and "pid" in event.dagster_event.engine_event_data.metadata
+    ]
+    return _is_process(*said[-1]) if said else time.time() - updated_at < _START_SECONDS
+
+
+def _is_process(pid: int, seen_at: float) -> bool:
+    """Whether ``pid`` is still the process that it was at ``seen_at``, and not a later one of the same number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    try:
+        state, *fields = (
+            Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        )
+    except OSError:  # no such thing on this system
+        return True
+    ticks = int(fields[18])
+    started_at = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / os.sysconf("SC_CLK_TCK")
+    return state != "Z" and started_at <= seen_at + 1.0

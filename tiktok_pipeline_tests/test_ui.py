@@ -39,7 +39,7 @@ CHROMIUM = [
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     """A home with a refreshed snapshot and a run that was killed, which must not hold up the next ones."""
-    made = Home(tmp_path / "home")
+    made = Home(tmp_path / "home", studies=None)
     scrape = write_csv(tmp_path / "scrape.csv", creators(60))
     done = command(made.path, "refresh", scrape)
     assert done.returncode == 0, done.stderr

@@ -64,6 +64,7 @@ PROFILES_CHECKS: Checks = {
     "avg_engagement_rate": _RATE,
     "comment_engagement_rate": _RATE,
     "like_engagement_rate": _RATE,
+    "scraped_videos": _COUNT,
     "language": [pa.Check.str_length(min_value=0, max_value=100)],
     "region": [pa.Check.str_length(min_value=0, max_value=100)],
 }

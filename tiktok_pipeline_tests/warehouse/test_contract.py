@@ -105,6 +105,14 @@ def judged_by_pandera(rows: list[dict[str, Any]]) -> set[tuple[int, str]]:
 
 @settings(max_examples=30, deadline=None)
 @given(profiles())
+@example(
+    [
+        dict.fromkeys(PROFILES_TABLE.frame_names) | _GOOD | {"source_file": "f", "source_row": 0},
+        dict.fromkeys(PROFILES_TABLE.frame_names)
+        | _GOOD
+        | {"source_file": "f", "source_row": 1, "scraped_videos": 2**63 - 1},
+    ]
+)
 @example([dict.fromkeys(PROFILES_TABLE.frame_names) | {"source_file": "f", "source_row": 0}])
 @example([dict.fromkeys(PROFILES_TABLE.frame_names) | _GOOD | {"source_file": "f", "source_row": 0, "likes": -1}])
 def test_the_engine_judges_as_pandera_does(opened: DuckDBWarehouse, rows: list[dict[str, Any]]) -> None:

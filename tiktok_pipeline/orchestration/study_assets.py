@@ -3,7 +3,7 @@
 from typing import Any
 
 import pandas as pd
-from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, Output, multi_asset
+from dagster import AssetExecutionContext, AssetsDefinition, Output, multi_asset
 
 from tiktok_pipeline.clusters.explained import figures
 from tiktok_pipeline.clusters.model import TooFewRowsError, from_rows
@@ -147,8 +147,3 @@ def _recommendations(study: Study, segmentation: Segmentation) -> AssetsDefiniti
         return Output(recommendations(segmentation.personas, study.recommendations), "recommendations")
 
     return advice
-
-
-def tables_of(study: Study) -> list[AssetKey]:
-    """The asset keys of a study."""
-    return [key for one in study_assets(study) for key in one.keys]

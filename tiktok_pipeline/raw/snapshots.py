@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
 
@@ -108,8 +107,3 @@ def safe_name(path: Path) -> str:
     ending = max((end for end in FORMATS if path.name.lower().endswith(end)), key=len, default="")
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", path.name[: len(path.name) - len(ending)])[:80].strip("_-") or "file"
     return f"{stem}-{hashlib.sha256(path.name.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}{ending}"
-
-
-def newest(keys: Iterable[str]) -> str | None:
-    """The newest of some snapshot keys; None where there is none."""
-    return max(keys, default=None)

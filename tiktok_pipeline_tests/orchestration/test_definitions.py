@@ -12,7 +12,7 @@ import tiktok_pipeline.studies
 from tiktok_pipeline import STAGES
 from tiktok_pipeline.definitions import build_definitions
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
-from tiktok_pipeline.orchestration.study_assets import tables_of
+from tiktok_pipeline.orchestration.study_assets import study_assets
 from tiktok_pipeline.orchestration.tables import TABLES, published_tables, table_of
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study, load_studies
@@ -96,8 +96,9 @@ def test_the_job_refresh_holds_everything() -> None:
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
 def test_the_assets_of_a_study_are_its_group(study: Study) -> None:
-    assert AssetSelection.groups(study.name).resolve(GRAPH) == set(tables_of(study))
-    assert all(GRAPH.get(key).code_version == study.version for key in tables_of(study))
+    keys = {key for one in study_assets(study) for key in one.keys}
+    assert AssetSelection.groups(study.name).resolve(GRAPH) == keys
+    assert all(GRAPH.get(key).code_version == study.version for key in keys)
 
 
 def test_the_published_file_holds_all_but_raw() -> None:

@@ -13,7 +13,6 @@ from tiktok_pipeline.raw.snapshots import (
     date_in_name,
     file_format,
     is_finished,
-    newest,
     safe_name,
     scrapes_in,
     snapshot_keys,
@@ -151,8 +150,3 @@ def test_an_odd_name_is_made_plain_and_keeps_its_kind(name: str) -> None:
     assert len(stored) < 120
     assert file_format(Path(stored)) == file_format(Path(name))
     assert safe_name(Path("elsewhere") / name) == stored != safe_name(Path("x" + name))
-
-
-def test_the_newest_key_is_the_last_in_order() -> None:
-    assert newest(["2023-08-12", "2024-01-01", "2023-08-12T06-30-00Z"]) == "2024-01-01"
-    assert newest([]) is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,6 @@ import pytest
 from scipy.stats import ks_2samp
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-REAL = REPOSITORY.parent / "shared" / "data" / "profiles_2023-08-12.csv"
 SAMPLE = REPOSITORY / "data" / "sample" / "profiles_2024-03-04.csv"
 FIGURES = ["followers", "following", "likes", "videos_count", "awg_engagement_rate", "comment_engagement_rate"]
 
@@ -28,10 +27,8 @@ def sample() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def real() -> pd.DataFrame:
-    if not REAL.exists() and not os.environ.get("CI"):
-        pytest.skip(f"the real scrape is not beside this checkout: {REAL.parent} is absent")
-    return read(REAL)
+def real(real_data: Callable[[str], Path]) -> pd.DataFrame:
+    return read(real_data("profiles_2023-08-12.csv"))
 
 
 def slope(frame: pd.DataFrame) -> float:

@@ -64,6 +64,11 @@ class Settings:
         return self.home / "published" / "tiktok.duckdb"
 
     @property
+    def reports(self) -> Path:
+        """The reports, one page for each snapshot, and a folder for each with the pictures in it."""
+        return self.home / "reports"
+
+    @property
     def dagster_home(self) -> Path:
         """Dagster's own storage: runs, events, partitions."""
         return self.home / "dagster"

@@ -1,1 +1,4 @@
-"""Stage 6: who counts as an influencer, learned from labels. No study has a classifier yet."""
+"""Stage ``classifiers``: what the label of a study is, how well models find it, and how honest those figures are.
+
+Segments do not belong here (`tiktok_pipeline.clusters`), nor pictures (`tiktok_pipeline.reports`).
+"""

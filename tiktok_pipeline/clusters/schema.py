@@ -87,6 +87,51 @@ ASSIGNMENTS_TABLE = TableSpec(
     ),
 )
 
+STABILITY_TABLE = TableSpec(
+    schema="clusters",
+    name="stability",
+    description="how far each cluster can be trusted: bootstrap Jaccard, silhouette, size",
+    slice_by=SLICE,
+    columns=(
+        SNAPSHOT,
+        STUDY,
+        Column(name="cluster", type="integer", description="number of the cluster", nullable=False),
+        Column(name="jaccard", type="float", description="mean bootstrap Jaccard (Hennig 2007); NULL: never drawn"),
+        Column(
+            name="share_of_draws",
+            type="float",
+            description="draws that hold a profile of the cluster",
+            nullable=False,
+        ),
+        Column(name="silhouette", type="float", description="mean silhouette of its profiles, -1 to 1"),
+        Column(name="profiles", type="integer", description="its profiles among those measured", nullable=False),
+        Column(name="verdict", type="text", description="stable, pattern, unstable or too small", nullable=False),
+        Column(
+            name="fingerprint", type="text", description="hash of model, rows and settings measured", nullable=False
+        ),
+    ),
+)
+
+STABILITY_RUNS_TABLE = TableSpec(
+    schema="clusters",
+    name="stability_runs",
+    description="the runs behind the trust: other seeds for the chosen k, other draws for other k",
+    slice_by=SLICE,
+    columns=(
+        SNAPSHOT,
+        STUDY,
+        Column(
+            name="measure",
+            type="text",
+            description="inertia, adjusted_rand_index (to the kept fit), worst_jaccard, smallest_cluster",
+            nullable=False,
+        ),
+        Column(name="k", type="integer", description="number of clusters", nullable=False),
+        Column(name="seed", type="integer", description="random_state of the run", nullable=False),
+        Column(name="value", type="float", description="the figure; NULL where it is not defined"),
+    ),
+)
+
 _SHARE = [pa.Check.in_range(0.0, 1.0)]
 K_SCORES_SCHEMA = schema_for(
     K_SCORES_TABLE,
@@ -104,3 +149,15 @@ MODELS_SCHEMA = schema_for(
 ASSIGNMENTS_SCHEMA = schema_for(
     ASSIGNMENTS_TABLE, {"cluster": [pa.Check.ge(0)], "distance": [pa.Check.ge(0.0)], "margin": _SHARE}
 )
+STABILITY_SCHEMA = schema_for(
+    STABILITY_TABLE,
+    {
+        "cluster": [pa.Check.ge(0)],
+        "jaccard": _SHARE,
+        "share_of_draws": _SHARE,
+        "silhouette": [pa.Check.in_range(-1.0, 1.0)],
+        "profiles": [pa.Check.ge(0)],
+        "verdict": [pa.Check.isin(["stable", "pattern", "unstable", "too small"])],
+    },
+)
+STABILITY_RUNS_SCHEMA = schema_for(STABILITY_RUNS_TABLE, {"k": [pa.Check.ge(2)]})

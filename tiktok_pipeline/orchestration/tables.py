@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandera.pandas as pa
 from dagster import AssetKey
 
+from tiktok_pipeline.classifiers import schema as classifiers
 from tiktok_pipeline.clusters import schema as clusters
 from tiktok_pipeline.features import schema as features
 from tiktok_pipeline.personas import schema as personas
@@ -40,9 +41,19 @@ _ALL = (
     Table(clusters.FITS_TABLE, clusters.FITS_SCHEMA),
     Table(clusters.MODELS_TABLE, clusters.MODELS_SCHEMA),
     Table(clusters.ASSIGNMENTS_TABLE, clusters.ASSIGNMENTS_SCHEMA),
+    Table(clusters.STABILITY_TABLE, clusters.STABILITY_SCHEMA),
+    Table(clusters.STABILITY_RUNS_TABLE, clusters.STABILITY_RUNS_SCHEMA),
     Table(personas.SUMMARIES_TABLE, personas.SUMMARIES_SCHEMA),
     Table(personas.FEATURES_TABLE, personas.FEATURES_SCHEMA),
     Table(personas.RECOMMENDATIONS_TABLE, personas.RECOMMENDATIONS_SCHEMA),
+    Table(classifiers.METRICS_TABLE, classifiers.METRICS_SCHEMA),
+    Table(classifiers.CONFUSION_TABLE, classifiers.CONFUSION_SCHEMA),
+    Table(classifiers.IMPORTANCES_TABLE, classifiers.IMPORTANCES_SCHEMA),
+    Table(classifiers.CURVES_TABLE, classifiers.CURVES_SCHEMA),
+    Table(classifiers.LEAKAGE_TABLE, classifiers.LEAKAGE_SCHEMA),
+    Table(classifiers.SCORES_TABLE, classifiers.SCORES_SCHEMA),
+    Table(classifiers.MODELS_TABLE, classifiers.MODELS_SCHEMA),
+    Table(classifiers.CARDS_TABLE, classifiers.CARDS_SCHEMA),
 )
 TABLES: Mapping[str, Table] = {str(table.spec): table for table in _ALL}
 

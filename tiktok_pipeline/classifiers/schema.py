@@ -1,0 +1,164 @@
+"""The tables of stage ``classifiers`` with their contracts."""
+
+from __future__ import annotations
+
+import pandera.pandas as pa
+
+from tiktok_pipeline.clusters.schema import SLICE, STUDY
+from tiktok_pipeline.raw.schema import SNAPSHOT
+from tiktok_pipeline.validated.schema import ACCOUNT_ID
+from tiktok_pipeline.warehouse.base import Column, TableSpec
+from tiktok_pipeline.warehouse.contract import schema_for
+
+MODEL = Column(
+    name="model",
+    type="text",
+    description="random_forest, logistic_regression, gradient_boosting, neural_network, dummy; empty: no model",
+    nullable=False,
+)
+PROTOCOL = Column(
+    name="protocol",
+    type="text",
+    description="published (the source's own steps), mended (its slips put right), honest (cross-validated)",
+    nullable=False,
+)
+FEATURE_SET = Column(name="feature_set", type="text", description="name of the feature set", nullable=False)
+FEATURE = Column(name="feature", type="text", description="the feature", nullable=False)
+
+
+def _table(name: str, description: str, *columns: Column) -> TableSpec:
+    return TableSpec(
+        schema="classifiers",
+        name=name,
+        description=description,
+        slice_by=SLICE,
+        columns=(SNAPSHOT, STUDY, *columns),
+    )
+
+
+METRICS_TABLE = _table(
+    "metrics",
+    "how well each model finds the label, under each protocol",
+    MODEL,
+    PROTOCOL,
+    FEATURE_SET,
+    Column(
+        name="metric",
+        type="text",
+        description="f1, precision, recall, roc_auc, average_precision, balanced_accuracy, brier, threshold, ..._tuned",
+        nullable=False,
+    ),
+    Column(name="value", type="float", description="the mean over folds; NULL where it is not defined"),
+    Column(name="std", type="float", description="standard deviation over folds; NULL for a single split"),
+)
+CONFUSION_TABLE = _table(
+    "confusion",
+    "how many creators of each kind a model takes for which",
+    MODEL,
+    PROTOCOL,
+    FEATURE_SET,
+    Column(name="actual", type="boolean", description="what the label says", nullable=False),
+    Column(name="predicted", type="boolean", description="what the model says", nullable=False),
+    Column(name="profiles", type="integer", description="how many", nullable=False),
+)
+IMPORTANCES_TABLE = _table(
+    "importances",
+    "what a model goes by",
+    MODEL,
+    PROTOCOL,
+    FEATURE_SET,
+    FEATURE,
+    Column(
+        name="method",
+        type="text",
+        description="impurity, permutation (loss of F1 when the feature is shuffled), mutual_information (nats)",
+        nullable=False,
+    ),
+    Column(name="importance", type="float", description="the figure", nullable=False),
+    Column(name="std", type="float", description="standard deviation over shuffles; NULL where there is none"),
+)
+CURVES_TABLE = _table(
+    "curves",
+    "curves of a model, thinned to what a picture can show",
+    MODEL,
+    PROTOCOL,
+    FEATURE_SET,
+    Column(
+        name="curve",
+        type="text",
+        description="precision_recall (x recall, y precision), precision, recall, f1 (x threshold), calibration (x said, y seen)",
+        nullable=False,
+    ),
+    Column(name="threshold", type="float", description="the score from which a creator counts; NULL for calibration"),
+    Column(name="x", type="float", description="see curve", nullable=False),
+    Column(name="y", type="float", description="see curve", nullable=False),
+)
+LEAKAGE_TABLE = _table(
+    "leakage",
+    "whether a feature gives the label away",
+    FEATURE,
+    Column(name="other_feature", type="text", description="the second of a sum; empty for one", nullable=False),
+    Column(name="is_published", type="boolean", description="an input of the published model", nullable=False),
+    Column(name="single_feature_auc", type="float", description="ROC-AUC of the feature alone, 0.5 to 1"),
+    Column(name="best_f1", type="float", description="best F1 of a threshold on it alone (or on the sum)"),
+    Column(name="ap_without", type="float", description="average precision of the reference model without it"),
+    Column(name="kind", type="text", description="leak, quasi_label or clear", nullable=False),
+    Column(name="verdict", type="text", description="the same in words", nullable=False),
+)
+SCORES_TABLE = _table(
+    "scores",
+    "how likely each creator is a positive, by the honest model, calibrated",
+    MODEL,
+    ACCOUNT_ID,
+    Column(name="score", type="float", description="calibrated probability, 0 to 1"),
+    Column(name="predicted", type="boolean", description="whether the score reaches the model's threshold"),
+    Column(
+        name="out_of_fold", type="boolean", description="scored by a model that never saw this row", nullable=False
+    ),
+)
+MODELS_TABLE = _table(
+    "models",
+    "the scoring model as plain numbers; no pickle",
+    MODEL,
+    FEATURE_SET,
+    Column(name="position", type="integer", description="place of the feature from 0; -1 the rest", nullable=False),
+    Column(
+        name="feature", type="text", description="the feature, or intercept, slope, offset, threshold", nullable=False
+    ),
+    Column(name="fill", type="float", description="value in place of a missing one"),
+    Column(name="center", type="float", description="subtracted from ln(x + 1)"),
+    Column(name="scale", type="float", description="divides what is left"),
+    Column(
+        name="coefficient", type="float", description="weight of the scaled feature, or the number", nullable=False
+    ),
+)
+CARDS_TABLE = _table(
+    "cards",
+    "the model card: what was learnt from what, with which versions, how well, and what is missing",
+    Column(name="item", type="text", description="which fact", nullable=False),
+    Column(name="value", type="text", description="the fact", nullable=False),
+)
+
+_SHARE = [pa.Check.in_range(0.0, 1.0)]
+_PROTOCOL = [pa.Check.isin(["published", "mended", "honest"])]
+_MODEL = [
+    pa.Check.isin(
+        ["", "random_forest", "logistic_regression", "gradient_boosting", "neural_network", "dummy"],
+    )
+]
+METRICS_SCHEMA = schema_for(METRICS_TABLE, {"protocol": _PROTOCOL, "model": _MODEL, "value": _SHARE})
+CONFUSION_SCHEMA = schema_for(CONFUSION_TABLE, {"protocol": _PROTOCOL, "model": _MODEL, "profiles": [pa.Check.ge(0)]})
+IMPORTANCES_SCHEMA = schema_for(IMPORTANCES_TABLE, {"model": _MODEL})
+CURVES_SCHEMA = schema_for(CURVES_TABLE, {"protocol": _PROTOCOL, "model": _MODEL, "x": _SHARE, "y": _SHARE})
+LEAKAGE_SCHEMA = schema_for(
+    LEAKAGE_TABLE,
+    {
+        "single_feature_auc": [pa.Check.in_range(0.5, 1.0)],
+        "best_f1": _SHARE,
+        "ap_without": _SHARE,
+        "kind": [pa.Check.isin(["leak", "quasi_label", "clear"])],
+    },
+)
+SCORES_SCHEMA = schema_for(SCORES_TABLE, {"model": _MODEL, "score": _SHARE})
+MODELS_SCHEMA = schema_for(MODELS_TABLE, {"model": _MODEL})
+CARDS_SCHEMA = schema_for(CARDS_TABLE)

@@ -1,0 +1,168 @@
+"""The command ``tiktok-pipeline``: refresh snapshots, query the tables, open Dagster's UI, make sample data.
+
+Exit code 0, or one line on stderr and 1 (the work failed) or 2 (it was asked wrongly). Heavy imports stand inside the
+commands, so that ``--help`` and ``sql`` answer at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from tiktok_pipeline.cli.messages import ASKED_WRONGLY, FAILED, fail, note, plain_errors, read_settings
+
+app = typer.Typer(
+    name="tiktok-pipeline",
+    help="Turns scrapes of TikTok profiles into segment tables one can trust.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class TableFormat(StrEnum):
+    """How ``sql`` prints its answer."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+class SampleFormat(StrEnum):
+    """The files that ``sample`` writes."""
+
+    CSV = "csv"
+    CSV_GZ = "csv.gz"
+    PARQUET = "parquet"
+
+
+def main() -> None:
+    """Run the command; the only way out is an exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except typer.Abort:
+        note("tiktok-pipeline: stopped")
+        code = FAILED
+    except TyperException as wrong:
+        text = wrong.format_message() if hasattr(wrong, "format_message") else str(wrong)
+        if text:
+            note(f"tiktok-pipeline: {text} (see tiktok-pipeline --help)")
+        code = ASKED_WRONGLY
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+@app.command()
+def refresh(
+    paths: Annotated[list[Path] | None, typer.Argument(help="files or folders; the home's incoming/ if none")] = None,
+    snapshot: Annotated[
+        str | None, typer.Option(help="key, such as 2023-08-12; told from the data if not given")
+    ] = None,
+    study: Annotated[list[str] | None, typer.Option(help="only these studies, beside what all studies share")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="show Dagster's log")] = False,
+) -> None:
+    """Register scrapes as snapshots and materialise everything for them."""
+    settings = read_settings()
+    with plain_errors():
+        from tiktok_pipeline.cli.refreshing import refresh_home
+        from tiktok_pipeline.orchestration.home_lock import home_lock
+
+        chosen = paths or [settings.incoming]
+        if not paths:
+            settings.incoming.mkdir(parents=True, exist_ok=True)
+        with home_lock(settings.lock_file, timeout_seconds=settings.lock_timeout_seconds, say=note):
+            refresh_home(settings, chosen, snapshot, study or [], verbose=verbose)
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="a query, such as: select * from segments.influencer_segments")],
+    output: Annotated[TableFormat, typer.Option("--format", help="how to print the answer")] = TableFormat.TABLE,
+    warehouse: Annotated[bool, typer.Option("--warehouse", help="read the warehouse, raw included")] = False,
+) -> None:
+    """Answer a read-only query over the published tables."""
+    settings = read_settings()
+    from tiktok_pipeline.warehouse.base import QueryError, WarehouseError
+    from tiktok_pipeline.warehouse.connection import query as run
+
+    try:
+        names, rows = run(settings.warehouse_file if warehouse else settings.published_file, query)
+    except QueryError as problem:
+        fail(str(problem), ASKED_WRONGLY)
+    except WarehouseError as problem:
+        fail(str(problem))
+    from tiktok_pipeline.tabulate import print_rows
+
+    print_rows(names, rows, output.value)
+
+
+@app.command()
+def snapshots() -> None:
+    """List the snapshots of the home with their files and rows."""
+    settings = read_settings()
+    from tiktok_pipeline.orchestration.registration import read_manifest, snapshots_on_disk
+    from tiktok_pipeline.tabulate import print_rows
+
+    rows = [
+        (key, entry.file, entry.source, entry.dialect, entry.rows, entry.ingested_at)
+        for key in snapshots_on_disk(settings.raw)
+        for entry in read_manifest(settings.raw / key)
+    ]
+    if not rows:
+        note(f"no snapshot in {settings.home} yet; run `tiktok-pipeline refresh FILE`")
+    print_rows(["snapshot", "file", "source", "dialect", "rows", "ingested_at"], rows, "table")
+
+
+@app.command()
+def ui(port: Annotated[int, typer.Option(help="port on 127.0.0.1", min=1, max=65535)] = 3000) -> None:
+    """Start Dagster's web server and daemon on 127.0.0.1."""
+    settings = read_settings()
+    from tiktok_pipeline.cli.refreshing import prepare_dagster_home
+
+    prepare_dagster_home(settings)
+    environment = os.environ | {
+        "DAGSTER_HOME": str(settings.dagster_home),
+        "TIKTOK_PIPELINE_HOME": str(settings.home),
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+    }
+    from dagster import DagsterInstance
+
+    from tiktok_pipeline.orchestration.dead_runs import end_dead_runs
+
+    with DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        end_dead_runs(instance)
+    note(f"Dagster's UI: http://127.0.0.1:{port} (Ctrl-C ends it)")
+    command = [
+        sys.executable,
+        "-W",
+        "ignore::FutureWarning",
+        "-m",
+        "dagster",
+        "dev",
+        "-m",
+        "tiktok_pipeline.definitions",
+    ]
+    os.execve(sys.executable, [*command, "-h", "127.0.0.1", "-p", str(port)], environment)  # noqa: S606
+
+
+@app.command()
+def sample(
+    out: Annotated[Path, typer.Option(help="folder to write to")],
+    profiles: Annotated[int, typer.Option(help="creators in each snapshot", min=1)] = 1500,
+    snapshots: Annotated[int, typer.Option(help="how many snapshots", min=1)] = 3,
+    seed: Annotated[int, typer.Option(help="the same seed gives the same files")] = 9,
+    output: Annotated[SampleFormat, typer.Option("--format", help="format of the profiles")] = SampleFormat.CSV,
+) -> None:
+    """Write synthetic scrapes: invented creators in the columns of the public data set."""
+    with plain_errors():
+        from tiktok_pipeline.sample import write_sample
+
+        for path in write_sample(
+            out, profiles=profiles, snapshots=snapshots, random_state=seed, file_format=output.value
+        ):
+            typer.echo(str(path))

@@ -1,0 +1,52 @@
+"""What every command shares: the settings, one-line errors with an exit code, notes on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import typer
+
+from tiktok_pipeline.settings import Settings, SettingsError
+
+FAILED = 1
+ASKED_WRONGLY = 2
+
+
+def read_settings() -> Settings:
+    """The settings of the environment, or one line and the exit code."""
+    try:
+        return Settings.from_env()
+    except SettingsError as problem:
+        fail(str(problem), ASKED_WRONGLY)
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn the errors whose text is meant for the person into one line and an exit code."""
+    from tiktok_pipeline.orchestration.home_lock import HomeLockedError
+    from tiktok_pipeline.raw.dialects import UnknownDialectError
+    from tiktok_pipeline.raw.snapshots import SnapshotKeyError
+    from tiktok_pipeline.study import StudyError
+    from tiktok_pipeline.warehouse.base import WarehouseError
+
+    try:
+        yield
+    except SnapshotKeyError as problem:
+        fail(str(problem), ASKED_WRONGLY)
+    except (WarehouseError, UnknownDialectError, HomeLockedError, StudyError) as problem:
+        fail(str(problem))
+    except OSError as problem:
+        fail(f"{problem.filename or 'the disk'}: {problem.strerror or problem}")
+
+
+def fail(text: str, code: int = FAILED) -> NoReturn:
+    """Say what went wrong on stderr and leave with the exit code."""
+    typer.echo(f"tiktok-pipeline: {text}", err=True)
+    raise typer.Exit(code)
+
+
+def note(text: str) -> None:
+    """Tell the person something; stdout stays free for answers."""
+    typer.echo(text, err=True)

@@ -10,7 +10,13 @@ from typing import Any
 
 import narwhals as nw
 import pandas as pd
+import pyarrow as pa
 
+from tiktok_pipeline.classifiers.labels import NotEnoughRowsError, label_threshold, positives
+from tiktok_pipeline.classifiers.leakage import audit
+from tiktok_pipeline.classifiers.protocols import Evaluation, run_protocols
+from tiktok_pipeline.classifiers.recipe import Classification
+from tiktok_pipeline.classifiers.score import score
 from tiktok_pipeline.clusters.choose_k import score_k, silhouette
 from tiktok_pipeline.clusters.explained import eta_squared, figures
 from tiktok_pipeline.clusters.model import (
@@ -23,6 +29,8 @@ from tiktok_pipeline.clusters.model import (
     to_rows,
 )
 from tiktok_pipeline.clusters.outliers import FitRows, rows_for_fit
+from tiktok_pipeline.clusters.schema import STABILITY_RUNS_TABLE, STABILITY_TABLE
+from tiktok_pipeline.clusters.stability import MAX_STABILITY_ROWS, FitSettings, Trust, fingerprint, measure
 from tiktok_pipeline.features.build import build_features
 from tiktok_pipeline.features.sample import key_limit, take
 from tiktok_pipeline.personas.summarise import aggregate, match_personas, persona_features, summaries
@@ -37,6 +45,8 @@ class Result:
     k_scores: pd.DataFrame
     models: pd.DataFrame
     fits: pd.DataFrame
+    stability: pd.DataFrame
+    stability_runs: pd.DataFrame
     assignments: nw.LazyFrame[Any]
     summaries: pd.DataFrame
     persona_features: pd.DataFrame
@@ -55,12 +65,15 @@ def run_study(validated: nw.LazyFrame[Any], study: Study, *, engine: Engine) -> 
     assignments = engine.staged(assign_study(features, from_rows(models), study.segmentation, engine))
     aggregates = aggregate(features, assignments, study.described_features)
     matches = match_personas(aggregates, study.segmentation.personas)
+    trust = trust_study(features, from_rows(models), study.segmentation, engine)
     return Result(
         k_scores=score_study(features, study.segmentation, engine),
         models=models,
         fits=fits,
+        stability=trust.stability,
+        stability_runs=trust.runs,
         assignments=assignments,
-        summaries=summaries(aggregates, matches),
+        summaries=summaries(aggregates, matches, jaccards(trust.stability)),
         persona_features=persona_features(aggregates, matches),
     )
 
@@ -113,6 +126,43 @@ def score_study(features: nw.LazyFrame[Any], segmentation: Segmentation, engine:
     )
 
 
+def trust_study(
+    features: nw.LazyFrame[Any],
+    model: SegmentModel | None,
+    segmentation: Segmentation,
+    engine: Engine,
+    *,
+    known: Trust | None = None,
+) -> Trust:
+    """Measure how far each cluster can be trusted, on a bounded sample of the fitted rows; no rows without a model.
+
+    ``known`` is an earlier measurement: it is given back where it was made of the same model, rows and settings.
+    """
+    if model is None:
+        return Trust(
+            pd.DataFrame(columns=STABILITY_TABLE.frame_names), pd.DataFrame(columns=STABILITY_RUNS_TABLE.frame_names)
+        )
+    seen = _rows(features, segmentation)
+    rows = take(features.filter(seen.condition), segmentation.features, max_rows=MAX_STABILITY_ROWS, engine=engine)
+    matrix = model.scaled(rows)
+    settings = FitSettings(
+        k=segmentation.k,
+        n_init=segmentation.n_init,
+        random_state=segmentation.random_state,
+        k_range=segmentation.k_range,
+        sweep_n_init=segmentation.sweep_n_init,
+    )
+    if known is not None and set(known.stability["fingerprint"]) == {fingerprint(matrix, model, settings)}:
+        return known
+    return measure(matrix, model, settings)
+
+
+def jaccards(stability: pd.DataFrame) -> dict[int, float]:
+    """The bootstrap Jaccard of each cluster that has one."""
+    measured = stability.dropna(subset=["jaccard"])
+    return {int(row["cluster"]): float(row["jaccard"]) for row in measured.to_dict("records")}
+
+
 def assign_study(
     features: nw.LazyFrame[Any], model: SegmentModel | None, segmentation: Segmentation, engine: Engine
 ) -> nw.LazyFrame[Any]:
@@ -125,6 +175,43 @@ def assign_study(
         features = engine.sample_key(features, "account_id")
         in_fit = in_fit & (nw.col("sample_key") <= limit)
     return assign(features, model, in_fit=in_fit)
+
+
+def classify_study(
+    features: nw.LazyFrame[Any], classification: Classification, engine: Engine
+) -> tuple[Evaluation, pd.DataFrame]:
+    """Judge the study's classifiers, and audit their features: the evaluation, and rows of ``classifiers.leakage``.
+
+    Raises `tiktok_pipeline.classifiers.labels.NotEnoughRowsError` where one kind is too rare.
+    """
+    label = classification.label
+    threshold = label_threshold(features, label)
+    if threshold is None:
+        msg = f"no profile has a value of {label.feature}, of which the label is made"
+        raise NotEnoughRowsError(msg)
+    known = features.filter(~nw.col(label.feature).is_null())
+    rows = take(known, classification.every_feature, max_rows=classification.max_rows, engine=engine)
+    labels = positives(rows[label.feature], label, threshold)
+    evaluation = run_protocols(rows, labels, classification)
+    leakage = audit(
+        rows,
+        labels,
+        published=classification.published.features,
+        audited=classification.audited,
+        random_state=classification.random_state,
+    )
+    return evaluation, leakage
+
+
+def score_creators(
+    features: nw.LazyFrame[Any], evaluation: Evaluation, engine: Engine
+) -> nw.LazyFrame[Any] | pd.DataFrame:
+    """Rows of ``classifiers.scores`` for every profile: out of fold where the label was known, else by the model."""
+    if evaluation.model is None:
+        return evaluation.out_of_fold
+    held_out = engine.staged(pa.Table.from_pandas(evaluation.out_of_fold, preserve_index=False))
+    others = features.join(held_out.select("account_id"), on="account_id", how="anti")
+    return nw.concat([held_out, score(others, evaluation.model)], how="vertical")
 
 
 def _rows(features: nw.LazyFrame[Any], segmentation: Segmentation) -> FitRows:

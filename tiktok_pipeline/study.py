@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from types import ModuleType
 
+from tiktok_pipeline.classifiers.recipe import Classification, PublishedNetwork
 from tiktok_pipeline.clusters.outliers import InterquartileRule
 from tiktok_pipeline.clusters.scaling import Scaling
 from tiktok_pipeline.features.catalogue import FEATURES, feature_names
@@ -62,6 +63,7 @@ class Study:
     published_in: str
     source: str = "profiles"
     segmentation: Segmentation | None = None
+    classification: Classification | None = None
     recommendations: tuple[str, ...] = ()
     file: str = ""
 
@@ -71,10 +73,12 @@ class Study:
             self._refuse("name", f"{self.name!r} is not lower-case letters, digits and underscores")
         if self.source not in FEATURES:
             self._refuse("source", f"{self.source!r} is none of {sorted(FEATURES)}")
-        if self.segmentation is None:
-            self._refuse("segmentation", "the study has no part that computes anything")
-        else:
+        if self.segmentation is None and self.classification is None:
+            self._refuse("segmentation", "the study has neither that nor a classification: nothing to compute")
+        if self.segmentation is not None:
             self._check_segmentation(self.segmentation)
+        if self.classification is not None:
+            self._check_classification(self.classification)
 
     def _check_segmentation(self, segmentation: Segmentation) -> None:
         known = feature_names(self.source)
@@ -98,6 +102,33 @@ class Study:
         if len(segmentation.personas.personas) < segmentation.k:
             count = len(segmentation.personas.personas)
             self._refuse("segmentation.personas", f"{count} personas for k = {segmentation.k}; write down the others")
+
+    def _check_classification(self, classification: Classification) -> None:
+        known = feature_names(self.source)
+        recipe = classification.published
+        fields = {
+            "classification.label.feature": (classification.label.feature,),
+            "classification.published.features": recipe.features,
+            "classification.audited": classification.audited,
+            **{f"classification.sets {one.name!r} features": one.features for one in classification.sets},
+        }
+        if isinstance(recipe, PublishedNetwork):
+            fields["classification.published.principal_components"] = recipe.principal_components
+        for field, names in fields.items():
+            if unknown := [name for name in names if name not in known]:
+                self._refuse(field, f"unknown features {unknown}; {self.source} has {known}")
+        sets = {one.name: one for one in classification.sets}
+        if len(sets) != len(classification.sets):
+            self._refuse("classification.sets", "two of them have one name")
+        if empty := [one.name for one in classification.sets if not one.features or not one.models]:
+            self._refuse("classification.sets", f"{empty} have no features or no models")
+        wanted, model = classification.scored_by
+        if wanted not in sets or model not in sets[wanted].models:
+            self._refuse("classification.scored_by", f"no set {wanted!r} with model {model!r} among {sorted(sets)}")
+        if sets[wanted].leaks:
+            self._refuse("classification.scored_by", f"set {wanted!r} gives the label away; score with an honest one")
+        if classification.folds < 2 or classification.repeats < 1 or classification.network_repeats < 1:
+            self._refuse("classification.folds", "expected at least 2 folds and 1 repeat")
 
     def _refuse(self, field: str, why: str) -> None:
         msg = f"{self.file or 'study ' + self.name}: {field}: {why}"

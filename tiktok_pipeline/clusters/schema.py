@@ -105,7 +105,6 @@ STABILITY_TABLE = TableSpec(
         ),
         Column(name="silhouette", type="float", description="mean silhouette of its profiles, -1 to 1"),
         Column(name="profiles", type="integer", description="its profiles among those measured", nullable=False),
-        Column(name="verdict", type="text", description="stable, pattern, unstable or too small", nullable=False),
         Column(
             name="fingerprint", type="text", description="hash of model, rows and settings measured", nullable=False
         ),
@@ -157,7 +156,6 @@ STABILITY_SCHEMA = schema_for(
         "share_of_draws": _SHARE,
         "silhouette": [pa.Check.in_range(-1.0, 1.0)],
         "profiles": [pa.Check.ge(0)],
-        "verdict": [pa.Check.isin(["stable", "pattern", "unstable", "too small"])],
     },
 )
 STABILITY_RUNS_SCHEMA = schema_for(STABILITY_RUNS_TABLE, {"k": [pa.Check.ge(2)]})

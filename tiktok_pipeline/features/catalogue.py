@@ -24,6 +24,9 @@ FOLLOWER_TIERS: Mapping[str, int] = {
 }
 """Lower bounds of the usual tiers of the trade, in followers; under the first it is "below nano"."""
 
+FIRST_DAY = 16_071.0
+"""2014-01-01 in days since 1970, when the first account of the platform's forerunner was made."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Feature:
@@ -71,6 +74,20 @@ def follower_tier(followers: nw.Expr, bounds: Mapping[str, int] = FOLLOWER_TIERS
     for name, bound in sorted(bounds.items(), key=lambda item: item[1]):
         tier = nw.when(followers >= bound).then(nw.lit(name)).otherwise(tier)
     return tier
+
+
+def account_age_days(tiktok_id: nw.Expr, observed_on: nw.Expr) -> nw.Expr:
+    """Days from the making of the account to ``observed_on``; missing where the number tells no plausible time.
+
+    The numbers of accounts are made like Twitter's snowflakes: the upper 32 bits are the second of their making.
+    Short numbers of the platform's first years are plain counters and tell nothing.
+    """
+    # As a float: a text of 20 digits is no 64-bit integer, and a second needs far fewer digits than a float has.
+    made = tiktok_id.cast(nw.Float64) / 4_294_967_296.0 / 86_400.0
+    year = observed_on.dt.year()
+    leap_days = (year - 1969) // 4  # right from 1970 to 2099
+    seen = ((year - 1970) * 365 + leap_days + observed_on.dt.ordinal_day() - 1).cast(nw.Float64)
+    return nw.when((made >= FIRST_DAY) & (seen >= made)).then(seen - made)
 
 
 def _count(name: str, description: str) -> Feature:
@@ -135,6 +152,20 @@ _RATIOS = (
         expression=ratio(_number("likes"), _number("videos_count")),
     ),
     Feature(
+        name="likes_per_video_padded",
+        unit="likes / video",
+        formula="likes / (videos_count + 0.0000001)",
+        description="the ratio as seed 002 has it: huge, but never missing, where there is no video",
+        expression=_number("likes") / (_number("videos_count") + 1e-7),
+    ),
+    Feature(
+        name="lifetime_engagement_rate",
+        unit="fraction",
+        formula="likes / (videos_count x followers)",
+        description="likes per video and follower over the account's life; beside it the measured rates are a sample",
+        expression=ratio(_number("likes"), _number("videos_count") * _number("followers")),
+    ),
+    Feature(
         name="likes_per_follower",
         unit="likes / follower",
         formula="likes / followers",
@@ -168,6 +199,14 @@ _PROFILE = (
         highest=1.0,
     ),
     Feature(
+        name="lacks_bio_link",
+        unit="0 or 1",
+        formula="1 - has_bio_link",
+        description="the same the other way round, as seed 002 has it",
+        expression=nw.col("bio_link").is_null().cast(nw.Float64),
+        highest=1.0,
+    ),
+    Feature(
         name="biography_length",
         unit="characters",
         formula="characters of the biography; 0 without one",
@@ -181,6 +220,13 @@ _PROFILE = (
         description="whether the account calls itself a creator (seed 002)",
         expression=has_keyword(nw.col("biography")),
         highest=1.0,
+    ),
+    Feature(
+        name="account_age_days",
+        unit="days",
+        formula="observed_on - the time in the account's number (its upper 32 bits, seconds since 1970)",
+        description="how long the account has been there; missing where the number is older than the platform",
+        expression=account_age_days(nw.col("tiktok_id"), nw.col("observed_on")),
     ),
     Feature(
         name="follower_tier",

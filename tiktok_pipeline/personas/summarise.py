@@ -17,6 +17,9 @@ from tiktok_pipeline.personas.segments import NO_SEGMENT
 SMALLEST_SEGMENT = 30
 """Fewer profiles than this carry no statement about a group."""
 
+STABLE, PATTERN = 0.75, 0.6
+"""Bootstrap Jaccard from which a cluster is stable, or at least a pattern."""
+
 BASES = {"fitted": True, "all": False}
 
 
@@ -90,8 +93,11 @@ def match_personas(aggregates: Aggregates, catalogue: PersonaCatalogue) -> dict[
     return matches | {cluster: unnamed(cluster) for cluster in unseen}
 
 
-def summaries(aggregates: Aggregates, matches: Mapping[int, Match]) -> pd.DataFrame:
-    """Rows of ``personas.summaries``, the largest segment first; profiles without a cluster are "Not enough data"."""
+def summaries(aggregates: Aggregates, matches: Mapping[int, Match], jaccards: Mapping[int, float]) -> pd.DataFrame:
+    """Rows of ``personas.summaries``, the largest segment first; profiles without a cluster are "Not enough data".
+
+    ``jaccards`` has the bootstrap Jaccard of the clusters that were measured.
+    """
     total = int(aggregates.sizes["profiles"].sum())
     rows = []
     for size in aggregates.sizes.sort_values(["profiles", "cluster"], ascending=[False, True]).to_dict("records"):
@@ -104,7 +110,9 @@ def summaries(aggregates: Aggregates, matches: Mapping[int, Match]) -> pd.DataFr
                 "profiles": size["profiles"],
                 "profiles_in_fit": size["profiles_in_fit"],
                 "share": size["profiles"] / total,
-                "verdict": _verdict(cluster, int(size["profiles_in_fit"])),
+                "verdict": "no segment"
+                if cluster < 0
+                else verdict(int(size["profiles_in_fit"]), jaccards.get(cluster)),
                 **_words(match),
                 "match_distance": match.distance if match else None,
             }
@@ -113,10 +121,18 @@ def summaries(aggregates: Aggregates, matches: Mapping[int, Match]) -> pd.DataFr
     return frame.astype({"cluster": "Int64", "match_distance": "float64"})
 
 
-def _verdict(cluster: int, profiles_in_fit: int) -> str:
-    if cluster < 0:
-        return "no segment"
-    return "too small" if profiles_in_fit < SMALLEST_SEGMENT else "not measured"
+def verdict(profiles_in_fit: int, jaccard: float | None) -> str:
+    """How far to trust a segment, after Hennig 2007: stable from 0.75, a pattern from 0.6, unstable below.
+
+    Fewer than `SMALLEST_SEGMENT` profiles carry no statement about a group, however often they are found again.
+    """
+    if profiles_in_fit < SMALLEST_SEGMENT:
+        return "too small"
+    if jaccard is None:
+        return "not measured"
+    if jaccard >= STABLE:
+        return "stable"
+    return "pattern" if jaccard >= PATTERN else "unstable"
 
 
 def _words(match: Match | None) -> dict[str, str]:

@@ -136,8 +136,11 @@ class Engine(Protocol):
         """Turn the engine's own errors inside the block into an `UnreadableFileError` that names ``path``."""
         ...
 
-    def staged(self, frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-        """Compute ``frame`` once, out of core, and give it back as a table that lasts until `drop_staged` or `close`."""
+    def staged(self, frame: nw.LazyFrame[Any] | pa.Table) -> nw.LazyFrame[Any]:
+        """Compute ``frame`` once, out of core, and give it back as a table that lasts until `drop_staged` or `close`.
+
+        A table in memory is brought into the engine in the same way.
+        """
         ...
 
     def drop_staged(self) -> None:

@@ -108,11 +108,11 @@ class DuckDBWarehouse:
         """Add ``sample_key``: the first 60 bits of the md5 of ``column``."""
         return self._project(frame, f"*, ('0x' || md5({quoted(column)})[:15])::bigint as sample_key")
 
-    def staged(self, frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    def staged(self, frame: nw.LazyFrame[Any] | pa.Table) -> nw.LazyFrame[Any]:
         """Compute ``frame`` once into a temporary table, which spills to disk where it must."""
         self._staged += 1
         table = f"staged_{self._staged}"
-        rows = frame.to_native()
+        rows = frame.to_native() if isinstance(frame, nw.LazyFrame) else frame
         self._run(f"create temp table {table} as select * from rows", rows=rows)
         return self._lazy(f"select * from temp.{table}", [])
 

@@ -11,9 +11,11 @@ from dagster import (
 )
 
 import tiktok_pipeline.studies
-from tiktok_pipeline.orchestration.asset_checks import contract_check, rates_check
+from tiktok_pipeline.orchestration.asset_checks import contract_check, rates_check, study_checks
 from tiktok_pipeline.orchestration.io_manager import io_manager, warehouse_resource
+from tiktok_pipeline.orchestration.pictures import pictures_resource
 from tiktok_pipeline.orchestration.refresh import REFRESH_JOB, STEP_LOGGER
+from tiktok_pipeline.orchestration.report_asset import report_asset
 from tiktok_pipeline.orchestration.shared_assets import (
     features_assets,
     published_asset,
@@ -47,11 +49,16 @@ def build_definitions(
     tables += [one for study in studies for one in study_assets(study)]
     keys = [key for one in tables for key in sorted(one.keys)]
     return Definitions(
-        assets=[*tables, published_asset(settings, studies, keys)],
-        asset_checks=[*(contract_check(key) for key in keys), rates_check()],
+        assets=[*tables, published_asset(settings, studies, keys), report_asset(settings, studies, keys)],
+        asset_checks=[
+            *(contract_check(key) for key in keys),
+            rates_check(),
+            *(check for study in studies for check in study_checks(study)),
+        ],
         jobs=[define_asset_job(REFRESH_JOB, AssetSelection.all())],
         resources={
             "warehouse": warehouse_resource(settings, lambda: open_warehouse(settings)),
+            "pictures": pictures_resource(settings.reports),
             "io_manager": io_manager(),
         },
         executor=in_process_executor,

@@ -39,8 +39,8 @@ from tiktok_pipeline.warehouse.base import Engine
 
 
 @dataclass(frozen=True)
-class Result:
-    """The tables of a study, named as in the warehouse, without the slice columns."""
+class Segments:
+    """The tables of a segmentation, named as in the warehouse."""
 
     k_scores: pd.DataFrame
     models: pd.DataFrame
@@ -52,22 +52,38 @@ class Result:
     persona_features: pd.DataFrame
 
 
+@dataclass(frozen=True)
+class Result:
+    """The tables of a study, without the slice columns; None for a part that the study does not have."""
+
+    segments: Segments | None
+    evaluation: Evaluation | None
+    leakage: pd.DataFrame | None
+
+
 def run_study(validated: nw.LazyFrame[Any], study: Study, *, engine: Engine) -> Result:
     """Run ``study`` over rows of ``validated.<source>``; ``engine`` is the one that the frame lives in.
 
-    Raises `tiktok_pipeline.clusters.model.TooFewRowsError` where the rows do not suffice for the study's k.
+    Raises `tiktok_pipeline.clusters.model.TooFewRowsError` where the rows do not suffice for the study's k, and
+    `tiktok_pipeline.classifiers.labels.NotEnoughRowsError` where they do not for its classifiers.
     """
-    if study.segmentation is None:
-        msg = f"study {study.name} has no segmentation to run"
-        raise ValueError(msg)
     features = engine.staged(build_features(validated, study.source))
-    models, fits = fit_study(features, study.segmentation, engine)
-    assignments = engine.staged(assign_study(features, from_rows(models), study.segmentation, engine))
+    segments = _segments(features, study, study.segmentation, engine) if study.segmentation else None
+    evaluation, leakage = (
+        classify_study(features, study.classification, engine) if study.classification else (None, None)
+    )
+    return Result(segments, evaluation, leakage)
+
+
+def _segments(features: nw.LazyFrame[Any], study: Study, segmentation: Segmentation, engine: Engine) -> Segments:
+    models, fits = fit_study(features, segmentation, engine)
+    model = from_rows(models)
+    assignments = engine.staged(assign_study(features, model, segmentation, engine))
     aggregates = aggregate(features, assignments, study.described_features)
-    matches = match_personas(aggregates, study.segmentation.personas)
-    trust = trust_study(features, from_rows(models), study.segmentation, engine)
-    return Result(
-        k_scores=score_study(features, study.segmentation, engine),
+    matches = match_personas(aggregates, segmentation.personas)
+    trust = trust_study(features, model, segmentation, engine)
+    return Segments(
+        k_scores=score_study(features, segmentation, engine),
         models=models,
         fits=fits,
         stability=trust.stability,

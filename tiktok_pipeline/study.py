@@ -55,7 +55,8 @@ class Study:
     """One question put to the profiles of a snapshot.
 
     ``source`` is the kind of delivery it reads; ``published_in`` says where its results stand. Raises `StudyError`
-    where a field does not fit the others; `file` is filled in when it is loaded.
+    where a field does not fit the others; `file` and `notes`
+    (the text at the head of its file) are filled in when it is loaded.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Study:
     classification: Classification | None = None
     recommendations: tuple[str, ...] = ()
     file: str = ""
+    notes: str = ""
 
     def __post_init__(self) -> None:
         """Check every field that another part of the program relies on."""
@@ -137,7 +139,7 @@ class Study:
     @property
     def version(self) -> str:
         """A short hash of the study's content: it changes when, and only when, its results may."""
-        return hashlib.sha256(repr(replace(self, file="")).encode()).hexdigest()[:12]
+        return hashlib.sha256(repr(replace(self, file="", notes="")).encode()).hexdigest()[:12]
 
     @property
     def described_features(self) -> tuple[str, ...]:
@@ -174,7 +176,7 @@ def load_studies(package: ModuleType) -> tuple[Study, ...]:
         if not isinstance(study, Study):
             msg = f"{file}: STUDY: expected `STUDY = Study(...)`"
             raise StudyError(msg)
-        studies.append(replace(study, file=file))
+        studies.append(replace(study, file=file, notes=(loaded.__doc__ or "").strip()))
     return check_studies(studies)
 
 

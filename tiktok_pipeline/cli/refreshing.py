@@ -117,7 +117,9 @@ def _selection(names: Sequence[str]) -> list[AssetKey]:
 
     graph = build_definitions(read_settings()).resolve_asset_graph()
     needed = AssetSelection.groups(*names).upstream().required_multi_asset_neighbors()
-    wanted = needed | AssetSelection.groups("raw", "validated", "features") | AssetSelection.assets("published")
+    wanted = (
+        needed | AssetSelection.groups("raw", "validated", "features") | AssetSelection.assets("published", "report")
+    )
     return sorted(wanted.resolve(graph))
 
 
@@ -142,6 +144,8 @@ def _show(settings: Settings, keys: Sequence[str]) -> None:
         note(
             f"snapshot {key}: {kept:,} rows are good, {rejected:,} set aside with their reasons (validated.rejected)"
         )
+    for key in keys:
+        note(f"report: {settings.reports / f'{key}.html'}")
     note(f"tables for analysts: {settings.published_file}")
     note('query them: tiktok-pipeline sql "select persona, count(*) from segments.influencer_segments group by 1"')
     note("look at the graph: tiktok-pipeline ui")

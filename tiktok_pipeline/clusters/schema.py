@@ -45,6 +45,7 @@ FITS_TABLE = TableSpec(
         STUDY,
         Column(name="statistic", type="text", description="which figure", nullable=False),
         Column(name="value", type="float", description="its value; NULL where it is not defined"),
+        Column(name="note", type="text", description="why there is no more; NULL where all is well"),
     ),
 )
 

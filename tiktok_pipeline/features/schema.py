@@ -56,7 +56,7 @@ STATISTICS_TABLE = TableSpec(
         Column(
             name="statistic",
             type="text",
-            description="rows, missing, mean, std, q05 .. q95, skewness, pearson",
+            description="rows, missing, mean, std, q05 .. q95, skewness, normality, normality_p, pearson, spearman",
             nullable=False,
         ),
         Column(name="value", type="float", description="its value; NULL where it is not defined"),

@@ -1,4 +1,4 @@
-"""One blocking check for each table, from its contract, and a warning where rates do not add up.
+"""One blocking check for each table, from its contract; warnings where rates do not add up, a study fails or leaks.
 
 The rules are evaluated inside the engine on the stored slice: what is checked is what readers will see.
 """
@@ -18,6 +18,7 @@ from dagster import (
 from tiktok_pipeline.orchestration.io_manager import slice_of
 from tiktok_pipeline.orchestration.partitions import known_snapshots
 from tiktok_pipeline.orchestration.tables import TABLES, table_of
+from tiktok_pipeline.study import Study
 from tiktok_pipeline.validated.judge import inconsistent_rates
 from tiktok_pipeline.warehouse.base import Warehouse
 from tiktok_pipeline.warehouse.contract import rules
@@ -68,6 +69,53 @@ def rates_check() -> AssetChecksDefinition:
         return AssetCheckResult(passed=not rows, severity=AssetCheckSeverity.WARN, metadata={"rows": int(rows)})
 
     return rates_add_up
+
+
+def study_checks(study: Study) -> list[AssetChecksDefinition]:
+    """The warnings of a study: whether it could be done on the snapshot, and whether its published inputs leak."""
+    checks = []
+    if study.segmentation is not None:
+        checks.append(_could_be_done(TABLES["clusters.fits"].key(study.name), "note", None))
+    if study.classification is not None:
+        checks.append(_could_be_done(TABLES["classifiers.cards"].key(study.name), "value", ("why_empty", "missing")))
+        checks.append(_leakage(TABLES["classifiers.leakage"].key(study.name)))
+    return checks
+
+
+def _could_be_done(key: AssetKey, column: str, items: tuple[str, ...] | None) -> AssetChecksDefinition:
+    """Warn where a part of a study is missing; ``column`` holds the reason, in the rows with one of ``items``."""
+
+    @asset_check(
+        asset=key,
+        name="could_be_done",
+        required_resource_keys={"warehouse"},
+        description="Every part of the study could be computed from this snapshot.",
+    )
+    def could_be_done(context: AssetCheckExecutionContext) -> AssetCheckResult:
+        rows = _slice(context, key)
+        rows = rows.filter(nw.col("item").is_in(items)) if items else rows.filter(~nw.col(column).is_null())
+        reasons = rows.select(column).unique().sort(column).collect("pyarrow")[column].to_list()
+        return AssetCheckResult(
+            passed=not reasons, severity=AssetCheckSeverity.WARN, metadata={"why": "; ".join(reasons)}
+        )
+
+    return could_be_done
+
+
+def _leakage(key: AssetKey) -> AssetChecksDefinition:
+    @asset_check(
+        asset=key,
+        name="no_leakage",
+        required_resource_keys={"warehouse"},
+        description="No input of the published model gives its label away.",
+    )
+    def no_leakage(context: AssetCheckExecutionContext) -> AssetCheckResult:
+        leaks = _slice(context, key).filter((nw.col("kind") == "leak") & nw.col("is_published"))
+        found = leaks.filter(nw.col("other_feature") == "").select("feature", "verdict").sort("feature")
+        verdicts = {row["feature"]: row["verdict"] for row in found.collect("pyarrow").to_native().to_pylist()}
+        return AssetCheckResult(passed=not verdicts, severity=AssetCheckSeverity.WARN, metadata={"leaks": verdicts})
+
+    return no_leakage
 
 
 def _slice(context: AssetCheckExecutionContext, key: AssetKey) -> nw.LazyFrame[Any]:

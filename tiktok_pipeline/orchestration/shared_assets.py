@@ -15,12 +15,15 @@ from dagster import (
     multi_asset,
 )
 
+from tiktok_pipeline.classifiers.schema import SCORES_TABLE
 from tiktok_pipeline.features.build import build_features
 from tiktok_pipeline.features.catalogue import FEATURES, feature_names
 from tiktok_pipeline.features.sample import take
-from tiktok_pipeline.features.statistics import correlate, describe
+from tiktok_pipeline.features.statistics import correlate, describe, judge_normality
+from tiktok_pipeline.orchestration.feature_pictures import feature_figures
 from tiktok_pipeline.orchestration.metadata import ENGINE_KINDS, table_in, table_out
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
+from tiktok_pipeline.orchestration.pictures import SHARED
 from tiktok_pipeline.orchestration.registration import read_manifest
 from tiktok_pipeline.orchestration.tables import published_tables
 from tiktok_pipeline.personas.segments import segment_views
@@ -32,7 +35,7 @@ from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import MAX_SCORE_ROWS, Study
 from tiktok_pipeline.validated.judge import check_balance, judge_source
 from tiktok_pipeline.validated.schema import REJECTED_TABLE, TABLES
-from tiktok_pipeline.warehouse.base import UnreadableFileError, Warehouse
+from tiktok_pipeline.warehouse.base import UnreadableFileError, View, Warehouse
 
 Frame = Any
 """A lazy frame (narwhals over the warehouse's relation); Dagster needs no more than that it is an object."""
@@ -161,15 +164,21 @@ def _statistics_asset() -> AssetsDefinition:
         outs={"statistics": table_out("features.statistics", kinds={"pandas"})},
         partitions_def=SNAPSHOTS,
         group_name="features",
-        required_resource_keys={"warehouse"},
+        required_resource_keys={"warehouse", "pictures"},
     )
     def statistics(context: AssetExecutionContext, **features: Frame) -> Output[Any]:
-        parts = []
+        parts: list[pd.DataFrame] = []
+        figures: dict[str, Any] = {}
         for source, frame in features.items():
             engine: Warehouse = context.resources.warehouse
             sample = take(frame, feature_names(source), max_rows=MAX_SCORE_ROWS, engine=engine)
-            parts += [describe(frame, source), correlate(sample, source)]
-        return Output(pd.concat([part for part in parts if len(part)], ignore_index=True), "statistics")
+            found = [describe(frame, source), correlate(sample, source), judge_normality(sample, source)]
+            parts += [part for part in found if len(part)]
+            figures |= feature_figures(sample, found[1], source)
+        shown = context.resources.pictures.replace(
+            context.partition_key, group=SHARED, step="statistics", figures=figures
+        )
+        return Output(pd.concat(parts, ignore_index=True), "statistics", metadata=shown)
 
     return statistics
 
@@ -192,9 +201,18 @@ def published_asset(settings: Settings, studies: tuple[Study, ...], upstream: li
             settings.published_file,
             tables=published_tables(),
             snapshot=context.partition_key,
-            views=[view for study in studies for view in segment_views(study.name, TABLES[study.source])],
+            views=[view for study in studies for view in _views(study)],
         )
         size = settings.published_file.stat().st_size
         return MaterializeResult(metadata={"path": str(settings.published_file), "bytes": size})
 
     return published
+
+
+def _views(study: Study) -> tuple[View, View]:
+    return segment_views(
+        study.name,
+        TABLES[study.source],
+        scores=SCORES_TABLE if study.classification else None,
+        has_segments=study.segmentation is not None,
+    )

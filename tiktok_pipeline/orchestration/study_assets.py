@@ -8,29 +8,34 @@ from dagster import AssetExecutionContext, AssetsDefinition, Output, multi_asset
 from tiktok_pipeline.clusters.explained import figures
 from tiktok_pipeline.clusters.model import TooFewRowsError, from_rows
 from tiktok_pipeline.clusters.schema import K_SCORES_TABLE, MODELS_TABLE
-from tiktok_pipeline.features.sample import take
-from tiktok_pipeline.orchestration.metadata import picture, table_in, table_out
+from tiktok_pipeline.clusters.stability import Trust
+from tiktok_pipeline.orchestration.classifier_assets import classifier_assets
+from tiktok_pipeline.orchestration.metadata import table_in, table_out
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
+from tiktok_pipeline.orchestration.persona_pictures import persona_figures
+from tiktok_pipeline.orchestration.tables import TABLES
 from tiktok_pipeline.personas.summarise import aggregate, match_personas, persona_features, recommendations, summaries
-from tiktok_pipeline.reports.plots import draw_k_scores, draw_personas
-from tiktok_pipeline.run_study import assign_study, fit_study, score_study
+from tiktok_pipeline.reports.stability import draw_k_scores, draw_seeds, draw_stability_by_k
+from tiktok_pipeline.run_study import assign_study, fit_study, jaccards, score_study, trust_study
 from tiktok_pipeline.study import Segmentation, Study
 
 Frame = Any
-PLOTTED_PROFILES = 5_000
 
 
 def study_assets(study: Study) -> list[AssetsDefinition]:
     """All assets of a study; which there are follows from the parts that its record has."""
-    if study.segmentation is None:
-        return []
-    return [
-        _k_scores(study, study.segmentation),
-        _model(study, study.segmentation),
-        _assignments(study, study.segmentation),
-        _personas(study, study.segmentation),
-        _recommendations(study, study.segmentation),
-    ]
+    assets: list[AssetsDefinition] = []
+    if study.segmentation is not None:
+        assets += [
+            _k_scores(study, study.segmentation),
+            _model(study, study.segmentation),
+            _stability(study, study.segmentation),
+            _assignments(study, study.segmentation),
+            _personas(study, study.segmentation),
+        ]
+    if study.classification is not None:
+        assets.append(classifier_assets(study, study.classification))
+    return [*assets, _recommendations(study)]
 
 
 def _settings(study: Study, name: str) -> dict[str, Any]:
@@ -38,7 +43,7 @@ def _settings(study: Study, name: str) -> dict[str, Any]:
         "name": f"{study.name}_{name}",
         "partitions_def": SNAPSHOTS,
         "group_name": study.name,
-        "required_resource_keys": {"warehouse"},
+        "required_resource_keys": {"warehouse", "pictures"},
     }
 
 
@@ -56,9 +61,8 @@ def _k_scores(study: Study, segmentation: Segmentation) -> AssetsDefinition:
             return Output(
                 pd.DataFrame(columns=K_SCORES_TABLE.frame_names), "k_scores", metadata={"why_empty": str(problem)}
             )
-        return Output(
-            scores, "k_scores", metadata={"elbow_and_silhouette": picture(draw_k_scores(scores, study.name))}
-        )
+        figures = {"elbow_and_silhouette": draw_k_scores(scores, study.name)}
+        return Output(scores, "k_scores", metadata=_drawn(context, study, "a_k_scores", figures))
 
     return k_scores
 
@@ -77,12 +81,55 @@ def _model(study: Study, segmentation: Segmentation) -> AssetsDefinition:
             context.log.warning(f"{study.name}: no model could be fitted: {problem}")
             why = {"why_empty": str(problem)}
             empty = pd.DataFrame(columns=MODELS_TABLE.frame_names)
-            return Output(empty, "models", metadata=why), Output(figures({"rows_in_fit": 0.0}), "fits", metadata=why)
+            none = figures({"rows_in_fit": 0.0}, note=str(problem))
+            return Output(empty, "models", metadata=why), Output(none, "fits", metadata=why)
         kept = {"inertia", "silhouette", "rows_in_fit"}
         shown = {row["statistic"]: row["value"] for row in fits.to_dict("records") if row["statistic"] in kept}
         return Output(models, "models"), Output(fits, "fits", metadata=shown)
 
     return model
+
+
+def _stability(study: Study, segmentation: Segmentation) -> AssetsDefinition:
+    outs = {
+        name: table_out(f"clusters.{name}", study=study.name, kinds={"scikitlearn"}, code_version=study.version)
+        for name in ("stability", "stability_runs")
+    }
+
+    @multi_asset(
+        ins={
+            "features": table_in(f"features.{study.source}"),
+            "models": table_in("clusters.models", study.name),
+        },
+        outs=outs,
+        **_settings(study, "stability"),
+    )
+    def stability(context: AssetExecutionContext, features: Frame, models: Frame) -> tuple[Output[Any], Output[Any]]:
+        warehouse = context.resources.warehouse
+        slice_ = {"snapshot": context.partition_key, "study": study.name}
+        known = Trust(
+            *(
+                _pandas(warehouse.read_slice(TABLES[f"clusters.{name}"].spec, slice_))
+                for name in ("stability", "stability_runs")
+            )
+        )
+        model = from_rows(_pandas(models))
+        trust = trust_study(features, model, segmentation, warehouse, known=known)
+        drawn = (
+            {"stability_by_k": draw_stability_by_k(trust.runs, segmentation.k), "seeds": draw_seeds(trust.runs)}
+            if len(trust.runs)
+            else {}
+        )
+        shown = _drawn(context, study, "b_stability", drawn)
+        return Output(trust.stability, "stability"), Output(trust.runs, "stability_runs", metadata=shown)
+
+    return stability
+
+
+def _drawn(context: AssetExecutionContext, study: Study, step: str, figures: dict[str, Any]) -> dict[str, Any]:
+    pictures = context.resources.pictures
+    shown: dict[str, Any] = pictures.replace(context.partition_key, group=study.name, step=step, figures=figures)
+    return shown
 
 
 def _assignments(study: Study, segmentation: Segmentation) -> AssetsDefinition:
@@ -95,7 +142,7 @@ def _assignments(study: Study, segmentation: Segmentation) -> AssetsDefinition:
         **_settings(study, "assignments"),
     )
     def assignments(context: AssetExecutionContext, features: Frame, models: Frame) -> Output[Any]:
-        model = from_rows(models.collect("pandas").to_native())
+        model = from_rows(_pandas(models))
         return Output(assign_study(features, model, segmentation, context.resources.warehouse), "assignments")
 
     return assignments
@@ -110,40 +157,66 @@ def _personas(study: Study, segmentation: Segmentation) -> AssetsDefinition:
     @multi_asset(
         ins={
             "features": table_in(f"features.{study.source}"),
-            "assignments": table_in("clusters.assignments", study.name),
+            **{
+                name: table_in(f"clusters.{name}", study.name)
+                for name in ("models", "fits", "stability", "assignments")
+            },
         },
         outs=outs,
         **_settings(study, "personas"),
     )
     def personas(
-        context: AssetExecutionContext, features: Frame, assignments: Frame
+        context: AssetExecutionContext, features: Frame, assignments: Frame, **clusters: Frame
     ) -> tuple[Output[Any], Output[Any]]:
         aggregates = aggregate(features, assignments, study.described_features)
         matches = match_personas(aggregates, segmentation.personas)
-        summary = summaries(aggregates, matches)
-        shown: dict[str, Any] = {}
-        if study.source == "profiles" and len(summary):
-            joined = features.join(assignments.select("account_id", "cluster"), on="account_id", how="inner")
-            columns = ("followers", "avg_engagement_rate", "cluster")
-            points = take(joined, columns, max_rows=PLOTTED_PROFILES, engine=context.resources.warehouse)
-            names = {cluster: match.name for cluster, match in matches.items()}
-            known = [persona.name for persona in segmentation.personas.personas]
-            shown["followers_and_engagement"] = picture(draw_personas(points, names, study.name, known))
-        return Output(summary, "summaries", metadata=shown), Output(persona_features(aggregates, matches), "features")
+        trust = _pandas(clusters["stability"])
+        summary = summaries(aggregates, matches, jaccards(trust), why_none=_note(_pandas(clusters["fits"])))
+        marks = persona_features(aggregates, matches)
+        drawn = persona_figures(
+            study,
+            segmentation,
+            features=features,
+            assignments=assignments,
+            model=from_rows(_pandas(clusters["models"])),
+            matches=matches,
+            marks=marks,
+            trust=trust.merge(summary[["cluster", "verdict"]], on="cluster"),
+            engine=context.resources.warehouse,
+        )
+        shown = _drawn(context, study, "c_personas", drawn)
+        of_features = {"snake", "relative_importance"}
+        return (
+            Output(summary, "summaries", metadata={key: shown[key] for key in shown if key not in of_features}),
+            Output(marks, "features", metadata={key: shown[key] for key in shown if key in of_features}),
+        )
 
     return personas
 
 
-def _recommendations(study: Study, segmentation: Segmentation) -> AssetsDefinition:
+def _pandas(frame: Frame) -> pd.DataFrame:
+    taken: pd.DataFrame = frame.collect("pandas").to_native()
+    return taken
+
+
+def _note(fits: pd.DataFrame) -> str | None:
+    """Why there is no model; None where there is one."""
+    notes = fits["note"].dropna()
+    return str(notes.iloc[0]) if len(notes) else None
+
+
+def _recommendations(study: Study) -> AssetsDefinition:
     out = table_out("personas.recommendations", study=study.name, kinds={"pandas"}, code_version=study.version)
+    table = "personas.summaries" if study.segmentation else "classifiers.cards"
+    catalogue = study.segmentation.personas if study.segmentation else None
 
     @multi_asset(
-        ins={"summaries": table_in("personas.summaries", study.name)},
+        ins={"before": table_in(table, study.name)},
         outs={"recommendations": out},
         **_settings(study, "recommendations"),
     )
-    def advice(summaries: Frame) -> Output[Any]:
-        del summaries  # it comes after them in the graph; the advice itself is the study's
-        return Output(recommendations(segmentation.personas, study.recommendations), "recommendations")
+    def advice(before: Frame) -> Output[Any]:
+        del before  # it comes after them in the graph; the advice itself is the study's
+        return Output(recommendations(catalogue, study.recommendations), "recommendations")
 
     return advice

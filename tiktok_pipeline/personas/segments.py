@@ -14,20 +14,37 @@ NO_SEGMENT = "Not enough data"
 """The persona of a profile that lacks a figure which the model needs."""
 
 
-def segment_views(study: str, profiles: TableSpec) -> tuple[View, View]:
+def segment_views(
+    study: str, profiles: TableSpec, *, scores: TableSpec | None = None, has_segments: bool = True
+) -> tuple[View, View]:
     """One row for each creator: of the newest snapshot that has the study, and of all snapshots.
 
-    ``profiles`` is the validated table that the study reads.
+    ``profiles`` is the validated table that the study reads; ``scores`` the table of scores where it has a classifier.
+    A study without segments has one row for each creator with a score.
     """
     own = ", ".join(f"p.{name}" for name in profiles.frame_names if name != "account_id")
+    scored = ", c.score, c.predicted, c.out_of_fold" if scores else ""
+    if has_segments:
+        base = ASSIGNMENTS_TABLE
+        told = f"coalesce(s.persona, '{NO_SEGMENT}') as persona, s.verdict, a.cluster, a.margin, a.distance, a.in_fit"
+        joined = f"left join {SUMMARIES_TABLE} as s on s.snapshot = a.snapshot and s.study = a.study and s.cluster = a.cluster "
+        if scores:
+            joined += (
+                f"left join {scores} as c on c.snapshot = a.snapshot and c.study = a.study "
+                "and c.account_id = a.account_id "
+            )
+    elif scores:
+        base, told, joined = scores, "a.score, a.predicted, a.out_of_fold, a.model", ""
+        scored = ""
+    else:
+        msg = f"study {study} has neither segments nor scores to look at"
+        raise ValueError(msg)
     everything = (
-        f"select a.snapshot, a.account_id, coalesce(s.persona, '{NO_SEGMENT}') as persona, s.verdict, a.cluster, "  # noqa: S608
-        f"a.margin, a.distance, a.in_fit, {own} from {ASSIGNMENTS_TABLE} as a "
-        f"join {profiles} as p on p.snapshot = a.snapshot and p.account_id = a.account_id "
-        f"left join {SUMMARIES_TABLE} as s on s.snapshot = a.snapshot and s.study = a.study and s.cluster = a.cluster "
+        f"select a.snapshot, a.account_id, {told}{scored}, {own} from {base} as a "  # noqa: S608
+        f"join {profiles} as p on p.snapshot = a.snapshot and p.account_id = a.account_id {joined}"
         f"where a.study = '{study}'"
     )
-    newest = f"(select max(snapshot) from {ASSIGNMENTS_TABLE} where study = '{study}')"  # noqa: S608
+    newest = f"(select max(snapshot) from {base} where study = '{study}')"  # noqa: S608
     return (
         View(schema="segments", name=study, sql=f"{everything} and a.snapshot = {newest}"),
         View(schema="segments", name=f"{study}_history", sql=everything),

@@ -93,10 +93,17 @@ def match_personas(aggregates: Aggregates, catalogue: PersonaCatalogue) -> dict[
     return matches | {cluster: unnamed(cluster) for cluster in unseen}
 
 
-def summaries(aggregates: Aggregates, matches: Mapping[int, Match], jaccards: Mapping[int, float]) -> pd.DataFrame:
+def summaries(
+    aggregates: Aggregates,
+    matches: Mapping[int, Match],
+    jaccards: Mapping[int, float],
+    *,
+    why_none: str | None = None,
+) -> pd.DataFrame:
     """Rows of ``personas.summaries``, the largest segment first; profiles without a cluster are "Not enough data".
 
-    ``jaccards`` has the bootstrap Jaccard of the clusters that were measured.
+    ``jaccards`` has the bootstrap Jaccard of the clusters that were measured; ``why_none`` says why there is no segment
+    at all, where there is none.
     """
     total = int(aggregates.sizes["profiles"].sum())
     rows = []
@@ -113,7 +120,7 @@ def summaries(aggregates: Aggregates, matches: Mapping[int, Match], jaccards: Ma
                 "verdict": "no segment"
                 if cluster < 0
                 else verdict(int(size["profiles_in_fit"]), jaccards.get(cluster)),
-                **_words(match),
+                **_words(match, why_none),
                 "match_distance": match.distance if match else None,
             }
         )
@@ -135,9 +142,13 @@ def verdict(profiles_in_fit: int, jaccard: float | None) -> str:
     return "pattern" if jaccard >= PATTERN else "unstable"
 
 
-def _words(match: Match | None) -> dict[str, str]:
+def _words(match: Match | None, why_none: str | None) -> dict[str, str]:
     if match is None:
         text = "Profiles that lack a figure the model needs, so that no segment can be told."
+        if why_none:
+            advice = "Use a snapshot with more profiles, or another study."
+            text = f"The study could not be done on this snapshot: {why_none}."
+            return {"description": text, "strategic_value": "None told.", "recommendation": advice}
         return {"description": text, "strategic_value": "None told.", "recommendation": "Scrape them again."}
     if match.persona is None:
         text = "A group that fits none of the study's personas; see personas.features for what marks it."
@@ -172,8 +183,8 @@ def _relative(mean: float, base: float) -> float | None:
     return mean / base - 1.0 if base else None
 
 
-def recommendations(catalogue: PersonaCatalogue, for_the_study: Sequence[str]) -> pd.DataFrame:
+def recommendations(catalogue: PersonaCatalogue | None, for_the_study: Sequence[str]) -> pd.DataFrame:
     """Rows of ``personas.recommendations``: the advice of each persona, then that of the study (persona empty)."""
-    rows = [(persona.name, persona.recommendation) for persona in catalogue.personas]
+    rows = [(persona.name, persona.recommendation) for persona in (catalogue.personas if catalogue else ())]
     rows += [("", text) for text in for_the_study]
     return pd.DataFrame(rows, columns=RECOMMENDATIONS_TABLE.frame_names)

@@ -1,4 +1,4 @@
-"""Opens database files: for writing with a bounded wait, for reading one query, and only in a version that fits.
+"""Opens database files: for writing with a bounded wait, for reading and nothing else, and only in a version that fits.
 
 What is in the tables is not known here.
 """
@@ -6,17 +6,23 @@ What is in the tables is not known here.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from tiktok_pipeline.warehouse.base import QueryError, WarehouseError, WarehouseLockedError
 
-VERSION = 1
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+VERSION = 2
 """Version of the tables, kept in ``meta.version`` of every database file."""
 
 _POLL_SECONDS = 0.2
+_NO_STATEMENT = "there is no statement in it; expected one such as: select * from meta.version"
 
 
 def connect(
@@ -50,27 +56,87 @@ def connect(
             time.sleep(_POLL_SECONDS)
 
 
-def query(path: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Answer one read-only query over a database file: (column names, rows).
+class Reader:
+    """One database file, open for reading and nothing else; values of a query are its parameters (``?``)."""
 
-    The connection reads that file and nothing else. Raises `WarehouseError` where the file or the query is wrong.
+    def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
+        self._path = path
+        self._connection = connection
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Answer a query whole: (column names, rows)."""
+        with _plainly(self._path):
+            cursor = self._connection.execute(sql, list(parameters))
+            if cursor is None:
+                raise QueryError(_NO_STATEMENT)
+            names = [str(column[0]) for column in cursor.description or []]
+            return names, cursor.fetchall()
+
+    def batches(
+        self, sql: str, parameters: Sequence[Any] = (), *, rows_per_batch: int = 20_000
+    ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        """Answer a query piece by piece: (columns, Arrow batches of at most ``rows_per_batch`` rows).
+
+        However many rows there are, few are in memory. Read them to their end before the next query.
+        """
+        with _plainly(self._path):
+            answer = self._connection.sql(sql, params=list(parameters))
+            if answer is None:
+                raise QueryError(_NO_STATEMENT)
+            reader = answer.to_arrow_reader(rows_per_batch)
+        return reader.schema, self._one_by_one(reader)
+
+    def _one_by_one(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        while True:
+            try:
+                batch = reader.read_next_batch()
+            except StopIteration:
+                return
+            except (OSError, duckdb.Error) as problem:  # Arrow tells the engine's errors as OSError
+                raise WarehouseError(_unreadable(self._path, problem)) from problem
+            yield batch
+
+
+@contextmanager
+def open_to_read(path: Path, *, memory_limit: str | None = None, threads: int | None = None) -> Iterator[Reader]:
+    """Open a database file for reading; the connection reads that file and nothing else.
+
+    All queries inside the block see the same file, also where another is put in its place meanwhile. Raises
+    `WarehouseError` where the file cannot be read; its queries raise that, or `QueryError` where they are wrong.
     """
     if not path.exists():
         msg = f"{path}: no such database yet; run `tiktok-pipeline refresh FILE` first"
         raise WarehouseError(msg)
+    config: dict[str, str | bool | int | float | list[str]] = {"enable_external_access": False}
+    if memory_limit:
+        config["memory_limit"] = memory_limit
+    if threads:
+        config["threads"] = threads
+    with _plainly(path):
+        connection = duckdb.connect(str(path), read_only=True, config=config)
+    with connection:
+        yield Reader(path, connection)
+
+
+def query(path: Path, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Answer one read-only query over a database file: (column names, rows); see `open_to_read`."""
+    with open_to_read(path) as reader:
+        return reader.rows(sql, parameters)
+
+
+@contextmanager
+def _plainly(path: Path) -> Iterator[None]:
+    """Turn the engine's errors inside the block into ours."""
     try:
-        with duckdb.connect(str(path), read_only=True, config={"enable_external_access": False}) as connection:
-            cursor = connection.execute(sql)
-            if cursor is None:
-                msg = "there is no statement in it; expected one such as: select * from meta.version"
-                raise QueryError(msg)
-            names = [str(column[0]) for column in cursor.description or []]
-            return names, cursor.fetchall()
+        yield
     except duckdb.IOException as problem:
-        msg = f"{path}: cannot be read now: {' '.join(str(problem).split())[:300]}"
-        raise WarehouseError(msg) from problem
+        raise WarehouseError(_unreadable(path, problem)) from problem
     except duckdb.Error as problem:
         raise QueryError(str(problem).strip().partition("\n")[0]) from problem
+
+
+def _unreadable(path: Path, problem: Exception) -> str:
+    return f"{path}: cannot be read now: {' '.join(str(problem).split())[:300]}"
 
 
 def _locked(path: Path, waited_seconds: float, text: str) -> str:

@@ -12,7 +12,7 @@ import narwhals as nw
 import pandas as pd
 import pyarrow as pa
 
-from tiktok_pipeline.classifiers.labels import NotEnoughRowsError, label_threshold, positives
+from tiktok_pipeline.classifiers.labels import Flags, NotEnoughRowsError, label_threshold, positives
 from tiktok_pipeline.classifiers.leakage import audit
 from tiktok_pipeline.classifiers.protocols import Evaluation, run_protocols
 from tiktok_pipeline.classifiers.recipe import Classification
@@ -167,6 +167,7 @@ def trust_study(
         random_state=segmentation.random_state,
         k_range=segmentation.k_range,
         sweep_n_init=segmentation.sweep_n_init,
+        draws=segmentation.draws,
     )
     if known is not None and set(known.stability["fingerprint"]) == {fingerprint(matrix, model, settings)}:
         return known
@@ -200,14 +201,7 @@ def classify_study(
 
     Raises `tiktok_pipeline.classifiers.labels.NotEnoughRowsError` where one kind is too rare.
     """
-    label = classification.label
-    threshold = label_threshold(features, label)
-    if threshold is None:
-        msg = f"no profile has a value of {label.feature}, of which the label is made"
-        raise NotEnoughRowsError(msg)
-    known = features.filter(~nw.col(label.feature).is_null())
-    rows = take(known, classification.every_feature, max_rows=classification.max_rows, engine=engine)
-    labels = positives(rows[label.feature], label, threshold)
+    rows, labels = labelled_rows(features, classification, engine)
     evaluation = run_protocols(rows, labels, classification)
     leakage = audit(
         rows,
@@ -217,6 +211,23 @@ def classify_study(
         random_state=classification.random_state,
     )
     return evaluation, leakage
+
+
+def labelled_rows(
+    features: nw.LazyFrame[Any], classification: Classification, engine: Engine
+) -> tuple[pd.DataFrame, Flags]:
+    """A bounded sample of the profiles of which the label is known, in source order, and their labels.
+
+    Raises `tiktok_pipeline.classifiers.labels.NotEnoughRowsError` where there is none.
+    """
+    label = classification.label
+    threshold = label_threshold(features, label)
+    if threshold is None:
+        msg = f"no profile has a value of {label.feature}, of which the label is made"
+        raise NotEnoughRowsError(msg)
+    known = features.filter(~nw.col(label.feature).is_null())
+    rows = take(known, classification.every_feature, max_rows=classification.max_rows, engine=engine)
+    return rows, positives(rows[label.feature], label, threshold)
 
 
 def score_creators(

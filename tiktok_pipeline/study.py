@@ -32,7 +32,7 @@ class Segmentation:
     """Settings of a clustering: what is compared, on which rows, into how many groups, and what they are called.
 
     ``k_range`` and ``elbow_range`` are inclusive. ``sweep_n_init`` and ``sweep_random_state`` belong to the sweep over
-    k, ``n_init`` and ``random_state`` to the fit that is kept.
+    k, ``n_init`` and ``random_state`` to the fit that is kept. ``draws`` is how many bootstrap draws the trust rests on.
     """
 
     features: tuple[str, ...]
@@ -46,6 +46,7 @@ class Segmentation:
     elbow_range: tuple[int, int] | None = None
     sweep_n_init: int = 10
     sweep_random_state: int = 42
+    draws: int = 100
     max_fit_rows: int = MAX_FIT_ROWS
     max_score_rows: int = MAX_SCORE_ROWS
 
@@ -99,6 +100,8 @@ class Study:
             self._refuse("segmentation.scaling.log1p", f"{ignored} are not among segmentation.features")
         if segmentation.k < 2:
             self._refuse("segmentation.k", f"{segmentation.k}, expected at least 2")
+        if segmentation.draws < 1:
+            self._refuse("segmentation.draws", f"{segmentation.draws}, expected at least 1")
         if not 2 <= segmentation.k_range[0] <= segmentation.k_range[1]:
             self._refuse("segmentation.k_range", f"{segmentation.k_range}, expected (lowest, highest), from 2")
         if len(segmentation.personas.personas) < segmentation.k:

@@ -19,6 +19,11 @@ Row = tuple[Any, ...]
 _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Control characters other than tab and line feed, and those that turn the direction of a line."""
 
+_FORMULA = re.compile(
+    "[\t\r\n]|[\\s\x00-\x1f\x7f-\x9f\xad\u180e\u200b-\u200f\u2060-\u2064\ufeff]*[=+\\-@＝＋－＠﹦﹢﹣﹫]"
+)
+"""How a text starts that a spreadsheet may run: blanks and what is invisible are skipped, wide forms count too."""
+
 
 def print_rows(names: Sequence[str], rows: Sequence[Row], output: str) -> None:
     """Print to standard output; ``output`` is table, csv or json (one array of objects)."""
@@ -37,7 +42,7 @@ def print_rows(names: Sequence[str], rows: Sequence[Row], output: str) -> None:
 
 def formula_safe(cell: object) -> object:
     """The cell, with an apostrophe before a text that a spreadsheet would run as a formula."""
-    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+    if isinstance(cell, str) and _FORMULA.match(cell):
         return f"'{cell}"
     return cell
 

@@ -62,6 +62,8 @@ MAY_IMPORT_TOO: dict[str, frozenset[str]] = {
     **{f"{stage}.schema": frozenset({"warehouse.contract"}) for stage in STAGES},
     "validated.judge": frozenset({"warehouse.contract"}),
     "validated.clean": frozenset({"raw.dialects"}),
+    # The search is no part of a refresh, so no asset stands between the command and the stage.
+    "cli.tuning": frozenset({"classifiers.*"}),
 }
 """What single modules may import beyond their room."""
 
@@ -251,7 +253,7 @@ BROKEN: dict[Rule, list[tuple[str, str]]] = {
         ("raw.read", "def read():\n    from tiktok_pipeline.validated import schema"),
         ("clusters.model", "import tiktok_pipeline.warehouse.duckdb"),
         ("warehouse.duckdb", "from tiktok_pipeline.raw.schema import PROFILES"),
-        ("reports.plots", "from tiktok_pipeline.study import Study"),
+        ("reports.segments", "from tiktok_pipeline.study import Study"),
         ("study", "from tiktok_pipeline.clusters.model import assign"),
         ("studies.new", "from tiktok_pipeline.clusters import choose_k"),
         ("run_study", "from tiktok_pipeline.orchestration.tables import TABLES"),
@@ -270,7 +272,7 @@ BROKEN: dict[Rule, list[tuple[str, str]]] = {
         ("run_study", "import dagster"),
         ("features.build", "from dagster import AssetKey"),
         ("cli", "import dagster"),
-        ("reports.plots", "import dagster_webserver"),
+        ("reports.segments", "import dagster_webserver"),
         ("features.sample", "def take():\n    import duckdb"),
         ("orchestration.io_manager", "from duckdb import connect"),
         ("clusters.model", "from sklearn.cluster import KMeans"),
@@ -282,7 +284,7 @@ BROKEN: dict[Rule, list[tuple[str, str]]] = {
     environment_reads: [
         ("raw.read", "import os\nHOME = os.environ['HOME']"),
         ("warehouse.duckdb", "import os\ndef f():\n    return os.getenv('X')"),
-        ("reports.plots", "from os import environ"),
+        ("reports.segments", "from os import environ"),
         ("orchestration.refresh", "settings = Settings.from_env()"),
     ],
     paths_from_the_working_directory: [
@@ -290,7 +292,7 @@ BROKEN: dict[Rule, list[tuple[str, str]]] = {
         ("raw.read", "Path()"),
         ("raw.read", "Path.cwd()"),
         ("raw.read", "import os\nos.getcwd()"),
-        ("reports.plots", "open('out.png')"),
+        ("reports.segments", "open('out.png')"),
     ],
     missing_docstrings: [
         ("raw.read", "x = 1"),
@@ -379,7 +381,7 @@ def test_schemas_and_asset_keys_are_the_stages(tmp_path: Path) -> None:
 
     with_tables = tuple(stage for stage in STAGES if (PACKAGE / stage / "schema.py").is_file())
     graph = build_definitions(Settings(home=tmp_path)).resolve_asset_graph()
-    first_parts = {key.path[0] for key in graph.get_all_asset_keys()} - {"published"}
+    first_parts = {key.path[0] for key in graph.get_all_asset_keys()} - {"published", "report"}
     schemas = list(dict.fromkeys(table.spec.schema for table in TABLES.values()))
     keys = [stage for stage in STAGES if stage in first_parts] + sorted(first_parts - set(STAGES))
     assert stage_disagreements(with_tables, schemas=schemas, keys=keys) == []

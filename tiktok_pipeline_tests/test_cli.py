@@ -28,7 +28,7 @@ Call = Callable[..., Said]
         (["refresh", "x.csv", "--snapshot", "../../etc"], "expected a date such as 2023-08-12"),
         (
             ["refresh", "x.csv", "--study", "no_such"],
-            "no study no_such; there are: balanced_segments, creator_archetypes",
+            "no study no_such; there are: active_creators, balanced_segments",
         ),
         (["sql"], "query"),
         (["sql", "select 1", "--format", "xml"], "xml"),
@@ -179,6 +179,7 @@ def test_a_refresh_prints_its_personas_and_no_noise_as_a_process(tmp_path: Path)
         "snapshot 2024-03-01: scrape.csv (new)",
         "starting Dagster ...",
         "snapshot 2024-03-01: 60 rows are good, 0 set aside with their reasons (validated.rejected)",
+        f"report: {tmp_path / 'home' / 'reports' / '2024-03-01.html'}",
         f"tables for analysts: {tmp_path / 'home' / 'published' / 'tiktok.duckdb'}",
         f'query them: tiktok-pipeline sql "select persona, count(*) from segments.{STUDY} group by 1"',
         "look at the graph: tiktok-pipeline ui",

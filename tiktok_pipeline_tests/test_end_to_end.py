@@ -104,7 +104,7 @@ def test_the_views_show_the_newest_snapshot_and_all_of_them(refreshed_home: Home
     assert newest == [("2024-04-01", 118)]
     history = f"select snapshot, count(*) from segments.{STUDY}_history group by 1 order by 1"
     assert refreshed_home.sql(history, published=True) == [("2024-03-01", 117), ("2024-04-01", 118)]
-    assert refreshed_home.value("select version from meta.version", published=True) == 1
+    assert refreshed_home.value("select version from meta.version", published=True) == 2
 
 
 def test_a_second_refresh_gives_identical_tables(copied_home: Home) -> None:

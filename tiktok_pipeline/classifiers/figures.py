@@ -11,6 +11,9 @@ Vector = NDArray[np.float64]
 CURVE_POINTS = 60
 THRESHOLDS = np.linspace(0.0, 1.0, 51)
 CALIBRATION_BINS = 10
+LARGEST_LOG_ODDS = 25.0
+"""Beyond it a probability is held (1 - 1.4e-11, still below 1 in the digits that tables keep): a threshold is a score, and
+no score falls short of it because one of the two was rounded."""
 
 
 def at_threshold(scores: Vector, labels: Flags, threshold: float) -> dict[str, float]:
@@ -85,7 +88,8 @@ def learn_calibration(scores: Vector, labels: Flags) -> tuple[float, float]:
 
 def calibrated(scores: Vector, slope: float, offset: float) -> Vector:
     """The scores as probabilities, by Platt's sigmoid."""
-    found: Vector = 1.0 / (1.0 + np.exp(-(slope * log_odds(scores) + offset)))
+    held = np.clip(slope * log_odds(scores) + offset, -LARGEST_LOG_ODDS, LARGEST_LOG_ODDS)
+    found: Vector = 1.0 / (1.0 + np.exp(-held))
     return found
 
 
@@ -99,7 +103,9 @@ def log_odds(scores: Vector) -> Vector:
 def curves(scores: Vector, labels: Flags) -> list[tuple[str, float | None, float, float]]:
     """Points (curve, threshold, x, y) of the precision-recall, threshold and calibration curves, thinned."""
     thresholds, precision, recall = _sweep(scores, labels)
-    kept = np.unique(np.linspace(0, len(thresholds) - 1, CURVE_POINTS).astype(int))
+    # Evenly by recall: where positives are rare, most thresholds differ in false alarms only.
+    wanted = np.linspace(recall[0], 0.0, CURVE_POINTS)
+    kept = np.unique(np.clip(np.searchsorted(-recall, -wanted, side="right") - 1, 0, len(recall) - 1))
     points: list[tuple[str, float | None, float, float]] = [
         ("precision_recall", float(thresholds[place]), float(recall[place]), float(precision[place]))
         for place in kept

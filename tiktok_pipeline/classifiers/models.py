@@ -72,13 +72,19 @@ def build(name: ModelName, *, random_state: int) -> Any:  # noqa: ANN401 - sciki
     """The unfitted model of a name, with our settings."""
     from sklearn.dummy import DummyClassifier  # noqa: PLC0415
     from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier  # noqa: PLC0415
+    from sklearn.impute import SimpleImputer  # noqa: PLC0415
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415
 
     match name:
         case "random_forest":
             return RandomForestClassifier(n_estimators=TREES, oob_score=True, random_state=random_state)
         case "gradient_boosting":
-            return HistGradientBoostingClassifier(
-                max_iter=100, learning_rate=0.05, max_leaf_nodes=15, random_state=random_state
+            # A column without any value makes its binning fail, so a missing one is a value below all others.
+            return make_pipeline(
+                SimpleImputer(strategy="constant", fill_value=-1.0, keep_empty_features=True),
+                HistGradientBoostingClassifier(
+                    max_iter=100, learning_rate=0.05, max_leaf_nodes=15, random_state=random_state
+                ),
             )
         case "logistic_regression":
             return logged_regression()

@@ -17,10 +17,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tiktok_pipeline.classifiers.labels import Flags
+from tiktok_pipeline.classifiers.models import Matrix, ModelMissingError, Vector
 from tiktok_pipeline.classifiers.recipe import Network, PublishedNetwork
-
-Matrix = NDArray[np.float64]
-Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -53,8 +51,11 @@ def train(
 
     ``as_published`` leaves dropout on while scoring and keeps the last weights, as the published notebook does. All chance
     comes from one generator of its own, and one thread does the sums: the same seed gives the same network, whatever
-    else the process does.
+    else the process does. Raises `ModelMissingError` where PyTorch is not installed.
     """
+    if not is_installed():
+        msg = "neural_network: PyTorch is not installed; install the extra `neural` to have it"
+        raise ModelMissingError(msg)
     import torch  # noqa: PLC0415 - an extra, and importing it costs seconds
 
     torch.set_num_threads(1)

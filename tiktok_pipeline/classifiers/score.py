@@ -12,14 +12,13 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from tiktok_pipeline.classifiers.figures import best_f1, calibrated, learn_calibration
+from tiktok_pipeline.classifiers.figures import LARGEST_LOG_ODDS, best_f1, calibrated, learn_calibration
 from tiktok_pipeline.classifiers.labels import Flags
 from tiktok_pipeline.classifiers.models import Matrix, Vector, inner_scores, logged_regression
 from tiktok_pipeline.classifiers.schema import MODELS_TABLE, SCORES_TABLE
 
 LOGISTIC: Final = "logistic_regression"
 _NUMBERS = ("intercept", "slope", "offset", "threshold")
-_LARGEST_LOG_ODDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class ScoringModel:
         """The calibrated probability of each row (rows x features, NaN where missing)."""
         filled = np.where(np.isnan(matrix), self.fills, matrix)
         odds = ((np.log1p(filled) - self.centers) / self.scales) @ self.coefficients + self.intercept
-        held = np.clip(self.slope * odds + self.offset, -_LARGEST_LOG_ODDS, _LARGEST_LOG_ODDS)
+        held = np.clip(self.slope * odds + self.offset, -LARGEST_LOG_ODDS, LARGEST_LOG_ODDS)
         found: Vector = 1.0 / (1.0 + np.exp(-held))
         return found
 
@@ -121,7 +120,7 @@ def score(features: nw.LazyFrame[Any], model: ScoringModel) -> nw.LazyFrame[Any]
         weight = float(model.coefficients[place]) / float(model.scales[place])
         odds = odds + (logged - float(model.centers[place])) * weight
     shown = odds * model.slope + model.offset
-    held = nw.max_horizontal(nw.min_horizontal(nw.col("odds"), nw.lit(_LARGEST_LOG_ODDS)), nw.lit(-_LARGEST_LOG_ODDS))
+    held = nw.max_horizontal(nw.min_horizontal(nw.col("odds"), nw.lit(LARGEST_LOG_ODDS)), nw.lit(-LARGEST_LOG_ODDS))
     scored = (
         features.select("account_id", shown.alias("odds"))
         .select("account_id", held.alias("odds"))

@@ -57,6 +57,20 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def process() -> None:
+    """Run the command as a process of its own; what ``tiktok-pipeline`` and ``python -m tiktok_pipeline`` call."""
+    try:
+        main()
+    except SystemExit as end:
+        if "torch" in sys.modules:
+            # With torch loaded the interpreter takes its modules apart in an order that makes the database's binding
+            # print a page of warnings at the very end. All work is closed by now.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(end.code if isinstance(end.code, int) else FAILED)
+        raise
+
+
 @app.command()
 def refresh(
     paths: Annotated[list[Path] | None, typer.Argument(help="files or folders; the home's incoming/ if none")] = None,
@@ -99,6 +113,22 @@ def sql(
     from tiktok_pipeline.tabulate import print_rows
 
     print_rows(names, rows, output.value)
+
+
+@app.command("export")
+def export_creators(
+    study: Annotated[str, typer.Argument(help="name of the study, such as influencer_segments")],
+    out: Annotated[Path, typer.Option(help="FILE.csv, FILE.xlsx (for spreadsheets) or FILE.parquet")],
+    persona: Annotated[str | None, typer.Option(help="only the creators of this persona")] = None,
+    snapshot: Annotated[str | None, typer.Option(help="key, such as 2023-08-12; the newest if not given")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace the file if it is there")] = False,
+) -> None:
+    """Write the creators of a study, or of one persona, to a file: the most certain first."""
+    settings = read_settings()
+    with plain_errors():
+        from tiktok_pipeline.cli.export import export_study
+
+        export_study(settings, study, out, persona=persona, snapshot=snapshot, overwrite=overwrite)
 
 
 @app.command()
@@ -166,3 +196,37 @@ def sample(
             out, profiles=profiles, snapshots=snapshots, random_state=seed, file_format=output.value
         ):
             typer.echo(str(path))
+
+
+@app.command()
+def tune(
+    study: Annotated[str, typer.Argument(help="a study with a network, such as active_creators")],
+    trials: Annotated[int, typer.Option(help="how many settings to try", min=1, max=10_000)] = 20,
+    snapshot: Annotated[str | None, typer.Option(help="key; the newest if not given")] = None,
+    seed: Annotated[int, typer.Option(help="the same seed tries the same settings")] = 42,
+) -> None:
+    """Look for better settings of a study's network; changes nothing."""
+    settings = read_settings()
+    with plain_errors():
+        from tiktok_pipeline.cli.tuning import tune_study
+
+        tune_study(settings, study, trials=trials, snapshot=snapshot, random_state=seed)
+
+
+@app.command()
+def report(
+    snapshot: Annotated[str | None, typer.Argument(help="key; the newest if not given")] = None,
+    open_it: Annotated[bool, typer.Option("--open", help="show it in the browser")] = False,
+) -> None:
+    """Print where the report of a snapshot is."""
+    settings = read_settings()
+    from tiktok_pipeline.reports.find import find_report
+
+    found = find_report(settings.reports, snapshot)
+    if isinstance(found, str):
+        fail(found)
+    typer.echo(str(found))
+    if open_it:
+        import webbrowser
+
+        webbrowser.open(found.as_uri())

@@ -62,9 +62,10 @@ def _materialise(
     from dagster import DagsterInstance
 
     from tiktok_pipeline.orchestration.dead_runs import end_dead_runs
+    from tiktok_pipeline.orchestration.event_log import quick_event_log
     from tiktok_pipeline.orchestration.partitions import add_snapshots
 
-    with DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+    with quick_event_log(), DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         end_dead_runs(instance)
         add_snapshots(instance, keys)
         failed = [

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_STABILITY_ROWS = 5_000
-DRAWS = 100
-DRAWS_BY_K = 25
+DRAWS_AT_OTHER_K = 4
+"""For the other k one draw in so many: a comparison, not a verdict."""
 SEEDS_OF_INERTIA = 10
 SEEDS_OF_AGREEMENT = 20
 LARGEST_K = 6
@@ -50,7 +50,7 @@ class FitSettings:
     random_state: int
     k_range: tuple[int, int]
     sweep_n_init: int
-    draws: int = DRAWS
+    draws: int
 
 
 def nearest(matrix: Matrix, model: SegmentModel) -> Labels:
@@ -91,7 +91,7 @@ def bootstrap_jaccard(matrix: Matrix, labels: Labels, *, k: int, n_init: int, dr
     """
     from sklearn.cluster import KMeans  # noqa: PLC0415 - importing it costs seconds
 
-    clusters = int(labels.max()) + 1
+    clusters = max(k, int(labels.max(initial=-1)) + 1)  # a bounded sample may hold no row of a small cluster
     generator = np.random.default_rng(seed)
     found = np.full((draws, clusters), np.nan)
     for draw in range(draws):
@@ -180,7 +180,9 @@ def _runs_by_k(
         else:
             others = KMeans(n_clusters=k, n_init=n_init, random_state=seed).fit(matrix).labels_.astype(np.int64)
             sizes = np.bincount(others)
-            drawn = bootstrap_jaccard(matrix, others, k=k, n_init=n_init, draws=DRAWS_BY_K, seed=seed)
+            drawn = bootstrap_jaccard(
+                matrix, others, k=k, n_init=n_init, draws=-(-settings.draws // DRAWS_AT_OTHER_K), seed=seed
+            )
         yield "smallest_cluster", k, seed, float(sizes.min())
         seen = [column[~np.isnan(column)].mean() for column in drawn.T if not np.isnan(column).all()]
         yield "worst_jaccard", k, seed, float(min(seen)) if seen else None

@@ -54,7 +54,10 @@ def classifier_assets(study: Study, classification: Classification) -> AssetsDef
         for row in evaluation.cards[evaluation.cards["item"] == "missing"].to_dict("records"):
             context.log.warning(f"{study.name}: {row['value']}")
         shown = context.resources.pictures.replace(
-            context.partition_key, group=study.name, step="e_classifiers", figures=_figures(evaluation)
+            context.partition_key,
+            group=study.name,
+            step="e_classifiers",
+            figures=_figures(evaluation, classification),
         )
         tables = {
             "metrics": evaluation.metrics,
@@ -82,15 +85,18 @@ _SHOWN_AT = {
 """Which pictures stand at which table in Dagster's UI."""
 
 
-def _figures(evaluation: Evaluation) -> dict[str, Any]:
+def _figures(evaluation: Evaluation, classification: Classification) -> dict[str, Any]:
     if evaluation.model is None:
         return {}
+    naive = [one.name for one in classification.sets if one.leaks]
+    scored_by = classification.scored_by
+    curves = evaluation.curves
     return {
-        "average_precision": draw_average_precision(evaluation.metrics),
-        "precision_recall": draw_precision_recall(evaluation.curves),
-        "thresholds": draw_thresholds(evaluation.curves, evaluation.metrics),
-        "calibration": draw_calibration(evaluation.curves),
-        "confusions": draw_confusions(evaluation.confusion),
+        "average_precision": draw_average_precision(evaluation.metrics, naive=naive),
+        "precision_recall": draw_precision_recall(curves, naive=naive, scored_by=scored_by),
+        "thresholds": draw_thresholds(curves, evaluation.metrics, naive=naive, scored_by=scored_by),
+        "calibration": draw_calibration(curves, naive=naive, scored_by=scored_by),
+        "confusions": draw_confusions(evaluation.confusion, naive=naive, scored_by=scored_by),
         "mutual_information": draw_mutual_information(evaluation.importances),
-        "importances": draw_importances(evaluation.importances),
+        "importances": draw_importances(evaluation.importances, scored_by=scored_by),
     }

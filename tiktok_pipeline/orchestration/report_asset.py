@@ -18,7 +18,7 @@ from tiktok_pipeline.orchestration.pictures import SHARED, Pictures
 from tiktok_pipeline.orchestration.tables import TABLES
 from tiktok_pipeline.raw.schema import SOURCES
 from tiktok_pipeline.reports.captions import CAPTIONS
-from tiktok_pipeline.reports.contents import Contents, StudyContents
+from tiktok_pipeline.reports.contents import RECOMMENDED, Contents, StudyContents
 from tiktok_pipeline.reports.html import render_report
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study
@@ -114,8 +114,14 @@ def gather(reader: Reader, studies: Sequence[Study], pictures: Pictures) -> Cont
         statistics=reader.frame("features.statistics"),
         pictures=drawn.get(SHARED, {}),
         captions=CAPTIONS,
-        studies=[_study(reader, study, drawn.get(study.name, {})) for study in studies],
+        studies=[
+            _study(reader, study, drawn.get(study.name, {})) for study in sorted(studies, key=_recommended_first)
+        ],
     )
+
+
+def _recommended_first(study: Study) -> tuple[bool, str]:
+    return study.name != RECOMMENDED, study.name
 
 
 def _reasons(reader: Reader) -> pd.DataFrame:
@@ -141,6 +147,8 @@ def _study(reader: Reader, study: Study, pictures: Mapping[str, str]) -> StudyCo
         parts["top_scores"] = _top_scores(reader, study)
         cards = parts["cards"]
         why_not += cards.loc[cards["item"].isin(["why_empty", "missing"]), "value"].tolist()
+        parts["cards"] = cards[~cards["item"].isin(["why_empty", "missing"])]
+        parts["leaking_sets"] = ["published", *(one.name for one in study.classification.sets if one.leaks)]
     return StudyContents(
         name=study.name,
         title=study.name.replace("_", " ").capitalize(),

@@ -207,11 +207,13 @@ def _note(fits: pd.DataFrame) -> str | None:
 
 def _recommendations(study: Study) -> AssetsDefinition:
     out = table_out("personas.recommendations", study=study.name, kinds={"pandas"}, code_version=study.version)
-    table = "personas.summaries" if study.segmentation else "classifiers.cards"
+    before = (
+        table_in("personas.summaries", study.name) if study.segmentation else table_in(f"features.{study.source}")
+    )
     catalogue = study.segmentation.personas if study.segmentation else None
 
     @multi_asset(
-        ins={"before": table_in(table, study.name)},
+        ins={"before": before},
         outs={"recommendations": out},
         **_settings(study, "recommendations"),
     )

@@ -62,9 +62,11 @@ class Reader:
     def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
         self._path = path
         self._connection = connection
+        self._answer: pa.RecordBatchReader | None = None
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Answer a query whole: (column names, rows)."""
+        self.close()
         with _plainly(self._path):
             cursor = self._connection.execute(sql, list(parameters))
             if cursor is None:
@@ -77,14 +79,21 @@ class Reader:
     ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         """Answer a query piece by piece: (columns, Arrow batches of at most ``rows_per_batch`` rows).
 
-        However many rows there are, few are in memory. Read them to their end before the next query.
+        However many rows there are, few are in memory. Read them to their end before the next query, or leave them.
         """
+        self.close()
         with _plainly(self._path):
             answer = self._connection.sql(sql, params=list(parameters))
             if answer is None:
                 raise QueryError(_NO_STATEMENT)
-            reader = answer.to_arrow_reader(rows_per_batch)
-        return reader.schema, self._one_by_one(reader)
+            self._answer = answer.to_arrow_reader(rows_per_batch)
+        return self._answer.schema, self._one_by_one(self._answer)
+
+    def close(self) -> None:
+        """Let go of an answer that was not read to its end: held, it would block the next opening of the file for ever."""
+        if self._answer is not None:
+            self._answer.close()
+            self._answer = None
 
     def _one_by_one(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         while True:
@@ -92,7 +101,7 @@ class Reader:
                 batch = reader.read_next_batch()
             except StopIteration:
                 return
-            except (OSError, duckdb.Error) as problem:  # Arrow tells the engine's errors as OSError
+            except (OSError, ValueError, duckdb.Error) as problem:  # Arrow tells the engine's errors as its own
                 raise WarehouseError(_unreadable(self._path, problem)) from problem
             yield batch
 
@@ -115,7 +124,11 @@ def open_to_read(path: Path, *, memory_limit: str | None = None, threads: int | 
     with _plainly(path):
         connection = duckdb.connect(str(path), read_only=True, config=config)
     with connection:
-        yield Reader(path, connection)
+        reader = Reader(path, connection)
+        try:
+            yield reader
+        finally:
+            reader.close()
 
 
 def query(path: Path, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[tuple[Any, ...]]]:

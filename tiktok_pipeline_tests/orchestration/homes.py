@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from dagster import AssetKey, DagsterInstance, Definitions, ExecuteInProcessResult
 
 import tiktok_pipeline.studies
+from tiktok_pipeline.classifiers.recipe import PublishedForest
 from tiktok_pipeline.definitions import build_definitions
 from tiktok_pipeline.orchestration.partitions import add_snapshots
 from tiktok_pipeline.orchestration.registration import Registered, register
@@ -27,7 +28,38 @@ from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
 STAMPS = ("ingested_at", "published_at")
 """What may differ between two refreshes of the same file."""
 
-ONE_STUDY = tuple(one for one in load_studies(tiktok_pipeline.studies) if one.name == "influencer_segments")
+
+def with_draws(study: Study, draws: int) -> Study:
+    """The study with another number of bootstrap draws: what is slow in it and seldom what a test asks for."""
+    return replace(study, segmentation=replace(study.segmentation, draws=draws)) if study.segmentation else study
+
+
+ONE_STUDY = tuple(
+    with_draws(one, 4) for one in load_studies(tiktok_pipeline.studies) if one.name == "influencer_segments"
+)
+
+
+def quick_classifier(study: Study) -> Study:
+    """The study's classification with two folds and the quick models: the same way through the pipeline in a second."""
+    recipe = study.classification
+    assert recipe is not None
+    forest = PublishedForest(
+        features=("followers", "likes", "comment_engagement_rate", "like_engagement_rate"), trees=5
+    )
+    sets = tuple(
+        replace(one, models=("logistic_regression", "dummy"))
+        for one in recipe.sets
+        if one.name == recipe.scored_by[0]
+    )
+    label = replace(recipe.label, above=0.02)  # the invented creators respond less
+    quick = replace(recipe, label=label, published=forest, sets=sets, folds=2, repeats=1)
+    return with_draws(replace(study, classification=quick), 4)
+
+
+TWO_STUDIES = (
+    *ONE_STUDY,
+    *(quick_classifier(one) for one in load_studies(tiktok_pipeline.studies) if one.name == "active_creators"),
+)
 
 Tables = dict[str, list[tuple[Any, ...]]]
 

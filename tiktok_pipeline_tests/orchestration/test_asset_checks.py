@@ -117,7 +117,7 @@ def test_rates_that_do_not_add_up_are_a_warning_with_their_count(copied_home: Ho
 def test_a_missing_key_is_a_broken_rule() -> None:
     import pyarrow as pa
 
-    table = pa.table({"study": ["a"], "statistic": [None], "value": [1.0]}, schema=None)
+    table = pa.table({"study": ["a"], "statistic": [None], "value": [1.0], "note": [""]})
     frame = nw.from_native(table.set_column(1, "statistic", pa.array([None], pa.string()))).lazy()
     assert broken_rules(frame, AssetKey(["clusters", "any", "fits"])) == {"statistic: missing": 1}
 

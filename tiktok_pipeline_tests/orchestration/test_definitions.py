@@ -22,7 +22,8 @@ DEFINITIONS = build_definitions(Settings(home=Path("/nowhere")))
 GRAPH = DEFINITIONS.resolve_asset_graph()
 PUBLISHED = AssetKey("published")
 KEYS = sorted(GRAPH.get_all_asset_keys())
-TABLE_KEYS = [key for key in KEYS if key != PUBLISHED]
+REPORT = AssetKey("report")
+TABLE_KEYS = [key for key in KEYS if key not in (PUBLISHED, REPORT)]
 
 
 def name(key: AssetKey) -> str:
@@ -82,9 +83,10 @@ def test_a_table_has_its_blocking_contract_check(key: AssetKey) -> None:
     assert str(table_of(key).spec) in (spec.description or "")
 
 
-def test_published_comes_after_everything() -> None:
-    assert AssetSelection.assets(PUBLISHED).upstream(include_self=False).resolve(GRAPH) == set(TABLE_KEYS)
-    assert GRAPH.get(PUBLISHED).child_keys == set()
+@pytest.mark.parametrize("last", [PUBLISHED, REPORT], ids=name)
+def test_what_people_read_comes_after_every_table(last: AssetKey) -> None:
+    assert AssetSelection.assets(last).upstream(include_self=False).resolve(GRAPH) == set(TABLE_KEYS)
+    assert GRAPH.get(last).child_keys == set()
 
 
 def test_the_job_refresh_holds_everything() -> None:

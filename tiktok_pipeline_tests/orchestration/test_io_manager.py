@@ -29,7 +29,9 @@ from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
 
 KEY = AssetKey(["clusters", "my_study", "fits"])
 SLICE = {"snapshot": "2024-03-01", "study": "my_study"}
-GOOD = pd.DataFrame({"statistic": ["inertia", "silhouette"], "value": [1.5, None]})
+GOOD = pd.DataFrame(
+    {"statistic": ["inertia", "silhouette"], "value": [1.5, None], "note": pd.Series([None, "one cluster"])}
+)
 
 
 @pytest.fixture
@@ -52,8 +54,8 @@ def stored(warehouse: DuckDBWarehouse) -> list[dict[str, Any]]:
 def test_a_frame_is_written_to_its_slice_and_counted(warehouse: DuckDBWarehouse) -> None:
     assert write(warehouse, GOOD) == {"dagster/row_count": 2, "dagster/table_name": "clusters.fits"}
     assert stored(warehouse) == [
-        {**SLICE, "statistic": "inertia", "value": 1.5},
-        {**SLICE, "statistic": "silhouette", "value": None},
+        {**SLICE, "statistic": "inertia", "value": 1.5, "note": None},
+        {**SLICE, "statistic": "silhouette", "value": None, "note": "one cluster"},
     ]
 
 
@@ -61,7 +63,7 @@ def test_what_was_written_is_read_back_lazily(warehouse: DuckDBWarehouse) -> Non
     write(warehouse, GOOD)
     context = build_input_context(asset_key=KEY, partition_key="2024-03-01")
     frame = WarehouseIOManager(warehouse).load_input(context)
-    assert frame.collect_schema().names() == ["statistic", "value"]
+    assert frame.collect_schema().names() == ["statistic", "value", "note"]
     assert len(frame.collect("pyarrow")) == 2
     other = build_input_context(asset_key=KEY, partition_key="2024-03-02")
     assert len(WarehouseIOManager(warehouse).load_input(other).collect("pyarrow")) == 0
@@ -97,8 +99,8 @@ def test_a_lazy_frame_without_a_column_is_refused(warehouse: DuckDBWarehouse) ->
 
 
 def test_reordered_columns_land_right(warehouse: DuckDBWarehouse) -> None:
-    write(warehouse, GOOD[["value", "statistic"]])
-    assert stored(warehouse)[0] == {**SLICE, "statistic": "inertia", "value": 1.5}
+    write(warehouse, GOOD[["note", "value", "statistic"]])
+    assert stored(warehouse)[0] == {**SLICE, "statistic": "inertia", "value": 1.5, "note": None}
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,35 @@ import pandas as pd
 import pytest
 
 import tiktok_pipeline.studies
-from tiktok_pipeline.clusters.model import TooFewRowsError
+from tiktok_pipeline.classifiers.labels import NotEnoughRowsError
+from tiktok_pipeline.classifiers.recipe import Classification, FeatureSet, Label, PublishedForest
+from tiktok_pipeline.classifiers.schema import LEAKAGE_SCHEMA, METRICS_SCHEMA, SCORES_SCHEMA
+from tiktok_pipeline.clusters.model import Matrix, SegmentModel, TooFewRowsError, from_rows
 from tiktok_pipeline.clusters.outliers import InterquartileRule
 from tiktok_pipeline.clusters.scaling import Scaling
-from tiktok_pipeline.clusters.schema import ASSIGNMENTS_SCHEMA, FITS_SCHEMA, K_SCORES_SCHEMA, MODELS_SCHEMA
+from tiktok_pipeline.clusters.schema import (
+    ASSIGNMENTS_SCHEMA,
+    FITS_SCHEMA,
+    K_SCORES_SCHEMA,
+    MODELS_SCHEMA,
+    STABILITY_RUNS_SCHEMA,
+    STABILITY_SCHEMA,
+)
+from tiktok_pipeline.clusters.stability import FitSettings, Trust, fingerprint
+from tiktok_pipeline.features.build import build_features
 from tiktok_pipeline.personas.schema import FEATURES_SCHEMA, SUMMARIES_SCHEMA
+from tiktok_pipeline.personas.summarise import verdict
 from tiktok_pipeline.raw.dialects import recognise
 from tiktok_pipeline.raw.read import read_file
-from tiktok_pipeline.run_study import Result, run_study
+from tiktok_pipeline.run_study import (
+    Segments,
+    classify_study,
+    fit_study,
+    jaccards,
+    run_study,
+    score_creators,
+    trust_study,
+)
 from tiktok_pipeline.study import Segmentation, Study, load_studies
 from tiktok_pipeline.validated.judge import judge_source
 from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
@@ -63,21 +84,24 @@ def half_a_unit(text: str) -> float:
 class Tables:
     """The result of a study as small frames, and its figures by name."""
 
-    result: Result
+    segments: Segments
     assignments: pd.DataFrame
     figures: dict[str, float]
 
     @property
     def means(self) -> pd.DataFrame:
         """Means of the fitted rows, a row for each persona."""
-        fitted = self.result.persona_features.query("base == 'fitted'")
+        fitted = self.segments.persona_features.query("base == 'fitted'")
         return fitted.pivot_table(index="persona", columns="feature", values="mean")
 
 
 def run(frame: nw.LazyFrame[Any], study: Study, engine: DuckDBWarehouse) -> Tables:
     result = run_study(frame, study, engine=engine)
-    figures = dict(zip(result.fits["statistic"], result.fits["value"], strict=True))
-    return Tables(result, pandas(result.assignments, "account_id"), figures)
+    segments = result.segments
+    assert segments is not None
+    assert (result.evaluation, result.leakage) == (None, None)
+    figures = dict(zip(segments.fits["statistic"], segments.fits["value"], strict=True))
+    return Tables(segments, pandas(segments.assignments, "account_id"), figures)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +141,7 @@ def test_the_filter_leaves_the_published_rows(of_file: Callable[[str], Tables], 
 @pytest.mark.parametrize("file", [ORIGINAL, SPREADSHEET])
 def test_the_segments_have_the_published_numbers_names_and_sizes(of_file: Callable[[str], Tables], file: str) -> None:
     tables = of_file(file)
-    summary = SUMMARIES_SCHEMA.validate(tables.result.summaries)
+    summary = SUMMARIES_SCHEMA.validate(tables.segments.summaries)
     found = {
         row["persona"]: (row["cluster"], row["profiles_in_fit"], row["profiles"])
         for row in summary.to_dict("records")
@@ -155,15 +179,17 @@ def test_the_figures_of_the_fit_are_the_published_ones(of_file: Callable[[str], 
 @pytest.mark.real_data
 @pytest.mark.parametrize("file", [ORIGINAL, SPREADSHEET])
 def test_the_sweep_over_k_is_the_published_one(of_file: Callable[[str], Tables], file: str) -> None:
-    scores = K_SCORES_SCHEMA.validate(of_file(file).result.k_scores)
+    scores = K_SCORES_SCHEMA.validate(of_file(file).segments.k_scores)
     assert {row["k"]: round(row["inertia"], 2) for row in scores.to_dict("records")} == INERTIA_BY_K
     assert scores.loc[scores["is_chosen"], "k"].tolist() == [5]
 
 
 def small_study(**changes: Any) -> Study:
-    """The real study with three clusters and a short sweep."""
+    """The real study with three clusters, a short sweep and few draws."""
     assert STUDY.segmentation is not None
-    return replace(STUDY, segmentation=replace(STUDY.segmentation, **{"k": 3, "k_range": (2, 4), **changes}))
+    return replace(
+        STUDY, segmentation=replace(STUDY.segmentation, **{"k": 3, "k_range": (2, 4), "draws": 20, **changes})
+    )
 
 
 def settings_of(study: Study) -> Segmentation:
@@ -174,22 +200,24 @@ def settings_of(study: Study) -> Segmentation:
 def test_every_table_of_a_result_keeps_its_contract(engine: DuckDBWarehouse) -> None:
     tables = run(validated(engine, creators(150)), small_study(), engine)
     for schema, frame in (
-        (K_SCORES_SCHEMA, tables.result.k_scores),
-        (FITS_SCHEMA, tables.result.fits),
-        (MODELS_SCHEMA, tables.result.models),
+        (K_SCORES_SCHEMA, tables.segments.k_scores),
+        (FITS_SCHEMA, tables.segments.fits),
+        (MODELS_SCHEMA, tables.segments.models),
         (ASSIGNMENTS_SCHEMA, tables.assignments),
-        (SUMMARIES_SCHEMA, tables.result.summaries),
-        (FEATURES_SCHEMA, tables.result.persona_features),
+        (SUMMARIES_SCHEMA, tables.segments.summaries),
+        (FEATURES_SCHEMA, tables.segments.persona_features),
+        (STABILITY_SCHEMA, tables.segments.stability),
+        (STABILITY_RUNS_SCHEMA, tables.segments.stability_runs),
     ):
         assert len(schema.validate(frame)) == len(frame) > 0
 
 
 def test_the_figures_of_a_result_agree_with_each_other(engine: DuckDBWarehouse) -> None:
     tables = run(validated(engine, creators(150)), small_study(), engine)
-    assert len(tables.assignments) == tables.result.summaries["profiles"].sum() == tables.figures["rows"] == 150
-    fitted = tables.result.summaries["profiles_in_fit"].sum()
+    assert len(tables.assignments) == tables.segments.summaries["profiles"].sum() == tables.figures["rows"] == 150
+    fitted = tables.segments.summaries["profiles_in_fit"].sum()
     assert tables.assignments["in_fit"].sum() == fitted == tables.figures["rows_in_fit"] < 150
-    assert tables.result.summaries["share"].sum() == pytest.approx(1.0)
+    assert tables.segments.summaries["share"].sum() == pytest.approx(1.0)
     squares = (tables.assignments.query("in_fit")["distance"] ** 2).sum()
     assert squares == pytest.approx(tables.figures["inertia"])
 
@@ -199,11 +227,11 @@ def test_the_same_rows_in_another_order_give_the_same_tables(engine: DuckDBWareh
     runs = [run(validated(engine, order), small_study(n_init=1), engine) for order in (rows, rows, rows[::-1])]
     for other in runs[1:]:
         pd.testing.assert_frame_equal(other.assignments, runs[0].assignments, check_exact=True)
-        for name in ("k_scores", "models", "fits", "summaries"):
+        for name in ("k_scores", "models", "fits", "summaries", "stability", "stability_runs"):
             pd.testing.assert_frame_equal(
-                getattr(other.result, name), getattr(runs[0].result, name), rtol=1e-12, obj=name
+                getattr(other.segments, name), getattr(runs[0].segments, name), rtol=1e-12, obj=name
             )
-        pd.testing.assert_frame_equal(other.result.persona_features, runs[0].result.persona_features, rtol=1e-12)
+        pd.testing.assert_frame_equal(other.segments.persona_features, runs[0].segments.persona_features, rtol=1e-12)
 
 
 def test_above_its_bound_the_fit_sees_the_sample_and_everybody_is_assigned(engine: DuckDBWarehouse) -> None:
@@ -223,7 +251,7 @@ def with_gaps() -> list[dict[str, Any]]:
 def test_profiles_that_lack_a_figure_are_dropped_and_counted(engine: DuckDBWarehouse) -> None:
     tables = run(validated(engine, with_gaps()), small_study(), engine)
     assert (tables.figures["rows"], tables.figures["rows_after_missing"]) == (150, 135)
-    summary = tables.result.summaries.set_index("persona")
+    summary = tables.segments.summaries.set_index("persona")
     assert summary.loc["Not enough data", ["profiles", "profiles_in_fit", "verdict"]].tolist() == [
         15,
         0,
@@ -269,8 +297,154 @@ def test_a_study_of_activity_runs_as_one_of_profiles(engine: DuckDBWarehouse) ->
         ),
     )
     tables = run(validated(engine, rows, "creator_activity"), study, engine)
-    assert tables.result.summaries["profiles"].sum() == 70
-    assert set(tables.result.persona_features["feature"]) == {"engagement_index", "monetization_maturity"}
+    assert tables.segments.summaries["profiles"].sum() == 70
+    assert set(tables.segments.persona_features["feature"]) == {"engagement_index", "monetization_maturity"}
+
+
+def test_the_verdict_of_a_segment_is_that_of_its_trust(engine: DuckDBWarehouse) -> None:
+    segments = run(validated(engine, creators(150)), small_study(outliers=None), engine).segments
+    measured = jaccards(segments.stability)
+    assert set(measured) == {0, 1, 2}
+    told = {row["cluster"]: row for row in segments.summaries.to_dict("records")}
+    for cluster, found in measured.items():
+        assert told[cluster]["verdict"] == verdict(told[cluster]["profiles_in_fit"], found)
+    assert not {row["verdict"] for row in told.values()} <= {"too small", "not measured"}
+
+
+def test_only_clusters_that_were_drawn_have_a_jaccard() -> None:
+    stability = pd.DataFrame({"cluster": [0, 1, 2], "jaccard": [0.5, None, 0.0]})
+    assert jaccards(stability) == {0: 0.5, 2: 0.0}
+    assert jaccards(stability[:0]) == {}
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Features of invented creators and the model of the small study on them."""
+
+    features: nw.LazyFrame[Any]
+    model: SegmentModel
+
+    def trust(self, engine: DuckDBWarehouse, known: Trust | None = None, rows: int = 150, **changes: Any) -> Trust:
+        """The trust in the model, on the first rows, with some settings of the study changed."""
+        features = self.features.filter(nw.col("account_id") < f"creator_{rows:05d}")
+        settings = settings_of(small_study(outliers=None, **changes))
+        return trust_study(features, self.model, settings, engine, known=known)
+
+
+@pytest.fixture
+def fitted(engine: DuckDBWarehouse) -> Fitted:
+    """See `Fitted`."""
+    features = engine.staged(build_features(validated(engine, creators(150)), "profiles"))
+    model = from_rows(fit_study(features, settings_of(small_study(outliers=None)), engine)[0])
+    assert model is not None
+    return Fitted(features, model)
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows each measurement was made on; the measurement itself is a row with the fingerprint."""
+    seen: list[int] = []
+
+    def count(matrix: Matrix, model: SegmentModel, settings: FitSettings) -> Trust:
+        seen.append(len(matrix))
+        return Trust(pd.DataFrame({"fingerprint": [fingerprint(matrix, model, settings)]}), pd.DataFrame())
+
+    monkeypatch.setattr("tiktok_pipeline.run_study.measure", count)
+    return seen
+
+
+def test_what_was_measured_is_not_measured_again(
+    engine: DuckDBWarehouse, fitted: Fitted, measured: list[int]
+) -> None:
+    known = fitted.trust(engine)
+    assert fitted.trust(engine, known) is known
+    assert fitted.trust(engine, known, k_range=(2, 4), max_score_rows=9) is known
+    assert measured == [150]
+
+
+@pytest.mark.parametrize(
+    "change", ["model", "rows", "random_state", "n_init", "k_range", "sweep_n_init", "draws", "mixed"]
+)
+def test_it_is_measured_anew_where_anything_changed(
+    engine: DuckDBWarehouse, fitted: Fitted, measured: list[int], change: str
+) -> None:
+    known = fitted.trust(engine)
+    changed, settings = fitted, {}
+    if change == "model":
+        changed = replace(fitted, model=replace(fitted.model, centroids=fitted.model.centroids + 0.01))
+    elif change == "rows":
+        settings = {"rows": 149}
+    elif change == "mixed":  # two measurements in one table are none to go by
+        other = pd.DataFrame({"fingerprint": ["of another run"]})
+        known = Trust(pd.concat([known.stability, other]), known.runs)
+    else:
+        settings = {change: (2, 5) if change == "k_range" else 3}
+    assert changed.trust(engine, known, **settings) is not known
+    assert len(measured) == 2
+
+
+def test_an_empty_table_is_nothing_known(engine: DuckDBWarehouse, fitted: Fitted, measured: list[int]) -> None:
+    nothing = trust_study(fitted.features, None, settings_of(small_study()), engine)
+    assert (len(nothing.stability), len(nothing.runs), measured) == (0, 0, [])
+    STABILITY_SCHEMA.validate(nothing.stability)
+    STABILITY_RUNS_SCHEMA.validate(nothing.runs)
+    assert fitted.trust(engine, nothing) is not nothing
+    assert measured == [150]
+
+
+def test_trust_is_measured_on_the_fitted_rows_and_on_a_bounded_sample(
+    engine: DuckDBWarehouse, fitted: Fitted, measured: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = InterquartileRule(columns=("avg_engagement_rate",))
+    trust_study(fitted.features, fitted.model, settings_of(small_study(outliers=rule)), engine)
+    assert 100 < measured.pop() < 150
+    monkeypatch.setattr("tiktok_pipeline.run_study.MAX_STABILITY_ROWS", 70)
+    fitted.trust(engine)
+    assert measured == [70]
+
+
+CLASSIFICATION = Classification(
+    label=Label(name="loud", feature="avg_engagement_rate", above=0.05),
+    published=PublishedForest(features=("followers", "likes"), trees=5),
+    sets=(FeatureSet(name="counts", features=("followers", "likes"), models=("logistic_regression",), why="few"),),
+    scored_by=("counts", "logistic_regression"),
+    audited=("following",),
+    folds=2,
+    repeats=1,
+)
+
+
+def test_a_study_without_segments_has_its_classifiers_only(engine: DuckDBWarehouse) -> None:
+    study = replace(small_study(), segmentation=None, classification=CLASSIFICATION)
+    found = run_study(validated(engine, creators(150)), study, engine=engine)
+    assert found.segments is None
+    assert found.evaluation is not None
+    assert found.leakage is not None
+    assert set(METRICS_SCHEMA.validate(found.evaluation.metrics)["feature_set"]) >= {"counts"}
+    assert set(LEAKAGE_SCHEMA.validate(found.leakage)["feature"]) == {"followers", "likes", "following"}
+
+
+def test_every_creator_is_scored_those_with_a_label_by_a_model_that_did_not_see_them(engine: DuckDBWarehouse) -> None:
+    frame = engine.staged(build_features(validated(engine, with_gaps()), "profiles"))
+    evaluation, _ = classify_study(frame, CLASSIFICATION, engine)
+    scores = SCORES_SCHEMA.validate(pandas(nw.from_native(score_creators(frame, evaluation, engine)), "account_id"))
+    labelled = pandas(frame.filter(~nw.col("avg_engagement_rate").is_null()), "account_id")["account_id"]
+    assert scores["account_id"].tolist() == pandas(frame, "account_id")["account_id"].tolist()
+    assert scores.loc[scores["out_of_fold"], "account_id"].tolist() == labelled.tolist()
+    assert scores["score"].notna().all()
+    kept = evaluation.out_of_fold.set_index("account_id")["score"]
+    assert scores[scores["out_of_fold"]].set_index("account_id")["score"].to_dict() == pytest.approx(kept.to_dict())
+
+
+def test_too_few_creators_of_a_kind_say_so(engine: DuckDBWarehouse) -> None:
+    study = replace(small_study(), segmentation=None, classification=CLASSIFICATION)
+    quiet = [row | {"avg_engagement_rate": 0.01} for row in creators(150)]
+    with pytest.raises(NotEnoughRowsError, match="0 positive of 150 labelled profiles"):
+        run_study(validated(engine, quiet), study, engine=engine)
+    top = replace(CLASSIFICATION, label=Label(name="top", feature="avg_engagement_rate", top_share=0.05))
+    unknown = [row | {"avg_engagement_rate": None} for row in creators(20)]
+    with pytest.raises(NotEnoughRowsError, match="no profile has a value of avg_engagement_rate"):
+        run_study(validated(engine, unknown), replace(study, classification=top), engine=engine)
 
 
 @pytest.mark.parametrize(

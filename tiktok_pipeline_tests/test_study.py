@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tiktok_pipeline.classifiers.recipe import Classification, FeatureSet, Label, PublishedForest, PublishedNetwork
 from tiktok_pipeline.clusters.outliers import InterquartileRule
 from tiktok_pipeline.clusters.scaling import Scaling
 from tiktok_pipeline.personas.catalogue import Persona, PersonaCatalogue
@@ -142,6 +143,7 @@ def study(**changes: Any) -> Study:
         ({"scaling": Scaling(log1p=("likes",))}, r"segmentation\.scaling\.log1p: \['likes'\] are not among"),
         ({"k_range": (1, 10)}, r"segmentation\.k_range: \(1, 10\)"),
         ({"k_range": (9, 3)}, r"segmentation\.k_range: \(9, 3\)"),
+        ({"draws": 0}, r"segmentation\.draws: 0, expected at least 1"),
     ],
 )
 def test_a_wrong_field_is_refused(changes: dict[str, Any], field: str) -> None:
@@ -156,8 +158,69 @@ def test_a_name_becomes_a_view_so_it_is_a_plain_identifier(name: str) -> None:
 
 
 def test_a_study_that_computes_nothing_is_refused() -> None:
-    with pytest.raises(StudyError, match="segmentation: the study has no part that computes anything"):
+    with pytest.raises(StudyError, match=r"segmentation: .* neither that nor a classification"):
         replace(study(), segmentation=None)
+
+
+def classification(**changes: Any) -> Classification:
+    """An invented classification of two feature sets, one of which leaks."""
+    fields: dict[str, Any] = {
+        "label": Label(name="loud", feature="avg_engagement_rate", above=0.05),
+        "published": PublishedForest(features=("likes",)),
+        "sets": (
+            FeatureSet(name="few", features=("likes",), models=("logistic_regression", "dummy"), why="-"),
+            FeatureSet(name="all", features=("likes",), models=("logistic_regression",), why="-", leaks=True),
+        ),
+        "scored_by": ("few", "logistic_regression"),
+    }
+    return Classification(**(fields | changes))
+
+
+def one_set(**changes: Any) -> FeatureSet:
+    fields: dict[str, Any] = {"name": "few", "features": ("likes",), "models": ("logistic_regression",), "why": "-"}
+    return FeatureSet(**(fields | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"label": Label(name="x", feature="fans", above=1.0)}, r"label\.feature: unknown features \['fans'\]"),
+        ({"published": PublishedForest(features=("fans",))}, r"published\.features: unknown features \['fans'\]"),
+        (
+            {"published": PublishedNetwork(features=("likes",), principal_components=("fans",))},
+            r"published\.principal_components: unknown features \['fans'\]",
+        ),
+        ({"audited": ("likes", "fans")}, r"audited: unknown features \['fans'\]"),
+        ({"sets": (one_set(features=("fans", "follower_tier")),)}, r"sets 'few' features: unknown .*'follower_tier'"),
+        ({"sets": (one_set(), one_set())}, "sets: two of them have one name"),
+        ({"sets": (one_set(), one_set(name="none", features=()))}, r"sets: \['none'\] have no features or no models"),
+        ({"sets": (one_set(), one_set(name="none", models=()))}, r"sets: \['none'\] have no features or no models"),
+        ({"scored_by": ("other", "logistic_regression")}, "scored_by: no set 'other'"),
+        ({"sets": (one_set(models=("dummy",)),)}, "scored_by: no set 'few' with model 'logistic_regression'"),
+        ({"scored_by": ("all", "logistic_regression")}, "scored_by: set 'all' gives the label away"),
+        ({"folds": 1}, "folds: expected at least 2 folds"),
+        ({"repeats": 0}, "folds: expected .* 1 repeat"),
+        ({"network_repeats": 0}, "folds: expected .* 1 repeat"),
+    ],
+)
+def test_a_wrong_field_of_a_classification_is_refused(changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(StudyError, match=rf"^study x: classification\.{field}"):
+        replace(study(), classification=classification(**changes))
+
+
+def test_a_study_may_have_segments_or_classifiers_or_both() -> None:
+    both = replace(study(), classification=classification())
+    only = replace(both, segmentation=None)
+    assert len({study().version, both.version, only.version}) == 3
+    own = study(features=("log_likes",), personas=study().segmentation.personas)  # type: ignore[union-attr]
+    assert own.described_features == ("log_likes", *only.described_features)
+    assert "avg_engagement_rate" in only.described_features
+
+
+def test_the_notes_are_the_docstring_of_the_file(package: Package) -> None:
+    loaded = load_studies(package(invented=GOOD, silent=GOOD.partition("\n")[2].replace('"invented"', '"silent"')))
+    assert [one.notes for one in loaded] == ["Who is large? Source: invented.", ""]
+    assert loaded[0].version == replace(loaded[0], notes="Other words.").version
 
 
 def test_given_studies_are_checked_as_loaded_ones() -> None:

@@ -38,13 +38,33 @@ def at_threshold(scores: Vector, labels: Flags, threshold: float) -> dict[str, f
 
 def over_thresholds(scores: Vector, labels: Flags) -> dict[str, float]:
     """ROC-AUC, average precision and Brier score; both kinds must be there."""
-    from sklearn.metrics import average_precision_score, roc_auc_score  # noqa: PLC0415 - importing it costs seconds
-
     return {
-        "roc_auc": float(roc_auc_score(labels, scores)),
-        "average_precision": float(average_precision_score(labels, scores)),
+        "roc_auc": roc_auc(scores, labels),
+        "average_precision": average_precision(scores, labels),
         "brier": float(((scores - labels) ** 2).mean()),
     }
+
+
+def roc_auc(scores: Vector, labels: Flags) -> float:
+    """The share of pairs of a positive and a negative in which the positive has the higher score; a tie is half a pair.
+
+    Mann and Whitney's count. It is scikit-learn's figure, which a test holds, at a tenth of the time: a refresh needs some
+    thousand of them.
+
+    >>> roc_auc(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True]))
+    0.75
+    """
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2.0)[place]
+    positives = int(labels.sum())
+    negatives = len(labels) - positives
+    return float((ranks[labels].sum() - positives * (positives + 1) / 2.0) / (positives * negatives))
+
+
+def average_precision(scores: Vector, labels: Flags) -> float:
+    """Precision at each threshold, weighted by the recall that it adds: a sum of steps, not an area."""
+    _, precision, recall = _sweep(scores, labels)
+    return float((-np.diff(recall, append=0.0) * precision).sum())
 
 
 def best_f1(scores: Vector, labels: Flags) -> tuple[float, float]:
@@ -53,7 +73,7 @@ def best_f1(scores: Vector, labels: Flags) -> tuple[float, float]:
     f1 = np.divide(
         2 * precision * recall, precision + recall, out=np.zeros(len(thresholds)), where=precision + recall > 0
     )
-    best = int(f1.argmax())
+    best = int(f1.round(12).argmax())  # equal ones may differ in the last digit
     return float(thresholds[best]), float(f1[best])
 
 

@@ -11,7 +11,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from tiktok_pipeline.classifiers.figures import best_f1
+from tiktok_pipeline.classifiers.figures import average_precision, best_f1, roc_auc
 from tiktok_pipeline.classifiers.labels import Flags
 from tiktok_pipeline.classifiers.models import Matrix, Vector, logged_regression
 from tiktok_pipeline.classifiers.schema import LEAKAGE_TABLE
@@ -61,8 +61,7 @@ def average_precision_without(matrix: Matrix, labels: Flags, *, random_state: in
 
     None where no feature is left.
     """
-    from sklearn.metrics import average_precision_score  # noqa: PLC0415 - importing it costs seconds
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict  # noqa: PLC0415
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict  # noqa: PLC0415 - importing it costs seconds
 
     cut = StratifiedKFold(5, shuffle=True, random_state=random_state)
     found: list[float | None] = []
@@ -72,7 +71,7 @@ def average_precision_without(matrix: Matrix, labels: Flags, *, random_state: in
             found.append(None)
             continue
         scores = cross_val_predict(logged_regression(), rest, labels, cv=cut, method="predict_proba")[:, 1]
-        found.append(float(average_precision_score(labels, scores)))
+        found.append(average_precision(scores, labels))
     return found
 
 
@@ -85,9 +84,7 @@ def _column(features: pd.DataFrame, name: str) -> Vector:
 
 def _alone(values: Vector, labels: Flags) -> tuple[float, float]:
     """ROC-AUC and best F1 of a threshold, whichever way round is better."""
-    from sklearn.metrics import roc_auc_score  # noqa: PLC0415
-
-    auc = float(roc_auc_score(labels, values))
+    auc = roc_auc(values, labels)
     return max(auc, 1.0 - auc), max(best_f1(values, labels)[1], best_f1(-values, labels)[1])
 
 

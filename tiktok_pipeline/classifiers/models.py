@@ -83,7 +83,7 @@ def build(name: ModelName, *, random_state: int) -> Any:  # noqa: ANN401 - sciki
             return make_pipeline(
                 SimpleImputer(strategy="constant", fill_value=-1.0, keep_empty_features=True),
                 HistGradientBoostingClassifier(
-                    max_iter=100, learning_rate=0.05, max_leaf_nodes=15, random_state=random_state
+                    max_iter=50, learning_rate=0.1, max_leaf_nodes=15, random_state=random_state
                 ),
             )
         case "logistic_regression":

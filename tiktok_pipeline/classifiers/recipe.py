@@ -115,7 +115,7 @@ class Classification:
     audited: tuple[str, ...] = ()
     what_it_means: str = ""
     folds: int = 5
-    repeats: int = 3
+    repeats: int = 2
     network_repeats: int = 2
     random_state: int = 42
     max_rows: int = 20_000

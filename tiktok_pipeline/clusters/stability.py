@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_STABILITY_ROWS = 5_000
-DRAWS_AT_OTHER_K = 4
+DRAWS_AT_OTHER_K = 6
 """For the other k one draw in so many: a comparison, not a verdict."""
 SEEDS_OF_INERTIA = 10
 SEEDS_OF_AGREEMENT = 20
 LARGEST_K = 6
-METHOD = "1"
+METHOD = "2"
 """Part of the fingerprint: raise it when the way of measuring changes, so that nothing old is taken for it."""
 
 Labels = NDArray[np.int64]

@@ -131,3 +131,12 @@ def test_figures_are_rows_and_an_undefined_one_is_null() -> None:
     frame = FITS_SCHEMA.validate(figures({"inertia": 2.0, "silhouette": None}))
     assert list(frame["statistic"]) == ["inertia", "silhouette"]
     assert frame["value"].isna().tolist() == [False, True]
+    assert frame["note"].isna().all()
+
+
+def test_figures_say_why_there_are_no_more() -> None:
+    frame = FITS_SCHEMA.validate(
+        figures({"rows": 2.0, "rows_after_missing": 1.0}, note="1 row, 4 clusters asked for")
+    )
+    assert frame["note"].tolist() == ["1 row, 4 clusters asked for"] * 2
+    assert FITS_SCHEMA.validate(figures({}, note="nothing at all")).empty

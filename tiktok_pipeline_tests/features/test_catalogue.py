@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import date, timedelta
 from typing import Any
 
 import narwhals as nw
@@ -30,6 +31,8 @@ PROFILE = {
     "is_verified": True,
     "bio_link": "https://example.org",
     "biography": "Vlogger, Köln",
+    "tiktok_id": "6871947673600000000",  # 1,600,000,000 seconds since 1970, in the upper 32 bits
+    "observed_on": date(2023, 8, 12),
 }
 ACTIVITY = {"engagement_index": 88.5, "monetization_maturity": 20.25}
 
@@ -50,12 +53,16 @@ BY_HAND: dict[str, dict[str, float | str]] = {
         "total_engagement": 0.10,
         "comment_share": 0.20,
         "likes_per_video": 12_500.0,
+        "likes_per_video_padded": 12_499.99996875,
+        "lifetime_engagement_rate": 0.625,
         "likes_per_follower": 25.0,
         "videos_per_follower": 0.002,
         "is_verified": 1.0,
         "has_bio_link": 1.0,
+        "lacks_bio_link": 0.0,
         "biography_length": 13.0,
         "has_creator_keyword": 1.0,
+        "account_age_days": 1_062.481481481481,  # day 19,581 of 1970 less 18,518.5185...
         "follower_tier": "micro",
     },
     "creator_activity": {"engagement_index": 88.5, "monetization_maturity": 20.25},
@@ -84,8 +91,8 @@ def test_no_value_by_hand_is_left_of_a_feature_that_is_gone() -> None:
 @pytest.mark.parametrize(
     ("zero", "missing"),
     [
-        ("videos_count", {"likes_per_video"}),
-        ("followers", {"likes_per_follower", "videos_per_follower"}),
+        ("videos_count", {"likes_per_video", "lifetime_engagement_rate"}),
+        ("followers", {"likes_per_follower", "videos_per_follower", "lifetime_engagement_rate"}),
         ("avg_engagement_rate", {"comment_share"}),
     ],
 )
@@ -100,8 +107,15 @@ def test_zero_by_zero_is_missing_too(engine: DuckDBWarehouse) -> None:
     nothing = dict.fromkeys(("followers", "following", "likes", "videos_count"), 0)
     rates = dict.fromkeys(("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate"), 0.0)
     built = build_one(engine, **nothing, **rates)
-    ratios = ("likes_per_video", "likes_per_follower", "videos_per_follower", "comment_share")
-    assert [built[name] for name in ratios] == [None] * 4
+    ratios = (
+        "likes_per_video",
+        "lifetime_engagement_rate",
+        "likes_per_follower",
+        "videos_per_follower",
+        "comment_share",
+    )
+    assert [built[name] for name in ratios] == [None] * 5
+    assert built["likes_per_video_padded"] == 0.0
     assert built["log_followers"] == 0.0
     assert built["total_engagement"] == 0.0
 
@@ -123,6 +137,54 @@ def test_what_was_not_delivered_is_missing_and_not_zero(engine: DuckDBWarehouse)
     ] * 6
     assert built["is_verified"] is None
     assert (built["has_bio_link"], built["biography_length"], built["has_creator_keyword"]) == (0.0, 0.0, 0.0)
+    assert built["lacks_bio_link"] == 1.0
+
+
+def test_the_padded_ratio_of_an_account_without_videos_is_huge_and_never_missing(engine: DuckDBWarehouse) -> None:
+    built = build_one(engine, **(PROFILE | {"videos_count": 0}))
+    assert built["likes_per_video_padded"] == pytest.approx(5e12)
+
+
+_2014 = 1_388_534_400  # 2014-01-01T00:00:00Z, in seconds since 1970
+_NOON = 1_691_841_600  # 2023-08-12T12:00:00Z
+
+
+@pytest.mark.parametrize(
+    ("tiktok_id", "observed_on", "age"),
+    [
+        pytest.param(_2014 << 32, date(2023, 8, 12), 3_510.0, id="made on the first day"),
+        pytest.param((_2014 << 32) - 2**12, date(2023, 8, 12), None, id="made before 2014"),
+        pytest.param(107_955, date(2023, 8, 12), None, id="a plain counter of the first years"),
+        pytest.param(_2014 << 32, date(2014, 1, 1), 0.0, id="seen when it was made"),
+        pytest.param(_2014 << 32, date(2013, 12, 31), None, id="seen before it was made"),
+        pytest.param(_NOON << 32, date(2023, 8, 13), 0.5, id="half a day old"),
+        pytest.param(_NOON << 32, date(2023, 8, 11), None, id="seen the day before"),
+        pytest.param(_NOON << 32, None, None, id="never seen"),
+        pytest.param(None, date(2023, 8, 12), None, id="no number"),
+        pytest.param(99_999_999_999_999_999_999, date(2023, 8, 12), None, id="20 digits"),
+        pytest.param(10_000_000_000_000_000_000, date(2050, 1, 1), 2_272.008836, id="20 digits that are a time"),
+        pytest.param((_2014 << 32) + 2**32 - 1, date(2014, 1, 2), 1 - 1 / 86_400, id="the lower bits hardly count"),
+    ],
+)
+def test_the_age_of_an_account_stands_in_its_number(
+    engine: DuckDBWarehouse, tiktok_id: int | None, observed_on: date | None, age: float | None
+) -> None:
+    text = None if tiktok_id is None else str(tiktok_id)
+    found = build_one(engine, tiktok_id=text, observed_on=observed_on)["account_age_days"]
+    assert found is None if age is None else found == pytest.approx(age, abs=1e-6)
+
+
+def test_the_age_of_an_account_follows_the_calendar(engine: DuckDBWarehouse) -> None:
+    """On every day around the turns of months and years, leap years included."""
+    days = [
+        date(year, month, 1) + timedelta(days=shift)
+        for year in (2015, 2016, 2020, 2023, 2024, 2025, 2099)
+        for month in (1, 2, 3, 7, 12)
+        for shift in (-1, 0, 27, 28)
+    ]
+    rows = [{"tiktok_id": str(_2014 << 32), "observed_on": day} for day in days]
+    built = pandas(build_features(validated(engine, rows), "profiles"), "source_row")
+    assert built["account_age_days"].tolist() == [(day - date(2014, 1, 1)).days for day in days]
 
 
 @pytest.mark.parametrize(
@@ -216,6 +278,8 @@ _PROFILES = st.lists(
             "like_engagement_rate": _RATES,
             "is_verified": st.none() | st.booleans(),
             "bio_link": st.none() | st.just("https://example.org"),
+            "tiktok_id": st.none() | st.integers(0, 10**20 - 1).map(str),
+            "observed_on": st.none() | st.dates(date(2014, 1, 1), date(2099, 12, 31)),
             "biography": st.none() | st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0")),
         }
     ),

@@ -9,7 +9,7 @@ from scipy import stats
 
 from tiktok_pipeline.features.catalogue import feature_names
 from tiktok_pipeline.features.schema import STATISTICS_SCHEMA, STATISTICS_TABLE
-from tiktok_pipeline.features.statistics import QUANTILES, correlate, describe
+from tiktok_pipeline.features.statistics import LARGEST_TEST, QUANTILES, correlate, describe, judge_normality
 from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import features
 
@@ -109,3 +109,73 @@ def test_a_constant_column_goes_together_with_nothing() -> None:
         ("videos_count", "avg_engagement_rate"),
     }
     assert len(found) == 2 * 3
+
+
+def judged(followers: np.ndarray | list[float | None]) -> dict[str, float | None]:
+    """The three figures of one feature; None where one is not defined."""
+    sample = pd.DataFrame({"account_id": "a", "followers": pd.Series(followers, dtype="float64")})
+    found = STATISTICS_SCHEMA.validate(judge_normality(sample, "profiles"))
+    assert set(found["feature"]) == {"followers"}
+    assert set(found["other_feature"]) == {""}
+    return {
+        row["statistic"]: None if pd.isna(row["value"]) else row["value"]
+        for row in found.astype(object).to_dict("records")
+    }
+
+
+RANDOM = np.random.default_rng(4)
+BELL = RANDOM.normal(10.0, 2.0, 400)
+NOTHING = {"normality": None, "normality_p": None, "is_skewness_within_1": None}
+
+
+def test_a_bell_passes_the_test_of_normality_and_the_rule_of_skewness() -> None:
+    found = judged(BELL)
+    expected = stats.normaltest(BELL)
+    assert (found["normality"], found["normality_p"]) == pytest.approx((expected.statistic, expected.pvalue))
+    assert expected.pvalue > 0.01
+    assert found["is_skewness_within_1"] == 1.0
+
+
+def test_a_heavy_tail_is_rejected_by_both() -> None:
+    found = judged(np.exp(BELL))
+    assert found["normality_p"] is not None
+    assert found["normality_p"] < 1e-6
+    assert found["is_skewness_within_1"] == 0.0
+
+
+def test_two_humps_pass_the_rule_of_skewness_and_not_the_test() -> None:
+    found = judged(np.concatenate([RANDOM.normal(0.0, 1.0, 300), RANDOM.normal(9.0, 1.0, 300)]))
+    assert found["normality_p"] is not None
+    assert found["normality_p"] < 1e-6
+    assert found["is_skewness_within_1"] == 1.0
+
+
+def test_skewness_is_the_adjusted_one_and_may_be_either_way() -> None:
+    # 6 of 21: biased 0.949, adjusted 1.023
+    few = [1.0] * 6 + [0.0] * 15
+    assert stats.skew(few) == pytest.approx(0.9487, abs=1e-4)
+    assert judged(few)["is_skewness_within_1"] == 0.0
+    assert judged([-value for value in few])["is_skewness_within_1"] == 0.0
+
+
+@pytest.mark.parametrize("values", [[7.0] * 30, [], [None] * 40, [*BELL[:19]], [*BELL[:19], None, None]])
+def test_what_does_not_vary_or_is_too_short_is_not_judged(values: list[float | None]) -> None:
+    assert judged(values) == NOTHING
+
+
+def test_missing_values_are_left_out_of_the_test() -> None:
+    assert judged([*BELL[:20], *[None] * 20]) == judged(BELL[:20])
+    assert None not in judged(BELL[:20]).values()
+
+
+def test_the_test_looks_at_a_bounded_number_of_rows() -> None:
+    bell = RANDOM.normal(0.0, 1.0, LARGEST_TEST)
+    assert judged([*bell, *[1e9] * 500]) == judged(bell)
+
+
+def test_every_feature_of_the_sample_is_judged() -> None:
+    found = judge_normality(columns(30), "profiles")
+    assert list(found.columns) == STATISTICS_TABLE.frame_names
+    assert list(dict.fromkeys(found["feature"])) == ["followers", "videos_count", "avg_engagement_rate"]
+    assert len(found) == 3 * len(NOTHING)
+    assert judge_normality(columns(0)[[]], "profiles").empty

@@ -158,7 +158,7 @@ def command(
     home: Path, *arguments: str | Path, more: Mapping[str, str] | None = None, python: str | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run ``tiktok-pipeline`` as a process of its own; ``python`` is code to run before it."""
-    start = f"{python or ''}\nfrom tiktok_pipeline.cli import main\nmain()"
+    start = f"{python or ''}\nfrom tiktok_pipeline.cli import process\nprocess()"
     return subprocess.run(
         [sys.executable, "-c", start, *map(str, arguments)],
         env=environment(home, **(more or {})),

@@ -1,4 +1,4 @@
-"""Summaries of a snapshot of eight creators, worked out by hand, and the views over them."""
+"""Summaries of a snapshot of eight creators, worked out by hand, and how far to trust each."""
 
 from __future__ import annotations
 
@@ -11,21 +11,18 @@ import pytest
 from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE
 from tiktok_pipeline.personas.catalogue import Persona, PersonaCatalogue
 from tiktok_pipeline.personas.name import Match
-from tiktok_pipeline.personas.schema import FEATURES_SCHEMA, RECOMMENDATIONS_SCHEMA, SUMMARIES_SCHEMA, SUMMARIES_TABLE
-from tiktok_pipeline.personas.segments import segment_views
+from tiktok_pipeline.personas.schema import FEATURES_SCHEMA, RECOMMENDATIONS_SCHEMA, SUMMARIES_SCHEMA
 from tiktok_pipeline.personas.summarise import (
-    SMALLEST_SEGMENT,
     Aggregates,
     aggregate,
     match_personas,
     persona_features,
     recommendations,
     summaries,
+    verdict,
 )
-from tiktok_pipeline.validated.schema import PROFILES_TABLE
-from tiktok_pipeline.warehouse.connection import query
 from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
-from tiktok_pipeline_tests.features.frames import features, stored, validated
+from tiktok_pipeline_tests.features.frames import features, stored
 
 NAMES = ("followers", "is_verified")
 # account, cluster, in the fit, followers, verified
@@ -80,7 +77,7 @@ def test_sizes_and_means_of_both_bases(aggregates: Aggregates) -> None:
 
 
 def test_a_summary_has_the_numbers_and_the_words(aggregates: Aggregates) -> None:
-    found = SUMMARIES_SCHEMA.validate(summaries(aggregates, match_personas(aggregates, CATALOGUE)))
+    found = SUMMARIES_SCHEMA.validate(summaries(aggregates, match_personas(aggregates, CATALOGUE), {}))
     assert found[["persona", "profiles", "profiles_in_fit", "share", "verdict"]].to_numpy().tolist() == [
         ["small", 4, 3, 0.5, "too small"],
         ["large", 3, 2, 0.375, "too small"],
@@ -132,7 +129,7 @@ def test_a_cluster_that_no_fitted_row_is_in_is_unnamed(engine: DuckDBWarehouse) 
     found = aggregate(features(engine, rows), seen, ("followers",))
     matches = match_personas(found, CATALOGUE)
     assert matches[1] == Match("Unnamed segment 2", None, None)
-    summary = SUMMARIES_SCHEMA.validate(summaries(found, matches)).set_index("persona")
+    summary = SUMMARIES_SCHEMA.validate(summaries(found, matches, {})).set_index("persona")
     assert summary.loc["Unnamed segment 2", ["profiles", "profiles_in_fit", "verdict"]].tolist() == [
         3,
         0,
@@ -143,20 +140,66 @@ def test_a_cluster_that_no_fitted_row_is_in_is_unnamed(engine: DuckDBWarehouse) 
 
 
 @pytest.mark.parametrize(
-    ("fitted", "verdict"), [(SMALLEST_SEGMENT - 1, "too small"), (SMALLEST_SEGMENT, "not measured")]
+    ("fitted", "jaccard", "expected"),
+    [
+        (29, 1.0, "too small"),
+        (29, None, "too small"),
+        (0, 0.0, "too small"),
+        (30, None, "not measured"),
+        (30, 1.0, "stable"),
+        (30, 0.75, "stable"),
+        (30, 0.7499999, "pattern"),
+        (30, 0.6, "pattern"),
+        (30, 0.5999999, "unstable"),
+        (1_000_000, 0.0, "unstable"),
+    ],
 )
-def test_the_smallest_segment_that_is_not_too_small(fitted: int, verdict: str) -> None:
-    sizes = pd.DataFrame({"cluster": [0], "profiles": [500], "profiles_in_fit": [fitted]})
+def test_the_bounds_of_a_verdict(fitted: int, jaccard: float | None, expected: str) -> None:
+    assert verdict(fitted, jaccard) == expected
+
+
+def sized(**sizes: list[int]) -> Aggregates:
     nothing = pd.DataFrame(columns=["base", "cluster", "feature", "mean", "median"])
-    found = summaries(Aggregates(sizes, nothing, {}), {0: Match("Unnamed segment 1", None, None)})
-    assert found["verdict"].tolist() == [verdict]
+    return Aggregates(pd.DataFrame(sizes), nothing, {})
+
+
+def test_the_verdict_is_that_of_the_fitted_profiles_and_of_the_clusters_own_jaccard() -> None:
+    clusters = range(5)
+    found = summaries(
+        sized(
+            cluster=[-1, *clusters],
+            profiles=[900, 800, 700, 600, 500, 400],
+            profiles_in_fit=[0, 30, 30, 30, 30, 29],
+        ),
+        {cluster: Match(f"Unnamed segment {cluster + 1}", None, None) for cluster in clusters},
+        {0: 0.9, 1: 0.7, 2: 0.5, 4: 0.9, -1: 0.9},
+    )
+    assert found["verdict"].tolist() == ["no segment", "stable", "pattern", "unstable", "not measured", "too small"]
+    assert SUMMARIES_SCHEMA.validate(found)["share"].sum() == pytest.approx(1.0)
+
+
+def test_a_study_that_could_not_be_done_says_why() -> None:
+    sizes = sized(cluster=[-1], profiles=[7], profiles_in_fit=[0])
+    found = SUMMARIES_SCHEMA.validate(
+        summaries(sizes, {}, {}, why_none="3 distinct rows to fit, 4 clusters asked for")
+    )
+    assert found[["persona", "profiles", "share", "verdict"]].to_numpy().tolist() == [
+        ["Not enough data", 7, 1.0, "no segment"]
+    ]
+    assert found["description"].tolist() == [
+        "The study could not be done on this snapshot: 3 distinct rows to fit, 4 clusters asked for."
+    ]
+    assert found["recommendation"].tolist() == ["Use a snapshot with more profiles, or another study."]
+    plain = summaries(sizes, {}, {})
+    assert plain["recommendation"].tolist() == ["Scrape them again."]
+    assert "could not be done" not in plain["description"].iloc[0]
 
 
 def test_an_empty_snapshot_has_no_segments(engine: DuckDBWarehouse) -> None:
     found = aggregate(features(engine, []), stored(engine, ASSIGNMENTS_TABLE, []), NAMES)
     matches = match_personas(found, CATALOGUE)
     assert matches == {}
-    assert summaries(found, matches).empty
+    assert summaries(found, matches, {}).empty
     assert persona_features(found, matches).empty
 
 
@@ -169,34 +212,7 @@ def test_advice_for_each_persona_and_for_the_study() -> None:
     ]
 
 
-def test_the_views_answer_analysts(engine: DuckDBWarehouse, aggregates: Aggregates, tmp_path: Any) -> None:
-    profiles = [{"account_id": one, "followers": int(count)} for one, _, _, count, _ in CREATORS]
-    validated(engine, profiles)
-    assignments(engine)
-    summary = summaries(aggregates, match_personas(aggregates, CATALOGUE))
-    for snapshot in ("2025-12-31", "2026-01-31"):
-        where = {"snapshot": snapshot, "study": "x"}
-        engine.replace_slice(SUMMARIES_TABLE, where, summary)
-        if snapshot == "2025-12-31":
-            frame = assignments(engine).collect("pyarrow").to_native()
-            engine.replace_slice(ASSIGNMENTS_TABLE, where, frame.slice(0, 2))
-            engine.replace_slice(PROFILES_TABLE, {"snapshot": snapshot}, validated(engine, profiles))
-    target = tmp_path / "published" / "tiktok.duckdb"
-    tables = [PROFILES_TABLE, ASSIGNMENTS_TABLE, SUMMARIES_TABLE]
-    engine.publish(target, tables=tables, snapshot="2026-01-31", views=segment_views("x", PROFILES_TABLE))
-    names, rows = query(target, "select * from segments.x order by account_id")
-    found = [dict(zip(names, row, strict=True)) for row in rows]
-    assert [(row["account_id"], row["persona"], row["followers"], row["in_fit"]) for row in found] == [
-        (one, {0: "small", 1: "large"}.get(cluster if cluster is not None else -1, "Not enough data"), count, in_fit)
-        for one, cluster, in_fit, count, _ in CREATORS
-    ]
-    assert {row["snapshot"] for row in found} == {"2026-01-31"}
-    _, history = query(target, "select snapshot, count(*) from segments.x_history group by 1 order by 1")
-    assert history == [("2025-12-31", 2), ("2026-01-31", 8)]
-
-
-def test_a_study_that_never_ran_has_an_empty_view(engine: DuckDBWarehouse, tmp_path: Any) -> None:
-    tables = [PROFILES_TABLE, ASSIGNMENTS_TABLE, SUMMARIES_TABLE]
-    target = tmp_path / "tiktok.duckdb"
-    engine.publish(target, tables=tables, snapshot="2026-01-31", views=segment_views("never_ran", PROFILES_TABLE))
-    assert query(target, "select * from segments.never_ran")[1] == []
+def test_a_study_without_personas_has_its_own_advice_only() -> None:
+    found = RECOMMENDATIONS_SCHEMA.validate(recommendations(None, ["look twice", "wait"]))
+    assert found.to_numpy().tolist() == [["", "look twice"], ["", "wait"]]
+    assert recommendations(None, []).empty

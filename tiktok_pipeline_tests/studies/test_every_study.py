@@ -21,6 +21,9 @@ every_study = pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.
 every_segmentation = pytest.mark.parametrize(
     "study", [study for study in STUDIES if study.segmentation], ids=lambda study: study.name
 )
+every_classification = pytest.mark.parametrize(
+    "study", [study for study in STUDIES if study.classification], ids=lambda study: study.name
+)
 
 
 def segmentation_of(study: Study) -> Segmentation:
@@ -138,6 +141,7 @@ def test_the_version_follows_the_settings(study: Study) -> None:
         replace(study, segmentation=replace(segmentation, n_init=segmentation.n_init + 1)),
         replace(study, segmentation=replace(segmentation, features=segmentation.features[::-1])),
         replace(study, segmentation=replace(segmentation, max_fit_rows=99)),
+        replace(study, segmentation=replace(segmentation, draws=99)),
         replace(
             study,
             segmentation=replace(
@@ -152,9 +156,46 @@ def test_the_version_follows_the_settings(study: Study) -> None:
     assert study.version not in versions
 
 
+@every_classification
+def test_the_version_follows_the_settings_of_the_classifiers(study: Study) -> None:
+    classification = study.classification
+    assert classification is not None
+    changed = [
+        replace(classification, random_state=classification.random_state + 1),
+        replace(classification, folds=classification.folds + 1),
+        replace(classification, max_rows=99),
+        replace(classification, audited=classification.audited[1:]),
+        replace(classification, sets=classification.sets[::-1]),
+        replace(classification, label=replace(classification.label, name="another")),
+        replace(classification, published=replace(classification.published, test_share=0.3)),
+        replace(classification, what_it_means="Nothing."),
+    ]
+    versions = {replace(study, classification=one).version for one in changed}
+    assert len(versions) == len(changed)
+    assert study.version not in versions
+
+
+@every_classification
+def test_a_classification_says_what_it_means_and_why_its_sets(study: Study) -> None:
+    classification = study.classification
+    assert classification is not None
+    assert classification.what_it_means.endswith(".")
+    assert classification.label.name.strip()
+    assert all(one.why.strip() for one in classification.sets)
+    assert not classification.scoring_set.leaks
+    assert classification.label.feature not in classification.scoring_set.features
+    assert set(classification.every_feature) <= set(feature_names(study.source))
+
+
+@every_study
+def test_the_notes_of_a_study_are_the_text_at_the_head_of_its_file(study: Study) -> None:
+    source = (FOLDER / f"{study.name}.py").read_text(encoding="utf-8")
+    assert study.notes == (ast.get_docstring(ast.parse(source), clean=False) or "").strip()
+
+
 @every_study
 def test_the_version_follows_nothing_else(study: Study) -> None:
-    assert replace(study, file="elsewhere.py").version == study.version
+    assert replace(study, file="elsewhere.py", notes="Other words.").version == study.version
     again = {one.name: one for one in load_studies(tiktok_pipeline.studies)}
     assert again[study.name].version == study.version
     assert len(study.version) == 12

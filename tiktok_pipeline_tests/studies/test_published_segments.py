@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pandas as pd
 import pytest
 
-import tiktok_pipeline.studies
-from tiktok_pipeline.raw.dialects import recognise
-from tiktok_pipeline.raw.read import read_file
-from tiktok_pipeline.run_study import Result, run_study
-from tiktok_pipeline.study import load_studies
-from tiktok_pipeline.validated.judge import judge_source
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
-
-STUDIES = {study.name: study for study in load_studies(tiktok_pipeline.studies)}
-PROFILES, SPREADSHEET, ACTIVITY = "profiles_2023-08-12.csv", "profiles_2023-08-12_excel.csv", "creator_activity.csv"
-Run = Callable[[str, str], Result]
+from tiktok_pipeline.run_study import Segments
+from tiktok_pipeline_tests.studies.real import ACTIVITY, PROFILES, SPREADSHEET, Run
 
 # study, file: cluster, persona, profiles, means of the study's features to the digits given
 TABLES: dict[tuple[str, str], list[tuple[int, str, int, dict[str, float]]]] = {
@@ -106,25 +94,7 @@ SILHOUETTES = {
 }
 
 
-@pytest.fixture(scope="module")
-def run(real_data: Callable[[str], Path]) -> Run:
-    """Runs a study over a real file, once for each pair."""
-    kept: dict[tuple[str, str], Result] = {}
-
-    def result(study: str, file: str) -> Result:
-        if (study, file) not in kept:
-            path, engine = real_data(file), DuckDBWarehouse(None)
-            scan = engine.scan(path, "csv")
-            dialect = recognise(scan.header, file=file)
-            raw = read_file(scan, dialect, source_file=file, engine=engine)
-            good = judge_source(raw, dialect.source, engine).good
-            kept[study, file] = run_study(good, STUDIES[study], engine=engine)
-        return kept[study, file]
-
-    return result
-
-
-def means_of(result: Result) -> pd.DataFrame:
+def means_of(result: Segments) -> pd.DataFrame:
     return result.persona_features.query("base == 'fitted'").pivot_table(
         index="persona", columns="feature", values="mean"
     )

@@ -7,6 +7,7 @@ import json
 from datetime import date
 from typing import Any
 
+import duckdb
 import narwhals as nw
 import pyarrow as pa
 import pytest
@@ -97,3 +98,16 @@ def test_staged_frames_are_computed_once(engine: DuckDBWarehouse) -> None:
     assert rows_of(staged.sort("place")) == rows_of(staged.sort("place"))
     other = engine.staged(staged.filter(nw.col("place") < 10))
     assert (len(rows_of(staged)), len(rows_of(other))) == (100, 10)
+
+
+def test_a_table_in_memory_is_staged_too(engine: DuckDBWarehouse) -> None:
+    rows = [{"who": "a", "score": 0.5}, {"who": "b", "score": None}, {"who": None, "score": 1.0}]
+    staged = engine.staged(pa.Table.from_pylist(rows))
+    assert rows_of(staged) == rows
+    joined = staged.join(engine.staged(pa.table({"who": ["b"]})), on="who", how="inner")
+    assert rows_of(joined) == rows[1:2]
+    empty = engine.staged(pa.table({"who": pa.array([], pa.string())}))
+    assert (rows_of(empty), empty.collect_schema().names()) == ([], ["who"])
+    engine.drop_staged()
+    with pytest.raises(duckdb.Error, match="staged_1"):
+        rows_of(staged)

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from tiktok_pipeline.warehouse.base import QueryError, WarehouseError, WarehouseLockedError
-from tiktok_pipeline.warehouse.connection import query
+from tiktok_pipeline.warehouse.connection import VERSION, query
 from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
 from tiktok_pipeline_tests.warehouse.tables import MARCH, THINGS, read, things
 
@@ -76,12 +76,14 @@ def test_query_says_plainly_that_the_file_is_being_written(file: Path, holder: s
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("version", [0, 2])
+@pytest.mark.parametrize("version", [0, VERSION - 1, VERSION + 1])
 def test_another_version_of_the_tables_is_refused(file: Path, version: int) -> None:
     with duckdb.connect(str(file)) as connection:
         connection.execute(f"update meta.version set version = {version}")
     warehouse = DuckDBWarehouse(file)
-    with pytest.raises(WarehouseError, match=rf"tiktok[.]duckdb: made by version {version} .* writes version 1"):
+    with pytest.raises(
+        WarehouseError, match=rf"tiktok[.]duckdb: made by version {version} .* writes version {VERSION}"
+    ):
         warehouse.read_slice(THINGS, MARCH)
     with duckdb.connect(str(file)) as connection:  # nothing holds it
         assert connection.execute("select count(*) from shelf.things").fetchall() == [(1,)]

@@ -1,0 +1,374 @@
+"""Trust in clusters: the Jaccard coefficient by hand, blobs of which the answer is known, and what is measured when."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score, silhouette_samples
+from threadpoolctl import threadpool_limits
+
+from tiktok_pipeline.clusters import stability
+from tiktok_pipeline.clusters.model import Matrix, SegmentModel, from_rows, to_rows
+from tiktok_pipeline.clusters.schema import (
+    MODELS_TABLE,
+    STABILITY_RUNS_SCHEMA,
+    STABILITY_RUNS_TABLE,
+    STABILITY_SCHEMA,
+    STABILITY_TABLE,
+)
+from tiktok_pipeline.clusters.stability import (
+    FitSettings,
+    Trust,
+    bootstrap_jaccard,
+    fingerprint,
+    jaccard,
+    measure,
+    nearest,
+    silhouettes,
+)
+from tiktok_pipeline.personas.summarise import verdict
+from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline_tests.features.frames import stored
+
+RANDOM = np.random.default_rng(8)
+CENTERS = np.array([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]])
+BLOBS = np.concatenate([RANDOM.normal(center, 0.3, (40, 2)) for center in CENTERS])
+ONE_BLOB = np.random.default_rng(10).normal(0.0, 1.0, (150, 3))
+SETTINGS = FitSettings(k=3, n_init=3, random_state=42, k_range=(2, 4), sweep_n_init=2, draws=20)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """`measure` sees to that itself; many small fits on many threads take tenfold."""
+    with threadpool_limits(1):
+        yield
+
+
+def a_model(centroids: Matrix | list[list[float]]) -> SegmentModel:
+    """A model in scaled units, so that its features are the columns of the matrix."""
+    points = np.asarray(centroids, dtype=np.float64)
+    count = points.shape[1]
+    names = ("followers", "likes", "videos_count")[:count]
+    return SegmentModel(names, ("identity",) * count, (None,) * count, np.zeros(count), np.ones(count), points)
+
+
+def cut(matrix: Matrix, k: int) -> SegmentModel:
+    return a_model(KMeans(k, n_init=3, random_state=42).fit(matrix).cluster_centers_)
+
+
+def values(trust: Trust, measure_: str) -> pd.Series[float]:
+    """The values of one measure by k."""
+    return trust.runs[trust.runs["measure"] == measure_].set_index("k")["value"]
+
+
+@pytest.fixture(scope="module")
+def of_blobs() -> Trust:
+    """Three blobs far from each other."""
+    return measure(BLOBS, a_model(CENTERS), SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def of_one_blob() -> Trust:
+    """One blob that is cut into five."""
+    return measure(ONE_BLOB, cut(ONE_BLOB, 5), replace(SETTINGS, k=5, n_init=1))
+
+
+# The coefficient
+
+
+@pytest.mark.parametrize(
+    ("kept", "other", "expected"),
+    [
+        ([0, 0, 0, 1], [1, 1, 0, 0], [2 / 3, 1 / 2]),
+        ([0, 0, 1, 1], [1, 1, 0, 0], [1.0, 1.0]),
+        ([0, 0, 1, 1], [0, 1, 0, 1], [1 / 3, 1 / 3]),
+        # the first: {0,1} of {0,1,2,3} is 1/2, {2,3} of {2,3,4,5} is 2/6; the second: {4,5} of {2,3,4,5} is 1/2
+        ([0, 0, 0, 0, 1, 1], [0, 0, 1, 1, 1, 1], [1 / 2, 1 / 2]),
+        ([0, 0, 0, 0], [0, 1, 2, 3], [1 / 4]),
+        ([2, 2, 0], [0, 0, 5], [1.0, None, 1.0, None]),
+        ([0], [7], [1.0]),
+    ],
+)
+def test_jaccard_by_hand(kept: list[int], other: list[int], expected: list[float | None]) -> None:
+    found = jaccard(np.array(kept), np.array(other), len(expected))
+    assert found.tolist() == pytest.approx([np.nan if one is None else one for one in expected], nan_ok=True)
+
+
+@st.composite
+def clusterings(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """Two clusterings of the same rows, and other numbers for the second."""
+    rows = draw(st.integers(1, 30))
+    labels = st.lists(st.integers(0, 5), min_size=rows, max_size=rows)
+    return np.array(draw(labels)), np.array(draw(labels)), draw(st.permutations(range(6)))
+
+
+@given(clusterings())
+def test_jaccard_is_that_of_sets_whatever_the_clusters_are_called(case: Any) -> None:
+    kept, other, names = case
+    found = jaccard(kept, other, 6)
+    for cluster in range(6):
+        own = set(np.flatnonzero(kept == cluster))
+        others = [set(np.flatnonzero(other == number)) for number in set(other)]
+        best = max(len(own & one) / len(own | one) for one in others)
+        assert np.isnan(found[cluster]) if not own else found[cluster] == pytest.approx(best)
+    renamed = np.array(names)
+    np.testing.assert_array_equal(jaccard(kept, renamed[other], 6), found)
+    np.testing.assert_array_equal(jaccard(renamed[kept], other, 6)[renamed], found)
+    seen = found[~np.isnan(found)]
+    assert ((seen > 0) & (seen <= 1)).all()
+    assert set(jaccard(kept, renamed[kept], 6)[sorted(set(kept))]) == {1.0}
+
+
+def test_the_nearest_centroid_and_the_lowest_number_wins_a_tie() -> None:
+    model = a_model([[2.0], [0.0], [2.0]])
+    assert nearest(np.array([[-9.0], [0.9], [1.0], [2.0], [99.0]]), model).tolist() == [1, 1, 0, 0, 0]
+
+
+# What is known of the answer
+
+
+def test_blobs_far_from_each_other_are_stable(of_blobs: Trust) -> None:
+    found = STABILITY_SCHEMA.validate(of_blobs.stability)
+    assert list(found.columns) == STABILITY_TABLE.frame_names
+    assert found["cluster"].tolist() == [0, 1, 2]
+    assert found["jaccard"].tolist() == pytest.approx([1.0] * 3)
+    assert found["share_of_draws"].tolist() == [1.0] * 3
+    assert found["profiles"].tolist() == [40] * 3
+    assert (found["silhouette"] > 0.9).all()
+    assert {verdict(int(row["profiles"]), row["jaccard"]) for row in found.to_dict("records")} == {"stable"}
+
+
+def test_every_seed_finds_blobs_far_from_each_other(of_blobs: Trust) -> None:
+    runs = STABILITY_RUNS_SCHEMA.validate(of_blobs.runs)
+    assert list(runs.columns) == STABILITY_RUNS_TABLE.frame_names
+    assert values(of_blobs, "adjusted_rand_index").tolist() == [1.0] * 20
+    inertia = values(of_blobs, "inertia")
+    fitted = KMeans(3, n_init=3, random_state=0).fit(BLOBS)
+    assert inertia.tolist() == pytest.approx([fitted.inertia_] * 10)
+    of_seeds = runs[runs["measure"] == "adjusted_rand_index"]
+    assert of_seeds["seed"].tolist() == list(range(20))
+    assert runs[runs["measure"] == "inertia"]["seed"].tolist() == list(range(10))
+    assert set(of_seeds["k"]) == {3}
+
+
+def test_one_blob_that_is_cut_is_not_stable(of_one_blob: Trust) -> None:
+    found = STABILITY_SCHEMA.validate(of_one_blob.stability)
+    assert (found["jaccard"] < 0.75).all()
+    assert found["jaccard"].min() < 0.6
+    assert values(of_one_blob, "adjusted_rand_index").mean() < 0.7
+    assert len(set(values(of_one_blob, "adjusted_rand_index"))) > 5
+
+
+def test_agreement_is_with_the_kept_fit_and_with_the_studys_starts(of_one_blob: Trust) -> None:
+    kept = nearest(ONE_BLOB, cut(ONE_BLOB, 5))
+    fits = [KMeans(5, n_init=1, random_state=seed).fit(ONE_BLOB) for seed in range(20)]
+    expected = [adjusted_rand_score(kept, fit.labels_) for fit in fits]
+    assert values(of_one_blob, "adjusted_rand_index").tolist() == pytest.approx(expected)
+    assert values(of_one_blob, "inertia").tolist() == pytest.approx([fit.inertia_ for fit in fits[:10]])
+
+
+def test_silhouettes_of_a_cluster_are_the_mean_of_scikit_learns(of_one_blob: Trust) -> None:
+    labels = nearest(ONE_BLOB, cut(ONE_BLOB, 5))
+    expected = pd.Series(silhouette_samples(ONE_BLOB, labels)).groupby(labels).mean()
+    assert of_one_blob.stability["silhouette"].tolist() == pytest.approx(expected.tolist())
+
+
+@pytest.mark.parametrize("labels", [[0, 0, 0], [0, 1, 2]])
+def test_one_cluster_or_as_many_as_rows_have_no_silhouettes(labels: list[int]) -> None:
+    assert silhouettes(BLOBS[:3], np.array(labels)) is None
+
+
+# The draws
+
+
+def test_a_cluster_of_one_row_is_missing_from_a_third_of_the_draws() -> None:
+    """With n rows, (1 - 1/n)^n of the draws miss it: 0.364 for 41."""
+    matrix = np.append(np.linspace(0.0, 1.0, 40), 99.0)[:, None]
+    labels = np.array([0] * 40 + [1])
+    found = bootstrap_jaccard(matrix, labels, k=2, n_init=1, draws=300, seed=5)
+    assert np.isnan(found[:, 1]).mean() == pytest.approx(0.364, abs=0.08)
+    assert not np.isnan(found[:, 0]).any()
+    trust = measure(matrix, a_model([[0.5], [99.0]]), replace(SETTINGS, k=2, k_range=(2, 2), draws=300, n_init=1))
+    assert trust.stability["share_of_draws"].tolist() == pytest.approx([1.0, 0.636], abs=0.08)
+    # Where it is drawn it is found again: the mean is over those draws.
+    assert trust.stability["jaccard"].iloc[1] == 1.0
+    assert trust.stability["jaccard"].iloc[0] < 1.0
+
+
+def test_a_draw_with_fewer_distinct_rows_than_clusters_misses_all() -> None:
+    """Of 27 draws of three rows with replacement, 6 hold all three: the others have no clustering."""
+    found = bootstrap_jaccard(np.array([[0.0], [1.0], [2.0]]), np.arange(3), k=3, n_init=1, draws=200, seed=1)
+    missed = np.isnan(found)
+    assert (missed.all(axis=1) == missed.any(axis=1)).all()
+    assert missed.any(axis=1).mean() == pytest.approx(21 / 27, abs=0.08)
+    assert set(found[~missed]) == {1.0}
+
+
+def test_a_row_that_is_drawn_twice_counts_once() -> None:
+    """Of 0.1 twice and 9.0 once, as of all three, half of the second cluster is found; counted twice it were 2/3."""
+    matrix = np.array([[0.0], [0.1], [9.0]])
+    found = bootstrap_jaccard(matrix, np.array([0, 1, 1]), k=2, n_init=1, draws=60, seed=2)
+    seen = found[~np.isnan(found)]
+    assert set(seen.round(9)) <= {1.0, 0.5}
+    assert len(set(seen)) == 2
+
+
+def test_the_same_seed_gives_the_same_figures_and_another_one_others(of_one_blob: Trust) -> None:
+    settings, model = replace(SETTINGS, k=5, n_init=1), cut(ONE_BLOB, 5)
+    again, other = measure(ONE_BLOB, model, settings), measure(ONE_BLOB, model, replace(settings, random_state=7))
+    pd.testing.assert_frame_equal(again.stability, of_one_blob.stability, check_exact=True)
+    pd.testing.assert_frame_equal(again.runs, of_one_blob.runs, check_exact=True)
+    assert again.stability["jaccard"].tolist() != other.stability["jaccard"].tolist()
+
+
+def test_a_draw_does_not_depend_on_how_many_there_are() -> None:
+    labels = nearest(ONE_BLOB, cut(ONE_BLOB, 5))
+    few, many = (bootstrap_jaccard(ONE_BLOB, labels, k=5, n_init=1, draws=draws, seed=3) for draws in (4, 8))
+    np.testing.assert_array_equal(many[:4], few)
+    assert len({tuple(row) for row in many}) == 8
+
+
+# By k
+
+
+def test_rows_by_k_are_the_kept_fits_for_its_own_k(of_one_blob: Trust) -> None:
+    own = of_one_blob.stability
+    assert values(of_one_blob, "worst_jaccard")[5] == own["jaccard"].min()
+    assert values(of_one_blob, "smallest_cluster")[5] == own["profiles"].min()
+    assert list(values(of_one_blob, "worst_jaccard").index) == [2, 3, 4, 5]
+
+
+def test_rows_by_k_are_new_fits_with_fewer_draws_for_another_k(of_one_blob: Trust) -> None:
+    draws = math.ceil(SETTINGS.draws / stability.DRAWS_AT_OTHER_K)
+    assert 1 < draws < SETTINGS.draws
+    for k in (2, 3, 4):
+        labels = KMeans(k, n_init=2, random_state=42).fit(ONE_BLOB).labels_
+        drawn = bootstrap_jaccard(ONE_BLOB, labels, k=k, n_init=2, draws=draws, seed=42)
+        assert values(of_one_blob, "worst_jaccard")[k] == pytest.approx(drawn.mean(axis=0).min())
+        assert values(of_one_blob, "smallest_cluster")[k] == np.bincount(labels).min()
+
+
+@pytest.mark.parametrize(("draws", "at_other_k"), [(1, 1), (4, 1), (5, 2), (100, 25)])
+def test_there_is_always_a_draw_at_another_k(draws: int, at_other_k: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[int, int] = {}
+
+    def nothing(matrix: Matrix, labels: np.ndarray, *, k: int, n_init: int, draws: int, seed: int) -> Matrix:
+        asked[k] = draws
+        return np.ones((draws, k))
+
+    monkeypatch.setattr(stability, "bootstrap_jaccard", nothing)
+    monkeypatch.setattr(stability, "DRAWS_AT_OTHER_K", 4)
+    measure(ONE_BLOB, cut(ONE_BLOB, 3), replace(SETTINGS, draws=draws))
+    assert asked == {2: at_other_k, 3: draws, 4: at_other_k}
+
+
+@pytest.mark.parametrize(
+    ("k", "k_range", "expected"),
+    [(3, (2, 10), [2, 3, 4, 5, 6]), (7, (2, 10), [2, 3, 4, 5, 6, 7]), (5, (3, 4), [3, 4, 5]), (2, (8, 9), [2])],
+)
+def test_which_k_are_looked_at(
+    k: int, k_range: tuple[int, int], expected: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stability, "SEEDS_OF_AGREEMENT", 1)
+    settings = FitSettings(k=k, n_init=1, random_state=0, k_range=k_range, sweep_n_init=1, draws=1)
+    trust = measure(ONE_BLOB, cut(ONE_BLOB, k), settings)
+    assert values(trust, "worst_jaccard").index.tolist() == expected
+    assert values(trust, "smallest_cluster").index.tolist() == expected
+
+
+# Few rows
+
+
+@pytest.mark.parametrize("matrix", [BLOBS[:2], np.ones((9, 2)), BLOBS[:0]], ids=["two", "all equal", "none"])
+def test_fewer_distinct_rows_than_clusters_are_not_measured(matrix: Matrix) -> None:
+    trust = measure(matrix, a_model(CENTERS), SETTINGS)
+    found = STABILITY_SCHEMA.validate(trust.stability)
+    assert found["jaccard"].isna().all()
+    assert found["share_of_draws"].tolist() == [0.0] * 3
+    assert found["profiles"].tolist() == [len(matrix), 0, 0]
+    assert not values(trust, "adjusted_rand_index").tolist()
+    assert not values(trust, "inertia").tolist()
+    STABILITY_RUNS_SCHEMA.validate(trust.runs)
+
+
+@pytest.mark.parametrize("absent", [0, 1, 2])
+def test_a_cluster_without_a_measured_row_is_there_and_has_no_figure(absent: int) -> None:
+    """As happens to a handful of accounts in a bounded sample of a large snapshot."""
+    there = np.arange(len(BLOBS)) // 40 != absent
+    trust = measure(BLOBS[there], a_model(CENTERS), SETTINGS)
+    found = STABILITY_SCHEMA.validate(trust.stability).set_index("cluster")
+    assert list(found.index) == [0, 1, 2]
+    row = found.loc[absent]
+    assert (row["profiles"], row["share_of_draws"]) == (0, 0.0)
+    assert row[["jaccard", "silhouette"]].isna().all()
+    assert found.drop(index=absent)["jaccard"].notna().all()
+    assert values(trust, "smallest_cluster")[3] == 0
+    assert values(trust, "worst_jaccard")[3] == found["jaccard"].min()
+
+
+def test_as_many_rows_as_clusters_have_seeds_and_no_rows_by_k() -> None:
+    trust = measure(CENTERS, a_model(CENTERS), SETTINGS)
+    assert values(trust, "adjusted_rand_index").tolist() == [1.0] * 20
+    assert values(trust, "worst_jaccard").index.tolist() == [2]
+    assert trust.stability["silhouette"].isna().all()
+
+
+# The fingerprint
+
+
+def a_fingerprint(**changes: Any) -> str:
+    matrix, model = changes.pop("matrix", BLOBS), changes.pop("model", a_model(CENTERS))
+    return fingerprint(matrix, model, replace(SETTINGS, **changes))
+
+
+def nudged(matrix: Matrix, by: float) -> Matrix:
+    changed = matrix.copy()
+    changed[1, 0] += by
+    return changed
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"matrix": nudged(BLOBS, 1e-5)},
+        {"matrix": BLOBS[:-1]},
+        {"matrix": BLOBS[::-1]},
+        {"model": a_model(nudged(CENTERS, 1e-5))},
+        {"model": a_model(CENTERS[::-1])},
+        {"k": 4},
+        {"n_init": 4},
+        {"random_state": 1},
+        {"k_range": (2, 5)},
+        {"sweep_n_init": 3},
+        {"draws": 21},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_the_fingerprint_follows_all_that_the_figures_depend_on(changes: dict[str, Any]) -> None:
+    assert a_fingerprint(**changes) != a_fingerprint()
+
+
+def test_the_fingerprint_follows_the_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = a_fingerprint()
+    monkeypatch.setattr(stability, "METHOD", stability.METHOD + "x")
+    assert a_fingerprint() != before
+
+
+def test_the_fingerprint_follows_nothing_else(of_blobs: Trust, engine: DuckDBWarehouse) -> None:
+    """The model is read from the warehouse again, where figures are kept to twelve digits."""
+    model = a_model(CENTERS + 1 / 3)
+    kept = from_rows(stored(engine, MODELS_TABLE, to_rows(model).to_dict("records")).collect("pandas").to_native())
+    assert kept is not None
+    assert (kept.centroids != model.centroids).any()
+    assert a_fingerprint(model=kept) == a_fingerprint(model=model)
+    assert a_fingerprint(matrix=BLOBS * (1 + 1e-15), model=a_model(CENTERS)) == a_fingerprint()
+    assert set(of_blobs.stability["fingerprint"]) == {a_fingerprint()}

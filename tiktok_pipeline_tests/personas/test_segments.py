@@ -1,0 +1,156 @@
+"""The views that analysts query, in a published file: of segments, of scores, and of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tiktok_pipeline.classifiers.schema import SCORES_TABLE
+from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE
+from tiktok_pipeline.personas.schema import SUMMARIES_TABLE
+from tiktok_pipeline.personas.segments import segment_views
+from tiktok_pipeline.validated.schema import ACTIVITY_TABLE, PROFILES_TABLE
+from tiktok_pipeline.warehouse.base import TableSpec, View
+from tiktok_pipeline.warehouse.connection import query
+from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline_tests.features.frames import validated
+
+OLD, NEW = "2025-12-31", "2026-01-31"
+KEYS = ["snapshot", "account_id"]
+OF_SEGMENT = ["persona", "verdict", "cluster", "margin", "distance", "in_fit"]
+OF_SCORE = ["score", "predicted", "out_of_fold"]
+OF_PROFILE = [name for name in PROFILES_TABLE.frame_names if name != "account_id"]
+SEGMENTS = [("a", 0, True, 0.25, 1.5), ("b", 1, False, 0.0, 9.0), ("c", None, False, None, None)]
+PERSONAS = [(0, "small", "stable"), (1, "large", "too small"), (None, "Not enough data", "no segment")]
+SCORES = [("a", 0.9, True, True), ("c", 0.1, False, False)]
+Published = Callable[[tuple[View, View]], Path]
+
+
+def assignments() -> pd.DataFrame:
+    frame = pd.DataFrame(SEGMENTS, columns=["account_id", "cluster", "in_fit", "margin", "distance"])
+    return frame.astype({"cluster": "Int64"})[ASSIGNMENTS_TABLE.frame_names]
+
+
+def summaries() -> pd.DataFrame:
+    frame = pd.DataFrame(PERSONAS, columns=["cluster", "persona", "verdict"]).astype({"cluster": "Int64"})
+    frame = frame.assign(profiles=1, profiles_in_fit=1, share=1 / 3, match_distance=0.0)
+    return frame.assign(description="d", strategic_value="s", recommendation="r")[SUMMARIES_TABLE.frame_names]
+
+
+def scores(*accounts: str) -> pd.DataFrame:
+    frame = pd.DataFrame(SCORES, columns=["account_id", *OF_SCORE]).assign(model="logistic_regression")
+    return frame[frame["account_id"].isin(accounts)][SCORES_TABLE.frame_names]
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Published:
+    """Publishes views over two snapshots of study x; of the old one, two creators have a segment and one a score.
+
+    A study y and, in the newest snapshot, a creator d without anything are there to be left out.
+    """
+
+    def publish(views: tuple[View, View]) -> Path:
+        engine = DuckDBWarehouse(None)
+        profiles = validated(
+            engine, [{"account_id": one, "followers": 10 + place} for place, one in enumerate("abcd")]
+        )
+        engine.replace_slice(PROFILES_TABLE, {"snapshot": OLD}, profiles)
+        for snapshot in (OLD, NEW):
+            where = {"snapshot": snapshot, "study": "x"}
+            engine.replace_slice(SUMMARIES_TABLE, where, summaries())
+            engine.replace_slice(ASSIGNMENTS_TABLE, where, assignments()[: 2 if snapshot == OLD else 3])
+            engine.replace_slice(SCORES_TABLE, where, scores("a") if snapshot == OLD else scores("a", "c"))
+            other = {"snapshot": snapshot, "study": "y"}
+            engine.replace_slice(SUMMARIES_TABLE, other, summaries().assign(persona="of another study"))
+            engine.replace_slice(ASSIGNMENTS_TABLE, other, assignments().assign(in_fit=False))
+            engine.replace_slice(SCORES_TABLE, other, scores("a", "c").assign(score=0.5))
+        tables: list[TableSpec] = [PROFILES_TABLE, ASSIGNMENTS_TABLE, SUMMARIES_TABLE, SCORES_TABLE]
+        target = tmp_path / "published" / "tiktok.duckdb"
+        engine.publish(target, tables=tables, snapshot=NEW, views=views)
+        engine.close()
+        return target
+
+    return publish
+
+
+def rows(file: Path, columns: list[str], view: str = "segments.x") -> list[tuple[Any, ...]]:
+    return query(file, f"select {', '.join(columns)} from {view} order by snapshot, account_id")[1]
+
+
+def columns_of(file: Path, view: str = "segments.x") -> list[str]:
+    return query(file, f"select * from {view}")[0]
+
+
+def test_segments_only(published: Published) -> None:
+    file = published(segment_views("x", PROFILES_TABLE))
+    for view in ("segments.x", "segments.x_history"):
+        assert columns_of(file, view) == [*KEYS, *OF_SEGMENT, *OF_PROFILE]
+    assert rows(file, [*KEYS, *OF_SEGMENT, "followers"]) == [
+        (NEW, "a", "small", "stable", 0, 0.25, 1.5, True, 10),
+        (NEW, "b", "large", "too small", 1, 0.0, 9.0, False, 11),
+        (NEW, "c", "Not enough data", None, None, None, None, False, 12),
+    ]
+    assert rows(file, KEYS, "segments.x_history") == [(OLD, "a"), (OLD, "b"), (NEW, "a"), (NEW, "b"), (NEW, "c")]
+
+
+def test_segments_and_scores(published: Published) -> None:
+    """A creator without a score stays; one with a score of another snapshot or study does not get that."""
+    file = published(segment_views("x", PROFILES_TABLE, scores=SCORES_TABLE))
+    for view in ("segments.x", "segments.x_history"):
+        assert columns_of(file, view) == [*KEYS, *OF_SEGMENT, *OF_SCORE, *OF_PROFILE]
+    assert rows(file, [*KEYS, "persona", "in_fit", *OF_SCORE, "followers"], "segments.x_history") == [
+        (OLD, "a", "small", True, 0.9, True, True, 10),
+        (OLD, "b", "large", False, None, None, None, 11),
+        (NEW, "a", "small", True, 0.9, True, True, 10),
+        (NEW, "b", "large", False, None, None, None, 11),
+        (NEW, "c", "Not enough data", False, 0.1, False, False, 12),
+    ]
+    assert [row[0] for row in rows(file, KEYS)] == [NEW] * 3
+
+
+def test_scores_only(published: Published) -> None:
+    file = published(segment_views("x", PROFILES_TABLE, scores=SCORES_TABLE, has_segments=False))
+    for view in ("segments.x", "segments.x_history"):
+        assert columns_of(file, view) == [*KEYS, *OF_SCORE, "model", *OF_PROFILE]
+    assert rows(file, [*KEYS, *OF_SCORE, "model", "followers"], "segments.x_history") == [
+        (OLD, "a", 0.9, True, True, "logistic_regression", 10),
+        (NEW, "a", 0.9, True, True, "logistic_regression", 10),
+        (NEW, "c", 0.1, False, False, "logistic_regression", 12),
+    ]
+    assert rows(file, KEYS) == [(NEW, "a"), (NEW, "c")]
+
+
+def test_neither_is_refused() -> None:
+    with pytest.raises(ValueError, match="study x has neither segments nor scores"):
+        segment_views("x", PROFILES_TABLE, has_segments=False)
+
+
+@pytest.mark.parametrize("settings", [{}, {"scores": SCORES_TABLE}, {"scores": SCORES_TABLE, "has_segments": False}])
+def test_a_study_that_never_ran_has_empty_views(published: Published, settings: dict[str, Any]) -> None:
+    file = published(segment_views("never_ran", PROFILES_TABLE, **settings))
+    assert rows(file, KEYS, "segments.never_ran") == rows(file, KEYS, "segments.never_ran_history") == []
+    assert columns_of(file, "segments.never_ran")[:2] == KEYS
+
+
+def test_the_newest_snapshot_is_the_newest_that_has_the_study(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    profiles = validated(engine, [{"account_id": "a"}])
+    for snapshot in (OLD, NEW):
+        engine.replace_slice(PROFILES_TABLE, {"snapshot": snapshot}, profiles)
+    engine.replace_slice(ASSIGNMENTS_TABLE, {"snapshot": OLD, "study": "x"}, assignments()[:1])
+    engine.replace_slice(ASSIGNMENTS_TABLE, {"snapshot": NEW, "study": "y"}, assignments()[:1])
+    tables, target = [PROFILES_TABLE, ASSIGNMENTS_TABLE, SUMMARIES_TABLE], tmp_path / "tiktok.duckdb"
+    engine.publish(target, tables=tables, snapshot=NEW, views=segment_views("x", PROFILES_TABLE))
+    assert rows(target, [*KEYS, "persona"]) == [(OLD, "a", "Not enough data")]
+
+
+def test_a_study_of_activity_has_the_columns_of_its_own_source(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    target = tmp_path / "tiktok.duckdb"
+    tables = [ACTIVITY_TABLE, ASSIGNMENTS_TABLE, SUMMARIES_TABLE]
+    engine.publish(target, tables=tables, snapshot=NEW, views=segment_views("x", ACTIVITY_TABLE))
+    own = [name for name in ACTIVITY_TABLE.frame_names if name != "account_id"]
+    assert "engagement_index" in own
+    assert columns_of(target) == [*KEYS, *OF_SEGMENT, *own]

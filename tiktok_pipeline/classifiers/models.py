@@ -107,7 +107,7 @@ def logged_regression() -> Any:  # noqa: ANN401 - scikit-learn has no types
             ("fill", SimpleImputer(strategy="median", keep_empty_features=True)),
             ("log", FunctionTransformer(np.log1p)),
             ("scale", StandardScaler()),
-            ("regression", LogisticRegression(max_iter=1_000)),
+            ("regression", LogisticRegression(solver="newton-cholesky", max_iter=1_000)),
         ]
     )
 

@@ -99,8 +99,9 @@ def test_the_same_seed_gives_the_same_model(name: ModelName) -> None:
     np.testing.assert_array_equal(one.inner_scores, again.inner_scores)
 
 
+@pytest.mark.parametrize("random_state", range(8))
 def test_the_network_chooses_its_threshold_on_rows_that_it_was_not_trained_on(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, random_state: int
 ) -> None:
     matrix, labels = row_numbers(100, 0.3)
     seen: dict[str, Any] = {}
@@ -110,7 +111,7 @@ def test_the_network_chooses_its_threshold_on_rows_that_it_was_not_trained_on(
         return network.Trained(lambda rows: rows[:, 0] / 10.0, 1, 0.0)
 
     monkeypatch.setattr(network, "train", spy)
-    fitted = fit("neural_network", matrix, labels, random_state=2, network=SMALL)
+    fitted = fit("neural_network", matrix, labels, random_state=random_state, network=SMALL)
     assert (len(seen["inputs"]), len(seen["other_inputs"])) == (80, 20)
     assert not set(seen["inputs"].ravel()) & set(seen["other_inputs"].ravel())
     assert seen["as_published"] is False

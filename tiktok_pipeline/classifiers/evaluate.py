@@ -107,10 +107,10 @@ def _judge_fold(
 ) -> _Fold:
     fitted = fit(name, matrix[train], labels[train], random_state=random_state, network=network)
     raw, actual = fitted.score(matrix[test]), labels[test]
-    threshold, _ = best_f1(fitted.inner_scores, fitted.inner_labels)
     slope, offset = learn_calibration(fitted.inner_scores, fitted.inner_labels)
+    threshold, _ = best_f1(calibrated(fitted.inner_scores, slope, offset), fitted.inner_labels)
     scores = calibrated(raw, slope, offset)
-    tuned = at_threshold(raw, actual, threshold)
+    tuned = at_threshold(scores, actual, threshold)
     figures = {
         **at_threshold(raw, actual, 0.5),
         **over_thresholds(raw, actual),
@@ -118,12 +118,16 @@ def _judge_fold(
         "threshold": threshold,
         "brier_calibrated": float(((scores - actual) ** 2).mean()),
     }
+
+    def score(some: Matrix) -> Vector:
+        return calibrated(fitted.score(some), slope, offset)
+
     losses = (
-        permutation_losses(fitted.score, matrix[test], actual, threshold=threshold, random_state=random_state)
+        permutation_losses(score, matrix[test], actual, threshold=threshold, random_state=random_state)
         if importances
         else {}
     )
-    return _Fold(figures, scores, raw >= threshold, losses)
+    return _Fold(figures, scores, scores >= threshold, losses)
 
 
 def permutation_losses(

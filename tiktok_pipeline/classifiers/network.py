@@ -118,7 +118,7 @@ def _forward(weights: list[Any], rows: Any, dropout: float, chance: Any) -> Any:
     for place in range(0, len(hidden), 2):
         rows = torch.relu(torch.addmm(hidden[place + 1], rows, hidden[place]))
         if dropout:
-            rows = rows * (torch.rand(rows.shape, generator=chance) >= dropout) / (1.0 - dropout)
+            rows = rows * torch.rand(rows.shape, generator=chance).ge_(dropout).div_(1.0 - dropout)
     return torch.sigmoid(torch.addmm(offset, rows, weight))
 
 

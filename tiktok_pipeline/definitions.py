@@ -58,7 +58,7 @@ def build_definitions(
         jobs=[define_asset_job(REFRESH_JOB, AssetSelection.all())],
         resources={
             "warehouse": warehouse_resource(settings, lambda: open_warehouse(settings)),
-            "pictures": pictures_resource(settings.reports),
+            "pictures": pictures_resource(settings.reports, are_drawn=settings.pictures),
             "io_manager": io_manager(),
         },
         executor=in_process_executor,

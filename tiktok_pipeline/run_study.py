@@ -21,6 +21,7 @@ from tiktok_pipeline.clusters.choose_k import score_k, silhouette
 from tiktok_pipeline.clusters.explained import eta_squared, figures
 from tiktok_pipeline.clusters.model import (
     SegmentModel,
+    TooFewRowsError,
     assign,
     assign_none,
     fit_kmeans,
@@ -99,6 +100,9 @@ def fit_study(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Fit the study's model: rows of ``clusters.models`` and of ``clusters.fits``."""
     seen = _rows(features, segmentation)
+    if not seen.counts["rows"]:
+        msg = "the snapshot has no rows of the kind that the study reads"
+        raise TooFewRowsError(msg)
     described = [
         name
         for name in ("followers", "likes", "videos_count", "avg_engagement_rate")

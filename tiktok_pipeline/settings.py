@@ -23,13 +23,14 @@ class Settings:
     """Frozen settings of one process.
 
     ``lock_timeout_seconds`` bounds the wait for the home and for the database; ``memory_limit`` (such as ``4GB``) and
-    ``threads`` are DuckDB's own, None for its defaults.
+    ``threads`` are DuckDB's own, None for its defaults. ``pictures`` says whether any are drawn.
     """
 
     home: Path
     lock_timeout_seconds: float = 30.0
     memory_limit: str | None = None
     threads: int | None = None
+    pictures: bool = True
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -41,6 +42,7 @@ class Settings:
             lock_timeout_seconds=_number(values, "TIKTOK_PIPELINE_LOCK_TIMEOUT_SECONDS", 30.0),
             memory_limit=_memory(values, "TIKTOK_PIPELINE_MEMORY_LIMIT"),
             threads=_whole_number(values, "TIKTOK_PIPELINE_THREADS"),
+            pictures=_yes_or_no(values, "TIKTOK_PIPELINE_PICTURES", default=True),
         )
 
     @property
@@ -120,3 +122,13 @@ def _memory(values: Mapping[str, str], name: str) -> str | None:
         msg = f"{name}={text!r}: expected a size such as 4GB, 512MB or 80%"
         raise SettingsError(msg)
     return text.strip()
+
+
+def _yes_or_no(values: Mapping[str, str], name: str, *, default: bool) -> bool:
+    text = values.get(name)
+    if not text:
+        return default
+    if text.strip().lower() not in ("yes", "no", "1", "0"):
+        msg = f"{name}={text!r}: expected yes or no"
+        raise SettingsError(msg)
+    return text.strip().lower() in ("yes", "1")

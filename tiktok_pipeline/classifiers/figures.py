@@ -102,9 +102,7 @@ def learn_calibration(scores: Vector, labels: Flags) -> tuple[float, float]:
 
     if scores.min() == scores.max():
         return 1.0, 0.0
-    fitted = LogisticRegression(C=1e6, solver="newton-cholesky", max_iter=1_000).fit(
-        log_odds(scores)[:, None], labels
-    )
+    fitted = LogisticRegression(C=1e6, max_iter=1_000).fit(log_odds(scores)[:, None], labels)
     return float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
 
 

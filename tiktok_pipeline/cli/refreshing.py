@@ -145,6 +145,14 @@ def _show(settings: Settings, keys: Sequence[str]) -> None:
         note(
             f"snapshot {key}: {kept:,} rows are good, {rejected:,} set aside with their reasons (validated.rejected)"
         )
+    _, undone = query(
+        settings.published_file,
+        f"select snapshot, study, note from clusters.fits where note is not null and snapshot in ({listed}) "  # noqa: S608
+        "union select snapshot, study, value from classifiers.cards where item in ('why_empty', 'missing') "
+        f"and snapshot in ({listed}) order by all",
+    )
+    for key, study, why in undone:
+        note(f"snapshot {key}: {study} is not complete: {why}")
     for key in keys:
         note(f"report: {settings.reports / f'{key}.html'}")
     note(f"tables for analysts: {settings.published_file}")

@@ -57,7 +57,7 @@ def classifier_assets(study: Study, classification: Classification) -> AssetsDef
             context.partition_key,
             group=study.name,
             step="e_classifiers",
-            figures=_figures(evaluation, classification),
+            draw=lambda: _figures(evaluation, classification),
         )
         tables = {
             "metrics": evaluation.metrics,

@@ -1,5 +1,6 @@
 """What is drawn of the features of a source, whichever studies there are."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -17,11 +18,20 @@ _LOGGED = dict.fromkeys(("followers", "likes", "videos_count", "avg_engagement_r
 _SCALED = dict.fromkeys(("engagement_index", "monetization_maturity"), "standard")
 
 
-def feature_figures(sample: pd.DataFrame, correlations: pd.DataFrame, source: str) -> dict[str, Any]:
-    """The pictures of a source by name; none where it has no rows."""
-    if sample.empty:
-        return {}
+def feature_figures(samples: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> dict[str, Any]:
+    """The pictures by name; ``samples`` has for each source a sample of its features and their correlations."""
+    figures: dict[str, Any] = {}
+    for source, (sample, correlations) in samples.items():
+        if len(sample):
+            figures |= _of_source(source, sample, correlations)
+    return figures
+
+
+def _of_source(source: str, sample: pd.DataFrame, correlations: pd.DataFrame) -> dict[str, Any]:
     transform = _LOGGED if source == "profiles" else _SCALED
+    if source == "profiles":
+        # The logarithm of a raw fraction is none: ln(x + 1) of it is nearly x.
+        sample = sample.assign(engagement_percent=sample["avg_engagement_rate"] * 100.0)
     figures = {
         f"{source}_distributions": draw_distributions(sample, source),
         f"{source}_correlations": draw_correlations(correlations),

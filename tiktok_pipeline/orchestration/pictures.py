@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,13 +28,18 @@ _FILE = re.compile(r"([a-z][a-z0-9_]*)\.([a-z][a-z0-9_]*)\.([0-9]{2})\.([a-z][a-
 class Pictures:
     """The pictures of a home: ``<folder>/<snapshot>/<group>.<step>.<place>.<name>.svg``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, are_drawn: bool = True) -> None:
         self._folder = folder
+        self._are_drawn = are_drawn
 
     def replace(
-        self, snapshot: str, *, group: str, step: str, figures: Mapping[str, Figure]
+        self, snapshot: str, *, group: str, step: str, draw: Callable[[], Mapping[str, Figure]]
     ) -> dict[str, MetadataValue]:
-        """Put the pictures of one step in place of those that it drew before; gives them back as metadata."""
+        """Put the pictures of one step in place of those that it drew before; gives them back as metadata.
+
+        ``draw`` makes them; it is not called where no pictures are wanted.
+        """
+        figures = draw() if self._are_drawn else {}
         folder = self._folder / snapshot
         folder.mkdir(parents=True, exist_ok=True)
         shown: dict[str, MetadataValue] = {}
@@ -60,10 +65,10 @@ class Pictures:
         return found
 
 
-def pictures_resource(folder: Path) -> ResourceDefinition:
+def pictures_resource(folder: Path, *, are_drawn: bool) -> ResourceDefinition:
     """The pictures of a home, as a resource of the run."""
 
     def provide(_: InitResourceContext) -> Iterator[Pictures]:
-        yield Pictures(folder)
+        yield Pictures(folder, are_drawn=are_drawn)
 
     return ResourceDefinition(resource_fn=provide, description=f"SVG pictures in {folder}")

@@ -168,15 +168,15 @@ def _statistics_asset() -> AssetsDefinition:
     )
     def statistics(context: AssetExecutionContext, **features: Frame) -> Output[Any]:
         parts: list[pd.DataFrame] = []
-        figures: dict[str, Any] = {}
+        samples: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
         for source, frame in features.items():
             engine: Warehouse = context.resources.warehouse
             sample = take(frame, feature_names(source), max_rows=MAX_SCORE_ROWS, engine=engine)
             found = [describe(frame, source), correlate(sample, source), judge_normality(sample, source)]
             parts += [part for part in found if len(part)]
-            figures |= feature_figures(sample, found[1], source)
+            samples[source] = (sample, found[1])
         shown = context.resources.pictures.replace(
-            context.partition_key, group=SHARED, step="statistics", figures=figures
+            context.partition_key, group=SHARED, step="statistics", draw=lambda: feature_figures(samples)
         )
         return Output(pd.concat(parts, ignore_index=True), "statistics", metadata=shown)
 

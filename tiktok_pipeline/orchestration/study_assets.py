@@ -1,5 +1,7 @@
 """The assets of one study, made from its record: scores of k, the model, assignments, personas."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -61,8 +63,10 @@ def _k_scores(study: Study, segmentation: Segmentation) -> AssetsDefinition:
             return Output(
                 pd.DataFrame(columns=K_SCORES_TABLE.frame_names), "k_scores", metadata={"why_empty": str(problem)}
             )
-        figures = {"elbow_and_silhouette": draw_k_scores(scores, study.name)}
-        return Output(scores, "k_scores", metadata=_drawn(context, study, "a_k_scores", figures))
+        shown = _drawn(
+            context, study, "a_k_scores", lambda: {"elbow_and_silhouette": draw_k_scores(scores, study.name)}
+        )
+        return Output(scores, "k_scores", metadata=shown)
 
     return k_scores
 
@@ -115,20 +119,23 @@ def _stability(study: Study, segmentation: Segmentation) -> AssetsDefinition:
         )
         model = from_rows(_pandas(models))
         trust = trust_study(features, model, segmentation, warehouse, known=known)
-        drawn = (
-            {"stability_by_k": draw_stability_by_k(trust.runs, segmentation.k), "seeds": draw_seeds(trust.runs)}
-            if len(trust.runs)
-            else {}
-        )
-        shown = _drawn(context, study, "b_stability", drawn)
+        shown = _drawn(context, study, "b_stability", lambda: _trust_figures(trust, segmentation))
         return Output(trust.stability, "stability"), Output(trust.runs, "stability_runs", metadata=shown)
 
     return stability
 
 
-def _drawn(context: AssetExecutionContext, study: Study, step: str, figures: dict[str, Any]) -> dict[str, Any]:
+def _trust_figures(trust: Trust, segmentation: Segmentation) -> dict[str, Any]:
+    if trust.runs.empty:
+        return {}
+    return {"stability_by_k": draw_stability_by_k(trust.runs, segmentation.k), "seeds": draw_seeds(trust.runs)}
+
+
+def _drawn(
+    context: AssetExecutionContext, study: Study, step: str, draw: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
     pictures = context.resources.pictures
-    shown: dict[str, Any] = pictures.replace(context.partition_key, group=study.name, step=step, figures=figures)
+    shown: dict[str, Any] = pictures.replace(context.partition_key, group=study.name, step=step, draw=draw)
     return shown
 
 
@@ -173,7 +180,8 @@ def _personas(study: Study, segmentation: Segmentation) -> AssetsDefinition:
         trust = _pandas(clusters["stability"])
         summary = summaries(aggregates, matches, jaccards(trust), why_none=_note(_pandas(clusters["fits"])))
         marks = persona_features(aggregates, matches)
-        drawn = persona_figures(
+        figures = partial(
+            persona_figures,
             study,
             segmentation,
             features=features,
@@ -184,7 +192,7 @@ def _personas(study: Study, segmentation: Segmentation) -> AssetsDefinition:
             trust=trust.merge(summary[["cluster", "verdict"]], on="cluster"),
             engine=context.resources.warehouse,
         )
-        shown = _drawn(context, study, "c_personas", drawn)
+        shown = _drawn(context, study, "c_personas", figures)
         of_features = {"snake", "relative_importance"}
         return (
             Output(summary, "summaries", metadata={key: shown[key] for key in shown if key not in of_features}),

@@ -17,7 +17,7 @@ STUDY = "active_creators"
 @pytest.fixture(scope="module")
 def refreshed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, ExecuteInProcessResult]:
     folder = tmp_path_factory.mktemp("classified")
-    home = Home(folder / "home", studies=TWO_STUDIES)
+    home = Home(folder / "home", studies=TWO_STUDIES, pictures=True)
     rows = spoilt(creators(150), 5, awg_engagement_rate="", comment_engagement_rate="", like_engagement_rate="")
     home.deliver(write_csv(folder / "profiles_2024-03-01.csv", rows))
     return home, home.refresh(SNAPSHOT)

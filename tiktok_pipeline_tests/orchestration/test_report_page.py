@@ -35,7 +35,7 @@ def hostile_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
         {**row, "nickname": HOSTILE[place % len(HOSTILE)], "biography": HOSTILE[(place + 1) % len(HOSTILE)]}
         for place, row in enumerate(creators(140))
     ]
-    home = Home(folder / "home")
+    home = Home(folder / "home", pictures=True)
     home.deliver(write_csv(folder / "profiles_2024-03-01.csv", rows))
     assert home.refresh(SNAPSHOT).success
     return home

@@ -45,7 +45,7 @@ def test_the_run_is_green_and_what_is_missing_says_why(kind: str, tmp_path: Path
     assert home.value("select count(*) from validated.profiles", published=True) == rows
     reasons = why(result)
     assert "classifiers/active_creators/cards" in reasons
-    assert "no row is left to fit" in reasons["clusters/creator_archetypes/fits"]
+    assert "the snapshot has no rows of the kind that the study reads" in reasons["clusters/creator_archetypes/fits"]
     summary = home.sql(
         "select study, persona, description from personas.summaries where description like 'The study could not be done%'"
     )

@@ -397,8 +397,7 @@ def test_the_classifier_is_told_honestly(read: Reader) -> None:
         assert text in read.text
     assert (
         "0.981 as published and 0.961 at best on creators the model has not seen, without what gives the answer away; "
-        "guessing has 0.052."
-        in read.text
+        "guessing has 0.052." in read.text
     )
     assert f"31 7 5 1{THIN}957" in read.text
     assert "No classifier: this study has no scores in this snapshot." in read.text

@@ -158,6 +158,8 @@ def test_a_threshold_that_calibration_has_pushed_to_one_is_still_reached(engine:
     highest = float(calibrated(np.array([1.0 - 1e-6]), 1e3, 0.0)[0])
     found = in_engine(engine, np.array([[1e300]]), by_hand(slope=1e3, threshold=highest))
     assert found["predicted"].tolist() == [True]
+    # held where NumPy holds it, to the last digits
+    assert found["score"].tolist() == pytest.approx([highest], rel=0, abs=1e-13)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

@@ -172,7 +172,7 @@ def check_version(connection: duckdb.DuckDBPyConnection, path: Path | None) -> N
         return
     version = int(connection.execute("select version from meta.version").fetchall()[0][0])
     if version != VERSION:
-        msg = f"{path}: made by version {version} of the tables, this program writes version {VERSION}; install the other one"
+        msg = f"{path}: made by version {version} of the tables, this program writes version {VERSION}; install the other one, or move the file away and refresh the delivered files again (they are kept in raw/)"
         raise WarehouseError(msg)
 
 

@@ -38,6 +38,9 @@ from tiktok_pipeline.personas.summarise import aggregate, match_personas, person
 from tiktok_pipeline.study import Segmentation, Study
 from tiktok_pipeline.warehouse.base import Engine
 
+NOTHING_DELIVERED = "the snapshot has no rows of the kind that the study reads"
+"""Why a study has nothing to say of a snapshot that was never meant for it."""
+
 
 @dataclass(frozen=True)
 class Segments:
@@ -101,8 +104,7 @@ def fit_study(
     """Fit the study's model: rows of ``clusters.models`` and of ``clusters.fits``."""
     seen = _rows(features, segmentation)
     if not seen.counts["rows"]:
-        msg = "the snapshot has no rows of the kind that the study reads"
-        raise TooFewRowsError(msg)
+        raise TooFewRowsError(NOTHING_DELIVERED)
     described = [
         name
         for name in ("followers", "likes", "videos_count", "avg_engagement_rate")

@@ -179,6 +179,8 @@ def test_a_refresh_prints_its_personas_and_no_noise_as_a_process(tmp_path: Path)
         "snapshot 2024-03-01: scrape.csv (new)",
         "starting Dagster ...",
         "snapshot 2024-03-01: 60 rows are good, 0 set aside with their reasons (validated.rejected)",
+        "snapshot 2024-03-01: active_creators is not complete: 4 positive of 60 labelled profiles, at least 10 needed",
+        "snapshot 2024-03-01: top_influencers is not complete: 3 positive of 60 labelled profiles, at least 10 needed",
         f"report: {tmp_path / 'home' / 'reports' / '2024-03-01.html'}",
         f"tables for analysts: {tmp_path / 'home' / 'published' / 'tiktok.duckdb'}",
         f'query them: tiktok-pipeline sql "select persona, count(*) from segments.{STUDY} group by 1"',

@@ -125,6 +125,7 @@ def _selection(names: Sequence[str]) -> list[AssetKey]:
 
 
 def _show(settings: Settings, keys: Sequence[str]) -> None:
+    from tiktok_pipeline.run_study import NOTHING_DELIVERED
     from tiktok_pipeline.tabulate import print_rows
     from tiktok_pipeline.warehouse.connection import query
 
@@ -152,7 +153,8 @@ def _show(settings: Settings, keys: Sequence[str]) -> None:
         f"and snapshot in ({listed}) order by all",
     )
     for key, study, why in undone:
-        note(f"snapshot {key}: {study} is not complete: {why}")
+        if why != NOTHING_DELIVERED:
+            note(f"snapshot {key}: {study} is not complete: {why}")
     for key in keys:
         note(f"report: {settings.reports / f'{key}.html'}")
     note(f"tables for analysts: {settings.published_file}")

@@ -121,12 +121,14 @@ def test_zero_is_a_bound_like_any_other() -> None:
 def test_every_feature_that_any_part_reads_is_told_once() -> None:
     forest: Classification = classification()
     assert forest.every_feature == ("followers", "likes", "videos_count", "avg_engagement_rate", "following")
-    of_network = classification(published=NETWORK, audited=("account_age_days",)).every_feature
+    recipe = replace(NETWORK, principal_components=("log_likes", "followers"))
+    of_network = classification(published=recipe, audited=("account_age_days",)).every_feature
     assert of_network == (
         "followers",
         "is_verified",
         "videos_count",
         "comment_engagement_rate",
+        "log_likes",
         "likes",
         "avg_engagement_rate",
         "account_age_days",

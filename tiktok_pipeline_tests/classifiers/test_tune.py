@@ -78,6 +78,13 @@ def test_the_same_seed_gives_the_same_table() -> None:
     assert said_again == said
 
 
+def test_the_same_seed_looks_at_the_same_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = pretending(monkeypatch, lambda network: network.dropout)
+    for _ in range(2):
+        tuned(4)
+    assert judged[:6] == judged[6:]
+
+
 def test_another_seed_looks_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     judged = pretending(monkeypatch, lambda network: network.dropout)
     for seed in (1, 2):

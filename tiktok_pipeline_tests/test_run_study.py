@@ -276,7 +276,7 @@ def test_profiles_that_lack_a_figure_are_filled_where_the_study_says_so(
 def test_too_few_rows_say_so(engine: DuckDBWarehouse) -> None:
     with pytest.raises(TooFewRowsError, match="2 distinct rows to fit, 3 clusters asked for"):
         run(validated(engine, creators(2)), small_study(outliers=None), engine)
-    with pytest.raises(TooFewRowsError, match="no row is left to fit"):
+    with pytest.raises(TooFewRowsError, match="the snapshot has no rows of the kind"):
         run(validated(engine, []), small_study(), engine)
 
 

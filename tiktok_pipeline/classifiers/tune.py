@@ -68,8 +68,8 @@ def tune_network(
 def _suggest(trial: Trial, published: Network) -> Network:
     return replace(
         published,
-        layers=trial.suggest_int("layers", 1, 4),
-        units=trial.suggest_categorical("units", [16, 32, 64, 128]),
+        layers=trial.suggest_int("layers", 1, max(4, published.layers)),
+        units=trial.suggest_categorical("units", sorted({16, 32, 64, 128, published.units})),
         dropout=trial.suggest_float("dropout", 0.0, 0.5),
         learning_rate=trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True),
     )

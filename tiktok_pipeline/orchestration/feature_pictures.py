@@ -14,7 +14,7 @@ from tiktok_pipeline.reports.distributions import (
     draw_qq,
 )
 
-_LOGGED = dict.fromkeys(("followers", "likes", "videos_count", "avg_engagement_rate"), "log1p")
+_LOGGED = dict.fromkeys(("followers", "likes", "videos_count", "engagement_percent"), "log1p")
 _SCALED = dict.fromkeys(("engagement_index", "monetization_maturity"), "standard")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandera.pandas as pa
 
+from tiktok_pipeline.classifiers.recipe import MODELS
 from tiktok_pipeline.clusters.schema import SLICE, STUDY
 from tiktok_pipeline.raw.schema import SNAPSHOT
 from tiktok_pipeline.validated.schema import ACCOUNT_ID
@@ -141,11 +142,7 @@ CARDS_TABLE = _table(
 
 _SHARE = [pa.Check.in_range(0.0, 1.0)]
 _PROTOCOL = [pa.Check.isin(["published", "mended", "honest"])]
-_MODEL = [
-    pa.Check.isin(
-        ["", "random_forest", "logistic_regression", "gradient_boosting", "neural_network", "dummy"],
-    )
-]
+_MODEL = [pa.Check.isin(["", *MODELS])]
 METRICS_SCHEMA = schema_for(METRICS_TABLE, {"protocol": _PROTOCOL, "model": _MODEL, "value": _SHARE})
 CONFUSION_SCHEMA = schema_for(CONFUSION_TABLE, {"protocol": _PROTOCOL, "model": _MODEL, "profiles": [pa.Check.ge(0)]})
 IMPORTANCES_SCHEMA = schema_for(IMPORTANCES_TABLE, {"model": _MODEL})

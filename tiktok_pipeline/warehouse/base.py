@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -113,6 +114,21 @@ class Scan:
     rows: nw.LazyFrame[Any]
 
 
+@dataclass(frozen=True)
+class StoredSlice:
+    """What the warehouse knows of a slice that it holds; ``snapshot`` and ``study`` are empty where it has none.
+
+    ``origin`` names the delivery from which the rows were made: slices of one origin belong together.
+    """
+
+    table: str
+    snapshot: str
+    study: str
+    rows: int
+    origin: str
+    written_at: datetime
+
+
 class Engine(Protocol):
     """What narwhals lacks on this engine: things said in the engine's own functions."""
 
@@ -130,6 +146,10 @@ class Engine(Protocol):
 
     def sample_key(self, frame: nw.LazyFrame[Any], column: str) -> nw.LazyFrame[Any]:
         """Add ``sample_key``: an integer from the md5 of ``column``, the same on every run and machine."""
+        ...
+
+    def salted_hash(self, frame: nw.LazyFrame[Any], columns: Sequence[str], salt: str) -> nw.LazyFrame[Any]:
+        """Add ``<column>_hash``: the SHA-256, in hexadecimal, of ``salt`` and the text in lower case."""
         ...
 
     def reading(self, path: Path) -> AbstractContextManager[None]:
@@ -152,9 +172,17 @@ class Warehouse(Engine, Protocol):
     """Tables by slice, written whole or not at all."""
 
     def replace_slice(
-        self, table: TableSpec, slice_: Slice, rows: nw.LazyFrame[Any] | pd.DataFrame | pa.Table
+        self,
+        table: TableSpec,
+        slice_: Slice,
+        rows: nw.LazyFrame[Any] | pd.DataFrame | pa.Table,
+        *,
+        origin: str = "",
     ) -> int:
-        """Put ``rows`` in place of the slice, in one transaction; returns their count."""
+        """Put ``rows`` in place of the slice, in one transaction; returns their count.
+
+        ``origin`` names the delivery that they were made from; see `StoredSlice`.
+        """
         ...
 
     def read_slice(self, table: TableSpec, slice_: Slice) -> nw.LazyFrame[Any]:
@@ -173,8 +201,29 @@ class Warehouse(Engine, Protocol):
         """Remove the slice."""
         ...
 
-    def publish(self, target: Path, *, tables: Sequence[TableSpec], snapshot: str, views: Sequence[View]) -> None:
-        """Bring the published copy at ``target`` up to date with one snapshot, and put it in place in one step."""
+    def slices(self) -> list[StoredSlice]:
+        """Every slice that was written and not dropped, those without a row too."""
+        ...
+
+    def drop_snapshots(self, tables: Sequence[TableSpec], snapshots: Sequence[str]) -> None:
+        """Remove every slice of the snapshots from all ``tables``, in one transaction."""
+        ...
+
+    def adopt(self, snapshot: str, origin: str) -> None:
+        """Say of every slice of the snapshot that it stems from the delivery ``origin``: its files changed, its rows fit."""
+        ...
+
+    def publish(
+        self, target: Path, *, tables: Sequence[TableSpec], snapshots: Sequence[str] | None, views: Sequence[View]
+    ) -> list[StoredSlice]:
+        """Bring the published copy at ``target`` up to date with snapshots, or build it anew where None; in place in one step.
+
+        Gives the slices that were left out, because they stem from another delivery than the rest of their snapshot.
+        """
+        ...
+
+    def rebuild(self) -> None:
+        """Write the database anew, so that nothing of what was deleted stays in its file."""
         ...
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Opens database files: for writing with a bounded wait, for reading and nothing else, and only in a version that fits.
+"""Opens database files: for writing with a bounded wait, for reading and nothing else.
 
 What is in the tables is not known here.
 """
@@ -18,10 +18,7 @@ from tiktok_pipeline.warehouse.base import QueryError, WarehouseError, Warehouse
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VERSION = 2
-"""Version of the tables, kept in ``meta.version`` of every database file."""
-
-_POLL_SECONDS = 0.2
+_FIRST_POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.1, 2.0
 _NO_STATEMENT = "there is no statement in it; expected one such as: select * from meta.version"
 
 
@@ -40,9 +37,10 @@ def connect(
         config["threads"] = threads
     if path is None:
         return duckdb.connect(config=config)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     config["temp_directory"] = str(path.with_name(path.name + ".tmp"))
     deadline = time.monotonic() + timeout_seconds
+    pause = _FIRST_POLL_SECONDS
     while True:
         try:
             return duckdb.connect(str(path), config=config)
@@ -53,7 +51,8 @@ def connect(
                 raise WarehouseError(msg) from problem
             if time.monotonic() >= deadline:
                 raise WarehouseLockedError(_locked(path, timeout_seconds, text)) from problem
-            time.sleep(_POLL_SECONDS)
+            time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
+            pause = min(pause * 2, _LONGEST_POLL_SECONDS)
 
 
 class Reader:
@@ -137,6 +136,19 @@ def query(path: Path, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[st
         return reader.rows(sql, parameters)
 
 
+def published_origins(path: Path) -> dict[str, str]:
+    """The delivery from which the shared tables of each published snapshot were made; none where there is no such file."""
+    if not path.exists():
+        return {}
+    try:
+        _, rows = query(
+            path, "select snapshot, any_value(origin) from meta.slices where study = '' and snapshot <> '' group by 1"
+        )
+    except QueryError:  # of a version that kept no such list
+        return {}
+    return {str(snapshot): str(origin) for snapshot, origin in rows}
+
+
 @contextmanager
 def _plainly(path: Path) -> Iterator[None]:
     """Turn the engine's errors inside the block into ours."""
@@ -160,23 +172,3 @@ def _locked(path: Path, waited_seconds: float, text: str) -> str:
         f"{path}: waited {waited_seconds:g} s for the database, {holder}. Close what has it open (a notebook, a BI tool, "
         "`sql --warehouse`), or let it read published/tiktok.duckdb instead, and try again"
     )
-
-
-def check_version(connection: duckdb.DuckDBPyConnection, path: Path | None) -> None:
-    """Write the version into a new database; raises `WarehouseError` where a file has another one."""
-    there = connection.execute(
-        "select count(*) from information_schema.tables where table_schema = 'meta' and table_name = 'version'"
-    ).fetchall()[0][0]
-    if not there:
-        write_meta(connection, "")
-        return
-    version = int(connection.execute("select version from meta.version").fetchall()[0][0])
-    if version != VERSION:
-        msg = f"{path}: made by version {version} of the tables, this program writes version {VERSION}; install the other one, or move the file away and refresh the delivered files again (they are kept in raw/)"
-        raise WarehouseError(msg)
-
-
-def write_meta(connection: duckdb.DuckDBPyConnection, prefix: str) -> None:
-    """Put the version into the catalog that ``prefix`` names (empty, or a name and a dot)."""
-    connection.execute(f"create schema if not exists {prefix}meta")
-    connection.execute(f"create or replace table {prefix}meta.version as select {VERSION}::integer as version")

@@ -7,8 +7,6 @@ only. It does not know what a profile is, and it does not know Dagster.
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,36 +17,24 @@ import narwhals as nw
 
 from tiktok_pipeline.warehouse.base import (
     CastType,
-    Column,
-    ColumnType,
     FileFormat,
     Scan,
     Slice,
+    StoredSlice,
     TableSpec,
     View,
     WarehouseError,
     check_slice,
 )
-from tiktok_pipeline.warehouse.connection import check_version, connect, write_meta
-from tiktok_pipeline.warehouse.files import advice, file_query, quoted
+from tiktok_pipeline.warehouse.connection import connect
+from tiktok_pipeline.warehouse.files import advice, file_query
+from tiktok_pipeline.warehouse.migrations import check_version
+from tiktok_pipeline.warehouse.publishing import publish, put_in_place
+from tiktok_pipeline.warehouse.tables import SQL_TYPES, check_columns, create_table, quoted, stored, stored_slices
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-
-SIGNIFICANT_DIGITS = 12
-"""Floats are stored to this many digits: sums differ in the last bits with the number of threads."""
-
-_SQL_TYPES: Mapping[ColumnType, str] = {
-    "text": "VARCHAR",
-    "integer": "BIGINT",
-    "float": "DOUBLE",
-    "boolean": "BOOLEAN",
-    "date": "DATE",
-    "timestamp": "TIMESTAMP",
-    "texts": "VARCHAR[]",
-    "json": "VARCHAR",
-}
 
 
 class DuckDBWarehouse:
@@ -88,7 +74,7 @@ class DuckDBWarehouse:
         """Cast text columns; a cell that does not fit, NaN and infinity become NULL."""
         casts = []
         for name, type_ in types.items():
-            cast = f"try_cast({quoted(name)} as {_SQL_TYPES[type_]})"
+            cast = f"try_cast({quoted(name)} as {SQL_TYPES[type_]})"
             casts.append(
                 f"case when isfinite({cast}) then {cast} end as {quoted(name)}"
                 if type_ == "float"
@@ -108,6 +94,13 @@ class DuckDBWarehouse:
         """Add ``sample_key``: the first 60 bits of the md5 of ``column``."""
         return self._project(frame, f"*, ('0x' || md5({quoted(column)})[:15])::bigint as sample_key")
 
+    def salted_hash(self, frame: nw.LazyFrame[Any], columns: Sequence[str], salt: str) -> nw.LazyFrame[Any]:
+        """Add ``<column>_hash``: the SHA-256 of ``salt`` and the text in lower case."""
+        hashes = ", ".join(
+            f"sha256({_literal(salt)} || lower({quoted(name)})) as {quoted(f'{name}_hash')}" for name in columns
+        )
+        return self._project(frame, f"*, {hashes}")
+
     def staged(self, frame: nw.LazyFrame[Any] | pa.Table) -> nw.LazyFrame[Any]:
         """Compute ``frame`` once into a temporary table, which spills to disk where it must."""
         self._staged += 1
@@ -124,7 +117,12 @@ class DuckDBWarehouse:
     # Tables by slice.
 
     def replace_slice(
-        self, table: TableSpec, slice_: Slice, rows: nw.LazyFrame[Any] | pd.DataFrame | pa.Table
+        self,
+        table: TableSpec,
+        slice_: Slice,
+        rows: nw.LazyFrame[Any] | pd.DataFrame | pa.Table,
+        *,
+        origin: str = "",
     ) -> int:
         """Delete the slice and insert ``rows`` by name, in one transaction; returns the rows written.
 
@@ -133,18 +131,22 @@ class DuckDBWarehouse:
         """
         pairs = list(check_slice(table, slice_))
         native = rows.to_native() if isinstance(rows, nw.LazyFrame) else rows
-        _check_columns(table, list(getattr(native, "column_names", None) or native.columns))
+        check_columns(table, list(getattr(native, "column_names", None) or native.columns))
         self._create(table)
         where = " and ".join(f"{quoted(name)} = ?" for name, _ in pairs)
         values = [value for _, value in pairs]
         constants = ", ".join(f"? as {quoted(name)}" for name, _ in pairs)
-        cells = ", ".join(_stored(column) for column in table.frame_columns)
+        cells = ", ".join(stored(column) for column in table.frame_columns)
         with self._transaction(f"writing {table}"):
             # The old rows go last, so that rows made from the slice itself are still there to be read.
             newest = self._fetch_int(f"select coalesce(max(rowid), -1) from {table}")
             self._run(f"insert into {table} by name select {constants}, {cells} from rows", values, rows=native)
             self._run(f"delete from {table} where {where} and rowid <= {newest}", values)
-        return self._count(table, where, values)
+            written = self._count(table, where, values)
+            self._forget_slice(table, slice_)
+            entry = [str(table), slice_.get("snapshot", ""), slice_.get("study", ""), written, origin, _now()]
+            self._run("insert into meta.slices values (?, ?, ?, ?, ?, ?)", entry)
+        return written
 
     def read_slice(self, table: TableSpec, slice_: Slice) -> nw.LazyFrame[Any]:
         """The slice as a lazy frame, without the slice columns, in the order of the spec."""
@@ -173,30 +175,60 @@ class DuckDBWarehouse:
         where = " and ".join(f"{quoted(name)} = ?" for name, _ in pairs)
         with self._transaction(f"dropping a slice of {table}"):
             self._run(f"delete from {table} where {where}", [value for _, value in pairs])
+            self._forget_slice(table, slice_)
 
-    def publish(self, target: Path, *, tables: Sequence[TableSpec], snapshot: str, views: Sequence[View]) -> None:
-        """Copy the published file, replace one snapshot in the copy, and put it in place by `os.replace`.
+    def slices(self) -> list[StoredSlice]:
+        """Every slice that was written and not dropped, in the order of table, snapshot and study."""
+        return stored_slices(self._connection)
 
-        A missing file is built whole. Readers of the old file keep it until they close it.
-        """
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft = target.with_name(f".{target.name}.draft")
-        for leftover in (draft, draft.with_name(draft.name + ".wal")):
-            leftover.unlink(missing_ok=True)
-        fresh = not target.exists()
-        if not fresh:
-            shutil.copyfile(target, draft)
+    def drop_snapshots(self, tables: Sequence[TableSpec], snapshots: Sequence[str]) -> None:
+        """Remove every slice of the snapshots from all ``tables``, in one transaction."""
+        sliced = [table for table in tables if "snapshot" in table.slice_by]
+        for table in sliced:
+            self._create(table)
+        with self._transaction("dropping snapshots"):
+            for name in [*map(str, sliced), "meta.slices"]:
+                self._run(f"delete from {name} where snapshot in (select unnest(?::varchar[]))", [list(snapshots)])
+
+    def adopt(self, snapshot: str, origin: str) -> None:
+        """Say of every slice of the snapshot that it stems from the delivery ``origin``."""
+        self._run("update meta.slices set origin = ? where snapshot = ?", [origin, snapshot])
+
+    def publish(
+        self, target: Path, *, tables: Sequence[TableSpec], snapshots: Sequence[str] | None, views: Sequence[View]
+    ) -> list[StoredSlice]:
+        """Bring the copy at ``target`` up to date; see `tiktok_pipeline.warehouse.publishing`."""
+        return publish(
+            self._connection,
+            target,
+            tables=tables,
+            snapshots=snapshots,
+            views=views,
+            transaction=self._transaction,
+        )
+
+    def rebuild(self) -> None:
+        """Write the file anew and put it in place: what was deleted is in no block of it any more."""
+        if self._path is None:
+            return
+        draft = self._path.with_name(f".{self._path.name}.draft")
+        draft.unlink(missing_ok=True)
+        connection = self._connection
         try:
-            self._run("attach ? as published", [str(draft)])
-            self._fill(tables, None if fresh else snapshot, views)
-            self._run("detach published")
-            _put_in_place(draft, target)
+            (catalog,) = connection.execute("select current_catalog()").fetchall()[0]
+            connection.execute("attach ? as rebuilt", [str(draft)])
+            connection.execute(f"copy from database {quoted(str(catalog))} to rebuilt")
+            connection.execute("checkpoint rebuilt")
+            connection.execute("detach rebuilt")
+            connection.execute("checkpoint")
+            self.close()
+            put_in_place(draft, self._path)
+        except duckdb.Error as problem:
+            msg = f"{self._path}: could not be written anew, it is as it was: {' '.join(str(problem).split())[:300]}"
+            raise WarehouseError(msg) from problem
         finally:
-            if self._open is not None:
-                with contextlib.suppress(duckdb.Error):
-                    self._open.execute("detach database if exists published")
-            for leftover in (draft, draft.with_name(draft.name + ".wal")):
-                leftover.unlink(missing_ok=True)
+            self.close()
+            draft.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close the connection, which lets go of the file; safe to call twice."""
@@ -242,8 +274,12 @@ class DuckDBWarehouse:
     def _fetch_int(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         return int(self._connection.execute(sql, list(parameters)).fetchall()[0][0])
 
+    def _forget_slice(self, table: TableSpec, slice_: Slice) -> None:
+        values = [str(table), slice_.get("snapshot", ""), slice_.get("study", "")]
+        self._run("delete from meta.slices where table_name = ? and snapshot = ? and study = ?", values)
+
     def _create(self, table: TableSpec) -> None:
-        _create_table(self._connection, str(table), table.schema, table.columns)
+        create_table(self._connection, str(table), table.schema, table.columns)
 
     @contextlib.contextmanager
     def _transaction(self, doing: str) -> Iterator[None]:
@@ -261,75 +297,6 @@ class DuckDBWarehouse:
                 msg = f"{doing} failed, the table is as it was: {' '.join(str(problem).split())[:400]}"
                 raise WarehouseError(msg) from problem
             raise
-
-    def _fill(self, tables: Sequence[TableSpec], snapshot: str | None, views: Sequence[View]) -> None:
-        with self._transaction("preparing to publish"):
-            for table in tables:
-                self._create(table)
-            for view in views:
-                self._create_view("", view)
-        with self._transaction("publishing"):
-            for table in tables:
-                self._copy(table, snapshot if "snapshot" in table.slice_by else None)
-            for view in views:
-                self._create_view("published.", view)
-            write_meta(self._connection, "published.")
-            at = "published.meta.published_at"
-            self._run(f"create or replace table {at} as select ?::timestamp as published_at", [_now()])
-        self._run("checkpoint published")
-
-    def _create_view(self, catalog: str, view: View) -> None:
-        self._run(f"create schema if not exists {catalog}{view.schema}")
-        self._run(f"create or replace view {catalog}{view.schema}.{view.name} as {view.sql}")
-
-    def _copy(self, table: TableSpec, snapshot: str | None) -> None:
-        """Replace the snapshot's rows of a table in the attached copy; all rows where ``snapshot`` is None."""
-        columns = [column for column in table.columns if column.published]
-        _create_table(self._connection, f"published.{table}", f"published.{table.schema}", columns)
-        names = ", ".join(quoted(column.name) for column in columns)
-        where, values = ("", []) if snapshot is None else ("where snapshot = ?", [snapshot])
-        self._run(f"delete from published.{table} {where}", values)
-        self._run(f"insert into published.{table} by name select {names} from {table} {where}", values)
-
-
-def _create_table(connection: duckdb.DuckDBPyConnection, name: str, schema: str, columns: Sequence[Column]) -> None:
-    cells = ", ".join(
-        f"{quoted(column.name)} {_SQL_TYPES[column.type]}{'' if column.nullable else ' NOT NULL'}"
-        for column in columns
-    )
-    connection.execute(f"create schema if not exists {schema}")
-    connection.execute(f"create table if not exists {name} ({cells})")
-
-
-def _stored(column: Column) -> str:
-    name = quoted(column.name)
-    if column.type != "float":
-        return f"cast({name} as {_SQL_TYPES[column.type]}) as {name}"
-    value = f"cast({name} as double)"
-    digits = f"{SIGNIFICANT_DIGITS - 1} - cast(floor(log10(abs({value}))) as integer)"
-    return (
-        f"case when isnan({value}) then null when {value} = 0 or isinf({value}) then {value} "
-        f"else round({value}, {digits}) end as {name}"
-    )
-
-
-def _check_columns(table: TableSpec, found: Sequence[str]) -> None:
-    missing = [name for name in table.frame_names if name not in found]
-    unknown = [name for name in found if name not in table.frame_names]
-    if missing or unknown:
-        msg = f"{table}: the frame lacks columns {missing} and brings unknown ones {unknown}; nothing was written"
-        raise WarehouseError(msg)
-
-
-def _put_in_place(draft: Path, target: Path) -> None:
-    with draft.open("rb") as written:
-        os.fsync(written.fileno())
-    draft.replace(target)
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _literal(text: str) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tiktok_pipeline.warehouse.base import FileFormat, UnreadableFileError
+from tiktok_pipeline.warehouse.tables import quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,11 +36,6 @@ _UNREADABLE = (UnicodeDecodeError, EOFError, OSError, zlib.error, csv.Error)
 
 Query = tuple[tuple[str, ...], str, list[Any]]
 """Header, SQL and its parameters."""
-
-
-def quoted(identifier: str) -> str:
-    """An identifier in SQL's double quotes."""
-    return '"' + identifier.replace('"', '""') + '"'
 
 
 def file_query(connection: duckdb.DuckDBPyConnection, path: Path, file_format: FileFormat) -> Query:

@@ -70,7 +70,7 @@ def published(tmp_path: Path) -> Published:
             engine.replace_slice(SCORES_TABLE, other, scores("a", "c").assign(score=0.5))
         tables: list[TableSpec] = [PROFILES_TABLE, ASSIGNMENTS_TABLE, SUMMARIES_TABLE, SCORES_TABLE]
         target = tmp_path / "published" / "tiktok.duckdb"
-        engine.publish(target, tables=tables, snapshot=NEW, views=views)
+        engine.publish(target, tables=tables, snapshots=[NEW], views=views)
         engine.close()
         return target
 
@@ -143,14 +143,14 @@ def test_the_newest_snapshot_is_the_newest_that_has_the_study(engine: DuckDBWare
     engine.replace_slice(ASSIGNMENTS_TABLE, {"snapshot": OLD, "study": "x"}, assignments()[:1])
     engine.replace_slice(ASSIGNMENTS_TABLE, {"snapshot": NEW, "study": "y"}, assignments()[:1])
     tables, target = [PROFILES_TABLE, ASSIGNMENTS_TABLE, SUMMARIES_TABLE], tmp_path / "tiktok.duckdb"
-    engine.publish(target, tables=tables, snapshot=NEW, views=segment_views("x", PROFILES_TABLE))
+    engine.publish(target, tables=tables, snapshots=[NEW], views=segment_views("x", PROFILES_TABLE))
     assert rows(target, [*KEYS, "persona"]) == [(OLD, "a", "Not enough data")]
 
 
 def test_a_study_of_activity_has_the_columns_of_its_own_source(engine: DuckDBWarehouse, tmp_path: Path) -> None:
     target = tmp_path / "tiktok.duckdb"
     tables = [ACTIVITY_TABLE, ASSIGNMENTS_TABLE, SUMMARIES_TABLE]
-    engine.publish(target, tables=tables, snapshot=NEW, views=segment_views("x", ACTIVITY_TABLE))
+    engine.publish(target, tables=tables, snapshots=[NEW], views=segment_views("x", ACTIVITY_TABLE))
     own = [name for name in ACTIVITY_TABLE.frame_names if name != "account_id"]
     assert "engagement_index" in own
     assert columns_of(target) == [*KEYS, *OF_SEGMENT, *own]

@@ -9,12 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
+from tiktok_pipeline.warehouse import connection as opening
+from tiktok_pipeline.warehouse import duckdb as room
 from tiktok_pipeline.warehouse.base import QueryError, WarehouseError, WarehouseLockedError
-from tiktok_pipeline.warehouse.connection import VERSION, query
+from tiktok_pipeline.warehouse.connection import query
 from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
-from tiktok_pipeline_tests.warehouse.tables import MARCH, THINGS, read, things
+from tiktok_pipeline.warehouse.migrations import VERSION
+from tiktok_pipeline_tests.warehouse.tables import APRIL, MARCH, SCORES, THINGS, read, things
 
 _HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
 
@@ -60,6 +64,67 @@ def test_the_file_is_free_as_soon_as_its_holder_is_gone(file: Path, holder: subp
     warehouse.close()
 
 
+class Clock:
+    """A time that passes only by sleeping, and what was slept."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.pauses: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+
+@pytest.mark.parametrize(
+    ("wait", "pauses"),
+    [
+        (0, []),
+        (0.05, [0.05]),
+        (0.25, [0.1, 0.15]),
+        (10, [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0, 0.9]),
+    ],
+)
+def test_the_pauses_grow_and_end_with_the_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait: float, pauses: list[float]
+) -> None:
+    clock, tries = Clock(), []
+
+    def locked(*_: object, **__: object) -> None:
+        tries.append(clock.now)
+        raise duckdb.IOException(
+            "IO Error: Could not set lock on file: Conflicting lock is held in Python (PID 1). See"
+        )
+
+    monkeypatch.setattr(opening, "time", clock)
+    monkeypatch.setattr(opening.duckdb, "connect", locked)
+    with pytest.raises(
+        WarehouseLockedError, match=rf"waited {wait:g} s for the database, held in Python [(]PID 1[)]"
+    ):
+        opening.connect(tmp_path / "tiktok.duckdb", timeout_seconds=wait)
+    slept = [pause for pause in clock.pauses if pause > 1e-9]
+    assert slept == pytest.approx(pauses)
+    assert len(tries) == len(clock.pauses) + 1  # the last try is at the very end of the wait
+    assert clock.now == pytest.approx(wait)
+
+
+def test_a_file_that_becomes_free_is_opened_at_the_next_try(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, connect = Clock(), duckdb.connect
+
+    def locked_at_first(*arguments: str, **options: object) -> duckdb.DuckDBPyConnection:
+        if clock.now < 0.5:
+            raise duckdb.IOException("IO Error: Could not set lock on file")
+        return connect(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(opening, "time", clock)
+    monkeypatch.setattr(opening.duckdb, "connect", locked_at_first)
+    opening.connect(file, timeout_seconds=30).close()
+    assert clock.pauses == pytest.approx([0.1, 0.2, 0.4])
+
+
 def test_a_failed_write_lets_go_of_the_file(file: Path) -> None:
     warehouse = DuckDBWarehouse(file)
     failing = things({"name": "b"}).drop_columns(["name"]).append_column("name", things({"name": None})["name"])
@@ -76,14 +141,18 @@ def test_query_says_plainly_that_the_file_is_being_written(file: Path, holder: s
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("version", [0, VERSION - 1, VERSION + 1])
-def test_another_version_of_the_tables_is_refused(file: Path, version: int) -> None:
+@pytest.mark.parametrize(
+    ("version", "why"),
+    [
+        (0, "which there never was"),
+        (VERSION + 1, f"this program knows version {VERSION} and older; install the newer"),
+    ],
+)
+def test_a_version_that_is_not_known_is_refused(file: Path, version: int, why: str) -> None:
     with duckdb.connect(str(file)) as connection:
         connection.execute(f"update meta.version set version = {version}")
     warehouse = DuckDBWarehouse(file)
-    with pytest.raises(
-        WarehouseError, match=rf"tiktok[.]duckdb: made by version {version} .* writes version {VERSION}"
-    ):
+    with pytest.raises(WarehouseError, match=rf"tiktok[.]duckdb: .* version {version} .*{why}"):
         warehouse.read_slice(THINGS, MARCH)
     with duckdb.connect(str(file)) as connection:  # nothing holds it
         assert connection.execute("select count(*) from shelf.things").fetchall() == [(1,)]
@@ -159,3 +228,86 @@ def test_a_query_reads_and_writes_no_other_file(file: Path, tmp_path: Path, sql:
     with pytest.raises(QueryError):
         query(file, sql.format(folder=tmp_path))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["secret.csv", "tiktok.duckdb"]
+
+
+SECRET = "hush_7f3a9c"
+
+
+@pytest.fixture
+def with_deleted(tmp_path: Path) -> DuckDBWarehouse:
+    """A warehouse from which a slice was dropped and another replaced, their text still in the bytes of its file."""
+    warehouse = DuckDBWarehouse(tmp_path / "deleted.duckdb")
+    warehouse.replace_slice(THINGS, MARCH, things({"name": f"{SECRET}_1"}, {"name": f"{SECRET}_2"}), origin="d1")
+    warehouse.replace_slice(THINGS, APRIL, things({"name": f"{SECRET}_3"}), origin="d1")
+    warehouse.close()
+    warehouse.drop_slice(THINGS, MARCH)
+    warehouse.replace_slice(THINGS, APRIL, things({"name": "kept", "rate": 0.5, "tags": ["x", ""]}), origin="d2")
+    warehouse.replace_slice(SCORES, {"snapshot": "2024-04-01", "study": "x"}, pa.table({"score": [7]}), origin="d2")
+    warehouse._connection.execute("create schema segments")
+    warehouse._connection.execute("create view segments.newest as select * from shelf.things")
+    warehouse._connection.execute("create view segments.later as select name from segments.newest")
+    warehouse.close()
+    assert SECRET.encode() in (tmp_path / "deleted.duckdb").read_bytes()
+    return warehouse
+
+
+def test_a_rebuilt_file_holds_nothing_of_what_was_deleted(with_deleted: DuckDBWarehouse, tmp_path: Path) -> None:
+    slices, rows = with_deleted.slices(), read(with_deleted, THINGS, APRIL)
+    with_deleted.rebuild()
+    assert [path.name for path in tmp_path.iterdir()] == ["deleted.duckdb"]
+    content = (tmp_path / "deleted.duckdb").read_bytes()
+    assert (SECRET.encode() in content, b"kept" in content) == (False, True)
+    assert (with_deleted.slices(), read(with_deleted, THINGS, APRIL)) == (slices, rows)
+    assert not with_deleted.has_slice(THINGS, MARCH)
+    with_deleted.close()
+
+
+def test_what_is_not_rows_survives_a_rebuild(with_deleted: DuckDBWarehouse, tmp_path: Path) -> None:
+    with_deleted.rebuild()
+    file = tmp_path / "deleted.duckdb"
+    for view in ("segments.newest", "segments.later"):
+        assert query(file, f"select name from {view}")[1] == [("kept",)]
+    assert query(file, "select version from meta.version")[1] == [(VERSION,)]
+    nameless = things({}).set_column(0, "name", pa.array([None], pa.string()))
+    with pytest.raises(WarehouseError, match=r"NOT NULL"):
+        with_deleted.replace_slice(THINGS, MARCH, nameless)
+    assert with_deleted.replace_slice(THINGS, MARCH, things({}, {})) == 2
+    with_deleted.close()
+
+
+def test_a_rebuild_sweeps_the_draft_of_a_killed_one(with_deleted: DuckDBWarehouse, tmp_path: Path) -> None:
+    for name in (".deleted.duckdb.draft", ".deleted.duckdb.draft.wal"):
+        (tmp_path / name).write_bytes(b"half a file")
+    with_deleted.rebuild()
+    assert [path.name for path in tmp_path.iterdir()] == ["deleted.duckdb"]
+    assert query(tmp_path / "deleted.duckdb", "select name from shelf.things")[1] == [("kept",)]
+
+
+def test_a_rebuild_that_fails_leaves_the_file_and_no_draft(
+    with_deleted: DuckDBWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    def broken(*_: Path) -> None:
+        raise duckdb.IOException("no such\ndisk")
+
+    for failing, raised, match in (
+        (full, OSError, "No space left"),
+        (broken, WarehouseError, "as it was: no such disk$"),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(room, "put_in_place", failing)
+            with pytest.raises(raised, match=match):
+                with_deleted.rebuild()
+        assert [path.name for path in tmp_path.iterdir()] == ["deleted.duckdb"]
+        assert [row["name"] for row in read(with_deleted, THINGS, APRIL)] == ["kept"]
+        with_deleted.close()
+
+
+def test_a_warehouse_in_memory_has_nothing_to_rebuild() -> None:
+    warehouse = DuckDBWarehouse(None)
+    warehouse.replace_slice(THINGS, MARCH, things({"name": "a"}))
+    warehouse.rebuild()
+    assert [row["name"] for row in read(warehouse, THINGS, MARCH)] == ["a"]
+    warehouse.close()

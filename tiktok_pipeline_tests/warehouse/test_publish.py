@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
-from tiktok_pipeline.warehouse import duckdb as room
-from tiktok_pipeline.warehouse.base import View, WarehouseError
-from tiktok_pipeline.warehouse.connection import query
+from tiktok_pipeline.warehouse import publishing as room
+from tiktok_pipeline.warehouse.base import Column, TableSpec, View, WarehouseError
+from tiktok_pipeline.warehouse.connection import published_origins, query
 from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.warehouse.migrations import VERSION
 from tiktok_pipeline_tests.warehouse.tables import APRIL, MARCH, SCORES, THINGS, things
 
 NEWEST = View(
     schema="segments", name="newest", sql="select name, rate from shelf.things where snapshot = '2024-04-01'"
 )
+OTHERS = TableSpec(
+    schema="shelf",
+    name="others",
+    description="a second table that all studies share",
+    columns=(
+        Column(name="snapshot", type="text", description="slice", nullable=False),
+        Column(name="other", type="text", description="text"),
+    ),
+)
+LISTED = "select table_name, snapshot, study, rows, origin from meta.slices order by all"
+SCORED = "select snapshot, study, score from shelf.scores order by all"
 COUNTED = "select snapshot, count(*) from shelf.things group by all order by all"
 
 
@@ -38,7 +51,7 @@ def target(tmp_path: Path) -> Path:
 
 
 def publish(store: DuckDBWarehouse, target: Path, snapshot: str, view: View = NEWEST) -> None:
-    store.publish(target, tables=[THINGS, SCORES], snapshot=snapshot, views=[view])
+    store.publish(target, tables=[THINGS, SCORES], snapshots=[snapshot], views=[view])
 
 
 def files_beside(target: Path) -> list[str]:
@@ -56,6 +69,7 @@ def test_only_what_is_asked_for_is_published(store: DuckDBWarehouse, target: Pat
     tables = "select table_schema || '.' || table_name from information_schema.tables order by 1"
     assert [row[0] for row in query(target, tables)[1]] == [
         "meta.published_at",
+        "meta.slices",
         "meta.version",
         "segments.newest",
         "shelf.scores",
@@ -141,8 +155,8 @@ def test_a_publish_that_cannot_be_put_in_place_can_be_repeated(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(room, "_put_in_place", full)
-        with pytest.raises(OSError, match="No space left"):
+        patched.setattr(room, "put_in_place", full)
+        with pytest.raises(WarehouseError, match=r"readers have it as it was: .*No space left"):
             publish(store, target, "2024-04-01")
     assert (target.read_bytes() == before, files_beside(target)) == (True, ["tiktok.duckdb"])
     publish(store, target, "2024-04-01")
@@ -162,3 +176,176 @@ def test_a_warehouse_in_memory_publishes_too(target: Path) -> None:
     publish(warehouse, target, "2024-04-01")
     warehouse.close()
     assert query(target, "select name from segments.newest")[1] == [("a1",)]
+
+
+def deliver(store: DuckDBWarehouse, slice_: dict[str, str], origin: str, *, others: bool = True) -> None:
+    """Write the shared tables of a snapshot anew, or only the first of them: a refresh that stopped half-way."""
+    store.replace_slice(THINGS, slice_, things({"name": origin}), origin=origin)
+    if others:
+        store.replace_slice(OTHERS, slice_, pa.table({"other": [origin]}), origin=origin)
+
+
+def score(store: DuckDBWarehouse, slice_: dict[str, str], study: str, score: int, origin: str) -> None:
+    store.replace_slice(SCORES, {**slice_, "study": study}, pa.table({"score": [score]}), origin=origin)
+
+
+def publish_all(store: DuckDBWarehouse, target: Path, *snapshots: str) -> list[tuple[str, str, str]]:
+    """Publish all three tables; gives what was left out."""
+    left_out = store.publish(target, tables=[THINGS, OTHERS, SCORES], snapshots=snapshots or None, views=[NEWEST])
+    return [(one.table, one.snapshot, one.study) for one in left_out]
+
+
+@pytest.fixture
+def refreshed(store: DuckDBWarehouse, target: Path) -> DuckDBWarehouse:
+    """Two whole snapshots with a study each, published; the origin of a row is its name."""
+    for slice_, origin in ((MARCH, "m"), (APRIL, "a")):
+        deliver(store, slice_, origin)
+        score(store, slice_, "x", 1, origin)
+    assert publish_all(store, target, "2024-03-01", "2024-04-01") == []
+    return store
+
+
+def test_the_copy_tells_which_slices_it_holds(refreshed: DuckDBWarehouse, target: Path) -> None:
+    whole = [
+        ("shelf.others", "2024-03-01", "", 1, "m"),
+        ("shelf.others", "2024-04-01", "", 1, "a"),
+        ("shelf.scores", "2024-03-01", "x", 1, "m"),
+        ("shelf.scores", "2024-04-01", "x", 1, "a"),
+        ("shelf.things", "2024-03-01", "", 1, "m"),
+        ("shelf.things", "2024-04-01", "", 1, "a"),
+    ]
+    assert query(target, LISTED)[1] == whole
+    deliver(refreshed, APRIL, "a2")
+    score(refreshed, APRIL, "x", 2, "a2")
+    publish_all(refreshed, target, "2024-04-01")
+    assert query(target, LISTED)[1] == [(*row[:4], "a2" if row[4] == "a" else "m") for row in whole]
+    assert query(target, "select version from meta.version")[1] == [(VERSION,)]
+
+
+def test_a_half_refreshed_snapshot_is_refused(refreshed: DuckDBWarehouse, target: Path) -> None:
+    before = target.read_bytes()
+    deliver(refreshed, APRIL, "a2", others=False)
+    with pytest.raises(WarehouseError) as caught:
+        publish_all(refreshed, target, "2024-03-01", "2024-04-01")
+    text = str(caught.value)
+    for part in (
+        "snapshot 2024-04-01: its tables stem from different deliveries",
+        "shelf.others",
+        "shelf.things",
+        "nothing was published. Run `tiktok-pipeline refresh --snapshot 2024-04-01`",
+    ):
+        assert part in text
+    assert (target.read_bytes() == before, files_beside(target)) == (True, ["tiktok.duckdb"])
+    refreshed.replace_slice(OTHERS, APRIL, pa.table({"other": ["a2"]}), origin="a2")
+    score(refreshed, APRIL, "x", 2, "a2")
+    assert publish_all(refreshed, target, "2024-04-01") == []
+    assert query(target, "select name from shelf.things order by 1")[1] == [("a2",), ("m",)]
+
+
+def test_a_half_refreshed_snapshot_stays_as_it_was_published(refreshed: DuckDBWarehouse, target: Path) -> None:
+    deliver(refreshed, MARCH, "m2")
+    deliver(refreshed, APRIL, "a2", others=False)
+    assert publish_all(refreshed, target, "2024-03-01") == [("shelf.scores", "2024-03-01", "x")]
+    assert query(target, "select name from shelf.things order by 1")[1] == [("a",), ("m2",)]
+    assert query(target, SCORED)[1] == [("2024-04-01", "x", 1)]
+    assert published_origins(target) == {"2024-03-01": "m2", "2024-04-01": "a"}
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["no copy yet", "built anew"])
+def test_a_copy_that_is_built_anew_holds_whole_snapshots_only(
+    refreshed: DuckDBWarehouse, target: Path, *, first: bool
+) -> None:
+    deliver(refreshed, APRIL, "a2", others=False)
+    if first:
+        target.unlink()
+        publish_all(refreshed, target, "2024-03-01")
+    else:
+        publish_all(refreshed, target)
+    assert query(target, "select snapshot, name from shelf.things")[1] == [("2024-03-01", "m")]
+    assert query(target, SCORED)[1] == [("2024-03-01", "x", 1)]
+    assert {row[1] for row in query(target, LISTED)[1]} == {"2024-03-01"}
+
+
+def test_a_study_of_an_earlier_delivery_is_left_out_and_told(refreshed: DuckDBWarehouse, target: Path) -> None:
+    score(refreshed, APRIL, "y", 5, "a")
+    publish_all(refreshed, target, "2024-04-01")
+    assert query(target, SCORED)[1] == [("2024-03-01", "x", 1), ("2024-04-01", "x", 1), ("2024-04-01", "y", 5)]
+    deliver(refreshed, APRIL, "a2")
+    score(refreshed, APRIL, "y", 6, "a2")
+    left_out = publish_all(refreshed, target, "2024-04-01")
+    assert left_out == [("shelf.scores", "2024-04-01", "x")]
+    assert query(target, SCORED)[1] == [("2024-03-01", "x", 1), ("2024-04-01", "y", 6)]
+    studies = "select snapshot, study, origin from meta.slices where study <> '' order by all"
+    assert query(target, studies)[1] == [("2024-03-01", "x", "m"), ("2024-04-01", "y", "a2")]
+    score(refreshed, APRIL, "x", 7, "a2")  # computed anew, it is there again
+    assert publish_all(refreshed, target, "2024-04-01") == []
+    assert query(target, SCORED)[1] == [("2024-03-01", "x", 1), ("2024-04-01", "x", 7), ("2024-04-01", "y", 6)]
+
+
+def test_an_adopted_snapshot_is_published_whole(refreshed: DuckDBWarehouse, target: Path) -> None:
+    deliver(refreshed, APRIL, "a2")
+    refreshed.adopt("2024-04-01", "a3")
+    assert publish_all(refreshed, target, "2024-04-01") == []
+    assert query(target, SCORED)[1] == [("2024-03-01", "x", 1), ("2024-04-01", "x", 1)]
+    assert published_origins(target) == {"2024-03-01": "m", "2024-04-01": "a3"}
+
+
+def test_built_anew_the_copy_holds_nothing_of_what_is_gone(refreshed: DuckDBWarehouse, target: Path) -> None:
+    refreshed.replace_slice(THINGS, MARCH, things({"name": "hush_7f3a9c"}), origin="m")
+    publish_all(refreshed, target, "2024-03-01")
+    assert b"hush_7f3a9c" in target.read_bytes()
+    refreshed.drop_snapshots([THINGS, OTHERS, SCORES], ["2024-03-01"])
+    assert publish_all(refreshed, target) == []
+    assert b"hush_7f3a9c" not in target.read_bytes()
+    assert query(target, "select snapshot, name from shelf.things")[1] == [("2024-04-01", "a")]
+    assert query(target, "select name from segments.newest")[1] == [("a",)]
+    assert {row[1] for row in query(target, LISTED)[1]} == {"2024-04-01"}
+
+
+def overwritten(content: bytes, first: int, last: int | None) -> bytes:
+    changed = bytearray(content)
+    changed[first:last] = b"\xee" * len(changed[first:last])
+    return bytes(changed)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda _: b"",
+        lambda _: b"no database\n" * 1000,
+        lambda content: content[:100],
+        lambda content: content[: len(content) // 2],
+        lambda content: overwritten(content, 0, 4096),
+        lambda content: overwritten(content, 12288, None),
+        lambda content: overwritten(content, 12288, 12288 + 262144),
+    ],
+    ids=["empty", "text", "cut in its head", "cut in half", "head", "all blocks", "first block"],
+)
+def test_a_damaged_copy_is_built_anew(
+    refreshed: DuckDBWarehouse, target: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    target.write_bytes(damage(target.read_bytes()))
+    assert publish_all(refreshed, target, "2024-04-01") == []
+    assert query(target, "select snapshot, name from shelf.things order by all")[1] == [
+        ("2024-03-01", "m"),
+        ("2024-04-01", "a"),
+    ]
+    assert files_beside(target) == ["tiktok.duckdb"]
+
+
+@pytest.mark.parametrize("version", [VERSION - 1, VERSION + 1])
+def test_a_copy_of_another_version_is_built_anew(refreshed: DuckDBWarehouse, target: Path, version: int) -> None:
+    with duckdb.connect(str(target)) as connection:
+        connection.execute(f"update meta.version set version = {version}")
+        connection.execute("insert into shelf.things select * replace ('2024-05-01' as snapshot) from shelf.things")
+    publish_all(refreshed, target, "2024-04-01")
+    assert query(target, "select version from meta.version")[1] == [(VERSION,)]
+    assert query(target, COUNTED)[1] == [("2024-03-01", 1), ("2024-04-01", 1)]
+
+
+def test_the_origins_of_what_is_published(refreshed: DuckDBWarehouse, target: Path, version_1: Path) -> None:
+    score(refreshed, APRIL, "y", 1, "of its own")
+    publish_all(refreshed, target, "2024-04-01")
+    assert published_origins(target) == {"2024-03-01": "m", "2024-04-01": "a"}
+    assert published_origins(target.with_name("none.duckdb")) == {}
+    assert published_origins(version_1 / "published.duckdb") == {}

@@ -1,0 +1,71 @@
+"""Typed tables in DuckDB's words: how they are created, how a cell is stored, which slices there are.
+
+Names come from specs, which admit plain identifiers only; values are parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import duckdb
+
+from tiktok_pipeline.warehouse.base import Column, ColumnType, StoredSlice, TableSpec, WarehouseError
+
+SIGNIFICANT_DIGITS = 12
+"""Floats are stored to this many digits: sums differ in the last bits with the number of threads."""
+
+SQL_TYPES: Mapping[ColumnType, str] = {
+    "text": "VARCHAR",
+    "integer": "BIGINT",
+    "float": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP",
+    "texts": "VARCHAR[]",
+    "json": "VARCHAR",
+}
+
+
+def quoted(identifier: str) -> str:
+    """An identifier in SQL's double quotes."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def create_table(connection: duckdb.DuckDBPyConnection, name: str, schema: str, columns: Sequence[Column]) -> None:
+    """Create the table from its contract where it is not there yet."""
+    cells = ", ".join(
+        f"{quoted(column.name)} {SQL_TYPES[column.type]}{'' if column.nullable else ' NOT NULL'}"
+        for column in columns
+    )
+    connection.execute(f"create schema if not exists {schema}")
+    connection.execute(f"create table if not exists {name} ({cells})")
+
+
+def stored(column: Column) -> str:
+    """The expression that stores a cell of the column: cast to its type, floats to `SIGNIFICANT_DIGITS`."""
+    name = quoted(column.name)
+    if column.type != "float":
+        return f"cast({name} as {SQL_TYPES[column.type]}) as {name}"
+    value = f"cast({name} as double)"
+    digits = f"{SIGNIFICANT_DIGITS - 1} - cast(floor(log10(abs({value}))) as integer)"
+    return (
+        f"case when isnan({value}) then null when {value} = 0 or isinf({value}) then {value} "
+        f"else round({value}, {digits}) end as {name}"
+    )
+
+
+def check_columns(table: TableSpec, found: Sequence[str]) -> None:
+    """Raise `WarehouseError` where a frame's columns are not those of the table's slices."""
+    missing = [name for name in table.frame_names if name not in found]
+    unknown = [name for name in found if name not in table.frame_names]
+    if missing or unknown:
+        msg = f"{table}: the frame lacks columns {missing} and brings unknown ones {unknown}; nothing was written"
+        raise WarehouseError(msg)
+
+
+def stored_slices(connection: duckdb.DuckDBPyConnection) -> list[StoredSlice]:
+    """Every slice that was written, in the order of table, snapshot and study."""
+    found = connection.execute(
+        "select table_name, snapshot, study, rows, origin, written_at from meta.slices order by all"
+    ).fetchall()
+    return [StoredSlice(*row) for row in found]

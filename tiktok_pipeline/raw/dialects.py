@@ -90,7 +90,12 @@ VENDOR_EXPORT = Dialect(
     name="vendor_export",
     description="the export of Bright Data behind the public data set (digg_count is likes GIVEN: not mapped)",
     source=PROFILES,
-    columns={**_PUBLIC_COLUMNS, "language": "predicted_lang", "region": "region"},
+    columns={
+        **_PUBLIC_COLUMNS,
+        "language": "predicted_lang",
+        "region": "region",
+        "is_under_age": "is_under_age_18",
+    },
     required=_REQUIRED,
     also_known=frozenset(
         [
@@ -110,7 +115,6 @@ VENDOR_EXPORT = Dialect(
             "stitch_setting",
             "is_ad_virtual",
             "room_id",
-            "is_under_age_18",
             "signature",
             "discovery_input",
         ]

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import narwhals as nw
 
 from tiktok_pipeline.raw.dialects import Dialect
+from tiktok_pipeline.raw.schema import Source
 from tiktok_pipeline.warehouse.base import Engine, Scan
 
+FORGOTTEN = "forgotten"
+"""Why a record has no cells: the creator asked to be forgotten."""
 
-def read_file(scan: Scan, dialect: Dialect, *, source_file: str, engine: Engine) -> nw.LazyFrame[Any]:
+
+def read_file(
+    scan: Scan, dialect: Dialect, *, source_file: str, engine: Engine, forgotten: Collection[int] = ()
+) -> nw.LazyFrame[Any]:
     """The rows of one file as rows of ``raw.<source>`` (without ``snapshot``), lazily.
+
+    The rows whose ordinal is in ``forgotten`` keep their place and nothing else.
 
     A record that repeats the header keeps its place and gets a ``read_problem``. Columns that the dialect does not
     map go to ``extra``; a name that stands there twice gets its position appended.
@@ -36,8 +44,20 @@ def read_file(scan: Scan, dialect: Dialect, *, source_file: str, engine: Engine)
         *(nw.lit(None).cast(nw.String).alias(name) for name in absent),
         nw.col("extra"),
     )
+    if forgotten:
+        found = without_cells(found, nw.col("source_row").is_in(sorted(forgotten)), dialect.source)
     # In one order for all dialects: the engine stacks the files of a snapshot by position.
     return found.select(dialect.source.table.frame_names)
+
+
+def without_cells(rows: nw.LazyFrame[Any], forgotten: nw.Expr, source: Source) -> nw.LazyFrame[Any]:
+    """Rows of ``raw.<source>`` in which those that are ``forgotten`` have their place and no cells."""
+    cells = [
+        nw.when(~forgotten).then(nw.col(name)).otherwise(nw.lit(None).cast(nw.String)).alias(name)
+        for name in (*source.columns, "extra")
+    ]
+    reason = nw.when(forgotten).then(nw.lit(FORGOTTEN)).otherwise(nw.col("read_problem"))
+    return rows.with_columns(*cells, reason.alias("read_problem"))
 
 
 def _unmapped(header: Sequence[str], taken: set[str]) -> dict[str, str]:

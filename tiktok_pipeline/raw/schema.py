@@ -36,6 +36,7 @@ PROFILE_COLUMNS: Mapping[str, str] = {
     "language": "predicted language",
     "region": "region of the account",
     "url": "address of the profile",
+    "is_under_age": "whether the platform says the person is under 18",
 }
 
 ACTIVITY_COLUMNS: Mapping[str, str] = {

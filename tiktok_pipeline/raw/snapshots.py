@@ -1,12 +1,17 @@
 """What lies in a folder, whether it is complete, and which snapshot it belongs to.
 
-Only names, sizes and dates are looked at; nothing is opened, copied or written here.
+Only names, sizes and dates are looked at; nothing is read, copied or written here.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
+import os
 import re
+import stat
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
@@ -58,6 +63,46 @@ def scrapes_in(folder: Path) -> list[Path]:
     )
 
 
+@dataclass(frozen=True)
+class Look:
+    """What one look at a file tells: its size in bytes, and when its content and its entry last changed (ns)."""
+
+    bytes: int
+    modified_ns: int
+    changed_ns: int
+
+
+def deliveries_in(folder: Path) -> dict[str, Look]:
+    """What lies in an incoming folder under a finished name, by name: files of any kind, and links, which are not followed."""
+    found = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        try:
+            seen = path.lstat()
+        except FileNotFoundError:  # taken away between the two looks
+            continue
+        if is_finished(path) and not stat.S_ISDIR(seen.st_mode):
+            found[path.name] = Look(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+    return found
+
+
+def is_being_written(path: Path) -> bool:
+    """Whether a program on this machine has the file open for writing; False where the system cannot tell."""
+    if not hasattr(fcntl, "F_SETLEASE"):
+        return False
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)  # refused while there is a writer
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError as problem:
+        return problem.errno == errno.EAGAIN
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def check_snapshot_key(key: str) -> str:
     """Give ``key`` back; raises `SnapshotKeyError` where it is no real date of the expected form."""
     try:
@@ -102,8 +147,8 @@ def snapshot_keys(newest_dates: dict[Path, date | None], *, given: str | None = 
 
 def safe_name(path: Path) -> str:
     """A plain name to store the file under: itself, or with odd characters replaced and a short hash added."""
-    if _SAFE_NAME.match(path.name) and len(path.name) <= 120:
-        return path.name
     ending = max((end for end in FORMATS if path.name.lower().endswith(end)), key=len, default="")
+    if _SAFE_NAME.match(path.name) and len(path.name) <= 120:
+        return path.name[: len(path.name) - len(ending)] + ending  # the engine knows endings in small letters only
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", path.name[: len(path.name) - len(ending)])[:80].strip("_-") or "file"
     return f"{stem}-{hashlib.sha256(path.name.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}{ending}"

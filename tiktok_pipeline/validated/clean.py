@@ -44,6 +44,7 @@ def clean_profiles(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
         handle(nw.col("account_id"), nw.col("url")).alias("account_id"),
         account_number(nw.col("tiktok_id")).alias("tiktok_id"),
         truth(nw.col("is_verified")).alias("is_verified"),
+        truth(nw.col("is_under_age")).alias("is_under_age"),
         *(count(nw.col(name)).alias(name) for name in _COUNTS),
         *(number(nw.col(name)).alias(name) for name in _RATES),
         day(nw.col("observed_on"), nw.col("dialect").is_in(_DAY_FIRST)).alias("observed_on"),
@@ -56,6 +57,7 @@ def clean_profiles(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
         dict.fromkeys(_COUNTS, "a count such as 1200, 12,345 or 1.2M")
         | dict.fromkeys(_RATES, "a number such as 0.05")
         | {"observed_on": "a real date in the form of its kind of file", "is_verified": "true or false"}
+        | {"is_under_age": "true or false"}
     )
     return _with_problems(
         engine.try_cast(cleaned, types), expected, texts=("account_id", "nickname", "biography", "bio_link")

@@ -22,6 +22,7 @@ from tiktok_pipeline.warehouse.contract import rules
 _SPLIT = "\x1f"
 PLACE = ["source_file", "source_row"]
 DUPLICATE = "account_id: an older or earlier duplicate of the row that is kept for this account"
+UNDER_AGE = "is_under_age: the platform says the person is under 18; nothing of the profile is kept"
 LARGEST_REJECTED_SHARE = 0.5
 RATE_TOLERANCE = 1e-6
 
@@ -49,8 +50,10 @@ def judge_source(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> Judg
     records = engine.to_json(
         raw.join(bad, on=PLACE, how="inner"), "record", {name: name for name in (*source.columns, "extra")}
     )
+    is_kept = nw.col("problems") != UNDER_AGE
     rejected = records.with_columns(
-        nw.col("handle").alias("account_id"),
+        nw.when(is_kept).then(nw.col("handle")).alias("account_id"),
+        nw.when(is_kept).then(nw.col("record")).alias("record"),
         nw.lit(source.name).alias("source"),
         nw.col("problems").str.split(_SPLIT).alias("reasons"),
     )
@@ -59,15 +62,15 @@ def judge_source(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> Judg
 
 
 def judge(cleaned: nw.LazyFrame[Any], schema: pa.DataFrameSchema) -> nw.LazyFrame[Any]:
-    """Add to ``problems`` every rule that a row breaks, duplicates of an account among them."""
+    """Add to ``problems`` every rule that a row breaks, people under age and duplicates of an account among them."""
     return mark_duplicates(judge_rules(cleaned, schema))
 
 
 def judge_rules(cleaned: nw.LazyFrame[Any], schema: pa.DataFrameSchema) -> nw.LazyFrame[Any]:
     r"""Add every broken rule to ``problems`` (one text, split by ``\\x1f``; empty for a good row).
 
-    A row that is not whole is judged by that alone: its cells may stand in the wrong columns. A cell that could not be
-    read counts as that, not as missing too.
+    A row that is not whole is judged by that alone: its cells may stand in the wrong columns. So is that of a person under
+    age: no other reason may quote it. A cell that could not be read counts as that, not as missing too.
     """
     whole = nw.col("read_problem").is_null()
     broken = []
@@ -79,15 +82,18 @@ def judge_rules(cleaned: nw.LazyFrame[Any], schema: pa.DataFrameSchema) -> nw.La
     unread = nw.when(nw.col("problems") != "").then(nw.col("problems"))
     torn = nw.col("read_problem").str.replace_all(_SPLIT, " ", literal=True)
     first = nw.when(whole).then(unread).otherwise(torn)
-    return cleaned.with_columns(
-        nw.concat_str([first, *broken], separator=_SPLIT, ignore_nulls=True).alias("problems")
-    )
+    problems = nw.concat_str([first, *broken], separator=_SPLIT, ignore_nulls=True)
+    if "is_under_age" in cleaned.collect_schema().names():
+        # Not in a torn row: what stands in the column there may be anything.
+        problems = nw.when(whole & nw.col("is_under_age")).then(nw.lit(UNDER_AGE)).otherwise(problems)
+    return cleaned.with_columns(problems.alias("problems"))
 
 
 def mark_duplicates(judged: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     """Mark all but one of the good rows of an account as duplicates of the one that stays.
 
-    Only accounts that stand there more than once are sorted: a window over all rows would spill for nothing.
+    None stays where any row of the account says that the person is under age. Only accounts that stand there more than
+    once are sorted: a window over all rows would spill for nothing.
     """
     order = [name for name in ("observed_on", *PLACE) if name in judged.collect_schema().names()]
     good = judged.filter(nw.col("problems") == "").select("account_id", *order)
@@ -95,10 +101,25 @@ def mark_duplicates(judged: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     place = nw.col("source_row").cum_count(reverse=True).over("account_id", order_by=order)
     ranked = good.join(repeated.select("account_id"), on="account_id", how="inner").with_columns(place.alias("place"))
     older = ranked.filter(nw.col("place") > 1).select(*PLACE, nw.lit(DUPLICATE).alias("duplicate"))
-    marked = judged.join(older, on=PLACE, how="left")
-    duplicate = nw.col("duplicate")
-    problem = nw.when(~duplicate.is_null()).then(duplicate).otherwise(nw.col("problems"))
-    return marked.with_columns(problem.alias("problems")).drop("duplicate")
+    under_age = judged.filter(nw.col("problems") == UNDER_AGE).select("account_id", nw.lit(UNDER_AGE).alias("minor"))
+    marked = judged.join(older, on=PLACE, how="left").join(under_age.unique(), on="account_id", how="left")
+    problem = (
+        nw.when(~nw.col("minor").is_null())
+        .then(nw.col("minor"))
+        .when(~nw.col("duplicate").is_null())
+        .then(nw.col("duplicate"))
+        .otherwise(nw.col("problems"))
+    )
+    return marked.with_columns(problem.alias("problems")).drop("duplicate", "minor")
+
+
+def without_quoted_cells(reason: nw.Expr) -> nw.Expr:
+    """A reason as it may stand in a log: what it quotes of a cell is somebody's own."""
+    return (
+        reason.str.replace_all(r"(?s)^([a-z_]+: ).* is not (an? |true )", r"\1a cell is not \2")
+        .str.replace_all(r"(?s)(, the next one is ).*$", r"\1...")
+        .str.replace_all(r"(?s)^(no JSON object: ).*$", r"\1...")
+    )
 
 
 def check_balance(counts: Mapping[str, int], *, snapshot: str, source: str, worst: Mapping[str, int]) -> None:

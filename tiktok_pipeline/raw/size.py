@@ -1,0 +1,56 @@
+"""How large a file is once unpacked: an archive that explodes is stopped before anything reads it."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+
+from tiktok_pipeline.warehouse.base import UnreadableFileError
+
+_BLOCK_BYTES = 1 << 20
+
+
+def check_size(path: Path, *, name: str, largest_bytes: int) -> None:
+    """Raise `UnreadableFileError` where the file holds more than ``largest_bytes``, unpacked; ``name`` is how it is told.
+
+    A gzip stream is unpacked piece by piece and stopped at the limit; a Parquet file says itself what it holds.
+    """
+    if path.suffix == ".gz":
+        is_larger = _unpacks_to_more(path, name, largest_bytes)
+    elif path.suffix == ".parquet":
+        is_larger = _parquet_bytes(path, name) > largest_bytes
+    else:
+        is_larger = path.stat().st_size > largest_bytes
+    if is_larger:
+        msg = (
+            f"{name}: holds more than {largest_bytes / 1e9:,.3g} GB unpacked, the largest that is taken; "
+            "raise TIKTOK_PIPELINE_LARGEST_FILE if it is what it should be"
+        )
+        raise UnreadableFileError(msg)
+
+
+def _unpacks_to_more(path: Path, name: str, limit: int) -> bool:
+    unpacked = 0
+    try:
+        with gzip.open(path, "rb") as stream:
+            while block := stream.read(_BLOCK_BYTES):
+                unpacked += len(block)
+                if unpacked > limit:
+                    return True
+    except (EOFError, zlib.error, gzip.BadGzipFile) as problem:
+        msg = f"{name}: the gzip stream is truncated or no gzip at all; copy the file again"
+        raise UnreadableFileError(msg) from problem
+    return False
+
+
+def _parquet_bytes(path: Path, name: str) -> int:
+    import pyarrow as pa  # noqa: PLC0415 - only this format needs it
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    try:
+        metadata = pq.read_metadata(path)
+    except (pa.ArrowException, OSError) as problem:
+        msg = f"{name}: this is no readable Parquet file; write or copy it again"
+        raise UnreadableFileError(msg) from problem
+    return sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))

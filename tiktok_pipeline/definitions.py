@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dagster import (
-    AssetSelection,
-    Definitions,
-    LoggerDefinition,
-    define_asset_job,
-    in_process_executor,
-)
+import warnings
+
+from dagster import Definitions, LoggerDefinition, in_process_executor
 
 import tiktok_pipeline.studies
 from tiktok_pipeline.orchestration.asset_checks import contract_check, rates_check, study_checks
+from tiktok_pipeline.orchestration.automation import jobs, schedules, sensors
+from tiktok_pipeline.orchestration.incoming_asset import incoming_asset, incoming_check
 from tiktok_pipeline.orchestration.io_manager import io_manager, warehouse_resource
 from tiktok_pipeline.orchestration.pictures import pictures_resource
-from tiktok_pipeline.orchestration.refresh import REFRESH_JOB, STEP_LOGGER
+from tiktok_pipeline.orchestration.refresh import STEP_LOGGER
 from tiktok_pipeline.orchestration.report_asset import report_asset
 from tiktok_pipeline.orchestration.shared_assets import (
     features_assets,
@@ -22,6 +20,7 @@ from tiktok_pipeline.orchestration.shared_assets import (
     raw_assets,
     validated_assets,
 )
+from tiktok_pipeline.orchestration.shared_checks import shared_checks
 from tiktok_pipeline.orchestration.study_assets import study_assets
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study, load_studies
@@ -39,6 +38,11 @@ def open_warehouse(settings: Settings) -> Warehouse:
     )
 
 
+def open_engine(settings: Settings) -> Warehouse:
+    """An engine that reads files and keeps nothing."""
+    return DuckDBWarehouse(None, memory_limit=settings.memory_limit, threads=settings.threads)
+
+
 def build_definitions(
     settings: Settings, studies: tuple[Study, ...] | None = None, logger: LoggerDefinition | None = None
 ) -> Definitions:
@@ -48,22 +52,36 @@ def build_definitions(
     tables = [raw_assets(settings), validated_assets(), *features_assets()]
     tables += [one for study in studies for one in study_assets(study)]
     keys = [key for one in tables for key in sorted(one.keys)]
-    return Definitions(
-        assets=[*tables, published_asset(settings, studies, keys), report_asset(settings, studies, keys)],
+    definitions = Definitions(
+        assets=[
+            incoming_asset(settings, lambda: open_engine(settings)),
+            *tables,
+            published_asset(settings, studies, keys),
+            report_asset(settings, studies, keys),
+        ],
         asset_checks=[
             *(contract_check(key) for key in keys),
+            incoming_check(settings),
             rates_check(),
+            *shared_checks(settings),
             *(check for study in studies for check in study_checks(study)),
         ],
-        jobs=[define_asset_job(REFRESH_JOB, AssetSelection.all())],
+        jobs=jobs(studies),
+        sensors=sensors(settings),
+        schedules=schedules(),
         resources={
             "warehouse": warehouse_resource(settings, lambda: open_warehouse(settings)),
             "pictures": pictures_resource(settings.reports, are_drawn=settings.pictures),
-            "io_manager": io_manager(),
+            "io_manager": io_manager(settings),
         },
         executor=in_process_executor,
         loggers={STEP_LOGGER: logger} if logger else None,
     )
+    with warnings.catch_warnings():
+        # That the copy for readers is made once for many snapshots, and the rest once for each, is meant so.
+        warnings.filterwarnings("ignore", message="Asset job .* varying BackfillPolicies")
+        definitions.get_repository_def().get_all_jobs()
+    return definitions
 
 
 defs = build_definitions(Settings.from_env())

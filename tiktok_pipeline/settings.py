@@ -22,12 +22,19 @@ class SettingsError(ValueError):
 class Settings:
     """Frozen settings of one process.
 
-    ``lock_timeout_seconds`` bounds the wait for the home and for the database; ``memory_limit`` (such as ``4GB``) and
-    ``threads`` are DuckDB's own, None for its defaults. ``pictures`` says whether any are drawn.
+    ``lock_timeout_seconds`` bounds the wait for a program that has the database open, ``home_timeout_seconds`` that for
+    another refresh of this home, which ends by itself. ``settle_seconds`` is how long a new file must lie unchanged before
+    it is taken, ``largest_file_bytes`` how large one may be, unpacked. ``freshness_days`` is how old the newest snapshot
+    may be. ``memory_limit`` (such as ``4GB``) and ``threads`` are DuckDB's own, None for its defaults. ``pictures`` says
+    whether any are drawn.
     """
 
     home: Path
     lock_timeout_seconds: float = 30.0
+    home_timeout_seconds: float = 3600.0
+    settle_seconds: float = 10.0
+    largest_file_bytes: int = 200 * 1000**3
+    freshness_days: float = 35.0
     memory_limit: str | None = None
     threads: int | None = None
     pictures: bool = True
@@ -40,6 +47,10 @@ class Settings:
         return cls(
             home=Path(home).expanduser().resolve() if home else _default_home(),
             lock_timeout_seconds=_number(values, "TIKTOK_PIPELINE_LOCK_TIMEOUT_SECONDS", 30.0),
+            home_timeout_seconds=_number(values, "TIKTOK_PIPELINE_HOME_TIMEOUT_SECONDS", 3600.0),
+            settle_seconds=_number(values, "TIKTOK_PIPELINE_SETTLE_SECONDS", 10.0),
+            largest_file_bytes=_bytes(values, "TIKTOK_PIPELINE_LARGEST_FILE", 200 * 1000**3),
+            freshness_days=_number(values, "TIKTOK_PIPELINE_FRESHNESS_DAYS", 35.0),
             memory_limit=_memory(values, "TIKTOK_PIPELINE_MEMORY_LIMIT"),
             threads=_whole_number(values, "TIKTOK_PIPELINE_THREADS"),
             pictures=_yes_or_no(values, "TIKTOK_PIPELINE_PICTURES", default=True),
@@ -49,6 +60,11 @@ class Settings:
     def incoming(self) -> Path:
         """Where new scrapes are dropped."""
         return self.home / "incoming"
+
+    @property
+    def refused(self) -> Path:
+        """Where files go that could not be read, each with a text that says why."""
+        return self.incoming / "refused"
 
     @property
     def raw(self) -> Path:
@@ -74,6 +90,16 @@ class Settings:
     def dagster_home(self) -> Path:
         """Dagster's own storage: runs, events, partitions."""
         return self.home / "dagster"
+
+    @property
+    def failures_file(self) -> Path:
+        """One line for each run that failed."""
+        return self.home / "failures.log"
+
+    @property
+    def forgotten_file(self) -> Path:
+        """The salted hashes of those who asked to be forgotten."""
+        return self.home / "forgotten.json"
 
     @property
     def lock_file(self) -> Path:
@@ -122,6 +148,17 @@ def _memory(values: Mapping[str, str], name: str) -> str | None:
         msg = f"{name}={text!r}: expected a size such as 4GB, 512MB or 80%"
         raise SettingsError(msg)
     return text.strip()
+
+
+def _bytes(values: Mapping[str, str], name: str, default: int) -> int:
+    text = values.get(name)
+    if not text:
+        return default
+    found = re.fullmatch(r"([0-9]*[1-9][0-9]*(?:[.][0-9]+)?) *([KMGT]?)B", text.strip(), re.IGNORECASE)
+    if not found:
+        msg = f"{name}={text!r}: expected a size such as 20GB or 500MB"
+        raise SettingsError(msg)
+    return int(float(found[1]) * 1000 ** " KMGT".index(found[2].upper() or " "))
 
 
 def _yes_or_no(values: Mapping[str, str], name: str, *, default: bool) -> bool:

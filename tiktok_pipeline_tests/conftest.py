@@ -74,6 +74,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     def run(home: Path, *arguments: str | Path) -> Said:
         monkeypatch.setenv("TIKTOK_PIPELINE_HOME", str(home))
         monkeypatch.setenv("TIKTOK_PIPELINE_PICTURES", "no")
+        monkeypatch.setenv("TIKTOK_PIPELINE_SETTLE_SECONDS", "0.2")
         monkeypatch.setenv("DAGSTER_HOME", str(home / "dagster"))
         monkeypatch.setattr(sys, "argv", ["tiktok-pipeline", *map(str, arguments)])
         capsys.readouterr()

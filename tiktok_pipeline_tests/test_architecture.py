@@ -50,7 +50,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     ),
     "cli": frozenset(
         {"definitions", "orchestration.*", "warehouse.*", "settings", "study", "studies"}
-        | {"sample", "reports.*", "run_study", "tabulate", "raw.dialects", "raw.snapshots"}
+        | {"sample", "reports.*", "run_study", "tabulate", "raw.dialects", "raw.lines", "raw.redact", "raw.snapshots"}
     ),
     "__main__": frozenset({"cli"}),
     # These know nothing else of the package.
@@ -83,7 +83,7 @@ LIBRARIES_INSIDE_FUNCTIONS: dict[str, frozenset[str]] = {
 }
 """Where it may be imported inside a function, or for the type checker only."""
 
-READ_THE_ENVIRONMENT = frozenset({"settings", "cli", "cli.refreshing"})
+READ_THE_ENVIRONMENT = frozenset({"settings", "cli", "cli.home"})
 READ_SETTINGS = frozenset({"settings", "definitions", "cli", "cli.messages"})
 VAGUE_NAMES = frozenset({"utils", "util", "helpers", "helper", "common", "constants", "lib", "misc"})
 LONGEST_FILE = 400
@@ -381,7 +381,7 @@ def test_schemas_and_asset_keys_are_the_stages(tmp_path: Path) -> None:
 
     with_tables = tuple(stage for stage in STAGES if (PACKAGE / stage / "schema.py").is_file())
     graph = build_definitions(Settings(home=tmp_path)).resolve_asset_graph()
-    first_parts = {key.path[0] for key in graph.get_all_asset_keys()} - {"published", "report"}
+    first_parts = {key.path[0] for key in graph.get_all_asset_keys()} - {"incoming", "published", "report"}
     schemas = list(dict.fromkeys(table.spec.schema for table in TABLES.values()))
     keys = [stage for stage in STAGES if stage in first_parts] + sorted(first_parts - set(STAGES))
     assert stage_disagreements(with_tables, schemas=schemas, keys=keys) == []

@@ -160,11 +160,14 @@ def test_refresh_of_one_study_writes_it_and_what_it_needs(tmp_path: Path, call: 
 
 
 def test_refresh_without_a_path_takes_what_is_in_incoming(tmp_path: Path, call: Call) -> None:
+    incoming = tmp_path / "home" / "incoming"
     empty = call(tmp_path / "home", "refresh")
-    assert empty.code == cli.FAILED
-    assert str(tmp_path / "home" / "incoming") in empty.problems[0]
-    write_csv(tmp_path / "home" / "incoming" / "creator_activity_2024-06-01.csv", activity(30))
+    assert (empty.code, empty.err) == (0, f"nothing new in {incoming}\n")
+    write_csv(incoming / "creator_activity_2024-06-01.csv", activity(30))
     assert call(tmp_path / "home", "refresh").code == 0
+    assert list(incoming.iterdir()) == []
+    again = call(tmp_path / "home", "refresh")
+    assert (again.code, again.err) == (0, f"nothing new in {incoming}\n")
 
 
 def test_a_refresh_prints_its_personas_and_no_noise_as_a_process(tmp_path: Path) -> None:
@@ -229,7 +232,7 @@ def test_a_locked_database_ends_in_its_message_within_the_bound(
 def test_a_home_at_work_ends_in_its_message_within_the_bound(
     copied_home: Home, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TIKTOK_PIPELINE_LOCK_TIMEOUT_SECONDS", "1")
+    monkeypatch.setenv("TIKTOK_PIPELINE_HOME_TIMEOUT_SECONDS", "1")
     script = (
         "import sys, pathlib\nfrom tiktok_pipeline.orchestration.home_lock import home_lock\n"
         "lock = home_lock(pathlib.Path(sys.argv[1]), timeout_seconds=5)\nlock.__enter__()"

@@ -11,6 +11,7 @@ from dagster import DagsterInstance
 
 from tiktok_pipeline.personas.segments import NO_SEGMENT
 from tiktok_pipeline.study import load_studies
+from tiktok_pipeline.warehouse.migrations import VERSION
 from tiktok_pipeline_tests.orchestration.homes import (
     AS_SHIPPED,
     Home,
@@ -112,7 +113,7 @@ def test_the_views_show_the_newest_snapshot_and_all_of_them(refreshed_home: Home
     assert newest == [("2024-04-01", 118)]
     history = f"select snapshot, count(*) from segments.{STUDY}_history group by 1 order by 1"
     assert refreshed_home.sql(history, published=True) == [("2024-03-01", 117), ("2024-04-01", 118)]
-    assert refreshed_home.value("select version from meta.version", published=True) == 2
+    assert refreshed_home.value("select version from meta.version", published=True) == VERSION
 
 
 def test_a_second_refresh_gives_identical_tables(copied_home: Home) -> None:
@@ -205,7 +206,7 @@ def test_too_few_profiles_are_green_with_a_warning_and_no_segment(
 
 
 @pytest.mark.parametrize(
-    "target", ["study_assets.fit_study", "engine._put_in_place"], ids=["while fitting", "while publishing"]
+    "target", ["study_assets.fit_study", "publishing.put_in_place"], ids=["while fitting", "while publishing"]
 )
 def test_a_refresh_killed_in_the_middle_does_not_block_the_next(
     copied_home: Home, call: Callable[..., Said], target: str

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from tiktok_pipeline.cli.messages import ASKED_WRONGLY, FAILED, fail, note, plain_errors, read_settings
+from tiktok_pipeline.cli.messages import ASKED_WRONGLY, FAILED, fail, locked_home, note, plain_errors, read_settings
 
 app = typer.Typer(
     name="tiktok-pipeline",
@@ -78,19 +78,19 @@ def refresh(
         str | None, typer.Option(help="key, such as 2023-08-12; told from the data if not given")
     ] = None,
     study: Annotated[list[str] | None, typer.Option(help="only these studies, beside what all studies share")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="compute every snapshot anew (with --snapshot: one)")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="show Dagster's log")] = False,
 ) -> None:
     """Register scrapes as snapshots and materialise everything for them."""
     settings = read_settings()
-    with plain_errors():
+    if everything and paths:
+        fail("--all is for the snapshots that are there; deliver files without it", ASKED_WRONGLY)
+    with plain_errors(), locked_home(settings):
         from tiktok_pipeline.cli.refreshing import refresh_home
-        from tiktok_pipeline.orchestration.home_lock import home_lock
 
-        chosen = paths or [settings.incoming]
-        if not paths:
-            settings.incoming.mkdir(parents=True, exist_ok=True)
-        with home_lock(settings.lock_file, timeout_seconds=settings.lock_timeout_seconds, say=note):
-            refresh_home(settings, chosen, snapshot, study or [], verbose=verbose)
+        refresh_home(settings, paths or [], snapshot, study or [], everything=everything, verbose=verbose)
 
 
 @app.command()
@@ -132,10 +132,64 @@ def export_creators(
 
 
 @app.command()
+def trace(
+    handle: Annotated[str, typer.Argument(help="a handle, with or without @, or the platform's number of it")],
+    output: Annotated[
+        TableFormat,
+        typer.Option("--format", help="table: rows, then segments; csv: rows; json: segments in the rows"),
+    ] = TableFormat.TABLE,
+) -> None:
+    """Show every delivered row of a creator, back to file and line, and what the studies made of it."""
+    settings = read_settings()
+    from tiktok_pipeline.cli.tracing import trace_creator
+
+    trace_creator(settings, handle, output.value)
+
+
+@app.command()
+def forget(
+    handle: Annotated[str, typer.Argument(help="a handle, with or without @, or the platform's number of it")],
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+) -> None:
+    """Erase a creator from files, tables, reports, copies and logs; later scrapes are taken without them."""
+    settings = read_settings()
+    with plain_errors():
+        from tiktok_pipeline.cli.erasing import forget_creator
+
+        forget_creator(settings, handle, yes=yes)
+
+
+@app.command()
+def prune(
+    keep: Annotated[int | None, typer.Option(help="keep so many, the newest", min=0)] = None,
+    before: Annotated[str | None, typer.Option(help="remove those before this day, such as 2024-01-31")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+) -> None:
+    """Remove old snapshots whole: files, tables, reports, partitions."""
+    settings = read_settings()
+    with plain_errors():
+        from tiktok_pipeline.cli.erasing import prune_snapshots
+
+        prune_snapshots(settings, keep=keep, before=before, yes=yes)
+
+
+@app.command()
+def doctor(
+    quick: Annotated[bool, typer.Option("--quick", help="sizes instead of hashes of the raw files")] = False,
+) -> None:
+    """Check that files, tables and Dagster's records agree, and say what to do where they do not."""
+    settings = read_settings()
+    with plain_errors():
+        from tiktok_pipeline.cli.health import check_health
+
+        check_health(settings, quick=quick)
+
+
+@app.command()
 def snapshots() -> None:
     """List the snapshots of the home with their files and rows."""
     settings = read_settings()
-    from tiktok_pipeline.orchestration.registration import read_manifest, snapshots_on_disk
+    from tiktok_pipeline.orchestration.manifest import read_manifest, snapshots_on_disk
     from tiktok_pipeline.tabulate import print_rows
 
     rows = [
@@ -152,7 +206,7 @@ def snapshots() -> None:
 def ui(port: Annotated[int, typer.Option(help="port on 127.0.0.1", min=1, max=65535)] = 3000) -> None:
     """Start Dagster's web server and daemon on 127.0.0.1."""
     settings = read_settings()
-    from tiktok_pipeline.cli.refreshing import prepare_dagster_home
+    from tiktok_pipeline.cli.home import prepare_dagster_home
 
     prepare_dagster_home(settings)
     environment = os.environ | {

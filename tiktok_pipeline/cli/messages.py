@@ -26,7 +26,9 @@ def read_settings() -> Settings:
 def plain_errors() -> Iterator[None]:
     """Turn the errors whose text is meant for the person into one line and an exit code."""
     from tiktok_pipeline.orchestration.home_lock import HomeLockedError
+    from tiktok_pipeline.orchestration.manifest import ManifestError
     from tiktok_pipeline.raw.dialects import UnknownDialectError
+    from tiktok_pipeline.raw.redact import RedactionError
     from tiktok_pipeline.raw.snapshots import SnapshotKeyError
     from tiktok_pipeline.study import StudyError
     from tiktok_pipeline.warehouse.base import WarehouseError
@@ -35,10 +37,35 @@ def plain_errors() -> Iterator[None]:
         yield
     except SnapshotKeyError as problem:
         fail(str(problem), ASKED_WRONGLY)
-    except (WarehouseError, UnknownDialectError, HomeLockedError, StudyError) as problem:
+    except (
+        WarehouseError,
+        UnknownDialectError,
+        HomeLockedError,
+        ManifestError,
+        RedactionError,
+        StudyError,
+    ) as problem:
         fail(str(problem))
     except OSError as problem:
         fail(f"{problem.filename or 'the disk'}: {problem.strerror or problem}")
+    except Exception as problem:
+        if not type(problem).__module__.startswith(("sqlalchemy", "sqlite3")):
+            raise
+        why = " ".join(str(getattr(problem, "orig", None) or problem).split())
+        fail(
+            f"Dagster's records in the home cannot be read or written: {why}. Is the disk full? See `tiktok-pipeline doctor`"
+        )
+
+
+@contextmanager
+def locked_home(settings: Settings) -> Iterator[None]:
+    """Hold the home's lock, its folders made; whoever else is at work there is waited for, and named."""
+    from tiktok_pipeline.cli.home import prepare_home
+    from tiktok_pipeline.orchestration.home_lock import home_lock
+
+    prepare_home(settings)
+    with home_lock(settings.lock_file, timeout_seconds=settings.home_timeout_seconds, say=note):
+        yield
 
 
 def fail(text: str, code: int = FAILED) -> NoReturn:

@@ -2,93 +2,176 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from tiktok_pipeline.cli.messages import ASKED_WRONGLY, FAILED, fail, note, read_settings
+from tiktok_pipeline.cli.home import prepare_dagster_home
+from tiktok_pipeline.cli.messages import ASKED_WRONGLY, FAILED, fail, note
 from tiktok_pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from dagster import AssetKey, DagsterInstance
+    from dagster import AssetKey, DagsterInstance, Definitions
 
-    from tiktok_pipeline.orchestration.refresh import Outcome
-    from tiktok_pipeline.orchestration.registration import Registered
+    from tiktok_pipeline.orchestration.refresh import Failure, Outcome
 
-DAGSTER_YAML = """\
-# Dagster's settings for this home. One run at a time: the tables have one writer.
-telemetry:
-  enabled: false
-nux:
-  enabled: false
-concurrency:
-  runs:
-    max_concurrent_runs: 1
-"""
+_LITTLE_ROOM_BYTES = 20_000_000
+_SHOWN_SNAPSHOTS = 3
+_TOLD_CHECKS = ("check rejected_share", "check drift", "check rates_add_up")
 
 
 def refresh_home(
-    settings: Settings, paths: Sequence[Path], snapshot: str | None, names: Sequence[str], *, verbose: bool
+    settings: Settings,
+    paths: Sequence[Path],
+    snapshot: str | None,
+    names: Sequence[str],
+    *,
+    everything: bool = False,
+    verbose: bool = False,
 ) -> None:
-    """Register the files and materialise their snapshots; ``names`` are the studies asked for, none for all."""
+    """Register the files and materialise their snapshots; ``names`` are the studies asked for, none for all.
+
+    Without ``paths`` it takes in what lies in the incoming folder, and finishes what was delivered before and never
+    published; ``everything`` computes all snapshots anew.
+    """
     import tiktok_pipeline.studies
-    from tiktok_pipeline.orchestration.registration import register
+    from tiktok_pipeline.orchestration.leftovers import sweep_home
     from tiktok_pipeline.study import load_studies
-    from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
 
     studies = load_studies(tiktok_pipeline.studies)
     if unknown := sorted(set(names) - {study.name for study in studies}):
         fail(f"no study {', '.join(unknown)}; there are: {', '.join(study.name for study in studies)}", ASKED_WRONGLY)
+    sweep_home(settings)
+    refused = 0
+    if everything:
+        keys = _all_snapshots(settings, snapshot)
+    elif paths:
+        keys = _register(settings, paths, snapshot)
+    else:
+        keys, refused = _take_in(settings, snapshot)
+    if keys:
+        _materialise(settings, keys, names, verbose=verbose)
+    if refused:
+        raise typer.Exit(FAILED)
+
+
+def _all_snapshots(settings: Settings, snapshot: str | None) -> list[str]:
+    from tiktok_pipeline.orchestration.manifest import snapshots_on_disk
+
+    there = snapshots_on_disk(settings.raw)
+    keys = [key for key in there if snapshot in (None, key)]
+    if not keys:
+        fail(
+            f"no snapshot {snapshot or ''} in {settings.home}; there are: {', '.join(there) or 'none'}", ASKED_WRONGLY
+        )
+    return keys
+
+
+def _register(settings: Settings, paths: Sequence[Path], snapshot: str | None) -> list[str]:
+    from tiktok_pipeline.definitions import open_engine
+    from tiktok_pipeline.orchestration.incoming import intake_of
+    from tiktok_pipeline.orchestration.registration import register
+
     note("reading the files ...")
-    engine = DuckDBWarehouse(None, memory_limit=settings.memory_limit, threads=settings.threads)
+    engine = open_engine(settings)
     try:
-        registered = register(paths, raw=settings.raw, engine=engine, snapshot=snapshot)
+        registered = register(paths, intake_of(settings, engine), snapshot=snapshot)
     finally:
         engine.close()
     for one in registered:
         note(f"snapshot {one.snapshot}: {one.file} ({one.outcome})")
-    _materialise(settings, registered, names, verbose=verbose)
+    return sorted({one.snapshot for one in registered})
 
 
-def _materialise(
-    settings: Settings, registered: Sequence[Registered], names: Sequence[str], *, verbose: bool
-) -> None:
-    keys = sorted({one.snapshot for one in registered})
+def _take_in(settings: Settings, snapshot: str | None) -> tuple[list[str], int]:
+    """The snapshots to refresh, and how many files were refused."""
+    from tiktok_pipeline.definitions import open_engine
+    from tiktok_pipeline.orchestration.incoming import take_in
+    from tiktok_pipeline.orchestration.pending import pending_snapshots
+    from tiktok_pipeline.tabulate import plain
+    from tiktok_pipeline.warehouse.connection import published_origins
+
+    engine = open_engine(settings)
+    try:
+        found = take_in(settings, engine, snapshot=snapshot, say=note)
+    finally:
+        engine.close()
+    for one in found.registered:
+        note(f"snapshot {one.snapshot}: {one.file} ({one.outcome})")
+    for name in found.waiting:
+        note(f"{plain(name)} is still being written; it is left for later")
+    for refused in found.refused:
+        why = plain(refused.why)
+        typer.echo(f"tiktok-pipeline: {why} (moved to {settings.refused / refused.file})", err=True)
+    unfinished = sorted(
+        set(pending_snapshots(settings, published_origins(settings.published_file))) - set(found.snapshots)
+    )
+    if unfinished:
+        note(f"delivered before and not finished: {', '.join(unfinished)}")
+    keys = sorted({*found.snapshots, *unfinished})
+    if not keys:
+        note(f"nothing new in {settings.incoming}")
+    return keys, len(found.refused)
+
+
+def _materialise(settings: Settings, keys: Sequence[str], names: Sequence[str], *, verbose: bool) -> None:
     note("starting Dagster ...")
     prepare_dagster_home(settings)
     from dagster import DagsterInstance
 
     from tiktok_pipeline.orchestration.dead_runs import end_dead_runs
     from tiktok_pipeline.orchestration.event_log import quick_event_log
+    from tiktok_pipeline.orchestration.failures import note_failure
     from tiktok_pipeline.orchestration.partitions import add_snapshots
 
+    failed = 0
     with quick_event_log(), DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         end_dead_runs(instance)
-        add_snapshots(instance, keys)
-        failed = [
-            outcome
-            for outcome in _run_all(settings, instance, keys, names, verbose=verbose)
-            if outcome.problem is not None
-        ]
-    for outcome in failed:
-        hint = "" if outcome.is_foreseen else f" [in step {outcome.failed_step}; --verbose shows the whole log]"
-        typer.echo(f"tiktok-pipeline: {outcome.problem}{hint}", err=True)
+        add_snapshots(instance, list(keys))
+        for key, outcome in _run_all(settings, instance, keys, names, verbose=verbose):
+            for warning in outcome.warnings:
+                if any(name in warning for name in _TOLD_CHECKS):
+                    note(f"snapshot {key}: {warning}")
+            failure = outcome.failure
+            if failure is not None:
+                failed += 1
+                typer.echo(f"tiktok-pipeline: {failure.why}{_hint(settings, failure)}", err=True)
+                tags = {"tiktok_pipeline/snapshot": key}
+                note_failure(
+                    settings.failures_file, run_id=outcome.run_id, step=failure.step, why=failure.why, tags=tags
+                )
     if failed:
         raise typer.Exit(FAILED)
     _show(settings, keys)
 
 
+def _hint(settings: Settings, failure: Failure) -> str:
+    """What to look at where the text of a failure may not say it."""
+    free = shutil.disk_usage(settings.home).free
+    if free < _LITTLE_ROOM_BYTES:
+        return f" [the disk of {settings.home} is full: {free / 1e6:,.0f} MB free]"
+    return "" if failure.is_foreseen else f" [in step {failure.step}; --verbose shows the whole log]"
+
+
 def _run_all(
     settings: Settings, instance: DagsterInstance, keys: Sequence[str], names: Sequence[str], *, verbose: bool
-) -> Iterator[Outcome]:
+) -> Iterator[tuple[str, Outcome]]:
+    """Materialise the snapshots one by one; of several, the copy for readers is made once, after the last."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from tiktok_pipeline.definitions import build_definitions
-    from tiktok_pipeline.orchestration.refresh import foreseen_errors, refresh_job, refresh_snapshot, step_logger
+    from tiktok_pipeline.orchestration.manifest import read_manifest
+    from tiktok_pipeline.orchestration.refresh import (
+        REFRESH_JOB,
+        publish_snapshots,
+        refresh_snapshot,
+        refresh_tags,
+        step_logger,
+    )
 
     columns = (TextColumn("{task.description:<58}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=verbose) as progress:
@@ -100,28 +183,36 @@ def _run_all(
                 progress.update(bar, advance=1, description=f"{current}: {step.replace('__', ' ')}"[:58])
 
         definitions = build_definitions(settings, logger=None if verbose else step_logger(on_step))
-        job = refresh_job(definitions)
-        selection = _selection(names) if names else None
+        job = definitions.resolve_job_def(REFRESH_JOB)
+        selection = _selection(definitions, names, publish=len(keys) == 1)
+        done = []
         for key in keys:
             current = key
             progress.reset(bar, total=len(job.nodes), description=key)
-            yield refresh_snapshot(
-                job, key, instance=instance, selection=selection, quiet=not verbose, foreseen=foreseen_errors()
-            )
+            tags = refresh_tags(key, read_manifest(settings.raw / key))
+            outcome = refresh_snapshot(job, key, instance=instance, tags=tags, selection=selection, quiet=not verbose)
+            if outcome.failure is None:
+                done.append(key)
             progress.update(bar, completed=len(job.nodes))
+            yield key, outcome
+        if len(keys) > 1 and done:
+            current = "all snapshots"
+            for key, outcome in publish_snapshots(job, done, instance=instance, quiet=not verbose):
+                yield key, outcome
 
 
-def _selection(names: Sequence[str]) -> list[AssetKey]:
-    from dagster import AssetSelection
+def _selection(definitions: Definitions, names: Sequence[str], *, publish: bool) -> list[AssetKey]:
+    """The assets of the studies (all where none is named) with what they share."""
+    from dagster import AssetKey, AssetSelection
 
-    from tiktok_pipeline.definitions import build_definitions
-
-    graph = build_definitions(read_settings()).resolve_asset_graph()
-    needed = AssetSelection.groups(*names).upstream().required_multi_asset_neighbors()
-    wanted = (
-        needed | AssetSelection.groups("raw", "validated", "features") | AssetSelection.assets("published", "report")
-    )
-    return sorted(wanted.resolve(graph))
+    graph = definitions.resolve_asset_graph()
+    shared = AssetSelection.groups("raw", "validated", "features")
+    wanted: AssetSelection = AssetSelection.all()
+    if names:
+        needed = AssetSelection.groups(*names).upstream().required_multi_asset_neighbors()
+        wanted = needed | shared | AssetSelection.assets("published", "report")
+    left_out = {AssetKey("incoming"), *(() if publish else (AssetKey("published"),))}
+    return sorted(wanted.resolve(graph) - left_out)
 
 
 def _show(settings: Settings, keys: Sequence[str]) -> None:
@@ -129,7 +220,10 @@ def _show(settings: Settings, keys: Sequence[str]) -> None:
     from tiktok_pipeline.tabulate import print_rows
     from tiktok_pipeline.warehouse.connection import query
 
-    listed = ", ".join(f"'{key}'" for key in keys)  # keys are checked dates
+    shown = keys[-_SHOWN_SNAPSHOTS:]
+    if len(shown) < len(keys):
+        note(f"{len(keys)} snapshots are refreshed; the newest {len(shown)}:")
+    listed = ", ".join(f"'{key}'" for key in shown)  # keys are checked dates
     names, rows = query(
         settings.published_file,
         "select snapshot, study, persona, profiles, profiles_in_fit as fitted, round(100 * share, 1) as percent, verdict "  # noqa: S608
@@ -155,17 +249,8 @@ def _show(settings: Settings, keys: Sequence[str]) -> None:
     for key, study, why in undone:
         if why != NOTHING_DELIVERED:
             note(f"snapshot {key}: {study} is not complete: {why}")
-    for key in keys:
+    for key in shown:
         note(f"report: {settings.reports / f'{key}.html'}")
     note(f"tables for analysts: {settings.published_file}")
     note('query them: tiktok-pipeline sql "select persona, count(*) from segments.influencer_segments group by 1"')
     note("look at the graph: tiktok-pipeline ui")
-
-
-def prepare_dagster_home(settings: Settings) -> None:
-    """Make Dagster's storage of the home, with the settings of ours."""
-    settings.dagster_home.mkdir(parents=True, exist_ok=True)
-    file = settings.dagster_home / "dagster.yaml"
-    if not file.exists():
-        file.write_text(DAGSTER_YAML, encoding="utf-8")
-    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)

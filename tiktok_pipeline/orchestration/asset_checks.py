@@ -36,7 +36,7 @@ def contract_check(key: AssetKey) -> AssetChecksDefinition:
         description=f"Every row of {table.spec} keeps its contract (types, ranges, no missing key).",
     )
     def contract(context: AssetCheckExecutionContext) -> AssetCheckResult:
-        broken = broken_rules(_slice(context, key), key)
+        broken = broken_rules(checked_slice(context, key), key)
         return AssetCheckResult(passed=not broken, metadata={"rows_by_broken_rule": broken})
 
     return contract
@@ -64,7 +64,10 @@ def rates_check() -> AssetChecksDefinition:
     )
     def rates_add_up(context: AssetCheckExecutionContext) -> AssetCheckResult:
         rows = (
-            inconsistent_rates(_slice(context, key)).select(nw.len().alias("rows")).collect("pyarrow").item(0, "rows")
+            inconsistent_rates(checked_slice(context, key))
+            .select(nw.len().alias("rows"))
+            .collect("pyarrow")
+            .item(0, "rows")
         )
         return AssetCheckResult(passed=not rows, severity=AssetCheckSeverity.WARN, metadata={"rows": int(rows)})
 
@@ -92,7 +95,7 @@ def _could_be_done(key: AssetKey, column: str, items: tuple[str, ...] | None) ->
         description="Every part of the study could be computed from this snapshot.",
     )
     def could_be_done(context: AssetCheckExecutionContext) -> AssetCheckResult:
-        rows = _slice(context, key)
+        rows = checked_slice(context, key)
         rows = rows.filter(nw.col("item").is_in(items)) if items else rows.filter(~nw.col(column).is_null())
         reasons = rows.select(column).unique().sort(column).collect("pyarrow")[column].to_list()
         return AssetCheckResult(
@@ -110,7 +113,7 @@ def _leakage(key: AssetKey) -> AssetChecksDefinition:
         description="No input of the published model gives its label away.",
     )
     def no_leakage(context: AssetCheckExecutionContext) -> AssetCheckResult:
-        leaks = _slice(context, key).filter((nw.col("kind") == "leak") & nw.col("is_published"))
+        leaks = checked_slice(context, key).filter((nw.col("kind") == "leak") & nw.col("is_published"))
         found = leaks.filter(nw.col("other_feature") == "").select("feature", "verdict").sort("feature")
         verdicts = {row["feature"]: row["verdict"] for row in found.collect("pyarrow").to_native().to_pylist()}
         return AssetCheckResult(passed=not verdicts, severity=AssetCheckSeverity.WARN, metadata={"leaks": verdicts})
@@ -118,13 +121,14 @@ def _leakage(key: AssetKey) -> AssetChecksDefinition:
     return no_leakage
 
 
-def _slice(context: AssetCheckExecutionContext, key: AssetKey) -> nw.LazyFrame[Any]:
+def checked_slice(context: AssetCheckExecutionContext, key: AssetKey) -> nw.LazyFrame[Any]:
+    """The slice that a check looks at."""
     warehouse: Warehouse = context.resources.warehouse
     table = table_of(key)
-    return warehouse.read_slice(table.spec, slice_of(table, key, _snapshot(context)))
+    return warehouse.read_slice(table.spec, slice_of(table, key, snapshot_of(context)))
 
 
-def _snapshot(context: AssetCheckExecutionContext) -> str:
+def snapshot_of(context: AssetCheckExecutionContext) -> str:
     """The snapshot of the run; a check that is started alone looks at the newest one."""
     run = context.op_execution_context
     if run.has_partition_key:

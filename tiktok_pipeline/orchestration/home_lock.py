@@ -8,11 +8,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import random
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-_POLL_SECONDS = 0.2
+_FIRST_POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.05, 1.0
 _held: dict[Path, int] = {}
 
 
@@ -45,9 +46,28 @@ def home_lock(path: Path, *, timeout_seconds: float, say: Callable[[str], None] 
         os.close(descriptor)
 
 
+def holder_of(path: Path) -> str | None:
+    """The process that holds the lock at ``path``, as text; None where nobody does. Takes nothing and waits for nobody."""
+    if path.resolve() in _held:
+        return str(os.getpid())
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
 def _wait(descriptor: int, path: Path, timeout_seconds: float, say: Callable[[str], None]) -> None:
     deadline = time.monotonic() + timeout_seconds
     told = False
+    pause = _FIRST_POLL_SECONDS
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -62,6 +82,8 @@ def _wait(descriptor: int, path: Path, timeout_seconds: float, say: Callable[[st
             if not told:
                 say(f"waiting for process {holder}, which is at work in {path.parent} ...")
                 told = True
-            time.sleep(_POLL_SECONDS)
+            # Each at a time of its own, so that of many who wait none is always the late one.
+            time.sleep(min(pause * random.uniform(0.5, 1.5), max(0.0, deadline - time.monotonic())))  # noqa: S311
+            pause = min(pause * 2, _LONGEST_POLL_SECONDS)
         else:
             return

@@ -6,6 +6,7 @@ No SQL here: the warehouse writes and reads slices. Small tables pass their cont
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -20,6 +21,8 @@ from dagster import (
 )
 
 from tiktok_pipeline.orchestration.home_lock import home_lock
+from tiktok_pipeline.orchestration.leftovers import sweep_home
+from tiktok_pipeline.orchestration.manifest import delivery_of, read_manifest
 from tiktok_pipeline.orchestration.tables import Table, table_of
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.base import Slice, Warehouse
@@ -32,17 +35,21 @@ class ContractError(ValueError):
 
 
 class WarehouseIOManager(IOManager):
-    """Reads and writes slices of the warehouse."""
+    """Reads and writes slices of the warehouse; each is written with the delivery that it was made from."""
 
-    def __init__(self, warehouse: Warehouse) -> None:
+    def __init__(self, warehouse: Warehouse, raw: Path) -> None:
         self._warehouse = warehouse
+        self._raw = raw
 
     def handle_output(self, context: OutputContext, obj: Any) -> None:  # noqa: ANN401 - a lazy frame or a small table
         """Write the frame in place of its slice, and say how many rows it has."""
         table = table_of(context.asset_key)
         rows = _checked(obj, table) if isinstance(obj, pd.DataFrame) else obj
         written = self._warehouse.replace_slice(
-            table.spec, slice_of(table, context.asset_key, context.partition_key), rows
+            table.spec,
+            slice_of(table, context.asset_key, context.partition_key),
+            rows,
+            origin=delivery_of(read_manifest(self._raw / context.partition_key)),
         )
         context.add_output_metadata({"dagster/row_count": written, "dagster/table_name": str(table.spec)})
 
@@ -64,19 +71,25 @@ def _checked(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
     try:
         return table.schema.validate(frame, lazy=True)
     except pandera_errors.SchemaErrors as problem:
-        failed = problem.failure_cases[["column", "check", "failure_case"]].head(5).to_dict("records")
+        cases = problem.failure_cases[["column", "check"]].drop_duplicates().head(5)
+        failed = "; ".join(f"{one['column']}: {one['check']}" for one in cases.to_dict("records"))
         msg = f"{table.spec}: the computed table breaks its contract, nothing was written: {failed}"
         raise ContractError(msg) from problem
 
 
 def warehouse_resource(settings: Settings, open_warehouse: OpenWarehouse) -> ResourceDefinition:
-    """The warehouse for the time of a run, with the home's lock held."""
+    """The warehouse for the time of a run, with the home's lock held and what a killed run left put away.
+
+    It is opened at once: a run that cannot have it fails before its first step, and can be tried again as it is.
+    """
 
     def provide(context: InitResourceContext) -> Iterator[Warehouse]:
         say = context.log.info if context.log else (lambda _: None)
-        with home_lock(settings.lock_file, timeout_seconds=settings.lock_timeout_seconds, say=say):
+        with home_lock(settings.lock_file, timeout_seconds=settings.home_timeout_seconds, say=say):
+            sweep_home(settings)
             warehouse = open_warehouse()
             try:
+                warehouse.slices()
                 yield warehouse
             finally:
                 warehouse.close()
@@ -84,9 +97,9 @@ def warehouse_resource(settings: Settings, open_warehouse: OpenWarehouse) -> Res
     return ResourceDefinition(resource_fn=provide, description=f"DuckDB at {settings.warehouse_file}")
 
 
-def io_manager() -> IOManagerDefinition:
+def io_manager(settings: Settings) -> IOManagerDefinition:
     """The I/O manager over the resource ``warehouse``."""
     return IOManagerDefinition(
-        resource_fn=lambda context: WarehouseIOManager(context.resources.warehouse),
+        resource_fn=lambda context: WarehouseIOManager(context.resources.warehouse, settings.raw),
         required_resource_keys={"warehouse"},
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from dagster import AssetIn, AssetOut, MetadataValue, TableColumn, TableColumnConstraints, TableSchema
 
+from tiktok_pipeline.orchestration.conditions import of_a_study
 from tiktok_pipeline.orchestration.tables import TABLES
 from tiktok_pipeline.warehouse.base import TableSpec
 
@@ -37,6 +38,7 @@ def table_out(table: str, *, study: str | None = None, kinds: set[str] | None = 
         metadata={"dagster/column_schema": column_schema(found.spec)},
         kinds=kinds or ENGINE_KINDS,
         tags={"stage": found.spec.schema},
+        automation_condition=of_a_study() if study else None,
         **more,
     )
 

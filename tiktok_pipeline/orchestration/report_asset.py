@@ -13,6 +13,7 @@ import narwhals as nw
 import pandas as pd
 from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, MaterializeResult, MetadataValue, asset
 
+from tiktok_pipeline.orchestration.conditions import after_its_tables
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.orchestration.pictures import SHARED, Pictures
 from tiktok_pipeline.orchestration.tables import TABLES
@@ -76,6 +77,7 @@ def report_asset(settings: Settings, studies: tuple[Study, ...], upstream: list[
         partitions_def=SNAPSHOTS,
         group_name="published",
         kinds={"html"},
+        automation_condition=after_its_tables(),
         required_resource_keys={"warehouse", "pictures"},
         description="The report of the snapshot: one HTML file that needs no network and no script.",
     )

@@ -1,6 +1,8 @@
 """The assets that all studies share: raw, validated and features of each source, and the published copy."""
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 import narwhals as nw
@@ -9,6 +11,9 @@ from dagster import (
     AssetExecutionContext,
     AssetKey,
     AssetsDefinition,
+    BackfillPolicy,
+    BetaWarning,
+    FreshnessPolicy,
     MaterializeResult,
     Output,
     asset,
@@ -20,11 +25,12 @@ from tiktok_pipeline.features.build import build_features
 from tiktok_pipeline.features.catalogue import FEATURES, feature_names
 from tiktok_pipeline.features.sample import take
 from tiktok_pipeline.features.statistics import correlate, describe, judge_normality
+from tiktok_pipeline.orchestration.conditions import after_its_tables
 from tiktok_pipeline.orchestration.feature_pictures import feature_figures
+from tiktok_pipeline.orchestration.manifest import read_manifest
 from tiktok_pipeline.orchestration.metadata import ENGINE_KINDS, table_in, table_out
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.orchestration.pictures import SHARED
-from tiktok_pipeline.orchestration.registration import read_manifest
 from tiktok_pipeline.orchestration.tables import published_tables
 from tiktok_pipeline.personas.segments import segment_views
 from tiktok_pipeline.raw.dialects import DIALECTS
@@ -33,7 +39,7 @@ from tiktok_pipeline.raw.schema import FILES, SOURCES, Source
 from tiktok_pipeline.raw.snapshots import file_format
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import MAX_SCORE_ROWS, Study
-from tiktok_pipeline.validated.judge import check_balance, judge_source
+from tiktok_pipeline.validated.judge import check_balance, judge_source, without_quoted_cells
 from tiktok_pipeline.validated.schema import REJECTED_TABLE, TABLES
 from tiktok_pipeline.warehouse.base import UnreadableFileError, View, Warehouse
 
@@ -77,7 +83,15 @@ def raw_assets(settings: Settings) -> AssetsDefinition:
                         msg = f"{path}: gone, or changed since it was delivered; deliver the file again"
                         raise UnreadableFileError(msg)
                     scan = warehouse.scan(path, kind)
-                    parts.append(read_file(scan, dialects[entry.dialect], source_file=entry.file, engine=warehouse))
+                    parts.append(
+                        read_file(
+                            scan,
+                            dialects[entry.dialect],
+                            source_file=entry.file,
+                            engine=warehouse,
+                            forgotten=entry.forgotten_rows,
+                        )
+                    )
             rows = nw.concat(parts, how="vertical") if parts else pd.DataFrame(columns=source.table.frame_names)
             yield Output(rows, source.name)
 
@@ -131,8 +145,8 @@ def _count(frame: Frame) -> int:
 
 
 def _reasons(rejected: Frame) -> dict[str, int]:
-    """How many rejected rows have which first reason, the most frequent first, cells left out."""
-    reason = nw.col("reasons").list.get(0).str.slice(0, 120)
+    """How many rejected rows have which first reason, the most frequent first; the cells they quote are left out."""
+    reason = without_quoted_cells(nw.col("reasons").list.get(0)).str.slice(0, 120)
     found = rejected.select(reason.alias("reason")).group_by("reason").agg(nw.len().alias("rows"))
     top = found.sort("rows", "reason", descending=[True, False]).head(3).collect("pyarrow").to_native().to_pylist()
     return {row["reason"]: row["rows"] for row in top}
@@ -184,29 +198,48 @@ def _statistics_asset() -> AssetsDefinition:
 
 
 def published_asset(settings: Settings, studies: tuple[Study, ...], upstream: list[AssetKey]) -> AssetsDefinition:
-    """The copy that analysts read, brought up to date with the snapshot and put in place in one step."""
+    """The copy that analysts read, brought up to date with snapshots and put in place in one step."""
 
-    @asset(
-        key="published",
-        deps=upstream,
-        partitions_def=SNAPSHOTS,
-        group_name="published",
-        kinds=ENGINE_KINDS - {"narwhals"},
-        required_resource_keys={"warehouse"},
-        description="The published file: every table but raw, and the views segments.<study>; replaced in one step.",
-    )
     def published(context: AssetExecutionContext) -> MaterializeResult[Any]:
         warehouse: Warehouse = context.resources.warehouse
-        warehouse.publish(
+        left_out = warehouse.publish(
             settings.published_file,
             tables=published_tables(),
-            snapshot=context.partition_key,
-            views=[view for study in studies for view in _views(study)],
+            snapshots=context.partition_keys,
+            views=segment_views_of(studies),
         )
+        late = sorted({f"{one.study} of snapshot {one.snapshot}" for one in left_out})
+        if late:
+            context.log.warning(
+                f"left out, computed from an earlier delivery: {', '.join(late)}; refresh the snapshot"
+            )
         size = settings.published_file.stat().st_size
-        return MaterializeResult(metadata={"path": str(settings.published_file), "bytes": size})
+        return MaterializeResult(
+            metadata={"path": str(settings.published_file), "bytes": size, "left_out": ", ".join(late) or "nothing"}
+        )
 
-    return published
+    days = settings.freshness_days
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BetaWarning)  # backfill policies are that in Dagster 1.13
+        return asset(
+            key="published",
+            deps=upstream,
+            partitions_def=SNAPSHOTS,
+            backfill_policy=BackfillPolicy.single_run(),
+            group_name="published",
+            kinds=ENGINE_KINDS - {"narwhals"},
+            required_resource_keys={"warehouse"},
+            automation_condition=after_its_tables(),
+            freshness_policy=FreshnessPolicy.time_window(
+                warn_window=timedelta(days=days), fail_window=timedelta(days=2 * days)
+            ),
+            description="The published file: every table but raw, and the views segments.<study>; replaced in one step.",
+        )(published)
+
+
+def segment_views_of(studies: Sequence[Study]) -> list[View]:
+    """The views ``segments.<study>`` and ``segments.<study>_history``."""
+    return [view for study in studies for view in _views(study)]
 
 
 def _views(study: Study) -> tuple[View, View]:

@@ -18,7 +18,7 @@ import tiktok_pipeline.studies
 from tiktok_pipeline.classifiers.recipe import PublishedForest
 from tiktok_pipeline.definitions import build_definitions
 from tiktok_pipeline.orchestration.partitions import add_snapshots
-from tiktok_pipeline.orchestration.registration import Registered, register
+from tiktok_pipeline.orchestration.registration import Intake, Registered, register
 from tiktok_pipeline.orchestration.tables import TABLES
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study, load_studies
@@ -78,7 +78,13 @@ class Home:
 
     @cached_property
     def settings(self) -> Settings:
-        return Settings(home=self.path, lock_timeout_seconds=self.lock_timeout_seconds, pictures=self.pictures)
+        return Settings(
+            home=self.path,
+            lock_timeout_seconds=self.lock_timeout_seconds,
+            home_timeout_seconds=self.lock_timeout_seconds,
+            settle_seconds=0.2,
+            pictures=self.pictures,
+        )
 
     @cached_property
     def definitions(self) -> Definitions:
@@ -88,7 +94,7 @@ class Home:
         """Register files as the command line does."""
         engine = DuckDBWarehouse(None)
         try:
-            return register(paths, raw=self.settings.raw, engine=engine, snapshot=snapshot)
+            return register(paths, Intake(raw=self.settings.raw, engine=engine), snapshot=snapshot)
         finally:
             engine.close()
 
@@ -154,7 +160,16 @@ def materialised(result: ExecuteInProcessResult) -> set[str]:
 def environment(home: Path, **more: str) -> dict[str, str]:
     """The environment of a process that works in ``home``."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TIKTOK_", "DAGSTER_"))}
-    return kept | {"TIKTOK_PIPELINE_HOME": str(home), "TIKTOK_PIPELINE_PICTURES": "no", "COLUMNS": "200"} | more
+    return (
+        kept
+        | {
+            "TIKTOK_PIPELINE_HOME": str(home),
+            "TIKTOK_PIPELINE_PICTURES": "no",
+            "TIKTOK_PIPELINE_SETTLE_SECONDS": "0.2",
+            "COLUMNS": "200",
+        }
+        | more
+    )
 
 
 def command(
@@ -176,7 +191,7 @@ def command(
 _STOP = """
 import pathlib, sys, time
 from tiktok_pipeline.orchestration import study_assets
-from tiktok_pipeline.warehouse import duckdb as engine
+from tiktok_pipeline.warehouse import publishing
 def stop(*arguments, **more):
     pathlib.Path({mark!r}).touch()
     time.sleep(300)

@@ -22,8 +22,8 @@ DEFINITIONS = build_definitions(Settings(home=Path("/nowhere")))
 GRAPH = DEFINITIONS.resolve_asset_graph()
 PUBLISHED = AssetKey("published")
 KEYS = sorted(GRAPH.get_all_asset_keys())
-REPORT = AssetKey("report")
-TABLE_KEYS = [key for key in KEYS if key not in (PUBLISHED, REPORT)]
+REPORT, INCOMING = AssetKey("report"), AssetKey("incoming")
+TABLE_KEYS = [key for key in KEYS if key not in (PUBLISHED, REPORT, INCOMING)]
 
 
 def name(key: AssetKey) -> str:
@@ -45,7 +45,7 @@ def test_an_asset_says_what_it_is(key: AssetKey) -> None:
     assert node.description
     assert re.match(r"[A-Z].*\.$", node.description)
     assert node.kinds
-    assert node.partitions_def == SNAPSHOTS
+    assert node.partitions_def == (None if key == INCOMING else SNAPSHOTS)
     assert node.owners == []
 
 
@@ -91,7 +91,7 @@ def test_what_people_read_comes_after_every_table(last: AssetKey) -> None:
 
 def test_the_job_refresh_holds_everything() -> None:
     job = DEFINITIONS.resolve_job_def("refresh")
-    assert set(job.asset_layer.selected_asset_keys) == set(KEYS)
+    assert set(job.asset_layer.selected_asset_keys) == set(KEYS) - {INCOMING}
     assert job.partitions_def == SNAPSHOTS
     assert job.executor_def.name == "in_process"
 

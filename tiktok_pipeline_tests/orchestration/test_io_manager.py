@@ -27,6 +27,7 @@ from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.base import WarehouseError
 from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
 
+NOWHERE = Path("/nowhere")
 KEY = AssetKey(["clusters", "my_study", "fits"])
 SLICE = {"snapshot": "2024-03-01", "study": "my_study"}
 GOOD = pd.DataFrame(
@@ -43,7 +44,7 @@ def warehouse() -> Iterator[DuckDBWarehouse]:
 
 def write(warehouse: DuckDBWarehouse, frame: Any, key: AssetKey = KEY) -> dict[str, Any]:
     context = build_output_context(asset_key=key, partition_key="2024-03-01")
-    WarehouseIOManager(warehouse).handle_output(context, frame)
+    WarehouseIOManager(warehouse, NOWHERE).handle_output(context, frame)
     return {name: shown.value for name, shown in context.consume_logged_metadata().items()}
 
 
@@ -62,11 +63,11 @@ def test_a_frame_is_written_to_its_slice_and_counted(warehouse: DuckDBWarehouse)
 def test_what_was_written_is_read_back_lazily(warehouse: DuckDBWarehouse) -> None:
     write(warehouse, GOOD)
     context = build_input_context(asset_key=KEY, partition_key="2024-03-01")
-    frame = WarehouseIOManager(warehouse).load_input(context)
+    frame = WarehouseIOManager(warehouse, NOWHERE).load_input(context)
     assert frame.collect_schema().names() == ["statistic", "value", "note"]
     assert len(frame.collect("pyarrow")) == 2
     other = build_input_context(asset_key=KEY, partition_key="2024-03-02")
-    assert len(WarehouseIOManager(warehouse).load_input(other).collect("pyarrow")) == 0
+    assert len(WarehouseIOManager(warehouse, NOWHERE).load_input(other).collect("pyarrow")) == 0
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ def run(settings: Settings, opened: list[DuckDBWarehouse], frame: pd.DataFrame) 
             _take_in_another_process(settings.lock_file)
         return frame
 
-    resources = {"warehouse": warehouse_resource(settings, open_one), "io_manager": io_manager()}
+    resources = {"warehouse": warehouse_resource(settings, open_one), "io_manager": io_manager(settings)}
     with DagsterInstance.ephemeral() as instance:
         add_snapshots(instance, ["2024-03-01"])
         return materialize(

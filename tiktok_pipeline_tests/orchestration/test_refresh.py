@@ -13,37 +13,42 @@ from dagster import DagsterInstance
 from tiktok_pipeline.definitions import build_definitions
 from tiktok_pipeline.orchestration import study_assets
 from tiktok_pipeline.orchestration.partitions import add_snapshots, known_snapshots
-from tiktok_pipeline.orchestration.refresh import Outcome, foreseen_errors, refresh_job, refresh_snapshot, step_logger
+from tiktok_pipeline.orchestration.refresh import Failure, Outcome, refresh_snapshot, step_logger
 from tiktok_pipeline_tests.orchestration.homes import Home
 
 
 def refresh(home: Home, snapshot: str = "2024-03-01", steps: list[str] | None = None) -> Outcome:
     heard = steps if steps is not None else []
-    job = refresh_job(build_definitions(home.settings, home.studies, logger=step_logger(heard.append)))
+    definitions = build_definitions(home.settings, home.studies, logger=step_logger(heard.append))
     with DagsterInstance.ephemeral() as instance:
         add_snapshots(instance, [snapshot])
-        return refresh_snapshot(job, snapshot, instance=instance, quiet=True, foreseen=foreseen_errors())
+        job = definitions.resolve_job_def("refresh")
+        return refresh_snapshot(job, snapshot, instance=instance, tags={}, quiet=True)
+
+
+def failure_of(home: Home, snapshot: str = "2024-03-01") -> Failure:
+    failure = refresh(home, snapshot).failure
+    assert failure is not None
+    return failure
 
 
 def test_it_tells_every_step_and_prints_nothing(copied_home: Home, capfd: pytest.CaptureFixture[str]) -> None:
     steps: list[str] = []
     outcome = refresh(copied_home, steps=steps)
-    assert outcome.problem is None
-    assert outcome.failed_step is None
-    job = refresh_job(copied_home.definitions)
+    assert outcome.failure is None
+    job = copied_home.definitions.resolve_job_def("refresh")
     assert sorted(steps) == sorted(node.name for node in job.nodes)
     assert steps[0] == "raw"
-    assert {"published", "report"} <= set(steps[-2:])
+    assert set(steps[-3:]) == {"published", "report", "published_newest_snapshot"}
     assert capfd.readouterr() == ("", "")
 
 
 def test_an_unknown_snapshot_says_what_to_run(copied_home: Home) -> None:
-    outcome = refresh(copied_home, "1999-01-01")
-    assert outcome.is_foreseen
-    assert outcome.failed_step == "raw"
-    assert outcome.problem is not None
-    assert "snapshot 1999-01-01: no file of it" in outcome.problem
-    assert "tiktok-pipeline refresh FILE --snapshot 1999-01-01" in outcome.problem
+    failure = failure_of(copied_home, "1999-01-01")
+    assert failure.is_foreseen
+    assert failure.step == "raw"
+    assert "snapshot 1999-01-01: no file of it" in failure.why
+    assert "tiktok-pipeline refresh FILE --snapshot 1999-01-01" in failure.why
 
 
 @pytest.mark.parametrize("is_gone", [True, False], ids=["gone", "changed"])
@@ -54,9 +59,9 @@ def test_a_stored_file_that_is_not_what_was_delivered_is_named(copied_home: Home
     else:
         stored.write_bytes(stored.read_bytes()[:-200])
     before = copied_home.tables()
-    outcome = refresh(copied_home)
-    assert outcome.is_foreseen
-    assert f"{stored}: gone, or changed since it was delivered; deliver the file again" in str(outcome.problem)
+    failure = failure_of(copied_home)
+    assert failure.is_foreseen
+    assert f"{stored}: gone, or changed since it was delivered; deliver the file again" in failure.why
     assert copied_home.tables() == before
 
 
@@ -69,13 +74,13 @@ def test_a_locked_database_is_told_in_the_warehouse_s_own_words(copied_home: Hom
         try:
             assert other.stdout is not None
             assert other.stdout.readline() == "open\n"
-            outcome = refresh(Home(copied_home.path, lock_timeout_seconds=0.5))
+            failure = failure_of(Home(copied_home.path, lock_timeout_seconds=0.5))
         finally:
             other.kill()
-    assert outcome.is_foreseen
-    assert f"{file}: waited 0.5 s for the database" in str(outcome.problem)
-    assert str(other.pid) in str(outcome.problem)
-    assert "Close what has it open" in str(outcome.problem)
+    assert failure.is_foreseen
+    assert f"{file}: waited 0.5 s for the database" in failure.why
+    assert str(other.pid) in failure.why
+    assert "Close what has it open" in failure.why
 
 
 def test_a_computed_table_that_breaks_its_contract_is_told_with_its_name(
@@ -88,9 +93,9 @@ def test_a_computed_table_that_breaks_its_contract_is_told_with_its_name(
         return models.assign(scale=-1.0), fits
 
     monkeypatch.setattr(study_assets, "fit_study", worse)
-    outcome = refresh(copied_home)
-    assert outcome.is_foreseen
-    assert "clusters.models: the computed table breaks its contract" in str(outcome.problem)
+    failure = failure_of(copied_home)
+    assert failure.is_foreseen
+    assert "clusters.models: the computed table breaks its contract" in failure.why
 
 
 def test_a_defect_is_told_with_its_step_and_as_not_foreseen(
@@ -100,10 +105,10 @@ def test_a_defect_is_told_with_its_step_and_as_not_foreseen(
         raise ZeroDivisionError("float division\nby zero")
 
     monkeypatch.setattr(study_assets, "fit_study", defect)
-    outcome = refresh(copied_home)
-    assert not outcome.is_foreseen
-    assert outcome.failed_step == "influencer_segments_model"
-    assert outcome.problem == "float division by zero"
+    failure = failure_of(copied_home)
+    assert not failure.is_foreseen
+    assert failure.step == "influencer_segments_model"
+    assert failure.why == "float division by zero"
 
 
 def test_a_failed_check_is_told_with_its_table_and_rule(copied_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,10 +126,10 @@ def test_a_failed_check_is_told_with_its_table_and_rule(copied_home: Home, monke
             else build(rows, source)
         ),
     )
-    outcome = refresh(copied_home)
-    assert outcome.is_foreseen
-    assert "features.profiles" in str(outcome.problem)
-    assert "log_likes: expected at least 0.0" in str(outcome.problem)
+    failure = failure_of(copied_home)
+    assert failure.is_foreseen
+    assert "features.profiles" in failure.why
+    assert "log_likes: expected at least 0.0" in failure.why
 
 
 def test_snapshots_are_sorted_by_key_and_not_by_insertion() -> None:

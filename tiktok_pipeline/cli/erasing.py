@@ -1,0 +1,118 @@
+"""The work behind ``forget`` and ``prune``: say what will go, ask, do it, say what went."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import TYPE_CHECKING
+
+import typer
+
+from tiktok_pipeline.cli.home import prepare_dagster_home
+from tiktok_pipeline.cli.messages import ASKED_WRONGLY, fail, locked_home, note
+from tiktok_pipeline.settings import Settings
+from tiktok_pipeline.tabulate import plain
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+
+def forget_creator(settings: Settings, name: str, *, yes: bool) -> None:
+    """Erase a creator from the home."""
+    if not re.fullmatch(r"@?[^\s@/]{1,100}", name):
+        fail(f"{plain(name)[:60]!r}: expected one handle, with or without @, or the platform's number", ASKED_WRONGLY)
+    with locked_home(settings):
+        import tiktok_pipeline.studies
+        from tiktok_pipeline.definitions import build_definitions, open_engine, open_warehouse
+        from tiktok_pipeline.orchestration.forgetting import find_creator, forget
+        from tiktok_pipeline.orchestration.leftovers import sweep_home
+        from tiktok_pipeline.orchestration.refresh import REFRESH_JOB, step_logger
+        from tiktok_pipeline.study import load_studies
+
+        sweep_home(settings)
+        note("looking through the raw files ...")
+        engine = open_engine(settings)
+        try:
+            found = find_creator(settings, name, engine)
+        finally:
+            engine.close()
+        for (snapshot, file), rows in sorted(found.records.items()):
+            note(
+                f"snapshot {snapshot}: {file}, record {', '.join(map(str, rows[:10]))}{' ...' if len(rows) > 10 else ''}"
+            )
+        if not found.records:
+            note("no record of that name in any snapshot; a later scrape will be taken without it")
+        _ask(f"erase {plain(', '.join(found.names))} from this home, for good?", yes=yes)
+        with _dagster(settings) as instance:
+            erased = forget(
+                settings,
+                found,
+                open_engine=lambda: open_engine(settings),
+                open_warehouse=lambda: open_warehouse(settings),
+                instance=instance,
+                job=build_definitions(settings, logger=step_logger(lambda _: None)).resolve_job_def(REFRESH_JOB),
+                studies=load_studies(tiktok_pipeline.studies),
+                say=note,
+            )
+    note(f"gone: {erased.records} record(s) of raw files, and the tables, pages and copies made of them")
+    for path in erased.files:
+        note(f"deleted: {plain(str(path))}")
+    if erased.dagster_records:
+        note(f"deleted: {erased.dagster_records} message(s) of Dagster's records")
+    if erased.snapshots:
+        note(
+            f"the segments' figures of {', '.join(erased.snapshots)} still count the creator: `tiktok-pipeline refresh --all` "
+            "computes them anew (Dagster's sensor does it by itself where the UI runs)"
+        )
+    note("files outside of the home, and backups, are yours to see to")
+
+
+def prune_snapshots(settings: Settings, *, keep: int | None, before: str | None, yes: bool) -> None:
+    """Remove old snapshots whole."""
+    if (keep is None) == (before is None):
+        fail("say either --keep N or --before DATE", ASKED_WRONGLY)
+    if before is not None:
+        try:
+            date.fromisoformat(before)
+        except ValueError:
+            fail(f"--before {plain(before)[:40]!r}: expected a day such as 2024-01-31", ASKED_WRONGLY)
+    with locked_home(settings):
+        import tiktok_pipeline.studies
+        from tiktok_pipeline.definitions import open_warehouse
+        from tiktok_pipeline.orchestration.leftovers import sweep_home
+        from tiktok_pipeline.orchestration.pruning import every_snapshot, prunable, prune
+        from tiktok_pipeline.study import load_studies
+
+        sweep_home(settings)
+        warehouse = open_warehouse(settings)
+        try:
+            with _dagster(settings) as instance:
+                there = every_snapshot(settings, warehouse, instance)
+                gone = prunable(there, keep=keep, before=before)
+                if not gone:
+                    note(f"nothing to remove: {len(there)} snapshot(s) are there")
+                    return
+                for key in gone:
+                    note(f"snapshot {key}")
+                _ask(f"remove {len(gone)} of {len(there)} snapshots, files and tables, for good?", yes=yes)
+                studies = load_studies(tiktok_pipeline.studies)
+                prune(settings, gone, warehouse=warehouse, instance=instance, studies=studies)
+        finally:
+            warehouse.close()
+    note(f"removed: {', '.join(gone)}")
+
+
+def _ask(question: str, *, yes: bool) -> None:
+    if not yes and not typer.confirm(question, default=False, err=True):
+        raise typer.Abort
+
+
+@contextmanager
+def _dagster(settings: Settings) -> Iterator[DagsterInstance]:
+    prepare_dagster_home(settings)
+    from dagster import DagsterInstance
+
+    with DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        yield instance

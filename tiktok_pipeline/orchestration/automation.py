@@ -1,0 +1,210 @@
+"""What Dagster does by itself: the jobs, the sensors that see new files, the schedule, and what follows a changed study.
+
+What is new is told by content, never by the clock: a snapshot is refreshed once for each delivery (the hash of its
+manifest). A tick looks at names, sizes and manifests; nothing is opened or hashed in it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+
+from dagster import (
+    AssetSelection,
+    AutomationConditionSensorDefinition,
+    DagsterInstance,
+    DagsterRunStatus,
+    DefaultScheduleStatus,
+    DefaultSensorStatus,
+    RunFailureSensorContext,
+    RunRequest,
+    RunsFilter,
+    ScheduleDefinition,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SensorResult,
+    SkipReason,
+    define_asset_job,
+    run_failure_sensor,
+    sensor,
+)
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from tiktok_pipeline.orchestration.dead_runs import end_dead_runs
+from tiktok_pipeline.orchestration.failures import note_failure
+from tiktok_pipeline.orchestration.home_lock import holder_of
+from tiktok_pipeline.orchestration.incoming import settled_names
+from tiktok_pipeline.orchestration.incoming_asset import INCOMING
+from tiktok_pipeline.orchestration.manifest import delivery_of, read_manifest, snapshots_on_disk
+from tiktok_pipeline.orchestration.partitions import add_snapshots
+from tiktok_pipeline.orchestration.refresh import REFRESH_JOB, failure_of, refresh_tags
+from tiktok_pipeline.raw.snapshots import deliveries_in
+from tiktok_pipeline.settings import Settings
+from tiktok_pipeline.study import Study
+
+TAKE_IN_JOB = "take_in"
+SHARED_STAGES = ("raw", "validated", "features", "published")
+TICK_SECONDS = 15
+DAILY = "30 4 * * *"
+
+_UNFINISHED = [
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+]
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 60.0, 3600.0
+
+
+def jobs(studies: Sequence[Study]) -> list[UnresolvedAssetJobDefinition]:
+    """Take in what lies in incoming; refresh a snapshot, all of it or for one study (with what all studies share)."""
+    inbox = AssetSelection.assets(INCOMING)
+    shared = AssetSelection.groups(*SHARED_STAGES) - inbox
+    return [
+        define_asset_job(TAKE_IN_JOB, inbox, description="Register what lies in incoming/ as snapshots."),
+        define_asset_job(REFRESH_JOB, AssetSelection.all() - inbox, description="Everything for a snapshot."),
+        *(
+            define_asset_job(
+                f"{REFRESH_JOB}_{study.name}",
+                shared | AssetSelection.groups(study.name),
+                description=f"A snapshot for one study: {study.question}",
+            )
+            for study in studies
+        ),
+    ]
+
+
+def sensors(settings: Settings) -> list[SensorDefinition]:
+    """Those that are on by default: new files, new deliveries, failed runs, changed studies."""
+    return [
+        _incoming_sensor(settings),
+        _delivered_sensor(settings),
+        _failure_sensor(settings),
+        AutomationConditionSensorDefinition(
+            "changed_studies",
+            target=AssetSelection.all(),
+            default_status=DefaultSensorStatus.RUNNING,
+            description="Computes anew what a changed study changes, the pages and the copy for readers after it.",
+        ),
+    ]
+
+
+def schedules() -> list[ScheduleDefinition]:
+    """Once a day, off by default: instead of the sensor ``new_scrapes``, or beside it."""
+    return [
+        ScheduleDefinition(
+            name="take_in_daily",
+            job_name=TAKE_IN_JOB,
+            cron_schedule=DAILY,
+            default_status=DefaultScheduleStatus.STOPPED,
+            description="Takes in what lies in incoming/ every night at half past four (UTC).",
+        )
+    ]
+
+
+def _incoming_sensor(settings: Settings) -> SensorDefinition:
+    @sensor(
+        name="new_scrapes",
+        job_name=TAKE_IN_JOB,
+        minimum_interval_seconds=TICK_SECONDS,
+        default_status=DefaultSensorStatus.RUNNING,
+        description=f"Asks for a run when whole files lie in {settings.incoming}.",
+    )
+    def new_scrapes(context: SensorEvaluationContext) -> SensorResult | SkipReason:
+        looks = deliveries_in(settings.incoming)
+        settled = settled_names(looks, settings.incoming, settings.settle_seconds)
+        # A file whose times lie in the future settles when two looks agree.
+        before = json.loads(context.cursor or "{}")
+        now = {name: [look.bytes, look.modified_ns, look.changed_ns] for name, look in looks.items()}
+        settled |= {
+            name for name, look in now.items() if before.get(name) == look and look[2] > time.time_ns() + 60 * 10**9
+        }
+        if not settled:
+            waiting = f"{len(looks)} file(s) are still being written" if looks else "no file in incoming"
+            return SensorResult(skip_reason=waiting, cursor=json.dumps(now))
+        if pause := _pause(context.instance):
+            return SensorResult(skip_reason=pause, cursor=json.dumps(now))
+        tags = {"tiktok_pipeline/files": _names(sorted(settled))}
+        return SensorResult(run_requests=[RunRequest(tags=tags)], cursor=json.dumps(now))
+
+    return new_scrapes
+
+
+def _pause(instance: DagsterInstance) -> str | None:
+    """Why no run that takes files in is to be asked for now; after failures the pause doubles each time."""
+    records = instance.get_run_records(RunsFilter(job_name=TAKE_IN_JOB), limit=10)
+    if any(record.dagster_run.status in _UNFINISHED for record in records):
+        return "a run that takes files in is under way"
+    failed = 0
+    for record in records:
+        if record.dagster_run.status not in (DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED):
+            break
+        failed += 1
+    if not failed:
+        return None
+    pause = min(_FIRST_PAUSE_SECONDS * 2 ** (failed - 1), _LONGEST_PAUSE_SECONDS)
+    left = pause - (time.time() - records[0].update_timestamp.timestamp())
+    return f"the last {failed} run(s) failed; the next try is in {left:.0f} s" if left > 0 else None
+
+
+def _delivered_sensor(settings: Settings) -> SensorDefinition:
+    @sensor(
+        name="new_deliveries",
+        job_name=REFRESH_JOB,
+        minimum_interval_seconds=TICK_SECONDS,
+        default_status=DefaultSensorStatus.RUNNING,
+        description="Asks for one run for each snapshot that got a file, or lost a creator who asked to be forgotten.",
+    )
+    def new_deliveries(context: SensorEvaluationContext) -> SensorResult | SkipReason:
+        end_dead_runs(context.instance)
+        if holder := holder_of(settings.lock_file):
+            return SkipReason(f"process {holder} is at work in this home")
+        asked: dict[str, str] = json.loads(context.cursor or "{}")
+        there = {key: read_manifest(settings.raw / key) for key in snapshots_on_disk(settings.raw)}
+        deliveries = {key: delivery_of(manifest) for key, manifest in there.items()}
+        new = [key for key, delivery in deliveries.items() if asked.get(key) != delivery]
+        add_snapshots(context.instance, new)
+        wanted = [key for key in new if not _had_a_run(context.instance, deliveries[key])]
+        return SensorResult(
+            run_requests=[
+                RunRequest(run_key=f"{key} {deliveries[key]}", partition_key=key, tags=refresh_tags(key, there[key]))
+                for key in wanted
+            ],
+            skip_reason=None if wanted else "every delivery had its run",
+            cursor=json.dumps(deliveries),
+        )
+
+    return new_deliveries
+
+
+def _had_a_run(instance: DagsterInstance, delivery: str) -> bool:
+    return bool(instance.get_run_records(RunsFilter(tags={"tiktok_pipeline/delivery": delivery}), limit=1))
+
+
+def _failure_sensor(settings: Settings) -> SensorDefinition:
+    @run_failure_sensor(
+        name="failures",
+        default_status=DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=TICK_SECONDS,
+        description=f"Writes one line to {settings.failures_file} for each run that failed.",
+    )
+    def failures(context: RunFailureSensorContext) -> None:
+        run = context.dagster_run
+        failure = failure_of(context.instance, run.run_id)
+        note_failure(
+            settings.failures_file,
+            run_id=run.run_id,
+            step=failure.step,
+            why=failure.why or context.failure_event.message or "no reason was recorded",
+            tags=run.tags,
+        )
+
+    return failures
+
+
+def _names(files: Sequence[str]) -> str:
+    """The names of files as a tag of a run: short, and one line."""
+    shown = ", ".join("".join(mark if mark.isprintable() else " " for mark in name) for name in files)
+    return shown if len(shown) <= 200 else f"{shown[:180]} ... ({len(files)} files)"

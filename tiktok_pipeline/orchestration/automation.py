@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from dagster import (
     AssetSelection,
@@ -31,12 +33,19 @@ from dagster import (
 )
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from tiktok_pipeline.orchestration.conditions import PUBLISHES
 from tiktok_pipeline.orchestration.dead_runs import end_dead_runs
 from tiktok_pipeline.orchestration.failures import note_failure
 from tiktok_pipeline.orchestration.home_lock import holder_of
 from tiktok_pipeline.orchestration.incoming import settled_names
 from tiktok_pipeline.orchestration.incoming_asset import INCOMING
-from tiktok_pipeline.orchestration.manifest import delivery_of, read_manifest, snapshots_on_disk
+from tiktok_pipeline.orchestration.manifest import (
+    ManifestError,
+    StoredFile,
+    delivery_of,
+    read_manifest,
+    snapshots_on_disk,
+)
 from tiktok_pipeline.orchestration.partitions import add_snapshots
 from tiktok_pipeline.orchestration.refresh import REFRESH_JOB, failure_of, refresh_tags
 from tiktok_pipeline.raw.snapshots import deliveries_in
@@ -55,6 +64,9 @@ _UNFINISHED = [
     DagsterRunStatus.STARTED,
     DagsterRunStatus.CANCELING,
 ]
+_MOST_RUNS = 4
+"""Of one delivery, where each was killed."""
+
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 60.0, 3600.0
 
 
@@ -64,12 +76,18 @@ def jobs(studies: Sequence[Study]) -> list[UnresolvedAssetJobDefinition]:
     shared = AssetSelection.groups(*SHARED_STAGES) - inbox
     return [
         define_asset_job(TAKE_IN_JOB, inbox, description="Register what lies in incoming/ as snapshots."),
-        define_asset_job(REFRESH_JOB, AssetSelection.all() - inbox, description="Everything for a snapshot."),
+        define_asset_job(
+            REFRESH_JOB,
+            AssetSelection.all() - inbox,
+            description="Everything for a snapshot.",
+            tags={PUBLISHES: "yes"},
+        ),
         *(
             define_asset_job(
                 f"{REFRESH_JOB}_{study.name}",
                 shared | AssetSelection.groups(study.name),
                 description=f"A snapshot for one study: {study.question}",
+                tags={PUBLISHES: "yes"},
             )
             for study in studies
         ),
@@ -161,26 +179,62 @@ def _delivered_sensor(settings: Settings) -> SensorDefinition:
         end_dead_runs(context.instance)
         if holder := holder_of(settings.lock_file):
             return SkipReason(f"process {holder} is at work in this home")
-        asked: dict[str, str] = json.loads(context.cursor or "{}")
-        there = {key: read_manifest(settings.raw / key) for key in snapshots_on_disk(settings.raw)}
+        done: dict[str, str] = json.loads(context.cursor or "{}")
+        there = _manifests(settings.raw, context.log.error)
         deliveries = {key: delivery_of(manifest) for key, manifest in there.items()}
-        new = [key for key, delivery in deliveries.items() if asked.get(key) != delivery]
+        new = [key for key, delivery in deliveries.items() if done.get(key) != delivery]
         add_snapshots(context.instance, new)
-        wanted = [key for key in new if not _had_a_run(context.instance, deliveries[key])]
+        states = {key: _state_of(context.instance, deliveries[key]) for key in new}
+        wanted = [key for key, state in states.items() if state.is_wanted]
         return SensorResult(
             run_requests=[
-                RunRequest(run_key=f"{key} {deliveries[key]}", partition_key=key, tags=refresh_tags(key, there[key]))
+                RunRequest(
+                    run_key=f"{key} {deliveries[key]} {states[key].runs}",
+                    partition_key=key,
+                    tags=refresh_tags(key, there[key]),
+                )
                 for key in wanted
             ],
             skip_reason=None if wanted else "every delivery had its run",
-            cursor=json.dumps(deliveries),
+            cursor=json.dumps(
+                {key: one for key, one in deliveries.items() if key not in states or states[key].is_done}
+            ),
         )
 
     return new_deliveries
 
 
-def _had_a_run(instance: DagsterInstance, delivery: str) -> bool:
-    return bool(instance.get_run_records(RunsFilter(tags={"tiktok_pipeline/delivery": delivery}), limit=1))
+def _manifests(raw: Path, say: Callable[[str], None]) -> dict[str, list[StoredFile]]:
+    """The manifests of all snapshots; one that is damaged is told and does not keep the others."""
+    found = {}
+    for key in snapshots_on_disk(raw):
+        try:
+            found[key] = read_manifest(raw / key)
+        except ManifestError as problem:
+            say(str(problem))
+    return found
+
+
+@dataclass(frozen=True)
+class _State:
+    """How far a delivery is: how many runs it had, whether it wants another, whether there is nothing more to do."""
+
+    runs: int
+    is_wanted: bool
+    is_done: bool
+
+
+def _state_of(instance: DagsterInstance, delivery: str) -> _State:
+    """A delivery wants one run; another where the last was killed. Bad data is not tried again: only a person can mend it."""
+    records = instance.get_run_records(RunsFilter(tags={"tiktok_pipeline/delivery": delivery}))
+    if not records:
+        return _State(0, is_wanted=True, is_done=False)
+    last = records[0].dagster_run
+    if last.status in _UNFINISHED or last.tags.get("dagster/will_retry") == "true":
+        return _State(len(records), is_wanted=False, is_done=False)
+    was_killed = last.status == DagsterRunStatus.FAILURE and last.tags.get("dagster/failure_reason") != "STEP_FAILURE"
+    again = was_killed and len(records) < _MOST_RUNS
+    return _State(len(records), is_wanted=again, is_done=not again)
 
 
 def _failure_sensor(settings: Settings) -> SensorDefinition:

@@ -20,6 +20,7 @@ from dagster import (
     ResourceDefinition,
 )
 
+from tiktok_pipeline.orchestration.event_log import quick_event_log
 from tiktok_pipeline.orchestration.home_lock import home_lock
 from tiktok_pipeline.orchestration.leftovers import sweep_home
 from tiktok_pipeline.orchestration.manifest import delivery_of, read_manifest
@@ -85,7 +86,8 @@ def warehouse_resource(settings: Settings, open_warehouse: OpenWarehouse) -> Res
 
     def provide(context: InitResourceContext) -> Iterator[Warehouse]:
         say = context.log.info if context.log else (lambda _: None)
-        with home_lock(settings.lock_file, timeout_seconds=settings.home_timeout_seconds, say=say):
+        wait_seconds = settings.home_timeout_seconds
+        with home_lock(settings.lock_file, timeout_seconds=wait_seconds, say=say), quick_event_log():
             sweep_home(settings)
             warehouse = open_warehouse()
             try:

@@ -1,0 +1,119 @@
+"""New scrapes by themselves: files dropped into incoming become snapshots and tables while the UI and its daemon run."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from dagster import DagsterInstance
+
+from tiktok_pipeline.orchestration.manifest import read_manifest, snapshots_on_disk
+from tiktok_pipeline.orchestration.partitions import known_snapshots
+from tiktok_pipeline_tests.orchestration.homes import Home
+from tiktok_pipeline_tests.orchestration.scrapes import creators, write_csv
+from tiktok_pipeline_tests.test_ui import chromium, server
+
+SNAPSHOTS = ["2024-03-01", "2024-04-01", "2024-05-01", "2024-06-01"]
+
+
+def copy_slowly(content: bytes, target: Path, *, pieces: int = 8, pause_seconds: float = 0.6) -> None:
+    """Write a file piece by piece, as a slow network does."""
+    with target.open("wb") as out:
+        for place in range(pieces):
+            out.write(content[len(content) * place // pieces : len(content) * (place + 1) // pieces])
+            out.flush()
+            time.sleep(pause_seconds)
+
+
+def of_the_research_api(count: int) -> bytes:
+    """A scrape of another dialect, one object a line."""
+    lines = [
+        json.dumps(
+            {
+                "username": one["account_id"],
+                "display_name": one["nickname"],
+                "bio_description": one["biography"],
+                "is_verified": one["is_verified"] == "true",
+                "follower_count": int(one["followers"]),
+                "following_count": int(one["following"]),
+                "likes_count": int(one["likes"]),
+                "video_count": int(one["videos_count"]),
+            }
+        )
+        for one in creators(count, seed=4)
+    ]
+    return "\n".join(lines).encode()
+
+
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 480) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"in vain waited for: {what}"
+        time.sleep(1)
+
+
+@pytest.mark.browser
+def test_files_dropped_into_incoming_become_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIKTOK_PIPELINE_SETTLE_SECONDS", "3")
+    home = Home(tmp_path / "home", studies=None)
+    incoming = home.settings.incoming
+    incoming.mkdir(parents=True)
+    first = write_csv(tmp_path / "profiles_2024-03-01.csv", creators(60)).read_bytes()
+    second = write_csv(tmp_path / "b.csv", creators(60, seed=2, day="2024-04-01")).read_bytes()
+    third = write_csv(tmp_path / "c.csv", creators(60, seed=3, day="2024-05-01")).read_bytes()
+    packed = gzip.compress(third)
+    log = tmp_path / "ui.log"
+
+    def tables_are_there(snapshots: list[str]) -> bool:
+        if not home.settings.published_file.exists():
+            return False
+        found = home.sql("select distinct snapshot from segments.balanced_segments_history order by 1", published=True)
+        return [one for (one,) in found] == snapshots
+
+    with server(home.path, log) as url, chromium() as page:
+        copy_slowly(first, incoming / "profiles_2024-03-01.csv")
+        (incoming / "never.csv.part").write_bytes(first)
+        copy_slowly(packed[: len(packed) // 2], incoming / "profiles_2024-05-01.csv.gz", pieces=3)  # truncated
+        wait_for(lambda: (home.settings.refused / "profiles_2024-05-01.csv.gz").exists(), "the refusal")
+        copy_slowly(second, incoming / "profiles_2024-04-01.csv")
+        copy_slowly(first, incoming / "the_same_again.csv")  # a second time, under another name
+        copy_slowly(packed, incoming / "profiles_2024-05-01.csv.gz")  # whole now
+        copy_slowly(of_the_research_api(60), incoming / "users_2024-06-01.ndjson")  # another dialect
+        wait_for(lambda: tables_are_there(SNAPSHOTS), "four snapshots in the published tables")
+        instance = DagsterInstance.from_config(str(home.settings.dagster_home))
+        wait_for(lambda: all(run.is_finished for run in instance.get_runs()), "the end of all runs")
+        page.goto(f"{url}/assets/incoming?view=checks")
+        page.get_by_text("readable", exact=True).first.wait_for()
+        page.wait_for_timeout(2_000)
+        page.screenshot(path=tmp_path / "1_check.png")
+        page.goto(f"{url}/runs")
+        page.get_by_text("refresh", exact=True).first.wait_for()
+        page.wait_for_timeout(1_000)
+        page.screenshot(path=tmp_path / "2_runs.png")
+        page.goto(f"{url}/automation")
+        page.get_by_text("new_scrapes", exact=True).first.wait_for()
+        page.screenshot(path=tmp_path / "3_automation.png")
+        page.goto(f"{url}/assets/validated/profiles?view=partitions")
+        page.get_by_text("2024-06-01", exact=True).first.wait_for()
+        page.screenshot(path=tmp_path / "4_partitions.png")
+        with instance:
+            assert known_snapshots(instance) == SNAPSHOTS
+            runs = [run for run in instance.get_runs() if run.job_name == "refresh"]
+    assert snapshots_on_disk(home.settings.raw) == SNAPSHOTS
+    assert [[one.file for one in read_manifest(home.settings.raw / key)] for key in SNAPSHOTS] == [
+        ["profiles_2024-03-01.csv"],
+        ["profiles_2024-04-01.csv"],
+        ["profiles_2024-05-01.csv.gz"],
+        ["users_2024-06-01.ndjson"],
+    ]
+    assert sorted(path.name for path in incoming.iterdir()) == ["never.csv.part", "refused"]
+    why = (home.settings.refused / "profiles_2024-05-01.csv.gz.why.txt").read_text(encoding="utf-8")
+    assert "truncated" in why
+    assert sorted(run.tags["tiktok_pipeline/snapshot"] for run in runs) == SNAPSHOTS, "one run for each delivery"
+    assert {run.status.value for run in runs} == {"SUCCESS"}
+    counted = "select snapshot, count(*) from validated.profiles group by 1 order by 1"
+    assert home.sql(counted, published=True) == [(key, 60) for key in SNAPSHOTS]

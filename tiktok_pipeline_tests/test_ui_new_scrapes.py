@@ -71,14 +71,16 @@ def test_files_dropped_into_incoming_become_tables(tmp_path: Path, monkeypatch: 
     def tables_are_there(snapshots: list[str]) -> bool:
         if not home.settings.published_file.exists():
             return False
-        found = home.sql("select distinct snapshot from segments.balanced_segments_history order by 1", published=True)
+        found = home.sql(
+            "select distinct snapshot from segments.balanced_segments_history order by 1", published=True
+        )
         return [one for (one,) in found] == snapshots
 
     with server(home.path, log) as url, chromium() as page:
         copy_slowly(first, incoming / "profiles_2024-03-01.csv")
         (incoming / "never.csv.part").write_bytes(first)
         copy_slowly(packed[: len(packed) // 2], incoming / "profiles_2024-05-01.csv.gz", pieces=3)  # truncated
-        wait_for(lambda: (home.settings.refused / "profiles_2024-05-01.csv.gz").exists(), "the refusal")
+        wait_for((home.settings.refused / "profiles_2024-05-01.csv.gz").exists, "the refusal")
         copy_slowly(second, incoming / "profiles_2024-04-01.csv")
         copy_slowly(first, incoming / "the_same_again.csv")  # a second time, under another name
         copy_slowly(packed, incoming / "profiles_2024-05-01.csv.gz")  # whole now

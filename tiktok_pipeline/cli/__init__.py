@@ -148,11 +148,18 @@ def trace(
 
 @app.command()
 def forget(
-    handle: Annotated[str, typer.Argument(help="a handle, with or without @, or the platform's number of it")],
+    handle: Annotated[
+        str | None, typer.Argument(help="a handle, with or without @, or the platform's number of it")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="those of earlier times, after a backup was restored")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
 ) -> None:
     """Erase a creator from files, tables, reports, copies and logs; later scrapes are taken without them."""
     settings = read_settings()
+    if (handle is None) is not again:
+        fail("say whom to forget, or --again", ASKED_WRONGLY)
     with plain_errors():
         from tiktok_pipeline.cli.erasing import forget_creator
 
@@ -232,7 +239,8 @@ def ui(port: Annotated[int, typer.Option(help="port on 127.0.0.1", min=1, max=65
         "-m",
         "tiktok_pipeline.definitions",
     ]
-    os.execve(sys.executable, [*command, "-h", "127.0.0.1", "-p", str(port)], environment)  # noqa: S606
+    command += ["--log-level", "warning", "-h", "127.0.0.1", "-p", str(port)]
+    os.execve(sys.executable, command, environment)  # noqa: S606
 
 
 @app.command()

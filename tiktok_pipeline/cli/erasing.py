@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
 
-def forget_creator(settings: Settings, name: str, *, yes: bool) -> None:
-    """Erase a creator from the home."""
-    if not re.fullmatch(r"@?[^\s@/]{1,100}", name):
+def forget_creator(settings: Settings, name: str | None, *, yes: bool) -> None:
+    """Erase a creator from the home; those who were erased before where no name is given."""
+    if name is not None and not re.fullmatch(r"@?[^\s@/]{1,100}", name):
         fail(f"{plain(name)[:60]!r}: expected one handle, with or without @, or the platform's number", ASKED_WRONGLY)
     with locked_home(settings):
         import tiktok_pipeline.studies
         from tiktok_pipeline.definitions import build_definitions, open_engine, open_warehouse
-        from tiktok_pipeline.orchestration.forgetting import find_creator, forget
+        from tiktok_pipeline.orchestration.forgetting import Found, find_creator, forget
         from tiktok_pipeline.orchestration.leftovers import sweep_home
         from tiktok_pipeline.orchestration.refresh import REFRESH_JOB, step_logger
         from tiktok_pipeline.study import load_studies
@@ -35,16 +35,17 @@ def forget_creator(settings: Settings, name: str, *, yes: bool) -> None:
         note("looking through the raw files ...")
         engine = open_engine(settings)
         try:
-            found = find_creator(settings, name, engine)
+            found = Found((), (), {}) if name is None else find_creator(settings, name, engine)
         finally:
             engine.close()
         for (snapshot, file), rows in sorted(found.records.items()):
             note(
                 f"snapshot {snapshot}: {file}, record {', '.join(map(str, rows[:10]))}{' ...' if len(rows) > 10 else ''}"
             )
-        if not found.records:
+        if name is not None and not found.records:
             note("no record of that name in any snapshot; a later scrape will be taken without it")
-        _ask(f"erase {plain(', '.join(found.names))} from this home, for good?", yes=yes)
+        who = plain(", ".join(found.names)) or "all who were forgotten before"
+        _ask(f"erase {who} from this home, for good?", yes=yes)
         with _dagster(settings) as instance:
             erased = forget(
                 settings,

@@ -44,9 +44,11 @@ def _findings(settings: Settings, *, quick: bool) -> Iterator[Finding]:
     yield from health.check_files(settings, manifests, quick=quick)
     warehouse, published = _look_into(settings.warehouse_file), _look_into(settings.published_file)
     for database in (warehouse, published):
-        yield from health.check_database(database)
+        yield from health.check_database(database, has_snapshots=bool(manifests))
     yield from health.check_agreement(manifests, warehouse, published)
-    if (settings.dagster_home / "dagster.yaml").exists():
+    if manifests and not (settings.dagster_home / "dagster.yaml").exists():
+        yield health.Finding("warning", f"{settings.dagster_home}: Dagster's records are gone", health.ADD_TO_DAGSTER)
+    elif manifests:
         with DagsterInstance.from_config(str(settings.dagster_home)) as instance:
             yield from health.check_dagster(manifests, instance)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
@@ -46,6 +48,9 @@ def plain_errors() -> Iterator[None]:
         StudyError,
     ) as problem:
         fail(str(problem))
+    except BrokenPipeError:  # whoever read the answer has enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(FAILED) from None
     except OSError as problem:
         fail(f"{problem.filename or 'the disk'}: {problem.strerror or problem}")
     except Exception as problem:

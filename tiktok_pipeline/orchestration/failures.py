@@ -19,8 +19,12 @@ def note_failure(file: Path, *, run_id: str, step: str, why: str, tags: Mapping[
     if file.exists() and file.stat().st_size > LARGEST_BYTES:
         file.replace(file.with_name(f"{file.name}.1"))
     snapshot = tags.get("tiktok_pipeline/snapshot") or tags.get("dagster/partition") or "-"
-    shown = " ".join("".join(mark if mark.isprintable() else " " for mark in why).split())[:_SHOWN_CHARACTERS]
-    files = " ".join(tags.get("tiktok_pipeline/files", "-").split())
+    shown = _one_line(why)[:_SHOWN_CHARACTERS]
+    files = _one_line(tags.get("tiktok_pipeline/files", "-"))
     now = datetime.now(tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     with file.open("a", encoding="utf-8") as log:
         log.write(f"{now} run={run_id} snapshot={snapshot} files={files} step={step}: {shown}\n")
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(mark if mark.isprintable() else " " for mark in text).split())

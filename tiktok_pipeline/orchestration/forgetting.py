@@ -128,10 +128,13 @@ def forget(
     _rebuild(settings, open_warehouse, studies)
     for key in pages:
         refresh_snapshot(job, key, instance=instance, tags={}, selection=[AssetKey("report")], quiet=True)
-    pattern = pattern_of(found.names)
-    files = remove_files(settings, pattern)
-    scrub_log(settings.failures_file, pattern)
-    dagster_records = scrub_dagster(settings.dagster_home, pattern)
+    files: list[Path] = []
+    dagster_records = 0
+    if found.names:
+        pattern = pattern_of(found.names)
+        files = remove_files(settings, pattern)
+        scrub_log(settings.failures_file, pattern)
+        dagster_records = scrub_dagster(settings.dagster_home, pattern)
     write_forgotten(settings.forgotten_file, replace(forgotten, unfinished=False))
     return Erased(records, tuple(affected), tuple(files), dagster_records)
 

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 import narwhals as nw
@@ -19,6 +20,8 @@ import narwhals as nw
 from tiktok_pipeline.raw.schema import Source
 from tiktok_pipeline.validated.clean import account_number, blank_to_null, handle
 from tiktok_pipeline.warehouse.base import Engine
+
+_SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Forgotten:
 
     def hash_of(self, name: str) -> str:
         """The salted hash of a handle or number, in any case of letters."""
-        return hashlib.sha256((self.salt + name.lower()).encode()).hexdigest()
+        return hashlib.sha256((self.salt + name.translate(_SMALL)).encode()).hexdigest()
 
     def knows(self, name: str) -> bool:
         """Whether the creator of this handle or number asked to be forgotten."""

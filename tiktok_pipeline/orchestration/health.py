@@ -33,6 +33,11 @@ from tiktok_pipeline.warehouse.base import StoredSlice
 Counts = dict[tuple[str, str, str], int]
 
 
+ADD_TO_DAGSTER = "run `tiktok-pipeline refresh --all`, or start the UI, whose sensor adds it"
+_REFRESH = "run `tiktok-pipeline refresh`"
+_PRUNE = "restore raw/ from a backup, or remove it: `tiktok-pipeline prune --before DATE`"
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that was looked at: how bad it is, what is so, and what to do."""
@@ -62,7 +67,8 @@ def check_home(settings: Settings) -> Iterator[Finding]:
             "error", f"{settings.home}: there is no such folder", "run `tiktok-pipeline refresh FILE` first"
         )
         return
-    for folder in (settings.raw, settings.warehouse_file.parent, settings.published_file.parent, settings.reports):
+    folders = (settings.home, settings.incoming, settings.raw, settings.reports, settings.dagster_home)
+    for folder in (*folders, settings.warehouse_file.parent, settings.published_file.parent):
         if folder.is_dir() and stat.S_IMODE(folder.stat().st_mode) & 0o007:
             yield Finding(
                 "warning",
@@ -141,9 +147,11 @@ def check_files(settings: Settings, manifests: dict[str, list[StoredFile]], *, q
     yield Finding("ok", f"{files} raw file(s) of {len(manifests)} snapshot(s) compared by their {how}")
 
 
-def check_database(database: Database) -> Iterator[Finding]:
+def check_database(database: Database, *, has_snapshots: bool) -> Iterator[Finding]:
     """The file can be read, is of this version, and holds as many rows as it says."""
-    if not database.exists:
+    if not database.exists and has_snapshots:
+        yield Finding("error", f"{database.path}: gone, though snapshots were delivered", _REFRESH)
+    elif not database.exists:
         yield Finding("ok", f"{database.path}: not there yet")
     elif database.problem is not None:
         yield Finding("warning", database.problem, "look again when it is free")
@@ -182,10 +190,6 @@ def check_agreement(
             yield Finding("error", f"{published.path}: snapshot {key} has no files", _PRUNE)
 
 
-_REFRESH = "run `tiktok-pipeline refresh`"
-_PRUNE = "restore raw/ from a backup, or remove it: `tiktok-pipeline prune --before DATE`"
-
-
 def _agreement_of_tables(
     manifests: dict[str, list[StoredFile]], deliveries: dict[str, str], warehouse: Database
 ) -> Iterator[Finding]:
@@ -221,6 +225,6 @@ def check_dagster(manifests: dict[str, list[StoredFile]], instance: DagsterInsta
     for key in sorted(known - set(manifests)):
         yield Finding("warning", f"Dagster knows snapshot {key}, which has no files", _PRUNE)
     for key in sorted(set(manifests) - known):
-        yield Finding("warning", f"Dagster does not know snapshot {key} yet", _REFRESH)
+        yield Finding("warning", f"Dagster does not know snapshot {key}", ADD_TO_DAGSTER)
     if known == set(manifests):
         yield Finding("ok", f"Dagster's partitions are the {len(known)} snapshot(s) that have files")

@@ -216,6 +216,8 @@ def _reason(error: SerializableErrorInfo, names: set[str]) -> tuple[str, bool]:
     chain = [error]
     while chain[-1].cause is not None:
         chain.append(chain[-1].cause)
+    if any(one.cls_name == "DagsterExecutionInterruptedError" for one in chain):
+        return "the run was stopped from outside: the service ended, or somebody stopped it", True
     foreseen = next((one for one in chain if one.cls_name in names), None)
     message = (foreseen or chain[-1]).message.strip()
     return " ".join((message.partition(": ")[2] or message).split()), foreseen is not None

@@ -111,7 +111,9 @@ def _inspect(path: Path, folder: Path, intake: Intake) -> _Inspected:
             check_size(staged, name=path.name, largest_bytes=intake.largest_bytes)
         sha256 = sha256_of(staged)
     except OSError as problem:
-        msg = f"{path}: cannot be read: {problem.strerror or problem}"
+        msg = (
+            f"{path.name}: cannot be read ({problem.strerror or problem}); is it readable for who runs the pipeline?"
+        )
         raise UnreadableFileError(msg) from problem
     engine = intake.engine
     with engine.reading(path):

@@ -9,6 +9,7 @@ from pathlib import Path
 from tiktok_pipeline.warehouse.base import UnreadableFileError
 
 _BLOCK_BYTES = 1 << 20
+_MANY_ROWS, _FEWEST_BYTES_IN_A_ROW = 100_000, 4
 
 
 def check_size(path: Path, *, name: str, largest_bytes: int) -> None:
@@ -19,7 +20,9 @@ def check_size(path: Path, *, name: str, largest_bytes: int) -> None:
     if path.suffix == ".gz":
         is_larger = _unpacks_to_more(path, name, largest_bytes)
     elif path.suffix == ".parquet":
-        is_larger = _parquet_bytes(path, name) > largest_bytes
+        rows, held_bytes = _parquet_size(path, name)
+        # A dictionary may hold a long text once for a million rows: no honest scrape has so little in a row.
+        is_larger = held_bytes > largest_bytes or (rows > _MANY_ROWS and held_bytes < rows * _FEWEST_BYTES_IN_A_ROW)
     else:
         is_larger = path.stat().st_size > largest_bytes
     if is_larger:
@@ -44,7 +47,8 @@ def _unpacks_to_more(path: Path, name: str, limit: int) -> bool:
     return False
 
 
-def _parquet_bytes(path: Path, name: str) -> int:
+def _parquet_size(path: Path, name: str) -> tuple[int, int]:
+    """The rows of a Parquet file, and its bytes before compression."""
     import pyarrow as pa  # noqa: PLC0415 - only this format needs it
     import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -53,4 +57,5 @@ def _parquet_bytes(path: Path, name: str) -> int:
     except (pa.ArrowException, OSError) as problem:
         msg = f"{name}: this is no readable Parquet file; write or copy it again"
         raise UnreadableFileError(msg) from problem
-    return sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
+    held_bytes = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
+    return metadata.num_rows, held_bytes

@@ -116,8 +116,8 @@ def mark_duplicates(judged: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
 def without_quoted_cells(reason: nw.Expr) -> nw.Expr:
     """A reason as it may stand in a log: what it quotes of a cell is somebody's own."""
     return (
-        reason.str.replace_all(r"(?s)^([a-z_]+: ).* is not (an? |true )", r"\1a cell is not \2")
-        .str.replace_all(r"(?s)(, the next one is ).*$", r"\1...")
+        reason.str.replace_all(r"(?s)^(ragged: more than [0-9]+ cells, the next one is ).*$", r"\1...")
+        .str.replace_all(r"(?s)^([a-z_]+: ).* is not (an? |true )", r"\1a cell is not \2")
         .str.replace_all(r"(?s)^(no JSON object: ).*$", r"\1...")
     )
 

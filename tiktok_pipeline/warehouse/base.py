@@ -149,7 +149,7 @@ class Engine(Protocol):
         ...
 
     def salted_hash(self, frame: nw.LazyFrame[Any], columns: Sequence[str], salt: str) -> nw.LazyFrame[Any]:
-        """Add ``<column>_hash``: the SHA-256, in hexadecimal, of ``salt`` and the text in lower case."""
+        """Add ``<column>_hash``: the SHA-256, in hexadecimal, of ``salt`` and the text, A to Z in lower case."""
         ...
 
     def reading(self, path: Path) -> AbstractContextManager[None]:

@@ -144,7 +144,7 @@ def published_origins(path: Path) -> dict[str, str]:
         _, rows = query(
             path, "select snapshot, any_value(origin) from meta.slices where study = '' and snapshot <> '' group by 1"
         )
-    except QueryError:  # of a version that kept no such list
+    except WarehouseError:  # of a version that kept no such list, or damaged: what is not known is made anew
         return {}
     return {str(snapshot): str(origin) for snapshot, origin in rows}
 

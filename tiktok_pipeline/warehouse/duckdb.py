@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -95,9 +96,11 @@ class DuckDBWarehouse:
         return self._project(frame, f"*, ('0x' || md5({quoted(column)})[:15])::bigint as sample_key")
 
     def salted_hash(self, frame: nw.LazyFrame[Any], columns: Sequence[str], salt: str) -> nw.LazyFrame[Any]:
-        """Add ``<column>_hash``: the SHA-256 of ``salt`` and the text in lower case."""
+        """Add ``<column>_hash``: the SHA-256 of ``salt`` and the text, the letters A to Z in lower case."""
         hashes = ", ".join(
-            f"sha256({_literal(salt)} || lower({quoted(name)})) as {quoted(f'{name}_hash')}" for name in columns
+            f"sha256({_literal(salt)} || translate({quoted(name)}, '{ascii_uppercase}', '{ascii_lowercase}')) "
+            f"as {quoted(f'{name}_hash')}"
+            for name in columns
         )
         return self._project(frame, f"*, {hashes}")
 
@@ -187,8 +190,13 @@ class DuckDBWarehouse:
         for table in sliced:
             self._create(table)
         with self._transaction("dropping snapshots"):
-            for name in [*map(str, sliced), "meta.slices"]:
-                self._run(f"delete from {name} where snapshot in (select unnest(?::varchar[]))", [list(snapshots)])
+            for table in sliced:
+                self._run(f"delete from {table} where snapshot in (select unnest(?::varchar[]))", [list(snapshots)])
+            self._run(
+                "delete from meta.slices where snapshot in (select unnest(?::varchar[])) "
+                "and table_name in (select unnest(?::varchar[]))",
+                [list(snapshots), [str(table) for table in sliced]],
+            )
 
     def adopt(self, snapshot: str, origin: str) -> None:
         """Say of every slice of the snapshot that it stems from the delivery ``origin``."""
@@ -198,14 +206,23 @@ class DuckDBWarehouse:
         self, target: Path, *, tables: Sequence[TableSpec], snapshots: Sequence[str] | None, views: Sequence[View]
     ) -> list[StoredSlice]:
         """Bring the copy at ``target`` up to date; see `tiktok_pipeline.warehouse.publishing`."""
-        return publish(
-            self._connection,
-            target,
-            tables=tables,
-            snapshots=snapshots,
-            views=views,
-            transaction=self._transaction,
-        )
+
+        def of(chosen: Sequence[str] | None) -> list[StoredSlice]:
+            return publish(
+                self._connection,
+                target,
+                tables=tables,
+                snapshots=chosen,
+                views=views,
+                transaction=self._transaction,
+            )
+
+        try:
+            return of(snapshots)
+        except WarehouseError as problem:
+            if snapshots is None or not _is_of_the_engine(problem):
+                raise
+            return of(None)  # the copy that lies there may be damaged inside; one made from nothing is not
 
     def rebuild(self) -> None:
         """Write the file anew and put it in place: what was deleted is in no block of it any more."""
@@ -297,6 +314,16 @@ class DuckDBWarehouse:
                 msg = f"{doing} failed, the table is as it was: {' '.join(str(problem).split())[:400]}"
                 raise WarehouseError(msg) from problem
             raise
+
+
+def _is_of_the_engine(problem: BaseException) -> bool:
+    """Whether an error of the engine, but not a lack of room, is behind ``problem``."""
+    cause = problem.__cause__
+    while cause is not None:
+        if isinstance(cause, duckdb.Error):
+            return "no space" not in str(cause).lower() and "out of memory" not in str(cause).lower()
+        cause = cause.__cause__
+    return False
 
 
 def _literal(text: str) -> str:

@@ -7,6 +7,7 @@ file is of one version or the other. What is in the tables is known to the steps
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -22,7 +23,19 @@ _CREATE_SLICES = (
 )
 
 _STEPS: Mapping[int, Sequence[str]] = {
-    1: ("alter table if exists clusters.fits add column if not exists note varchar",),
+    1: (
+        "alter table if exists clusters.fits add column if not exists note varchar",
+        "alter table if exists clusters.stability drop column if exists verdict",
+        *(
+            f"alter table if exists features.profiles add column if not exists {feature} double"
+            for feature in (
+                "lifetime_engagement_rate",
+                "account_age_days",
+                "lacks_bio_link",
+                "likes_per_video_padded",
+            )
+        ),
+    ),
     2: ("alter table if exists raw.profiles add column if not exists is_under_age varchar",),
 }
 """What leads from each version to the next."""
@@ -91,6 +104,7 @@ def _migrate(connection: duckdb.DuckDBPyConnection, path: Path | None, version: 
 
 def _list_slices(connection: duckdb.DuckDBPyConnection) -> None:
     """Before version 3 no list of slices was kept: it is made from the rows that are there."""
+    now = datetime.now(tz=UTC).replace(tzinfo=None)
     tables = connection.execute(
         "select table_schema || '.' || table_name, bool_or(column_name = 'study') from information_schema.columns "
         "where table_catalog = current_catalog() and table_schema <> 'meta' group by 1 "
@@ -104,6 +118,6 @@ def _list_slices(connection: duckdb.DuckDBPyConnection) -> None:
         if table not in views:
             study = "study" if has_study else "''"
             connection.execute(
-                f"insert into meta.slices select ?, snapshot, {study}, count(*), '', now()::timestamp from {table} group by all",
-                [table],
+                f"insert into meta.slices select ?, snapshot, {study}, count(*), '', ?::timestamp from {table} group by all",
+                [table, now],
             )

@@ -45,7 +45,7 @@ def publish(
     if halves := sorted(set(snapshots or ()) & set(broken)):
         msg = (
             f"snapshot {', '.join(halves)}: its tables stem from different deliveries ({broken[halves[0]]}); nothing was "
-            f"published. Run `tiktok-pipeline refresh --snapshot {halves[0]}`"
+            f"published. Run `tiktok-pipeline refresh --all --snapshot {halves[0]}`"
         )
         raise WarehouseError(msg)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +11,21 @@ import narwhals as nw
 import pytest
 
 from tiktok_pipeline.raw.dialects import recognise
-from tiktok_pipeline.raw.read import read_file
+from tiktok_pipeline.raw.read import FORGOTTEN, read_file, without_cells
+from tiktok_pipeline.raw.schema import PROFILES
 from tiktok_pipeline.raw.snapshots import file_format
 from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
 
 HEAD = "account_id,followers,following,likes,videos_count,url\n"
 
 
-def read(engine: DuckDBWarehouse, path: Path, content: str) -> list[dict[str, Any]]:
+def read(engine: DuckDBWarehouse, path: Path, content: str, forgotten: Collection[int] = ()) -> list[dict[str, Any]]:
     path.write_text(content, encoding="utf-8", newline="")
     kind = file_format(path)
     assert kind is not None
     scan = engine.scan(path, kind)
     dialect = recognise(scan.header, file=path.name)
-    rows = read_file(scan, dialect, source_file=path.name, engine=engine)
+    rows = read_file(scan, dialect, source_file=path.name, engine=engine, forgotten=forgotten)
     assert rows.collect_schema().names() == dialect.source.table.frame_names
     found: list[dict[str, Any]] = rows.sort("source_row").collect("pyarrow").to_native().to_pylist()
     return found
@@ -114,4 +116,64 @@ def test_files_with_other_columns_are_stacked_by_name(engine: DuckDBWarehouse, t
         ("n", None, None),
         (None, "u", "l"),
         (None,) * 3,
+    ]
+
+
+@pytest.mark.parametrize("forgotten", [[2], [4, 2], {1, 2, 3, 4, 5}, [2, 99]])
+def test_a_forgotten_row_has_its_place_and_nothing_else(
+    engine: DuckDBWarehouse, tmp_path: Path, forgotten: Collection[int]
+) -> None:
+    content = HEAD.strip() + ",more\n"
+    content += "a,1,2,3,4,u,m\nb,1,2,3,4,u,m\nc,1,2,3,4,u,m\nsecret of a torn row\n" + HEAD.strip() + ",more\n"
+    whole = read(engine, tmp_path / "f.csv", content)
+    rows = read(engine, tmp_path / "f.csv", content, forgotten)
+    assert [row["source_row"] for row in rows] == [1, 2, 3, 4, 5]
+    for row, before in zip(rows, whole, strict=True):
+        if row["source_row"] in forgotten:
+            assert {name: value for name, value in row.items() if value is not None} == {
+                "source_file": "f.csv",
+                "source_row": before["source_row"],
+                "dialect": "public_csv",
+                "read_problem": "forgotten",
+            }
+        else:
+            assert row == before
+
+
+def test_a_forgotten_row_of_the_activity_file(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    content = "User ID,Instagram visit score,Spending_rank(0 to 100),more\n1,2,3,m\n4,5,6,m\n"
+    rows = read(engine, tmp_path / "f.csv", content, [1])
+    names = ("read_problem", "account_id", "engagement_index", "monetization_maturity", "extra")
+    assert [tuple(row[name] for name in names) for row in rows] == [
+        (FORGOTTEN, None, None, None, None),
+        (None, "4", "5", "6", '{"more":"m"}'),
+    ]
+
+
+def test_files_with_forgotten_rows_are_stacked_with_others(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    parts = []
+    for name, forgotten in {"a.csv": [1], "b.csv": []}.items():
+        (tmp_path / name).write_text(HEAD + "a,1,2,3,4,u\n")
+        scan = engine.scan(tmp_path / name, "csv")
+        dialect = recognise(scan.header, file=name)
+        parts.append(read_file(scan, dialect, source_file=name, engine=engine, forgotten=forgotten))
+    rows = nw.concat(parts, how="vertical").sort("source_file").collect("pyarrow").to_native().to_pylist()
+    assert [(row["source_file"], row["account_id"], row["followers"]) for row in rows] == [
+        ("a.csv", None, None),
+        ("b.csv", "a", "1"),
+    ]
+
+
+def test_cells_are_taken_from_the_rows_that_an_expression_names(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text(HEAD + "a,1,2,3,4,u\nb,1,2,3,4,u\nc\n")
+    scan = engine.scan(path, "csv")
+    rows = read_file(scan, recognise(scan.header, file="f.csv"), source_file="f.csv", engine=engine)
+    left = without_cells(rows, nw.col("account_id") == "a", PROFILES)
+    assert left.collect_schema().names() == rows.collect_schema().names()
+    found = left.sort("source_row").collect("pyarrow").to_native().to_pylist()
+    assert [(row["account_id"], row["url"], row["read_problem"]) for row in found] == [
+        (None, None, FORGOTTEN),
+        ("b", "u", None),
+        ("c", None, "ragged: fewer than 6 cells"),
     ]

@@ -49,7 +49,10 @@ def judged(engine: DuckDBWarehouse, path: Path) -> Verdict:
 
 
 def csv_of(*rows: dict[str, str]) -> str:
-    """A CSV text in the public columns: a good profile for each row, with its cells changed as the row says."""
+    """A CSV text in the public columns: a good profile for each row, with its cells changed as the row says.
+
+    A column that is not among them, ``is_under_age_18`` say, is added where a row names it, empty in the others.
+    """
     good = {
         "timestamp": "2023-08-01",
         "nickname": "n",
@@ -60,7 +63,7 @@ def csv_of(*rows: dict[str, str]) -> str:
         "videos_count": "4",
         "awg_engagement_rate": "0.5",
     }
-    names = ["account_id", *good, "remark"]
+    names = list(dict.fromkeys(["account_id", *good, "remark", *(name for row in rows for name in row)]))
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, names)
     writer.writeheader()

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import narwhals as nw
@@ -15,15 +15,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tiktok_pipeline.raw.dialects import PUBLIC_CSV
+from tiktok_pipeline.raw.dialects import PUBLIC_CSV, recognise
 from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.raw.schema import PROFILES
-from tiktok_pipeline.validated.judge import SnapshotRejectedError, check_balance, inconsistent_rates, judge_source
+from tiktok_pipeline.validated.judge import (
+    SnapshotRejectedError,
+    check_balance,
+    inconsistent_rates,
+    judge_source,
+    without_quoted_cells,
+)
 from tiktok_pipeline.validated.schema import PROFILES_TABLE, REJECTED_TABLE
 from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
 from tiktok_pipeline_tests.validated.scrapes import Verdict, csv_of, judged
 
 DUPLICATE = "account_id: an older or earlier duplicate of the row that is kept for this account"
+UNDER_AGE = "is_under_age: the platform says the person is under 18; nothing of the profile is kept"
 COUNT = "is not a count such as 1200, 12,345 or 1.2M"
 RANGE = "expected 0 to 1000000000000000"
 FORM = r"account_id: expected a text of the form ^[^@/\\ \t\r\n\x00]{1,64}$"
@@ -190,6 +197,195 @@ def test_a_bad_row_does_not_push_a_good_one_out(engine: DuckDBWarehouse, tmp_pat
     verdict = of_csv(engine, tmp_path, csv_of(*rows, {"account_id": ""}, {"account_id": ""}))
     assert verdict.kept == [1]
     assert verdict.reasons == {2: [f"likes: {RANGE}"], 3: ["account_id: missing"], 4: ["account_id: missing"]}
+
+
+def assert_nothing_is_kept(verdict: Verdict, places: Collection[int]) -> None:
+    """These rows are rejected as under age, and nothing but their place is told of them."""
+    rejected = {row["source_row"]: row for row in verdict.rejected}
+    for place in places:
+        assert rejected[place] == {
+            "source": "profiles",
+            "source_file": "f.csv",
+            "source_row": place,
+            "account_id": None,
+            "reasons": [UNDER_AGE],
+            "record": None,
+        }
+
+
+def flagged(*flags: str) -> str:
+    """One profile for each flag."""
+    return csv_of(*({"is_under_age_18": flag} for flag in flags))
+
+
+def test_of_a_person_under_age_nothing_is_kept(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    flags = ["", "true", "TRUE", "True", "t", "yes", "Y", "1", "  true ", "\tYES", ""]
+    verdict = of_csv(engine, tmp_path, flagged(*flags))
+    assert {row["dialect"] for row in verdict.raw} == {"vendor_export"}
+    assert verdict.kept == [1, 11]
+    assert list(verdict.reasons) == [2, 3, 4, 5, 6, 7, 8, 9, 10]
+    assert_nothing_is_kept(verdict, verdict.reasons)
+
+
+def test_a_person_of_age_is_a_row_like_others(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    flags = ["false", "FALSE", "f", "no", "N", "0", "", " ", "null", "None"]
+    verdict = of_csv(engine, tmp_path, flagged(*flags))
+    assert (verdict.kept, verdict.reasons) == (list(range(1, 11)), {})
+    assert list(verdict.good[0]) == PROFILES_TABLE.frame_names
+
+
+def test_a_flag_that_cannot_be_read_is_a_reason_of_its_own(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    flags = ["maybe", "17", "1.0", "truee", "-"]
+    content = flagged(*flags) + flagged("maybe").splitlines()[1].replace("maker_0", "") + "\r\n"
+    verdict = of_csv(engine, tmp_path, content)
+    reasons = [f"is_under_age: {flag} is not true or false" for flag in flags]
+    expected = {place: [reason] for place, reason in enumerate(reasons, start=1)}
+    assert verdict.reasons == expected | {6: [reasons[0], "account_id: missing"]}
+    assert [row["account_id"] for row in verdict.rejected] == [*(f"maker_{place}" for place in range(5)), None]
+    assert [json.loads(row["record"])["is_under_age"] for row in verdict.rejected] == [*flags, "maybe"]
+
+
+def test_no_other_reason_quotes_a_person_under_age(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    cells = dict.fromkeys(
+        ("followers", "likes", "timestamp", "awg_engagement_rate", "nickname", "remark"), "hush\x00"
+    )
+    faults = cells | {"account_id": "hush hush", "biography": "hush" * 9000, "is_under_age_18": "true"}
+    verdict = of_csv(engine, tmp_path, csv_of({}, faults))
+    assert_nothing_is_kept(verdict, [2])
+    assert "hush" not in str((verdict.rejected, verdict.good))
+
+
+def test_every_other_row_of_the_account_goes_too(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    same = {"account_id": "same"}
+    rows = [
+        same,
+        {**same, "is_under_age_18": "yes"},
+        {"account_id": "other"},
+        {**same, "is_under_age_18": "false", "timestamp": "2024-01-01"},
+        {**same, "likes": "-1"},
+        {**same, "is_under_age_18": "maybe"},
+        {"account_id": "@same"},
+        {"account_id": " same "},
+        {"account_id": "██", "url": "https://www.tiktok.com/@same?lang=en"},
+        {"account_id": "", "url": "https://www.tiktok.com/@same"},
+    ]
+    verdict = of_csv(engine, tmp_path, csv_of(*rows))
+    assert verdict.kept == [3]
+    assert list(verdict.reasons) == [1, 2, 4, 5, 6, 7, 8, 9, 10]
+    assert_nothing_is_kept(verdict, verdict.reasons)
+
+
+def test_a_person_under_age_in_one_file_is_left_out_of_all(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    contents = {
+        "public.csv": csv_of({"account_id": "young"}, {"account_id": "grown"}),
+        "vendor.csv": csv_of({"account_id": "young", "is_under_age_18": "1"}, {"account_id": "third"}),
+    }
+    parts = []
+    for name, content in contents.items():
+        (tmp_path / name).write_text(content, newline="")
+        scan = engine.scan(tmp_path / name, "csv")
+        parts.append(read_file(scan, recognise(scan.header, file=name), source_file=name, engine=engine))
+    verdict = judge_source(nw.concat(parts, how="vertical"), PROFILES, engine)
+    good = verdict.good.sort("account_id").collect("pyarrow").to_native().to_pylist()
+    assert [row["account_id"] for row in good] == ["grown", "third"]
+    rejected = verdict.rejected.sort("source_file").collect("pyarrow").to_native().to_pylist()
+    assert [(row["source_file"], row["account_id"], row["record"], row["reasons"]) for row in rejected] == [
+        ("public.csv", None, None, [UNDER_AGE]),
+        ("vendor.csv", None, None, [UNDER_AGE]),
+    ]
+
+
+def test_a_person_under_age_without_a_handle_stands_for_no_other(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    verdict = of_csv(engine, tmp_path, csv_of({"account_id": "", "is_under_age_18": "true"}, {"account_id": ""}, {}))
+    assert verdict.reasons == {1: [UNDER_AGE], 2: ["account_id: missing"]}
+    assert_nothing_is_kept(verdict, [1])
+
+
+def test_a_torn_row_says_nothing_about_an_age(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    """Its cells may stand in the wrong columns; but where it names a person under age, it goes like the others."""
+    content = csv_of({"account_id": "young", "is_under_age_18": "true"}, {"account_id": "grown"})
+    row = content.splitlines()[1]
+    assert row.startswith("young,")
+    assert row.endswith(",true")
+    torn = [row.replace("young", name) + ",too many" for name in ("grown", "young")]
+    verdict = of_csv(engine, tmp_path, content + "\r\n".join(torn) + "\r\n")
+    assert verdict.kept == [2]
+    assert verdict.reasons == {
+        1: [UNDER_AGE],
+        3: ["ragged: more than 11 cells, the next one is too many"],
+        4: [UNDER_AGE],
+    }
+    assert_nothing_is_kept(verdict, [1, 4])
+
+
+def test_a_forgotten_row_is_rejected_as_that_and_says_nothing(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text(csv_of({}, {"likes": "-1"}, {"is_under_age_18": "true"}, {}), newline="")
+    scan = engine.scan(path, "csv")
+    dialect = recognise(scan.header, file="f.csv")
+    raw = read_file(scan, dialect, source_file="f.csv", engine=engine, forgotten=[1, 2, 3])
+    verdict = judge_source(raw, PROFILES, engine)
+    assert verdict.good.collect("pyarrow")["account_id"].to_list() == ["maker_3"]
+    rejected = verdict.rejected.sort("source_row").collect("pyarrow").to_native().to_pylist()
+    assert [(row["source_row"], row["account_id"], row["reasons"], row["record"]) for row in rejected] == [
+        (place, None, ["forgotten"], None) for place in (1, 2, 3)
+    ]
+
+
+def logged(engine: DuckDBWarehouse, *reasons: str | None) -> list[str | None]:
+    """Reasons as they may stand in a log."""
+    frame = nw.from_native(engine._connection.from_arrow(pa.table({"reason": pa.array(reasons, pa.string())})))
+    found: list[str | None] = (
+        frame.select(without_quoted_cells(nw.col("reason")).alias("reason")).collect("pyarrow")["reason"].to_list()
+    )
+    return found
+
+
+def test_what_a_reason_quotes_of_a_cell_is_not_logged(engine: DuckDBWarehouse) -> None:
+    torn = "ragged: more than 10 cells, the next one is "
+    real_date = "is not a real date in the form of its kind of file"
+    told = {
+        f"followers: many {COUNT}": f"followers: a cell {COUNT}",
+        f"followers: is not a joke, is not an answer {COUNT}": f"followers: a cell {COUNT}",
+        f"likes: two\nlines: {COUNT}": f"likes: a cell {COUNT}",
+        "is_verified: is not true love is not true or false": "is_verified: a cell is not true or false",
+        "is_under_age: 17 is not true or false": "is_under_age: a cell is not true or false",
+        "avg_engagement_rate: 5% is not a number such as 0.05": "avg_engagement_rate: a cell is not a number such as 0.05",
+        f"observed_on: , the next one is me {real_date}": f"observed_on: a cell {real_date}",
+        torn: f"{torn}...",
+        f"{torn}\nhush": f"{torn}...",
+        f"{torn}, the next one is hush": f"{torn}...",
+        f"{torn}this is not a drill, hush": f"{torn}...",
+        'no JSON object: {"hush": \n1': "no JSON object: ...",
+        "no JSON object: followers: hush is not a count, the next one is hush": "no JSON object: ...",
+    }
+    assert dict(zip(told, logged(engine, *told), strict=True)) == told
+
+
+def test_a_reason_that_quotes_no_cell_is_logged_as_it_is(engine: DuckDBWarehouse) -> None:
+    reasons = [DUPLICATE, UNDER_AGE, FORM, f"likes: {RANGE}", "account_id: missing", "forgotten", "", None]
+    reasons += [
+        "biography: holds a NUL character",
+        "ragged: fewer than 10 cells",
+        "the header, repeated among the rows",
+    ]
+    assert logged(engine, *reasons) == reasons
+
+
+def test_no_reason_that_is_given_quotes_a_cell_in_a_log(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    names = ("followers", "following", "likes", "videos_count", "awg_engagement_rate", "timestamp", "is_under_age_18")
+    texts = ("hush", "a hush is not a hush is not an", ", the next one is hush", "hush: is not true ")
+    cells = [{name: text} for name in (*names, "is_verified") for text in texts]
+    rows = csv_of(*cells, *({"account_id": f"{text} /"} for text in texts))
+    torn = [f'{rows.splitlines()[1]},"{text}"\r\n' for text in texts]
+    path = tmp_path / "f.ndjson"
+    good = {"username": "a", "follower_count": 1, "following_count": 2, "likes_count": 3, "video_count": 4}
+    path.write_text("\n".join([json.dumps(good), *(f"{{{text}" for text in texts)]))
+    verdicts = (of_csv(engine, tmp_path, rows + "".join(torn)), judged(engine, path))
+    reasons = [reason for verdict in verdicts for row in verdict.rejected for reason in row["reasons"]]
+    assert len(reasons) == 4 * (len(names) + 1 + 3)
+    assert sum("hush" in reason for reason in reasons) == len(reasons) - 4  # all but those of the account
+    assert [reason for reason in logged(engine, *reasons) if "hush" in str(reason)] == []
 
 
 def test_duplicates_within_the_activity_file(engine: DuckDBWarehouse, tmp_path: Path) -> None:

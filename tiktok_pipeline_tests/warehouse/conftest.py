@@ -1,7 +1,8 @@
-"""Warehouses to test: the two ways of the one implementation, and an engine for lazy frames."""
+"""Warehouses to test: the two ways of the one implementation, an engine for lazy frames, a home's files of version 1."""
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,3 +26,11 @@ def engine() -> Iterator[DuckDBWarehouse]:
     opened = DuckDBWarehouse(None)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def version_1(tmp_path: Path) -> Path:
+    """A folder with the two database files of a home that the program of version 1 refreshed."""
+    for packed in (Path(__file__).parent / "version_1").glob("*.gz"):
+        (tmp_path / packed.stem).write_bytes(gzip.decompress(packed.read_bytes()))
+    return tmp_path

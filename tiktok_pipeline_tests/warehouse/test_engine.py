@@ -92,6 +92,25 @@ def test_sample_key_is_the_head_of_the_md5(engine: DuckDBWarehouse) -> None:
     assert found == [int(hashlib.md5(text.encode()).hexdigest()[:15], 16) for text in texts]  # no secret: a key
 
 
+@pytest.mark.parametrize("salt", ["", "5f", 'it\'s; drop "x" --', "соль"])
+def test_the_salted_hash_is_that_of_the_text_in_lower_case(engine: DuckDBWarehouse, salt: str) -> None:
+    texts = ["Maker.1_X", "maker.1_x", "", "ÄÖ", "КЛЮЧ", "it's", "🎉", None]
+    rows = rows_of(engine.salted_hash(lazily(engine, who=texts, other=["A"] * 8), ["who", "other"], salt))
+    assert list(rows[0]) == ["place", "who", "other", "who_hash", "other_hash"]
+    assert [row["who"] for row in rows] == texts
+    expected = [
+        text if text is None else hashlib.sha256((salt + text.lower()).encode()).hexdigest() for text in texts
+    ]
+    assert [row["who_hash"] for row in rows] == expected
+    assert expected[0] == expected[1]
+    assert {row["other_hash"] for row in rows} == {hashlib.sha256(f"{salt}a".encode()).hexdigest()}
+
+
+def test_the_hash_of_nothing_is_the_known_one(engine: DuckDBWarehouse) -> None:
+    row = rows_of(engine.salted_hash(lazily(engine, who=[""]), ["who"], ""))[0]
+    assert row["who_hash"] == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
 def test_staged_frames_are_computed_once(engine: DuckDBWarehouse) -> None:
     random = nw.from_native(lazily(engine, a=["x"] * 100).to_native().project("place, random() as r"))
     staged = engine.staged(random)

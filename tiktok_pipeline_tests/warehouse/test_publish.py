@@ -349,3 +349,9 @@ def test_the_origins_of_what_is_published(refreshed: DuckDBWarehouse, target: Pa
     assert published_origins(target) == {"2024-03-01": "m", "2024-04-01": "a"}
     assert published_origins(target.with_name("none.duckdb")) == {}
     assert published_origins(version_1 / "published.duckdb") == {}
+
+
+def test_a_damaged_copy_has_no_origins(refreshed: DuckDBWarehouse, target: Path) -> None:
+    """All its snapshots are to be refreshed then, and the copy is built anew; a refresh must not end at this look."""
+    target.write_bytes(target.read_bytes()[:5000])
+    assert published_origins(target) == {}

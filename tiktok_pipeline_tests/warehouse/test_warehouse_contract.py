@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 import narwhals as nw
 import pandas as pd
 import pyarrow as pa
 import pytest
 
-from tiktok_pipeline.warehouse.base import Warehouse, WarehouseError
+from tiktok_pipeline.warehouse.base import Column, TableSpec, Warehouse, WarehouseError
 from tiktok_pipeline_tests.warehouse.tables import APRIL, MARCH, SCORES, THINGS, read, rows_of, things
 
 HOSTILE_TEXTS = [
@@ -22,6 +22,28 @@ HOSTILE_TEXTS = [
     "$1 ? %s {x} \\",
     "",
 ]
+
+
+WORDS = TableSpec(
+    schema="shelf",
+    name="words",
+    description="a table that no snapshot is a part of",
+    columns=(
+        Column(name="study", type="text", description="slice", nullable=False),
+        Column(name="word", type="text", description="text"),
+    ),
+    slice_by=("study",),
+)
+
+
+def listed(warehouse: Warehouse) -> list[tuple[str, str, str, int, str]]:
+    """What the warehouse says that it holds, without the times."""
+    return [(one.table, one.snapshot, one.study, one.rows, one.origin) for one in warehouse.slices()]
+
+
+def scores(warehouse: Warehouse, snapshot: str, study: str, *values: int, origin: str = "") -> None:
+    slice_ = {"snapshot": snapshot, "study": study}
+    warehouse.replace_slice(SCORES, slice_, pa.table({"score": pa.array(values, pa.int64())}), origin=origin)
 
 
 def names(warehouse: Warehouse, slice_: dict[str, str]) -> list[str]:
@@ -94,6 +116,141 @@ class TestSlices:
         again = warehouse.read_slice(THINGS, MARCH).with_columns(nw.col("followers") * 10)
         assert warehouse.replace_slice(THINGS, MARCH, again) == 2500
         assert max(row["followers"] for row in read(warehouse, THINGS, MARCH)) == 49980
+
+
+class TestStoredSlices:
+    """The warehouse knows which slices it holds, and of which delivery each was made."""
+
+    def test_none_at_first(self, warehouse: Warehouse) -> None:
+        assert warehouse.slices() == []
+        warehouse.read_slice(THINGS, MARCH)
+        assert warehouse.slices() == []
+
+    def test_every_slice_is_listed_in_order(self, warehouse: Warehouse) -> None:
+        warehouse.replace_slice(WORDS, {"study": "x"}, pa.table({"word": ["a", "b"]}))
+        warehouse.replace_slice(THINGS, APRIL, things({}, {}, {}), origin="delivery 2")
+        warehouse.replace_slice(THINGS, MARCH, things({}), origin="delivery 1")
+        scores(warehouse, "2024-03-01", "y", 1, origin="delivery 1")
+        scores(warehouse, "2024-03-01", "x", 1, 2, origin="delivery 1")
+        assert listed(warehouse) == [
+            ("shelf.scores", "2024-03-01", "x", 2, "delivery 1"),
+            ("shelf.scores", "2024-03-01", "y", 1, "delivery 1"),
+            ("shelf.things", "2024-03-01", "", 1, "delivery 1"),
+            ("shelf.things", "2024-04-01", "", 3, "delivery 2"),
+            ("shelf.words", "", "x", 2, ""),
+        ]
+
+    def test_a_slice_that_is_written_again_is_listed_once(self, warehouse: Warehouse) -> None:
+        warehouse.replace_slice(THINGS, MARCH, things({}, {}), origin="first")
+        first = warehouse.slices()[0].written_at
+        started = datetime.now(tz=UTC).replace(tzinfo=None)
+        warehouse.replace_slice(THINGS, MARCH, things({}), origin="second")
+        assert listed(warehouse) == [("shelf.things", "2024-03-01", "", 1, "second")]
+        assert first <= started <= warehouse.slices()[0].written_at <= datetime.now(tz=UTC).replace(tzinfo=None)
+
+    def test_a_slice_without_a_row_was_written_all_the_same(self, warehouse: Warehouse) -> None:
+        warehouse.replace_slice(THINGS, MARCH, things(), origin="empty")
+        assert listed(warehouse) == [("shelf.things", "2024-03-01", "", 0, "empty")]
+        assert not warehouse.has_slice(THINGS, MARCH)
+
+    def test_a_dropped_slice_is_not_listed(self, warehouse: Warehouse) -> None:
+        for study in ("x", "y"):
+            scores(warehouse, "s1", study, 1)
+        warehouse.drop_slice(SCORES, {"snapshot": "s1", "study": "x"})
+        assert listed(warehouse) == [("shelf.scores", "s1", "y", 1, "")]
+
+    def test_a_write_that_fails_leaves_the_list_as_it_was(self, warehouse: Warehouse) -> None:
+        warehouse.replace_slice(THINGS, MARCH, things({}), origin="good")
+        before = warehouse.slices()
+        nameless = things({}, {}).set_column(0, "name", pa.array([None, None], pa.string()))
+        with pytest.raises(WarehouseError, match="as it was"):
+            warehouse.replace_slice(THINGS, MARCH, nameless, origin="bad")
+        assert warehouse.slices() == before
+
+    @pytest.mark.parametrize("text", HOSTILE_TEXTS)
+    def test_hostile_text_is_listed_as_it_is(self, warehouse: Warehouse, text: str) -> None:
+        scores(warehouse, text, text, 1, origin=text)
+        scores(warehouse, "other", "other", 1, origin="other")
+        assert ("shelf.scores", text, text, 1, text) in listed(warehouse)
+        warehouse.adopt(text, "adopted")
+        assert ("shelf.scores", text, text, 1, "adopted") in listed(warehouse)
+        warehouse.drop_snapshots([SCORES], [text])
+        assert listed(warehouse) == [("shelf.scores", "other", "other", 1, "other")]
+
+    def test_adopting_changes_the_origin_of_one_snapshot_and_nothing_else(self, warehouse: Warehouse) -> None:
+        warehouse.replace_slice(THINGS, MARCH, things({"name": "a"}), origin="old")
+        warehouse.replace_slice(THINGS, APRIL, things({"name": "b"}), origin="old")
+        scores(warehouse, "2024-03-01", "x", 7, origin="older")
+        written = [one.written_at for one in warehouse.slices()]
+        warehouse.adopt("2024-03-01", "new")
+        assert listed(warehouse) == [
+            ("shelf.scores", "2024-03-01", "x", 1, "new"),
+            ("shelf.things", "2024-03-01", "", 1, "new"),
+            ("shelf.things", "2024-04-01", "", 1, "old"),
+        ]
+        assert [one.written_at for one in warehouse.slices()] == written
+        assert (names(warehouse, MARCH), names(warehouse, APRIL)) == (["a"], ["b"])
+
+    def test_adopting_a_snapshot_that_is_not_there_adds_none(self, warehouse: Warehouse) -> None:
+        warehouse.replace_slice(THINGS, MARCH, things({}), origin="old")
+        warehouse.adopt("2024-04-01", "new")
+        assert listed(warehouse) == [("shelf.things", "2024-03-01", "", 1, "old")]
+
+
+class TestDroppingSnapshots:
+    """A snapshot goes from all tables or from none."""
+
+    def test_the_snapshots_go_from_every_table(self, warehouse: Warehouse) -> None:
+        for snapshot in ("s1", "s2", "s3"):
+            warehouse.replace_slice(THINGS, {"snapshot": snapshot}, things({"name": snapshot}))
+            scores(warehouse, snapshot, "x", 1)
+            scores(warehouse, snapshot, "y", 1, 2)
+        warehouse.replace_slice(WORDS, {"study": "x"}, pa.table({"word": ["a"]}))
+        warehouse.drop_snapshots([THINGS, SCORES, WORDS], ["s1", "s3", "never there"])
+        assert listed(warehouse) == [
+            ("shelf.scores", "s2", "x", 1, ""),
+            ("shelf.scores", "s2", "y", 2, ""),
+            ("shelf.things", "s2", "", 1, ""),
+            ("shelf.words", "", "x", 1, ""),
+        ]
+        assert [row["name"] for row in rows_of(warehouse.read_table(THINGS))] == ["s2"]
+        assert {row["snapshot"] for row in rows_of(warehouse.read_table(SCORES))} == {"s2"}
+        assert rows_of(warehouse.read_table(WORDS)) == [{"study": "x", "word": "a"}]
+
+    def test_dropping_none_changes_nothing(self, warehouse: Warehouse) -> None:
+        warehouse.replace_slice(THINGS, MARCH, things({}))
+        warehouse.drop_snapshots([THINGS, SCORES], [])
+        warehouse.drop_snapshots([], [])
+        assert (len(warehouse.slices()), len(names(warehouse, MARCH))) == (1, 1)
+
+    def test_tables_that_were_not_named_keep_the_snapshot_and_are_listed(self, warehouse: Warehouse) -> None:
+        warehouse.replace_slice(THINGS, MARCH, things({}))
+        scores(warehouse, "2024-03-01", "x", 1)
+        warehouse.drop_snapshots([THINGS], ["2024-03-01"])
+        assert warehouse.has_slice(SCORES, {"snapshot": "2024-03-01", "study": "x"})
+        assert listed(warehouse) == [("shelf.scores", "2024-03-01", "x", 1, "")]
+
+    @pytest.mark.parametrize("stopped_at", [1, 2, 3])
+    def test_stopped_half_way_no_snapshot_is_gone(
+        self, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, stopped_at: int
+    ) -> None:
+        warehouse.replace_slice(THINGS, MARCH, things({"name": "kept"}))
+        scores(warehouse, "2024-03-01", "x", 1)
+        before = warehouse.slices()
+        run, statements = type(warehouse)._run, []
+
+        def interrupted(self: Warehouse, sql: str, *arguments: object, **rows: object) -> None:
+            run(self, sql, *arguments, **rows)
+            statements.append(sql)
+            if len(statements) == stopped_at:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(type(warehouse), "_run", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                warehouse.drop_snapshots([THINGS, SCORES], ["2024-03-01"])
+        assert (names(warehouse, MARCH), warehouse.slices()) == (["kept"], before)
+        assert warehouse.has_slice(SCORES, {"snapshot": "2024-03-01", "study": "x"})
 
 
 class TestTypes:

@@ -1,0 +1,93 @@
+"""A look into a database file: its version, what it says that it holds, and what is really there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from tiktok_pipeline.warehouse.base import View, WarehouseError
+from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.warehouse.inspection import Inspection, inspect_database
+from tiktok_pipeline.warehouse.migrations import VERSION
+from tiktok_pipeline_tests.warehouse.tables import APRIL, MARCH, SCORES, THINGS, things
+
+HOSTILE = "'; drop table shelf.things; --"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Three slices with rows, one without."""
+    path = tmp_path / "tiktok.duckdb"
+    warehouse = DuckDBWarehouse(path)
+    warehouse.replace_slice(THINGS, MARCH, things({}, {}), origin="d1")
+    warehouse.replace_slice(THINGS, APRIL, things(), origin="d2")
+    for study, values in {"x": [1, 2, 3], HOSTILE: [1]}.items():
+        warehouse.replace_slice(SCORES, {**MARCH, "study": study}, pa.table({"score": values}), origin="d1")
+    warehouse.close()
+    return path
+
+
+def test_slices_and_the_rows_that_are_there(file: Path) -> None:
+    before = file.read_bytes()
+    found = inspect_database(file)
+    assert (found.version, found.is_of_this_version) == (VERSION, True)
+    assert [(one.table, one.snapshot, one.study, one.rows, one.origin) for one in found.slices] == [
+        ("shelf.scores", "2024-03-01", HOSTILE, 1, "d1"),
+        ("shelf.scores", "2024-03-01", "x", 3, "d1"),
+        ("shelf.things", "2024-03-01", "", 2, "d1"),
+        ("shelf.things", "2024-04-01", "", 0, "d2"),
+    ]
+    assert found.counts == {
+        ("shelf.scores", "2024-03-01", HOSTILE): 1,
+        ("shelf.scores", "2024-03-01", "x"): 3,
+        ("shelf.things", "2024-03-01", ""): 2,
+    }
+    assert file.read_bytes() == before
+
+
+def test_rows_that_are_lost_or_not_listed_are_seen(file: Path) -> None:
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("delete from shelf.scores where score = 2")
+        connection.execute("insert into shelf.scores values ('s9', 'y', 1)")
+    found = inspect_database(file)
+    assert found.counts["shelf.scores", "2024-03-01", "x"] == 2
+    assert found.counts["shelf.scores", "s9", "y"] == 1
+    assert [(one.study, one.rows) for one in found.slices if one.study == "x"] == [("x", 3)]
+
+
+def test_views_and_the_list_itself_are_not_counted(file: Path, tmp_path: Path) -> None:
+    view = View(schema="segments", name="newest", sql="select * from shelf.things")
+    warehouse = DuckDBWarehouse(file)
+    warehouse.publish(tmp_path / "published.duckdb", tables=[THINGS, SCORES], snapshots=None, views=[view])
+    warehouse.close()
+    for path in (file, tmp_path / "published.duckdb"):
+        assert {table for table, _, _ in inspect_database(path).counts} == {"shelf.scores", "shelf.things"}
+
+
+def test_of_another_version_only_that_is_told(version_1: Path) -> None:
+    for name in ("warehouse.duckdb", "published.duckdb"):
+        before = (version_1 / name).read_bytes()
+        assert inspect_database(version_1 / name) == Inspection(1, (), {})
+        assert not inspect_database(version_1 / name).is_of_this_version
+        assert (version_1 / name).read_bytes() == before
+
+
+@pytest.mark.parametrize("sql", ["select 1", "create schema meta; create table meta.version (version int)"])
+def test_a_file_that_says_no_version_has_none(tmp_path: Path, sql: str) -> None:
+    path = tmp_path / "other.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(sql)
+    assert inspect_database(path) == Inspection(None, (), {})
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "tiktok.duckdb"
+    with pytest.raises(WarehouseError, match=r"tiktok[.]duckdb: no such database yet"):
+        inspect_database(path)
+    path.write_bytes(b"\xee" * 20_000)
+    with pytest.raises(WarehouseError, match=r"tiktok[.]duckdb: cannot be read now: ") as caught:
+        inspect_database(path)
+    assert "\n" not in str(caught.value)

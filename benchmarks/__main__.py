@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from benchmarks.crash import CannotMountError, measure_crashes, save, table
 from benchmarks.refresh import refresh_file, refresh_sample, summary
+from tiktok_pipeline.tabulate import print_rows
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -30,6 +34,70 @@ def refresh(
     else:
         measured = refresh_sample(profiles, file_format=file_format, runs=runs, say=typer.echo)
     typer.echo(summary(measured))
+
+
+@app.command()
+def crash(
+    *,
+    kills: Annotated[int, typer.Option(min=1)] = 100,
+    seed: Annotated[int, typer.Option(help="the same seed draws the same moments")] = 7,
+    profiles: Annotated[int, typer.Option(min=1, help="size of the synthetic scrapes")] = 300,
+    study: Annotated[str, typer.Option(help="the study that is refreshed")] = "influencer_segments",
+    disk_full: Annotated[
+        float | None, typer.Option(min=0.01, help="MB: no kills, a disk with so much more room each time (root)")
+    ] = None,
+    keep: Annotated[Path | None, typer.Option(help="folder for the homes of trials that differ")] = None,
+    save_it: Annotated[bool, typer.Option("--save", help="write the result to benchmarks/results/")] = False,
+) -> None:
+    """Kill a refresh at random moments (or fill its disk), look at the home, do it again; exit code 1 if any differs."""
+    # Ended from outside it shall still unmount and tidy up.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    settings = {"kills": kills, "seed": seed, "profiles": profiles, "study": study, "disk_full_step_mb": disk_full}
+    try:
+        trials = measure_crashes(
+            kills=kills,
+            seed=seed,
+            profiles=profiles,
+            study=study,
+            step_megabytes=disk_full,
+            keep=keep,
+            say=typer.echo,
+        )
+    except CannotMountError as problem:
+        typer.echo(str(problem), err=True)
+        raise typer.Exit(2) from problem
+    print_rows(*table(trials), "table")
+    if save_it:
+        typer.echo(f"saved: {save(trials, settings)}")
+    if any(one.differs for one in trials):
+        raise typer.Exit(1)
+
+
+@app.command()
+def fuzz(
+    files: Annotated[int, typer.Option(min=1)] = 1000,
+    seed: Annotated[int, typer.Option(help="the same seed makes the same files")] = 1,
+    only: Annotated[int | None, typer.Option(min=1, help="this one file alone")] = None,
+    keep: Annotated[Path | None, typer.Option(help="folder for files that break a rule, or for the only one")] = None,
+    save_it: Annotated[bool, typer.Option("--save", help="write the result to benchmarks/results/")] = False,
+) -> None:
+    """Take in and refresh generated damaged files; exit code 1 if any is not treated as it should be."""
+    from benchmarks import damage  # noqa: PLC0415
+    from benchmarks import fuzz as fuzzing  # noqa: PLC0415 - it brings Dagster, which takes a while
+
+    numbers = [only] if only else range(1, files + 1)
+    if only and keep:
+        typer.echo(f"written: {fuzzing.write(damage.delivery(only, seed), keep)!a}")
+    trials = fuzzing.fuzz(numbers, seed=seed, say=typer.echo, keep=keep)
+    print_rows(*fuzzing.table(trials), "table")
+    for problem in fuzzing.told(trials, seed):
+        typer.echo(problem)
+    if only and (why := trials[0].why):
+        typer.echo(f"the reason that was told: {why!a}")
+    if save_it:
+        typer.echo(f"saved: {fuzzing.save(trials, {'files': len(numbers), 'seed': seed})}")
+    if any(one.violations for one in trials):
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":

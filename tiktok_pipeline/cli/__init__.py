@@ -227,7 +227,6 @@ def ui(port: Annotated[int, typer.Option(help="port on 127.0.0.1", min=1, max=65
 
     with DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         end_dead_runs(instance)
-    os.umask(0o077)  # what the runs write is about people
     note(f"Dagster's UI: http://127.0.0.1:{port} (Ctrl-C ends it)")
     command = [
         sys.executable,

@@ -242,7 +242,7 @@ def _json_query(connection: duckdb.DuckDBPyConnection, path: Path, file_format: 
 def _is_json(text: str) -> bool:
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # nested too deeply for Python: no object a line
         return False
     return True
 

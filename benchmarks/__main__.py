@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import statistics
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ import typer
 
 from benchmarks.crash import CannotMountError, measure_crashes, save, table
 from benchmarks.refresh import refresh_file, refresh_sample, summary
+from benchmarks.together import backfill, refresh_together
 from tiktok_pipeline.tabulate import print_rows
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -98,6 +100,39 @@ def fuzz(
         typer.echo(f"saved: {fuzzing.save(trials, {'files': len(numbers), 'seed': seed})}")
     if any(one.violations for one in trials):
         raise typer.Exit(1)
+
+
+@app.command()
+def together(
+    refreshes: Annotated[int, typer.Option(min=1)] = 8,
+    readers: Annotated[int, typer.Option(min=1)] = 4,
+    profiles: Annotated[int, typer.Option(min=1, help="size of each synthetic scrape")] = 1_500,
+    study: Annotated[str, typer.Option(help="the study that is refreshed")] = "influencer_segments",
+) -> None:
+    """Start refreshes at once beside readers that query without a pause; exit code 1 where a reader sees anything wrong."""
+    readings = refresh_together(refreshes, readers, profiles=profiles, study=study, say=typer.echo)
+    for number, one in enumerate(readings, start=1):
+        typer.echo(
+            f"reader {number}: {one.queries:,} queries, {len(one.problems)} problems, {one.snapshots} snapshots at the end"
+        )
+        for problem in one.problems[:5]:
+            typer.echo(f"  {problem}")
+    if any(one.problems for one in readings):
+        raise typer.Exit(1)
+
+
+@app.command("backfill")
+def backfill_command(
+    snapshots: Annotated[int, typer.Option(min=2)] = 50,
+    profiles: Annotated[int, typer.Option(min=1, help="size of each synthetic scrape")] = 1_500,
+    study: Annotated[str, typer.Option(help="the study that is refreshed")] = "influencer_segments",
+) -> None:
+    """Time of the last snapshot against the first, of all in one go, and the size of the databases."""
+    found = backfill(snapshots, profiles=profiles, study=study, say=typer.echo)
+    first, last = statistics.median(found.one_by_one[:5]), statistics.median(found.one_by_one[-5:])
+    typer.echo(f"median of the first five {first:.1f} s, of the last five {last:.1f} s ({last / first:.2f} times)")
+    typer.echo(f"all in one go: {found.in_one_go:.1f} s ({found.in_one_go / snapshots:.1f} s each)")
+    typer.echo(f"warehouse {found.warehouse_megabytes:,.0f} MB, published {found.published_megabytes:,.0f} MB")
 
 
 if __name__ == "__main__":

@@ -98,6 +98,7 @@ def test_files_dropped_into_incoming_become_tables(tmp_path: Path, monkeypatch: 
         page.screenshot(path=tmp_path / "2_runs.png")
         page.goto(f"{url}/automation")
         page.get_by_text("new_scrapes", exact=True).first.wait_for()
+        page.wait_for_timeout(2_000)
         page.screenshot(path=tmp_path / "3_automation.png")
         page.goto(f"{url}/assets/validated/profiles?view=partitions")
         page.get_by_text("2024-06-01", exact=True).first.wait_for()

@@ -103,10 +103,21 @@ def test_files_dropped_into_incoming_become_tables(tmp_path: Path, monkeypatch: 
         page.goto(f"{url}/assets/validated/profiles?view=partitions")
         page.get_by_text("2024-06-01", exact=True).first.wait_for()
         page.screenshot(path=tmp_path / "4_partitions.png")
+        bad = [one | {"followers": "-1"} for one in creators(60, seed=5, day="2024-07-01")]
+        write_csv(incoming / "bad_2024-07-01.csv", bad)
+        wait_for(home.settings.failures_file.exists, "the line of the run that failed")
+        (failed,) = [run for run in instance.get_runs() if run.status.value == "FAILURE"]
+        page.goto(f"{url}/runs/{failed.run_id}")
+        page.get_by_text("Failure", exact=True).first.wait_for()
+        page.wait_for_timeout(3_000)
+        page.screenshot(path=tmp_path / "5_failed.png")
         with instance:
-            assert known_snapshots(instance) == SNAPSHOTS
-            runs = [run for run in instance.get_runs() if run.job_name == "refresh"]
-    assert snapshots_on_disk(home.settings.raw) == SNAPSHOTS
+            assert known_snapshots(instance) == [*SNAPSHOTS, "2024-07-01"]
+            runs = [run for run in instance.get_runs() if run.job_name == "refresh" and run != failed]
+    (line,) = home.settings.failures_file.read_text(encoding="utf-8").splitlines()
+    assert f"run={failed.run_id} snapshot=2024-07-01 files=bad_2024-07-01.csv step=validated: " in line
+    assert "60 of 60 rows are rejected (at most half may be): followers: expected 0 to" in line
+    assert snapshots_on_disk(home.settings.raw) == [*SNAPSHOTS, "2024-07-01"]
     assert [[one.file for one in read_manifest(home.settings.raw / key)] for key in SNAPSHOTS] == [
         ["profiles_2024-03-01.csv"],
         ["profiles_2024-04-01.csv"],

@@ -93,14 +93,13 @@ def test_sample_key_is_the_head_of_the_md5(engine: DuckDBWarehouse) -> None:
 
 
 @pytest.mark.parametrize("salt", ["", "5f", 'it\'s; drop "x" --', "соль"])
-def test_the_salted_hash_is_that_of_the_text_in_lower_case(engine: DuckDBWarehouse, salt: str) -> None:
+def test_the_salted_hash_is_that_of_the_text_with_a_to_z_in_lower_case(engine: DuckDBWarehouse, salt: str) -> None:
     texts = ["Maker.1_X", "maker.1_x", "", "ÄÖ", "КЛЮЧ", "it's", "🎉", None]
     rows = rows_of(engine.salted_hash(lazily(engine, who=texts, other=["A"] * 8), ["who", "other"], salt))
     assert list(rows[0]) == ["place", "who", "other", "who_hash", "other_hash"]
     assert [row["who"] for row in rows] == texts
-    expected = [
-        text if text is None else hashlib.sha256((salt + text.lower()).encode()).hexdigest() for text in texts
-    ]
+    lowered = ["maker.1_x", "maker.1_x", "", "ÄÖ", "КЛЮЧ", "it's", "🎉"]
+    expected = [*(hashlib.sha256((salt + text).encode()).hexdigest() for text in lowered), None]
     assert [row["who_hash"] for row in rows] == expected
     assert expected[0] == expected[1]
     assert {row["other_hash"] for row in rows} == {hashlib.sha256(f"{salt}a".encode()).hexdigest()}

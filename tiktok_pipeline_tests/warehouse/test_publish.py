@@ -232,7 +232,7 @@ def test_a_half_refreshed_snapshot_is_refused(refreshed: DuckDBWarehouse, target
         "snapshot 2024-04-01: its tables stem from different deliveries",
         "shelf.others",
         "shelf.things",
-        "nothing was published. Run `tiktok-pipeline refresh --snapshot 2024-04-01`",
+        "nothing was published. Run `tiktok-pipeline refresh --all --snapshot 2024-04-01`",
     ):
         assert part in text
     assert (target.read_bytes() == before, files_beside(target)) == (True, ["tiktok.duckdb"])

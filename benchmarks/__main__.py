@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from benchmarks import record
+from benchmarks import scale as scaling
 from benchmarks.crash import CannotMountError, measure_crashes, save, table
 from benchmarks.refresh import refresh_file, refresh_sample, summary
 from benchmarks.together import backfill, refresh_together
@@ -36,6 +38,36 @@ def refresh(
     else:
         measured = refresh_sample(profiles, file_format=file_format, runs=runs, say=typer.echo)
     typer.echo(summary(measured))
+
+
+@app.command("scale")
+def scale_command(
+    profiles: Annotated[list[int], typer.Option(min=1, help="size of the snapshot; more than one gives the growth")],
+    study: Annotated[list[str] | None, typer.Option(help="a study alone; once for each")] = None,
+    folder: Annotated[Path | None, typer.Option(help="where to work; snapshots made there are kept")] = None,
+    *,
+    runs: Annotated[int, typer.Option(min=1)] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, help="of the engine; else all cores")] = None,
+    pictures: Annotated[bool, typer.Option(help="draw the pictures too")] = True,
+    save_it: Annotated[bool, typer.Option("--save", help="write the result to benchmarks/results/")] = False,
+) -> None:
+    """Refresh snapshots of any size: time by asset, memory, disk, growth."""
+    settings = {"TIKTOK_PIPELINE_PICTURES": "yes" if pictures else "no"}
+    if threads:
+        settings["TIKTOK_PIPELINE_THREADS"] = str(threads)
+    found = []
+    with scaling.work_folder(folder) as place:
+        for size in [size for size in profiles for _ in range(runs)]:
+            one = scaling.scale(size, study or [], folder=place, settings=settings, say=typer.echo)
+            found.append(one)
+            for step, seconds in one.seconds_by_step.items():
+                typer.echo(f"{seconds:9.1f} s  {step}")
+            print_rows(*scaling.table([one]), "table")
+    if (exponent := scaling.growth_exponent(found)) is not None:
+        print_rows(*scaling.table(found), "table")
+        typer.echo(f"growth exponent {exponent:.3f}")
+    if save_it:
+        typer.echo(f"saved: {record.save('scale', {'settings': settings, **scaling.as_json(found)})}")
 
 
 @app.command()

@@ -7,10 +7,7 @@ command once more gives what an undisturbed refresh gives, with nothing left lyi
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
-import json
 import os
-import platform
 import random
 import shutil
 import signal
@@ -20,18 +17,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-import psutil
-
+from benchmarks import record
 from benchmarks.process import CommandFailedError
+from benchmarks.record import RESULTS
 from benchmarks.states import State, between, leftovers, not_as, state_of, touched
 from tiktok_pipeline.sample import write_sample
 
 BEFORE, REGISTERING, WRITING, AFTER = "before the first write", "registering", "between writes", "after"
 PHASES = (BEFORE, REGISTERING, WRITING, AFTER)
-RESULTS = Path(__file__).parent / "results"
 LONGEST_SECONDS = 600.0
 _ROOMY_MEGABYTES = 1024
 _MEGABYTE = 1024 * 1024
@@ -202,9 +197,9 @@ def _disk_trial(reference: Reference, number: int, room: float, keep: Path | Non
 
 
 def _unmannerly(stderr: str, said: Sequence[str]) -> list[str]:
-    """What a person should not have to read: no reason at all, a reason more than once, or the insides of the program."""
+    """What a person should not have to read: no reason at all, more than one a snapshot, or the insides of the program."""
     problems = [] if said else [f"no line says why: {' '.join(stderr.split())[-300:]}"]
-    if len(said) > 1:
+    if len(said) > 2:  # two snapshots are refreshed, and each may fail
         problems.append(f"{len(said)} lines on stderr say why")
     if "Traceback" in stderr or "Exception ignored" in stderr:
         problems.append(f"a traceback on stderr: {' '.join(stderr[stderr.find('Traceback') :].split())[-300:]}")
@@ -329,23 +324,9 @@ def _counted(trials: Sequence[Trial]) -> str:
 def save(trials: Sequence[Trial], settings: Mapping[str, object], folder: Path = RESULTS) -> Path:
     """Write the result with the machine to a file of the day that was not there before; gives its path."""
     names, rows = table(trials)
-    versions = {name: importlib.metadata.version(name) for name in ("duckdb", "dagster")}
-    memory = round(psutil.virtual_memory().total / 1024**3, 1)
-    result = {
-        "machine": {"cores": os.cpu_count(), "memory_gb": memory, "python": platform.python_version(), **versions},
-        "settings": dict(settings),
-        "phases": [dict(zip(names, row, strict=True)) for row in rows],
-        "trials": [asdict(trial) for trial in trials],
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    day = datetime.now(tz=UTC).date()
-    for counter in range(1, 1001):
-        path = folder / (f"crash-{day}.json" if counter == 1 else f"crash-{day}-{counter}.json")
-        with contextlib.suppress(FileExistsError), path.open("x", encoding="utf-8") as target:
-            json.dump(result, target, indent=1)
-            return path
-    msg = f"{folder}: a thousand results of one day"
-    raise FileExistsError(msg)
+    phases = [dict(zip(names, row, strict=True)) for row in rows]
+    found = {"settings": dict(settings), "phases": phases, "trials": [asdict(trial) for trial in trials]}
+    return record.save("crash", found, folder)
 
 
 def measure_crashes(

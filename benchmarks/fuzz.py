@@ -7,10 +7,6 @@ snapshot stays as it was, and nothing is left lying about. See `benchmarks.damag
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
-import json
-import os
-import platform
 import re
 import shutil
 import tempfile
@@ -19,13 +15,15 @@ import traceback
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 from dagster import AssetKey, AssetSelection, DagsterEventType, DagsterInstance, JobDefinition
 
 import tiktok_pipeline.studies
+from benchmarks import record
 from benchmarks.damage import Delivery, delivery
+from benchmarks.record import RESULTS
 from benchmarks.states import LEFTOVERS, Slices, slices_of
 from tiktok_pipeline.definitions import build_definitions, open_engine, open_warehouse
 from tiktok_pipeline.orchestration.home_lock import home_lock
@@ -42,7 +40,6 @@ from tiktok_pipeline.warehouse.connection import open_to_read
 
 ACCEPTED, REFUSED, FAILED, LEFT, BROKE = "accepted", "refused", "failed plainly", "left alone", "broke"
 OUTCOMES = (ACCEPTED, REFUSED, FAILED, LEFT, BROKE)
-RESULTS = Path(__file__).parent / "results"
 GOOD = "2020-01-01"
 LARGEST_BYTES = 24 * 1000**2
 LONGEST_REASON = 2_500
@@ -361,20 +358,10 @@ def told(trials: Sequence[Trial], seed: int) -> list[str]:
 def save(trials: Sequence[Trial], settings: Mapping[str, object], folder: Path = RESULTS) -> Path:
     """Write the result with the machine to a file of the day that was not there before; gives its path."""
     names, rows = table(trials)
-    versions = {name: importlib.metadata.version(name) for name in ("duckdb", "dagster")}
-    result = {
-        "machine": {"cores": os.cpu_count(), "python": platform.python_version(), **versions},
+    found = {
         "settings": dict(settings),
         "damages": [dict(zip(names, row, strict=True)) for row in rows],
         "violations": [asdict(one) for one in trials if one.violations],
         "slowest": [asdict(one) for one in sorted(trials, key=lambda one: -one.seconds)[:5]],
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    day = datetime.now(tz=UTC).date()
-    for counter in range(1, 1001):
-        path = folder / (f"fuzz-{day}.json" if counter == 1 else f"fuzz-{day}-{counter}.json")
-        with contextlib.suppress(FileExistsError), path.open("x", encoding="utf-8") as target:
-            json.dump(result, target, indent=1)
-            return path
-    msg = f"{folder}: a thousand results of one day"
-    raise FileExistsError(msg)
+    return record.save("fuzz", found, folder)

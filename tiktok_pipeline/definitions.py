@@ -12,6 +12,7 @@ from tiktok_pipeline.orchestration.automation import jobs, schedules, sensors
 from tiktok_pipeline.orchestration.incoming_asset import incoming_asset, incoming_check
 from tiktok_pipeline.orchestration.io_manager import io_manager, warehouse_resource
 from tiktok_pipeline.orchestration.pictures import pictures_resource
+from tiktok_pipeline.orchestration.raw_rows import files_of_slice
 from tiktok_pipeline.orchestration.refresh import STEP_LOGGER
 from tiktok_pipeline.orchestration.report_asset import report_asset
 from tiktok_pipeline.orchestration.shared_assets import (
@@ -35,6 +36,7 @@ def open_warehouse(settings: Settings) -> Warehouse:
         lock_timeout_seconds=settings.lock_timeout_seconds,
         memory_limit=settings.memory_limit,
         threads=settings.threads,
+        files_of_slice=files_of_slice(settings.raw),
     )
 
 

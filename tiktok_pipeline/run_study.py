@@ -5,6 +5,7 @@ The assets call the same functions one by one; see `tiktok_pipeline.orchestratio
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,10 +34,13 @@ from tiktok_pipeline.clusters.outliers import FitRows, rows_for_fit
 from tiktok_pipeline.clusters.schema import STABILITY_RUNS_TABLE, STABILITY_TABLE
 from tiktok_pipeline.clusters.stability import MAX_STABILITY_ROWS, FitSettings, Trust, fingerprint, measure
 from tiktok_pipeline.features.build import build_features
-from tiktok_pipeline.features.sample import key_limit, take
+from tiktok_pipeline.features.sample import ORDER, key_limit, take
 from tiktok_pipeline.personas.summarise import aggregate, match_personas, persona_features, summaries
 from tiktok_pipeline.study import Segmentation, Study
 from tiktok_pipeline.warehouse.base import Engine
+
+DRAWN_FEATURES = ("followers", "avg_engagement_rate")
+"""What every picture of segments shows, whatever the study looks at."""
 
 NOTHING_DELIVERED = "the snapshot has no rows of the kind that the study reads"
 """Why a study has nothing to say of a snapshot that was never meant for it."""
@@ -83,7 +87,7 @@ def _segments(features: nw.LazyFrame[Any], study: Study, segmentation: Segmentat
     models, fits = fit_study(features, segmentation, engine)
     model = from_rows(models)
     assignments = engine.staged(assign_study(features, model, segmentation, engine))
-    aggregates = aggregate(features, assignments, study.described_features)
+    aggregates = aggregate(described_rows(features, model, study, engine), study.described_features, engine)
     matches = match_personas(aggregates, segmentation.personas)
     trust = trust_study(features, model, segmentation, engine)
     return Segments(
@@ -187,17 +191,37 @@ def jaccards(stability: pd.DataFrame) -> dict[int, float]:
 
 
 def assign_study(
-    features: nw.LazyFrame[Any], model: SegmentModel | None, segmentation: Segmentation, engine: Engine
+    features: nw.LazyFrame[Any],
+    model: SegmentModel | None,
+    segmentation: Segmentation,
+    engine: Engine,
+    *,
+    keep: Sequence[str] = (),
 ) -> nw.LazyFrame[Any]:
-    """Assign every row of ``features.<source>``: rows of ``clusters.assignments``, lazily."""
+    """Assign every row of ``features.<source>``: rows of ``clusters.assignments``, lazily, with the columns of ``keep``.
+
+    To assign anew costs less than to join features to stored assignments.
+    """
     if model is None:
-        return assign_none(features)
+        return assign_none(features, keep)
     in_fit = _rows(features, segmentation).condition
     limit = key_limit(features.filter(in_fit), segmentation.max_fit_rows, engine)
     if limit is not None:
         features = engine.sample_key(features, "account_id")
         in_fit = in_fit & (nw.col("sample_key") <= limit)
-    return assign(features, model, in_fit=in_fit)
+    return assign(features, model, in_fit=in_fit, keep=keep)
+
+
+def described_rows(
+    features: nw.LazyFrame[Any], model: SegmentModel | None, study: Study, engine: Engine
+) -> nw.LazyFrame[Any]:
+    """Every row with its cluster, whether it was in the fit, its place in the source, and the features that describe it."""
+    if study.segmentation is None:
+        msg = f"study {study.name} has no segments"
+        raise ValueError(msg)
+    keep = dict.fromkeys((*ORDER, *study.described_features, *study.segmentation.features, *DRAWN_FEATURES))
+    there = set(features.collect_schema().names())
+    return assign_study(features, model, study.segmentation, engine, keep=[name for name in keep if name in there])
 
 
 def classify_study(

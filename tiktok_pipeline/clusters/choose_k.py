@@ -5,6 +5,9 @@ Elbow: kneedle (Satopaa and others 2011). Silhouette: Rousseeuw 1987. Calinski a
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 
@@ -48,21 +51,20 @@ def score_k(
     from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score  # noqa: PLC0415
     from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
-    rows = []
+    def scored(k: int) -> dict[str, float | None]:
+        fitted = KMeans(n_clusters=k, n_init=n_init, random_state=random_state).fit(matrix)
+        return {
+            "k": k,
+            "inertia": float(fitted.inertia_),
+            "silhouette": silhouette(matrix, fitted.labels_, random_state=random_state),
+            "calinski_harabasz": float(calinski_harabasz_score(matrix, fitted.labels_)),
+            "davies_bouldin": float(davies_bouldin_score(matrix, fitted.labels_)),
+        }
+
     distinct = distinct_rows(matrix, enough=k_range[1] + 1)
-    with threadpool_limits(1):
-        for k in range(k_range[0], min(k_range[1], distinct - 1) + 1):
-            fitted = KMeans(n_clusters=k, n_init=n_init, random_state=random_state).fit(matrix)
-            labels = fitted.labels_
-            rows.append(
-                {
-                    "k": k,
-                    "inertia": float(fitted.inertia_),
-                    "silhouette": silhouette(matrix, labels, random_state=random_state),
-                    "calinski_harabasz": float(calinski_harabasz_score(matrix, labels)),
-                    "davies_bouldin": float(davies_bouldin_score(matrix, labels)),
-                }
-            )
+    # Each fit has one thread, so that it is the same everywhere; the fits stand beside each other.
+    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
+        rows = list(pool.map(scored, range(k_range[0], min(k_range[1], distinct - 1) + 1)))
     scores = pd.DataFrame(rows, columns=["k", "inertia", "silhouette", "calinski_harabasz", "davies_bouldin"])
     return _marked(scores, chosen=chosen, elbow=find_elbow(scores, elbow_range or k_range))[
         K_SCORES_TABLE.frame_names

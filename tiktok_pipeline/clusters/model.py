@@ -163,14 +163,17 @@ def from_rows(rows: pd.DataFrame) -> SegmentModel | None:
     )
 
 
-def assign(frame: nw.LazyFrame[Any], model: SegmentModel, *, in_fit: nw.Expr) -> nw.LazyFrame[Any]:
+def assign(
+    frame: nw.LazyFrame[Any], model: SegmentModel, *, in_fit: nw.Expr, keep: Sequence[str] = ()
+) -> nw.LazyFrame[Any]:
     """Rows of ``clusters.assignments`` for rows of ``features.<source>``: nearest centroid, distance and margin.
 
-    A row that lacks a feature has cluster, distance and margin NULL. The lowest number wins a tie.
+    A row that lacks a feature has cluster, distance and margin NULL. The lowest number wins a tie. The columns named by
+    ``keep`` stay beside them.
     """
     k = len(model.centroids)
     squares = [f"square_{cluster}" for cluster in range(k)]
-    scaled = frame.select("account_id", in_fit.alias("in_fit"), *_scaled_expressions(model))
+    scaled = frame.select("account_id", in_fit.alias("in_fit"), *keep, *_scaled_expressions(model))
     away = scaled.with_columns(*(_square(model, cluster).alias(squares[cluster]) for cluster in range(k)))
     nearest = away.with_columns(nw.min_horizontal(*squares).alias("least"))
     cluster: nw.Expr = nw.lit(None).cast(nw.Int64)
@@ -192,10 +195,11 @@ def assign(frame: nw.LazyFrame[Any], model: SegmentModel, *, in_fit: nw.Expr) ->
         (nw.col("in_fit") & complete).alias("in_fit"),
         nw.when(complete).then(nw.col("least").sqrt()).alias("distance"),
         nw.when(complete).then(margin).alias("margin"),
+        *keep,
     )
 
 
-def assign_none(frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+def assign_none(frame: nw.LazyFrame[Any], keep: Sequence[str] = ()) -> nw.LazyFrame[Any]:
     """Rows of ``clusters.assignments`` where there is no model: no profile has a cluster."""
     return frame.select(
         "account_id",
@@ -203,6 +207,7 @@ def assign_none(frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
         nw.lit(False).alias("in_fit"),
         nw.lit(None).cast(nw.Float64).alias("distance"),
         nw.lit(None).cast(nw.Float64).alias("margin"),
+        *keep,
     )
 
 

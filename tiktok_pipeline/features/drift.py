@@ -15,6 +15,9 @@ from typing import Any
 
 import narwhals as nw
 
+from tiktok_pipeline.features.sample import MAX_ORDER_ROWS, sampled
+from tiktok_pipeline.warehouse.base import Engine
+
 MODERATE, MAJOR = 0.1, 0.25
 """The usual thresholds of the index (no unit): from here on a shift is worth a look, and worth an alarm."""
 
@@ -43,9 +46,13 @@ class Drift:
     why_not: str | None
 
 
-def drift(before: nw.LazyFrame[Any], now: nw.LazyFrame[Any], features: Sequence[str]) -> list[Drift]:
-    """The drift of each feature from one snapshot to the next, in the order given; numbers and booleans (as 0 and 1)."""
-    cuts = {name: _cuts(_deciles(before, name)) for name in features}
+def drift(before: nw.LazyFrame[Any], now: nw.LazyFrame[Any], features: Sequence[str], engine: Engine) -> list[Drift]:
+    """The drift of each feature from one snapshot to the next, in the order given; numbers and booleans (as 0 and 1).
+
+    The bins come from a bounded sample of the earlier snapshot (`sampled`); every row of both is counted into them.
+    """
+    sample = sampled(before, features, max_rows=MAX_ORDER_ROWS, engine=engine)
+    cuts = {name: _cuts(_deciles(sample, name)) for name in features}
     earlier, later = _counts(before, cuts), _counts(now, cuts)
     return [_judged(name, earlier[name], later[name]) for name in features]
 

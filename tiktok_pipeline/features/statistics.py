@@ -1,4 +1,4 @@
-"""Describes the features of a snapshot: aggregates in the engine, and correlations on a bounded sample.
+"""Describes the features of a snapshot: aggregates in the engine, quantiles and correlations on a bounded sample.
 
 Skewness is pandas' (adjusted Fisher-Pearson, G1 of Joanes and Gill 1998); std has n - 1 in the denominator.
 """
@@ -6,10 +6,12 @@ Skewness is pandas' (adjusted Fisher-Pearson, G1 of Joanes and Gill 1998); std h
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
 import narwhals as nw
+import numpy as np
 import pandas as pd
 
 from tiktok_pipeline.features.catalogue import feature_names
@@ -21,12 +23,18 @@ SMALLEST_TEST, LARGEST_TEST = 20, 5_000
 QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 
 
-def describe(features: nw.LazyFrame[Any], source: str) -> pd.DataFrame:
-    """Rows of ``features.statistics`` for each feature of a source; no rows where there are no features."""
+def describe(features: nw.LazyFrame[Any], source: str, sample: pd.DataFrame) -> pd.DataFrame:
+    """Rows of ``features.statistics`` for each feature of a source; no rows where there are no features.
+
+    Quantiles are those of ``sample``, which is all rows where there are at most
+    `tiktok_pipeline.features.sample.MAX_ORDER_ROWS`; all else is of all rows.
+    """
+    names = feature_names(source)
+    moments = _moments(features, names)
     rows = [
         (source, name, "", statistic, value)
-        for name in feature_names(source)
-        for statistic, value in _one(features, name).items()
+        for name in names
+        for statistic, value in _one(moments, name, sample[name]).items()
     ]
     if not rows or not rows[0][-1]:
         return pd.DataFrame(columns=STATISTICS_TABLE.frame_names)
@@ -79,30 +87,31 @@ def judge_normality(sample: pd.DataFrame, source: str) -> pd.DataFrame:
     return frame.astype({"value": "float64"})
 
 
-def _one(features: nw.LazyFrame[Any], name: str) -> dict[str, float | None]:
-    """The statistics of one feature; one query each, because an exact quantile holds its whole column in memory."""
-    value = nw.col(name)
-    quantiles = {key: value.quantile(share, interpolation="linear") for key, share in QUANTILES.items()}
-    found = (
-        features.select(
-            nw.len().alias("rows"),
-            value.count().alias("known"),
-            value.mean().alias("mean"),
-            value.std(ddof=1).alias("std"),
-            value.skew().alias("biased"),
-            *(expression.alias(key) for key, expression in quantiles.items()),
-        )
-        .collect("pyarrow")
-        .to_native()
-        .to_pylist()[0]
-    )
-    known, biased = found["known"], found["biased"]
+def _moments(features: nw.LazyFrame[Any], names: Sequence[str]) -> dict[str, Any]:
+    """The number of rows, and known values, mean, std and biased skewness of each feature, in one look at the rows."""
+    wanted = {"rows": nw.len()}
+    for name in names:
+        value = nw.col(name)
+        wanted |= {
+            f"known_{name}": value.count(),
+            f"mean_{name}": value.mean(),
+            f"std_{name}": value.std(ddof=1),
+            f"biased_{name}": value.skew(),
+        }
+    row: dict[str, Any] = features.select(**wanted).collect("pyarrow").to_native().to_pylist()[0]
+    return row
+
+
+def _one(moments: Mapping[str, Any], name: str, sample: pd.Series[Any]) -> dict[str, float | None]:
+    """The statistics of one feature."""
+    known, biased = moments[f"known_{name}"], moments[f"biased_{name}"]
     defined = biased is not None and known > 2 and math.isfinite(biased)
+    values = sample.dropna().to_numpy(dtype="float64")
     return {
-        "rows": found["rows"],
-        "missing": found["rows"] - known,
-        "mean": found["mean"],
-        "std": found["std"],
-        **{key: found[key] for key in QUANTILES},
+        "rows": moments["rows"],
+        "missing": moments["rows"] - known,
+        "mean": moments[f"mean_{name}"],
+        "std": moments[f"std_{name}"],
+        **{key: float(np.quantile(values, share)) if len(values) else None for key, share in QUANTILES.items()},
         "skewness": biased * math.sqrt(known * (known - 1)) / (known - 2) if defined else None,
     }

@@ -6,9 +6,11 @@ No SQL here: the warehouse writes and reads slices. Small tables pass their cont
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import narwhals as nw
 import pandas as pd
 from dagster import (
     AssetKey,
@@ -35,6 +37,13 @@ class ContractError(ValueError):
     """A table that was computed does not keep its contract; nothing of it was written."""
 
 
+@dataclass(frozen=True)
+class InPlace:
+    """Rows of a slice that lie in files of the home for good: they are read there and not stored."""
+
+    rows: nw.LazyFrame[Any]
+
+
 class WarehouseIOManager(IOManager):
     """Reads and writes slices of the warehouse; each is written with the delivery that it was made from."""
 
@@ -45,13 +54,13 @@ class WarehouseIOManager(IOManager):
     def handle_output(self, context: OutputContext, obj: Any) -> None:  # noqa: ANN401 - a lazy frame or a small table
         """Write the frame in place of its slice, and say how many rows it has."""
         table = table_of(context.asset_key)
-        rows = _checked(obj, table) if isinstance(obj, pd.DataFrame) else obj
-        written = self._warehouse.replace_slice(
-            table.spec,
-            slice_of(table, context.asset_key, context.partition_key),
-            rows,
-            origin=delivery_of(read_manifest(self._raw / context.partition_key)),
-        )
+        slice_ = slice_of(table, context.asset_key, context.partition_key)
+        origin = delivery_of(read_manifest(self._raw / context.partition_key))
+        if isinstance(obj, InPlace):
+            written = self._warehouse.leave_slice(table.spec, slice_, obj.rows, origin=origin)
+        else:
+            rows = _checked(obj, table) if isinstance(obj, pd.DataFrame) else obj
+            written = self._warehouse.replace_slice(table.spec, slice_, rows, origin=origin)
         context.add_output_metadata({"dagster/row_count": written, "dagster/table_name": str(table.spec)})
 
     def load_input(self, context: InputContext) -> Any:  # noqa: ANN401 - a lazy frame

@@ -20,19 +20,18 @@ from tiktok_pipeline.reports.segments import (
     draw_snake,
 )
 from tiktok_pipeline.reports.stability import draw_trust
+from tiktok_pipeline.run_study import DRAWN_FEATURES
 from tiktok_pipeline.study import Segmentation, Study
 from tiktok_pipeline.warehouse.base import Engine
 
 PLOTTED_PROFILES = 3_000
-_REACH = ("followers", "avg_engagement_rate")
 
 
 def persona_figures(
     study: Study,
     segmentation: Segmentation,
     *,
-    features: nw.LazyFrame[Any],
-    assignments: nw.LazyFrame[Any],
+    described: nw.LazyFrame[Any],
     model: SegmentModel | None,
     matches: Mapping[int, Match],
     marks: pd.DataFrame,
@@ -41,19 +40,18 @@ def persona_figures(
 ) -> dict[str, Any]:
     """The pictures by name; none where there is no model.
 
-    ``marks`` are rows of ``personas.features``, ``trust`` rows of ``clusters.stability`` with their verdict.
+    ``described`` are rows of `tiktok_pipeline.run_study.described_rows`, ``marks`` rows of ``personas.features``, ``trust`` rows of ``clusters.stability`` with their verdict.
     """
     if model is None:
         return {}
     names = {cluster: match.name for cluster, match in matches.items()}
     known = [persona.name for persona in segmentation.personas.personas]
-    joined = features.join(assignments.select("account_id", "cluster", "in_fit"), on="account_id", how="inner")
     figures: dict[str, Any] = {}
     if study.source == "profiles":
-        points = take(joined, (*_REACH, "cluster"), max_rows=PLOTTED_PROFILES, engine=engine)
+        points = take(described, (*DRAWN_FEATURES, "cluster"), max_rows=PLOTTED_PROFILES, engine=engine)
         figures["followers_and_engagement"] = draw_personas(points, names, study.name, known)
     columns = list(segmentation.features)
-    rows = take(joined.filter(nw.col("in_fit")), columns, max_rows=PLOTTED_PROFILES, engine=engine)
+    rows = take(described.filter(nw.col("in_fit")), columns, max_rows=PLOTTED_PROFILES, engine=engine)
     scaled = pd.DataFrame(model.scaled(rows), columns=columns)
     labels = nearest(scaled.to_numpy(), model)
     if len(columns) == 2:

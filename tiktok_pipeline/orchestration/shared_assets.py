@@ -23,25 +23,24 @@ from dagster import (
 from tiktok_pipeline.classifiers.schema import SCORES_TABLE
 from tiktok_pipeline.features.build import build_features
 from tiktok_pipeline.features.catalogue import FEATURES, feature_names
-from tiktok_pipeline.features.sample import take
+from tiktok_pipeline.features.sample import MAX_ORDER_ROWS, sampled, take
 from tiktok_pipeline.features.statistics import correlate, describe, judge_normality
 from tiktok_pipeline.orchestration.conditions import after_its_tables
 from tiktok_pipeline.orchestration.feature_pictures import feature_figures
+from tiktok_pipeline.orchestration.io_manager import InPlace
 from tiktok_pipeline.orchestration.manifest import read_manifest
 from tiktok_pipeline.orchestration.metadata import ENGINE_KINDS, table_in, table_out
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.orchestration.pictures import SHARED
+from tiktok_pipeline.orchestration.raw_rows import lies_in_place, raw_rows
 from tiktok_pipeline.orchestration.tables import published_tables
 from tiktok_pipeline.personas.segments import segment_views
-from tiktok_pipeline.raw.dialects import DIALECTS
-from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.raw.schema import FILES, SOURCES, Source
-from tiktok_pipeline.raw.snapshots import file_format
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import MAX_SCORE_ROWS, Study
 from tiktok_pipeline.validated.judge import check_balance, judge_source, without_quoted_cells
 from tiktok_pipeline.validated.schema import REJECTED_TABLE, TABLES
-from tiktok_pipeline.warehouse.base import UnreadableFileError, View, Warehouse
+from tiktok_pipeline.warehouse.base import View, Warehouse
 
 Frame = Any
 """A lazy frame (narwhals over the warehouse's relation); Dagster needs no more than that it is an object."""
@@ -71,29 +70,12 @@ def raw_assets(settings: Settings) -> AssetsDefinition:
             raise UnknownSnapshotError(msg)
         files = pd.DataFrame([vars(entry) for entry in manifest])[FILES.frame_names]
         yield Output(files.assign(ingested_at=pd.to_datetime(files["ingested_at"])), "files")
-        dialects = {dialect.name: dialect for dialect in DIALECTS}
         for source in SOURCES:
-            parts = []
-            for entry in manifest:
-                path = folder / entry.file
-                kind = file_format(path)
-                if entry.source == source.name and kind is not None:
-                    # A delivered file may share its blocks with the copy: one that is edited in place changes both.
-                    if not path.exists() or path.stat().st_size != entry.bytes:
-                        msg = f"{path}: gone, or changed since it was delivered; deliver the file again"
-                        raise UnreadableFileError(msg)
-                    scan = warehouse.scan(path, kind)
-                    parts.append(
-                        read_file(
-                            scan,
-                            dialects[entry.dialect],
-                            source_file=entry.file,
-                            engine=warehouse,
-                            forgotten=entry.forgotten_rows,
-                        )
-                    )
-            rows = nw.concat(parts, how="vertical") if parts else pd.DataFrame(columns=source.table.frame_names)
-            yield Output(rows, source.name)
+            rows = raw_rows(folder, source, warehouse)
+            if rows is None:
+                yield Output(pd.DataFrame(columns=source.table.frame_names), source.name)
+            else:
+                yield Output(InPlace(rows) if lies_in_place(folder, source) else rows, source.name)
 
     return raw
 
@@ -185,10 +167,14 @@ def _statistics_asset() -> AssetsDefinition:
         samples: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
         for source, frame in features.items():
             engine: Warehouse = context.resources.warehouse
-            sample = take(frame, feature_names(source), max_rows=MAX_SCORE_ROWS, engine=engine)
-            found = [describe(frame, source), correlate(sample, source), judge_normality(sample, source)]
+            names = feature_names(source)
+            drawn = sampled(frame, names, max_rows=MAX_ORDER_ROWS, engine=engine)
+            described = describe(frame, source, take(drawn, names, max_rows=MAX_ORDER_ROWS, engine=engine))
+            sample = take(drawn, names, max_rows=MAX_SCORE_ROWS, engine=engine)
+            found = [described, correlate(sample, source), judge_normality(sample, source)]
             parts += [part for part in found if len(part)]
             samples[source] = (sample, found[1])
+            engine.drop_staged()
         shown = context.resources.pictures.replace(
             context.partition_key, group=SHARED, step="statistics", draw=lambda: feature_figures(samples)
         )

@@ -123,7 +123,9 @@ def _drift(source: str) -> AssetChecksDefinition:
             warehouse.read_slice(table, {"snapshot": earlier}),
             warehouse.read_slice(table, {"snapshot": snapshot}),
             [name for name in feature_names(source) if name not in MOVES_WITH_TIME],
+            warehouse,
         )
+        warehouse.drop_staged()
         worst = max((one.psi for one in found if one.psi is not None), default=0.0)
         drifted = [f"{one.feature} {one.psi:.2f}" for one in found if one.psi is not None and one.psi >= MODERATE]
         rows = [

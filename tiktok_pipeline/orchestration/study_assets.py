@@ -18,8 +18,9 @@ from tiktok_pipeline.orchestration.persona_pictures import persona_figures
 from tiktok_pipeline.orchestration.tables import TABLES
 from tiktok_pipeline.personas.summarise import aggregate, match_personas, persona_features, recommendations, summaries
 from tiktok_pipeline.reports.stability import draw_k_scores, draw_seeds, draw_stability_by_k
-from tiktok_pipeline.run_study import assign_study, fit_study, jaccards, score_study, trust_study
+from tiktok_pipeline.run_study import assign_study, described_rows, fit_study, jaccards, score_study, trust_study
 from tiktok_pipeline.study import Segmentation, Study
+from tiktok_pipeline.warehouse.base import Warehouse
 
 Frame = Any
 
@@ -175,7 +176,11 @@ def _personas(study: Study, segmentation: Segmentation) -> AssetsDefinition:
     def personas(
         context: AssetExecutionContext, features: Frame, assignments: Frame, **clusters: Frame
     ) -> tuple[Output[Any], Output[Any]]:
-        aggregates = aggregate(features, assignments, study.described_features)
+        del assignments  # they are computed from the same model; to join them costs more than to assign anew
+        engine: Warehouse = context.resources.warehouse
+        model = from_rows(_pandas(clusters["models"]))
+        described = described_rows(features, model, study, engine)
+        aggregates = aggregate(described, study.described_features, engine)
         matches = match_personas(aggregates, segmentation.personas)
         trust = _pandas(clusters["stability"])
         summary = summaries(aggregates, matches, jaccards(trust), why_none=_note(_pandas(clusters["fits"])))
@@ -184,15 +189,15 @@ def _personas(study: Study, segmentation: Segmentation) -> AssetsDefinition:
             persona_figures,
             study,
             segmentation,
-            features=features,
-            assignments=assignments,
-            model=from_rows(_pandas(clusters["models"])),
+            described=described,
+            model=model,
             matches=matches,
             marks=marks,
             trust=trust.merge(summary[["cluster", "verdict"]], on="cluster"),
-            engine=context.resources.warehouse,
+            engine=engine,
         )
         shown = _drawn(context, study, "c_personas", figures)
+        engine.drop_staged()
         of_features = {"snake", "relative_importance"}
         return (
             Output(summary, "summaries", metadata={key: shown[key] for key in shown if key not in of_features}),

@@ -9,10 +9,12 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
+from tiktok_pipeline.features.sample import MAX_ORDER_ROWS, take
 from tiktok_pipeline.personas.catalogue import PersonaCatalogue
 from tiktok_pipeline.personas.name import Match, name_clusters, unnamed
 from tiktok_pipeline.personas.schema import FEATURES_TABLE, RECOMMENDATIONS_TABLE, SUMMARIES_TABLE
 from tiktok_pipeline.personas.segments import NO_SEGMENT
+from tiktok_pipeline.warehouse.base import Engine
 
 SMALLEST_SEGMENT = 30
 """Fewer profiles than this carry no statement about a group."""
@@ -36,41 +38,42 @@ class Aggregates:
     totals: Mapping[tuple[str, str], float]
 
 
-def aggregate(features: nw.LazyFrame[Any], assignments: nw.LazyFrame[Any], names: Sequence[str]) -> Aggregates:
-    """Aggregate the named features by cluster, inside the engine."""
-    joined = features.select("account_id", *names).join(assignments, on="account_id", how="inner")
-    keyed = joined.with_columns(nw.col("cluster").fill_null(-1).alias("cluster"))
-    sizes = (
-        keyed.group_by("cluster")
-        .agg(nw.len().alias("profiles"), nw.col("in_fit").cast(nw.Int64).sum().alias("profiles_in_fit"))
-        .sort("cluster")
-        .collect("pandas")
-        .to_native()
-    )
-    parts: list[pd.DataFrame] = []
+def aggregate(assigned: nw.LazyFrame[Any], names: Sequence[str], engine: Engine) -> Aggregates:
+    """Aggregate the named features by cluster.
+
+    ``assigned`` has one row for each profile: cluster (NULL: none), in_fit, its place in the source and the features. Counts
+    and means are of all rows, in one look at them; medians are those of a bounded sample (`take`) where there are more
+    than `MAX_ORDER_ROWS`.
+    """
+    keyed = assigned.with_columns(nw.col("cluster").fill_null(-1).alias("cluster"))
+    sums = [nw.col(name).sum().alias(f"sum|{name}") for name in names]
+    known = [nw.col(name).count().alias(f"known|{name}") for name in names]
+    grouped = keyed.group_by("cluster", "in_fit").agg(nw.len().alias("profiles"), *sums, *known)
+    parts = grouped.sort("cluster", "in_fit").collect("pandas").to_native()
+    fitted = parts["profiles"].where(parts["in_fit"].astype(bool), 0)
+    sizes = parts[["cluster", "profiles"]].assign(profiles_in_fit=fitted).groupby("cluster", as_index=False).sum()
+    measures: list[pd.DataFrame] = []
     totals: dict[tuple[str, str], float] = {}
     for base, fitted_only in BASES.items():
+        chosen = parts[parts["in_fit"].astype(bool)] if fitted_only else parts
         rows = keyed.filter(nw.col("in_fit")) if fitted_only else keyed
-        parts.append(_long(rows, names).assign(base=base))
-        means = rows.select(*(nw.col(name).mean() for name in names)).collect("pyarrow").to_native().to_pylist()[0]
-        totals |= {(base, name): float("nan") if mean is None else float(mean) for name, mean in means.items()}
-    return Aggregates(sizes.astype("int64"), pd.concat(parts, ignore_index=True), totals)
+        sample = take(rows, ["cluster", *names], max_rows=MAX_ORDER_ROWS, engine=engine)
+        measures.append(_long(chosen, sample, names).assign(base=base))
+        totals |= {(base, name): _mean(chosen, name) for name in names}
+    return Aggregates(sizes.astype("int64"), pd.concat(measures, ignore_index=True), totals)
 
 
-def _long(rows: nw.LazyFrame[Any], names: Sequence[str]) -> pd.DataFrame:
-    wide = (
-        rows.group_by("cluster")
-        .agg(
-            *(nw.col(name).mean().alias(f"mean|{name}") for name in names),
-            *(nw.col(name).median().alias(f"median|{name}") for name in names),
-        )
-        .sort("cluster")
-        .collect("pandas")
-        .to_native()
-    )
+def _mean(parts: pd.DataFrame, name: str) -> float:
+    """The mean of a feature over groups of which the sums are known; NaN where no row has a value."""
+    known = int(parts[f"known|{name}"].sum())
+    return float(parts[f"sum|{name}"].fillna(0.0).sum()) / known if known else float("nan")
+
+
+def _long(parts: pd.DataFrame, sample: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    medians = sample.astype(dict.fromkeys(names, "float64")).groupby("cluster")[list(names)].median()
     records = [
-        (int(row["cluster"]), name, row[f"mean|{name}"], row[f"median|{name}"])
-        for row in wide.to_dict("records")
+        (int(str(cluster)), name, _mean(rows, name), medians[name].get(cluster, float("nan")))
+        for cluster, rows in parts.groupby("cluster")
         for name in names
     ]
     long = pd.DataFrame(records, columns=["cluster", "feature", "mean", "median"])

@@ -7,7 +7,6 @@ depends on the seed and its own number alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,17 +91,23 @@ def generator(random_state: int, *purpose: int) -> np.random.Generator:
     return np.random.default_rng([random_state, *purpose])
 
 
-def blocks(*, profiles: int, snapshot: int, random_state: int) -> Iterator[Block]:
-    """The creators that are there at snapshot ``snapshot`` (from 0), block by block.
+def block_count(*, profiles: int, snapshot: int) -> int:
+    """How many blocks snapshot ``snapshot`` (from 0) has; see `block_at`."""
+    return -(-_pool(profiles, snapshot) // BLOCK_CREATORS)
+
+
+def block_at(place: int, *, profiles: int, snapshot: int, random_state: int) -> Block:
+    """The creators of block ``place`` that are there at snapshot ``snapshot`` (from 0); there may be none.
 
     ``profiles`` creators are there at first; at each later snapshot 5 % join, and 4 % have left.
     """
-    pool = profiles + snapshot * round(profiles * JOINING_SHARE)
-    for start in range(0, pool, BLOCK_CREATORS):
-        number = np.arange(start, min(start + BLOCK_CREATORS, pool), dtype=np.int64)
-        block = _block(number, start // BLOCK_CREATORS, profiles, snapshot, random_state)
-        if len(block.number):
-            yield block
+    start = place * BLOCK_CREATORS
+    number = np.arange(start, min(start + BLOCK_CREATORS, _pool(profiles, snapshot)), dtype=np.int64)
+    return _block(number, place, profiles, snapshot, random_state)
+
+
+def _pool(profiles: int, snapshot: int) -> int:
+    return profiles + snapshot * round(profiles * JOINING_SHARE)
 
 
 def _block(number: Integers, place: int, profiles: int, snapshot: int, random_state: int) -> Block:

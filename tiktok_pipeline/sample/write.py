@@ -8,8 +8,13 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,7 +25,7 @@ import pyarrow.parquet as pq
 
 from tiktok_pipeline.sample import texts
 from tiktok_pipeline.sample.activity import activity_lines
-from tiktok_pipeline.sample.creators import Block, blocks, generator
+from tiktok_pipeline.sample.creators import Block, block_at, block_count, generator
 from tiktok_pipeline.sample.flaws import repeats, spoil
 
 FIRST_DAY = date(2024, 3, 4)
@@ -44,10 +49,12 @@ def write_sample(
     activity: int = 2600,
     file_format: str = "csv",
     top_videos: int = 1,
+    processes: int = 1,
 ) -> list[Path]:
     """Write ``profiles_<date>`` for each snapshot and ``creator_activity_<date>.csv`` for the last; gives their paths.
 
-    The same arguments give the same bytes. Raises `ValueError` for an unknown format.
+    The same arguments give the same bytes, whatever the number of ``processes`` that make them. Raises `ValueError` for
+    an unknown format.
     """
     if file_format not in FORMATS:
         msg = f"format {file_format!r}: expected one of {', '.join(FORMATS)}"
@@ -56,13 +63,9 @@ def write_sample(
     paths = []
     for snapshot in range(snapshots):
         day = FIRST_DAY + timedelta(days=DAYS_BETWEEN * snapshot)
-        tables = (
-            table
-            for place, block in enumerate(blocks(profiles=profiles, snapshot=snapshot, random_state=random_state))
-            for table in _tables(block, day, generator(random_state, 2, snapshot, place), top_videos)
-        )
+        recipe = _Recipe(profiles, snapshot, random_state, day, top_videos)
         path = out / f"profiles_{day}.{file_format}"
-        _WRITERS[file_format](path, tables)
+        _WRITERS[file_format](path, _all_tables(recipe, processes))
         paths.append(path)
     if activity:
         path = out / f"creator_activity_{FIRST_DAY + timedelta(days=DAYS_BETWEEN * (snapshots - 1))}.csv"
@@ -70,6 +73,44 @@ def write_sample(
             target.write(activity_lines(activity, generator(random_state, 3)).encode())
         paths.append(path)
     return paths
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """What the rows of a snapshot depend on."""
+
+    profiles: int
+    snapshot: int
+    random_state: int
+    day: date
+    top_videos: int
+
+
+def _all_tables(recipe: _Recipe, processes: int) -> Iterator[pa.Table]:
+    """The tables of a snapshot in their order, of which each process makes a few ahead of the writer."""
+    places = range(block_count(profiles=recipe.profiles, snapshot=recipe.snapshot))
+    make = partial(_tables_of, recipe)
+    if processes == 1:
+        for place in places:
+            yield from make(place)
+        return
+    # "spawn": a process that is forked while threads run may never come to an end.
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        ahead: deque[Future[list[pa.Table]]] = deque()
+        for place in places:
+            ahead.append(pool.submit(make, place))
+            if len(ahead) > 2 * processes:
+                yield from ahead.popleft().result()
+        while ahead:
+            yield from ahead.popleft().result()
+
+
+def _tables_of(recipe: _Recipe, place: int) -> list[pa.Table]:
+    block = block_at(place, profiles=recipe.profiles, snapshot=recipe.snapshot, random_state=recipe.random_state)
+    if not len(block.number):
+        return []
+    draws = generator(recipe.random_state, 2, recipe.snapshot, place)
+    return list(_tables(block, recipe.day, draws, recipe.top_videos))
 
 
 def _tables(block: Block, day: date, draws: np.random.Generator, top_videos: int) -> Iterator[pa.Table]:

@@ -3,11 +3,15 @@ r"""Text to types, one function a rule. A cell that cannot be read becomes NULL 
 Each rule takes a text expression and gives a text that the engine can cast, or NULL. Patterns use ASCII classes and
 ``^...$`` only: Python's ``re`` and the engine's RE2 disagree on the rest. Whether a value is plausible is not asked
 here; see `tiktok_pipeline.validated.schema`.
+
+A rule asks for the usual spelling first, and works out the rest only for the cells that have another: the engine
+evaluates a branch of ``when`` for the rows that reach it. Words are compared one by one: of ``is_in`` the engine makes a join
+for each column, through which all rows go. A rule names its text few times: rules are put into each other, and grow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import narwhals as nw
@@ -18,7 +22,6 @@ from tiktok_pipeline.warehouse.base import CastType, Engine
 
 INTEGER: CastType = "integer"
 FLOAT: CastType = "float"
-NULL_WORDS = ("", "null", "NULL", "None", "NaN")
 TRUE_WORDS = ("true", "t", "yes", "y", "1")
 FALSE_WORDS = ("false", "f", "no", "n", "0")
 
@@ -26,6 +29,10 @@ _COUNTS = ("followers", "following", "likes", "videos_count")
 _RATES = ("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate")
 _DAY_FIRST = [dialect.name for dialect in DIALECTS if dialect.date_format == "day_first"]
 
+_DIGITS = r"^[0-9]+$"
+_ISO_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+_BLANK = r"^[ \t\n\r\x0b\x0c]*(null|NULL|None|NaN)?[ \t\n\r\x0b\x0c]*$"
+_SPACE_LAST = r"[ \t\n\r\x0b\x0c]$"
 _WHOLE = r"^[+-]?[0-9]+([.]0*)?$"
 _GROUPED = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+$"
 _SHORT = r"^[+-]?[0-9]+([.][0-9]{1,3}[kK]|[.][0-9]{1,6}[mM]|[.][0-9]{1,9}[bB]|[kKmMbB])$"
@@ -40,15 +47,17 @@ def clean_profiles(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
 
     The delivered texts stay beside them under ``raw_<name>``, for the record of a rejected row.
     """
-    cleaned = _texts(raw, PROFILE_COLUMNS).with_columns(
-        handle(nw.col("account_id"), nw.col("url")).alias("account_id"),
-        account_number(nw.col("tiktok_id")).alias("tiktok_id"),
-        truth(nw.col("is_verified")).alias("is_verified"),
-        truth(nw.col("is_under_age")).alias("is_under_age"),
-        *(count(nw.col(name)).alias(name) for name in _COUNTS),
-        *(number(nw.col(name)).alias(name) for name in _RATES),
-        day(nw.col("observed_on"), nw.col("dialect").is_in(_DAY_FIRST)).alias("observed_on"),
-        videos_in(nw.col("top_videos")).alias("scraped_videos"),
+    kept = _texts(raw, PROFILE_COLUMNS)
+    cleaned = kept.with_columns(
+        handle(_text("account_id"), _text("url")).alias("account_id"),
+        account_number(_text("tiktok_id")).alias("tiktok_id"),
+        truth(_text("is_verified")).alias("is_verified"),
+        truth(_text("is_under_age")).alias("is_under_age"),
+        *(_usual(name, _DIGITS, count).alias(name) for name in _COUNTS),
+        *(_usual(name, _NUMBER, number).alias(name) for name in _RATES),
+        day(_text("observed_on"), one_of(nw.col("dialect"), _DAY_FIRST)).alias("observed_on"),
+        videos_in(_text("top_videos")).alias("scraped_videos"),
+        *(_text(name).alias(name) for name in ("nickname", "biography", "bio_link", "language", "region")),
     )
     types: dict[str, CastType] = {"observed_on": "date"}
     types.update(dict.fromkeys(_COUNTS, INTEGER))
@@ -67,21 +76,33 @@ def clean_profiles(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
 def clean_activity(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
     """Rows of ``raw.creator_activity`` with typed columns, and ``problems`` as in `clean_profiles`."""
     scores: dict[str, CastType] = {"engagement_index": "float", "monetization_maturity": "float"}
-    cleaned = _texts(raw, ACTIVITY_COLUMNS).with_columns(*(number(nw.col(name)).alias(name) for name in scores))
+    cleaned = _texts(raw, ACTIVITY_COLUMNS).with_columns(
+        _text("account_id").alias("account_id"), *(_usual(name, _NUMBER, number).alias(name) for name in scores)
+    )
     return _with_problems(engine.try_cast(cleaned, scores), dict.fromkeys(scores, "a number"), texts=("account_id",))
 
 
 def observed_days(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
     """``observed_on`` alone, as dates, one row for each raw row of profiles; NULL where it cannot be read."""
     text = blank_to_null(nw.col("observed_on"))
-    days = raw.select(day(text, nw.col("dialect").is_in(_DAY_FIRST)).alias("observed_on"))
+    days = raw.select(day(text, one_of(nw.col("dialect"), _DAY_FIRST)).alias("observed_on"))
     return engine.try_cast(days, {"observed_on": "date"})
+
+
+def one_of(text: nw.Expr, words: Iterable[str]) -> nw.Expr:
+    """Whether a text is one of ``words``, compared one after the other; false for NULL."""
+    found: Any = nw
+    for word in words:
+        found = found.when(text == nw.lit(word)).then(nw.lit(True))
+    return nw.lit(False) if found is nw else found.otherwise(nw.lit(False))
 
 
 def blank_to_null(text: nw.Expr) -> nw.Expr:
     """Surrounding white space off; empty, null, NULL, None and NaN become NULL."""
-    stripped = text.str.strip_chars()
-    return nw.when(~stripped.is_in(NULL_WORDS)).then(stripped)
+    # The first character sorts before "!" where it is white space, or another mark that is left as it is.
+    has_space = (text < nw.lit("!")) | text.str.contains(_SPACE_LAST)
+    stripped = nw.when(has_space).then(text.str.strip_chars()).otherwise(text)
+    return nw.when(~text.str.contains(_BLANK)).then(stripped)
 
 
 def handle(account_id: nw.Expr, url: nw.Expr) -> nw.Expr:
@@ -90,18 +111,21 @@ def handle(account_id: nw.Expr, url: nw.Expr) -> nw.Expr:
         url.str.replace_all(r"^https?://([a-z]+[.])?tiktok[.]com/@", "").str.replace_all(r"[/?#].*$", "")
     )
     masked = account_id.is_null() | account_id.str.contains("█", literal=True)
-    return nw.when(masked).then(from_url).otherwise(account_id.str.replace_all(r"^@", ""))
+    named = nw.when(account_id.str.starts_with("@")).then(account_id.str.replace_all(r"^@", "")).otherwise(account_id)
+    return nw.when(masked).then(from_url).otherwise(named)
 
 
 def account_number(text: nw.Expr) -> nw.Expr:
     """The account's number as text; a number in E-notation has lost its digits and is no id."""
-    return nw.when(~text.str.contains(_SCIENTIFIC)).then(text.str.replace_all(r"[.]0+$", ""))
+    other = nw.when(~text.str.contains(_SCIENTIFIC)).then(text.str.replace_all(r"[.]0+$", ""))
+    return nw.when(text.str.contains(_DIGITS)).then(text).otherwise(other)
 
 
 def truth(text: nw.Expr) -> nw.Expr:
     """A boolean in any spelling seen (true, TRUE, t, yes, 1 ...); NULL for any other text."""
     lowered = text.str.to_lowercase()
-    return nw.when(lowered.is_in(TRUE_WORDS)).then(nw.lit(True)).when(lowered.is_in(FALSE_WORDS)).then(nw.lit(False))
+    is_true, is_false = one_of(lowered, TRUE_WORDS), one_of(lowered, FALSE_WORDS)
+    return nw.when(is_true).then(nw.lit(True)).when(is_false).then(nw.lit(False))
 
 
 def count(text: nw.Expr) -> nw.Expr:
@@ -115,7 +139,9 @@ def count(text: nw.Expr) -> nw.Expr:
         .str.replace_all("b", "e9", literal=True)
     )
     return (
-        nw.when(text.str.contains(_WHOLE))
+        nw.when(text.str.contains(_DIGITS))
+        .then(text)
+        .when(text.str.contains(_WHOLE))
         .then(plain)
         .when(text.str.contains(_GROUPED))
         .then(grouped)
@@ -133,7 +159,8 @@ def number(text: nw.Expr) -> nw.Expr:
 
 def day(text: nw.Expr, day_first: nw.Expr) -> nw.Expr:
     """A date as ISO text to cast: yyyy-mm-dd (a time behind it is dropped), or dd-mm-yyyy where ``day_first``."""
-    iso = nw.when(text.str.contains(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.+Zz-]*)?$")).then(text.str.slice(0, 10))
+    with_time = text.str.contains(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.+Zz-]*$")
+    iso = nw.when(text.str.contains(_ISO_DAY)).then(text).when(with_time).then(text.str.slice(0, 10))
     turned = nw.concat_str([text.str.slice(6, 4), text.str.slice(3, 2), text.str.slice(0, 2)], separator="-")
     named = nw.when(text.str.contains(r"^[0-9]{2}-[0-9]{2}-[0-9]{4}$")).then(turned)
     return nw.when(day_first).then(named).otherwise(iso)
@@ -150,9 +177,19 @@ def videos_in(text: nw.Expr) -> nw.Expr:
 
 
 def _texts(raw: nw.LazyFrame[Any], names: Iterable[str]) -> nw.LazyFrame[Any]:
-    """Keep the delivered cells under ``raw_<name>`` and put the texts, blanks made NULL, under ``<name>``."""
-    kept = raw.rename({name: f"raw_{name}" for name in names})
-    return kept.with_columns(*(blank_to_null(nw.col(f"raw_{name}")).alias(name) for name in names))
+    """Keep the delivered cells under ``raw_<name>``."""
+    return raw.rename({name: f"raw_{name}" for name in names})
+
+
+def _text(name: str) -> nw.Expr:
+    """The delivered cell, blanks made NULL."""
+    return blank_to_null(nw.col(f"raw_{name}"))
+
+
+def _usual(name: str, pattern: str, rule: Callable[[nw.Expr], nw.Expr]) -> nw.Expr:
+    """What ``rule`` makes of the delivered cell; one that matches ``pattern`` is itself."""
+    delivered = nw.col(f"raw_{name}")
+    return nw.when(delivered.str.contains(pattern)).then(delivered).otherwise(rule(_text(name)))
 
 
 def _with_problems(
@@ -160,13 +197,17 @@ def _with_problems(
 ) -> nw.LazyFrame[Any]:
     r"""Add ``problems``: what each unreadable cell holds and what was expected, one text, parts split by ``\\x1f``."""
     unread = [
-        nw.when(~blank_to_null(nw.col(f"raw_{name}")).is_null() & nw.col(name).is_null()).then(
-            nw.concat_str(
-                [
-                    nw.lit(f"{name}: "),
-                    nw.col(f"raw_{name}").str.slice(0, _QUOTED_CHARACTERS).str.replace_all(_SPLIT, " ", literal=True),
-                    nw.lit(f" is not {what}"),
-                ]
+        nw.when(nw.col(name).is_null()).then(
+            nw.when(~_text(name).is_null()).then(
+                nw.concat_str(
+                    [
+                        nw.lit(f"{name}: "),
+                        nw.col(f"raw_{name}")
+                        .str.slice(0, _QUOTED_CHARACTERS)
+                        .str.replace_all(_SPLIT, " ", literal=True),
+                        nw.lit(f" is not {what}"),
+                    ]
+                )
             )
         )
         for name, what in expected.items()

@@ -40,25 +40,27 @@ class Judged:
 
 
 def judge_source(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> Judged:
-    """Clean and judge the raw rows of one source of one snapshot; each row is in exactly one of the two frames."""
+    """Clean and judge the raw rows of one source of one snapshot; each row is in exactly one of the two frames.
+
+    Only what may be rejected is kept aside: rows that break a rule, and those of an account that may stand there more than
+    once. The good ones are cleaned once more as they are written, which costs less than to lay all of them down.
+    """
     clean = {"profiles": clean_profiles, "creator_activity": clean_activity}[source.name]
     table = TABLES[source.name]
-    ruled = judge_rules(clean(raw, engine), SCHEMAS[source.name]).select(*table.frame_names, "problems")
-    judged = engine.staged(mark_duplicates(engine.staged(ruled)))
-    # The delivered cells are taken from the raw rows again: only the few bad ones need them.
-    bad = judged.filter(nw.col("problems") != "").select(*PLACE, nw.col("account_id").alias("handle"), "problems")
-    records = engine.to_json(
-        raw.join(bad, on=PLACE, how="inner"), "record", {name: name for name in (*source.columns, "extra")}
-    )
+    cleaned = clean(raw, engine)
+    ruled = engine.mark_repeated(judge_rules(cleaned, SCHEMAS[source.name]), "account_id", among=cleaned)
+    doubtful = engine.staged(ruled.filter((nw.col("problems") != "") | nw.col("is_repeated")))
+    rejected = engine.staged(mark_duplicates(doubtful).filter(nw.col("problems") != ""))
     is_kept = nw.col("problems") != UNDER_AGE
-    rejected = records.with_columns(
-        nw.when(is_kept).then(nw.col("handle")).alias("account_id"),
+    delivered = {name: f"raw_{name}" for name in source.columns} | {"extra": "extra"}
+    records = engine.to_json(rejected, "record", delivered).with_columns(
+        nw.when(is_kept).then(nw.col("account_id")).alias("account_id"),
         nw.when(is_kept).then(nw.col("record")).alias("record"),
         nw.lit(source.name).alias("source"),
         nw.col("problems").str.split(_SPLIT).alias("reasons"),
     )
-    good = judged.filter(nw.col("problems") == "")
-    return Judged(good=good.select(table.frame_names), rejected=rejected.select(REJECTED_TABLE.frame_names))
+    good = cleaned.join(rejected.select(*PLACE), on=PLACE, how="anti")
+    return Judged(good=good.select(table.frame_names), rejected=records.select(REJECTED_TABLE.frame_names))
 
 
 def judge(cleaned: nw.LazyFrame[Any], schema: pa.DataFrameSchema) -> nw.LazyFrame[Any]:

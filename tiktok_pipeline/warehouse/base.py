@@ -6,7 +6,7 @@ The stages know this file and nothing else of the room. No engine is imported he
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -145,7 +145,14 @@ class Engine(Protocol):
         ...
 
     def sample_key(self, frame: nw.LazyFrame[Any], column: str) -> nw.LazyFrame[Any]:
-        """Add ``sample_key``: an integer from the md5 of ``column``, the same on every run and machine."""
+        """Add ``sample_key``: the head of the md5 of ``column`` (15 hexadecimal digits), the same on every machine."""
+        ...
+
+    def mark_repeated(self, frame: nw.LazyFrame[Any], column: str, *, among: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+        """Add ``is_repeated``: whether the value of ``column`` stands in more than one row of ``among``.
+
+        It may be true for a few values that do not; it is false for NULL. The count over ``among`` is done at once.
+        """
         ...
 
     def salted_hash(self, frame: nw.LazyFrame[Any], columns: Sequence[str], salt: str) -> nw.LazyFrame[Any]:
@@ -182,6 +189,13 @@ class Warehouse(Engine, Protocol):
         """Put ``rows`` in place of the slice, in one transaction; returns their count.
 
         ``origin`` names the delivery that they were made from; see `StoredSlice`.
+        """
+        ...
+
+    def leave_slice(self, table: TableSpec, slice_: Slice, rows: nw.LazyFrame[Any], *, origin: str = "") -> int:
+        """Note a slice whose ``rows`` stay in files, and drop what is stored of it; returns their count.
+
+        From then on `read_slice` reads the files; see `FilesOfSlice`.
         """
         ...
 
@@ -247,3 +261,7 @@ def check_slice(table: TableSpec, slice_: Slice) -> Iterator[tuple[str, str]]:
         raise WarehouseError(msg)
     for name in table.slice_by:
         yield name, slice_[name]
+
+
+FilesOfSlice = Callable[[Engine, TableSpec, Slice], "nw.LazyFrame[Any] | None"]
+"""Gives the rows of a slice that stay in files, and None for one that is stored."""

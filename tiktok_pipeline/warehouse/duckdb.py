@@ -19,6 +19,7 @@ import narwhals as nw
 from tiktok_pipeline.warehouse.base import (
     CastType,
     FileFormat,
+    FilesOfSlice,
     Scan,
     Slice,
     StoredSlice,
@@ -48,8 +49,10 @@ class DuckDBWarehouse:
         lock_timeout_seconds: float = 30.0,
         memory_limit: str | None = None,
         threads: int | None = None,
+        files_of_slice: FilesOfSlice | None = None,
     ) -> None:
         self._path = path
+        self._files_of_slice = files_of_slice
         self._lock_timeout_seconds = lock_timeout_seconds
         self._memory_limit = memory_limit
         self._threads = threads
@@ -92,8 +95,21 @@ class DuckDBWarehouse:
         return self._project(frame, f"*, nullif({everything}, '{{}}') as {quoted(name)}")
 
     def sample_key(self, frame: nw.LazyFrame[Any], column: str) -> nw.LazyFrame[Any]:
-        """Add ``sample_key``: the first 60 bits of the md5 of ``column``."""
-        return self._project(frame, f"*, ('0x' || md5({quoted(column)})[:15])::bigint as sample_key")
+        """Add ``sample_key``: the first 15 hexadecimal digits of the md5 of ``column``."""
+        return self._project(frame, f"*, md5({quoted(column)})[:15] as sample_key")
+
+    def mark_repeated(self, frame: nw.LazyFrame[Any], column: str, *, among: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+        """Add ``is_repeated``, by the hashes that stand there more than once: numbers take a fraction of texts' memory."""
+        name = quoted(column)
+        hashes = among.select(column).to_native().project(f"hash({name}) as hashed")
+        several = (
+            hashes.aggregate("hashed, count(*) as rows", "hashed").filter("rows > 1").project("hashed as several")
+        )
+        repeated = self.staged(nw.from_native(several)).to_native()
+        joined = frame.to_native().join(repeated, f"hash({name}) = several", how="left")
+        return self._project(
+            nw.from_native(joined), f"* exclude (several), several is not null and {name} is not null as is_repeated"
+        )
 
     def salted_hash(self, frame: nw.LazyFrame[Any], columns: Sequence[str], salt: str) -> nw.LazyFrame[Any]:
         """Add ``<column>_hash``: the SHA-256 of ``salt`` and the text, the letters A to Z in lower case."""
@@ -146,14 +162,27 @@ class DuckDBWarehouse:
             self._run(f"insert into {table} by name select {constants}, {cells} from rows", values, rows=native)
             self._run(f"delete from {table} where {where} and rowid <= {newest}", values)
             written = self._count(table, where, values)
-            self._forget_slice(table, slice_)
-            entry = [str(table), slice_.get("snapshot", ""), slice_.get("study", ""), written, origin, _now()]
-            self._run("insert into meta.slices values (?, ?, ?, ?, ?, ?)", entry)
+            self._note_slice(table, slice_, written, origin)
         return written
+
+    def leave_slice(self, table: TableSpec, slice_: Slice, rows: nw.LazyFrame[Any], *, origin: str = "") -> int:
+        """Note a slice whose rows stay in files, and drop what is stored of it, in one transaction."""
+        pairs = list(check_slice(table, slice_))
+        check_columns(table, rows.collect_schema().names())
+        self._create(table)
+        where = " and ".join(f"{quoted(name)} = ?" for name, _ in pairs)
+        with self._transaction(f"noting a slice of {table}"):
+            counted = rows.to_native().aggregate("count(*)")
+            there = int(counted.fetchall()[0][0])
+            self._run(f"delete from {table} where {where}", [value for _, value in pairs])
+            self._note_slice(table, slice_, there, origin)
+        return there
 
     def read_slice(self, table: TableSpec, slice_: Slice) -> nw.LazyFrame[Any]:
         """The slice as a lazy frame, without the slice columns, in the order of the spec."""
         pairs = list(check_slice(table, slice_))
+        if self._files_of_slice and (rows := self._files_of_slice(self, table, slice_)) is not None:
+            return rows
         self._create(table)
         names = ", ".join(quoted(name) for name in table.frame_names)
         where = " and ".join(f"{quoted(name)} = ?" for name, _ in pairs)
@@ -290,6 +319,11 @@ class DuckDBWarehouse:
 
     def _fetch_int(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         return int(self._connection.execute(sql, list(parameters)).fetchall()[0][0])
+
+    def _note_slice(self, table: TableSpec, slice_: Slice, rows: int, origin: str) -> None:
+        self._forget_slice(table, slice_)
+        entry = [str(table), slice_.get("snapshot", ""), slice_.get("study", ""), rows, origin, _now()]
+        self._run("insert into meta.slices values (?, ?, ?, ?, ?, ?)", entry)
 
     def _forget_slice(self, table: TableSpec, slice_: Slice) -> None:
         values = [str(table), slice_.get("snapshot", ""), slice_.get("study", "")]

@@ -32,7 +32,7 @@ def frame(engine: DuckDBWarehouse, **columns: Values) -> nw.LazyFrame[Any]:
 
 
 def moved(engine: DuckDBWarehouse, before: Values, now: Values) -> Drift:
-    (found,) = drift(frame(engine, x=list(before)), frame(engine, x=list(now)), ["x"])
+    (found,) = drift(frame(engine, x=list(before)), frame(engine, x=list(now)), ["x"], engine)
     assert found.feature == "x"
     assert (found.rows_before, found.rows_now) == (len(before), len(now))
     assert (found.psi is None) == (found.why_not is not None)
@@ -148,18 +148,18 @@ def test_what_chance_may_have_done_is_no_drift(
 def test_each_feature_is_judged_by_itself_in_the_order_asked_for(engine: DuckDBWarehouse) -> None:
     one, other = [float(value) for value in range(500)], [7.0] * 500
     before, now = frame(engine, a=one, b=other, c=[None] * 500), frame(engine, c=[None] * 500, b=one, a=one)
-    found = drift(before, now, ["b", "c", "a"])
+    found = drift(before, now, ["b", "c", "a"], engine)
     assert [item.feature for item in found] == ["b", "c", "a"]
     assert found[0] == Drift("b", psi(engine, other, one), 500, 500, None)
     assert [item.psi for item in found[1:]] == [None, 0.0]
-    assert drift(before, now, []) == []
+    assert drift(before, now, [], engine) == []
 
 
 def test_the_numeric_features_of_a_snapshot_are_compared(engine: DuckDBWarehouse) -> None:
     names = feature_names("profiles")
     before = engine.staged(features(engine, [{"followers": value, "is_verified": 0.0} for value in BELL]))
     now = features(engine, [{"followers": value + 3.0, "is_verified": 0.0} for value in BELL])
-    found = {item.feature: item for item in drift(before, now, names)}
+    found = {item.feature: item for item in drift(before, now, names, engine)}
     assert list(found) == names
     assert found["followers"].psi is not None
     assert found["followers"].psi > MAJOR

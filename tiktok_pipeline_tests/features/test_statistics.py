@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
 from tiktok_pipeline.features.catalogue import feature_names
+from tiktok_pipeline.features.sample import take
 from tiktok_pipeline.features.schema import STATISTICS_SCHEMA, STATISTICS_TABLE
 from tiktok_pipeline.features.statistics import LARGEST_TEST, QUANTILES, correlate, describe, judge_normality
 from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
@@ -23,9 +26,14 @@ def columns(rows: int = 200) -> pd.DataFrame:
     return pd.DataFrame({"followers": followers, "avg_engagement_rate": rate, "videos_count": 7.0})
 
 
+def of_profiles(engine: DuckDBWarehouse, records: list[dict[str, Any]]) -> pd.DataFrame:
+    frame = features(engine, records)
+    return describe(frame, "profiles", take(frame, feature_names("profiles"), max_rows=1_000, engine=engine))
+
+
 def described(engine: DuckDBWarehouse, values: pd.DataFrame) -> dict[tuple[str, str], float]:
     records = values.astype(object).where(values.notna(), None).to_dict("records")
-    found = STATISTICS_SCHEMA.validate(describe(features(engine, records), "profiles"))
+    found = STATISTICS_SCHEMA.validate(of_profiles(engine, records))
     assert set(found["other_feature"]) == {""}
     return {(row["feature"], row["statistic"]): row["value"] for row in found.astype(object).to_dict("records")}
 
@@ -46,7 +54,7 @@ def test_a_feature_is_described_as_pandas_describes_it(engine: DuckDBWarehouse, 
 
 
 def test_every_numeric_feature_is_described_in_the_columns_of_the_table(engine: DuckDBWarehouse) -> None:
-    found = describe(features(engine, [{"followers": 1.0}]), "profiles")
+    found = of_profiles(engine, [{"followers": 1.0}])
     assert list(found.columns) == STATISTICS_TABLE.frame_names
     assert list(dict.fromkeys(found["feature"])) == feature_names("profiles")
 
@@ -71,7 +79,7 @@ def test_too_few_rows_have_no_skewness(engine: DuckDBWarehouse, rows: int) -> No
 
 
 def test_no_rows_give_no_statistics(engine: DuckDBWarehouse) -> None:
-    found = describe(features(engine, []), "profiles")
+    found = of_profiles(engine, [])
     assert list(found.columns) == STATISTICS_TABLE.frame_names
     assert found.empty
     assert correlate(columns(0), "profiles").empty

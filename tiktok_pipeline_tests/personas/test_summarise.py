@@ -55,7 +55,14 @@ CATALOGUE = PersonaCatalogue(personas=(persona("large", 2, 30_000.0), persona("s
 @pytest.fixture
 def aggregates(engine: DuckDBWarehouse) -> Aggregates:
     rows = [{"account_id": one, "followers": count, "is_verified": badge} for one, _, _, count, badge in CREATORS]
-    return aggregate(features(engine, rows), assignments(engine), NAMES)
+    return aggregate(assigned(engine, rows, assignments(engine)), NAMES, engine)
+
+
+def assigned(
+    engine: DuckDBWarehouse, rows: list[dict[str, Any]], assignments: nw.LazyFrame[Any]
+) -> nw.LazyFrame[Any]:
+    """Features and assignments side by side, as the aggregates are made of."""
+    return features(engine, rows).join(assignments, on="account_id", how="inner")
 
 
 def assignments(engine: DuckDBWarehouse) -> nw.LazyFrame[Any]:
@@ -126,7 +133,7 @@ def test_a_cluster_that_no_fitted_row_is_in_is_unnamed(engine: DuckDBWarehouse) 
     """As happens where an older model is put to newer rows."""
     rows = [{"account_id": one, "followers": count} for one, _, _, count, _ in CREATORS]
     seen = assignments(engine).with_columns((nw.col("in_fit") & (nw.col("cluster") != 1)).alias("in_fit"))
-    found = aggregate(features(engine, rows), seen, ("followers",))
+    found = aggregate(assigned(engine, rows, seen), ("followers",), engine)
     matches = match_personas(found, CATALOGUE)
     assert matches[1] == Match("Unnamed segment 2", None, None)
     summary = SUMMARIES_SCHEMA.validate(summaries(found, matches, {})).set_index("persona")
@@ -196,7 +203,7 @@ def test_a_study_that_could_not_be_done_says_why() -> None:
 
 
 def test_an_empty_snapshot_has_no_segments(engine: DuckDBWarehouse) -> None:
-    found = aggregate(features(engine, []), stored(engine, ASSIGNMENTS_TABLE, []), NAMES)
+    found = aggregate(assigned(engine, [], stored(engine, ASSIGNMENTS_TABLE, [])), NAMES, engine)
     matches = match_personas(found, CATALOGUE)
     assert matches == {}
     assert summaries(found, matches, {}).empty

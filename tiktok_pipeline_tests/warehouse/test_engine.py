@@ -88,8 +88,8 @@ def test_json_of_nothing_is_null(engine: DuckDBWarehouse) -> None:
 def test_sample_key_is_the_head_of_the_md5(engine: DuckDBWarehouse) -> None:
     texts = ["", "creator_1", "ключ", "🎉"]
     found = [row["sample_key"] for row in rows_of(engine.sample_key(lazily(engine, who=texts), "who"))]
-    assert found[0] == 0xD41D8CD98F00B20  # md5 of nothing: d41d8cd98f00b204...
-    assert found == [int(hashlib.md5(text.encode()).hexdigest()[:15], 16) for text in texts]  # no secret: a key
+    assert found[0] == "d41d8cd98f00b20"  # md5 of nothing: d41d8cd98f00b204...
+    assert found == [hashlib.md5(text.encode()).hexdigest()[:15] for text in texts]  # no secret: a key
 
 
 @pytest.mark.parametrize("salt", ["", "5f", 'it\'s; drop "x" --', "соль"])

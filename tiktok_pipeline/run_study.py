@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import narwhals as nw
@@ -34,8 +35,8 @@ from tiktok_pipeline.clusters.outliers import FitRows, rows_for_fit
 from tiktok_pipeline.clusters.schema import STABILITY_RUNS_TABLE, STABILITY_TABLE
 from tiktok_pipeline.clusters.stability import MAX_STABILITY_ROWS, FitSettings, Trust, fingerprint, measure
 from tiktok_pipeline.features.build import build_features
-from tiktok_pipeline.features.sample import ORDER, key_limit, take
-from tiktok_pipeline.personas.summarise import aggregate, match_personas, persona_features, summaries
+from tiktok_pipeline.features.sample import MAX_ORDER_ROWS, ORDER, key_limit, take
+from tiktok_pipeline.personas.summarise import Sample, aggregate, match_personas, persona_features, summaries
 from tiktok_pipeline.study import Segmentation, Study
 from tiktok_pipeline.warehouse.base import Engine
 
@@ -87,7 +88,9 @@ def _segments(features: nw.LazyFrame[Any], study: Study, segmentation: Segmentat
     models, fits = fit_study(features, segmentation, engine)
     model = from_rows(models)
     assignments = engine.staged(assign_study(features, model, segmentation, engine))
-    aggregates = aggregate(described_rows(features, model, study, engine), study.described_features, engine)
+    aggregates = aggregate(
+        described_rows(features, model, study, engine), study.described_features, order_sample(engine)
+    )
     matches = match_personas(aggregates, segmentation.personas)
     trust = trust_study(features, model, segmentation, engine)
     return Segments(
@@ -210,6 +213,11 @@ def assign_study(
         features = engine.sample_key(features, "account_id")
         in_fit = in_fit & (nw.col("sample_key") <= limit)
     return assign(features, model, in_fit=in_fit, keep=keep)
+
+
+def order_sample(engine: Engine) -> Sample:
+    """What takes the rows from which medians are computed: all, or a sample of `MAX_ORDER_ROWS`."""
+    return partial(take, max_rows=MAX_ORDER_ROWS, engine=engine)
 
 
 def described_rows(

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dagster import DagsterInstance
@@ -56,17 +57,36 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 480) -> 
         time.sleep(1)
 
 
+def drop_deliveries(home: Home, folder: Path) -> None:
+    """Copy them slowly, one twice, one cut off and later whole, one of another dialect; one is never finished."""
+    incoming = home.settings.incoming
+    first = write_csv(folder / "profiles_2024-03-01.csv", creators(60)).read_bytes()
+    second = write_csv(folder / "b.csv", creators(60, seed=2, day="2024-04-01")).read_bytes()
+    packed = gzip.compress(write_csv(folder / "c.csv", creators(60, seed=3, day="2024-05-01")).read_bytes())
+    copy_slowly(first, incoming / "profiles_2024-03-01.csv")
+    (incoming / "never.csv.part").write_bytes(first)
+    copy_slowly(packed[: len(packed) // 2], incoming / "profiles_2024-05-01.csv.gz", pieces=3)  # truncated
+    wait_for((home.settings.refused / "profiles_2024-05-01.csv.gz").exists, "the refusal")
+    copy_slowly(second, incoming / "profiles_2024-04-01.csv")
+    copy_slowly(first, incoming / "the_same_again.csv")  # a second time, under another name
+    copy_slowly(packed, incoming / "profiles_2024-05-01.csv.gz")  # whole now
+    copy_slowly(of_the_research_api(60), incoming / "users_2024-06-01.ndjson")  # another dialect
+
+
+def look_at(page: Any, address: str, text: str, picture: Path) -> None:
+    """Open a page of the UI, wait for a text on it, and keep a picture for the person who looks."""
+    page.goto(address)
+    page.get_by_text(text, exact=True).first.wait_for()
+    page.wait_for_timeout(2_000)
+    page.screenshot(path=picture)
+
+
 @pytest.mark.browser
 def test_files_dropped_into_incoming_become_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIKTOK_PIPELINE_SETTLE_SECONDS", "3")
     home = Home(tmp_path / "home", studies=None)
     incoming = home.settings.incoming
     incoming.mkdir(parents=True)
-    first = write_csv(tmp_path / "profiles_2024-03-01.csv", creators(60)).read_bytes()
-    second = write_csv(tmp_path / "b.csv", creators(60, seed=2, day="2024-04-01")).read_bytes()
-    third = write_csv(tmp_path / "c.csv", creators(60, seed=3, day="2024-05-01")).read_bytes()
-    packed = gzip.compress(third)
-    log = tmp_path / "ui.log"
 
     def tables_are_there(snapshots: list[str]) -> bool:
         if not home.settings.published_file.exists():
@@ -76,47 +96,35 @@ def test_files_dropped_into_incoming_become_tables(tmp_path: Path, monkeypatch: 
         )
         return [one for (one,) in found] == snapshots
 
-    with server(home.path, log) as url, chromium() as page:
-        copy_slowly(first, incoming / "profiles_2024-03-01.csv")
-        (incoming / "never.csv.part").write_bytes(first)
-        copy_slowly(packed[: len(packed) // 2], incoming / "profiles_2024-05-01.csv.gz", pieces=3)  # truncated
-        wait_for((home.settings.refused / "profiles_2024-05-01.csv.gz").exists, "the refusal")
-        copy_slowly(second, incoming / "profiles_2024-04-01.csv")
-        copy_slowly(first, incoming / "the_same_again.csv")  # a second time, under another name
-        copy_slowly(packed, incoming / "profiles_2024-05-01.csv.gz")  # whole now
-        copy_slowly(of_the_research_api(60), incoming / "users_2024-06-01.ndjson")  # another dialect
+    with server(home.path, tmp_path / "ui.log") as url, chromium() as page:
+        drop_deliveries(home, tmp_path)
         wait_for(lambda: tables_are_there(SNAPSHOTS), "four snapshots in the published tables")
         instance = DagsterInstance.from_config(str(home.settings.dagster_home))
         wait_for(lambda: all(run.is_finished for run in instance.get_runs()), "the end of all runs")
-        page.goto(f"{url}/assets/incoming?view=checks")
-        page.get_by_text("readable", exact=True).first.wait_for()
-        page.wait_for_timeout(2_000)
-        page.screenshot(path=tmp_path / "1_check.png")
-        page.goto(f"{url}/runs")
-        page.get_by_text("refresh", exact=True).first.wait_for()
-        page.wait_for_timeout(1_000)
-        page.screenshot(path=tmp_path / "2_runs.png")
-        page.goto(f"{url}/automation")
-        page.get_by_text("new_scrapes", exact=True).first.wait_for()
-        page.wait_for_timeout(2_000)
-        page.screenshot(path=tmp_path / "3_automation.png")
-        page.goto(f"{url}/assets/validated/profiles?view=partitions")
-        page.get_by_text("2024-06-01", exact=True).first.wait_for()
-        page.screenshot(path=tmp_path / "4_partitions.png")
+        look_at(page, f"{url}/assets/incoming?view=checks", "readable", tmp_path / "1_check.png")
+        look_at(page, f"{url}/runs", "refresh", tmp_path / "2_runs.png")
+        look_at(page, f"{url}/automation", "new_scrapes", tmp_path / "3_automation.png")
+        partitions = f"{url}/assets/validated/profiles?view=partitions"
+        look_at(page, partitions, SNAPSHOTS[-1], tmp_path / "4_partitions.png")
         bad = [one | {"followers": "-1"} for one in creators(60, seed=5, day="2024-07-01")]
         write_csv(incoming / "bad_2024-07-01.csv", bad)
         wait_for(home.settings.failures_file.exists, "the line of the run that failed")
         (failed,) = [run for run in instance.get_runs() if run.status.value == "FAILURE"]
-        page.goto(f"{url}/runs/{failed.run_id}")
-        page.get_by_text("Failure", exact=True).first.wait_for()
-        page.wait_for_timeout(3_000)
-        page.screenshot(path=tmp_path / "5_failed.png")
+        look_at(page, f"{url}/runs/{failed.run_id}", "Failure", tmp_path / "5_failed.png")
         with instance:
             assert known_snapshots(instance) == [*SNAPSHOTS, "2024-07-01"]
             runs = [run for run in instance.get_runs() if run.job_name == "refresh" and run != failed]
     (line,) = home.settings.failures_file.read_text(encoding="utf-8").splitlines()
     assert f"run={failed.run_id} snapshot=2024-07-01 files=bad_2024-07-01.csv step=validated: " in line
     assert "60 of 60 rows are rejected (at most half may be): followers: expected 0 to" in line
+    assert sorted(run.tags["tiktok_pipeline/snapshot"] for run in runs) == SNAPSHOTS, "one run for each delivery"
+    assert {run.status.value for run in runs} == {"SUCCESS"}
+    counted = "select snapshot, count(*) from validated.profiles group by 1 order by 1"
+    assert home.sql(counted, published=True) == [(key, 60) for key in SNAPSHOTS]
+    every_file_is_where_it_belongs(home)
+
+
+def every_file_is_where_it_belongs(home: Home) -> None:
     assert snapshots_on_disk(home.settings.raw) == [*SNAPSHOTS, "2024-07-01"]
     assert [[one.file for one in read_manifest(home.settings.raw / key)] for key in SNAPSHOTS] == [
         ["profiles_2024-03-01.csv"],
@@ -124,10 +132,6 @@ def test_files_dropped_into_incoming_become_tables(tmp_path: Path, monkeypatch: 
         ["profiles_2024-05-01.csv.gz"],
         ["users_2024-06-01.ndjson"],
     ]
-    assert sorted(path.name for path in incoming.iterdir()) == ["never.csv.part", "refused"]
+    assert sorted(path.name for path in home.settings.incoming.iterdir()) == ["never.csv.part", "refused"]
     why = (home.settings.refused / "profiles_2024-05-01.csv.gz.why.txt").read_text(encoding="utf-8")
     assert "truncated" in why
-    assert sorted(run.tags["tiktok_pipeline/snapshot"] for run in runs) == SNAPSHOTS, "one run for each delivery"
-    assert {run.status.value for run in runs} == {"SUCCESS"}
-    counted = "select snapshot, count(*) from validated.profiles group by 1 order by 1"
-    assert home.sql(counted, published=True) == [(key, 60) for key in SNAPSHOTS]

@@ -35,6 +35,7 @@ def _findings(settings: Settings, *, quick: bool) -> Iterator[Finding]:
     from dagster import DagsterInstance
 
     from tiktok_pipeline.orchestration import health
+    from tiktok_pipeline.orchestration.raw_rows import slices_in_place
 
     yield from health.check_home(settings)
     if not settings.home.is_dir():
@@ -43,8 +44,9 @@ def _findings(settings: Settings, *, quick: bool) -> Iterator[Finding]:
     yield from wrong
     yield from health.check_files(settings, manifests, quick=quick)
     warehouse, published = _look_into(settings.warehouse_file), _look_into(settings.published_file)
+    in_place = slices_in_place(manifests)
     for database in (warehouse, published):
-        yield from health.check_database(database, has_snapshots=bool(manifests))
+        yield from health.check_database(database, has_snapshots=bool(manifests), in_place=in_place)
     yield from health.check_agreement(manifests, warehouse, published)
     if manifests and not (settings.dagster_home / "dagster.yaml").exists():
         yield health.Finding("warning", f"{settings.dagster_home}: Dagster's records are gone", health.ADD_TO_DAGSTER)

@@ -7,7 +7,7 @@ rows mean is not known here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +26,23 @@ def raw_rows(folder: Path, source: Source, engine: Engine) -> nw.LazyFrame[Any] 
 
     Raises `UnreadableFileError` where a file is gone, or has another size than it was delivered with.
     """
-    parts = [_rows_of(folder / one.file, one, engine) for one in _files(folder, source)]
+    parts = [_rows_of(folder / one.file, one, engine) for one in _of(read_manifest(folder), source)]
     return nw.concat(parts, how="vertical") if parts else None
 
 
-def lies_in_place(folder: Path, source: Source) -> bool:
+def lies_in_place(manifest: Sequence[StoredFile], source: Source) -> bool:
     """Whether the files of a source are all such that they are read where they lie."""
-    kinds = {file_format(folder / one.file) for one in _files(folder, source)}
-    return kinds == {"parquet"}
+    return {file_format(Path(one.file)) for one in _of(manifest, source)} == {"parquet"}
+
+
+def slices_in_place(manifests: Mapping[str, Sequence[StoredFile]]) -> set[tuple[str, str]]:
+    """The slices (table, snapshot) of these snapshots whose rows stay in files."""
+    return {
+        (str(source.table), key)
+        for key, manifest in manifests.items()
+        for source in SOURCES
+        if lies_in_place(manifest, source)
+    }
 
 
 def files_of_slice(raw: Path) -> FilesOfSlice:
@@ -42,15 +51,16 @@ def files_of_slice(raw: Path) -> FilesOfSlice:
 
     def of_slice(engine: Engine, table: TableSpec, slice_: Slice) -> nw.LazyFrame[Any] | None:
         source = sources.get(str(table))
-        if source is None or not lies_in_place(raw / slice_["snapshot"], source):
+        if source is None:
             return None
-        return raw_rows(raw / slice_["snapshot"], source, engine)
+        folder = raw / slice_["snapshot"]
+        return raw_rows(folder, source, engine) if lies_in_place(read_manifest(folder), source) else None
 
     return of_slice
 
 
-def _files(folder: Path, source: Source) -> Sequence[StoredFile]:
-    return [one for one in read_manifest(folder) if one.source == source.name and file_format(folder / one.file)]
+def _of(manifest: Sequence[StoredFile], source: Source) -> list[StoredFile]:
+    return [one for one in manifest if one.source == source.name and file_format(Path(one.file))]
 
 
 def _rows_of(path: Path, entry: StoredFile, engine: Engine) -> nw.LazyFrame[Any]:

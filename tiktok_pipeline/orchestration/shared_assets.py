@@ -75,7 +75,7 @@ def raw_assets(settings: Settings) -> AssetsDefinition:
             if rows is None:
                 yield Output(pd.DataFrame(columns=source.table.frame_names), source.name)
             else:
-                yield Output(InPlace(rows) if lies_in_place(folder, source) else rows, source.name)
+                yield Output(InPlace(rows) if lies_in_place(manifest, source) else rows, source.name)
 
     return raw
 

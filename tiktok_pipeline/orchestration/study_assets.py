@@ -18,7 +18,15 @@ from tiktok_pipeline.orchestration.persona_pictures import persona_figures
 from tiktok_pipeline.orchestration.tables import TABLES
 from tiktok_pipeline.personas.summarise import aggregate, match_personas, persona_features, recommendations, summaries
 from tiktok_pipeline.reports.stability import draw_k_scores, draw_seeds, draw_stability_by_k
-from tiktok_pipeline.run_study import assign_study, described_rows, fit_study, jaccards, score_study, trust_study
+from tiktok_pipeline.run_study import (
+    assign_study,
+    described_rows,
+    fit_study,
+    jaccards,
+    order_sample,
+    score_study,
+    trust_study,
+)
 from tiktok_pipeline.study import Segmentation, Study
 from tiktok_pipeline.warehouse.base import Warehouse
 
@@ -180,7 +188,7 @@ def _personas(study: Study, segmentation: Segmentation) -> AssetsDefinition:
         engine: Warehouse = context.resources.warehouse
         model = from_rows(_pandas(clusters["models"]))
         described = described_rows(features, model, study, engine)
-        aggregates = aggregate(described, study.described_features, engine)
+        aggregates = aggregate(described, study.described_features, order_sample(engine))
         matches = match_personas(aggregates, segmentation.personas)
         trust = _pandas(clusters["stability"])
         summary = summaries(aggregates, matches, jaccards(trust), why_none=_note(_pandas(clusters["fits"])))

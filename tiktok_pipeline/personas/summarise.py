@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import narwhals as nw
 import pandas as pd
 
-from tiktok_pipeline.features.sample import MAX_ORDER_ROWS, take
 from tiktok_pipeline.personas.catalogue import PersonaCatalogue
 from tiktok_pipeline.personas.name import Match, name_clusters, unnamed
 from tiktok_pipeline.personas.schema import FEATURES_TABLE, RECOMMENDATIONS_TABLE, SUMMARIES_TABLE
 from tiktok_pipeline.personas.segments import NO_SEGMENT
-from tiktok_pipeline.warehouse.base import Engine
 
 SMALLEST_SEGMENT = 30
 """Fewer profiles than this carry no statement about a group."""
 
 STABLE, PATTERN = 0.75, 0.6
 """Bootstrap Jaccard from which a cluster is stable, or at least a pattern."""
+
+Sample = Callable[[nw.LazyFrame[Any], Sequence[str]], pd.DataFrame]
+"""Takes some columns of a frame, of all its rows or of a bounded sample of them."""
 
 BASES = {"fitted": True, "all": False}
 
@@ -38,12 +39,11 @@ class Aggregates:
     totals: Mapping[tuple[str, str], float]
 
 
-def aggregate(assigned: nw.LazyFrame[Any], names: Sequence[str], engine: Engine) -> Aggregates:
+def aggregate(assigned: nw.LazyFrame[Any], names: Sequence[str], sample: Sample) -> Aggregates:
     """Aggregate the named features by cluster.
 
     ``assigned`` has one row for each profile: cluster (NULL: none), in_fit, its place in the source and the features. Counts
-    and means are of all rows, in one look at them; medians are those of a bounded sample (`take`) where there are more
-    than `MAX_ORDER_ROWS`.
+    and means are of all rows, in one look at them; medians are those of what ``sample`` takes of the rows.
     """
     keyed = assigned.with_columns(nw.col("cluster").fill_null(-1).alias("cluster"))
     sums = [nw.col(name).sum().alias(f"sum|{name}") for name in names]
@@ -57,8 +57,7 @@ def aggregate(assigned: nw.LazyFrame[Any], names: Sequence[str], engine: Engine)
     for base, fitted_only in BASES.items():
         chosen = parts[parts["in_fit"].astype(bool)] if fitted_only else parts
         rows = keyed.filter(nw.col("in_fit")) if fitted_only else keyed
-        sample = take(rows, ["cluster", *names], max_rows=MAX_ORDER_ROWS, engine=engine)
-        measures.append(_long(chosen, sample, names).assign(base=base))
+        measures.append(_long(chosen, sample(rows, ["cluster", *names]), names).assign(base=base))
         totals |= {(base, name): _mean(chosen, name) for name in names}
     return Aggregates(sizes.astype("int64"), pd.concat(measures, ignore_index=True), totals)
 

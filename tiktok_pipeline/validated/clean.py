@@ -47,17 +47,29 @@ def clean_profiles(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
 
     The delivered texts stay beside them under ``raw_<name>``, for the record of a rejected row.
     """
-    kept = _texts(raw, PROFILE_COLUMNS)
+    # Of these columns every cell is looked at; the other rules ask for it only where a cell has no usual spelling.
+    texts = (
+        "account_id",
+        "url",
+        "tiktok_id",
+        "nickname",
+        "biography",
+        "bio_link",
+        "language",
+        "region",
+        "top_videos",
+    )
+    kept = engine.without_blanks(_texts(raw, PROFILE_COLUMNS), {f"text_{name}": f"raw_{name}" for name in texts})
     cleaned = kept.with_columns(
-        handle(_text("account_id"), _text("url")).alias("account_id"),
-        account_number(_text("tiktok_id")).alias("tiktok_id"),
+        handle(nw.col("text_account_id"), nw.col("text_url")).alias("account_id"),
+        account_number(nw.col("text_tiktok_id")).alias("tiktok_id"),
         truth(_text("is_verified")).alias("is_verified"),
         truth(_text("is_under_age")).alias("is_under_age"),
         *(_usual(name, _DIGITS, count).alias(name) for name in _COUNTS),
         *(_usual(name, _NUMBER, number).alias(name) for name in _RATES),
-        day(_text("observed_on"), one_of(nw.col("dialect"), _DAY_FIRST)).alias("observed_on"),
-        videos_in(_text("top_videos")).alias("scraped_videos"),
-        *(_text(name).alias(name) for name in ("nickname", "biography", "bio_link", "language", "region")),
+        observed_day(nw.col("raw_observed_on"), nw.col("dialect")).alias("observed_on"),
+        videos_in(nw.col("text_top_videos")).alias("scraped_videos"),
+        *(nw.col(f"text_{name}").alias(name) for name in ("nickname", "biography", "bio_link", "language", "region")),
     )
     types: dict[str, CastType] = {"observed_on": "date"}
     types.update(dict.fromkeys(_COUNTS, INTEGER))
@@ -84,8 +96,7 @@ def clean_activity(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
 
 def observed_days(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
     """``observed_on`` alone, as dates, one row for each raw row of profiles; NULL where it cannot be read."""
-    text = blank_to_null(nw.col("observed_on"))
-    days = raw.select(day(text, one_of(nw.col("dialect"), _DAY_FIRST)).alias("observed_on"))
+    days = raw.select(observed_day(nw.col("observed_on"), nw.col("dialect")).alias("observed_on"))
     return engine.try_cast(days, {"observed_on": "date"})
 
 
@@ -98,7 +109,7 @@ def one_of(text: nw.Expr, words: Iterable[str]) -> nw.Expr:
 
 
 def blank_to_null(text: nw.Expr) -> nw.Expr:
-    """Surrounding white space off; empty, null, NULL, None and NaN become NULL."""
+    """Surrounding white space off; empty, null, NULL, None and NaN become NULL. `Engine.without_blanks` does the same."""
     # The first character sorts before "!" where it is white space, or another mark that is left as it is.
     has_space = (text < nw.lit("!")) | text.str.contains(_SPACE_LAST)
     stripped = nw.when(has_space).then(text.str.strip_chars()).otherwise(text)
@@ -164,6 +175,13 @@ def day(text: nw.Expr, day_first: nw.Expr) -> nw.Expr:
     turned = nw.concat_str([text.str.slice(6, 4), text.str.slice(3, 2), text.str.slice(0, 2)], separator="-")
     named = nw.when(text.str.contains(r"^[0-9]{2}-[0-9]{2}-[0-9]{4}$")).then(turned)
     return nw.when(day_first).then(named).otherwise(iso)
+
+
+def observed_day(delivered: nw.Expr, dialect: nw.Expr) -> nw.Expr:
+    """The day of a delivered cell as ISO text to cast, in the form that its kind of file has; see `day`."""
+    day_first = one_of(dialect, _DAY_FIRST)
+    is_usual = ~day_first & delivered.str.contains(_ISO_DAY)
+    return nw.when(is_usual).then(delivered).otherwise(day(blank_to_null(delivered), day_first))
 
 
 def videos_in(text: nw.Expr) -> nw.Expr:

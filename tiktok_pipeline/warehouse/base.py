@@ -140,6 +140,10 @@ class Engine(Protocol):
         """Cast the named text columns; a cell that does not fit becomes NULL, never an exception."""
         ...
 
+    def without_blanks(self, frame: nw.LazyFrame[Any], columns: Mapping[str, str]) -> nw.LazyFrame[Any]:
+        """Add texts (new name -> column): white space around them off; empty, null, NULL, None and NaN become NULL."""
+        ...
+
     def to_json(self, frame: nw.LazyFrame[Any], name: str, cells: Mapping[str, str]) -> nw.LazyFrame[Any]:
         """Add column ``name``: a JSON object of the columns ``cells`` maps (key -> column), NULLs left out."""
         ...

@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+_WHITE_SPACE = "' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)"
+_NO_VALUE = ("null", "NULL", "None", "NaN")
+
+
 class DuckDBWarehouse:
     """One DuckDB file, opened at first use and held until `close`; ``path=None`` keeps all in memory."""
 
@@ -85,6 +89,21 @@ class DuckDBWarehouse:
                 else f"{cast} as {quoted(name)}"
             )
         return self._project(frame, f"* replace ({', '.join(casts)})")
+
+    def without_blanks(self, frame: nw.LazyFrame[Any], columns: Mapping[str, str]) -> nw.LazyFrame[Any]:
+        """Add texts without blanks; only one that begins or ends below "!", as white space does, is looked at closely."""
+        texts = []
+        for new, name in columns.items():
+            text = quoted(name)
+            stripped = f"trim({text}, {_WHITE_SPACE})"
+            words = " ".join(f"when {text} = '{word}' then null" for word in _NO_VALUE)
+            # A pattern, not a list: of a list the engine makes a join, through which all rows go.
+            is_blank = f"regexp_matches({stripped}, '^({'|'.join(_NO_VALUE)})?$')"
+            texts.append(
+                f"case when {text} < '!' or {text}[-1] < '!' then case when not {is_blank} then {stripped} end "
+                f"{words} else {text} end as {quoted(new)}"
+            )
+        return self._project(frame, f"*, {', '.join(texts)}")
 
     def to_json(self, frame: nw.LazyFrame[Any], name: str, cells: Mapping[str, str]) -> nw.LazyFrame[Any]:
         """Add a JSON object of the mapped columns, NULLs left out; NULL where nothing is left."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -167,3 +168,16 @@ def test_texts_are_of_many_scripts() -> None:
         assert any(low <= one <= high for one in text), (low, high)
     assert '""' in text
     assert "🔥" in text
+
+
+def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {
+        "profiles": 70_000,
+        "snapshots": 1,
+        "random_state": 3,
+        "activity": 0,
+        "file_format": "parquet",
+    }
+    (one,) = write_sample(tmp_path / "one", **settings)
+    (two,) = write_sample(tmp_path / "two", **settings, processes=2)
+    assert one.read_bytes() == two.read_bytes()

@@ -11,7 +11,10 @@ import duckdb
 import narwhals as nw
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tiktok_pipeline.validated.clean import blank_to_null
 from tiktok_pipeline.warehouse.base import CastType, Column, TableSpec
 from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
 from tiktok_pipeline_tests.warehouse.tables import rows_of
@@ -129,3 +132,22 @@ def test_a_table_in_memory_is_staged_too(engine: DuckDBWarehouse) -> None:
     engine.drop_staged()
     with pytest.raises(duckdb.Error, match="staged_1"):
         rows_of(staged)
+
+
+@given(st.lists(st.one_of(st.none(), st.text(" \t\n\r\x0b\x0c!Nanuléü🎉\u00a0\x1f", max_size=7)), max_size=30))
+def test_texts_without_blanks_are_those_of_the_rule(texts: list[str | None]) -> None:
+    engine = DuckDBWarehouse(None)
+    texts = [*texts, " NaN ", "null", "NULL", "None", "NaN", "nulls", "", " ", "a ", " a", None]
+    frame = engine.without_blanks(lazily(engine, who=texts), {"found": "who"})
+    rows = rows_of(frame.with_columns(blank_to_null(nw.col("who")).alias("expected")))
+    engine.close()
+    assert [row["found"] for row in rows] == [row["expected"] for row in rows]
+
+
+def test_what_stands_in_more_than_one_row_is_marked(engine: DuckDBWarehouse) -> None:
+    texts = ["a", "b", "a", None, None, "c", "🎉", "🎉"]
+    frame = lazily(engine, who=texts)
+    rows = rows_of(engine.mark_repeated(frame.filter(nw.col("place") > 0), "who", among=frame).sort("place"))
+    assert [(row["who"], row["is_repeated"]) for row in rows] == [
+        (text, text is not None and texts.count(text) > 1) for text in texts[1:]
+    ]

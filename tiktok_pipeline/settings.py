@@ -25,8 +25,8 @@ class Settings:
     ``lock_timeout_seconds`` bounds the wait for a program that has the database open, ``home_timeout_seconds`` that for
     another refresh of this home, which ends by itself. ``settle_seconds`` is how long a new file must lie unchanged before
     it is taken, ``largest_file_bytes`` how large one may be, unpacked. ``freshness_days`` is how old the newest snapshot
-    may be. ``memory_limit`` (such as ``4GB``) and ``threads`` are DuckDB's own, None for its defaults. ``pictures`` says
-    whether any are drawn.
+    may be. ``memory_limit`` (such as ``4GB``; a share leaves room for the models, which hold their sample beside it) and
+    ``threads`` (None: all) are DuckDB's own. ``pictures`` says whether any are drawn.
     """
 
     home: Path
@@ -35,7 +35,7 @@ class Settings:
     settle_seconds: float = 10.0
     largest_file_bytes: int = 200 * 1000**3
     freshness_days: float = 35.0
-    memory_limit: str | None = None
+    memory_limit: str = "40%"
     threads: int | None = None
     pictures: bool = True
 
@@ -51,7 +51,7 @@ class Settings:
             settle_seconds=_number(values, "TIKTOK_PIPELINE_SETTLE_SECONDS", 10.0),
             largest_file_bytes=_bytes(values, "TIKTOK_PIPELINE_LARGEST_FILE", 200 * 1000**3),
             freshness_days=_number(values, "TIKTOK_PIPELINE_FRESHNESS_DAYS", 35.0),
-            memory_limit=_memory(values, "TIKTOK_PIPELINE_MEMORY_LIMIT"),
+            memory_limit=_memory(values, "TIKTOK_PIPELINE_MEMORY_LIMIT") or cls.memory_limit,
             threads=_whole_number(values, "TIKTOK_PIPELINE_THREADS"),
             pictures=_yes_or_no(values, "TIKTOK_PIPELINE_PICTURES", default=True),
         )

@@ -78,8 +78,12 @@ def refresh(
         str | None, typer.Option(help="key, such as 2023-08-12; told from the data if not given")
     ] = None,
     study: Annotated[list[str] | None, typer.Option(help="only these studies, beside what all studies share")] = None,
+    *,
     everything: Annotated[
         bool, typer.Option("--all", help="compute every snapshot anew (with --snapshot: one)")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="go on where a refresh was interrupted, from the last finished table")
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="show Dagster's log")] = False,
 ) -> None:
@@ -87,10 +91,14 @@ def refresh(
     settings = read_settings()
     if everything and paths:
         fail("--all is for the snapshots that are there; deliver files without it", ASKED_WRONGLY)
+    if resume and (paths or everything):
+        fail("--resume goes on with what was delivered before; use it without files and without --all", ASKED_WRONGLY)
     with plain_errors(), locked_home(settings):
         from tiktok_pipeline.cli.refreshing import refresh_home
 
-        refresh_home(settings, paths or [], snapshot, study or [], everything=everything, verbose=verbose)
+        refresh_home(
+            settings, paths or [], snapshot, study or [], everything=everything, resume=resume, verbose=verbose
+        )
 
 
 @app.command()

@@ -30,12 +30,13 @@ def refresh_home(
     names: Sequence[str],
     *,
     everything: bool = False,
+    resume: bool = False,
     verbose: bool = False,
 ) -> None:
     """Register the files and materialise their snapshots; ``names`` are the studies asked for, none for all.
 
     Without ``paths`` it takes in what lies in the incoming folder, and finishes what was delivered before and never
-    published; ``everything`` computes all snapshots anew.
+    published; ``everything`` computes all snapshots anew, ``resume`` goes on where a refresh was interrupted.
     """
     import tiktok_pipeline.studies
     from tiktok_pipeline.orchestration.leftovers import sweep_home
@@ -48,12 +49,14 @@ def refresh_home(
     refused = 0
     if everything:
         keys = _all_snapshots(settings, snapshot)
+    elif resume:
+        keys = _interrupted(settings, snapshot)
     elif paths:
         keys = _register(settings, paths, snapshot)
     else:
         keys, refused = _take_in(settings, snapshot)
     if keys:
-        _materialise(settings, keys, names, verbose=verbose)
+        _materialise(settings, keys, names, resume=resume, verbose=verbose)
     if refused:
         raise typer.Exit(FAILED)
 
@@ -67,6 +70,18 @@ def _all_snapshots(settings: Settings, snapshot: str | None) -> list[str]:
         fail(
             f"no snapshot {snapshot or ''} in {settings.home}; there are: {', '.join(there) or 'none'}", ASKED_WRONGLY
         )
+    return keys
+
+
+def _interrupted(settings: Settings, snapshot: str | None) -> list[str]:
+    from tiktok_pipeline.orchestration.pending import pending_snapshots
+    from tiktok_pipeline.warehouse.connection import published_origins
+
+    if snapshot is not None:
+        return _all_snapshots(settings, snapshot)
+    keys = pending_snapshots(settings, published_origins(settings.published_file))
+    if not keys:
+        note("every snapshot is refreshed to its end; nothing to go on with")
     return keys
 
 
@@ -117,7 +132,9 @@ def _take_in(settings: Settings, snapshot: str | None) -> tuple[list[str], int]:
     return keys, len(found.refused)
 
 
-def _materialise(settings: Settings, keys: Sequence[str], names: Sequence[str], *, verbose: bool) -> None:
+def _materialise(
+    settings: Settings, keys: Sequence[str], names: Sequence[str], *, resume: bool, verbose: bool
+) -> None:
     note("starting Dagster ...")
     prepare_dagster_home(settings)
     from dagster import DagsterInstance
@@ -131,7 +148,7 @@ def _materialise(settings: Settings, keys: Sequence[str], names: Sequence[str], 
     with quick_event_log(), DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         end_dead_runs(instance)
         add_snapshots(instance, list(keys))
-        for key, outcome in _run_all(settings, instance, keys, names, verbose=verbose):
+        for key, outcome in _run_all(settings, instance, keys, names, resume=resume, verbose=verbose):
             for warning in outcome.warnings:
                 if any(name in warning for name in _TOLD_CHECKS):
                     note(f"snapshot {key}: {warning}")
@@ -157,7 +174,13 @@ def _hint(settings: Settings, failure: Failure) -> str:
 
 
 def _run_all(
-    settings: Settings, instance: DagsterInstance, keys: Sequence[str], names: Sequence[str], *, verbose: bool
+    settings: Settings,
+    instance: DagsterInstance,
+    keys: Sequence[str],
+    names: Sequence[str],
+    *,
+    resume: bool,
+    verbose: bool,
 ) -> Iterator[tuple[str, Outcome]]:
     """Materialise the snapshots one by one; of several, the copy for readers is made once, after the last."""
     from rich.console import Console
@@ -189,8 +212,13 @@ def _run_all(
         for key in keys:
             current = key
             progress.reset(bar, total=len(job.nodes), description=key)
-            tags = refresh_tags(key, read_manifest(settings.raw / key))
-            outcome = refresh_snapshot(job, key, instance=instance, tags=tags, selection=selection, quiet=not verbose)
+            manifest = read_manifest(settings.raw / key)
+            chosen = selection
+            if resume:
+                chosen = _not_finished(settings, instance, definitions, key, selection)
+            outcome = refresh_snapshot(
+                job, key, instance=instance, tags=refresh_tags(key, manifest), selection=chosen, quiet=not verbose
+            )
             if outcome.failure is None:
                 done.append(key)
             progress.update(bar, completed=len(job.nodes))
@@ -199,6 +227,28 @@ def _run_all(
             current = "all snapshots"
             for key, outcome in publish_snapshots(job, done, instance=instance, quiet=not verbose):
                 yield key, outcome
+
+
+def _not_finished(
+    settings: Settings,
+    instance: DagsterInstance,
+    definitions: Definitions,
+    key: str,
+    wanted: Sequence[AssetKey],
+) -> list[AssetKey]:
+    """What an interrupted refresh of a snapshot did not come to, said to the person."""
+    from tiktok_pipeline.definitions import open_warehouse
+    from tiktok_pipeline.orchestration.manifest import delivery_of, read_manifest
+    from tiktok_pipeline.orchestration.pending import finished_assets, left_to_do
+
+    warehouse = open_warehouse(settings)
+    try:
+        finished = finished_assets(instance, key, delivery_of(read_manifest(settings.raw / key)), warehouse.slices())
+    finally:
+        warehouse.close()
+    todo = left_to_do(definitions, wanted, finished)
+    note(f"snapshot {key}: {len(wanted) - len(todo)} of {len(wanted)} tables are finished")
+    return todo
 
 
 def _selection(definitions: Definitions, names: Sequence[str], *, publish: bool) -> list[AssetKey]:

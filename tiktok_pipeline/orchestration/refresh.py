@@ -25,6 +25,7 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 from tiktok_pipeline.orchestration.home_lock import HomeLockedError
 from tiktok_pipeline.orchestration.io_manager import ContractError
 from tiktok_pipeline.orchestration.manifest import ManifestError, StoredFile, delivery_of
+from tiktok_pipeline.orchestration.room import NoRoomError
 from tiktok_pipeline.orchestration.shared_assets import UnknownSnapshotError
 from tiktok_pipeline.validated.judge import SnapshotRejectedError
 from tiktok_pipeline.warehouse.base import UnreadableFileError, WarehouseError, WarehouseLockedError
@@ -90,6 +91,7 @@ def foreseen_errors() -> tuple[type[BaseException], ...]:
         ContractError,
         HomeLockedError,
         ManifestError,
+        NoRoomError,
         OSError,
     )
 

@@ -33,6 +33,7 @@ from tiktok_pipeline.orchestration.metadata import ENGINE_KINDS, table_in, table
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.orchestration.pictures import SHARED
 from tiktok_pipeline.orchestration.raw_rows import lies_in_place, raw_rows
+from tiktok_pipeline.orchestration.room import check_room
 from tiktok_pipeline.orchestration.tables import published_tables
 from tiktok_pipeline.personas.segments import segment_views
 from tiktok_pipeline.raw.schema import FILES, SOURCES, Source
@@ -68,6 +69,7 @@ def raw_assets(settings: Settings) -> AssetsDefinition:
         if not manifest:
             msg = f"snapshot {snapshot}: no file of it in {folder}; run `tiktok-pipeline refresh FILE --snapshot {snapshot}`"
             raise UnknownSnapshotError(msg)
+        check_room(settings, snapshot, manifest)
         files = pd.DataFrame([vars(entry) for entry in manifest])[FILES.frame_names]
         yield Output(files.assign(ingested_at=pd.to_datetime(files["ingested_at"])), "files")
         for source in SOURCES:

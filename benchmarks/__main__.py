@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks import compare as comparing
 from benchmarks import record
 from benchmarks import scale as scaling
 from benchmarks.crash import CannotMountError, measure_crashes, save, table
@@ -68,6 +69,30 @@ def scale_command(
         typer.echo(f"growth exponent {exponent:.3f}")
     if save_it:
         typer.echo(f"saved: {record.save('scale', {'settings': settings, **scaling.as_json(found)})}")
+
+
+@app.command("compare")
+def compare_command(
+    profiles: Annotated[list[int], typer.Option(min=1, help="size of the snapshot; once for each")],
+    rival: Annotated[list[str] | None, typer.Option(help=f"{', '.join(comparing.RIVALS)}; all if none")] = None,
+    pairs: Annotated[int, typer.Option(min=1)] = 3,
+    folder: Annotated[Path | None, typer.Option(help="where to work; snapshots made there are kept")] = None,
+    *,
+    save_it: Annotated[bool, typer.Option("--save", help="write the result to benchmarks/results/")] = False,
+) -> None:
+    """Time and memory of one study against what a user would write instead, in alternating pairs."""
+    if unknown := sorted(set(rival or ()) - set(comparing.RIVALS)):
+        typer.echo(f"no rival {', '.join(unknown)}; there are: {', '.join(comparing.RIVALS)}", err=True)
+        raise typer.Exit(2)
+    with scaling.work_folder(folder) as place:
+        found = [
+            comparing.compare(name, size, pairs=pairs, folder=place, say=typer.echo)
+            for size in profiles
+            for name in rival or comparing.RIVALS
+        ]
+    print_rows(*comparing.table(found), "table")
+    if save_it:
+        typer.echo(f"saved: {record.save('compare', comparing.as_json(found))}")
 
 
 @app.command()

@@ -28,6 +28,7 @@ def written_by_the_last_run(home: Home) -> set[str]:
         }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stopped_in", "done", "left"),
     [

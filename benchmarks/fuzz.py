@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
+import narwhals as nw
 from dagster import AssetKey, AssetSelection, DagsterEventType, DagsterInstance, JobDefinition
 
 import tiktok_pipeline.studies
@@ -32,6 +33,7 @@ from tiktok_pipeline.orchestration.manifest import read_manifest, sha256_of
 from tiktok_pipeline.orchestration.partitions import add_snapshots
 from tiktok_pipeline.orchestration.pruning import prune
 from tiktok_pipeline.orchestration.refresh import REFRESH_JOB, refresh_snapshot, refresh_tags, step_logger
+from tiktok_pipeline.orchestration.tables import TABLES
 from tiktok_pipeline.raw.snapshots import is_finished
 from tiktok_pipeline.sample import write_sample
 from tiktok_pipeline.settings import Settings
@@ -245,14 +247,24 @@ def _unbalanced(ground: Ground, key: str) -> list[str]:
         def count(table: str) -> int:
             return int(reader.rows(f"select count(*) from {table} where snapshot = ?", [key])[1][0][0])  # noqa: S608
 
-        raw = count(f"raw.{entry.source}")
         good, rejected = count(f"validated.{entry.source}"), count("validated.rejected")
         has_features = AssetKey(["features", entry.source]) in ground.selection
         features = count(f"features.{entry.source}") if has_features else good
+    raw = _raw_rows(ground, key, entry.source)
     if not entry.rows == raw == good + rejected or features != good:
         counts = f"manifest {entry.rows}, raw {raw}, validated {good}, rejected {rejected}, features {features}"
         broken.append(f"rows do not balance: {counts}")
     return broken
+
+
+def _raw_rows(ground: Ground, key: str, source: str) -> int:
+    """The rows of ``raw.<source>`` as the program reads them: stored, or where they lie."""
+    warehouse = open_warehouse(ground.settings)
+    try:
+        rows = warehouse.read_slice(TABLES[f"raw.{source}"].spec, {"snapshot": key})
+        return int(rows.select(nw.len().alias("rows")).collect("pyarrow").item(0, "rows"))
+    finally:
+        warehouse.close()
 
 
 def _strange(ground: Ground, key: str) -> list[str]:

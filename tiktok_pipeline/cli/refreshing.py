@@ -183,9 +183,7 @@ def _run_all(
     verbose: bool,
 ) -> Iterator[tuple[str, Outcome]]:
     """Materialise the snapshots one by one; of several, the copy for readers is made once, after the last."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
+    from tiktok_pipeline.cli.progress import Bar
     from tiktok_pipeline.definitions import build_definitions
     from tiktok_pipeline.orchestration.manifest import read_manifest
     from tiktok_pipeline.orchestration.refresh import (
@@ -194,38 +192,32 @@ def _run_all(
         refresh_snapshot,
         refresh_tags,
         step_logger,
+        steps_of,
     )
 
-    columns = (TextColumn("{task.description:<58}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=verbose) as progress:
-        bar = progress.add_task("")
-        current = keys[0]
-
-        def on_step(step: str) -> None:
-            if not progress.disable:
-                progress.update(bar, advance=1, description=f"{current}: {step.replace('__', ' ')}"[:58])
-
-        definitions = build_definitions(settings, logger=None if verbose else step_logger(on_step))
+    bar = Bar(shown=not verbose)
+    with bar.shown():
+        definitions = build_definitions(settings, logger=None if verbose else step_logger(bar.step))
         job = definitions.resolve_job_def(REFRESH_JOB)
         selection = _selection(definitions, names, publish=len(keys) == 1)
         done = []
         for key in keys:
-            current = key
-            progress.reset(bar, total=len(job.nodes), description=key)
             manifest = read_manifest(settings.raw / key)
             chosen = selection
             if resume:
                 chosen = _not_finished(settings, instance, definitions, key, selection)
+            bar.begin(key, steps_of(job, chosen), sum(one.rows for one in manifest))
             outcome = refresh_snapshot(
                 job, key, instance=instance, tags=refresh_tags(key, manifest), selection=chosen, quiet=not verbose
             )
+            bar.end(went_well=outcome.failure is None)
             if outcome.failure is None:
                 done.append(key)
-            progress.update(bar, completed=len(job.nodes))
             yield key, outcome
         if len(keys) > 1 and done:
-            current = "all snapshots"
+            bar.begin("all snapshots", ["published"], 0)
             for key, outcome in publish_snapshots(job, done, instance=instance, quiet=not verbose):
+                bar.end(went_well=outcome.failure is None)
                 yield key, outcome
 
 

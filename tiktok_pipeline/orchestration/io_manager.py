@@ -5,6 +5,7 @@ No SQL here: the warehouse writes and reads slices. Small tables pass their cont
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,9 @@ from tiktok_pipeline.orchestration.manifest import delivery_of, read_manifest
 from tiktok_pipeline.orchestration.tables import Table, table_of
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.base import Slice, Warehouse
+
+_MANY_ROWS = 100_000
+"""From so many rows on, how fast they were written is told in the log of the run."""
 
 OpenWarehouse = Callable[[], Warehouse]
 
@@ -56,11 +60,16 @@ class WarehouseIOManager(IOManager):
         table = table_of(context.asset_key)
         slice_ = slice_of(table, context.asset_key, context.partition_key)
         origin = delivery_of(read_manifest(self._raw / context.partition_key))
+        started = time.monotonic()
         if isinstance(obj, InPlace):
             written = self._warehouse.leave_slice(table.spec, slice_, obj.rows, origin=origin)
         else:
             rows = _checked(obj, table) if isinstance(obj, pd.DataFrame) else obj
             written = self._warehouse.replace_slice(table.spec, slice_, rows, origin=origin)
+        seconds = time.monotonic() - started
+        if written >= _MANY_ROWS:
+            rate = written / max(seconds, 1e-3)
+            context.log.info(f"{table.spec}: {written:,} rows in {seconds:.1f} s, {rate:,.0f} a second")
         context.add_output_metadata({"dagster/row_count": written, "dagster/table_name": str(table.spec)})
 
     def load_input(self, context: InputContext) -> Any:  # noqa: ANN401 - a lazy frame

@@ -134,6 +134,11 @@ def refresh_snapshot(
     return Outcome(result.run_id, failure_of(instance, result.run_id), warnings)
 
 
+def steps_of(job: JobDefinition, selection: Sequence[AssetKey]) -> list[str]:
+    """The names of the steps that materialise and check the selected assets."""
+    return [node.name for node in job.get_subset(asset_selection=set(selection)).nodes]
+
+
 def publish_snapshots(
     job: JobDefinition, snapshots: Sequence[str], *, instance: DagsterInstance, quiet: bool = False
 ) -> Iterator[tuple[str, Outcome]]:

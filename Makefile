@@ -39,7 +39,7 @@ run: $(STAMP)
 
 test: $(STAMP)
 	@echo "Running the tests ..."
-	@$(BIN)/python -m pytest -m "not slow and not browser"
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow and not browser"
 
 test-all: $(STAMP)
 	@$(BIN)/python -m pytest

@@ -170,6 +170,7 @@ def test_refresh_without_a_path_takes_what_is_in_incoming(tmp_path: Path, call: 
     assert (again.code, again.err) == (0, f"nothing new in {incoming}\n")
 
 
+@pytest.mark.slow
 def test_a_refresh_prints_its_personas_and_no_noise_as_a_process(tmp_path: Path) -> None:
     scrape = write_csv(tmp_path / "scrape.csv", creators(60))
     done = command(tmp_path / "home", "refresh", scrape)

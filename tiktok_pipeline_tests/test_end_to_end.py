@@ -205,6 +205,7 @@ def test_too_few_profiles_are_green_with_a_warning_and_no_segment(
     assert home.value("select count(*) from clusters.models") == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "target", ["study_assets.fit_study", "publishing.put_in_place"], ids=["while fitting", "while publishing"]
 )

@@ -125,6 +125,7 @@ def test_what_stays_of_a_forgotten_row_is_its_place(home: Home, call: Call) -> N
     assert call(home.path, "doctor").code == 0
 
 
+@pytest.mark.slow
 def test_neither_a_later_scrape_nor_the_old_file_bring_them_back(home: Home, call: Call, tmp_path: Path) -> None:
     assert call(home.path, "forget", HANDLE, "--yes").code == 0
     stored = read_manifest(home.settings.raw / "2024-03-01")
@@ -161,6 +162,7 @@ def test_an_interrupted_forget_is_told_and_ends_when_it_is_asked_again(
     assert call(home.path, "doctor").code == 0
 
 
+@pytest.mark.slow
 def test_forget_again_erases_those_of_earlier_times_after_a_restore(home: Home, call: Call, tmp_path: Path) -> None:
     backup = tmp_path / "backup"
     shutil.copytree(home.path, backup)

@@ -51,6 +51,7 @@ def test_a_file_is_the_same_whenever_it_is_made_and_each_damage_comes_in_turn() 
     assert first != [delivery(number, SEED + 1) for number in range(1, ONE_OF_EACH + 1)]
 
 
+@pytest.mark.slow
 def test_a_file_of_each_damage_is_refused_or_refreshed_or_fails_plainly(ground: Ground) -> None:
     trials = [try_delivery(ground, delivery(number, SEED)) for number in range(1, ONE_OF_EACH + 1)]
     assert not violations(trials)

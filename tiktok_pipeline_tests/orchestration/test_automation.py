@@ -222,6 +222,7 @@ def requested(definitions: Definitions, instance: DagsterInstance, cursor: Any =
     return keys, found.cursor
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Parameter `include_sources`")  # Dagster's own tester warns of itself
 def test_a_changed_study_computes_its_own_assets_and_what_people_read(tmp_path: Path) -> None:
     home = Home(tmp_path / "home", studies=TWO_STUDIES)

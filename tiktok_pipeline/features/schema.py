@@ -1,15 +1,22 @@
-"""The tables of stage ``features``; the columns are read off the catalogue."""
+"""The tables of stage ``features``; the columns are read off the catalogue.
+
+The features themselves are views of the validated rows: each follows from one row, and what is asked of them is computed as
+it is read. Stored, they would take as much room as the rows that they come from.
+"""
 
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pandera.pandas as pa
 
+from tiktok_pipeline.features.build import build_features
 from tiktok_pipeline.features.catalogue import FEATURES, Feature
 from tiktok_pipeline.raw.schema import SNAPSHOT, SOURCE_FILE, SOURCE_ROW
 from tiktok_pipeline.validated.schema import ACCOUNT_ID
-from tiktok_pipeline.warehouse.base import Column, TableSpec
+from tiktok_pipeline.validated.schema import TABLES as VALIDATED
+from tiktok_pipeline.warehouse.base import Column, Derived, TableSpec
 from tiktok_pipeline.warehouse.contract import Checks, schema_for
 
 
@@ -33,6 +40,7 @@ def _table(source: str) -> TableSpec:
         name=source,
         description=f"every catalogued feature of the validated {source.replace('_', ' ')}",
         columns=(SNAPSHOT, ACCOUNT_ID, SOURCE_FILE, SOURCE_ROW, *map(_column, FEATURES[source])),
+        derived=Derived(VALIDATED[source], partial(build_features, source=source, keep=("snapshot",))),
     )
 
 

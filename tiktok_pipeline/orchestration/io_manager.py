@@ -43,7 +43,7 @@ class ContractError(ValueError):
 
 @dataclass(frozen=True)
 class InPlace:
-    """Rows of a slice that lie in files of the home for good: they are read there and not stored."""
+    """Rows of a slice that lie in files of the home, or in the table that they derive from: they are read there, not stored."""
 
     rows: nw.LazyFrame[Any]
 

@@ -150,7 +150,7 @@ def _features_asset(source: Source) -> AssetsDefinition:
         group_name="features",
     )
     def features(validated: Frame) -> Output[Any]:
-        return Output(build_features(validated, source.name), "features")
+        return Output(InPlace(build_features(validated, source.name)), "features")
 
     return features
 

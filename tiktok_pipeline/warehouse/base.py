@@ -64,7 +64,8 @@ class Column:
 class TableSpec:
     """The contract of one table: where it stands, its typed columns, and which of them make a slice.
 
-    ``columns`` holds the slice columns too; the frames that are written and read by slice do not carry them.
+    ``columns`` holds the slice columns too; the frames that are written and read by slice do not carry them. Of a table that
+    is ``derived`` nothing is stored: it is a view.
     """
 
     schema: str
@@ -72,6 +73,7 @@ class TableSpec:
     description: str
     columns: tuple[Column, ...]
     slice_by: tuple[str, ...] = ("snapshot",)
+    derived: Derived | None = None
 
     def __post_init__(self) -> None:
         """Refuse names that are no identifiers, columns named twice, and slice columns that are not there."""
@@ -99,6 +101,17 @@ class TableSpec:
     def frame_names(self) -> list[str]:
         """The names of `frame_columns`, in order."""
         return [column.name for column in self.frame_columns]
+
+
+@dataclass(frozen=True)
+class Derived:
+    """What a table is computed from as it is read: ``rows`` gives its rows, slice columns included, for rows of ``of``.
+
+    Each row must follow from one row alone, so that any part of the one table gives the same part of the other.
+    """
+
+    of: TableSpec
+    rows: Callable[[nw.LazyFrame[Any]], nw.LazyFrame[Any]]
 
 
 @dataclass(frozen=True)
@@ -197,9 +210,9 @@ class Warehouse(Engine, Protocol):
         ...
 
     def leave_slice(self, table: TableSpec, slice_: Slice, rows: nw.LazyFrame[Any], *, origin: str = "") -> int:
-        """Note a slice whose ``rows`` stay in files, and drop what is stored of it; returns their count.
+        """Note a slice whose ``rows`` lie elsewhere, and drop what is stored of it; returns their count.
 
-        From then on `read_slice` reads the files; see `FilesOfSlice`.
+        They are those of another table (see `Derived`), or stay in files, which `read_slice` reads (see `FilesOfSlice`).
         """
         ...
 

@@ -32,7 +32,15 @@ from tiktok_pipeline.warehouse.connection import connect
 from tiktok_pipeline.warehouse.files import advice, file_query
 from tiktok_pipeline.warehouse.migrations import check_version
 from tiktok_pipeline.warehouse.publishing import publish, put_in_place
-from tiktok_pipeline.warehouse.tables import SQL_TYPES, check_columns, create_table, quoted, stored, stored_slices
+from tiktok_pipeline.warehouse.tables import (
+    SQL_TYPES,
+    check_columns,
+    create_table,
+    create_view,
+    quoted,
+    stored,
+    stored_slices,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,6 +70,7 @@ class DuckDBWarehouse:
         self._threads = threads
         self._open: duckdb.DuckDBPyConnection | None = None
         self._staged = 0
+        self._created: set[str] = set()
 
     # The engine: what narwhals lacks.
 
@@ -168,6 +177,9 @@ class DuckDBWarehouse:
         stays then.
         """
         pairs = list(check_slice(table, slice_))
+        if table.derived is not None:
+            msg = f"{table}: nothing is stored of it, its rows follow from {table.derived.of}"
+            raise WarehouseError(msg)
         native = rows.to_native() if isinstance(rows, nw.LazyFrame) else rows
         check_columns(table, list(getattr(native, "column_names", None) or native.columns))
         self._create(table)
@@ -185,7 +197,7 @@ class DuckDBWarehouse:
         return written
 
     def leave_slice(self, table: TableSpec, slice_: Slice, rows: nw.LazyFrame[Any], *, origin: str = "") -> int:
-        """Note a slice whose rows stay in files, and drop what is stored of it, in one transaction."""
+        """Note a slice whose rows lie elsewhere, and drop what is stored of it, in one transaction."""
         pairs = list(check_slice(table, slice_))
         check_columns(table, rows.collect_schema().names())
         self._create(table)
@@ -193,7 +205,8 @@ class DuckDBWarehouse:
         with self._transaction(f"noting a slice of {table}"):
             counted = rows.to_native().aggregate("count(*)")
             there = int(counted.fetchall()[0][0])
-            self._run(f"delete from {table} where {where}", [value for _, value in pairs])
+            if table.derived is None:
+                self._run(f"delete from {table} where {where}", [value for _, value in pairs])
             self._note_slice(table, slice_, there, origin)
         return there
 
@@ -225,7 +238,8 @@ class DuckDBWarehouse:
         self._create(table)
         where = " and ".join(f"{quoted(name)} = ?" for name, _ in pairs)
         with self._transaction(f"dropping a slice of {table}"):
-            self._run(f"delete from {table} where {where}", [value for _, value in pairs])
+            if table.derived is None:
+                self._run(f"delete from {table} where {where}", [value for _, value in pairs])
             self._forget_slice(table, slice_)
 
     def slices(self) -> list[StoredSlice]:
@@ -238,7 +252,7 @@ class DuckDBWarehouse:
         for table in sliced:
             self._create(table)
         with self._transaction("dropping snapshots"):
-            for table in sliced:
+            for table in (one for one in sliced if one.derived is None):
                 self._run(f"delete from {table} where snapshot in (select unnest(?::varchar[]))", [list(snapshots)])
             self._run(
                 "delete from meta.slices where snapshot in (select unnest(?::varchar[])) "
@@ -300,6 +314,7 @@ class DuckDBWarehouse:
         if self._open is not None:
             self._open.close()
             self._open = None
+            self._created.clear()
 
     # Inside.
 
@@ -349,7 +364,15 @@ class DuckDBWarehouse:
         self._run("delete from meta.slices where table_name = ? and snapshot = ? and study = ?", values)
 
     def _create(self, table: TableSpec) -> None:
-        create_table(self._connection, str(table), table.schema, table.columns)
+        connection = self._connection
+        if str(table) in self._created:
+            return
+        if table.derived is None:
+            create_table(connection, str(table), table.schema, table.columns)
+        else:
+            self._create(table.derived.of)
+            create_view(connection, table)
+        self._created.add(str(table))
 
     @contextlib.contextmanager
     def _transaction(self, doing: str) -> Iterator[None]:

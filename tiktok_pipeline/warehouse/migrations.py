@@ -14,7 +14,7 @@ import duckdb
 
 from tiktok_pipeline.warehouse.base import WarehouseError
 
-VERSION = 3
+VERSION = 4
 """Version of the tables, kept in ``meta.version`` of every database file."""
 
 _CREATE_SLICES = (
@@ -37,6 +37,8 @@ _STEPS: Mapping[int, Sequence[str]] = {
         ),
     ),
     2: ("alter table if exists raw.profiles add column if not exists is_under_age varchar",),
+    # Since version 4 they are views of the validated rows.
+    3: ("drop table if exists features.profiles", "drop table if exists features.creator_activity"),
 }
 """What leads from each version to the next."""
 
@@ -85,12 +87,14 @@ def write_meta(connection: duckdb.DuckDBPyConnection, prefix: str) -> None:
 def _migrate(connection: duckdb.DuckDBPyConnection, path: Path | None, version: int) -> None:
     connection.begin()
     try:
+        connection.execute("create schema if not exists meta")
+        connection.execute(_CREATE_SLICES.format(prefix=""))
         for step in range(version, VERSION):
             for statement in _STEPS[step]:
                 connection.execute(statement)
+            if step == 2:
+                _list_slices(connection)
         write_meta(connection, "")
-        if version < 3:
-            _list_slices(connection)
         connection.commit()
     except duckdb.Error as problem:
         connection.rollback()

@@ -18,7 +18,7 @@ import duckdb
 
 from tiktok_pipeline.warehouse.base import StoredSlice, TableSpec, View, WarehouseError
 from tiktok_pipeline.warehouse.migrations import VERSION, version_of, write_meta
-from tiktok_pipeline.warehouse.tables import create_table, quoted, stored_slices
+from tiktok_pipeline.warehouse.tables import create_table, create_view, quoted, stored_slices
 
 Transaction = Callable[[str], AbstractContextManager[None]]
 
@@ -48,20 +48,27 @@ def publish(
             f"published. Run `tiktok-pipeline refresh --all --snapshot {halves[0]}`"
         )
         raise WarehouseError(msg)
+    held = [table for table in tables if table.derived is None]
+    derived = [table for table in tables if table.derived is not None]
     try:
         with _attached(connection, draft, None if snapshots is None else target) as is_fresh:
             whole = sorted({one.snapshot for one in stored if one.snapshot} - set(broken))
             chosen = whole if is_fresh or snapshots is None else sorted(snapshots)
             left_out = _late(stored, chosen)
             with transaction("preparing to publish"):
-                for table in tables:
-                    create_table(connection, str(table), table.schema, table.columns)
+                for table in (*held, *derived):
+                    if table.derived is None:
+                        create_table(connection, str(table), table.schema, table.columns)
+                    else:
+                        create_view(connection, table)
                 for view in views:
                     _create_view(connection, "", view)
             with transaction("publishing"):
-                _clear(connection, None if is_fresh else chosen, tables)
-                for table in tables:
+                _clear(connection, None if is_fresh else chosen, held)
+                for table in held:
                     _copy(connection, table, chosen, left_out)
+                for table in derived:
+                    create_view(connection, table, "published.")
                 _copy_slices(connection, tables, chosen, left_out)
                 for view in views:
                     _create_view(connection, "published.", view)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import duckdb
+import narwhals as nw
 
 from tiktok_pipeline.warehouse.base import Column, ColumnType, StoredSlice, TableSpec, WarehouseError
 
@@ -39,6 +40,21 @@ def create_table(connection: duckdb.DuckDBPyConnection, name: str, schema: str, 
     )
     connection.execute(f"create schema if not exists {schema}")
     connection.execute(f"create table if not exists {name} ({cells})")
+
+
+def create_view(connection: duckdb.DuckDBPyConnection, table: TableSpec, prefix: str = "") -> None:
+    """Create the view that a derived table is, anew where it is there; ``prefix`` names the catalog (empty, or a name and a dot).
+
+    The table that it is made of must be there.
+    """
+    if table.derived is None:
+        msg = f"{table} is stored, not derived"
+        raise ValueError(msg)
+    rows = nw.from_native(connection.sql(f"select * from {table.derived.of}", alias="made_of"))
+    names = [column.name for column in table.columns]
+    sql = table.derived.rows(rows).select(names).to_native().sql_query()
+    connection.execute(f"create schema if not exists {prefix}{table.schema}")
+    connection.execute(f"create or replace view {prefix}{table} as {sql}")
 
 
 def stored(column: Column) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import narwhals as nw
@@ -67,8 +68,11 @@ def validated(
 def features(
     engine: DuckDBWarehouse, rows: Sequence[Mapping[str, Any]], source: str = "profiles"
 ) -> nw.LazyFrame[Any]:
-    """Rows of ``features.<source>`` with the given values; a feature that a row does not name is missing."""
-    return stored(engine, FEATURE_TABLES[source], _placed(rows))
+    """Rows of ``features.<source>`` with the given values; a feature that a row does not name is missing.
+
+    They are stored for the test, though the table itself is a view: so a row may have values that follow from nothing.
+    """
+    return stored(engine, replace(FEATURE_TABLES[source], derived=None), _placed(rows))
 
 
 def pandas(frame: nw.LazyFrame[Any], *order: str) -> pd.DataFrame:

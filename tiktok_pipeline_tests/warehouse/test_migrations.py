@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE
+from tiktok_pipeline.features.schema import TABLES as FEATURE_TABLES
 from tiktok_pipeline.raw.schema import FILES, PROFILES
 from tiktok_pipeline.validated.schema import PROFILES_TABLE, REJECTED_TABLE
 from tiktok_pipeline.warehouse import migrations
@@ -95,6 +96,7 @@ def test_an_older_file_becomes_the_present_version_and_keeps_every_row(file: Pat
     assert (len(before["raw.profiles"]), len(before["clusters.assignments"]), version(file)) == (40, 38, start)
     migrate(file)
     assert version(file) == VERSION
+    del before["features.profiles"]  # a view since version 4
     assert old_columns(contents(file), before) == before
     assert {row["is_under_age"] for row in contents(file)["raw.profiles"]} == {None}
     assert {row["note"] for row in contents(file)["clusters.fits"]} == {None}
@@ -120,7 +122,26 @@ def test_the_list_of_slices_is_made_from_the_rows(file: Path) -> None:
     assert rows["clusters.assignments", STUDY] == 38
     assert {(one.snapshot, one.origin) for one in found} == {("2024-03-01", "")}
     there = contents(file)
-    assert all(len(there[one.table]) == one.rows for one in found)
+    assert all(len(there[one.table]) == one.rows for one in found if one.table != "features.profiles")
+
+
+@pytest.mark.parametrize("start", [1, 2])
+def test_the_features_are_a_view_afterwards_with_the_rows_that_they_had(file: Path, start: int) -> None:
+    if start == 2:
+        as_version_2(file)
+    before = contents(file)["features.profiles"]
+    warehouse = DuckDBWarehouse(file)
+    found = rows_of(warehouse.read_table(FEATURE_TABLES["profiles"]))
+    (noted,) = (one for one in warehouse.slices() if one.table == "features.profiles")
+    warehouse.close()
+    assert noted.rows == len(found) == len(before) == 38
+    then = {row["account_id"]: row for row in before}
+    for row in found:
+        old = then[row["account_id"]]
+        assert {name: row[name] for name in old} == {
+            name: pytest.approx(value, rel=1e-11) if isinstance(value, float) else value
+            for name, value in old.items()
+        }
 
 
 def test_a_file_is_migrated_once(file: Path) -> None:

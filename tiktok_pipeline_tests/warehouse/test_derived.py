@@ -1,0 +1,101 @@
+"""A derived table: a view of another, slice by slice, in the warehouse and in the copy for readers; nothing of it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+import pytest
+
+from tiktok_pipeline.warehouse.base import Column, Derived, TableSpec, WarehouseError
+from tiktok_pipeline.warehouse.connection import query
+from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline_tests.warehouse.tables import APRIL, MARCH, THINGS, rows_of, things
+
+
+def doubled(rows: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    return rows.select("snapshot", "name", (nw.col("followers") * 2).alias("twice"))
+
+
+DOUBLES = TableSpec(
+    schema="shelf",
+    name="doubles",
+    description="follows from things",
+    columns=(
+        Column(name="snapshot", type="text", description="slice", nullable=False),
+        Column(name="name", type="text", description="text", nullable=False),
+        Column(name="twice", type="integer", description="integer"),
+    ),
+    derived=Derived(THINGS, doubled),
+)
+MARCH_ROWS = [{"name": "a", "twice": 2}, {"name": "b", "twice": 4}]
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Iterator[DuckDBWarehouse]:
+    warehouse = DuckDBWarehouse(tmp_path / "w.duckdb")
+    warehouse.replace_slice(THINGS, MARCH, things({"name": "a", "followers": 1}, {"name": "b", "followers": 2}))
+    warehouse.replace_slice(THINGS, APRIL, things({"name": "c", "followers": 3}))
+    yield warehouse
+    warehouse.close()
+
+
+def test_its_rows_follow_from_the_other_table(warehouse: DuckDBWarehouse) -> None:
+    assert sorted(rows_of(warehouse.read_slice(DOUBLES, MARCH)), key=lambda row: row["name"]) == MARCH_ROWS
+    assert rows_of(warehouse.read_slice(DOUBLES, APRIL)) == [{"name": "c", "twice": 6}]
+    assert len(rows_of(warehouse.read_table(DOUBLES))) == 3
+    warehouse.replace_slice(THINGS, APRIL, things({"name": "d", "followers": 4}))
+    assert rows_of(warehouse.read_slice(DOUBLES, APRIL)) == [{"name": "d", "twice": 8}]
+
+
+def test_there_are_no_rows_before_the_other_table_is_there() -> None:
+    warehouse = DuckDBWarehouse(None)
+    assert rows_of(warehouse.read_slice(DOUBLES, MARCH)) == []
+    assert not warehouse.has_slice(DOUBLES, MARCH)
+
+
+def test_a_slice_is_noted_and_dropped_and_the_other_table_keeps_its_rows(warehouse: DuckDBWarehouse) -> None:
+    rows = warehouse.read_slice(DOUBLES, MARCH)
+    assert warehouse.leave_slice(DOUBLES, MARCH, rows, origin="one delivery") == 2
+    noted = {(one.table, one.snapshot, one.rows, one.origin) for one in warehouse.slices()}
+    assert ("shelf.doubles", "2024-03-01", 2, "one delivery") in noted
+    warehouse.drop_slice(DOUBLES, MARCH)
+    assert {one.table for one in warehouse.slices()} == {"shelf.things"}
+    assert len(rows_of(warehouse.read_slice(THINGS, MARCH))) == 2
+
+
+def test_a_snapshot_is_dropped_from_both(warehouse: DuckDBWarehouse) -> None:
+    warehouse.leave_slice(DOUBLES, MARCH, warehouse.read_slice(DOUBLES, MARCH))
+    warehouse.drop_snapshots([DOUBLES, THINGS], ["2024-03-01"])
+    assert rows_of(warehouse.read_slice(DOUBLES, MARCH)) == []
+    assert {(one.table, one.snapshot) for one in warehouse.slices()} == {("shelf.things", "2024-04-01")}
+
+
+def test_nothing_is_written_into_it(warehouse: DuckDBWarehouse) -> None:
+    with pytest.raises(
+        WarehouseError, match=r"^shelf\.doubles: nothing is stored of it, its rows follow from shelf\.things$"
+    ):
+        warehouse.replace_slice(DOUBLES, MARCH, warehouse.read_slice(DOUBLES, MARCH))
+
+
+def test_readers_query_it_like_a_table(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
+    warehouse.leave_slice(DOUBLES, MARCH, warehouse.read_slice(DOUBLES, MARCH))
+    target = tmp_path / "published.duckdb"
+    for snapshots in (["2024-03-01"], ["2024-03-01", "2024-04-01"]):
+        warehouse.publish(target, tables=[DOUBLES, THINGS], snapshots=snapshots, views=[])
+        found = query(target, "select name, twice from shelf.doubles where snapshot = '2024-03-01' order by name")[1]
+        assert found == [("a", 2), ("b", 4)]
+    assert query(target, "select count(*) from shelf.doubles")[1] == [(3,)]
+    (kind,) = query(target, "select table_type from information_schema.tables where table_name = 'doubles'")[1]
+    assert kind == ("VIEW",)
+
+
+def test_a_view_of_the_database_answers_plain_sql_and_outlives_a_rebuild(
+    warehouse: DuckDBWarehouse, tmp_path: Path
+) -> None:
+    warehouse.read_slice(DOUBLES, MARCH)
+    warehouse.rebuild()
+    warehouse.close()
+    assert query(tmp_path / "w.duckdb", "select sum(twice) from shelf.doubles")[1] == [(12,)]

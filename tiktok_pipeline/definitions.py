@@ -15,6 +15,7 @@ from tiktok_pipeline.orchestration.pictures import pictures_resource
 from tiktok_pipeline.orchestration.raw_rows import files_of_slice
 from tiktok_pipeline.orchestration.refresh import STEP_LOGGER
 from tiktok_pipeline.orchestration.report_asset import report_asset
+from tiktok_pipeline.orchestration.samples import samples_resource
 from tiktok_pipeline.orchestration.shared_assets import (
     features_assets,
     published_asset,
@@ -74,6 +75,7 @@ def build_definitions(
         resources={
             "warehouse": warehouse_resource(settings, lambda: open_warehouse(settings)),
             "pictures": pictures_resource(settings.reports, are_drawn=settings.pictures),
+            "samples": samples_resource(),
             "io_manager": io_manager(settings),
         },
         executor=in_process_executor,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import narwhals as nw
@@ -31,12 +30,12 @@ from tiktok_pipeline.clusters.model import (
     learn_scaling,
     to_rows,
 )
-from tiktok_pipeline.clusters.outliers import FitRows, rows_for_fit
+from tiktok_pipeline.clusters.outliers import FitRows, count_for_fit, rows_for_fit
 from tiktok_pipeline.clusters.schema import STABILITY_RUNS_TABLE, STABILITY_TABLE
 from tiktok_pipeline.clusters.stability import MAX_STABILITY_ROWS, FitSettings, Trust, fingerprint, measure
 from tiktok_pipeline.features.build import build_features
-from tiktok_pipeline.features.sample import MAX_ORDER_ROWS, ORDER, key_limit, take
-from tiktok_pipeline.personas.summarise import Sample, aggregate, match_personas, persona_features, summaries
+from tiktok_pipeline.features.sample import ORDER, Drawn, draw, key_limit, take
+from tiktok_pipeline.personas.summarise import aggregate, match_personas, persona_features, summaries
 from tiktok_pipeline.study import Segmentation, Study
 from tiktok_pipeline.warehouse.base import Engine
 
@@ -77,24 +76,22 @@ def run_study(validated: nw.LazyFrame[Any], study: Study, *, engine: Engine) -> 
     `tiktok_pipeline.classifiers.labels.NotEnoughRowsError` where they do not for its classifiers.
     """
     features = engine.staged(build_features(validated, study.source))
-    segments = _segments(features, study, study.segmentation, engine) if study.segmentation else None
+    segments = _segments(draw(features, engine), study, study.segmentation, engine) if study.segmentation else None
     evaluation, leakage = (
         classify_study(features, study.classification, engine) if study.classification else (None, None)
     )
     return Result(segments, evaluation, leakage)
 
 
-def _segments(features: nw.LazyFrame[Any], study: Study, segmentation: Segmentation, engine: Engine) -> Segments:
-    models, fits = fit_study(features, segmentation, engine)
+def _segments(drawn: Drawn, study: Study, segmentation: Segmentation, engine: Engine) -> Segments:
+    models, fits = fit_study(drawn, segmentation, engine)
     model = from_rows(models)
-    assignments = engine.staged(assign_study(features, model, segmentation, engine))
-    aggregates = aggregate(
-        described_rows(features, model, study, engine), study.described_features, order_sample(engine)
-    )
+    assignments = engine.staged(assign_study(drawn.rows, drawn, model, segmentation, engine))
+    aggregates = aggregate(*described_rows(drawn, model, study, engine), study.described_features)
     matches = match_personas(aggregates, segmentation.personas)
-    trust = trust_study(features, model, segmentation, engine)
+    trust = trust_study(drawn, model, segmentation, engine)
     return Segments(
-        k_scores=score_study(features, segmentation, engine),
+        k_scores=score_study(drawn, segmentation, engine),
         models=models,
         fits=fits,
         stability=trust.stability,
@@ -105,20 +102,19 @@ def _segments(features: nw.LazyFrame[Any], study: Study, segmentation: Segmentat
     )
 
 
-def fit_study(
-    features: nw.LazyFrame[Any], segmentation: Segmentation, engine: Engine
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def fit_study(drawn: Drawn, segmentation: Segmentation, engine: Engine) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Fit the study's model: rows of ``clusters.models`` and of ``clusters.fits``."""
-    seen = _rows(features, segmentation)
-    if not seen.counts["rows"]:
+    seen = _rows(drawn, segmentation)
+    counts = count_for_fit(drawn.rows, seen)
+    if not counts["rows"]:
         raise TooFewRowsError(NOTHING_DELIVERED)
     described = [
         name
         for name in ("followers", "likes", "videos_count", "avg_engagement_rate")
-        if name in features.collect_schema().names()
+        if name in drawn.rows.collect_schema().names()
     ]
     columns = list(dict.fromkeys((*segmentation.features, *described)))
-    rows = take(features.filter(seen.condition), columns, max_rows=segmentation.max_fit_rows, engine=engine)
+    rows = take(drawn.sample.filter(seen.condition), columns, max_rows=segmentation.max_fit_rows, engine=engine)
     scaled_by = learn_scaling(rows, features=segmentation.features, scaling=segmentation.scaling)
     fit = fit_kmeans(
         rows,
@@ -135,15 +131,13 @@ def fit_study(
         "silhouette": silhouette(fit.model.scaled(rows), fit.labels, random_state=segmentation.random_state),
         **{f"eta_squared_{name}": eta_squared(rows[name], labels) for name in columns},
     }
-    return to_rows(fit.model), figures(seen.counts | measured)
+    return to_rows(fit.model), figures(counts | measured)
 
 
-def score_study(features: nw.LazyFrame[Any], segmentation: Segmentation, engine: Engine) -> pd.DataFrame:
+def score_study(drawn: Drawn, segmentation: Segmentation, engine: Engine) -> pd.DataFrame:
     """Score each k on the bounded sample of the fitted rows: rows of ``clusters.k_scores``."""
-    seen = _rows(features, segmentation)
-    rows = take(
-        features.filter(seen.condition), segmentation.features, max_rows=segmentation.max_score_rows, engine=engine
-    )
+    fitted = drawn.sample.filter(_rows(drawn, segmentation).condition)
+    rows = take(fitted, segmentation.features, max_rows=segmentation.max_score_rows, engine=engine)
     scaled_by = learn_scaling(rows, features=segmentation.features, scaling=segmentation.scaling)
     return score_k(
         scaled_by.scaled(rows),
@@ -156,7 +150,7 @@ def score_study(features: nw.LazyFrame[Any], segmentation: Segmentation, engine:
 
 
 def trust_study(
-    features: nw.LazyFrame[Any],
+    drawn: Drawn,
     model: SegmentModel | None,
     segmentation: Segmentation,
     engine: Engine,
@@ -171,8 +165,8 @@ def trust_study(
         return Trust(
             pd.DataFrame(columns=STABILITY_TABLE.frame_names), pd.DataFrame(columns=STABILITY_RUNS_TABLE.frame_names)
         )
-    seen = _rows(features, segmentation)
-    rows = take(features.filter(seen.condition), segmentation.features, max_rows=MAX_STABILITY_ROWS, engine=engine)
+    fitted = drawn.sample.filter(_rows(drawn, segmentation).condition)
+    rows = take(fitted, segmentation.features, max_rows=MAX_STABILITY_ROWS, engine=engine)
     matrix = model.scaled(rows)
     settings = FitSettings(
         k=segmentation.k,
@@ -194,42 +188,45 @@ def jaccards(stability: pd.DataFrame) -> dict[int, float]:
 
 
 def assign_study(
-    features: nw.LazyFrame[Any],
+    rows: nw.LazyFrame[Any],
+    drawn: Drawn,
     model: SegmentModel | None,
     segmentation: Segmentation,
     engine: Engine,
     *,
     keep: Sequence[str] = (),
 ) -> nw.LazyFrame[Any]:
-    """Assign every row of ``features.<source>``: rows of ``clusters.assignments``, lazily, with the columns of ``keep``.
+    """Assign ``rows`` (those of ``drawn``, or its sample): rows of ``clusters.assignments``, lazily, with the columns of ``keep``.
 
     To assign anew costs less than to join features to stored assignments.
     """
     if model is None:
-        return assign_none(features, keep)
-    in_fit = _rows(features, segmentation).condition
-    limit = key_limit(features.filter(in_fit), segmentation.max_fit_rows, engine)
+        return assign_none(rows, keep)
+    in_fit = _rows(drawn, segmentation).condition
+    limit = key_limit(drawn.sample.filter(in_fit), segmentation.max_fit_rows, engine) or drawn.largest_key
     if limit is not None:
-        features = engine.sample_key(features, "account_id")
+        rows = engine.sample_key(rows, "account_id")
         in_fit = in_fit & (nw.col("sample_key") <= limit)
-    return assign(features, model, in_fit=in_fit, keep=keep)
-
-
-def order_sample(engine: Engine) -> Sample:
-    """What takes the rows from which medians are computed: all, or a sample of `MAX_ORDER_ROWS`."""
-    return partial(take, max_rows=MAX_ORDER_ROWS, engine=engine)
+    return assign(rows, model, in_fit=in_fit, keep=keep)
 
 
 def described_rows(
-    features: nw.LazyFrame[Any], model: SegmentModel | None, study: Study, engine: Engine
-) -> nw.LazyFrame[Any]:
-    """Every row with its cluster, whether it was in the fit, its place in the source, and the features that describe it."""
+    drawn: Drawn, model: SegmentModel | None, study: Study, engine: Engine
+) -> tuple[nw.LazyFrame[Any], nw.LazyFrame[Any]]:
+    """Every row with its cluster, whether it was in the fit, its place in the source, and the features that describe it.
+
+    Gives all rows, and those of the sample.
+    """
     if study.segmentation is None:
         msg = f"study {study.name} has no segments"
         raise ValueError(msg)
     keep = dict.fromkeys((*ORDER, *study.described_features, *study.segmentation.features, *DRAWN_FEATURES))
-    there = set(features.collect_schema().names())
-    return assign_study(features, model, study.segmentation, engine, keep=[name for name in keep if name in there])
+    there = set(drawn.rows.collect_schema().names())
+    kept = [name for name in keep if name in there]
+    everyone = assign_study(drawn.rows, drawn, model, study.segmentation, engine, keep=kept)
+    if drawn.largest_key is None:
+        return everyone, everyone
+    return everyone, assign_study(drawn.sample, drawn, model, study.segmentation, engine, keep=kept)
 
 
 def classify_study(
@@ -279,9 +276,9 @@ def score_creators(
     return nw.concat([held_out, score(others, evaluation.model)], how="vertical")
 
 
-def _rows(features: nw.LazyFrame[Any], segmentation: Segmentation) -> FitRows:
+def _rows(drawn: Drawn, segmentation: Segmentation) -> FitRows:
     return rows_for_fit(
-        features,
+        drawn.sample,
         features=segmentation.features,
         drop_missing=segmentation.scaling.missing == "drop",
         rule=segmentation.outliers,

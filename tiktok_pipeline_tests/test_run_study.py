@@ -30,6 +30,7 @@ from tiktok_pipeline.clusters.schema import (
 )
 from tiktok_pipeline.clusters.stability import FitSettings, Trust, fingerprint
 from tiktok_pipeline.features.build import build_features
+from tiktok_pipeline.features.sample import draw
 from tiktok_pipeline.personas.schema import FEATURES_SCHEMA, SUMMARIES_SCHEMA
 from tiktok_pipeline.personas.summarise import verdict
 from tiktok_pipeline.raw.dialects import recognise
@@ -328,14 +329,14 @@ class Fitted:
         """The trust in the model, on the first rows, with some settings of the study changed."""
         features = self.features.filter(nw.col("account_id") < f"creator_{rows:05d}")
         settings = settings_of(small_study(outliers=None, **changes))
-        return trust_study(features, self.model, settings, engine, known=known)
+        return trust_study(draw(features, engine), self.model, settings, engine, known=known)
 
 
 @pytest.fixture
 def fitted(engine: DuckDBWarehouse) -> Fitted:
     """See `Fitted`."""
     features = engine.staged(build_features(validated(engine, creators(150)), "profiles"))
-    model = from_rows(fit_study(features, settings_of(small_study(outliers=None)), engine)[0])
+    model = from_rows(fit_study(draw(features, engine), settings_of(small_study(outliers=None)), engine)[0])
     assert model is not None
     return Fitted(features, model)
 
@@ -384,7 +385,7 @@ def test_it_is_measured_anew_where_anything_changed(
 
 
 def test_an_empty_table_is_nothing_known(engine: DuckDBWarehouse, fitted: Fitted, measured: list[int]) -> None:
-    nothing = trust_study(fitted.features, None, settings_of(small_study()), engine)
+    nothing = trust_study(draw(fitted.features, engine), None, settings_of(small_study()), engine)
     assert (len(nothing.stability), len(nothing.runs), measured) == (0, 0, [])
     STABILITY_SCHEMA.validate(nothing.stability)
     STABILITY_RUNS_SCHEMA.validate(nothing.runs)
@@ -396,7 +397,7 @@ def test_trust_is_measured_on_the_fitted_rows_and_on_a_bounded_sample(
     engine: DuckDBWarehouse, fitted: Fitted, measured: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rule = InterquartileRule(columns=("avg_engagement_rate",))
-    trust_study(fitted.features, fitted.model, settings_of(small_study(outliers=rule)), engine)
+    trust_study(draw(fitted.features, engine), fitted.model, settings_of(small_study(outliers=rule)), engine)
     assert 100 < measured.pop() < 150
     monkeypatch.setattr("tiktok_pipeline.run_study.MAX_STABILITY_ROWS", 70)
     fitted.trust(engine)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import narwhals as nw
@@ -16,11 +17,35 @@ ORDER = ("source_file", "source_row")
 
 
 MAX_ORDER_ROWS = 2_000_000
-"""Rows from which medians and quantiles are taken: an exact one of more would hold, and sort, its whole column. A quantile
-of two million is within 0.1 % of its rank, 2.8 standard errors; counts, sums, means and shares are of all rows."""
+"""Rows from which medians, quantiles and models are made: an exact quantile of more would hold, and sort, its whole column.
+A quantile of two million is within 0.1 % of its rank, 2.8 standard errors; counts, sums, means and shares are of all rows."""
 
 _KEYS = 16**15
 """How many values a ``sample_key`` may have: 15 hexadecimal digits."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The features of a source: all ``rows``, and the bounded ``sample`` of them from which whatever needs an order is made.
+
+    Where there are few rows the sample is all of them, and ``largest_key`` is None; else it is the rows whose ``sample_key`` is
+    at most that.
+    """
+
+    rows: nw.LazyFrame[Any]
+    sample: nw.LazyFrame[Any]
+    largest_key: str | None
+
+
+def draw(
+    rows: nw.LazyFrame[Any], engine: Engine, *, max_rows: int = MAX_ORDER_ROWS, until_closed: bool = False
+) -> Drawn:
+    """Draw the sample of some features, with one look at them; ``until_closed`` as in `Engine.staged`."""
+    found = _few(rows, max_rows, engine, until_closed=until_closed)
+    if found is None:
+        return Drawn(rows, rows, None)
+    few, largest = found
+    return Drawn(rows, few.filter(nw.col("sample_key") <= largest).drop("sample_key"), largest)
 
 
 def key_limit(frame: nw.LazyFrame[Any], max_rows: int, engine: Engine) -> str | None:
@@ -29,39 +54,30 @@ def key_limit(frame: nw.LazyFrame[Any], max_rows: int, engine: Engine) -> str | 
     The sample is the rows with the smallest md5 of ``account_id``, so it is the same on every run and machine, and
     a creator is in it or not whatever the other rows are.
     """
-    found = _drawn(frame, max_rows, engine, ["account_id"])
+    found = _few(frame.select("account_id"), max_rows, engine)
     return None if found is None else found[1]
 
 
-def sampled(frame: nw.LazyFrame[Any], columns: Sequence[str], *, max_rows: int, engine: Engine) -> nw.LazyFrame[Any]:
-    """``account_id``, the place in the source and the given columns of the sample of `key_limit`; ``frame`` where all rows fit in.
-
-    A sample is computed once, with one look at the rows.
-    """
-    wanted = list(dict.fromkeys(("account_id", *ORDER, *columns)))
-    found = _drawn(frame, max_rows, engine, wanted)
-    return frame if found is None else found[0].filter(nw.col("sample_key") <= found[1]).select(wanted)
-
-
 def take(frame: nw.LazyFrame[Any], columns: Sequence[str], *, max_rows: int, engine: Engine) -> pd.DataFrame:
-    """``account_id`` and the given columns as pandas, at most ``max_rows`` rows, in source order."""
-    ordered = sampled(frame, columns, max_rows=max_rows, engine=engine).sort(*ORDER).select("account_id", *columns)
-    taken: pd.DataFrame = ordered.collect("pandas").to_native()
+    """``account_id`` and the given columns as pandas, at most ``max_rows`` rows (see `key_limit`), in source order."""
+    wanted = list(dict.fromkeys(("account_id", *ORDER, *columns)))
+    drawn = draw(frame.select(wanted), engine, max_rows=max_rows)
+    taken: pd.DataFrame = drawn.sample.sort(*ORDER).select("account_id", *columns).collect("pandas").to_native()
     return taken
 
 
-def _drawn(
-    frame: nw.LazyFrame[Any], max_rows: int, engine: Engine, columns: Sequence[str]
+def _few(
+    frame: nw.LazyFrame[Any], max_rows: int, engine: Engine, *, until_closed: bool = False
 ) -> tuple[nw.LazyFrame[Any], str] | None:
     """A few more rows than the sample has, with their ``sample_key``, and its largest key; None where all fit in."""
     rows = frame.select(nw.len().alias("rows")).collect("pyarrow").item(0, "rows")
     if rows <= max_rows:
         return None
-    keyed = engine.sample_key(frame.select(columns), "account_id")
+    keyed = engine.sample_key(frame, "account_id")
     # Keys are spread evenly: that many more than expected are left out by a guess once in a billion times.
     enough = int(_KEYS * min(1.0, (max_rows + 6 * math.sqrt(max_rows) + 20) / rows)) - 1
     for guess in (f"{enough:015x}", "f" * 15):
-        few = engine.staged(keyed.filter(nw.col("sample_key") <= guess))
+        few = engine.staged(keyed.filter(nw.col("sample_key") <= guess), until_closed=until_closed)
         smallest = few.select("sample_key").sort("sample_key").head(max_rows)
         found = smallest.select(nw.len().alias("rows"), nw.col("sample_key").max().alias("largest")).collect(
             "pyarrow"

@@ -40,7 +40,7 @@ def persona_figures(
 ) -> dict[str, Any]:
     """The pictures by name; none where there is no model.
 
-    ``described`` are rows of `tiktok_pipeline.run_study.described_rows`, ``marks`` rows of ``personas.features``, ``trust`` rows of ``clusters.stability`` with their verdict.
+    ``described`` are the sample of `tiktok_pipeline.run_study.described_rows`, ``marks`` rows of ``personas.features``, ``trust`` rows of ``clusters.stability`` with their verdict.
     """
     if model is None:
         return {}

@@ -170,13 +170,23 @@ def _typical(reader: Reader, study: Study, summaries: pd.DataFrame) -> dict[str,
     """For each segment the creators next to its centre, the nearest first."""
     profiles = reader.lazy(f"validated.{study.source}").select("account_id", *_OF_A_CREATOR[study.source])
     assignments = reader.lazy("clusters.assignments", study.name)
-    found = {}
-    for row in summaries.dropna(subset=["cluster"]).to_dict("records"):
-        inside = assignments.filter(nw.col("cluster") == int(row["cluster"]))
-        nearest = inside.sort("distance", "account_id").head(TYPICAL_CREATORS)
-        joined = nearest.select("account_id", "distance", "margin").join(profiles, on="account_id", how="inner")
-        found[str(row["persona"])] = _pandas(joined.sort("distance", "account_id"))
-    return found
+    personas = {
+        int(row["cluster"]): str(row["persona"]) for row in summaries.dropna(subset=["cluster"]).to_dict("records")
+    }
+    if not personas:
+        return {}
+    nearest = [
+        assignments.filter(nw.col("cluster") == cluster).sort("distance", "account_id").head(TYPICAL_CREATORS)
+        for cluster in personas
+    ]
+    # All segments are looked up at once: the join is a look at every profile.
+    columns = ("account_id", "cluster", "distance", "margin")
+    few = reader.warehouse.staged(nw.concat([one.select(columns) for one in nearest], how="vertical"))
+    found = _pandas(few.join(profiles, on="account_id", how="inner").sort("distance", "account_id"))
+    return {
+        persona: found[found["cluster"] == cluster].drop(columns="cluster").reset_index(drop=True)
+        for cluster, persona in personas.items()
+    }
 
 
 def _top_scores(reader: Reader, study: Study) -> pd.DataFrame:

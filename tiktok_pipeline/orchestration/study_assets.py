@@ -11,6 +11,7 @@ from tiktok_pipeline.clusters.explained import figures
 from tiktok_pipeline.clusters.model import TooFewRowsError, from_rows
 from tiktok_pipeline.clusters.schema import K_SCORES_TABLE, MODELS_TABLE
 from tiktok_pipeline.clusters.stability import Trust
+from tiktok_pipeline.features.sample import Drawn
 from tiktok_pipeline.orchestration.classifier_assets import classifier_assets
 from tiktok_pipeline.orchestration.metadata import table_in, table_out
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
@@ -23,7 +24,6 @@ from tiktok_pipeline.run_study import (
     described_rows,
     fit_study,
     jaccards,
-    order_sample,
     score_study,
     trust_study,
 )
@@ -54,7 +54,7 @@ def _settings(study: Study, name: str) -> dict[str, Any]:
         "name": f"{study.name}_{name}",
         "partitions_def": SNAPSHOTS,
         "group_name": study.name,
-        "required_resource_keys": {"warehouse", "pictures"},
+        "required_resource_keys": {"warehouse", "pictures", "samples"},
     }
 
 
@@ -66,13 +66,13 @@ def _k_scores(study: Study, segmentation: Segmentation) -> AssetsDefinition:
     )
     def k_scores(context: AssetExecutionContext, features: Frame) -> Output[Any]:
         try:
-            scores = score_study(features, segmentation, context.resources.warehouse)
+            scores = score_study(_drawn(context, study, features), segmentation, context.resources.warehouse)
         except TooFewRowsError as problem:
             context.log.warning(f"{study.name}: no k could be scored: {problem}")
             return Output(
                 pd.DataFrame(columns=K_SCORES_TABLE.frame_names), "k_scores", metadata={"why_empty": str(problem)}
             )
-        shown = _drawn(
+        shown = _pictures(
             context, study, "a_k_scores", lambda: {"elbow_and_silhouette": draw_k_scores(scores, study.name)}
         )
         return Output(scores, "k_scores", metadata=shown)
@@ -89,7 +89,7 @@ def _model(study: Study, segmentation: Segmentation) -> AssetsDefinition:
     @multi_asset(ins={"features": table_in(f"features.{study.source}")}, outs=outs, **_settings(study, "model"))
     def model(context: AssetExecutionContext, features: Frame) -> tuple[Output[Any], Output[Any]]:
         try:
-            models, fits = fit_study(features, segmentation, context.resources.warehouse)
+            models, fits = fit_study(_drawn(context, study, features), segmentation, context.resources.warehouse)
         except TooFewRowsError as problem:
             context.log.warning(f"{study.name}: no model could be fitted: {problem}")
             why = {"why_empty": str(problem)}
@@ -127,8 +127,8 @@ def _stability(study: Study, segmentation: Segmentation) -> AssetsDefinition:
             )
         )
         model = from_rows(_pandas(models))
-        trust = trust_study(features, model, segmentation, warehouse, known=known)
-        shown = _drawn(context, study, "b_stability", lambda: _trust_figures(trust, segmentation))
+        trust = trust_study(_drawn(context, study, features), model, segmentation, warehouse, known=known)
+        shown = _pictures(context, study, "b_stability", lambda: _trust_figures(trust, segmentation))
         return Output(trust.stability, "stability"), Output(trust.runs, "stability_runs", metadata=shown)
 
     return stability
@@ -140,7 +140,12 @@ def _trust_figures(trust: Trust, segmentation: Segmentation) -> dict[str, Any]:
     return {"stability_by_k": draw_stability_by_k(trust.runs, segmentation.k), "seeds": draw_seeds(trust.runs)}
 
 
-def _drawn(
+def _drawn(context: AssetExecutionContext, study: Study, features: Frame) -> Drawn:
+    drawn: Drawn = context.resources.samples.of(features, snapshot=context.partition_key, source=study.source)
+    return drawn
+
+
+def _pictures(
     context: AssetExecutionContext, study: Study, step: str, draw: Callable[[], dict[str, Any]]
 ) -> dict[str, Any]:
     pictures = context.resources.pictures
@@ -158,8 +163,9 @@ def _assignments(study: Study, segmentation: Segmentation) -> AssetsDefinition:
         **_settings(study, "assignments"),
     )
     def assignments(context: AssetExecutionContext, features: Frame, models: Frame) -> Output[Any]:
-        model = from_rows(_pandas(models))
-        return Output(assign_study(features, model, segmentation, context.resources.warehouse), "assignments")
+        drawn, model = _drawn(context, study, features), from_rows(_pandas(models))
+        rows = assign_study(drawn.rows, drawn, model, segmentation, context.resources.warehouse)
+        return Output(rows, "assignments")
 
     return assignments
 
@@ -187,8 +193,8 @@ def _personas(study: Study, segmentation: Segmentation) -> AssetsDefinition:
         del assignments  # they are computed from the same model; to join them costs more than to assign anew
         engine: Warehouse = context.resources.warehouse
         model = from_rows(_pandas(clusters["models"]))
-        described = described_rows(features, model, study, engine)
-        aggregates = aggregate(described, study.described_features, order_sample(engine))
+        everyone, described = described_rows(_drawn(context, study, features), model, study, engine)
+        aggregates = aggregate(everyone, described, study.described_features)
         matches = match_personas(aggregates, segmentation.personas)
         trust = _pandas(clusters["stability"])
         summary = summaries(aggregates, matches, jaccards(trust), why_none=_note(_pandas(clusters["fits"])))
@@ -204,7 +210,7 @@ def _personas(study: Study, segmentation: Segmentation) -> AssetsDefinition:
             trust=trust.merge(summary[["cluster", "verdict"]], on="cluster"),
             engine=engine,
         )
-        shown = _drawn(context, study, "c_personas", figures)
+        shown = _pictures(context, study, "c_personas", figures)
         engine.drop_staged()
         of_features = {"snake", "relative_importance"}
         return (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,9 +20,6 @@ SMALLEST_SEGMENT = 30
 STABLE, PATTERN = 0.75, 0.6
 """Bootstrap Jaccard from which a cluster is stable, or at least a pattern."""
 
-Sample = Callable[[nw.LazyFrame[Any], Sequence[str]], pd.DataFrame]
-"""Takes some columns of a frame, of all its rows or of a bounded sample of them."""
-
 BASES = {"fitted": True, "all": False}
 
 
@@ -39,25 +36,28 @@ class Aggregates:
     totals: Mapping[tuple[str, str], float]
 
 
-def aggregate(assigned: nw.LazyFrame[Any], names: Sequence[str], sample: Sample) -> Aggregates:
+def aggregate(assigned: nw.LazyFrame[Any], sample: nw.LazyFrame[Any], names: Sequence[str]) -> Aggregates:
     """Aggregate the named features by cluster.
 
-    ``assigned`` has one row for each profile: cluster (NULL: none), in_fit, its place in the source and the features. Counts
-    and means are of all rows, in one look at them; medians are those of what ``sample`` takes of the rows.
+    ``assigned`` has one row for each profile: cluster (NULL: none), in_fit and the features; ``sample`` is it, or a bounded
+    part of it. Counts and means are of all rows, in one look at them; medians are those of the sample.
     """
-    keyed = assigned.with_columns(nw.col("cluster").fill_null(-1).alias("cluster"))
+    keyed, drawn = (
+        frame.with_columns(nw.col("cluster").fill_null(-1).alias("cluster")) for frame in (assigned, sample)
+    )
     sums = [nw.col(name).sum().alias(f"sum|{name}") for name in names]
     known = [nw.col(name).count().alias(f"known|{name}") for name in names]
     grouped = keyed.group_by("cluster", "in_fit").agg(nw.len().alias("profiles"), *sums, *known)
     parts = grouped.sort("cluster", "in_fit").collect("pandas").to_native()
     fitted = parts["profiles"].where(parts["in_fit"].astype(bool), 0)
     sizes = parts[["cluster", "profiles"]].assign(profiles_in_fit=fitted).groupby("cluster", as_index=False).sum()
+    values: pd.DataFrame = drawn.select("cluster", "in_fit", *names).collect("pandas").to_native()
     measures: list[pd.DataFrame] = []
     totals: dict[tuple[str, str], float] = {}
     for base, fitted_only in BASES.items():
         chosen = parts[parts["in_fit"].astype(bool)] if fitted_only else parts
-        rows = keyed.filter(nw.col("in_fit")) if fitted_only else keyed
-        measures.append(_long(chosen, sample(rows, ["cluster", *names]), names).assign(base=base))
+        ordered = values[values["in_fit"].astype(bool)] if fitted_only else values
+        measures.append(_long(chosen, ordered, names).assign(base=base))
         totals |= {(base, name): _mean(chosen, name) for name in names}
     return Aggregates(sizes.astype("int64"), pd.concat(measures, ignore_index=True), totals)
 

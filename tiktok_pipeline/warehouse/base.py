@@ -180,15 +180,15 @@ class Engine(Protocol):
         """Turn the engine's own errors inside the block into an `UnreadableFileError` that names ``path``."""
         ...
 
-    def staged(self, frame: nw.LazyFrame[Any] | pa.Table) -> nw.LazyFrame[Any]:
+    def staged(self, frame: nw.LazyFrame[Any] | pa.Table, *, until_closed: bool = False) -> nw.LazyFrame[Any]:
         """Compute ``frame`` once, out of core, and give it back as a table that lasts until `drop_staged` or `close`.
 
-        A table in memory is brought into the engine in the same way.
+        A table in memory is brought into the engine in the same way. One that is kept ``until_closed`` outlasts `drop_staged`.
         """
         ...
 
     def drop_staged(self) -> None:
-        """Let go of every staged frame; what was made from them can no longer be read."""
+        """Let go of every staged frame that need not last; what was made from them can no longer be read."""
         ...
 
 

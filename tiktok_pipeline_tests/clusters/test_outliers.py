@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tiktok_pipeline.clusters.outliers import FitRows, InterquartileRule, rows_for_fit
+from tiktok_pipeline.clusters.outliers import InterquartileRule, count_for_fit, rows_for_fit
 from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import features, pandas
 
@@ -31,11 +31,12 @@ def plain_rule(rows: pd.DataFrame, columns: tuple[str, ...], width: float) -> tu
 
 def decide(
     engine: DuckDBWarehouse, rows: list[dict[str, Any]], *, drop_missing: bool = False, **rule: Any
-) -> tuple[list[int], FitRows]:
+) -> tuple[list[int], dict[str, float]]:
     frame = features(engine, rows)
     chosen = InterquartileRule(**rule) if rule else None
     seen = rows_for_fit(frame, features=COLUMNS, drop_missing=drop_missing, rule=chosen)
-    return list(pandas(frame.filter(seen.condition), "source_row")["source_row"]), seen
+    kept = list(pandas(frame.filter(seen.condition), "source_row")["source_row"])
+    return kept, count_for_fit(frame, seen)
 
 
 _CELLS = st.none() | st.sampled_from([0.0, 1.0, 2.0, 3.5, 50.0, 1e6]) | st.integers(0, 100).map(float)
@@ -47,38 +48,38 @@ _ROWS = st.lists(st.fixed_dictionaries(dict.fromkeys(COLUMNS, _CELLS)), min_size
 def test_the_rule_is_the_plain_one_column_after_column(
     engine: DuckDBWarehouse, rows: list[dict[str, Any]], width: float
 ) -> None:
-    kept, seen = decide(engine, rows, columns=COLUMNS, width=width)
+    kept, counts = decide(engine, rows, columns=COLUMNS, width=width)
     plain = pd.DataFrame(rows, dtype="float64").assign(source_row=range(1, len(rows) + 1))
-    expected, counts = plain_rule(plain, COLUMNS, width)
+    expected, left = plain_rule(plain, COLUMNS, width)
     assert kept == expected
     assert [
-        count for name, count in seen.counts.items() if name.startswith("rows_after_") and "missing" not in name
-    ] == counts
+        count for name, count in counts.items() if name.startswith("rows_after_") and "missing" not in name
+    ] == left
 
 
 def test_the_quartiles_of_a_column_are_those_of_what_the_columns_before_left(engine: DuckDBWarehouse) -> None:
     rows = [{"avg_engagement_rate": 1.0, "followers": float(number)} for number in range(9)]
     rows += [{"avg_engagement_rate": 99.0, "followers": 1_000.0 + number} for number in range(2)]
-    kept, seen = decide(engine, rows, columns=("avg_engagement_rate", "followers"))
+    kept, counts = decide(engine, rows, columns=("avg_engagement_rate", "followers"))
     assert kept == list(range(1, 10))
-    assert (seen.counts["lower_followers"], seen.counts["upper_followers"]) == (-4.0, 12.0)
-    assert seen.counts["rows_after_avg_engagement_rate"] == 9.0
+    assert (counts["lower_followers"], counts["upper_followers"]) == (-4.0, 12.0)
+    assert counts["rows_after_avg_engagement_rate"] == 9.0
 
 
 def test_a_value_on_the_fence_is_kept(engine: DuckDBWarehouse) -> None:
     # quartiles 1 and 3, so the fences are -2 and 6
     rows = [{"followers": value} for value in (0.0, 1.0, 2.0, 3.0, 6.0)]
-    kept, seen = decide(engine, rows, columns=("followers",))
-    assert (seen.counts["lower_followers"], seen.counts["upper_followers"]) == (-2.0, 6.0)
+    kept, counts = decide(engine, rows, columns=("followers",))
+    assert (counts["lower_followers"], counts["upper_followers"]) == (-2.0, 6.0)
     assert kept == [1, 2, 3, 4, 5]
 
 
 def test_rows_that_lack_a_feature_are_left_out_where_the_study_drops_them(engine: DuckDBWarehouse) -> None:
     whole = dict.fromkeys(COLUMNS, 1.0)
     rows = [whole, whole | {"followers": None}, whole, dict.fromkeys(COLUMNS)]
-    kept, seen = decide(engine, rows, drop_missing=True)
+    kept, counts = decide(engine, rows, drop_missing=True)
     assert kept == [1, 3]
-    assert seen.counts == {"rows": 4.0, "rows_after_missing": 2.0}
+    assert counts == {"rows": 4.0, "rows_after_missing": 2.0}
     assert decide(engine, rows, drop_missing=False)[0] == [1, 2, 3, 4]
 
 
@@ -94,6 +95,6 @@ def test_the_condition_is_never_null(engine: DuckDBWarehouse) -> None:
 
 @pytest.mark.parametrize("rows", [[], [{"followers": None}]])
 def test_a_column_without_values_puts_up_no_fence(engine: DuckDBWarehouse, rows: list[dict[str, Any]]) -> None:
-    kept, seen = decide(engine, rows, columns=("followers",))
+    kept, counts = decide(engine, rows, columns=("followers",))
     assert len(kept) == len(rows)
-    assert set(seen.counts) == {"rows", "rows_after_missing"}
+    assert set(counts) == {"rows", "rows_after_missing"}

@@ -9,7 +9,9 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import pandas as pd
+import pytest
 
+from tiktok_pipeline.features.catalogue import FEATURES
 from tiktok_pipeline.features.schema import TABLES as FEATURE_TABLES
 from tiktok_pipeline.validated.schema import TABLES as VALIDATED_TABLES
 from tiktok_pipeline.warehouse.base import TableSpec
@@ -110,3 +112,9 @@ def _placed(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         {"account_id": f"a{number:05d}", "source_file": "profiles.csv", "source_row": number} | dict(row)
         for number, row in enumerate(rows, start=1)
     ]
+
+
+def spoil_feature(monkeypatch: pytest.MonkeyPatch, name: str, expression: nw.Expr) -> None:
+    """Have the named feature of profiles computed by another expression, as by a defect of the program."""
+    spoilt = [replace(one, expression=expression) if one.name == name else one for one in FEATURES["profiles"]]
+    monkeypatch.setitem(FEATURES, "profiles", tuple(spoilt))  # type: ignore[arg-type]

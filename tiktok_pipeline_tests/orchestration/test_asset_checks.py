@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import narwhals as nw
 import pytest
 from dagster import AssetCheckKey, AssetKey, AssetSelection, DagsterInstance, ExecuteInProcessResult
 
-from tiktok_pipeline.orchestration import shared_assets
 from tiktok_pipeline.orchestration.asset_checks import broken_rules
 from tiktok_pipeline.orchestration.partitions import add_snapshots
+from tiktok_pipeline_tests.features.frames import spoil_feature
 from tiktok_pipeline_tests.orchestration.homes import Home, materialised, reasons_of
 
 FEATURES = AssetKey(["features", "profiles"])
@@ -38,13 +36,7 @@ def break_stored(home: Home, statement: str) -> None:
 
 
 def test_a_broken_contract_stops_what_comes_after(copied_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    build = shared_assets.build_features
-
-    def broken(validated: Any, source: str) -> Any:
-        frame = build(validated, source)
-        return frame.with_columns((-nw.col("followers")).alias("followers")) if source == "profiles" else frame
-
-    monkeypatch.setattr(shared_assets, "build_features", broken)
+    spoil_feature(monkeypatch, "followers", -nw.col("followers").cast(nw.Float64))
     published = copied_home.settings.published_file.read_bytes()
     before = copied_home.tables()
     result = copied_home.refresh("2024-03-01")
@@ -60,13 +52,9 @@ def test_a_broken_contract_stops_what_comes_after(copied_home: Home, monkeypatch
 def test_the_failed_check_tells_the_rule_and_how_many_rows_break_it(
     copied_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build = shared_assets.build_features
-    low = nw.when(nw.col("source_row") <= 10).then(nw.lit(-1.0)).otherwise(nw.col("followers")).alias("followers")
-    monkeypatch.setattr(
-        shared_assets,
-        "build_features",
-        lambda rows, source: build(rows, source).with_columns(low) if source == "profiles" else build(rows, source),
-    )
+    followers = nw.col("followers").cast(nw.Float64)
+    low = nw.when(nw.col("source_row") <= 10).then(nw.lit(-1.0)).otherwise(followers)
+    spoil_feature(monkeypatch, "followers", low)
     result = copied_home.refresh("2024-03-01")
     (failed,) = [one for one in result.get_asset_check_evaluations() if not one.passed]
     assert failed.asset_key == FEATURES
@@ -88,7 +76,7 @@ def test_every_check_of_a_good_run_passed(refreshed_home: Home) -> None:
 def test_a_check_that_is_started_alone_looks_at_the_newest_snapshot(
     copied_home: Home, spoilt: str, passes: bool
 ) -> None:
-    break_stored(copied_home, f"update features.profiles set followers = -1 where snapshot = '{spoilt}'")
+    break_stored(copied_home, f"update validated.profiles set followers = -1 where snapshot = '{spoilt}'")
     result = run_checks_alone(copied_home, ["2024-04-01", "2024-03-01"])  # Dagster lists them in this order
     found = {
         one.asset_key: one.passed for one in result.get_asset_check_evaluations() if one.check_name == "contract"

@@ -14,6 +14,7 @@ from tiktok_pipeline.definitions import build_definitions
 from tiktok_pipeline.orchestration import study_assets
 from tiktok_pipeline.orchestration.partitions import add_snapshots, known_snapshots
 from tiktok_pipeline.orchestration.refresh import Failure, Outcome, refresh_snapshot, step_logger
+from tiktok_pipeline_tests.features.frames import spoil_feature
 from tiktok_pipeline_tests.orchestration.homes import Home
 
 
@@ -114,18 +115,7 @@ def test_a_defect_is_told_with_its_step_and_as_not_foreseen(
 def test_a_failed_check_is_told_with_its_table_and_rule(copied_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     import narwhals as nw
 
-    from tiktok_pipeline.orchestration import shared_assets
-
-    build = shared_assets.build_features
-    monkeypatch.setattr(
-        shared_assets,
-        "build_features",
-        lambda rows, source: (
-            build(rows, source).with_columns((nw.col("source_row") * -1).alias("log_likes"))
-            if source == "profiles"
-            else build(rows, source)
-        ),
-    )
+    spoil_feature(monkeypatch, "log_likes", (nw.col("source_row") * -1).cast(nw.Float64))
     failure = failure_of(copied_home)
     assert failure.is_foreseen
     assert "features.profiles" in failure.why

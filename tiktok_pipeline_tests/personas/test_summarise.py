@@ -21,7 +21,6 @@ from tiktok_pipeline.personas.summarise import (
     summaries,
     verdict,
 )
-from tiktok_pipeline.run_study import order_sample
 from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import features, stored
 
@@ -56,7 +55,8 @@ CATALOGUE = PersonaCatalogue(personas=(persona("large", 2, 30_000.0), persona("s
 @pytest.fixture
 def aggregates(engine: DuckDBWarehouse) -> Aggregates:
     rows = [{"account_id": one, "followers": count, "is_verified": badge} for one, _, _, count, badge in CREATORS]
-    return aggregate(assigned(engine, rows, assignments(engine)), NAMES, order_sample(engine))
+    frame = assigned(engine, rows, assignments(engine))
+    return aggregate(frame, frame, NAMES)
 
 
 def assigned(
@@ -134,7 +134,8 @@ def test_a_cluster_that_no_fitted_row_is_in_is_unnamed(engine: DuckDBWarehouse) 
     """As happens where an older model is put to newer rows."""
     rows = [{"account_id": one, "followers": count} for one, _, _, count, _ in CREATORS]
     seen = assignments(engine).with_columns((nw.col("in_fit") & (nw.col("cluster") != 1)).alias("in_fit"))
-    found = aggregate(assigned(engine, rows, seen), ("followers",), order_sample(engine))
+    frame = assigned(engine, rows, seen)
+    found = aggregate(frame, frame, ("followers",))
     matches = match_personas(found, CATALOGUE)
     assert matches[1] == Match("Unnamed segment 2", None, None)
     summary = SUMMARIES_SCHEMA.validate(summaries(found, matches, {})).set_index("persona")
@@ -204,7 +205,8 @@ def test_a_study_that_could_not_be_done_says_why() -> None:
 
 
 def test_an_empty_snapshot_has_no_segments(engine: DuckDBWarehouse) -> None:
-    found = aggregate(assigned(engine, [], stored(engine, ASSIGNMENTS_TABLE, [])), NAMES, order_sample(engine))
+    frame = assigned(engine, [], stored(engine, ASSIGNMENTS_TABLE, []))
+    found = aggregate(frame, frame, NAMES)
     matches = match_personas(found, CATALOGUE)
     assert matches == {}
     assert summaries(found, matches, {}).empty

@@ -43,7 +43,7 @@ _SPLIT = "\x1f"
 
 
 def clean_profiles(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
-    """Rows of ``raw.profiles`` with typed columns, and ``problems`` (text; NULL where every cell could be read).
+    """Rows of ``raw.profiles`` with typed columns, and ``problems`` (text; empty where every cell could be read).
 
     The delivered texts stay beside them under ``raw_<name>``, for the record of a rejected row.
     """
@@ -234,6 +234,11 @@ def _with_problems(
         nw.when(nw.col(name).str.contains("\x00", literal=True)).then(nw.lit(f"{name}: holds a NUL character"))
         for name in texts
     ]
-    return frame.with_columns(
-        nw.concat_str([nw.col("read_problem"), *unread, *nul], separator=_SPLIT, ignore_nulls=True).alias("problems")
+    is_doubtful = nw.any_horizontal(
+        ~nw.col("read_problem").is_null(),
+        *(nw.col(name).is_null() for name in expected),
+        *(nw.col(name).fill_null("").str.contains("\x00", literal=True) for name in texts),
+        ignore_nulls=False,
     )
+    told = nw.concat_str([nw.col("read_problem"), *unread, *nul], separator=_SPLIT, ignore_nulls=True)
+    return frame.with_columns(nw.when(is_doubtful).then(told).otherwise(nw.lit("")).alias("problems"))

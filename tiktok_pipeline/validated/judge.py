@@ -84,7 +84,12 @@ def judge_rules(cleaned: nw.LazyFrame[Any], schema: pa.DataFrameSchema) -> nw.La
     unread = nw.when(nw.col("problems") != "").then(nw.col("problems"))
     torn = nw.col("read_problem").str.replace_all(_SPLIT, " ", literal=True)
     first = nw.when(whole).then(unread).otherwise(torn)
-    problems = nw.concat_str([first, *broken], separator=_SPLIT, ignore_nulls=True)
+    told = nw.concat_str([first, *broken], separator=_SPLIT, ignore_nulls=True)
+    # Nearly every row is sound: for those no reason is put together.
+    is_sound = nw.all_horizontal(
+        whole, nw.col("problems") == "", *(rule.holds for rule in rules(schema)), ignore_nulls=False
+    )
+    problems = nw.when(is_sound).then(nw.lit("")).otherwise(told)
     if "is_under_age" in cleaned.collect_schema().names():
         # Not in a torn row: what stands in the column there may be anything.
         problems = nw.when(whole & nw.col("is_under_age")).then(nw.lit(UNDER_AGE)).otherwise(problems)

@@ -231,7 +231,7 @@ class DuckDBWarehouse(DuckDBEngine):
         if str(table) in self._created:
             return
         if table.derived is None:
-            create_table(connection, str(table), table.schema, table.columns)
+            create_table(connection, table)
         else:
             self._create(table.derived.of)
             create_view(connection, table)

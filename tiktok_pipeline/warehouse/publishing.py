@@ -58,7 +58,7 @@ def publish(
             with transaction("preparing to publish"):
                 for table in (*held, *derived):
                     if table.derived is None:
-                        create_table(connection, str(table), table.schema, table.columns)
+                        create_table(connection, table)
                     else:
                         create_view(connection, table)
                 for view in views:
@@ -160,8 +160,7 @@ def _clear(
 ) -> None:
     """Delete what will be copied anew: the rows of ``snapshots``, all where None."""
     for table in tables:
-        columns = [column for column in table.columns if column.published]
-        create_table(connection, f"published.{table}", f"published.{table.schema}", columns)
+        create_table(connection, table, "published.", only_published=True)
         if snapshots is None or "snapshot" not in table.slice_by:
             connection.execute(f"delete from published.{table}")
         else:

@@ -61,10 +61,10 @@ def _number(name: str) -> nw.Expr:
 
 
 def has_keyword(biography: nw.Expr) -> nw.Expr:
-    """1.0 where the lower-cased biography holds one of `CREATOR_KEYWORDS` as a word of its own, else 0.0."""
+    """1.0 where the biography holds one of `CREATOR_KEYWORDS`, in whatever letters, as a word of its own, else 0.0."""
     # à-ɏ: Latin letters with marks, so that "modelé" is no "model". Other scripts are written without spaces around it.
-    pattern = f"(^|[^a-z0-9_à-ɏ])({'|'.join(CREATOR_KEYWORDS)})([^a-z0-9_à-ɏ]|$)"
-    return biography.fill_null("").str.to_lowercase().str.contains(pattern).cast(nw.Float64)
+    pattern = f"(?i)(^|[^a-z0-9_à-ɏ])({'|'.join(CREATOR_KEYWORDS)})([^a-z0-9_à-ɏ]|$)"
+    return biography.fill_null("").str.contains(pattern).cast(nw.Float64)
 
 
 def follower_tier(followers: nw.Expr, bounds: Mapping[str, int] = FOLLOWER_TIERS) -> nw.Expr:

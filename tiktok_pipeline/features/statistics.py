@@ -107,11 +107,12 @@ def _one(moments: Mapping[str, Any], name: str, sample: pd.Series[Any]) -> dict[
     known, biased = moments[f"known_{name}"], moments[f"biased_{name}"]
     defined = biased is not None and known > 2 and math.isfinite(biased)
     values = sample.dropna().to_numpy(dtype="float64")
+    quantiles = np.quantile(values, list(QUANTILES.values())).tolist() if len(values) else [None] * len(QUANTILES)
     return {
         "rows": moments["rows"],
         "missing": moments["rows"] - known,
         "mean": moments[f"mean_{name}"],
         "std": moments[f"std_{name}"],
-        **{key: float(np.quantile(values, share)) if len(values) else None for key, share in QUANTILES.items()},
+        **dict(zip(QUANTILES, quantiles, strict=True)),
         "skewness": biased * math.sqrt(known * (known - 1)) / (known - 2) if defined else None,
     }

@@ -17,13 +17,15 @@ from typing import Any
 import narwhals as nw
 
 from tiktok_pipeline.raw.dialects import DIALECTS
-from tiktok_pipeline.raw.schema import ACTIVITY_COLUMNS, PROFILE_COLUMNS
+from tiktok_pipeline.raw.schema import ACTIVITY_COLUMNS, PROFILE_COLUMNS, PROFILES, Source
 from tiktok_pipeline.warehouse.base import CastType, Engine
 
 INTEGER: CastType = "integer"
 FLOAT: CastType = "float"
 TRUE_WORDS = ("true", "t", "yes", "y", "1")
 FALSE_WORDS = ("false", "f", "no", "n", "0")
+NO_VALUE = ("null", "NULL", "None", "NaN")
+USUAL_HANDLE = r"^[A-Za-z0-9._]{1,64}$"
 
 _COUNTS = ("followers", "following", "likes", "videos_count")
 _RATES = ("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate")
@@ -124,6 +126,16 @@ def handle(account_id: nw.Expr, url: nw.Expr) -> nw.Expr:
     masked = account_id.is_null() | account_id.str.contains("█", literal=True)
     named = nw.when(account_id.str.starts_with("@")).then(account_id.str.replace_all(r"^@", "")).otherwise(account_id)
     return nw.when(masked).then(from_url).otherwise(named)
+
+
+def delivered_handle(source: Source) -> nw.Expr:
+    """The handle of a raw row, as `clean_profiles` and `clean_activity` give it; the usual spelling is told at once."""
+    delivered = nw.col("account_id")
+    text = blank_to_null(delivered)
+    if source.name != PROFILES.name:
+        return text
+    is_usual = delivered.str.contains(USUAL_HANDLE) & ~one_of(delivered, NO_VALUE)
+    return nw.when(is_usual).then(delivered).otherwise(handle(text, blank_to_null(nw.col("url"))))
 
 
 def account_number(text: nw.Expr) -> nw.Expr:

@@ -14,8 +14,9 @@ import narwhals as nw
 import pandera.pandas as pa
 
 from tiktok_pipeline.raw.schema import Source
-from tiktok_pipeline.validated.clean import clean_activity, clean_profiles
+from tiktok_pipeline.validated.clean import clean_activity, clean_profiles, delivered_handle
 from tiktok_pipeline.validated.schema import REJECTED_TABLE, SCHEMAS, TABLES
+from tiktok_pipeline.validated.usual import is_usual
 from tiktok_pipeline.warehouse.base import Engine
 from tiktok_pipeline.warehouse.contract import rules
 
@@ -42,14 +43,18 @@ class Judged:
 def judge_source(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> Judged:
     """Clean and judge the raw rows of one source of one snapshot; each row is in exactly one of the two frames.
 
-    Only what may be rejected is kept aside: rows that break a rule, and those of an account that may stand there more than
-    once. The good ones are cleaned once more as they are written, which costs less than to lay all of them down.
+    Only rows that are not usual, and those of an account that may stand there more than once, are judged; of them, what may
+    be rejected is kept aside. The good rows are cleaned as they are written, which costs less than to lay all of them down.
     """
     clean = {"profiles": clean_profiles, "creator_activity": clean_activity}[source.name]
     table = TABLES[source.name]
     cleaned = clean(raw, engine)
-    ruled = engine.mark_repeated(judge_rules(cleaned, SCHEMAS[source.name]), "account_id", among=cleaned)
-    doubtful = engine.staged(ruled.filter((nw.col("problems") != "") | nw.col("is_repeated")))
+    named = raw.with_columns(delivered_handle(source).alias("handle"))
+    marked = engine.mark_repeated(named, "handle", among=named).drop("handle")
+    judged = judge_rules(
+        clean(marked.filter(~is_usual(source) | nw.col("is_repeated")), engine), SCHEMAS[source.name]
+    )
+    doubtful = engine.staged(judged.filter((nw.col("problems") != "") | nw.col("is_repeated")))
     rejected = engine.staged(mark_duplicates(doubtful).filter(nw.col("problems") != ""))
     is_kept = nw.col("problems") != UNDER_AGE
     delivered = {name: f"raw_{name}" for name in source.columns} | {"extra": "extra"}

@@ -90,7 +90,7 @@ class DuckDBEngine:
 
     def sample_key(self, frame: nw.LazyFrame[Any], column: str) -> nw.LazyFrame[Any]:
         """Add ``sample_key``: the first 15 hexadecimal digits of the md5 of ``column``."""
-        return self._project(frame, f"*, md5({quoted(column)})[:15] as sample_key")
+        return self._project(frame, f"*, substring(md5({quoted(column)}), 1, 15) as sample_key")
 
     def mark_repeated(self, frame: nw.LazyFrame[Any], column: str, *, among: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
         """Add ``is_repeated``, by the hashes that stand there more than once: numbers take a fraction of texts' memory."""

@@ -1,0 +1,65 @@
+"""Tells the rows that surely keep every rule by a look at their delivered texts, so that only the others are judged.
+
+A cell is usual where it has the plainest spelling of a value that no rule minds. A row that is not usual may be good all the
+same; one that is usual must be: `tiktok_pipeline.validated.judge` never looks at it.
+"""
+
+from __future__ import annotations
+
+import narwhals as nw
+
+from tiktok_pipeline.raw.dialects import DIALECTS
+from tiktok_pipeline.raw.schema import PROFILES, Source
+from tiktok_pipeline.validated.clean import FALSE_WORDS, NO_VALUE, TRUE_WORDS, USUAL_HANDLE, one_of
+
+_NUMBER_OF_ACCOUNT = r"^[0-9]{1,20}$"
+_COUNT = r"^[0-9]{1,15}$"
+_RATE = r"^[0-9]{1,5}([.][0-9]{1,40})?$"
+_MONTH_AND_DAY = (
+    r"(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])",
+    r"(0[13-9]|1[0-2])-(29|30)",
+    r"(0[13578]|1[02])-31",
+)
+_LEAP_DAY = r"20([02468][048]|[13579][26])-02-29"
+_ISO_DAY = rf"^(20[0-9]{{2}}-({'|'.join(_MONTH_AND_DAY)})|{_LEAP_DAY})$"
+_DAY_FIRST = r"^(0[1-9]|1[0-9]|2[0-8])-(0[1-9]|1[0-2])-20[0-9]{2}$"
+_LONGEST = {"nickname": 1_000, "biography": 10_000, "bio_link": 4_000, "language": 100, "region": 100}
+_DAY_FIRST_DIALECTS = [dialect.name for dialect in DIALECTS if dialect.date_format == "day_first"]
+
+
+def is_usual(source: Source) -> nw.Expr:
+    """Whether a row of ``raw.<source>`` surely keeps every rule; never NULL. The small sources have no usual rows."""
+    if source.name != PROFILES.name:
+        return nw.lit(False)
+    handle = nw.col("account_id")
+    cells = [
+        nw.col("read_problem").is_null(),
+        _matches("account_id", USUAL_HANDLE) & ~one_of(handle, NO_VALUE),
+        nw.col("tiktok_id").is_null() | _matches("tiktok_id", _NUMBER_OF_ACCOUNT),
+        *(_matches(name, _COUNT) for name in ("followers", "following", "likes", "videos_count")),
+        *(
+            nw.col(name).is_null() | _matches(name, _RATE)
+            for name in ("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate")
+        ),
+        _is_usual_day(),
+        nw.col("is_verified").is_null() | one_of(nw.col("is_verified"), (*TRUE_WORDS, *FALSE_WORDS)),
+        nw.col("is_under_age").is_null() | one_of(nw.col("is_under_age"), FALSE_WORDS),
+        *(nw.col(name).is_null() | _is_plain(name, longest) for name, longest in _LONGEST.items()),
+    ]
+    return nw.all_horizontal(*cells, ignore_nulls=False)
+
+
+def _matches(name: str, pattern: str) -> nw.Expr:
+    return nw.col(name).str.contains(pattern).fill_null(False)
+
+
+def _is_usual_day() -> nw.Expr:
+    delivered = nw.col("observed_on")
+    is_day_first = one_of(nw.col("dialect"), _DAY_FIRST_DIALECTS)
+    named = nw.when(is_day_first).then(delivered.str.contains(_DAY_FIRST)).otherwise(delivered.str.contains(_ISO_DAY))
+    return delivered.is_null() | named.fill_null(False)
+
+
+def _is_plain(name: str, longest: int) -> nw.Expr:
+    text = nw.col(name)
+    return ((text.str.len_chars() <= longest) & ~text.str.contains("\x00", literal=True)).fill_null(False)

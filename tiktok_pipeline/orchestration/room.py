@@ -10,8 +10,8 @@ from tiktok_pipeline.orchestration.raw_rows import lies_in_place
 from tiktok_pipeline.raw.schema import SOURCES
 from tiktok_pipeline.settings import Settings
 
-BYTES_A_ROW = 200
-"""What validated rows and their features take, compressed, in the warehouse; as much again in the copy for readers."""
+BYTES_A_ROW = 110
+"""What validated rows take, compressed, in the warehouse; as much again in the copy for readers."""
 
 RAW_BYTES_A_ROW = 125
 """What the texts of a delivered row take in the warehouse, where they are not left in their file."""

@@ -14,6 +14,8 @@ from benchmarks import compare as comparing
 from benchmarks import record
 from benchmarks import scale as scaling
 from benchmarks.crash import CannotMountError, measure_crashes, save, table
+from benchmarks.many import as_json as many_as_json
+from benchmarks.many import many
 from benchmarks.refresh import refresh_file, refresh_sample, summary
 from benchmarks.together import backfill, refresh_together
 from tiktok_pipeline.tabulate import print_rows
@@ -69,6 +71,26 @@ def scale_command(
         typer.echo(f"growth exponent {exponent:.3f}")
     if save_it:
         typer.echo(f"saved: {record.save('scale', {'settings': settings, **scaling.as_json(found)})}")
+
+
+@app.command("many")
+def many_command(
+    snapshots: Annotated[int, typer.Option(min=7)] = 100,
+    profiles: Annotated[int, typer.Option(min=1, help="size of each synthetic scrape")] = 100_000,
+    *,
+    save_it: Annotated[bool, typer.Option("--save", help="write the result to benchmarks/results/")] = False,
+) -> None:
+    """Time of a refresh where many snapshots are stored already, against the first ones."""
+    found = many(snapshots, profiles, say=typer.echo)
+    typer.echo(
+        f"first {statistics.median(found.first_seconds):.1f} s, last {statistics.median(found.last_seconds):.1f} s"
+    )
+    typer.echo(f"the last against the first: {found.times:.2f} times")
+    typer.echo(f"warehouse {found.warehouse_megabytes:,.0f} MB, published {found.published_megabytes:,.0f} MB")
+    for name, seconds in found.query_seconds.items():
+        typer.echo(f"{seconds * 1000:,.0f} ms  {name}")
+    if save_it:
+        typer.echo(f"saved: {record.save('many', many_as_json(found))}")
 
 
 @app.command("compare")

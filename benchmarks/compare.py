@@ -5,17 +5,23 @@ from __future__ import annotations
 import os
 import shutil
 import statistics
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.process import CommandFailedError, Measured, measure
 from benchmarks.scale import Say, make_snapshot
 
-RIVALS = {"pandas": "benchmarks.rivals.with_pandas", "polars": "benchmarks.rivals.with_polars"}
+SCRIPTS = {"pandas": "benchmarks.rivals.with_pandas", "polars": "benchmarks.rivals.with_polars"}
+STOCK = "stock_dagster"
+RIVALS = (*SCRIPTS, STOCK)
 STUDY = "influencer_segments"
+_HERE = Path(__file__).parent
+_QUIET = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ def compare(rival: str, profiles: int, *, pairs: int, folder: Path, say: Say) ->
     theirs: list[Measured] = []
     for number in range(pairs):
         try:
-            theirs.append(measure([sys.executable, "-m", RIVALS[rival], str(scrape)], dict(os.environ)))
+            theirs.append(_theirs(rival, scrape, folder, say))
         except CommandFailedError as problem:
             return Pairs(rival, profiles, tuple(ours), tuple(theirs), " ".join(str(problem).split())[-300:])
         ours.append(_ours(scrape, folder / "home"))
@@ -46,6 +52,50 @@ def compare(rival: str, profiles: int, *, pairs: int, folder: Path, say: Say) ->
             f"theirs {theirs[-1].wall_seconds:.1f} s {theirs[-1].peak_megabytes:,.0f} MB"
         )
     return Pairs(rival, profiles, tuple(ours), tuple(theirs))
+
+
+def _theirs(rival: str, scrape: Path, folder: Path, say: Say) -> Measured:
+    if rival != STOCK:
+        return measure([sys.executable, "-m", SCRIPTS[rival], str(scrape)], dict(os.environ))
+    python = stock_python(folder, say)
+    with TemporaryDirectory(prefix="stock-") as home:
+        (Path(home) / "dagster.yaml").write_text(_QUIET, encoding="utf-8")
+        there = {"SCRAPE": str(scrape), "STORE": f"{home}/store.duckdb", "DAGSTER_HOME": home}
+        command = [
+            str(python),
+            "-m",
+            "dagster",
+            "asset",
+            "materialize",
+            "--select",
+            "*",
+            "-m",
+            f"benchmarks.rivals.{STOCK}",
+        ]
+        return measure(command, {**os.environ, **there})
+
+
+def stock_python(folder: Path, say: Say) -> Path:
+    """The Python of the environment that the stock Dagster set-up needs; it is made in ``folder`` where it is not there."""
+    own = folder / "stock_environment"
+    if not own.exists():
+        say("making the environment of the stock Dagster set-up ...")
+        subprocess.run([sys.executable, "-m", "venv", str(own)], check=True)
+        install = [
+            str(own / "bin" / "python"),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "-r",
+            str(_HERE / "rivals" / "stock.txt"),
+        ]
+        try:
+            subprocess.run(install, check=True)
+        except BaseException:
+            shutil.rmtree(own)
+            raise
+    return own / "bin" / "python"
 
 
 def _ours(scrape: Path, home: Path) -> Measured:

@@ -30,9 +30,9 @@ EACH_END = 3
 """Refreshes that are timed at the beginning, and at the end."""
 _FIRST_DAY = date(2015, 1, 5)
 QUERIES = {
-    "newest snapshot by persona": f"select persona, count(*) from segments.{STUDY} group by 1",
+    "newest snapshot by persona": f"select persona, count(*) from segments.{STUDY} group by 1",  # noqa: S608
     "one creator through time": (
-        f"select snapshot, persona from segments.{STUDY}_history where account_id = "
+        f"select snapshot, persona from segments.{STUDY}_history where account_id = "  # noqa: S608
         f"(select account_id from segments.{STUDY} limit 1) order by 1"
     ),
     "one snapshot of all": "select count(*), avg(followers) from validated.profiles where snapshot = (select max(snapshot) from validated.profiles)",

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from benchmarks import compare as comparing
+from benchmarks import equal as equaling
 from benchmarks import record
 from benchmarks import scale as scaling
 from benchmarks.crash import CannotMountError, measure_crashes, save, table
@@ -91,6 +92,24 @@ def many_command(
         typer.echo(f"{seconds * 1000:,.0f} ms  {name}")
     if save_it:
         typer.echo(f"saved: {record.save('many', many_as_json(found))}")
+
+
+@app.command("equal")
+def equal_command(
+    profiles: Annotated[int, typer.Option(min=1, help="size of the snapshot")] = 1_000_000,
+    folder: Annotated[Path | None, typer.Option(help="where to work; what is made there is kept")] = None,
+    *,
+    save_it: Annotated[bool, typer.Option("--save", help="write the result to benchmarks/results/")] = False,
+) -> None:
+    """Row balance, segments against scikit-learn's, tables with one thread and with two; exit code 1 if any differs."""
+    found = equaling.equal(profiles, threads=(1, 2), folder=folder, say=typer.echo)
+    typer.echo(f"raw {found.raw:,} = validated {found.validated:,} + rejected {found.rejected:,}")
+    typer.echo(f"{found.assigned:,} segments, {found.other_than_scikit_learn:,} other than scikit-learn's")
+    typer.echo(f"{found.tables} tables, {found.rows:,} rows, differing: {found.differing or 'none'}")
+    if save_it:
+        typer.echo(f"saved: {record.save('equal', equaling.as_json(found))}")
+    if not found.is_right:
+        raise typer.Exit(1)
 
 
 @app.command("compare")

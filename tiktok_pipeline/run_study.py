@@ -215,7 +215,7 @@ def described_rows(
 ) -> tuple[nw.LazyFrame[Any], nw.LazyFrame[Any]]:
     """Every row with its cluster, whether it was in the fit, its place in the source, and the features that describe it.
 
-    Gives all rows, and those of the sample.
+    Gives all rows, and those of the sample, which are staged.
     """
     if study.segmentation is None:
         msg = f"study {study.name} has no segments"
@@ -223,10 +223,10 @@ def described_rows(
     keep = dict.fromkeys((*ORDER, *study.described_features, *study.segmentation.features, *DRAWN_FEATURES))
     there = set(drawn.rows.collect_schema().names())
     kept = [name for name in keep if name in there]
-    everyone = assign_study(drawn.rows, drawn, model, study.segmentation, engine, keep=kept)
+    sample = engine.staged(assign_study(drawn.sample, drawn, model, study.segmentation, engine, keep=kept))
     if drawn.largest_key is None:
-        return everyone, everyone
-    return everyone, assign_study(drawn.sample, drawn, model, study.segmentation, engine, keep=kept)
+        return sample, sample
+    return assign_study(drawn.rows, drawn, model, study.segmentation, engine, keep=kept), sample
 
 
 def classify_study(

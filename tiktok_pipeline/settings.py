@@ -35,7 +35,7 @@ class Settings:
     settle_seconds: float = 10.0
     largest_file_bytes: int = 200 * 1000**3
     freshness_days: float = 35.0
-    memory_limit: str = "40%"
+    memory_limit: str = "30%"
     threads: int | None = None
     pictures: bool = True
 

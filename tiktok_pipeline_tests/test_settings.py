@@ -24,7 +24,7 @@ def test_the_home_of_the_environment_holds_everything(tmp_path: Path) -> None:
 
 def test_the_defaults_are_the_engines_own(tmp_path: Path) -> None:
     settings = Settings.from_env({"TIKTOK_PIPELINE_HOME": str(tmp_path)})
-    assert (settings.lock_timeout_seconds, settings.memory_limit, settings.threads) == (30.0, "40%", None)
+    assert (settings.lock_timeout_seconds, settings.memory_limit, settings.threads) == (30.0, "30%", None)
 
 
 def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from tiktok_pipeline.clusters.model import Matrix, distinct_rows
 from tiktok_pipeline.clusters.schema import K_SCORES_TABLE
 
 MAX_SILHOUETTE_ROWS = 10_000
+DISTANCES_MEGABYTES = 64
+"""Of the distances between rows so much is held at a time; scikit-learn's own bound is a gigabyte for each thread."""
 
 
 def silhouette(matrix: Matrix, labels: np.ndarray, *, random_state: int) -> float | None:
@@ -23,7 +25,8 @@ def silhouette(matrix: Matrix, labels: np.ndarray, *, random_state: int) -> floa
     The sample is the one that scikit-learn would draw; where it misses all clusters but one (two clusters, one of them a
     single account) there is no silhouette, and scikit-learn would raise.
     """
-    from sklearn.metrics import silhouette_score  # noqa: PLC0415 - importing it costs seconds
+    from sklearn import config_context  # noqa: PLC0415 - importing it costs seconds
+    from sklearn.metrics import silhouette_score  # noqa: PLC0415
     from sklearn.utils import check_random_state  # noqa: PLC0415
 
     if len(matrix) > MAX_SILHOUETTE_ROWS:
@@ -31,7 +34,8 @@ def silhouette(matrix: Matrix, labels: np.ndarray, *, random_state: int) -> floa
         matrix, labels = matrix[drawn], labels[drawn]
     if not 1 < len(np.unique(labels)) < len(matrix):
         return None
-    return float(silhouette_score(matrix, labels))
+    with config_context(working_memory=DISTANCES_MEGABYTES):
+        return float(silhouette_score(matrix, labels))
 
 
 def score_k(

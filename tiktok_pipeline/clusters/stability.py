@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tiktok_pipeline.clusters.choose_k import DISTANCES_MEGABYTES
 from tiktok_pipeline.clusters.model import Matrix, SegmentModel, distinct_rows
 from tiktok_pipeline.clusters.schema import STABILITY_RUNS_TABLE, STABILITY_TABLE
 
@@ -119,11 +120,13 @@ def jaccard(kept: Labels, other: Labels, clusters: int) -> NDArray[np.float64]:
 
 def silhouettes(matrix: Matrix, labels: Labels) -> NDArray[np.float64] | None:
     """The silhouette of each row; None where there is one cluster only, or as many as rows."""
+    from sklearn import config_context  # noqa: PLC0415
     from sklearn.metrics import silhouette_samples  # noqa: PLC0415
 
     if not 1 < len(np.unique(labels)) < len(matrix):
         return None
-    samples: NDArray[np.float64] = silhouette_samples(matrix, labels)
+    with config_context(working_memory=DISTANCES_MEGABYTES):
+        samples: NDArray[np.float64] = silhouette_samples(matrix, labels)
     return samples
 
 

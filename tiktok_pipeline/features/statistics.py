@@ -13,6 +13,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from tiktok_pipeline.features.catalogue import feature_names
 from tiktok_pipeline.features.schema import STATISTICS_TABLE
@@ -23,7 +24,7 @@ SMALLEST_TEST, LARGEST_TEST = 20, 5_000
 QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 
 
-def describe(features: nw.LazyFrame[Any], source: str, sample: pd.DataFrame) -> pd.DataFrame:
+def describe(features: nw.LazyFrame[Any], source: str, sample: nw.LazyFrame[Any]) -> pd.DataFrame:
     """Rows of ``features.statistics`` for each feature of a source; no rows where there are no features.
 
     Quantiles are those of ``sample``, which is all rows where there are at most
@@ -34,7 +35,7 @@ def describe(features: nw.LazyFrame[Any], source: str, sample: pd.DataFrame) -> 
     rows = [
         (source, name, "", statistic, value)
         for name in names
-        for statistic, value in _one(moments, name, sample[name]).items()
+        for statistic, value in _one(moments, name, _known(sample, name)).items()
     ]
     if not rows or not rows[0][-1]:
         return pd.DataFrame(columns=STATISTICS_TABLE.frame_names)
@@ -102,11 +103,17 @@ def _moments(features: nw.LazyFrame[Any], names: Sequence[str]) -> dict[str, Any
     return row
 
 
-def _one(moments: Mapping[str, Any], name: str, sample: pd.Series[Any]) -> dict[str, float | None]:
+def _known(sample: nw.LazyFrame[Any], name: str) -> NDArray[np.float64]:
+    """The values of one feature; one after the other, so that only one is in memory."""
+    column = sample.select(name).drop_nulls(name).collect("pyarrow")[name]
+    values: NDArray[np.float64] = column.to_numpy().astype("float64", copy=False)
+    return values
+
+
+def _one(moments: Mapping[str, Any], name: str, values: NDArray[np.float64]) -> dict[str, float | None]:
     """The statistics of one feature."""
     known, biased = moments[f"known_{name}"], moments[f"biased_{name}"]
     defined = biased is not None and known > 2 and math.isfinite(biased)
-    values = sample.dropna().to_numpy(dtype="float64")
     quantiles = np.quantile(values, list(QUANTILES.values())).tolist() if len(values) else [None] * len(QUANTILES)
     return {
         "rows": moments["rows"],

@@ -23,7 +23,7 @@ from dagster import (
 from tiktok_pipeline.classifiers.schema import SCORES_TABLE
 from tiktok_pipeline.features.build import build_features
 from tiktok_pipeline.features.catalogue import FEATURES, feature_names
-from tiktok_pipeline.features.sample import MAX_ORDER_ROWS, take
+from tiktok_pipeline.features.sample import take
 from tiktok_pipeline.features.statistics import correlate, describe, judge_normality
 from tiktok_pipeline.orchestration.conditions import after_its_tables
 from tiktok_pipeline.orchestration.feature_pictures import feature_figures
@@ -171,7 +171,7 @@ def _statistics_asset() -> AssetsDefinition:
             engine: Warehouse = context.resources.warehouse
             names = feature_names(source)
             drawn = context.resources.samples.of(frame, snapshot=context.partition_key, source=source).sample
-            described = describe(frame, source, take(drawn, names, max_rows=MAX_ORDER_ROWS, engine=engine))
+            described = describe(frame, source, drawn)
             sample = take(drawn, names, max_rows=MAX_SCORE_ROWS, engine=engine)
             found = [described, correlate(sample, source), judge_normality(sample, source)]
             parts += [part for part in found if len(part)]

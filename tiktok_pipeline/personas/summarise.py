@@ -51,13 +51,12 @@ def aggregate(assigned: nw.LazyFrame[Any], sample: nw.LazyFrame[Any], names: Seq
     parts = grouped.sort("cluster", "in_fit").collect("pandas").to_native()
     fitted = parts["profiles"].where(parts["in_fit"].astype(bool), 0)
     sizes = parts[["cluster", "profiles"]].assign(profiles_in_fit=fitted).groupby("cluster", as_index=False).sum()
-    values: pd.DataFrame = drawn.select("cluster", "in_fit", *names).collect("pandas").to_native()
+    medians = _medians(drawn, names)
     measures: list[pd.DataFrame] = []
     totals: dict[tuple[str, str], float] = {}
     for base, fitted_only in BASES.items():
         chosen = parts[parts["in_fit"].astype(bool)] if fitted_only else parts
-        ordered = values[values["in_fit"].astype(bool)] if fitted_only else values
-        measures.append(_long(chosen, ordered, names).assign(base=base))
+        measures.append(_long(chosen, medians[base], names).assign(base=base))
         totals |= {(base, name): _mean(chosen, name) for name in names}
     return Aggregates(sizes.astype("int64"), pd.concat(measures, ignore_index=True), totals)
 
@@ -68,10 +67,25 @@ def _mean(parts: pd.DataFrame, name: str) -> float:
     return float(parts[f"sum|{name}"].fillna(0.0).sum()) / known if known else float("nan")
 
 
-def _long(parts: pd.DataFrame, sample: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    medians = sample.astype(dict.fromkeys(names, "float64")).groupby("cluster")[list(names)].median()
+def _medians(sample: nw.LazyFrame[Any], names: Sequence[str]) -> dict[str, dict[tuple[int, str], float]]:
+    """For both bases the median of each (cluster, feature); one feature after the other, so that only one is in memory."""
+    found: dict[str, dict[tuple[int, str], float]] = {base: {} for base in BASES}
+    for name in names:
+        values: pd.DataFrame = (
+            sample.select("cluster", "in_fit", nw.col(name).cast(nw.Float64).alias("value"))
+            .collect("pandas")
+            .to_native()
+        )
+        for base, fitted_only in BASES.items():
+            rows = values[values["in_fit"].astype(bool)] if fitted_only else values
+            for cluster, median in rows.groupby("cluster")["value"].median().items():
+                found[base][int(str(cluster)), name] = float(median)
+    return found
+
+
+def _long(parts: pd.DataFrame, medians: Mapping[tuple[int, str], float], names: Sequence[str]) -> pd.DataFrame:
     records = [
-        (int(str(cluster)), name, _mean(rows, name), medians[name].get(cluster, float("nan")))
+        (int(str(cluster)), name, _mean(rows, name), medians.get((int(str(cluster)), name), float("nan")))
         for cluster, rows in parts.groupby("cluster")
         for name in names
     ]

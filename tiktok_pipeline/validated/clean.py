@@ -29,7 +29,7 @@ USUAL_HANDLE = r"^[A-Za-z0-9._]{1,64}$"
 
 _COUNTS = ("followers", "following", "likes", "videos_count")
 _RATES = ("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate")
-_DAY_FIRST = [dialect.name for dialect in DIALECTS if dialect.date_format == "day_first"]
+DAY_FIRST_DIALECTS = [dialect.name for dialect in DIALECTS if dialect.date_format == "day_first"]
 
 _DIGITS = r"^[0-9]+$"
 _ISO_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
@@ -191,7 +191,7 @@ def day(text: nw.Expr, day_first: nw.Expr) -> nw.Expr:
 
 def observed_day(delivered: nw.Expr, dialect: nw.Expr) -> nw.Expr:
     """The day of a delivered cell as ISO text to cast, in the form that its kind of file has; see `day`."""
-    day_first = one_of(dialect, _DAY_FIRST)
+    day_first = one_of(dialect, DAY_FIRST_DIALECTS)
     is_usual = ~day_first & delivered.str.contains(_ISO_DAY)
     return nw.when(is_usual).then(delivered).otherwise(day(blank_to_null(delivered), day_first))
 

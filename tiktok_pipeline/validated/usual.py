@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from tiktok_pipeline.raw.dialects import DIALECTS
 from tiktok_pipeline.raw.schema import PROFILES, Source
-from tiktok_pipeline.validated.clean import FALSE_WORDS, NO_VALUE, TRUE_WORDS, USUAL_HANDLE, one_of
+from tiktok_pipeline.validated.clean import (
+    DAY_FIRST_DIALECTS,
+    FALSE_WORDS,
+    NO_VALUE,
+    TRUE_WORDS,
+    USUAL_HANDLE,
+    one_of,
+)
 
 _NUMBER_OF_ACCOUNT = r"^[0-9]{1,20}$"
 _COUNT = r"^[0-9]{1,15}$"
@@ -24,7 +30,6 @@ _LEAP_DAY = r"20([02468][048]|[13579][26])-02-29"
 _ISO_DAY = rf"^(20[0-9]{{2}}-({'|'.join(_MONTH_AND_DAY)})|{_LEAP_DAY})$"
 _DAY_FIRST = r"^(0[1-9]|1[0-9]|2[0-8])-(0[1-9]|1[0-2])-20[0-9]{2}$"
 _LONGEST = {"nickname": 1_000, "biography": 10_000, "bio_link": 4_000, "language": 100, "region": 100}
-_DAY_FIRST_DIALECTS = [dialect.name for dialect in DIALECTS if dialect.date_format == "day_first"]
 
 
 def is_usual(source: Source) -> nw.Expr:
@@ -55,7 +60,7 @@ def _matches(name: str, pattern: str) -> nw.Expr:
 
 def _is_usual_day() -> nw.Expr:
     delivered = nw.col("observed_on")
-    is_day_first = one_of(nw.col("dialect"), _DAY_FIRST_DIALECTS)
+    is_day_first = one_of(nw.col("dialect"), DAY_FIRST_DIALECTS)
     named = nw.when(is_day_first).then(delivered.str.contains(_DAY_FIRST)).otherwise(delivered.str.contains(_ISO_DAY))
     return delivered.is_null() | named.fill_null(False)
 

@@ -10,7 +10,6 @@ import pytest
 from scipy import stats
 
 from tiktok_pipeline.features.catalogue import feature_names
-from tiktok_pipeline.features.sample import take
 from tiktok_pipeline.features.schema import STATISTICS_SCHEMA, STATISTICS_TABLE
 from tiktok_pipeline.features.statistics import LARGEST_TEST, QUANTILES, correlate, describe, judge_normality
 from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
@@ -28,7 +27,7 @@ def columns(rows: int = 200) -> pd.DataFrame:
 
 def of_profiles(engine: DuckDBWarehouse, records: list[dict[str, Any]]) -> pd.DataFrame:
     frame = features(engine, records)
-    return describe(frame, "profiles", take(frame, feature_names("profiles"), max_rows=1_000, engine=engine))
+    return describe(frame, "profiles", frame)
 
 
 def described(engine: DuckDBWarehouse, values: pd.DataFrame) -> dict[tuple[str, str], float]:

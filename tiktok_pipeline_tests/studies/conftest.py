@@ -54,6 +54,6 @@ def activity_statistics(real_data: Callable[[str], Path]) -> dict[tuple[str, str
     engine = DuckDBWarehouse(None)
     features = engine.staged(build_features(_validated(real_data(ACTIVITY), engine), "creator_activity"))
     sample = features.collect("pandas").to_native()
-    found = [describe(features, "creator_activity", sample), judge_normality(sample, "creator_activity")]
+    found = [describe(features, "creator_activity", features), judge_normality(sample, "creator_activity")]
     engine.close()
     return {(row["feature"], row["statistic"]): row["value"] for frame in found for row in frame.to_dict("records")}

@@ -140,4 +140,5 @@ def _medians(runs: Sequence[Measured]) -> tuple[float, float]:
 
 def as_json(found: Sequence[Pairs]) -> dict[str, Any]:
     """The results for `benchmarks.record.save`."""
-    return {"pairs": [asdict(one) for one in found]}
+    chosen = {name: value for name, value in os.environ.items() if name.startswith("TIKTOK_PIPELINE_")}
+    return {"settings_of_ours": chosen, "pairs": [asdict(one) for one in found]}

@@ -32,18 +32,18 @@ def stored(file: str, rows: int, source: str = "profiles") -> StoredFile:
 
 
 def test_what_is_needed_worked_out_by_hand() -> None:
-    # 1,000 rows, 2 x (200 + 26) bytes each; the texts of a CSV once more, 125 bytes each; the old copy beside the new
-    assert needed_bytes([stored("a.parquet", 1_000)], published_bytes=0) == 452_000
-    assert needed_bytes([stored("a.csv", 1_000)], published_bytes=7) == 452_000 + 125_000 + 7
+    # 1,000 rows, 2 x (110 + 26) bytes each; the texts of a CSV once more, 125 bytes each; the old copy beside the new
+    assert needed_bytes([stored("a.parquet", 1_000)], published_bytes=0) == 272_000
+    assert needed_bytes([stored("a.csv", 1_000)], published_bytes=7) == 272_000 + 125_000 + 7
     mixed = [stored("a.parquet", 600), stored("b.csv", 400)]
-    assert needed_bytes(mixed, published_bytes=0) == 452_000 + 125_000, "one text file, and all are stored"
+    assert needed_bytes(mixed, published_bytes=0) == 272_000 + 125_000, "one text file, and all are stored"
 
 
 def test_the_figures_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(100, 60, 40_000_000_000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(100, 70, 30_000_000_000))
     manifest = [stored("a.parquet", 116_760_000)]
     with pytest.raises(
-        NoRoomError, match=r"its 116,760,000 rows need about 52\.8 GB .* 40\.0 GB are free in"
+        NoRoomError, match=r"its 116,760,000 rows need about 31\.8 GB .* 30\.0 GB are free in"
     ) as caught:
         check_room(Settings(home=tmp_path), "2024-03-01", manifest)
     assert "`tiktok-pipeline prune`" in str(caught.value)

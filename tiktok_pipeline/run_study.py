@@ -34,7 +34,7 @@ from tiktok_pipeline.clusters.outliers import FitRows, count_for_fit, rows_for_f
 from tiktok_pipeline.clusters.schema import STABILITY_RUNS_TABLE, STABILITY_TABLE
 from tiktok_pipeline.clusters.stability import MAX_STABILITY_ROWS, FitSettings, Trust, fingerprint, measure
 from tiktok_pipeline.features.build import build_features
-from tiktok_pipeline.features.sample import ORDER, Drawn, draw, key_limit, take
+from tiktok_pipeline.features.sample import MAX_ORDER_ROWS, ORDER, Drawn, draw, key_limit, take
 from tiktok_pipeline.personas.summarise import aggregate, match_personas, persona_features, summaries
 from tiktok_pipeline.study import Segmentation, Study
 from tiktok_pipeline.warehouse.base import Engine
@@ -104,7 +104,8 @@ def _segments(drawn: Drawn, study: Study, segmentation: Segmentation, engine: En
 
 def fit_study(drawn: Drawn, segmentation: Segmentation, engine: Engine) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Fit the study's model: rows of ``clusters.models`` and of ``clusters.fits``."""
-    seen = _rows(drawn, segmentation)
+    whole = _complete(drawn, segmentation, engine)
+    seen = _rows(whole, segmentation)
     counts = count_for_fit(drawn.rows, seen)
     if not counts["rows"]:
         raise TooFewRowsError(NOTHING_DELIVERED)
@@ -114,7 +115,7 @@ def fit_study(drawn: Drawn, segmentation: Segmentation, engine: Engine) -> tuple
         if name in drawn.rows.collect_schema().names()
     ]
     columns = list(dict.fromkeys((*segmentation.features, *described)))
-    rows = take(drawn.sample.filter(seen.condition), columns, max_rows=segmentation.max_fit_rows, engine=engine)
+    rows = take(whole.sample.filter(seen.condition), columns, max_rows=segmentation.max_fit_rows, engine=engine)
     scaled_by = learn_scaling(rows, features=segmentation.features, scaling=segmentation.scaling)
     fit = fit_kmeans(
         rows,
@@ -136,7 +137,8 @@ def fit_study(drawn: Drawn, segmentation: Segmentation, engine: Engine) -> tuple
 
 def score_study(drawn: Drawn, segmentation: Segmentation, engine: Engine) -> pd.DataFrame:
     """Score each k on the bounded sample of the fitted rows: rows of ``clusters.k_scores``."""
-    fitted = drawn.sample.filter(_rows(drawn, segmentation).condition)
+    whole = _complete(drawn, segmentation, engine)
+    fitted = whole.sample.filter(_rows(whole, segmentation).condition)
     rows = take(fitted, segmentation.features, max_rows=segmentation.max_score_rows, engine=engine)
     scaled_by = learn_scaling(rows, features=segmentation.features, scaling=segmentation.scaling)
     return score_k(
@@ -165,7 +167,8 @@ def trust_study(
         return Trust(
             pd.DataFrame(columns=STABILITY_TABLE.frame_names), pd.DataFrame(columns=STABILITY_RUNS_TABLE.frame_names)
         )
-    fitted = drawn.sample.filter(_rows(drawn, segmentation).condition)
+    whole = _complete(drawn, segmentation, engine)
+    fitted = whole.sample.filter(_rows(whole, segmentation).condition)
     rows = take(fitted, segmentation.features, max_rows=MAX_STABILITY_ROWS, engine=engine)
     matrix = model.scaled(rows)
     settings = FitSettings(
@@ -196,14 +199,15 @@ def assign_study(
     *,
     keep: Sequence[str] = (),
 ) -> nw.LazyFrame[Any]:
-    """Assign ``rows`` (those of ``drawn``, or its sample): rows of ``clusters.assignments``, lazily, with the columns of ``keep``.
+    """Assign ``rows`` (those of ``drawn``, or some of them): rows of ``clusters.assignments``, lazily, with the columns of ``keep``.
 
     To assign anew costs less than to join features to stored assignments.
     """
     if model is None:
         return assign_none(rows, keep)
-    in_fit = _rows(drawn, segmentation).condition
-    limit = key_limit(drawn.sample.filter(in_fit), segmentation.max_fit_rows, engine) or drawn.largest_key
+    whole = _complete(drawn, segmentation, engine)
+    in_fit = _rows(whole, segmentation).condition
+    limit = key_limit(whole.sample.filter(in_fit), segmentation.max_fit_rows, engine) or whole.largest_key
     if limit is not None:
         rows = engine.sample_key(rows, "account_id")
         in_fit = in_fit & (nw.col("sample_key") <= limit)
@@ -223,7 +227,9 @@ def described_rows(
     keep = dict.fromkeys((*ORDER, *study.described_features, *study.segmentation.features, *DRAWN_FEATURES))
     there = set(drawn.rows.collect_schema().names())
     kept = [name for name in keep if name in there]
-    sample = engine.staged(assign_study(drawn.sample, drawn, model, study.segmentation, engine, keep=kept))
+    whole = _complete(drawn, study.segmentation, engine)
+    few = drawn.sample if whole is drawn else _with(whole.sample, drawn.sample, study.segmentation)
+    sample = engine.staged(assign_study(few, drawn, model, study.segmentation, engine, keep=kept))
     if drawn.largest_key is None:
         return sample, sample
     return assign_study(drawn.rows, drawn, model, study.segmentation, engine, keep=kept), sample
@@ -274,6 +280,28 @@ def score_creators(
     held_out = engine.staged(pa.Table.from_pandas(evaluation.out_of_fold, preserve_index=False))
     others = features.join(held_out.select("account_id"), on="account_id", how="anti")
     return nw.concat([held_out, score(others, evaluation.model)], how="vertical")
+
+
+def _lacks_none(segmentation: Segmentation) -> nw.Expr:
+    return ~nw.any_horizontal(*(nw.col(name).is_null() for name in segmentation.features), ignore_nulls=False)
+
+
+def _complete(drawn: Drawn, segmentation: Segmentation, engine: Engine) -> Drawn:
+    """What a fit is made from: ``drawn``, or where its sample holds few rows that the study can use, a draw from those alone.
+
+    Scrapes of one kind may lack what the study needs, however many rows they bring.
+    """
+    if drawn.largest_key is None or segmentation.scaling.missing != "drop":
+        return drawn
+    lacks_none = _lacks_none(segmentation)
+    usable = drawn.sample.filter(lacks_none).select(nw.len().alias("rows")).collect("pyarrow").item(0, "rows")
+    return drawn if usable >= MAX_ORDER_ROWS // 4 else draw(drawn.rows.filter(lacks_none), engine)
+
+
+def _with(whole: nw.LazyFrame[Any], sample: nw.LazyFrame[Any], segmentation: Segmentation) -> nw.LazyFrame[Any]:
+    """The rows of ``whole``, and of ``sample`` those that lack a feature."""
+    lacking = sample.filter(~_lacks_none(segmentation))
+    return nw.concat([whole, lacking.select(whole.collect_schema().names())], how="vertical")
 
 
 def _rows(drawn: Drawn, segmentation: Segmentation) -> FitRows:

@@ -37,11 +37,14 @@ from tiktok_pipeline.raw.dialects import recognise
 from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.run_study import (
     Segments,
+    assign_study,
     classify_study,
+    described_rows,
     fit_study,
     jaccards,
     run_study,
     score_creators,
+    score_study,
     trust_study,
 )
 from tiktok_pipeline.study import Segmentation, Study, load_studies
@@ -462,3 +465,34 @@ def test_importing_it_leaves_the_heavy_ones_alone(module: str, absent: tuple[str
     program = f"import sys, {module}; print([name for name in {absent!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_where_few_rows_have_what_the_study_needs_the_fit_sees_all_of_them(
+    engine: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sample of everybody would hold a handful of them."""
+    rates = ("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate")
+    lacking = [
+        row | dict.fromkeys(rates) | {"account_id": f"none_{number}"} for number, row in enumerate(creators(300) * 3)
+    ]
+    frame = build_features(validated(engine, [*creators(150), *lacking]), "profiles")
+    study = small_study(outliers=None)
+    segmentation = settings_of(study)
+    assert segmentation.scaling.missing == "drop"
+    everybody = fit_study(draw(frame, engine), segmentation, engine)
+    monkeypatch.setattr("tiktok_pipeline.run_study.MAX_ORDER_ROWS", 200)
+    drawn = draw(frame, engine, max_rows=200)
+    assert drawn.largest_key is not None
+    models, fits = fit_study(drawn, segmentation, engine)
+    figures = fits.set_index("statistic")["value"]
+    assert figures[["rows", "rows_after_missing", "rows_in_fit"]].tolist() == [1_050.0, 150.0, 150.0]
+    pd.testing.assert_frame_equal(models, everybody[0])
+    model = from_rows(models)
+    assert len(score_study(drawn, segmentation, engine))
+    assert trust_study(drawn, model, segmentation, engine).stability["profiles"].sum() == 150
+    assigned = pandas(assign_study(drawn.rows, drawn, model, segmentation, engine), "account_id")
+    assert (int(assigned["in_fit"].sum()), len(assigned)) == (150, 1_050)
+    everyone, sample = described_rows(drawn, model, study, engine)
+    counts = pandas(sample, "account_id")["cluster"].isna()
+    assert (int((~counts).sum()), int(counts.sum()) > 100) == (150, True)
+    assert len(pandas(everyone, "account_id")) == 1_050

@@ -169,8 +169,8 @@ def check_database(
     elif database.counts is not None:
         wrong = []
         for one in database.slices:
-            has = database.counts.get((one.table, one.snapshot, one.study), 0)
-            lies_elsewhere = not has and ((one.table, one.snapshot) in in_place or _is_derived(one.table))
+            has = database.counts.get((_stored_in(one.table), one.snapshot, one.study), 0)
+            lies_elsewhere = not has and (one.table, one.snapshot) in in_place
             if one.snapshot and has != one.rows and not lies_elsewhere:
                 wrong.append(f"{one.table} {one.snapshot} {one.study}: {has} rows, written were {one.rows}")
         listed = {(one.table, one.snapshot, one.study) for one in database.slices}
@@ -181,8 +181,10 @@ def check_database(
             yield Finding("ok", f"{database.path}: {len(listed)} slices, each with the rows that were written")
 
 
-def _is_derived(table: str) -> bool:
-    return table in TABLES and TABLES[table].spec.derived is not None
+def _stored_in(table: str) -> str:
+    """The table in which the rows of ``table`` are stored: itself, or the one that it derives from."""
+    derived = TABLES[table].spec.derived if table in TABLES else None
+    return str(derived.of) if derived else table
 
 
 def check_agreement(

@@ -20,15 +20,15 @@ class Samples:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._drawn: dict[tuple[str, str], Drawn] = {}
+        self._drawn: dict[tuple[str, str, int], Drawn] = {}
 
     def of(self, features: nw.LazyFrame[Any], *, snapshot: str, source: str) -> Drawn:
         """The features of a source in a snapshot, with their sample."""
-        found = self._drawn.get((snapshot, source))
-        if found is None:
-            found = draw(features, self._engine, until_closed=True)
-            self._drawn[snapshot, source] = found
-        return found
+        # A write that fails closes the connection; what was drawn goes with it, and the steps that go on draw anew.
+        key = (snapshot, source, self._engine.times_closed)
+        if key not in self._drawn:
+            self._drawn[key] = draw(features, self._engine, until_closed=True)
+        return self._drawn[key]
 
 
 def samples_resource() -> ResourceDefinition:

@@ -14,7 +14,11 @@ from tiktok_pipeline.warehouse.contract import Checks, schema_for
 RATE = "fraction of followers per video, mean over the scraped videos; may exceed 1"
 
 ACCOUNT_ID = Column(
-    name="account_id", type="text", description="handle, without @; unique in a snapshot", nullable=False
+    name="account_id",
+    type="text",
+    description="handle, without @; unique in a snapshot",
+    nullable=False,
+    is_varied=True,
 )
 
 PROFILES_TABLE = TableSpec(
@@ -24,10 +28,22 @@ PROFILES_TABLE = TableSpec(
     columns=(
         SNAPSHOT,
         ACCOUNT_ID,
-        Column(name="tiktok_id", type="text", description="the platform's number of the account; digits"),
+        Column(
+            name="tiktok_id",
+            type="text",
+            description="the platform's number of the account; digits",
+            is_varied=True,
+        ),
         Column(name="nickname", type="text", description="displayed name (hostile text: escape it)"),
-        Column(name="biography", type="text", description="text of the profile (hostile text: escape it)"),
-        Column(name="bio_link", type="text", description="link in the profile (hostile text: escape it)"),
+        Column(
+            name="biography",
+            type="text",
+            description="text of the profile (hostile text: escape it)",
+            is_varied=True,
+        ),
+        Column(
+            name="bio_link", type="text", description="link in the profile (hostile text: escape it)", is_varied=True
+        ),
         Column(name="is_verified", type="boolean", description="whether the account carries the badge"),
         Column(name="followers", type="integer", description="accounts that follow this one", nullable=False),
         Column(name="following", type="integer", description="accounts that this one follows", nullable=False),
@@ -103,7 +119,13 @@ REJECTED_TABLE = TableSpec(
         SOURCE_ROW,
         Column(name="account_id", type="text", description="handle, where one could be read"),
         Column(name="reasons", type="texts", description="every rule that the row breaks", nullable=False),
-        Column(name="record", type="json", description="the row as delivered; not published", published=False),
+        Column(
+            name="record",
+            type="json",
+            description="the row as delivered; not published",
+            published=False,
+            is_varied=True,
+        ),
     ),
 )
 

@@ -45,13 +45,17 @@ class UnreadableFileError(WarehouseError):
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column of a table: name, type, what it says (with its unit), may it be NULL, may readers see it."""
+    """One column of a table: name, type, what it says (with its unit), may it be NULL, may readers see it.
+
+    A column ``is_varied`` where nearly every row has a text of its own: such texts are packed another way.
+    """
 
     name: str
     type: ColumnType
     description: str
     nullable: bool = True
     published: bool = True
+    is_varied: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a name that is no plain lower-case identifier: names become SQL, so they are checked once here."""
@@ -144,6 +148,11 @@ class StoredSlice:
 
 class Engine(Protocol):
     """What narwhals lacks on this engine: things said in the engine's own functions."""
+
+    @property
+    def times_closed(self) -> int:
+        """How often it was closed; frames of before a closing can no longer be read."""
+        ...
 
     def scan(self, path: Path, file_format: FileFormat) -> Scan:
         """Read a file lazily; raises `UnreadableFileError` where the file as a whole cannot be read."""

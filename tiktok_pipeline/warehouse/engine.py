@@ -39,6 +39,12 @@ class DuckDBEngine:
         self._threads = threads
         self._open: duckdb.DuckDBPyConnection | None = None
         self._staged = 0
+        self._times_closed = 0
+
+    @property
+    def times_closed(self) -> int:
+        """How often the connection was closed, with all that was staged in it."""
+        return self._times_closed
 
     def scan(self, path: Path, file_format: FileFormat) -> Scan:
         """Read a file lazily, all cells as text; see `tiktok_pipeline.warehouse.files`."""
@@ -132,6 +138,7 @@ class DuckDBEngine:
         if self._open is not None:
             self._open.close()
             self._open = None
+            self._times_closed += 1
 
     # Inside.
 

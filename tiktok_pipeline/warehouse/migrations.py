@@ -37,8 +37,8 @@ _STEPS: Mapping[int, Sequence[str]] = {
         ),
     ),
     2: ("alter table if exists raw.profiles add column if not exists is_under_age varchar",),
-    # Since version 4 they are views of the validated rows.
-    3: ("drop table if exists features.profiles", "drop table if exists features.creator_activity"),
+    # Features are views since version 4: each is made, in place of the table, when it is first asked for.
+    3: (),
 }
 """What leads from each version to the next."""
 

@@ -36,24 +36,21 @@ def create_table(
     connection: duckdb.DuckDBPyConnection, table: TableSpec, prefix: str = "", *, only_published: bool = False
 ) -> None:
     """Create the table from its contract where it is not there yet; ``prefix`` names the catalog (empty, or a name and a dot)."""
-    cells = ", ".join(
-        _definition(column, table) for column in table.columns if column.published or not only_published
-    )
+    cells = ", ".join(_definition(column) for column in table.columns if column.published or not only_published)
     connection.execute(f"create schema if not exists {prefix}{table.schema}")
     connection.execute(f"create table if not exists {prefix}{table} ({cells})")
 
 
-def _definition(column: Column, table: TableSpec) -> str:
-    # Texts of people, each its own: Zstandard takes two thirds of the room of DuckDB's dictionaries, and less time to write.
-    is_free = column.type in ("text", "json") and column.name not in table.slice_by
-    packed = " USING COMPRESSION zstd" if is_free else ""
+def _definition(column: Column) -> str:
+    # Of texts that do not repeat no dictionary can be made: Zstandard takes less time for them than DuckDB's own choice.
+    packed = " USING COMPRESSION zstd" if column.is_varied else ""
     return f"{quoted(column.name)} {SQL_TYPES[column.type]}{'' if column.nullable else ' NOT NULL'}{packed}"
 
 
 def create_view(connection: duckdb.DuckDBPyConnection, table: TableSpec, prefix: str = "") -> None:
     """Create the view that a derived table is, anew where it is there; ``prefix`` names the catalog (empty, or a name and a dot).
 
-    The table that it is made of must be there.
+    The table that it is made of must be there. A table of its name, in which an older version stored the rows, goes.
     """
     if table.derived is None:
         msg = f"{table} is stored, not derived"
@@ -62,6 +59,13 @@ def create_view(connection: duckdb.DuckDBPyConnection, table: TableSpec, prefix:
     names = [column.name for column in table.columns]
     sql = table.derived.rows(rows).select(names).to_native().sql_query()
     connection.execute(f"create schema if not exists {prefix}{table.schema}")
+    stored_once = connection.execute(
+        "select count(*) from duckdb_tables() where schema_name = ? and table_name = ? "
+        "and database_name = coalesce(?, current_catalog())",
+        [table.schema, table.name, prefix.removesuffix(".") or None],
+    ).fetchall()
+    if stored_once[0][0]:
+        connection.execute(f"drop table {prefix}{table}")
     connection.execute(f"create or replace view {prefix}{table} as {sql}")
 
 

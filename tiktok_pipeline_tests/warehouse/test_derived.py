@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +100,13 @@ def test_a_view_of_the_database_answers_plain_sql_and_outlives_a_rebuild(
     warehouse.rebuild()
     warehouse.close()
     assert query(tmp_path / "w.duckdb", "select sum(twice) from shelf.doubles")[1] == [(12,)]
+
+
+def test_the_table_of_an_older_version_makes_room(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
+    warehouse.replace_slice(
+        replace(DOUBLES, derived=None), MARCH, things({"name": "old"}).select(["name"]).append_column("twice", [[9]])
+    )
+    warehouse.close()
+    assert sorted(rows_of(warehouse.read_slice(DOUBLES, MARCH)), key=lambda row: row["name"]) == MARCH_ROWS
+    warehouse.close()
+    assert query(tmp_path / "w.duckdb", "select count(*) from shelf.doubles")[1] == [(3,)]

@@ -28,8 +28,7 @@ MOST_BY_CHANCE = MODERATE / 2
 """The index that chance alone may give, on average, where one is to be told."""
 
 SAME = 1e-13
-"""Relative difference within which two values are one: an interpolated quantile of equal values is some 1e-16 off,
-and stored values, which have 12 significant digits, are no nearer to each other than 1e-12."""
+"""Relative difference within which two values are one: an interpolated quantile of equal values is some 1e-16 off."""
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ STATISTICS_TABLE = TableSpec(
             description="rows, missing, mean, std, q05 .. q95, skewness, normality, normality_p, pearson, spearman",
             nullable=False,
         ),
-        Column(name="value", type="float", description="its value; NULL where it is not defined"),
+        Column(name="value", type="float", description="its value; NULL where it is not defined", digits=9),
     ),
 )
 STATISTICS_SCHEMA = schema_for(STATISTICS_TABLE)

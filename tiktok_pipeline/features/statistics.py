@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from tiktok_pipeline.features.catalogue import feature_names
 from tiktok_pipeline.features.schema import STATISTICS_TABLE
 
+SKEWNESS_DIGITS = 6
+"""Significant digits of a skewness: sums of third powers lose more than other sums to the order of the rows."""
+
 SMALLEST_TEST, LARGEST_TEST = 20, 5_000
 """Rows that the test of normality needs, and that it looks at."""
 
@@ -121,5 +124,11 @@ def _one(moments: Mapping[str, Any], name: str, values: NDArray[np.float64]) -> 
         "mean": moments[f"mean_{name}"],
         "std": moments[f"std_{name}"],
         **dict(zip(QUANTILES, quantiles, strict=True)),
-        "skewness": biased * math.sqrt(known * (known - 1)) / (known - 2) if defined else None,
+        "skewness": _skewness(biased, known) if defined else None,
     }
+
+
+def _skewness(biased: float, known: int) -> float:
+    """The adjusted skewness (G1) of ``known`` values of which the biased one is known."""
+    adjusted = biased * math.sqrt(known * (known - 1)) / (known - 2)
+    return float(f"{adjusted:.{SKEWNESS_DIGITS - 1}e}")

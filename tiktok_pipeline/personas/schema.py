@@ -30,7 +30,12 @@ SUMMARIES_TABLE = TableSpec(
         Column(name="description", type="text", description="who they are", nullable=False),
         Column(name="strategic_value", type="text", description="what they are good for", nullable=False),
         Column(name="recommendation", type="text", description="what to do with them", nullable=False),
-        Column(name="match_distance", type="float", description="to the persona of the catalogue; NULL: unnamed"),
+        Column(
+            name="match_distance",
+            type="float",
+            description="to the persona of the catalogue; NULL: unnamed",
+            digits=9,
+        ),
     ),
 )
 
@@ -47,10 +52,13 @@ FEATURES_TABLE = TableSpec(
             name="base", type="text", description="'fitted': rows the model saw; 'all': every row", nullable=False
         ),
         Column(name="feature", type="text", description="the feature", nullable=False),
-        Column(name="mean", type="float", description="mean in the feature's unit"),
+        Column(name="mean", type="float", description="mean in the feature's unit", digits=9),
         Column(name="median", type="float", description="median in the feature's unit"),
         Column(
-            name="relative_importance", type="float", description="mean / mean of the base - 1; NULL where that is 0"
+            name="relative_importance",
+            type="float",
+            description="mean / mean of the base - 1; NULL where that is 0",
+            digits=6,
         ),
     ),
 )

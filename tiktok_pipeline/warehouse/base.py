@@ -47,7 +47,8 @@ class UnreadableFileError(WarehouseError):
 class Column:
     """One column of a table: name, type, what it says (with its unit), may it be NULL, may readers see it.
 
-    A column ``is_varied`` where nearly every row has a text of its own: such texts are packed another way.
+    A column ``is_varied`` where nearly every row has a text of its own: such texts are packed another way. Floats are stored to
+    so many significant ``digits``: a sum over many rows differs in the last bits with the number of threads.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Column:
     nullable: bool = True
     published: bool = True
     is_varied: bool = False
+    digits: int = 12
 
     def __post_init__(self) -> None:
         """Refuse a name that is no plain lower-case identifier: names become SQL, so they are checked once here."""

@@ -12,9 +12,6 @@ import narwhals as nw
 
 from tiktok_pipeline.warehouse.base import Column, ColumnType, StoredSlice, TableSpec, WarehouseError
 
-SIGNIFICANT_DIGITS = 12
-"""Floats are stored to this many digits: sums differ in the last bits with the number of threads."""
-
 SQL_TYPES: Mapping[ColumnType, str] = {
     "text": "VARCHAR",
     "integer": "BIGINT",
@@ -70,12 +67,12 @@ def create_view(connection: duckdb.DuckDBPyConnection, table: TableSpec, prefix:
 
 
 def stored(column: Column) -> str:
-    """The expression that stores a cell of the column: cast to its type, floats to `SIGNIFICANT_DIGITS`."""
+    """The expression that stores a cell of the column: cast to its type, floats to its significant digits."""
     name = quoted(column.name)
     if column.type != "float":
         return f"cast({name} as {SQL_TYPES[column.type]}) as {name}"
     value = f"cast({name} as double)"
-    digits = f"{SIGNIFICANT_DIGITS - 1} - cast(floor(log10(abs({value}))) as integer)"
+    digits = f"{column.digits - 1} - cast(floor(log10(abs({value}))) as integer)"
     return (
         f"case when isnan({value}) then null when {value} = 0 or isinf({value}) then {value} "
         f"else round({value}, {digits}) end as {name}"

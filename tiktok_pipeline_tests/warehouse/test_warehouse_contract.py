@@ -312,6 +312,11 @@ class TestTypes:
 class TestFailures:
     """A write that fails leaves the table as it was, and the warehouse usable."""
 
+    def test_a_column_may_have_fewer_digits(self, warehouse: Warehouse) -> None:
+        coarse = tuple(replace(one, digits=6) if one.name == "rate" else one for one in THINGS.columns)
+        warehouse.replace_slice(replace(THINGS, columns=coarse), MARCH, things({"rate": 2 / 3}))
+        assert read(warehouse, THINGS, MARCH)[0]["rate"] == 0.666667
+
     def test_reordered_columns_land_right(self, warehouse: Warehouse) -> None:
         frame = things({"name": "a", "followers": 1, "likes": 2}).select(THINGS.frame_names[::-1])
         warehouse.replace_slice(THINGS, MARCH, frame)

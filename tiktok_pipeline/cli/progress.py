@@ -6,24 +6,27 @@ that it has done. What the steps do is not known here.
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TextIO
 
 _SECONDS: tuple[tuple[str, float, float], ...] = (
-    ("validated", 0.6, 4.0),
-    ("features_profiles", 0.1, 1.6),
-    ("features_statistics", 3.0, 0.7),
-    ("_k_scores", 8.0, 0.4),
-    ("_model", 1.5, 0.3),
-    ("_stability", 3.0, 0.3),
-    ("_assignments", 0.1, 0.7),
-    ("_personas", 1.0, 1.4),
+    ("validated", 0.6, 3.0),
+    ("features_statistics", 3.0, 0.75),
+    ("_k_scores", 6.0, 0.0),
+    ("_model", 2.0, 0.05),
+    ("_stability", 3.0, 0.0),
+    ("_assignments", 0.1, 0.4),
+    ("_personas", 2.0, 0.3),
     ("_classifiers", 15.0, 0.5),
     ("validated__profiles_contract", 0.0, 0.2),
-    ("published", 0.3, 2.1),
-    ("report", 1.0, 0.4),
+    ("features__profiles_contract", 0.0, 0.3),
+    ("published", 0.3, 0.9),
+    ("report", 1.0, 0.1),
 )
 """The end of a step's name, its seconds whatever the size, and its seconds for each million rows."""
 
@@ -84,6 +87,17 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
+def _stderr_of_its_own() -> TextIO | None:
+    """A second way to where stderr leads, because Dagster keeps what a step writes to the first; None where there is none."""
+    stderr = sys.__stderr__
+    if stderr is None or sys.stderr is not stderr:
+        return None
+    try:
+        return os.fdopen(os.dup(stderr.fileno()), "w", encoding="utf-8")
+    except (OSError, ValueError):  # closed, or no file
+        return None
+
+
 class Bar:
     """The bar of the command line, on stderr; silent where ``shown`` is false."""
 
@@ -98,7 +112,9 @@ class Bar:
             TimeElapsedColumn(),
             TextColumn("{task.fields[told]}"),
         )
-        self._progress = Progress(*columns, console=Console(stderr=True), disable=not shown)
+        self._stderr = _stderr_of_its_own()
+        console = Console(file=self._stderr) if self._stderr else Console(stderr=True)
+        self._progress = Progress(*columns, console=console, disable=not shown)
         self._task = self._progress.add_task("", total=1.0, told="")
         self._estimate: Estimate | None = None
         self._name = ""
@@ -113,13 +129,17 @@ class Bar:
                 self._show()
 
         ticking = threading.Thread(target=tick, daemon=True)
-        with self._progress:
-            ticking.start()
-            try:
-                yield
-            finally:
-                ended.set()
-                ticking.join()
+        try:
+            with self._progress:
+                ticking.start()
+                try:
+                    yield
+                finally:
+                    ended.set()
+                    ticking.join()
+        finally:
+            if self._stderr is not None:
+                self._stderr.close()
 
     def begin(self, name: str, steps: Sequence[str], rows: int) -> None:
         """A run over so many rows begins."""

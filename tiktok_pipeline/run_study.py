@@ -30,7 +30,7 @@ from tiktok_pipeline.clusters.model import (
     learn_scaling,
     to_rows,
 )
-from tiktok_pipeline.clusters.outliers import FitRows, count_for_fit, rows_for_fit
+from tiktok_pipeline.clusters.outliers import FitRows, count_for_fit, lacks_none, rows_for_fit
 from tiktok_pipeline.clusters.schema import STABILITY_RUNS_TABLE, STABILITY_TABLE
 from tiktok_pipeline.clusters.stability import MAX_STABILITY_ROWS, FitSettings, Trust, fingerprint, measure
 from tiktok_pipeline.features.build import build_features
@@ -137,9 +137,12 @@ def fit_study(drawn: Drawn, segmentation: Segmentation, engine: Engine) -> tuple
 
 def score_study(drawn: Drawn, segmentation: Segmentation, engine: Engine) -> pd.DataFrame:
     """Score each k on the bounded sample of the fitted rows: rows of ``clusters.k_scores``."""
-    whole = _complete(drawn, segmentation, engine)
-    fitted = whole.sample.filter(_rows(whole, segmentation).condition)
-    rows = take(fitted, segmentation.features, max_rows=segmentation.max_score_rows, engine=engine)
+    rows = take(
+        _fitted(drawn, segmentation, engine),
+        segmentation.features,
+        max_rows=segmentation.max_score_rows,
+        engine=engine,
+    )
     scaled_by = learn_scaling(rows, features=segmentation.features, scaling=segmentation.scaling)
     return score_k(
         scaled_by.scaled(rows),
@@ -167,9 +170,9 @@ def trust_study(
         return Trust(
             pd.DataFrame(columns=STABILITY_TABLE.frame_names), pd.DataFrame(columns=STABILITY_RUNS_TABLE.frame_names)
         )
-    whole = _complete(drawn, segmentation, engine)
-    fitted = whole.sample.filter(_rows(whole, segmentation).condition)
-    rows = take(fitted, segmentation.features, max_rows=MAX_STABILITY_ROWS, engine=engine)
+    rows = take(
+        _fitted(drawn, segmentation, engine), segmentation.features, max_rows=MAX_STABILITY_ROWS, engine=engine
+    )
     matrix = model.scaled(rows)
     settings = FitSettings(
         k=segmentation.k,
@@ -282,10 +285,6 @@ def score_creators(
     return nw.concat([held_out, score(others, evaluation.model)], how="vertical")
 
 
-def _lacks_none(segmentation: Segmentation) -> nw.Expr:
-    return ~nw.any_horizontal(*(nw.col(name).is_null() for name in segmentation.features), ignore_nulls=False)
-
-
 def _complete(drawn: Drawn, segmentation: Segmentation, engine: Engine) -> Drawn:
     """What a fit is made from: ``drawn``, or where its sample holds few rows that the study can use, a draw from those alone.
 
@@ -293,15 +292,21 @@ def _complete(drawn: Drawn, segmentation: Segmentation, engine: Engine) -> Drawn
     """
     if drawn.largest_key is None or segmentation.scaling.missing != "drop":
         return drawn
-    lacks_none = _lacks_none(segmentation)
-    usable = drawn.sample.filter(lacks_none).select(nw.len().alias("rows")).collect("pyarrow").item(0, "rows")
-    return drawn if usable >= MAX_ORDER_ROWS // 4 else draw(drawn.rows.filter(lacks_none), engine)
+    has_all = lacks_none(segmentation.features)
+    usable = drawn.sample.filter(has_all).select(nw.len().alias("rows")).collect("pyarrow").item(0, "rows")
+    return drawn if usable >= MAX_ORDER_ROWS // 4 else draw(drawn.rows.filter(has_all), engine)
 
 
 def _with(whole: nw.LazyFrame[Any], sample: nw.LazyFrame[Any], segmentation: Segmentation) -> nw.LazyFrame[Any]:
     """The rows of ``whole``, and of ``sample`` those that lack a feature."""
-    lacking = sample.filter(~_lacks_none(segmentation))
+    lacking = sample.filter(~lacks_none(segmentation.features))
     return nw.concat([whole, lacking.select(whole.collect_schema().names())], how="vertical")
+
+
+def _fitted(drawn: Drawn, segmentation: Segmentation, engine: Engine) -> nw.LazyFrame[Any]:
+    """The rows of the sample that the fit may see."""
+    whole = _complete(drawn, segmentation, engine)
+    return whole.sample.filter(_rows(whole, segmentation).condition)
 
 
 def _rows(drawn: Drawn, segmentation: Segmentation) -> FitRows:

@@ -46,7 +46,7 @@ def rows_for_fit(
     """
     condition: nw.Expr = ~nw.col("account_id").is_null()
     if drop_missing:
-        condition = condition & ~nw.any_horizontal(*(nw.col(name).is_null() for name in features), ignore_nulls=False)
+        condition = condition & lacks_none(features)
     steps = {"rows_after_missing": condition}
     fences: dict[str, float] = {}
     for column in rule.columns if rule else ():
@@ -58,6 +58,11 @@ def rows_for_fit(
         steps[f"rows_after_{column}"] = condition
         fences |= {f"lower_{column}": lower, f"upper_{column}": upper}
     return FitRows(steps, fences)
+
+
+def lacks_none(features: Sequence[str]) -> nw.Expr:
+    """Whether a row has a value of every feature; never NULL."""
+    return ~nw.any_horizontal(*(nw.col(name).is_null() for name in features), ignore_nulls=False)
 
 
 def count_for_fit(frame: nw.LazyFrame[Any], seen: FitRows) -> dict[str, float]:

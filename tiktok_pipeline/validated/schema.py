@@ -67,12 +67,13 @@ LARGEST_COUNT = 10**15
 _COUNT = [pa.Check.in_range(0, LARGEST_COUNT)]
 _RATE = [pa.Check.in_range(0.0, 1e6)]
 
+LONGEST_CHARACTERS = {"nickname": 1_000, "biography": 10_000, "bio_link": 4_000, "language": 100, "region": 100}
+"""Longer texts are no profile's."""
+
 PROFILES_CHECKS: Checks = {
     "account_id": [pa.Check.str_matches(r"^[^@/\\ \t\r\n\x00]{1,64}$")],
     "tiktok_id": [pa.Check.str_matches(r"^[0-9]{1,20}$")],
-    "nickname": [pa.Check.str_length(min_value=0, max_value=1_000)],
-    "biography": [pa.Check.str_length(min_value=0, max_value=10_000)],
-    "bio_link": [pa.Check.str_length(min_value=0, max_value=4_000)],
+    **{name: [pa.Check.str_length(min_value=0, max_value=most)] for name, most in LONGEST_CHARACTERS.items()},
     "followers": _COUNT,
     "following": _COUNT,
     "likes": _COUNT,
@@ -81,8 +82,6 @@ PROFILES_CHECKS: Checks = {
     "comment_engagement_rate": _RATE,
     "like_engagement_rate": _RATE,
     "scraped_videos": _COUNT,
-    "language": [pa.Check.str_length(min_value=0, max_value=100)],
-    "region": [pa.Check.str_length(min_value=0, max_value=100)],
 }
 
 ACTIVITY_TABLE = TableSpec(

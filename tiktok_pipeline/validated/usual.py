@@ -17,6 +17,7 @@ from tiktok_pipeline.validated.clean import (
     USUAL_HANDLE,
     one_of,
 )
+from tiktok_pipeline.validated.schema import LONGEST_CHARACTERS
 
 _NUMBER_OF_ACCOUNT = r"^[0-9]{1,20}$"
 _COUNT = r"^[0-9]{1,15}$"
@@ -29,7 +30,6 @@ _MONTH_AND_DAY = (
 _LEAP_DAY = r"20([02468][048]|[13579][26])-02-29"
 _ISO_DAY = rf"^(20[0-9]{{2}}-({'|'.join(_MONTH_AND_DAY)})|{_LEAP_DAY})$"
 _DAY_FIRST = r"^(0[1-9]|1[0-9]|2[0-8])-(0[1-9]|1[0-2])-20[0-9]{2}$"
-_LONGEST = {"nickname": 1_000, "biography": 10_000, "bio_link": 4_000, "language": 100, "region": 100}
 
 
 def is_usual(source: Source) -> nw.Expr:
@@ -49,7 +49,7 @@ def is_usual(source: Source) -> nw.Expr:
         _is_usual_day(),
         nw.col("is_verified").is_null() | one_of(nw.col("is_verified"), (*TRUE_WORDS, *FALSE_WORDS)),
         nw.col("is_under_age").is_null() | one_of(nw.col("is_under_age"), FALSE_WORDS),
-        *(nw.col(name).is_null() | _is_plain(name, longest) for name, longest in _LONGEST.items()),
+        *(nw.col(name).is_null() | _is_plain(name, longest) for name, longest in LONGEST_CHARACTERS.items()),
     ]
     return nw.all_horizontal(*cells, ignore_nulls=False)
 

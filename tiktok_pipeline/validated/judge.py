@@ -68,11 +68,6 @@ def judge_source(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> Judg
     return Judged(good=good.select(table.frame_names), rejected=records.select(REJECTED_TABLE.frame_names))
 
 
-def judge(cleaned: nw.LazyFrame[Any], schema: pa.DataFrameSchema) -> nw.LazyFrame[Any]:
-    """Add to ``problems`` every rule that a row breaks, people under age and duplicates of an account among them."""
-    return mark_duplicates(judge_rules(cleaned, schema))
-
-
 def judge_rules(cleaned: nw.LazyFrame[Any], schema: pa.DataFrameSchema) -> nw.LazyFrame[Any]:
     r"""Add every broken rule to ``problems`` (one text, split by ``\\x1f``; empty for a good row).
 

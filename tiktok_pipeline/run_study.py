@@ -18,7 +18,7 @@ from tiktok_pipeline.classifiers.leakage import audit
 from tiktok_pipeline.classifiers.protocols import Evaluation, run_protocols
 from tiktok_pipeline.classifiers.recipe import Classification
 from tiktok_pipeline.classifiers.score import score
-from tiktok_pipeline.clusters.choose_k import score_k, silhouette
+from tiktok_pipeline.clusters.choose_k import score_k
 from tiktok_pipeline.clusters.explained import eta_squared, figures
 from tiktok_pipeline.clusters.model import (
     SegmentModel,
@@ -32,6 +32,7 @@ from tiktok_pipeline.clusters.model import (
 )
 from tiktok_pipeline.clusters.outliers import FitRows, count_for_fit, lacks_none, rows_for_fit
 from tiktok_pipeline.clusters.schema import STABILITY_RUNS_TABLE, STABILITY_TABLE
+from tiktok_pipeline.clusters.silhouettes import mean_silhouettes
 from tiktok_pipeline.clusters.stability import MAX_STABILITY_ROWS, FitSettings, Trust, fingerprint, measure
 from tiktok_pipeline.features.build import build_features
 from tiktok_pipeline.features.sample import MAX_ORDER_ROWS, ORDER, Drawn, draw, key_limit, take
@@ -125,11 +126,12 @@ def fit_study(drawn: Drawn, segmentation: Segmentation, engine: Engine) -> tuple
         random_state=segmentation.random_state,
     )
     labels = pd.Series(fit.labels, index=rows.index)
+    (silhouette,) = mean_silhouettes(fit.model.scaled(rows), [fit.labels], random_state=segmentation.random_state)
     measured = {
         "rows_in_fit": float(len(rows)),
         "inertia": fit.inertia,
         "iterations": float(fit.iterations),
-        "silhouette": silhouette(fit.model.scaled(rows), fit.labels, random_state=segmentation.random_state),
+        "silhouette": silhouette,
         **{f"eta_squared_{name}": eta_squared(rows[name], labels) for name in columns},
     }
     return to_rows(fit.model), figures(counts | measured)

@@ -1,6 +1,7 @@
 """How well each number of clusters does, and which one a study takes.
 
-Elbow: kneedle (Satopaa and others 2011). Silhouette: Rousseeuw 1987. Calinski and Harabasz 1974. Davies and Bouldin 1979.
+Elbow: kneedle (Satopaa and others 2011). Calinski and Harabasz 1974. Davies and Bouldin 1979. Silhouettes have a file of their
+own.
 """
 
 from __future__ import annotations
@@ -8,34 +9,14 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
 import pandas as pd
 
 from tiktok_pipeline.clusters.model import Matrix, distinct_rows
 from tiktok_pipeline.clusters.schema import K_SCORES_TABLE
+from tiktok_pipeline.clusters.silhouettes import mean_silhouettes
 
-MAX_SILHOUETTE_ROWS = 10_000
-DISTANCES_MEGABYTES = 64
-"""Of the distances between rows so much is held at a time; scikit-learn's own bound is a gigabyte for each thread."""
-
-
-def silhouette(matrix: Matrix, labels: np.ndarray, *, random_state: int) -> float | None:
-    """Mean silhouette, on at most 10,000 sampled rows; None where it is not defined.
-
-    The sample is the one that scikit-learn would draw; where it misses all clusters but one (two clusters, one of them a
-    single account) there is no silhouette, and scikit-learn would raise.
-    """
-    from sklearn import config_context  # noqa: PLC0415 - importing it costs seconds
-    from sklearn.metrics import silhouette_score  # noqa: PLC0415
-    from sklearn.utils import check_random_state  # noqa: PLC0415
-
-    if len(matrix) > MAX_SILHOUETTE_ROWS:
-        drawn = check_random_state(random_state).permutation(len(matrix))[:MAX_SILHOUETTE_ROWS]
-        matrix, labels = matrix[drawn], labels[drawn]
-    if not 1 < len(np.unique(labels)) < len(matrix):
-        return None
-    with config_context(working_memory=DISTANCES_MEGABYTES):
-        return float(silhouette_score(matrix, labels))
+SMALL_FIT_ROWS = 10_000
+"""Fits of fewer rows are mostly Python: two of them beside each other take longer than one after the other."""
 
 
 def score_k(
@@ -55,20 +36,27 @@ def score_k(
     from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score  # noqa: PLC0415
     from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
-    def scored(k: int) -> dict[str, float | None]:
-        fitted = KMeans(n_clusters=k, n_init=n_init, random_state=random_state).fit(matrix)
-        return {
-            "k": k,
-            "inertia": float(fitted.inertia_),
-            "silhouette": silhouette(matrix, fitted.labels_, random_state=random_state),
-            "calinski_harabasz": float(calinski_harabasz_score(matrix, fitted.labels_)),
-            "davies_bouldin": float(davies_bouldin_score(matrix, fitted.labels_)),
-        }
+    def fit(k: int) -> KMeans:
+        return KMeans(n_clusters=k, n_init=n_init, random_state=random_state).fit(matrix)
 
     distinct = distinct_rows(matrix, enough=k_range[1] + 1)
-    # Each fit has one thread, so that it is the same everywhere; the fits stand beside each other.
-    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
-        rows = list(pool.map(scored, range(k_range[0], min(k_range[1], distinct - 1) + 1)))
+    every_k = range(k_range[0], min(k_range[1], distinct - 1) + 1)
+    beside_each_other = os.cpu_count() if len(matrix) >= SMALL_FIT_ROWS else 1
+    # Each fit has one thread, so that it is the same everywhere.
+    with threadpool_limits(1):
+        with ThreadPoolExecutor(beside_each_other) as pool:
+            fits = list(pool.map(fit, every_k))
+        silhouettes = mean_silhouettes(matrix, [fitted.labels_ for fitted in fits], random_state=random_state)
+        rows = [
+            {
+                "k": k,
+                "inertia": float(fitted.inertia_),
+                "silhouette": silhouette,
+                "calinski_harabasz": float(calinski_harabasz_score(matrix, fitted.labels_)),
+                "davies_bouldin": float(davies_bouldin_score(matrix, fitted.labels_)),
+            }
+            for k, fitted, silhouette in zip(every_k, fits, silhouettes, strict=True)
+        ]
     scores = pd.DataFrame(rows, columns=["k", "inertia", "silhouette", "calinski_harabasz", "davies_bouldin"])
     return _marked(scores, chosen=chosen, elbow=find_elbow(scores, elbow_range or k_range))[
         K_SCORES_TABLE.frame_names

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tiktok_pipeline.clusters.choose_k import DISTANCES_MEGABYTES
 from tiktok_pipeline.clusters.model import Matrix, SegmentModel, distinct_rows
 from tiktok_pipeline.clusters.schema import STABILITY_RUNS_TABLE, STABILITY_TABLE
+from tiktok_pipeline.clusters.silhouettes import Labels, silhouettes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,8 +30,6 @@ SEEDS_OF_AGREEMENT = 20
 LARGEST_K = 6
 METHOD = "2"
 """Part of the fingerprint: raise it when the way of measuring changes, so that nothing old is taken for it."""
-
-Labels = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -118,20 +116,8 @@ def jaccard(kept: Labels, other: Labels, clusters: int) -> NDArray[np.float64]:
     return np.where(table.sum(axis=1) > 0, best, np.nan)
 
 
-def silhouettes(matrix: Matrix, labels: Labels) -> NDArray[np.float64] | None:
-    """The silhouette of each row; None where there is one cluster only, or as many as rows."""
-    from sklearn import config_context  # noqa: PLC0415
-    from sklearn.metrics import silhouette_samples  # noqa: PLC0415
-
-    if not 1 < len(np.unique(labels)) < len(matrix):
-        return None
-    with config_context(working_memory=DISTANCES_MEGABYTES):
-        samples: NDArray[np.float64] = silhouette_samples(matrix, labels)
-    return samples
-
-
 def _by_cluster(matrix: Matrix, labels: Labels, overlaps: Matrix, mark: str) -> pd.DataFrame:
-    samples = silhouettes(matrix, labels)
+    (samples,) = silhouettes(matrix, [labels])
     rows = []
     for cluster in range(overlaps.shape[1]):
         inside = labels == cluster

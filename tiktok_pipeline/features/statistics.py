@@ -6,7 +6,7 @@ Skewness is pandas' (adjusted Fisher-Pearson, G1 of Joanes and Gill 1998); std h
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
 
@@ -34,11 +34,12 @@ def describe(features: nw.LazyFrame[Any], source: str, sample: nw.LazyFrame[Any]
     `tiktok_pipeline.features.sample.MAX_ORDER_ROWS`; all else is of all rows.
     """
     names = feature_names(source)
-    moments = _moments(features, names)
+    quantiles = {name: _quantiles(sample, name) for name in names}
+    moments = _moments(features, {name: quantiles[name]["median"] or 0.0 for name in names})
     rows = [
         (source, name, "", statistic, value)
         for name in names
-        for statistic, value in _one(moments, name, _known(sample, name)).items()
+        for statistic, value in _one(moments, name, quantiles[name]).items()
     ]
     if not rows or not rows[0][-1]:
         return pd.DataFrame(columns=STATISTICS_TABLE.frame_names)
@@ -91,40 +92,48 @@ def judge_normality(sample: pd.DataFrame, source: str) -> pd.DataFrame:
     return frame.astype({"value": "float64"})
 
 
-def _moments(features: nw.LazyFrame[Any], names: Sequence[str]) -> dict[str, Any]:
-    """The number of rows, and known values, mean, std and biased skewness of each feature, in one look at the rows."""
+def _moments(features: nw.LazyFrame[Any], shifts: Mapping[str, float]) -> dict[str, Any]:
+    """The number of rows, and known values and sums of the first three powers of each feature, in one look at the rows.
+
+    What is summed is the distance of a value from its shift. With a median for shift, which is never further from the mean
+    than a standard deviation, nothing cancels out, and a feature that does not vary has sums of exactly 0. Plain sums take half
+    the time of the engine's own variance and skewness.
+    """
+    away = {name: nw.col(name) - shift for name, shift in shifts.items()}
     wanted = {"rows": nw.len()}
-    for name in names:
-        value = nw.col(name)
+    for name, distance in away.items():
         wanted |= {
-            f"known_{name}": value.count(),
-            f"mean_{name}": value.mean(),
-            f"std_{name}": value.std(ddof=1),
-            f"biased_{name}": value.skew(),
+            f"known_{name}": nw.col(name).count(),
+            f"first_{name}": distance.sum(),
+            f"second_{name}": (distance * distance).sum(),
+            f"third_{name}": (distance * distance * distance).sum(),
         }
     row: dict[str, Any] = features.select(**wanted).collect("pyarrow").to_native().to_pylist()[0]
-    return row
+    return row | {f"shift_{name}": shift for name, shift in shifts.items()}
 
 
-def _known(sample: nw.LazyFrame[Any], name: str) -> NDArray[np.float64]:
-    """The values of one feature; one after the other, so that only one is in memory."""
+def _quantiles(sample: nw.LazyFrame[Any], name: str) -> dict[str, float | None]:
+    """The quantiles of one feature; one after the other, so that only one is in memory."""
     column = sample.select(name).drop_nulls(name).collect("pyarrow")[name]
     values: NDArray[np.float64] = column.to_numpy().astype("float64", copy=False)
-    return values
+    found = np.quantile(values, list(QUANTILES.values())).tolist() if len(values) else [None] * len(QUANTILES)
+    return dict(zip(QUANTILES, found, strict=True))
 
 
-def _one(moments: Mapping[str, Any], name: str, values: NDArray[np.float64]) -> dict[str, float | None]:
+def _one(moments: Mapping[str, Any], name: str, quantiles: Mapping[str, float | None]) -> dict[str, float | None]:
     """The statistics of one feature."""
-    known, biased = moments[f"known_{name}"], moments[f"biased_{name}"]
-    defined = biased is not None and known > 2 and math.isfinite(biased)
-    quantiles = np.quantile(values, list(QUANTILES.values())).tolist() if len(values) else [None] * len(QUANTILES)
+    known = moments[f"known_{name}"]
+    first, second, third = (float(moments[f"{power}_{name}"] or 0.0) for power in ("first", "second", "third"))
+    gap = first / known if known else 0.0  # between the mean and the shift
+    variance = max(second / known - gap * gap, 0.0) if known else 0.0
+    cubed = third / known - 3 * gap * second / known + 2 * gap**3 if known else 0.0
     return {
         "rows": moments["rows"],
         "missing": moments["rows"] - known,
-        "mean": moments[f"mean_{name}"],
-        "std": moments[f"std_{name}"],
-        **dict(zip(QUANTILES, quantiles, strict=True)),
-        "skewness": _skewness(biased, known) if defined else None,
+        "mean": moments[f"shift_{name}"] + gap if known else None,
+        "std": math.sqrt(variance * known / (known - 1)) if known > 1 else None,
+        **quantiles,
+        "skewness": _skewness(cubed / variance**1.5, known) if known > 2 and variance else None,
     }
 
 

@@ -8,7 +8,8 @@ import narwhals as nw
 import pandas as pd
 
 from tiktok_pipeline.clusters.model import SegmentModel
-from tiktok_pipeline.clusters.stability import nearest, silhouettes
+from tiktok_pipeline.clusters.silhouettes import silhouettes
+from tiktok_pipeline.clusters.stability import nearest
 from tiktok_pipeline.features.sample import take
 from tiktok_pipeline.personas.name import Match
 from tiktok_pipeline.reports.segments import (
@@ -61,7 +62,7 @@ def persona_figures(
     figures["snake"] = draw_snake(marks, known)
     figures["relative_importance"] = draw_relative_importance(marks, known)
     figures["trust"] = draw_trust(trust, names, known)
-    samples = silhouettes(scaled.to_numpy(), labels)
+    (samples,) = silhouettes(scaled.to_numpy(), [labels])
     if samples is not None:
         knife = pd.DataFrame({"cluster": labels, "silhouette": samples})
         figures["silhouettes"] = draw_knife(knife, names, known)

@@ -11,7 +11,7 @@ for each column, through which all rows go. A rule names its text few times: rul
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import narwhals as nw
@@ -20,15 +20,19 @@ from tiktok_pipeline.raw.dialects import DIALECTS
 from tiktok_pipeline.raw.schema import ACTIVITY_COLUMNS, PROFILE_COLUMNS, PROFILES, Source
 from tiktok_pipeline.warehouse.base import CastType, Engine
 
-INTEGER: CastType = "integer"
-FLOAT: CastType = "float"
 TRUE_WORDS = ("true", "t", "yes", "y", "1")
 FALSE_WORDS = ("false", "f", "no", "n", "0")
 NO_VALUE = ("null", "NULL", "None", "NaN")
 USUAL_HANDLE = r"^[A-Za-z0-9._]{1,64}$"
 
-_COUNTS = ("followers", "following", "likes", "videos_count")
-_RATES = ("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate")
+COUNTS = ("followers", "following", "likes", "videos_count")
+RATES = ("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate")
+TYPES: Mapping[str, CastType] = {
+    "observed_on": "date",
+    **dict.fromkeys(COUNTS, "integer"),
+    **dict.fromkeys(RATES, "float"),
+}
+"""What the texts of the profiles' columns are cast to."""
 DAY_FIRST_DIALECTS = [dialect.name for dialect in DIALECTS if dialect.date_format == "day_first"]
 
 _DIGITS = r"^[0-9]+$"
@@ -67,24 +71,20 @@ def clean_profiles(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
         account_number(nw.col("text_tiktok_id")).alias("tiktok_id"),
         truth(_text("is_verified")).alias("is_verified"),
         truth(_text("is_under_age")).alias("is_under_age"),
-        *(_usual(name, _DIGITS, count).alias(name) for name in _COUNTS),
-        *(_usual(name, _NUMBER, number).alias(name) for name in _RATES),
+        *(_usual(name, _DIGITS, count).alias(name) for name in COUNTS),
+        *(_usual(name, _NUMBER, number).alias(name) for name in RATES),
         observed_day(nw.col("raw_observed_on"), nw.col("dialect")).alias("observed_on"),
         videos_in(nw.col("text_top_videos")).alias("scraped_videos"),
         *(nw.col(f"text_{name}").alias(name) for name in ("nickname", "biography", "bio_link", "language", "region")),
     )
-    types: dict[str, CastType] = {"observed_on": "date"}
-    types.update(dict.fromkeys(_COUNTS, INTEGER))
-    types.update(dict.fromkeys(_RATES, FLOAT))
     expected = (
-        dict.fromkeys(_COUNTS, "a count such as 1200, 12,345 or 1.2M")
-        | dict.fromkeys(_RATES, "a number such as 0.05")
+        dict.fromkeys(COUNTS, "a count such as 1200, 12,345 or 1.2M")
+        | dict.fromkeys(RATES, "a number such as 0.05")
         | {"observed_on": "a real date in the form of its kind of file", "is_verified": "true or false"}
         | {"is_under_age": "true or false"}
     )
-    return _with_problems(
-        engine.try_cast(cleaned, types), expected, texts=("account_id", "nickname", "biography", "bio_link")
-    )
+    cast = engine.try_cast(cleaned.drop([f"text_{name}" for name in texts]), TYPES)
+    return _with_problems(cast, expected, texts=("account_id", "nickname", "biography", "bio_link"))
 
 
 def clean_activity(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
@@ -184,9 +184,13 @@ def day(text: nw.Expr, day_first: nw.Expr) -> nw.Expr:
     """A date as ISO text to cast: yyyy-mm-dd (a time behind it is dropped), or dd-mm-yyyy where ``day_first``."""
     with_time = text.str.contains(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.+Zz-]*$")
     iso = nw.when(text.str.contains(_ISO_DAY)).then(text).when(with_time).then(text.str.slice(0, 10))
-    turned = nw.concat_str([text.str.slice(6, 4), text.str.slice(3, 2), text.str.slice(0, 2)], separator="-")
-    named = nw.when(text.str.contains(r"^[0-9]{2}-[0-9]{2}-[0-9]{4}$")).then(turned)
+    named = nw.when(text.str.contains(r"^[0-9]{2}-[0-9]{2}-[0-9]{4}$")).then(turned_day(text))
     return nw.when(day_first).then(named).otherwise(iso)
+
+
+def turned_day(text: nw.Expr) -> nw.Expr:
+    """dd-mm-yyyy as yyyy-mm-dd."""
+    return nw.concat_str([text.str.slice(6, 4), text.str.slice(3, 2), text.str.slice(0, 2)], separator="-")
 
 
 def observed_day(delivered: nw.Expr, dialect: nw.Expr) -> nw.Expr:

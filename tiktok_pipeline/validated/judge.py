@@ -16,7 +16,7 @@ import pandera.pandas as pa
 from tiktok_pipeline.raw.schema import Source
 from tiktok_pipeline.validated.clean import clean_activity, clean_profiles, delivered_handle
 from tiktok_pipeline.validated.schema import REJECTED_TABLE, SCHEMAS, TABLES
-from tiktok_pipeline.validated.usual import is_usual
+from tiktok_pipeline.validated.usual import has_usual_rows, is_usual, read_usual
 from tiktok_pipeline.warehouse.base import Engine
 from tiktok_pipeline.warehouse.contract import rules
 
@@ -43,18 +43,18 @@ class Judged:
 def judge_source(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> Judged:
     """Clean and judge the raw rows of one source of one snapshot; each row is in exactly one of the two frames.
 
-    Only rows that are not usual, and those of an account that may stand there more than once, are judged; of them, what may
-    be rejected is kept aside. The good rows are cleaned as they are written, which costs less than to lay all of them down.
+    Only odd rows are judged, and kept aside: those that are not usual, and those of an account that may stand there more than
+    once. The usual ones are read as they are written, which costs less than to lay all of them down.
     """
     clean = {"profiles": clean_profiles, "creator_activity": clean_activity}[source.name]
     table = TABLES[source.name]
-    cleaned = clean(raw, engine)
     named = raw.with_columns(delivered_handle(source).alias("handle"))
     marked = engine.mark_repeated(named, "handle", among=named).drop("handle")
     judged = judge_rules(
         clean(marked.filter(~is_usual(source) | nw.col("is_repeated")), engine), SCHEMAS[source.name]
     )
-    doubtful = engine.staged(judged.filter((nw.col("problems") != "") | nw.col("is_repeated")))
+    odd = engine.staged(judged)
+    doubtful = odd.filter((nw.col("problems") != "") | nw.col("is_repeated"))
     rejected = engine.staged(mark_duplicates(doubtful).filter(nw.col("problems") != ""))
     is_kept = nw.col("problems") != UNDER_AGE
     delivered = {name: f"raw_{name}" for name in source.columns} | {"extra": "extra"}
@@ -64,8 +64,11 @@ def judge_source(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> Judg
         nw.lit(source.name).alias("source"),
         nw.col("problems").str.split(_SPLIT).alias("reasons"),
     )
-    good = cleaned.join(rejected.select(*PLACE), on=PLACE, how="anti")
-    return Judged(good=good.select(table.frame_names), rejected=records.select(REJECTED_TABLE.frame_names))
+    good = odd.join(rejected.select(*PLACE), on=PLACE, how="anti").select(table.frame_names)
+    if has_usual_rows(source):
+        usual = raw.join(odd.select(*PLACE), on=PLACE, how="anti")
+        good = nw.concat([read_usual(usual, engine), good], how="vertical")
+    return Judged(good=good, rejected=records.select(REJECTED_TABLE.frame_names))
 
 
 def judge_rules(cleaned: nw.LazyFrame[Any], schema: pa.DataFrameSchema) -> nw.LazyFrame[Any]:

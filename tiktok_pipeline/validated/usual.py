@@ -1,23 +1,32 @@
-"""Tells the rows that surely keep every rule by a look at their delivered texts, so that only the others are judged.
+"""Tells the rows that surely keep every rule by a look at their delivered texts, and reads them; only the others are judged.
 
 A cell is usual where it has the plainest spelling of a value that no rule minds. A row that is not usual may be good all the
-same; one that is usual must be: `tiktok_pipeline.validated.judge` never looks at it.
+same; one that is usual must be: `tiktok_pipeline.validated.judge` never looks at it, and it is read without the rules of
+`tiktok_pipeline.validated.clean`, which would give the same.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import narwhals as nw
 
 from tiktok_pipeline.raw.schema import PROFILES, Source
 from tiktok_pipeline.validated.clean import (
+    COUNTS,
     DAY_FIRST_DIALECTS,
     FALSE_WORDS,
     NO_VALUE,
+    RATES,
     TRUE_WORDS,
+    TYPES,
     USUAL_HANDLE,
     one_of,
+    turned_day,
+    videos_in,
 )
-from tiktok_pipeline.validated.schema import LONGEST_CHARACTERS
+from tiktok_pipeline.validated.schema import LONGEST_CHARACTERS, PROFILES_TABLE
+from tiktok_pipeline.warehouse.base import Engine
 
 _NUMBER_OF_ACCOUNT = r"^[0-9]{1,20}$"
 _COUNT = r"^[0-9]{1,15}$"
@@ -32,26 +41,45 @@ _ISO_DAY = rf"^(20[0-9]{{2}}-({'|'.join(_MONTH_AND_DAY)})|{_LEAP_DAY})$"
 _DAY_FIRST = r"^(0[1-9]|1[0-9]|2[0-8])-(0[1-9]|1[0-2])-20[0-9]{2}$"
 
 
+def has_usual_rows(source: Source) -> bool:
+    """Whether a row of the source may be usual; those of the small sources are all judged."""
+    return source.name == PROFILES.name
+
+
 def is_usual(source: Source) -> nw.Expr:
-    """Whether a row of ``raw.<source>`` surely keeps every rule; never NULL. The small sources have no usual rows."""
-    if source.name != PROFILES.name:
+    """Whether a row of ``raw.<source>`` surely keeps every rule; never NULL."""
+    if not has_usual_rows(source):
         return nw.lit(False)
     handle = nw.col("account_id")
     cells = [
         nw.col("read_problem").is_null(),
         _matches("account_id", USUAL_HANDLE) & ~one_of(handle, NO_VALUE),
         nw.col("tiktok_id").is_null() | _matches("tiktok_id", _NUMBER_OF_ACCOUNT),
-        *(_matches(name, _COUNT) for name in ("followers", "following", "likes", "videos_count")),
-        *(
-            nw.col(name).is_null() | _matches(name, _RATE)
-            for name in ("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate")
-        ),
+        *(_matches(name, _COUNT) for name in COUNTS),
+        *(nw.col(name).is_null() | _matches(name, _RATE) for name in RATES),
         _is_usual_day(),
         nw.col("is_verified").is_null() | one_of(nw.col("is_verified"), (*TRUE_WORDS, *FALSE_WORDS)),
         nw.col("is_under_age").is_null() | one_of(nw.col("is_under_age"), FALSE_WORDS),
         *(nw.col(name).is_null() | _is_plain(name, longest) for name, longest in LONGEST_CHARACTERS.items()),
     ]
     return nw.all_horizontal(*cells, ignore_nulls=False)
+
+
+def read_usual(usual: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
+    """Rows of ``validated.profiles`` for rows of ``raw.profiles`` that are all usual."""
+    texts = ("nickname", "biography", "bio_link", "language", "region", "top_videos")
+    raw = usual.rename({name: f"raw_{name}" for name in texts})
+    read = engine.without_blanks(raw, {name: f"raw_{name}" for name in texts}).with_columns(
+        nw.when(~nw.col("is_verified").is_null())
+        .then(one_of(nw.col("is_verified"), TRUE_WORDS))
+        .alias("is_verified"),
+        nw.when(one_of(nw.col("dialect"), DAY_FIRST_DIALECTS))
+        .then(turned_day(nw.col("observed_on")))
+        .otherwise(nw.col("observed_on"))
+        .alias("observed_on"),
+        videos_in(nw.col("top_videos")).alias("scraped_videos"),
+    )
+    return engine.try_cast(read, TYPES).select(PROFILES_TABLE.frame_names)
 
 
 def _matches(name: str, pattern: str) -> nw.Expr:

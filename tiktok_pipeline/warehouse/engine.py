@@ -91,8 +91,12 @@ class DuckDBEngine:
         if not cells:
             return self._project(frame, f"*, null::varchar as {quoted(name)}")
         pairs = ", ".join(f"{_literal(key)}, {quoted(column)}" for key, column in cells.items())
-        everything = f"json_merge_patch('{{}}', json_object({pairs}))::varchar"
-        return self._project(frame, f"*, nullif({everything}, '{{}}') as {quoted(name)}")
+        lacks_one = " or ".join(f"{quoted(column)} is null" for column in cells.values())
+        # A patch leaves NULLs out, and takes three times as long.
+        patched = f"nullif(json_merge_patch('{{}}', json_object({pairs}))::varchar, '{{}}')"
+        return self._project(
+            frame, f"*, case when {lacks_one} then {patched} else json_object({pairs})::varchar end as {quoted(name)}"
+        )
 
     def sample_key(self, frame: nw.LazyFrame[Any], column: str) -> nw.LazyFrame[Any]:
         """Add ``sample_key``: the first 15 hexadecimal digits of the md5 of ``column``."""

@@ -10,7 +10,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_score
 
 from tiktok_pipeline.clusters import choose_k
-from tiktok_pipeline.clusters.choose_k import find_elbow, score_k, silhouette
+from tiktok_pipeline.clusters.choose_k import find_elbow, score_k
 from tiktok_pipeline.clusters.explained import eta_squared, figures
 from tiktok_pipeline.clusters.schema import FITS_SCHEMA, K_SCORES_SCHEMA, K_SCORES_TABLE
 
@@ -35,6 +35,12 @@ def test_every_score_is_that_of_scikit_learn() -> None:
             "davies_bouldin": davies_bouldin_score(BLOBS, fitted.labels_),
         }
         assert {name: row[name] for name in expected} == pytest.approx(expected, rel=1e-9)
+
+
+def test_fits_beside_each_other_are_those_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = score_k(BLOBS, chosen=5, k_range=(2, 6), **SWEEP)
+    monkeypatch.setattr(choose_k, "SMALL_FIT_ROWS", 1)
+    pd.testing.assert_frame_equal(score_k(BLOBS, chosen=5, k_range=(2, 6), **SWEEP), alone, check_exact=True)
 
 
 def test_four_blobs_are_four_by_elbow_and_by_silhouette_whatever_the_study_takes() -> None:
@@ -84,24 +90,6 @@ def test_k_without_enough_distinct_rows_is_left_out(distinct: int) -> None:
 
 def test_constant_rows_have_no_scores() -> None:
     assert score_k(np.ones((40, 3)), chosen=3, k_range=(2, 10), **SWEEP).empty
-
-
-@pytest.mark.parametrize("labels", [[0, 0, 0, 0], [0, 1, 2, 3]])
-def test_one_cluster_or_as_many_as_rows_have_no_silhouette(labels: list[int]) -> None:
-    assert silhouette(BLOBS[:4], np.array(labels), random_state=0) is None
-
-
-def test_many_rows_have_the_silhouette_of_scikit_learns_own_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choose_k, "MAX_SILHOUETTE_ROWS", 50)
-    labels = KMeans(4, **SWEEP).fit(BLOBS).labels_
-    expected = silhouette_score(BLOBS, labels, sample_size=50, random_state=3)
-    assert silhouette(BLOBS, labels, random_state=3) == pytest.approx(expected, rel=1e-12)
-
-
-def test_a_sample_that_misses_a_tiny_cluster_has_no_silhouette(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choose_k, "MAX_SILHOUETTE_ROWS", 10)
-    found = [silhouette(BLOBS, np.eye(120, dtype=int)[0], random_state=seed) for seed in range(20)]
-    assert None in found
 
 
 def test_eta_squared_by_hand() -> None:

@@ -33,7 +33,6 @@ from tiktok_pipeline.clusters.stability import (
     jaccard,
     measure,
     nearest,
-    silhouettes,
 )
 from tiktok_pipeline.personas.summarise import verdict
 from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
@@ -180,11 +179,6 @@ def test_silhouettes_of_a_cluster_are_the_mean_of_scikit_learns(of_one_blob: Tru
     labels = nearest(ONE_BLOB, cut(ONE_BLOB, 5))
     expected = pd.Series(silhouette_samples(ONE_BLOB, labels)).groupby(labels).mean()
     assert of_one_blob.stability["silhouette"].tolist() == pytest.approx(expected.tolist())
-
-
-@pytest.mark.parametrize("labels", [[0, 0, 0], [0, 1, 2]])
-def test_one_cluster_or_as_many_as_rows_have_no_silhouettes(labels: list[int]) -> None:
-    assert silhouettes(BLOBS[:3], np.array(labels)) is None
 
 
 # The draws

@@ -13,8 +13,8 @@ import pytest
 from tiktok_pipeline.raw.schema import CREATOR_ACTIVITY, PROFILE_COLUMNS, PROFILES
 from tiktok_pipeline.validated.clean import clean_profiles, delivered_handle
 from tiktok_pipeline.validated.judge import judge_rules
-from tiktok_pipeline.validated.schema import SCHEMAS
-from tiktok_pipeline.validated.usual import is_usual
+from tiktok_pipeline.validated.schema import SCHEMAS, TABLES
+from tiktok_pipeline.validated.usual import is_usual, read_usual
 from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
 
 USUAL = {
@@ -40,6 +40,7 @@ ODD: list[str | None] = [
     *("@maker", "two words", "a/b", "a\\b", "██", "mäker", "a\x00b", "a" * 64, "a" * 65, "tab\t", "\u00a0"),
     *("x" * 100, "x" * 101, "x" * 1_000, "x" * 1_001, "é" * 1_000, "x" * 4_001, "x" * 10_000, "x" * 10_001),
     *("2024-02-29", "2023-02-29", "2023-02-28", "2024-02-30", "2024-13-01", "2024-00-10", "2024-01-32", "2024-1-1"),
+    *('[{"video_id": 1}, {"video_id": 2}]', "https://www.tiktok.com/@a/video/1,https://www.tiktok.com/@a/video/2", "[]"),
     *("29-02-2024", "31-12-2023", "12-31-2023", "2024-03-04T10:00:00", "1999-12-31", "2100-02-29"),
 ]  # fmt: skip
 
@@ -62,11 +63,22 @@ def raw_rows(
 
 def told(engine: DuckDBWarehouse, raw: nw.LazyFrame[Any]) -> list[dict[str, Any]]:
     """For each row whether it is usual, the reasons against it, and its handle by either way."""
+    assert_usual_rows_are_read_as_cleaned(engine, raw)
     marked = raw.with_columns(is_usual(PROFILES).alias("usual"), delivered_handle(PROFILES).alias("handle"))
     judged = judge_rules(clean_profiles(marked, engine), SCHEMAS["profiles"])
     columns = ("source_row", "usual", "problems", "handle", "account_id", "followers", "observed_on")
     found: list[dict[str, Any]] = judged.select(columns).sort("source_row").collect("pyarrow").to_native().to_pylist()
     return found
+
+
+def assert_usual_rows_are_read_as_cleaned(engine: DuckDBWarehouse, raw: nw.LazyFrame[Any]) -> None:
+    usual = engine.staged(raw.filter(is_usual(PROFILES)))
+    read, cleaned = (
+        frame.select(TABLES["profiles"].frame_names).sort("source_row").collect("pyarrow").to_native()
+        for frame in (read_usual(usual, engine), clean_profiles(usual, engine))
+    )
+    assert read.schema.equals(cleaned.schema)
+    assert read.to_pylist() == cleaned.to_pylist()
 
 
 def assert_usual_rows_are_good(found: list[dict[str, Any]]) -> int:

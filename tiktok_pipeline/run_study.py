@@ -214,8 +214,10 @@ def assign_study(
     in_fit = _rows(whole, segmentation).condition
     limit = key_limit(whole.sample.filter(in_fit), segmentation.max_fit_rows, engine) or whole.largest_key
     if limit is not None:
-        rows = engine.sample_key(rows, "account_id")
-        in_fit = in_fit & (nw.col("sample_key") <= limit)
+        # A key is made only of the rows that the rules leave.
+        candidates = rows.with_columns(nw.when(in_fit).then(nw.col("account_id")).alias("candidate"))
+        rows = engine.sample_key(candidates, "candidate")
+        in_fit = (nw.col("sample_key") <= limit).fill_null(False)
     return assign(rows, model, in_fit=in_fit, keep=keep)
 
 

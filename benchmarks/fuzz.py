@@ -26,13 +26,13 @@ from benchmarks import record
 from benchmarks.damage import Delivery, delivery
 from benchmarks.record import RESULTS
 from benchmarks.states import LEFTOVERS, Slices, slices_of
-from tiktok_pipeline.definitions import build_definitions, open_engine, open_warehouse
+from tiktok_pipeline.assembly import build_definitions, open_engine, open_warehouse, refresh_job
 from tiktok_pipeline.orchestration.home_lock import home_lock
 from tiktok_pipeline.orchestration.incoming import WHY, TakenIn, take_in
 from tiktok_pipeline.orchestration.manifest import read_manifest, sha256_of
 from tiktok_pipeline.orchestration.partitions import add_snapshots
 from tiktok_pipeline.orchestration.pruning import prune
-from tiktok_pipeline.orchestration.refresh import REFRESH_JOB, refresh_snapshot, refresh_tags, step_logger
+from tiktok_pipeline.orchestration.refresh import refresh_snapshot, refresh_tags, step_logger
 from tiktok_pipeline.orchestration.tables import TABLES
 from tiktok_pipeline.raw.snapshots import is_finished
 from tiktok_pipeline.sample import write_sample
@@ -95,7 +95,7 @@ def prepared(work: Path, *, whole: bool = True) -> Iterator[Ground]:
     shared = AssetSelection.groups("raw", "validated", *(["features"] if whole else []))
     selection = tuple(sorted(shared.resolve(graph)))
     with DagsterInstance.ephemeral() as instance:
-        ground = Ground(settings, studies, definitions.resolve_job_def(REFRESH_JOB), selection, instance)
+        ground = Ground(settings, studies, refresh_job(definitions), selection, instance)
         settings.incoming.mkdir(parents=True)
         write_sample(settings.incoming, profiles=150, snapshots=1, random_state=1, activity=60)
         taken = _take_in(ground, GOOD)

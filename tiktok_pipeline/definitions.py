@@ -1,91 +1,11 @@
-"""What Dagster loads: `defs`, built from the settings of the environment. The one place where everything is put together."""
+"""What Dagster loads: `defs`, made from the settings of the environment. What they are made of stands in `tiktok_pipeline.assembly`."""
 
 from __future__ import annotations
 
-import warnings
-
-from dagster import Definitions, LoggerDefinition, in_process_executor
-
-import tiktok_pipeline.studies
-from tiktok_pipeline.orchestration.asset_checks import contract_check, rates_check, study_checks
-from tiktok_pipeline.orchestration.automation import jobs, schedules, sensors
-from tiktok_pipeline.orchestration.incoming_asset import incoming_asset, incoming_check
-from tiktok_pipeline.orchestration.io_manager import io_manager, warehouse_resource
-from tiktok_pipeline.orchestration.pictures import pictures_resource
-from tiktok_pipeline.orchestration.raw_rows import files_of_slice
-from tiktok_pipeline.orchestration.refresh import STEP_LOGGER
-from tiktok_pipeline.orchestration.report_asset import report_asset
-from tiktok_pipeline.orchestration.samples import samples_resource
-from tiktok_pipeline.orchestration.shared_assets import (
-    features_assets,
-    published_asset,
-    raw_assets,
-    validated_assets,
-)
-from tiktok_pipeline.orchestration.shared_checks import shared_checks
-from tiktok_pipeline.orchestration.study_assets import study_assets
+from tiktok_pipeline.assembly import build_definitions, jobs_resolved_quietly
 from tiktok_pipeline.settings import Settings
-from tiktok_pipeline.study import Study, load_studies
-from tiktok_pipeline.warehouse.base import Warehouse
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
-
-
-def open_warehouse(settings: Settings) -> Warehouse:
-    """The warehouse of a home; its file is opened at first use."""
-    return DuckDBWarehouse(
-        settings.warehouse_file,
-        lock_timeout_seconds=settings.lock_timeout_seconds,
-        memory_limit=settings.memory_limit,
-        threads=settings.threads,
-        files_of_slice=files_of_slice(settings.raw),
-    )
-
-
-def open_engine(settings: Settings) -> Warehouse:
-    """An engine that reads files and keeps nothing."""
-    return DuckDBWarehouse(None, memory_limit=settings.memory_limit, threads=settings.threads)
-
-
-def build_definitions(
-    settings: Settings, studies: tuple[Study, ...] | None = None, logger: LoggerDefinition | None = None
-) -> Definitions:
-    """Everything that Dagster needs for one home; ``studies`` are those of the package unless given."""
-    if studies is None:
-        studies = load_studies(tiktok_pipeline.studies)
-    tables = [raw_assets(settings), validated_assets(), *features_assets()]
-    tables += [one for study in studies for one in study_assets(study)]
-    keys = [key for one in tables for key in sorted(one.keys)]
-    definitions = Definitions(
-        assets=[
-            incoming_asset(settings, lambda: open_engine(settings)),
-            *tables,
-            published_asset(settings, studies, keys),
-            report_asset(settings, studies, keys),
-        ],
-        asset_checks=[
-            *(contract_check(key) for key in keys),
-            incoming_check(settings),
-            rates_check(),
-            *shared_checks(settings),
-            *(check for study in studies for check in study_checks(study)),
-        ],
-        jobs=jobs(studies),
-        sensors=sensors(settings),
-        schedules=schedules(),
-        resources={
-            "warehouse": warehouse_resource(settings, lambda: open_warehouse(settings)),
-            "pictures": pictures_resource(settings.reports, are_drawn=settings.pictures),
-            "samples": samples_resource(),
-            "io_manager": io_manager(settings),
-        },
-        executor=in_process_executor,
-        loggers={STEP_LOGGER: logger} if logger else None,
-    )
-    with warnings.catch_warnings():
-        # That the copy for readers is made once for many snapshots, and the rest once for each, is meant so.
-        warnings.filterwarnings("ignore", message="Asset job .* varying BackfillPolicies")
-        definitions.get_repository_def().get_all_jobs()
-    return definitions
-
 
 defs = build_definitions(Settings.from_env())
+
+with jobs_resolved_quietly():
+    defs.get_repository_def().get_all_jobs()  # else Dagster would do it later, and warn

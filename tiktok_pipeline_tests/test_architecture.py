@@ -7,7 +7,7 @@ Where the table allows more than design.md:
 - the contract of a table is made and read through ``warehouse.contract``: by the schemas, the judge, the orchestration;
 - ``validated.clean`` asks ``raw.dialects`` which kinds of file write the day first;
 - ``run_study`` names the ``Engine`` of ``warehouse.base`` in its signatures, and the orchestration calls `run_study`;
-- the command line works through ``definitions``, prints with ``tabulate``, and knows the errors of ``raw`` and ``study``.
+- the command line works through ``assembly``, prints with ``tabulate``, and knows the errors of ``raw`` and ``study``.
 It allows less where nothing needs it: the orchestration is handed its studies, the command line draws no reports.
 """
 
@@ -45,11 +45,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         {*(f"{stage}.*" for stage in STAGES), "reports.*", "run_study", "study", "settings"}
         | {"warehouse.base", "warehouse.contract"}
     ),
-    "definitions": frozenset(
-        {"orchestration.*", "warehouse.base", "warehouse.duckdb", "settings", "study", "studies"}
-    ),
+    "assembly": frozenset({"orchestration.*", "warehouse.base", "warehouse.duckdb", "settings", "study", "studies"}),
+    "definitions": frozenset({"assembly", "settings"}),
     "cli": frozenset(
-        {"definitions", "orchestration.*", "warehouse.*", "settings", "study", "studies"}
+        {"assembly", "orchestration.*", "warehouse.*", "settings", "study", "studies"}
         | {"sample", "reports.*", "run_study", "tabulate", "raw.dialects", "raw.lines", "raw.redact", "raw.snapshots"}
     ),
     "__main__": frozenset({"cli"}),
@@ -68,7 +67,7 @@ MAY_IMPORT_TOO: dict[str, frozenset[str]] = {
 """What single modules may import beyond their room."""
 
 LIBRARIES: dict[str, frozenset[str]] = {
-    "dagster": frozenset({"orchestration", "definitions"}),
+    "dagster": frozenset({"orchestration", "assembly"}),
     "duckdb": frozenset({"warehouse"}),
     "sklearn": frozenset(),
     "torch": frozenset(),
@@ -318,7 +317,7 @@ FINE: dict[Rule, list[tuple[str, str]]] = {
         ("orchestration.refresh", "from tiktok_pipeline.validated.judge import judge"),
     ],
     forbidden_libraries: [
-        ("definitions", "import dagster"),
+        ("assembly", "import dagster"),
         ("cli", "def ui():\n    import dagster"),
         ("cli", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from dagster import AssetKey"),
         ("warehouse.duckdb", "import duckdb"),
@@ -375,7 +374,7 @@ def test_folders_and_folders_of_tests_are_the_stages() -> None:
 
 
 def test_schemas_and_asset_keys_are_the_stages(tmp_path: Path) -> None:
-    from tiktok_pipeline.definitions import build_definitions
+    from tiktok_pipeline.assembly import build_definitions
     from tiktok_pipeline.orchestration.tables import TABLES
     from tiktok_pipeline.settings import Settings
 

@@ -25,10 +25,10 @@ def forget_creator(settings: Settings, name: str | None, *, yes: bool) -> None:
         fail(f"{plain(name)[:60]!r}: expected one handle, with or without @, or the platform's number", ASKED_WRONGLY)
     with locked_home(settings):
         import tiktok_pipeline.studies
-        from tiktok_pipeline.definitions import build_definitions, open_engine, open_warehouse
+        from tiktok_pipeline.assembly import build_definitions, open_engine, open_warehouse, refresh_job
         from tiktok_pipeline.orchestration.forgetting import Found, find_creator, forget
         from tiktok_pipeline.orchestration.leftovers import sweep_home
-        from tiktok_pipeline.orchestration.refresh import REFRESH_JOB, step_logger
+        from tiktok_pipeline.orchestration.refresh import step_logger
         from tiktok_pipeline.study import load_studies
 
         sweep_home(settings)
@@ -53,7 +53,7 @@ def forget_creator(settings: Settings, name: str | None, *, yes: bool) -> None:
                 open_engine=lambda: open_engine(settings),
                 open_warehouse=lambda: open_warehouse(settings),
                 instance=instance,
-                job=build_definitions(settings, logger=step_logger(lambda _: None)).resolve_job_def(REFRESH_JOB),
+                job=refresh_job(build_definitions(settings, logger=step_logger(lambda _: None))),
                 studies=load_studies(tiktok_pipeline.studies),
                 say=note,
             )
@@ -81,7 +81,7 @@ def prune_snapshots(settings: Settings, *, keep: int | None, before: str | None,
             fail(f"--before {plain(before)[:40]!r}: expected a day such as 2024-01-31", ASKED_WRONGLY)
     with locked_home(settings):
         import tiktok_pipeline.studies
-        from tiktok_pipeline.definitions import open_warehouse
+        from tiktok_pipeline.assembly import open_warehouse
         from tiktok_pipeline.orchestration.leftovers import sweep_home
         from tiktok_pipeline.orchestration.pruning import every_snapshot, prunable, prune
         from tiktok_pipeline.study import load_studies

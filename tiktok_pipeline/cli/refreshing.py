@@ -86,7 +86,7 @@ def _interrupted(settings: Settings, snapshot: str | None) -> list[str]:
 
 
 def _register(settings: Settings, paths: Sequence[Path], snapshot: str | None) -> list[str]:
-    from tiktok_pipeline.definitions import open_engine
+    from tiktok_pipeline.assembly import open_engine
     from tiktok_pipeline.orchestration.incoming import intake_of
     from tiktok_pipeline.orchestration.registration import register
 
@@ -103,7 +103,7 @@ def _register(settings: Settings, paths: Sequence[Path], snapshot: str | None) -
 
 def _take_in(settings: Settings, snapshot: str | None) -> tuple[list[str], int]:
     """The snapshots to refresh, and how many files were refused."""
-    from tiktok_pipeline.definitions import open_engine
+    from tiktok_pipeline.assembly import open_engine
     from tiktok_pipeline.orchestration.incoming import take_in
     from tiktok_pipeline.orchestration.pending import pending_snapshots
     from tiktok_pipeline.tabulate import plain
@@ -183,11 +183,10 @@ def _run_all(
     verbose: bool,
 ) -> Iterator[tuple[str, Outcome]]:
     """Materialise the snapshots one by one; of several, the copy for readers is made once, after the last."""
+    from tiktok_pipeline.assembly import build_definitions, refresh_job
     from tiktok_pipeline.cli.progress import Bar
-    from tiktok_pipeline.definitions import build_definitions
     from tiktok_pipeline.orchestration.manifest import read_manifest
     from tiktok_pipeline.orchestration.refresh import (
-        REFRESH_JOB,
         publish_snapshots,
         refresh_snapshot,
         refresh_tags,
@@ -198,7 +197,7 @@ def _run_all(
     bar = Bar(shown=not verbose)
     with bar.shown():
         definitions = build_definitions(settings, logger=None if verbose else step_logger(bar.step))
-        job = definitions.resolve_job_def(REFRESH_JOB)
+        job = refresh_job(definitions)
         selection = _selection(definitions, names, publish=len(keys) == 1)
         done = []
         for key in keys:
@@ -229,7 +228,7 @@ def _not_finished(
     wanted: Sequence[AssetKey],
 ) -> list[AssetKey]:
     """What an interrupted refresh of a snapshot did not come to, said to the person."""
-    from tiktok_pipeline.definitions import open_warehouse
+    from tiktok_pipeline.assembly import open_warehouse
     from tiktok_pipeline.orchestration.manifest import delivery_of, read_manifest
     from tiktok_pipeline.orchestration.pending import finished_assets, left_to_do
 

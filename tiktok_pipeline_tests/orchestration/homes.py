@@ -15,8 +15,8 @@ from typing import Any
 from dagster import AssetKey, DagsterInstance, Definitions, ExecuteInProcessResult
 
 import tiktok_pipeline.studies
+from tiktok_pipeline.assembly import build_definitions, refresh_job
 from tiktok_pipeline.classifiers.recipe import PublishedForest
-from tiktok_pipeline.definitions import build_definitions
 from tiktok_pipeline.orchestration.partitions import add_snapshots
 from tiktok_pipeline.orchestration.registration import Intake, Registered, register
 from tiktok_pipeline.orchestration.tables import TABLES
@@ -104,7 +104,7 @@ class Home:
         """Run the job ``refresh`` for a snapshot in this process; a failure is in the result, not raised."""
         with instance or DagsterInstance.ephemeral() as used:
             add_snapshots(used, [snapshot])
-            return self.definitions.resolve_job_def("refresh").execute_in_process(
+            return refresh_job(self.definitions).execute_in_process(
                 partition_key=snapshot,
                 instance=used,
                 asset_selection=list(selection) if selection else None,

@@ -24,7 +24,7 @@ from dagster import (
     evaluate_automation_conditions,
 )
 
-from tiktok_pipeline.definitions import build_definitions
+from tiktok_pipeline.assembly import build_definitions, refresh_job
 from tiktok_pipeline.orchestration.dead_runs import end_dead_runs
 from tiktok_pipeline.orchestration.failures import note_failure
 from tiktok_pipeline.orchestration.home_lock import home_lock
@@ -229,9 +229,7 @@ def test_a_changed_study_computes_its_own_assets_and_what_people_read(tmp_path: 
     home.deliver(write_csv(tmp_path / "a.csv", creators(120)))
     with DagsterInstance.local_temp(str(tmp_path)) as instance:
         add_snapshots(instance, ["2024-03-01"])
-        run = home.definitions.resolve_job_def("refresh").execute_in_process(
-            partition_key="2024-03-01", instance=instance
-        )
+        run = refresh_job(home.definitions).execute_in_process(partition_key="2024-03-01", instance=instance)
         assert run.success
         asked, cursor = requested(home.definitions, instance)
         assert asked == set()

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tiktok_pipeline.definitions import open_warehouse
+from tiktok_pipeline.assembly import open_warehouse
 from tiktok_pipeline.orchestration.tables import TABLES
 from tiktok_pipeline_tests.orchestration.homes import Home, Said, Tables, reasons_of
 from tiktok_pipeline_tests.orchestration.scrapes import Row, creators, spoilt, write_csv

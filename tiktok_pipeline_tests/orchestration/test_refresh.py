@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from dagster import DagsterInstance
 
-from tiktok_pipeline.definitions import build_definitions
+from tiktok_pipeline.assembly import build_definitions, refresh_job
 from tiktok_pipeline.orchestration import study_assets
 from tiktok_pipeline.orchestration.partitions import add_snapshots, known_snapshots
 from tiktok_pipeline.orchestration.refresh import Failure, Outcome, refresh_snapshot, step_logger
@@ -23,7 +23,7 @@ def refresh(home: Home, snapshot: str = "2024-03-01", steps: list[str] | None = 
     definitions = build_definitions(home.settings, home.studies, logger=step_logger(heard.append))
     with DagsterInstance.ephemeral() as instance:
         add_snapshots(instance, [snapshot])
-        job = definitions.resolve_job_def("refresh")
+        job = refresh_job(definitions)
         return refresh_snapshot(job, snapshot, instance=instance, tags={}, quiet=True)
 
 
@@ -37,7 +37,7 @@ def test_it_tells_every_step_and_prints_nothing(copied_home: Home, capfd: pytest
     steps: list[str] = []
     outcome = refresh(copied_home, steps=steps)
     assert outcome.failure is None
-    job = copied_home.definitions.resolve_job_def("refresh")
+    job = refresh_job(copied_home.definitions)
     assert sorted(steps) == sorted(node.name for node in job.nodes)
     assert steps[0] == "raw"
     assert set(steps[-3:]) == {"published", "report", "published_newest_snapshot"}

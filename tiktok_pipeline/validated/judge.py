@@ -16,7 +16,7 @@ import pandera.pandas as pa
 from tiktok_pipeline.raw.schema import Source
 from tiktok_pipeline.validated.clean import clean_activity, clean_profiles, delivered_handle
 from tiktok_pipeline.validated.schema import REJECTED_TABLE, SCHEMAS, TABLES
-from tiktok_pipeline.validated.usual import has_usual_rows, is_usual, read_usual
+from tiktok_pipeline.validated.usual import has_usual_rows, mark_usual, read_usual
 from tiktok_pipeline.warehouse.base import Engine
 from tiktok_pipeline.warehouse.contract import rules
 
@@ -48,10 +48,12 @@ def judge_source(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> Judg
     """
     clean = {"profiles": clean_profiles, "creator_activity": clean_activity}[source.name]
     table = TABLES[source.name]
-    named = raw.with_columns(delivered_handle(source).alias("handle"))
-    marked = engine.mark_repeated(named, "handle", among=named).drop("handle")
+    handle = delivered_handle(source)
+    told = nw.when(nw.col("is_usual")).then(nw.col("account_id")).otherwise(handle)
+    named = mark_usual(raw, source, engine).with_columns(told.alias("handle"))
+    marked = engine.mark_repeated(named, "handle", among=raw.select(handle.alias("handle"))).drop("handle")
     judged = judge_rules(
-        clean(marked.filter(~is_usual(source) | nw.col("is_repeated")), engine), SCHEMAS[source.name]
+        clean(marked.filter(~nw.col("is_usual") | nw.col("is_repeated")), engine), SCHEMAS[source.name]
     )
     odd = engine.staged(judged)
     doubtful = odd.filter((nw.col("problems") != "") | nw.col("is_repeated"))

@@ -7,6 +7,7 @@ same; one that is usual must be: `tiktok_pipeline.validated.judge` never looks a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import narwhals as nw
@@ -30,7 +31,7 @@ from tiktok_pipeline.warehouse.base import Engine
 
 _NUMBER_OF_ACCOUNT = r"^[0-9]{1,20}$"
 _COUNT = r"^[0-9]{1,15}$"
-_RATE = r"^[0-9]{1,5}([.][0-9]{1,40})?$"
+_LARGEST_RATE = 100_000.0
 _MONTH_AND_DAY = (
     r"(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])",
     r"(0[13-9]|1[0-2])-(29|30)",
@@ -46,17 +47,27 @@ def has_usual_rows(source: Source) -> bool:
     return source.name == PROFILES.name
 
 
-def is_usual(source: Source) -> nw.Expr:
-    """Whether a row of ``raw.<source>`` surely keeps every rule; never NULL."""
+def mark_usual(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> nw.LazyFrame[Any]:
+    """Add ``is_usual``: whether a row of ``raw.<source>`` surely keeps every rule; never NULL."""
     if not has_usual_rows(source):
-        return nw.lit(False)
+        return raw.with_columns(nw.lit(False).alias("is_usual"))
+    # To cast a rate takes a third of the time of a pattern for its twenty characters.
+    numbers = {name: f"number_{name}" for name in RATES}
+    cast = engine.try_cast(
+        raw.with_columns(*(nw.col(name).alias(number) for name, number in numbers.items())),
+        dict.fromkeys(numbers.values(), "float"),
+    )
+    return cast.with_columns(_is_usual(numbers).alias("is_usual")).drop(*numbers.values())
+
+
+def _is_usual(numbers: Mapping[str, str]) -> nw.Expr:
     handle = nw.col("account_id")
     cells = [
         nw.col("read_problem").is_null(),
         _matches("account_id", USUAL_HANDLE) & ~one_of(handle, NO_VALUE),
         nw.col("tiktok_id").is_null() | _matches("tiktok_id", _NUMBER_OF_ACCOUNT),
         *(_matches(name, _COUNT) for name in COUNTS),
-        *(nw.col(name).is_null() | _matches(name, _RATE) for name in RATES),
+        *(nw.col(name).is_null() | _is_usual_rate(name, number) for name, number in numbers.items()),
         _is_usual_day(),
         nw.col("is_verified").is_null() | one_of(nw.col("is_verified"), (*TRUE_WORDS, *FALSE_WORDS)),
         nw.col("is_under_age").is_null() | one_of(nw.col("is_under_age"), FALSE_WORDS),
@@ -84,6 +95,16 @@ def read_usual(usual: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
 
 def _matches(name: str, pattern: str) -> nw.Expr:
     return nw.col(name).str.contains(pattern).fill_null(False)
+
+
+def _is_usual_rate(name: str, number: str) -> nw.Expr:
+    # It begins with a digit, and has none of the marks that a cast takes and a rule may not: 1e5, 1_000.
+    text = nw.col(name)
+    has_mark = nw.any_horizontal(
+        *(text.str.contains(mark, literal=True) for mark in ("e", "E", "_")), ignore_nulls=False
+    )
+    begins_with_digit = (text >= nw.lit("0")) & (text < nw.lit(":"))
+    return ((nw.col(number) < _LARGEST_RATE) & begins_with_digit & ~has_mark).fill_null(False)
 
 
 def _is_usual_day() -> nw.Expr:

@@ -14,7 +14,7 @@ from tiktok_pipeline.raw.schema import CREATOR_ACTIVITY, PROFILE_COLUMNS, PROFIL
 from tiktok_pipeline.validated.clean import clean_profiles, delivered_handle
 from tiktok_pipeline.validated.judge import judge_rules
 from tiktok_pipeline.validated.schema import SCHEMAS, TABLES
-from tiktok_pipeline.validated.usual import is_usual, read_usual
+from tiktok_pipeline.validated.usual import mark_usual, read_usual
 from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
 
 USUAL = {
@@ -35,6 +35,7 @@ USUAL = {
 ODD: list[str | None] = [
     *(None, "", " ", "null", "NULL", "None", "NaN", "nan", "inf", "-1", "+1", "1.", ".5", "1.5", "1,200", "1.2M", "1e5"),
     *("999999999999999", "1000000000000000", "1000000000000001", "9" * 20, "9" * 21, "99999.9", "100000", "1000001"),
+    *("1_0", "1_0.5", "1e0005", "1E5", "1e-3", "\t1", "1 2", "1.5.2", "0x1F", "0b1"),
     *("0" * 16, "007", "1_000", " 12", "12 ", "12\n", "0x1F", "٣", "½"),
     *("true", "TRUE", "t", "yes", "1", "0", "f", "no", "maybe", "False"),
     *("@maker", "two words", "a/b", "a\\b", "██", "mäker", "a\x00b", "a" * 64, "a" * 65, "tab\t", "\u00a0"),
@@ -64,15 +65,15 @@ def raw_rows(
 def told(engine: DuckDBWarehouse, raw: nw.LazyFrame[Any]) -> list[dict[str, Any]]:
     """For each row whether it is usual, the reasons against it, and its handle by either way."""
     assert_usual_rows_are_read_as_cleaned(engine, raw)
-    marked = raw.with_columns(is_usual(PROFILES).alias("usual"), delivered_handle(PROFILES).alias("handle"))
+    marked = mark_usual(raw, PROFILES, engine).with_columns(delivered_handle(PROFILES).alias("handle"))
     judged = judge_rules(clean_profiles(marked, engine), SCHEMAS["profiles"])
-    columns = ("source_row", "usual", "problems", "handle", "account_id", "followers", "observed_on")
+    columns = ("source_row", "is_usual", "problems", "handle", "account_id", "followers", "observed_on")
     found: list[dict[str, Any]] = judged.select(columns).sort("source_row").collect("pyarrow").to_native().to_pylist()
     return found
 
 
 def assert_usual_rows_are_read_as_cleaned(engine: DuckDBWarehouse, raw: nw.LazyFrame[Any]) -> None:
-    usual = engine.staged(raw.filter(is_usual(PROFILES)))
+    usual = engine.staged(mark_usual(raw, PROFILES, engine).filter(nw.col("is_usual")).drop("is_usual"))
     read, cleaned = (
         frame.select(TABLES["profiles"].frame_names).sort("source_row").collect("pyarrow").to_native()
         for frame in (read_usual(usual, engine), clean_profiles(usual, engine))
@@ -82,15 +83,15 @@ def assert_usual_rows_are_read_as_cleaned(engine: DuckDBWarehouse, raw: nw.LazyF
 
 
 def assert_usual_rows_are_good(found: list[dict[str, Any]]) -> int:
-    assert {row["usual"] for row in found} <= {True, False}
-    assert [row for row in found if row["usual"] and row["problems"] != ""] == []
+    assert {row["is_usual"] for row in found} <= {True, False}
+    assert [row for row in found if row["is_usual"] and row["problems"] != ""] == []
     assert [row for row in found if row["handle"] != row["account_id"]] == []
-    return sum(row["usual"] for row in found)
+    return sum(row["is_usual"] for row in found)
 
 
 def test_a_plain_row_is_usual(engine: DuckDBWarehouse) -> None:
     (row,) = told(engine, raw_rows(engine, [USUAL]))
-    assert (row["usual"], row["problems"], row["followers"]) == (True, "", 1200)
+    assert (row["is_usual"], row["problems"], row["followers"]) == (True, "", 1200)
 
 
 @pytest.mark.parametrize("column", PROFILE_COLUMNS)
@@ -120,15 +121,15 @@ def test_a_usual_day_is_a_real_one(engine: DuckDBWarehouse, dialect: str, form: 
     ]
     found = told(engine, raw_rows(engine, [USUAL | {"observed_on": day} for day in days], dialect))
     assert assert_usual_rows_are_good(found) > 5 * 12 * 28 - 1
-    assert [row for row in found if row["usual"] and row["observed_on"] is None] == []
+    assert [row for row in found if row["is_usual"] and row["observed_on"] is None] == []
 
 
 @pytest.mark.parametrize("changed", [{"read_problem": "ragged"}, {"is_under_age": "true"}, {"is_under_age": "maybe"}])
 def test_a_torn_row_and_one_of_a_minor_are_judged(engine: DuckDBWarehouse, changed: dict[str, str]) -> None:
     (row,) = told(engine, raw_rows(engine, [USUAL | changed]))
-    assert not row["usual"]
+    assert not row["is_usual"]
 
 
 def test_rows_of_activity_are_all_judged(engine: DuckDBWarehouse) -> None:
     frame = engine.staged(pa.table({"account_id": ["a"]}))
-    assert frame.select(is_usual(CREATOR_ACTIVITY).alias("usual")).collect("pyarrow").item(0, "usual") is False
+    assert mark_usual(frame, CREATOR_ACTIVITY, engine).collect("pyarrow").item(0, "is_usual") is False

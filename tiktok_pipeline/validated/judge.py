@@ -16,7 +16,7 @@ import pandera.pandas as pa
 from tiktok_pipeline.raw.schema import Source
 from tiktok_pipeline.validated.clean import clean_activity, clean_profiles, delivered_handle
 from tiktok_pipeline.validated.schema import REJECTED_TABLE, SCHEMAS, TABLES
-from tiktok_pipeline.validated.usual import has_usual_rows, mark_usual, read_usual
+from tiktok_pipeline.validated.usual import mark_usual, read_usual
 from tiktok_pipeline.warehouse.base import Engine
 from tiktok_pipeline.warehouse.contract import rules
 
@@ -26,6 +26,11 @@ DUPLICATE = "account_id: an older or earlier duplicate of the row that is kept f
 UNDER_AGE = "is_under_age: the platform says the person is under 18; nothing of the profile is kept"
 LARGEST_REJECTED_SHARE = 0.5
 RATE_TOLERANCE = 1e-6
+
+LARGEST_SHARE_LAID_ASIDE = 0.1
+"""To lay a row aside takes room for all its texts twice, on disk where memory ends."""
+FIRST_ROWS = 100_000
+"""So many rows tell how many are odd."""
 
 
 class SnapshotRejectedError(ValueError):
@@ -43,8 +48,9 @@ class Judged:
 def judge_source(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> Judged:
     """Clean and judge the raw rows of one source of one snapshot; each row is in exactly one of the two frames.
 
-    Only odd rows are judged, and kept aside: those that are not usual, and those of an account that may stand there more than
-    once. The usual ones are read as they are written, which costs less than to lay all of them down.
+    Only odd rows are judged: those that are not usual, and those of an account that may stand there more than once. Where they
+    are few they are laid aside and the usual ones are read as they are written; where they are many, as in what a spreadsheet
+    saved, only the doubtful ones are laid aside and all the others are cleaned as they are written. Both give the same rows.
     """
     clean = {"profiles": clean_profiles, "creator_activity": clean_activity}[source.name]
     table = TABLES[source.name]
@@ -55,8 +61,10 @@ def judge_source(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> Judg
     judged = judge_rules(
         clean(marked.filter(~nw.col("is_usual") | nw.col("is_repeated")), engine), SCHEMAS[source.name]
     )
-    odd = engine.staged(judged)
-    doubtful = odd.filter((nw.col("problems") != "") | nw.col("is_repeated"))
+    is_doubtful = (nw.col("problems") != "") | nw.col("is_repeated")
+    are_few = _share_of_odd(named) < LARGEST_SHARE_LAID_ASIDE
+    aside = engine.staged(judged if are_few else judged.filter(is_doubtful))
+    doubtful = aside.filter(is_doubtful)
     rejected = engine.staged(mark_duplicates(doubtful).filter(nw.col("problems") != ""))
     is_kept = nw.col("problems") != UNDER_AGE
     delivered = {name: f"raw_{name}" for name in source.columns} | {"extra": "extra"}
@@ -66,11 +74,18 @@ def judge_source(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> Judg
         nw.lit(source.name).alias("source"),
         nw.col("problems").str.split(_SPLIT).alias("reasons"),
     )
-    good = odd.join(rejected.select(*PLACE), on=PLACE, how="anti").select(table.frame_names)
-    if has_usual_rows(source):
-        usual = raw.join(odd.select(*PLACE), on=PLACE, how="anti")
+    cleaned = aside if are_few else clean(raw, engine)
+    good = cleaned.join(rejected.select(*PLACE), on=PLACE, how="anti").select(table.frame_names)
+    if are_few:
+        usual = raw.join(aside.select(*PLACE), on=PLACE, how="anti")
         good = nw.concat([read_usual(usual, engine), good], how="vertical")
     return Judged(good=good, rejected=records.select(REJECTED_TABLE.frame_names))
+
+
+def _share_of_odd(marked: nw.LazyFrame[Any]) -> float:
+    """The share of rows that are not usual among the first ones of a source."""
+    usual = marked.head(FIRST_ROWS).select(usual=nw.col("is_usual").cast(nw.Float64).mean())
+    return 1.0 - (usual.collect("pyarrow").item(0, "usual") or 0.0)
 
 
 def judge_rules(cleaned: nw.LazyFrame[Any], schema: pa.DataFrameSchema) -> nw.LazyFrame[Any]:

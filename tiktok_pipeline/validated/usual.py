@@ -38,18 +38,14 @@ _MONTH_AND_DAY = (
     r"(0[13578]|1[02])-31",
 )
 _LEAP_DAY = r"20([02468][048]|[13579][26])-02-29"
-_ISO_DAY = rf"^(20[0-9]{{2}}-({'|'.join(_MONTH_AND_DAY)})|{_LEAP_DAY})$"
+_TIME = "[T ][0-9:.+Zz-]*"
+_ISO_DAY = rf"^(20[0-9]{{2}}-({'|'.join(_MONTH_AND_DAY)})|{_LEAP_DAY})({_TIME})?$"
 _DAY_FIRST = r"^(0[1-9]|1[0-9]|2[0-8])-(0[1-9]|1[0-2])-20[0-9]{2}$"
 
 
-def has_usual_rows(source: Source) -> bool:
-    """Whether a row of the source may be usual; those of the small sources are all judged."""
-    return source.name == PROFILES.name
-
-
 def mark_usual(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> nw.LazyFrame[Any]:
-    """Add ``is_usual``: whether a row of ``raw.<source>`` surely keeps every rule; never NULL."""
-    if not has_usual_rows(source):
+    """Add ``is_usual``: whether a row of ``raw.<source>`` surely keeps every rule; never NULL. Only profiles are usual."""
+    if source.name != PROFILES.name:
         return raw.with_columns(nw.lit(False).alias("is_usual"))
     # To cast a rate takes a third of the time of a pattern for its twenty characters.
     numbers = {name: f"number_{name}" for name in RATES}
@@ -86,7 +82,7 @@ def read_usual(usual: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
         .alias("is_verified"),
         nw.when(one_of(nw.col("dialect"), DAY_FIRST_DIALECTS))
         .then(turned_day(nw.col("observed_on")))
-        .otherwise(nw.col("observed_on"))
+        .otherwise(nw.col("observed_on").str.slice(0, 10))
         .alias("observed_on"),
         videos_in(nw.col("top_videos")).alias("scraped_videos"),
     )
@@ -98,11 +94,12 @@ def _matches(name: str, pattern: str) -> nw.Expr:
 
 
 def _is_usual_rate(name: str, number: str) -> nw.Expr:
-    # It begins with a digit, and has none of the marks that a cast takes and a rule may not: 1e5, 1_000.
+    # It begins with a digit, and has none of the marks that a cast takes and a rule may not: 1_000, 1e0005. Python writes
+    # small rates as 9.9e-05.
     text = nw.col(name)
-    has_mark = nw.any_horizontal(
-        *(text.str.contains(mark, literal=True) for mark in ("e", "E", "_")), ignore_nulls=False
-    )
+    is_small = text.str.slice(-4, 2) == nw.lit("e-")
+    has_exponent = text.str.contains("e", literal=True) | text.str.contains("E", literal=True)
+    has_mark = text.str.contains("_", literal=True) | (has_exponent & ~is_small)
     begins_with_digit = (text >= nw.lit("0")) & (text < nw.lit(":"))
     return ((nw.col(number) < _LARGEST_RATE) & begins_with_digit & ~has_mark).fill_null(False)
 

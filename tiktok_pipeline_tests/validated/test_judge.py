@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from tiktok_pipeline.raw.dialects import PUBLIC_CSV, recognise
 from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.raw.schema import PROFILES
+from tiktok_pipeline.validated import judge
 from tiktok_pipeline.validated.judge import (
     SnapshotRejectedError,
     check_balance,
@@ -34,6 +35,14 @@ UNDER_AGE = "is_under_age: the platform says the person is under 18; nothing of 
 COUNT = "is not a count such as 1200, 12,345 or 1.2M"
 RANGE = "expected 0 to 1000000000000000"
 FORM = r"account_id: expected a text of the form ^[^@/\\ \t\r\n\x00]{1,64}$"
+
+
+@pytest.fixture(scope="module", autouse=True, params=[0.0, 1.0], ids=["odd rows are many", "odd rows are few"])
+def laid_aside(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every test runs either way: odd rows laid aside, or all rows cleaned as they are written."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judge, "LARGEST_SHARE_LAID_ASIDE", request.param)
+        yield
 
 
 @pytest.fixture(scope="module")

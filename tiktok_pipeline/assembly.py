@@ -100,6 +100,6 @@ def jobs_resolved_quietly() -> Iterator[None]:
 
 
 def refresh_job(definitions: Definitions) -> JobDefinition:
-    """The job that refreshes a snapshot; the other jobs are not looked at."""
+    """The job that refreshes a snapshot."""
     with jobs_resolved_quietly():
         return definitions.resolve_job_def(REFRESH_JOB)

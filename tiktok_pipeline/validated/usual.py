@@ -57,10 +57,9 @@ def mark_usual(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> nw.Laz
 
 
 def _is_usual(numbers: Mapping[str, str]) -> nw.Expr:
-    handle = nw.col("account_id")
     cells = [
         nw.col("read_problem").is_null(),
-        _matches("account_id", USUAL_HANDLE) & ~one_of(handle, NO_VALUE),
+        _matches("account_id", USUAL_HANDLE) & ~one_of(nw.col("account_id"), NO_VALUE),
         nw.col("tiktok_id").is_null() | _matches("tiktok_id", _NUMBER_OF_ACCOUNT),
         *(_matches(name, _COUNT) for name in COUNTS),
         *(nw.col(name).is_null() | _is_usual_rate(name, number) for name, number in numbers.items()),

@@ -10,16 +10,16 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import compare as comparing
-from benchmarks import equal as equaling
 from benchmarks import record
-from benchmarks import scale as scaling
-from benchmarks.crash import CannotMountError, measure_crashes, save, table
-from benchmarks.many import as_json as many_as_json
-from benchmarks.many import many
-from benchmarks.refresh import refresh_file, refresh_sample, summary
-from benchmarks.together import backfill, refresh_together
-from tiktok_pipeline.tabulate import print_rows
+from benchmarks.performance import compare as comparing
+from benchmarks.performance import equal as equaling
+from benchmarks.performance import scale as scaling
+from benchmarks.performance.many import as_json as many_as_json
+from benchmarks.performance.many import many
+from benchmarks.performance.refresh import refresh_file, refresh_sample, summary
+from benchmarks.reliability.crash import CannotMountError, measure_crashes, save, table
+from benchmarks.reliability.together import backfill, refresh_together
+from tiktok_pipeline.output.print_rows import print_rows
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -182,8 +182,8 @@ def fuzz(
     save_it: Annotated[bool, typer.Option("--save", help="write the result to benchmarks/results/")] = False,
 ) -> None:
     """Take in and refresh generated damaged files; exit code 1 if any is not treated as it should be."""
-    from benchmarks import damage  # noqa: PLC0415
-    from benchmarks import fuzz as fuzzing  # noqa: PLC0415 - it brings Dagster, which takes a while
+    from benchmarks.reliability import damage  # noqa: PLC0415
+    from benchmarks.reliability import fuzz as fuzzing  # noqa: PLC0415 - it brings Dagster, which takes a while
 
     numbers = [only] if only else range(1, files + 1)
     if only and keep:

@@ -1,6 +1,6 @@
 """The same command as ``tiktok-pipeline``, as ``python -m tiktok_pipeline``."""
 
-from tiktok_pipeline.cli import process
+from tiktok_pipeline.cli.app import process
 
 if __name__ == "__main__":
     process()

@@ -12,27 +12,29 @@ from collections.abc import Iterator
 from dagster import Definitions, JobDefinition, LoggerDefinition, in_process_executor
 
 import tiktok_pipeline.studies
-from tiktok_pipeline.orchestration.asset_checks import contract_check, rates_check, study_checks
-from tiktok_pipeline.orchestration.automation import jobs, schedules, sensors
-from tiktok_pipeline.orchestration.incoming_asset import incoming_asset, incoming_check
-from tiktok_pipeline.orchestration.io_manager import io_manager, warehouse_resource
-from tiktok_pipeline.orchestration.pictures import pictures_resource
-from tiktok_pipeline.orchestration.raw_rows import files_of_slice
-from tiktok_pipeline.orchestration.refresh import REFRESH_JOB, STEP_LOGGER
-from tiktok_pipeline.orchestration.report_asset import report_asset
-from tiktok_pipeline.orchestration.samples import samples_resource
-from tiktok_pipeline.orchestration.shared_assets import (
-    features_assets,
-    published_asset,
-    raw_assets,
-    validated_assets,
-)
-from tiktok_pipeline.orchestration.shared_checks import shared_checks
-from tiktok_pipeline.orchestration.study_assets import study_assets
+from tiktok_pipeline.ingest.snapshot_rows import files_of_slice
+from tiktok_pipeline.orchestration.assets.features import features_assets
+from tiktok_pipeline.orchestration.assets.incoming import incoming_asset
+from tiktok_pipeline.orchestration.assets.published import published_asset
+from tiktok_pipeline.orchestration.assets.raw import raw_assets
+from tiktok_pipeline.orchestration.assets.report import report_asset
+from tiktok_pipeline.orchestration.assets.study import study_assets
+from tiktok_pipeline.orchestration.assets.validated import validated_assets
+from tiktok_pipeline.orchestration.automation.jobs import jobs, schedules
+from tiktok_pipeline.orchestration.automation.sensors import sensors
+from tiktok_pipeline.orchestration.checks.contract import contract_check
+from tiktok_pipeline.orchestration.checks.incoming import incoming_check
+from tiktok_pipeline.orchestration.checks.shared import rates_check, shared_checks
+from tiktok_pipeline.orchestration.checks.study import study_checks
+from tiktok_pipeline.orchestration.resources.figures import pictures_resource
+from tiktok_pipeline.orchestration.resources.io_manager import io_manager
+from tiktok_pipeline.orchestration.resources.samples import samples_resource
+from tiktok_pipeline.orchestration.resources.warehouse import warehouse_resource
+from tiktok_pipeline.orchestration.runs.refresh import REFRESH_JOB, STEP_LOGGER
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study, load_studies
 from tiktok_pipeline.warehouse.base import Warehouse
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 
 def open_warehouse(settings: Settings) -> Warehouse:

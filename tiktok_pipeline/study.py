@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 
 from tiktok_pipeline.classifiers.recipe import Classification, PublishedNetwork
-from tiktok_pipeline.clusters.outliers import InterquartileRule
+from tiktok_pipeline.clusters.fit_rows import InterquartileRule
 from tiktok_pipeline.clusters.scaling import Scaling
 from tiktok_pipeline.features.catalogue import FEATURES, feature_names
 from tiktok_pipeline.personas.catalogue import PersonaCatalogue

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from tiktok_pipeline_tests.orchestration.scrapes import activity, creators, spoilt, write_csv
+from tiktok_pipeline_tests.scrapes import activity, creators, spoilt, write_csv
 
 if TYPE_CHECKING:
-    from tiktok_pipeline_tests.orchestration.homes import Home, Said
+    from tiktok_pipeline_tests.homes import Home, Said
 
 # Elsewhere each run looks at other examples; what decides over a change looks at the same ones every time.
 settings.register_profile("ci", derandomize=True)
@@ -28,7 +28,7 @@ REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 @pytest.fixture(scope="session")
 def refreshed_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Two snapshots of 120 invented creators, some rows bad, the second with an activity file; not to be changed."""
-    from tiktok_pipeline_tests.orchestration.homes import Home  # Dagster: not for tests that do without it
+    from tiktok_pipeline_tests.homes import Home  # Dagster: not for tests that do without it
 
     folder = tmp_path_factory.mktemp("refreshed")
     home = Home(folder / "home")
@@ -47,7 +47,7 @@ def refreshed_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 @pytest.fixture
 def copied_home(refreshed_home: Home, tmp_path: Path) -> Home:
     """A copy of the refreshed home that a test may change."""
-    from tiktok_pipeline_tests.orchestration.homes import Home
+    from tiktok_pipeline_tests.homes import Home
 
     shutil.copytree(refreshed_home.path, tmp_path / "home")
     return Home(tmp_path / "home")
@@ -68,8 +68,8 @@ def real_data() -> Callable[[str], Path]:
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
     """Run the command line in this process: ``call(home, argument, ...)``."""
-    from tiktok_pipeline import cli
-    from tiktok_pipeline_tests.orchestration.homes import Said
+    from tiktok_pipeline.cli import app as cli
+    from tiktok_pipeline_tests.homes import Said
 
     def run(home: Path, *arguments: str | Path) -> Said:
         monkeypatch.setenv("TIKTOK_PIPELINE_HOME", str(home))

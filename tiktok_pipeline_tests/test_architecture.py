@@ -23,6 +23,7 @@ import pytest
 
 import tiktok_pipeline
 from tiktok_pipeline import STAGES
+from tiktok_pipeline.orchestration.asset_keys import asset_key
 
 PACKAGE = Path(tiktok_pipeline.__file__).parent
 TESTS = Path(__file__).parent
@@ -246,18 +247,18 @@ Rule = Callable[[Module], list[str]]
 DOC = '"""Says what it is."""\n'
 BROKEN: dict[Rule, list[tuple[str, str]]] = {
     forbidden_imports: [
-        ("features.build", "from tiktok_pipeline.validated.judge import judge"),
+        ("features.build", "from tiktok_pipeline.validated.validate import judge"),
         ("features.build", "from tiktok_pipeline.clusters import schema"),
         ("features.build", "from tiktok_pipeline.warehouse.contract import rules"),
         ("raw.read", "def read():\n    from tiktok_pipeline.validated import schema"),
-        ("clusters.model", "import tiktok_pipeline.warehouse.duckdb"),
+        ("clusters.model", "import tiktok_pipeline.warehouse.duckdb.warehouse"),
         ("warehouse.duckdb", "from tiktok_pipeline.raw.schema import PROFILES"),
         ("reports.segments", "from tiktok_pipeline.study import Study"),
         ("study", "from tiktok_pipeline.clusters.model import assign"),
         ("studies.new", "from tiktok_pipeline.clusters import choose_k"),
-        ("run_study", "from tiktok_pipeline.orchestration.tables import TABLES"),
-        ("run_study", "from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse"),
-        ("orchestration.refresh", "from tiktok_pipeline.warehouse.connection import query"),
+        ("run_study", "from tiktok_pipeline.tables import TABLES"),
+        ("run_study", "from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse"),
+        ("orchestration.refresh", "from tiktok_pipeline.warehouse.duckdb.connection import query"),
         ("orchestration.refresh", "import tiktok_pipeline.studies"),
         ("features.build", "from tiktok_pipeline import settings"),
         ("features.build", "from . import catalogue"),
@@ -314,7 +315,7 @@ FINE: dict[Rule, list[tuple[str, str]]] = {
         ),
         ("clusters.schema", "from tiktok_pipeline.warehouse.contract import schema_for\nimport pandas"),
         ("classifiers.labels", "from tiktok_pipeline.features import schema\nfrom tiktok_pipeline import STAGES"),
-        ("orchestration.refresh", "from tiktok_pipeline.validated.judge import judge"),
+        ("orchestration.refresh", "from tiktok_pipeline.validated.validate import judge"),
     ],
     forbidden_libraries: [
         ("assembly", "import dagster"),
@@ -375,8 +376,8 @@ def test_folders_and_folders_of_tests_are_the_stages() -> None:
 
 def test_schemas_and_asset_keys_are_the_stages(tmp_path: Path) -> None:
     from tiktok_pipeline.assembly import build_definitions
-    from tiktok_pipeline.orchestration.tables import TABLES
     from tiktok_pipeline.settings import Settings
+    from tiktok_pipeline.tables import TABLES
 
     with_tables = tuple(stage for stage in STAGES if (PACKAGE / stage / "schema.py").is_file())
     graph = build_definitions(Settings(home=tmp_path)).resolve_asset_graph()
@@ -384,7 +385,9 @@ def test_schemas_and_asset_keys_are_the_stages(tmp_path: Path) -> None:
     schemas = list(dict.fromkeys(table.spec.schema for table in TABLES.values()))
     keys = [stage for stage in STAGES if stage in first_parts] + sorted(first_parts - set(STAGES))
     assert stage_disagreements(with_tables, schemas=schemas, keys=keys) == []
-    assert all(table.key("x").path == [table.spec.schema, "x", table.spec.name] for table in TABLES.values())
+    assert all(
+        asset_key(str(table.spec), "x").path == [table.spec.schema, "x", table.spec.name] for table in TABLES.values()
+    )
 
 
 def test_a_stage_out_of_place_would_be_seen() -> None:

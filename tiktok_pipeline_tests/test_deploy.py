@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from tiktok_pipeline.cli import app
+from tiktok_pipeline.cli.app import app
 from tiktok_pipeline.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -11,17 +11,9 @@ from dagster import DagsterInstance
 
 from tiktok_pipeline.personas.segments import NO_SEGMENT
 from tiktok_pipeline.study import load_studies
-from tiktok_pipeline.warehouse.migrations import VERSION
-from tiktok_pipeline_tests.orchestration.homes import (
-    AS_SHIPPED,
-    Home,
-    Said,
-    command,
-    kill_refresh,
-    materialised,
-    reasons_of,
-)
-from tiktok_pipeline_tests.orchestration.scrapes import Row, activity, creators, spoilt, write_csv
+from tiktok_pipeline.warehouse.duckdb.migrations import VERSION
+from tiktok_pipeline_tests.homes import AS_SHIPPED, Home, Said, command, kill_refresh, materialised, reasons_of
+from tiktok_pipeline_tests.scrapes import Row, activity, creators, spoilt, write_csv
 
 STUDY = "influencer_segments"
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tiktok_pipeline_tests.orchestration.homes import Home, Said
+    from tiktok_pipeline_tests.homes import Home, Said
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -32,8 +32,8 @@ QUERIES = blocks("sql")
 @pytest.fixture(scope="module")
 def readme_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home with segments and scores, such as the reader has one."""
-    from tiktok_pipeline_tests.orchestration.homes import TWO_STUDIES, Home
-    from tiktok_pipeline_tests.orchestration.scrapes import creators, spoilt, write_csv
+    from tiktok_pipeline_tests.homes import TWO_STUDIES, Home
+    from tiktok_pipeline_tests.scrapes import creators, spoilt, write_csv
 
     folder = tmp_path_factory.mktemp("readme")
     home = Home(folder / "home", studies=TWO_STUDIES)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tiktok_pipeline.classifiers.recipe import Classification, FeatureSet, Label, PublishedForest, PublishedNetwork
-from tiktok_pipeline.clusters.outliers import InterquartileRule
+from tiktok_pipeline.clusters.fit_rows import InterquartileRule
 from tiktok_pipeline.clusters.scaling import Scaling
 from tiktok_pipeline.personas.catalogue import Persona, PersonaCatalogue
 from tiktok_pipeline.study import Segmentation, Study, StudyError, check_studies, load_studies

@@ -1,7 +1,7 @@
 """The models that are put to a label, each with what it says of rows that it never saw.
 
 scikit-learn and torch are imported inside the functions: importing them costs seconds. How a model is judged stands in
-`tiktok_pipeline.classifiers.evaluate`.
+`tiktok_pipeline.classifiers.cross_validation`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tiktok_pipeline.classifiers.arrays import Matrix, Vector
 from tiktok_pipeline.classifiers.labels import Flags
 from tiktok_pipeline.classifiers.recipe import ModelName, Network
 
-Matrix = NDArray[np.float64]
-Vector = NDArray[np.float64]
 INNER_FOLDS = 3
+
 TREES = 100
 
 

@@ -2,7 +2,7 @@
 
 What is wrong with them is not hidden here: the forest's target is a threshold on one of its inputs; the network tunes its
 threshold on the test rows (``published``) and leaves dropout on while it scores. ``mended`` puts right how the network is
-trained and judged, not what it may look at: that is the matter of `tiktok_pipeline.classifiers.evaluate`.
+trained and judged, not what it may look at: that is the matter of `tiktok_pipeline.classifiers.cross_validation`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tiktok_pipeline.classifiers.evaluate import permutation_losses
-from tiktok_pipeline.classifiers.figures import at_threshold, curves, over_thresholds, threshold_for_precision
+from tiktok_pipeline.classifiers.arrays import Matrix, Vector
+from tiktok_pipeline.classifiers.cross_validation import permutation_losses
 from tiktok_pipeline.classifiers.labels import Flags
-from tiktok_pipeline.classifiers.models import Matrix, Vector
+from tiktok_pipeline.classifiers.metrics import at_threshold, curves, over_thresholds, threshold_for_precision
 from tiktok_pipeline.classifiers.recipe import Protocol, PublishedForest, PublishedNetwork
 
 SEEDS = (0, 1, 2)

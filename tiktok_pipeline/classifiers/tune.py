@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from tiktok_pipeline.classifiers.evaluate import Judged, cross_validate
+from tiktok_pipeline.classifiers.arrays import Matrix
+from tiktok_pipeline.classifiers.cross_validation import Judged, cross_validate
 from tiktok_pipeline.classifiers.labels import Flags
-from tiktok_pipeline.classifiers.models import Matrix
 from tiktok_pipeline.classifiers.recipe import Network
 
 if TYPE_CHECKING:

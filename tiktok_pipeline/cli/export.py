@@ -8,10 +8,10 @@ from pathlib import Path
 
 import typer
 
-from tiktok_pipeline.cli.messages import ASKED_WRONGLY, fail, note
+from tiktok_pipeline.cli.console import ASKED_WRONGLY, fail, note
+from tiktok_pipeline.output.print_rows import formula_safe, plain
 from tiktok_pipeline.settings import Settings
-from tiktok_pipeline.tabulate import formula_safe, plain
-from tiktok_pipeline.warehouse.connection import Reader, open_to_read
+from tiktok_pipeline.warehouse.duckdb.connection import Reader, open_to_read
 
 
 def export_study(
@@ -22,7 +22,7 @@ def export_study(
     A study without segments is written by score, the highest first.
     """
     import tiktok_pipeline.studies
-    from tiktok_pipeline.reports.export import check_rows, check_target, write_file
+    from tiktok_pipeline.output.write_rows import check_rows, check_target, write_file
     from tiktok_pipeline.study import load_studies
 
     studies = {one.name: one for one in load_studies(tiktok_pipeline.studies)}
@@ -53,7 +53,7 @@ def export_study(
 @contextmanager
 def _told(out: Path) -> Iterator[None]:
     """Turn what is wrong with the file to write into one line and an exit code."""
-    from tiktok_pipeline.reports.export import ExportRefusedError
+    from tiktok_pipeline.output.write_rows import ExportRefusedError
 
     try:
         yield

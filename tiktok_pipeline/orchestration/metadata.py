@@ -7,8 +7,9 @@ from typing import Any
 
 from dagster import AssetIn, AssetOut, MetadataValue, TableColumn, TableColumnConstraints, TableSchema
 
-from tiktok_pipeline.orchestration.conditions import of_a_study
-from tiktok_pipeline.orchestration.tables import TABLES
+from tiktok_pipeline.orchestration.asset_keys import asset_key
+from tiktok_pipeline.orchestration.automation.conditions import of_a_study
+from tiktok_pipeline.tables import TABLES
 from tiktok_pipeline.warehouse.base import TableSpec
 
 ENGINE_KINDS = {"duckdb", "narwhals"}
@@ -33,7 +34,7 @@ def table_out(table: str, *, study: str | None = None, kinds: set[str] | None = 
     """How an asset announces the table it writes."""
     found = TABLES[table]
     return AssetOut(
-        key=found.key(study),
+        key=asset_key(table, study),
         description=found.spec.description[:1].upper() + found.spec.description[1:] + ".",
         metadata={"dagster/column_schema": column_schema(found.spec)},
         kinds=kinds or ENGINE_KINDS,
@@ -45,7 +46,7 @@ def table_out(table: str, *, study: str | None = None, kinds: set[str] | None = 
 
 def table_in(table: str, study: str | None = None) -> AssetIn:
     """How an asset names a table that it reads."""
-    return AssetIn(key=TABLES[table].key(study))
+    return AssetIn(key=asset_key(table, study))
 
 
 def picture(png: bytes) -> MetadataValue:

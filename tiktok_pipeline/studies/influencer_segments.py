@@ -9,7 +9,7 @@ filter leaves out the loudest third of the profiles (they are assigned to the ne
 average rate and the like rate are one signal counted twice; with a single start, another seed gives other segments.
 """
 
-from tiktok_pipeline.clusters.outliers import InterquartileRule
+from tiktok_pipeline.clusters.fit_rows import InterquartileRule
 from tiktok_pipeline.clusters.scaling import Scaling
 from tiktok_pipeline.personas.catalogue import Persona, PersonaCatalogue
 from tiktok_pipeline.study import Segmentation, Study

@@ -15,7 +15,7 @@ from tiktok_pipeline.classifiers.labels import (
     positives,
 )
 from tiktok_pipeline.classifiers.recipe import Label
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import features
 
 ABOVE = Label(name="above 5 %", feature="avg_engagement_rate", above=0.05)

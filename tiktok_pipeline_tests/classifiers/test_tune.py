@@ -15,7 +15,7 @@ pytest.importorskip("optuna")
 
 import tiktok_pipeline.studies
 from tiktok_pipeline.classifiers import tune
-from tiktok_pipeline.classifiers.evaluate import Judged, cross_validate
+from tiktok_pipeline.classifiers.cross_validation import Judged, cross_validate
 from tiktok_pipeline.classifiers.recipe import Network, PublishedNetwork
 from tiktok_pipeline.classifiers.tune import FOLDS, tune_network
 from tiktok_pipeline.study import load_studies

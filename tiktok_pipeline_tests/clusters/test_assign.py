@@ -23,7 +23,7 @@ from tiktok_pipeline.clusters.model import (
 from tiktok_pipeline.clusters.scaling import Scaling
 from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE, MODELS_TABLE
 from tiktok_pipeline.features.sample import take
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import features, pandas, stored
 
 FEATURES = ("followers", "likes", "avg_engagement_rate")

@@ -11,7 +11,7 @@ from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silho
 
 from tiktok_pipeline.clusters import choose_k
 from tiktok_pipeline.clusters.choose_k import find_elbow, score_k
-from tiktok_pipeline.clusters.explained import eta_squared, figures
+from tiktok_pipeline.clusters.effect_size import eta_squared, figures
 from tiktok_pipeline.clusters.schema import FITS_SCHEMA, K_SCORES_SCHEMA, K_SCORES_TABLE
 
 RANDOM = np.random.default_rng(2)

@@ -35,7 +35,7 @@ from tiktok_pipeline.clusters.stability import (
     nearest,
 )
 from tiktok_pipeline.personas.summarise import verdict
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import stored
 
 RANDOM = np.random.default_rng(8)

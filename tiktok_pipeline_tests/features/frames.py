@@ -15,7 +15,7 @@ from tiktok_pipeline.features.catalogue import FEATURES
 from tiktok_pipeline.features.schema import TABLES as FEATURE_TABLES
 from tiktok_pipeline.validated.schema import TABLES as VALIDATED_TABLES
 from tiktok_pipeline.warehouse.base import TableSpec
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 SNAPSHOT = {"snapshot": "2026-01-31"}
 _TYPES = {

@@ -17,7 +17,7 @@ from tiktok_pipeline.features.catalogue import FEATURES, FOLLOWER_TIERS, feature
 from tiktok_pipeline.features.schema import SCHEMAS, TABLES
 from tiktok_pipeline.validated.schema import LARGEST_COUNT
 from tiktok_pipeline.warehouse.contract import rules
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import pandas, validated
 
 PROFILE = {

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tiktok_pipeline.features.catalogue import feature_names
 from tiktok_pipeline.features.drift import MAJOR, MODERATE, Drift, drift
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import features
 
 Values = Sequence[float | bool | None]

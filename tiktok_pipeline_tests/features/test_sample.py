@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from tiktok_pipeline.features.sample import key_limit, take
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import features
 
 ROWS = [

@@ -12,7 +12,7 @@ from scipy import stats
 from tiktok_pipeline.features.catalogue import feature_names
 from tiktok_pipeline.features.schema import STATISTICS_SCHEMA, STATISTICS_TABLE
 from tiktok_pipeline.features.statistics import LARGEST_TEST, QUANTILES, correlate, describe, judge_normality
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import features
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tiktok_pipeline import cli
-from tiktok_pipeline_tests.orchestration.homes import Home, Said, command
-from tiktok_pipeline_tests.orchestration.scrapes import COLUMNS, creators, write_csv
+from tiktok_pipeline.cli import app as cli
+from tiktok_pipeline_tests.homes import Home, Said, command
+from tiktok_pipeline_tests.scrapes import COLUMNS, creators, write_csv
 
 STUDY = "influencer_segments"
 Call = Callable[..., Said]

@@ -11,11 +11,12 @@ from dagster import AssetKey, AssetSelection, Definitions
 import tiktok_pipeline.studies
 from tiktok_pipeline import STAGES
 from tiktok_pipeline.assembly import build_definitions, jobs_resolved_quietly, refresh_job
+from tiktok_pipeline.orchestration.asset_keys import table_of
+from tiktok_pipeline.orchestration.assets.study import study_assets
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
-from tiktok_pipeline.orchestration.study_assets import study_assets
-from tiktok_pipeline.orchestration.tables import TABLES, published_tables, table_of
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study, load_studies
+from tiktok_pipeline.tables import TABLES, published_tables
 
 STUDIES = load_studies(tiktok_pipeline.studies)
 DEFINITIONS = build_definitions(Settings(home=Path("/nowhere")))

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from dagster import AssetCheckSeverity, ExecuteInProcessResult
 
-from tiktok_pipeline_tests.orchestration.homes import Home, reasons_of
-from tiktok_pipeline_tests.orchestration.scrapes import Row, creators, spoilt, write_csv
+from tiktok_pipeline_tests.homes import Home, reasons_of
+from tiktok_pipeline_tests.scrapes import Row, creators, spoilt, write_csv
 
 RATES = dict.fromkeys(("awg_engagement_rate", "comment_engagement_rate", "like_engagement_rate"), "")
 SAME = {"followers": "100", "following": "5", "likes": "1000", "videos_count": "7"}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 
 @pytest.fixture(scope="module")

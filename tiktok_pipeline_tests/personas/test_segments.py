@@ -15,8 +15,8 @@ from tiktok_pipeline.personas.schema import SUMMARIES_TABLE
 from tiktok_pipeline.personas.segments import segment_views
 from tiktok_pipeline.validated.schema import ACTIVITY_TABLE, PROFILES_TABLE
 from tiktok_pipeline.warehouse.base import TableSpec, View
-from tiktok_pipeline.warehouse.connection import query
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.warehouse.duckdb.connection import query
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import validated
 
 OLD, NEW = "2025-12-31", "2026-01-31"

@@ -21,7 +21,7 @@ from tiktok_pipeline.personas.summarise import (
     summaries,
     verdict,
 )
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import features, stored
 
 NAMES = ("followers", "is_verified")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tiktok_pipeline.raw.lines import first_lines
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 EVERY = range(1, 100)
 

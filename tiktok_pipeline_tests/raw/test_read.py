@@ -14,7 +14,7 @@ from tiktok_pipeline.raw.dialects import recognise
 from tiktok_pipeline.raw.read import FORGOTTEN, read_file, without_cells
 from tiktok_pipeline.raw.schema import PROFILES
 from tiktok_pipeline.raw.snapshots import file_format
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 HEAD = "account_id,followers,following,likes,videos_count,url\n"
 

@@ -11,14 +11,14 @@ import narwhals as nw
 import pytest
 
 import tiktok_pipeline.studies
+from tiktok_pipeline.analysis.run_study import Segments, run_study
 from tiktok_pipeline.features.build import build_features
 from tiktok_pipeline.features.statistics import describe, judge_normality
 from tiktok_pipeline.raw.dialects import recognise
 from tiktok_pipeline.raw.read import read_file
-from tiktok_pipeline.run_study import Segments, run_study
 from tiktok_pipeline.study import load_studies
-from tiktok_pipeline.validated.judge import judge_source
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.validated.validate import judge_source
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.studies.real import ACTIVITY, Run
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tiktok_pipeline_tests.orchestration.homes import Home, reasons_of
+from tiktok_pipeline_tests.homes import Home, reasons_of
 
 pytestmark = [pytest.mark.real_data, pytest.mark.slow]
 

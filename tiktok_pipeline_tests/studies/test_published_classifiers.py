@@ -13,16 +13,16 @@ from sklearn.model_selection import train_test_split
 from sklearn.tree import DecisionTreeClassifier
 
 import tiktok_pipeline.studies
+from tiktok_pipeline.analysis.classification import classify_study, labelled_rows, score_creators
+from tiktok_pipeline.classifiers.evaluation import Evaluation
 from tiktok_pipeline.classifiers.labels import Flags, label_threshold
 from tiktok_pipeline.classifiers.network import is_installed
-from tiktok_pipeline.classifiers.protocols import Evaluation
 from tiktok_pipeline.features.build import build_features
 from tiktok_pipeline.raw.dialects import recognise
 from tiktok_pipeline.raw.read import read_file
-from tiktok_pipeline.run_study import classify_study, labelled_rows, score_creators
 from tiktok_pipeline.study import load_studies
-from tiktok_pipeline.validated.judge import judge_source
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.validated.validate import judge_source
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 pytestmark = pytest.mark.real_data
 FILE = "profiles_2023-08-12.csv"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from tiktok_pipeline.run_study import Segments
+from tiktok_pipeline.analysis.run_study import Segments
 from tiktok_pipeline_tests.studies.real import ACTIVITY, PROFILES, SPREADSHEET, Run
 
 # study, file: cluster, persona, profiles, means of the study's features to the digits given

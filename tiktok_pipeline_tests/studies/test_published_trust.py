@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tiktok_pipeline.run_study import Segments
+from tiktok_pipeline.analysis.run_study import Segments
 from tiktok_pipeline_tests.studies.real import ACTIVITY, PROFILES, SPREADSHEET, Run
 
 pytestmark = pytest.mark.real_data

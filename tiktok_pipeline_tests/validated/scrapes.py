@@ -11,8 +11,8 @@ from typing import Any
 from tiktok_pipeline.raw.dialects import recognise
 from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.raw.snapshots import file_format
-from tiktok_pipeline.validated.judge import judge_source
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.validated.validate import judge_source
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 Rows = list[dict[str, Any]]
 

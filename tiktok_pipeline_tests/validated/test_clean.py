@@ -12,7 +12,7 @@ import pytest
 
 from tiktok_pipeline.validated import clean
 from tiktok_pipeline.warehouse.base import CastType
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 Rule = Callable[[nw.Expr], nw.Expr]
 TEXT = nw.col("text")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.validated.scrapes import Rows, Verdict, judged
 
 pytestmark = pytest.mark.real_data

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tiktok_pipeline.warehouse.base import Warehouse
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 
 @pytest.fixture(params=["memory", "file"])

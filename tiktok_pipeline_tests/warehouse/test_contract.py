@@ -14,11 +14,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tiktok_pipeline.validated.judge import judge_rules, mark_duplicates
 from tiktok_pipeline.validated.schema import ACTIVITY_SCHEMA, PROFILES_SCHEMA, PROFILES_TABLE
+from tiktok_pipeline.validated.validate import judge_rules, mark_duplicates
 from tiktok_pipeline.warehouse.base import Column, TableSpec
 from tiktok_pipeline.warehouse.contract import rules, schema_for
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.warehouse.tables import THINGS, rows_of
 
 _SPLIT = "\x1f"

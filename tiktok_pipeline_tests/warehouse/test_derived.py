@@ -11,8 +11,8 @@ import narwhals as nw
 import pytest
 
 from tiktok_pipeline.warehouse.base import Column, Derived, TableSpec, WarehouseError
-from tiktok_pipeline.warehouse.connection import query
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.warehouse.duckdb.connection import query
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.warehouse.tables import APRIL, MARCH, THINGS, rows_of, things
 
 

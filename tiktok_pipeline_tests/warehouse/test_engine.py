@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tiktok_pipeline.validated.clean import blank_to_null
 from tiktok_pipeline.warehouse.base import CastType, Column, TableSpec
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.warehouse.tables import rows_of
 
 

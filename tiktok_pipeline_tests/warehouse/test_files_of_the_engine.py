@@ -12,12 +12,12 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from tiktok_pipeline.warehouse import connection as opening
-from tiktok_pipeline.warehouse import duckdb as room
 from tiktok_pipeline.warehouse.base import QueryError, WarehouseError, WarehouseLockedError
-from tiktok_pipeline.warehouse.connection import query
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
-from tiktok_pipeline.warehouse.migrations import VERSION
+from tiktok_pipeline.warehouse.duckdb import connection as opening
+from tiktok_pipeline.warehouse.duckdb import warehouse as room
+from tiktok_pipeline.warehouse.duckdb.connection import query
+from tiktok_pipeline.warehouse.duckdb.migrations import VERSION
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.warehouse.tables import APRIL, MARCH, SCORES, THINGS, read, things
 
 _HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"

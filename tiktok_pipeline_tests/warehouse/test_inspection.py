@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from tiktok_pipeline.warehouse.base import View, WarehouseError
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
-from tiktok_pipeline.warehouse.inspection import Inspection, inspect_database
-from tiktok_pipeline.warehouse.migrations import VERSION
+from tiktok_pipeline.warehouse.duckdb.inspection import Inspection, inspect_database
+from tiktok_pipeline.warehouse.duckdb.migrations import VERSION
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.warehouse.tables import APRIL, MARCH, SCORES, THINGS, things
 
 HOSTILE = "'; drop table shelf.things; --"

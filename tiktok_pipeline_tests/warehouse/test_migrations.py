@@ -17,12 +17,12 @@ from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE
 from tiktok_pipeline.features.schema import TABLES as FEATURE_TABLES
 from tiktok_pipeline.raw.schema import FILES, PROFILES
 from tiktok_pipeline.validated.schema import PROFILES_TABLE, REJECTED_TABLE
-from tiktok_pipeline.warehouse import migrations
 from tiktok_pipeline.warehouse.base import WarehouseError
-from tiktok_pipeline.warehouse.connection import open_to_read, query
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
-from tiktok_pipeline.warehouse.migrations import VERSION
-from tiktok_pipeline.warehouse.tables import SQL_TYPES
+from tiktok_pipeline.warehouse.duckdb import migrations
+from tiktok_pipeline.warehouse.duckdb.connection import open_to_read, query
+from tiktok_pipeline.warehouse.duckdb.migrations import VERSION
+from tiktok_pipeline.warehouse.duckdb.tables import SQL_TYPES
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.warehouse.tables import rows_of
 
 MARCH = {"snapshot": "2024-03-01"}
@@ -156,7 +156,7 @@ def test_a_file_is_migrated_once(file: Path) -> None:
 def test_the_time_of_the_listed_slices_is_utc(file: Path) -> None:
     """Like every other time in the warehouse, wherever the machine stands."""
     script = (
-        "import sys; from pathlib import Path; from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse; "
+        "import sys; from pathlib import Path; from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse; "
         "DuckDBWarehouse(Path(sys.argv[1])).slices()"
     )
     subprocess.run([sys.executable, "-c", script, str(file)], check=True, env={**os.environ, "TZ": "Asia/Tokyo"})
@@ -167,7 +167,7 @@ def test_the_time_of_the_listed_slices_is_utc(file: Path) -> None:
 
 def test_every_table_is_afterwards_as_its_contract_says(file: Path) -> None:
     """So that whoever changes a table adds the step: an old home could not be refreshed without it."""
-    from tiktok_pipeline.orchestration.tables import TABLES  # Dagster: not for the other tests of this room
+    from tiktok_pipeline.tables import TABLES  # Dagster: not for the other tests of this room
 
     migrate(file)
     there = columns(file)

@@ -10,11 +10,11 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from tiktok_pipeline.warehouse import publishing as room
 from tiktok_pipeline.warehouse.base import Column, TableSpec, View, WarehouseError
-from tiktok_pipeline.warehouse.connection import published_origins, query
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
-from tiktok_pipeline.warehouse.migrations import VERSION
+from tiktok_pipeline.warehouse.duckdb import publishing as room
+from tiktok_pipeline.warehouse.duckdb.connection import published_origins, query
+from tiktok_pipeline.warehouse.duckdb.migrations import VERSION
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.warehouse.tables import APRIL, MARCH, SCORES, THINGS, things
 
 NEWEST = View(

@@ -11,7 +11,7 @@ import narwhals as nw
 import pytest
 
 from tiktok_pipeline.warehouse.base import UnreadableFileError
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.warehouse.tables import rows_of
 
 packed = partial(compress, mtime=0)

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tiktok_pipeline.warehouse.base import FileFormat, UnreadableFileError
-from tiktok_pipeline.warehouse.duckdb import DuckDBWarehouse
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.warehouse.tables import rows_of
 
 packed = partial(compress, mtime=0)

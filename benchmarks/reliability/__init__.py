@@ -1,0 +1,1 @@
+"""What is broken on purpose: kills, damaged files, refreshes at once."""

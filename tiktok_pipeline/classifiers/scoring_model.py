@@ -1,0 +1,150 @@
+"""The model that scores creators: logistic regression with Platt's sigmoid, kept as rows, applied inside the engine.
+
+Rebuilt from its rows without scikit-learn; no pickle is ever written or loaded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from tiktok_pipeline.classifiers.arrays import Matrix, Vector
+from tiktok_pipeline.classifiers.labels import Flags
+from tiktok_pipeline.classifiers.metrics import LARGEST_LOG_ODDS, best_f1, calibrated, learn_calibration
+from tiktok_pipeline.classifiers.models import inner_scores, logged_regression
+from tiktok_pipeline.classifiers.schema import MODELS_TABLE, SCORES_TABLE
+
+LOGISTIC: Final = "logistic_regression"
+_NUMBERS = ("intercept", "slope", "offset", "threshold")
+
+
+@dataclass(frozen=True)
+class ScoringModel:
+    """ln(x + 1) of each feature, standardised, weighted and summed: log odds, then a calibrated probability.
+
+    ``threshold`` is on the calibrated probability.
+    """
+
+    feature_set: str
+    features: tuple[str, ...]
+    fills: Vector
+    centers: Vector
+    scales: Vector
+    coefficients: Vector
+    intercept: float
+    slope: float
+    offset: float
+    threshold: float
+
+    def score(self, matrix: Matrix) -> Vector:
+        """The calibrated probability of each row (rows x features, NaN where missing)."""
+        filled = np.where(np.isnan(matrix), self.fills, matrix)
+        odds = ((np.log1p(filled) - self.centers) / self.scales) @ self.coefficients + self.intercept
+        held = np.clip(self.slope * odds + self.offset, -LARGEST_LOG_ODDS, LARGEST_LOG_ODDS)
+        found: Vector = 1.0 / (1.0 + np.exp(-held))
+        return found
+
+
+def fit_scoring_model(
+    matrix: Matrix, labels: Flags, *, feature_set: str, features: tuple[str, ...], random_state: int
+) -> ScoringModel:
+    """Fit the model on all labelled rows; calibration and threshold come from parts that it did not see."""
+    fitted = logged_regression().fit(matrix, labels)
+    inner = inner_scores(LOGISTIC, matrix, labels, random_state=random_state)
+    slope, offset = learn_calibration(inner, labels)
+    threshold, _ = best_f1(calibrated(inner, slope, offset), labels)
+    return ScoringModel(
+        feature_set,
+        features,
+        np.asarray(fitted["fill"].statistics_, dtype=np.float64),
+        np.asarray(fitted["scale"].mean_),
+        np.asarray(fitted["scale"].scale_),
+        np.asarray(fitted["regression"].coef_[0]),
+        float(fitted["regression"].intercept_[0]),
+        slope,
+        offset,
+        threshold,
+    )
+
+
+def to_rows(model: ScoringModel) -> pd.DataFrame:
+    """The model as rows of ``classifiers.models``."""
+    rows: list[tuple[Any, ...]] = [
+        (
+            LOGISTIC,
+            model.feature_set,
+            place,
+            name,
+            float(model.fills[place]),
+            float(model.centers[place]),
+            float(model.scales[place]),
+            float(model.coefficients[place]),
+        )
+        for place, name in enumerate(model.features)
+    ]
+    rows += [
+        (LOGISTIC, model.feature_set, -1, name, None, None, None, float(getattr(model, name))) for name in _NUMBERS
+    ]
+    frame = pd.DataFrame(rows, columns=MODELS_TABLE.frame_names)
+    return frame.astype({"fill": "float64", "center": "float64", "scale": "float64"})
+
+
+def from_rows(rows: pd.DataFrame) -> ScoringModel | None:
+    """The model that `to_rows` wrote, whatever the order of the rows; None where there are none."""
+    if rows.empty:
+        return None
+    weights = rows[rows["position"] >= 0].sort_values("position")
+    numbers = {row["feature"]: float(row["coefficient"]) for row in rows[rows["position"] < 0].to_dict("records")}
+    return ScoringModel(
+        str(rows["feature_set"].iloc[0]),
+        tuple(weights["feature"]),
+        fills=weights["fill"].to_numpy(dtype=np.float64),
+        centers=weights["center"].to_numpy(dtype=np.float64),
+        scales=weights["scale"].to_numpy(dtype=np.float64),
+        coefficients=weights["coefficient"].to_numpy(dtype=np.float64),
+        intercept=numbers["intercept"],
+        slope=numbers["slope"],
+        offset=numbers["offset"],
+        threshold=numbers["threshold"],
+    )
+
+
+def score(features: nw.LazyFrame[Any], model: ScoringModel) -> nw.LazyFrame[Any]:
+    """Rows of ``classifiers.scores`` for rows of ``features.<source>``, inside the engine; none is out of fold."""
+    odds: nw.Expr = nw.lit(model.intercept)
+    for place, name in enumerate(model.features):
+        logged = (nw.col(name).fill_null(float(model.fills[place])) + 1.0).log()
+        weight = float(model.coefficients[place]) / float(model.scales[place])
+        odds = odds + (logged - float(model.centers[place])) * weight
+    shown = odds * model.slope + model.offset
+    held = nw.max_horizontal(nw.min_horizontal(nw.col("odds"), nw.lit(LARGEST_LOG_ODDS)), nw.lit(-LARGEST_LOG_ODDS))
+    scored = (
+        features.select("account_id", shown.alias("odds"))
+        .select("account_id", held.alias("odds"))
+        .with_columns((1.0 / (1.0 + (nw.col("odds") * -1.0).exp())).alias("score"))
+    )
+    return scored.select(
+        nw.lit(LOGISTIC).alias("model"),
+        "account_id",
+        "score",
+        (nw.col("score") >= model.threshold).alias("predicted"),
+        nw.lit(False).alias("out_of_fold"),
+    )
+
+
+def out_of_fold_rows(account_ids: pd.Series[str], scores: Vector, predicted: Flags) -> pd.DataFrame:
+    """Rows of ``classifiers.scores`` for labelled rows, each scored by a model that did not see it."""
+    frame = pd.DataFrame(
+        {
+            "model": LOGISTIC,
+            "account_id": account_ids.to_numpy(),
+            "score": scores,
+            "predicted": predicted,
+            "out_of_fold": True,
+        }
+    )
+    return frame[SCORES_TABLE.frame_names]

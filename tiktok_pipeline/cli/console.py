@@ -1,0 +1,84 @@
+"""What every command shares: the settings, one-line errors with an exit code, notes on stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import typer
+
+from tiktok_pipeline.settings import Settings, SettingsError
+
+FAILED = 1
+ASKED_WRONGLY = 2
+
+
+def read_settings() -> Settings:
+    """The settings of the environment, or one line and the exit code."""
+    try:
+        return Settings.from_env()
+    except SettingsError as problem:
+        fail(str(problem), ASKED_WRONGLY)
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn the errors whose text is meant for the person into one line and an exit code."""
+    from tiktok_pipeline.home.lock import HomeLockedError
+    from tiktok_pipeline.ingest.manifest import ManifestError
+    from tiktok_pipeline.privacy.mentions import RedactionError
+    from tiktok_pipeline.raw.dialects import UnknownDialectError
+    from tiktok_pipeline.raw.snapshots import SnapshotKeyError
+    from tiktok_pipeline.study import StudyError
+    from tiktok_pipeline.warehouse.base import WarehouseError
+
+    try:
+        yield
+    except SnapshotKeyError as problem:
+        fail(str(problem), ASKED_WRONGLY)
+    except (
+        WarehouseError,
+        UnknownDialectError,
+        HomeLockedError,
+        ManifestError,
+        RedactionError,
+        StudyError,
+    ) as problem:
+        fail(str(problem))
+    except BrokenPipeError:  # whoever read the answer has enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(FAILED) from None
+    except OSError as problem:
+        fail(f"{problem.filename or 'the disk'}: {problem.strerror or problem}")
+    except Exception as problem:
+        if not type(problem).__module__.startswith(("sqlalchemy", "sqlite3")):
+            raise
+        why = " ".join(str(getattr(problem, "orig", None) or problem).split())
+        fail(
+            f"Dagster's records in the home cannot be read or written: {why}. Is the disk full? See `tiktok-pipeline doctor`"
+        )
+
+
+@contextmanager
+def locked_home(settings: Settings) -> Iterator[None]:
+    """Hold the home's lock, its folders made; whoever else is at work there is waited for, and named."""
+    from tiktok_pipeline.home.lock import home_lock
+    from tiktok_pipeline.orchestration.runs.instance import prepare_home
+
+    prepare_home(settings)
+    with home_lock(settings.lock_file, timeout_seconds=settings.home_timeout_seconds, say=note):
+        yield
+
+
+def fail(text: str, code: int = FAILED) -> NoReturn:
+    """Say what went wrong on stderr and leave with the exit code."""
+    typer.echo(f"tiktok-pipeline: {text}", err=True)
+    raise typer.Exit(code)
+
+
+def note(text: str) -> None:
+    """Tell the person something; stdout stays free for answers."""
+    typer.echo(text, err=True)

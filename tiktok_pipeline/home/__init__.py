@@ -1,0 +1,1 @@
+"""The home of the data: its folders, its lock, its log of failures."""

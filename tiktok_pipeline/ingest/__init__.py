@@ -1,0 +1,1 @@
+"""A file becomes part of a snapshot: recognized, dated, hashed, stored, listed in the manifest."""

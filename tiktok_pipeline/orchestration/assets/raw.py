@@ -1,0 +1,59 @@
+"""The assets of stage ``raw``: the manifest and the raw rows of each source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+from dagster import (
+    AssetExecutionContext,
+    AssetsDefinition,
+    Output,
+    multi_asset,
+)
+
+from tiktok_pipeline.ingest.disk_space import check_room
+from tiktok_pipeline.ingest.manifest import read_manifest
+from tiktok_pipeline.ingest.snapshot_rows import lies_in_place, raw_rows
+from tiktok_pipeline.orchestration.metadata import table_out
+from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
+from tiktok_pipeline.orchestration.resources.io_manager import InPlace
+from tiktok_pipeline.raw.schema import FILES, SOURCES
+from tiktok_pipeline.settings import Settings
+from tiktok_pipeline.warehouse.base import Warehouse
+
+
+class UnknownSnapshotError(ValueError):
+    """A snapshot was asked for of which no file was ever delivered."""
+
+
+def raw_assets(settings: Settings) -> AssetsDefinition:
+    """``raw.files`` from the snapshot's manifest, and the raw rows of each source from its files."""
+
+    @multi_asset(
+        name="raw",
+        outs={"files": table_out("raw.files"), **{one.name: table_out(f"raw.{one.name}") for one in SOURCES}},
+        partitions_def=SNAPSHOTS,
+        group_name="raw",
+        required_resource_keys={"warehouse"},
+    )
+    def raw(context: AssetExecutionContext) -> Iterator[Output[Any]]:
+        snapshot = context.partition_key
+        warehouse: Warehouse = context.resources.warehouse
+        folder = settings.raw / snapshot
+        manifest = read_manifest(folder)
+        if not manifest:
+            msg = f"snapshot {snapshot}: no file of it in {folder}; run `tiktok-pipeline refresh FILE --snapshot {snapshot}`"
+            raise UnknownSnapshotError(msg)
+        check_room(settings, snapshot, manifest)
+        files = pd.DataFrame([vars(entry) for entry in manifest])[FILES.frame_names]
+        yield Output(files.assign(ingested_at=pd.to_datetime(files["ingested_at"])), "files")
+        for source in SOURCES:
+            rows = raw_rows(folder, source, warehouse)
+            if rows is None:
+                yield Output(pd.DataFrame(columns=source.table.frame_names), source.name)
+            else:
+                yield Output(InPlace(rows) if lies_in_place(manifest, source) else rows, source.name)
+
+    return raw

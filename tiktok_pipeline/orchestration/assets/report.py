@@ -1,0 +1,41 @@
+"""The asset ``report``: the HTML report of a snapshot."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, MaterializeResult, MetadataValue, asset
+
+from tiktok_pipeline.orchestration.automation.conditions import after_its_tables
+from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
+from tiktok_pipeline.reports.gather import Reader, gather
+from tiktok_pipeline.reports.html import render_report
+from tiktok_pipeline.settings import Settings
+from tiktok_pipeline.study import Study
+
+
+def report_asset(settings: Settings, studies: tuple[Study, ...], upstream: list[AssetKey]) -> AssetsDefinition:
+    """The page of a snapshot, after everything else of it."""
+
+    @asset(
+        key="report",
+        deps=upstream,
+        partitions_def=SNAPSHOTS,
+        group_name="published",
+        kinds={"html"},
+        automation_condition=after_its_tables(),
+        required_resource_keys={"warehouse", "pictures"},
+        description="The report of the snapshot: one HTML file that needs no network and no script.",
+    )
+    def report(context: AssetExecutionContext) -> MaterializeResult[Any]:
+        reader = Reader(context.resources.warehouse, context.partition_key)
+        page = render_report(gather(reader, studies, context.resources.pictures))
+        settings.reports.mkdir(parents=True, exist_ok=True)
+        target = settings.reports / f"{context.partition_key}.html"
+        beside = target.with_suffix(".part")
+        beside.write_text(page, encoding="utf-8")
+        os.replace(beside, target)  # noqa: PTH105 - readers see the old page or the new one
+        return MaterializeResult(metadata={"path": MetadataValue.path(str(target)), "bytes": target.stat().st_size})
+
+    return report

@@ -1,0 +1,251 @@
+"""The assets of one study, made from its record: scores of k, the model, assignments, personas."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pandas as pd
+from dagster import AssetExecutionContext, AssetsDefinition, Output, multi_asset
+
+from tiktok_pipeline.analysis.segmentation import (
+    assign_study,
+    described_rows,
+    fit_study,
+    jaccards,
+    score_study,
+    trust_study,
+)
+from tiktok_pipeline.clusters.effect_size import figures
+from tiktok_pipeline.clusters.model import TooFewRowsError, from_rows
+from tiktok_pipeline.clusters.schema import K_SCORES_TABLE, MODELS_TABLE
+from tiktok_pipeline.clusters.stability import Trust
+from tiktok_pipeline.features.sample import Drawn
+from tiktok_pipeline.orchestration.assets.classifiers import classifier_assets
+from tiktok_pipeline.orchestration.metadata import table_in, table_out
+from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
+from tiktok_pipeline.personas.summarise import aggregate, match_personas, persona_features, recommendations, summaries
+from tiktok_pipeline.plots.stability import draw_k_scores, draw_seeds, draw_stability_by_k
+from tiktok_pipeline.reports.persona_figures import persona_figures
+from tiktok_pipeline.study import Segmentation, Study
+from tiktok_pipeline.tables import TABLES
+from tiktok_pipeline.warehouse.base import Warehouse
+
+Frame = Any
+
+
+def study_assets(study: Study) -> list[AssetsDefinition]:
+    """All assets of a study; which there are follows from the parts that its record has."""
+    assets: list[AssetsDefinition] = []
+    if study.segmentation is not None:
+        assets += [
+            _k_scores(study, study.segmentation),
+            _model(study, study.segmentation),
+            _stability(study, study.segmentation),
+            _assignments(study, study.segmentation),
+            _personas(study, study.segmentation),
+        ]
+    if study.classification is not None:
+        assets.append(classifier_assets(study, study.classification))
+    return [*assets, _recommendations(study)]
+
+
+def _settings(study: Study, name: str) -> dict[str, Any]:
+    return {
+        "name": f"{study.name}_{name}",
+        "partitions_def": SNAPSHOTS,
+        "group_name": study.name,
+        "required_resource_keys": {"warehouse", "pictures", "samples"},
+    }
+
+
+def _k_scores(study: Study, segmentation: Segmentation) -> AssetsDefinition:
+    out = table_out("clusters.k_scores", study=study.name, kinds={"scikitlearn"}, code_version=study.version)
+
+    @multi_asset(
+        ins={"features": table_in(f"features.{study.source}")}, outs={"k_scores": out}, **_settings(study, "k_scores")
+    )
+    def k_scores(context: AssetExecutionContext, features: Frame) -> Output[Any]:
+        try:
+            scores = score_study(_drawn(context, study, features), segmentation, context.resources.warehouse)
+        except TooFewRowsError as problem:
+            context.log.warning(f"{study.name}: no k could be scored: {problem}")
+            return Output(
+                pd.DataFrame(columns=K_SCORES_TABLE.frame_names), "k_scores", metadata={"why_empty": str(problem)}
+            )
+        shown = _pictures(
+            context, study, "a_k_scores", lambda: {"elbow_and_silhouette": draw_k_scores(scores, study.name)}
+        )
+        return Output(scores, "k_scores", metadata=shown)
+
+    return k_scores
+
+
+def _model(study: Study, segmentation: Segmentation) -> AssetsDefinition:
+    outs = {
+        name: table_out(f"clusters.{name}", study=study.name, kinds={"scikitlearn"}, code_version=study.version)
+        for name in ("models", "fits")
+    }
+
+    @multi_asset(ins={"features": table_in(f"features.{study.source}")}, outs=outs, **_settings(study, "model"))
+    def model(context: AssetExecutionContext, features: Frame) -> tuple[Output[Any], Output[Any]]:
+        try:
+            models, fits = fit_study(_drawn(context, study, features), segmentation, context.resources.warehouse)
+        except TooFewRowsError as problem:
+            context.log.warning(f"{study.name}: no model could be fitted: {problem}")
+            why = {"why_empty": str(problem)}
+            empty = pd.DataFrame(columns=MODELS_TABLE.frame_names)
+            none = figures({"rows_in_fit": 0.0}, note=str(problem))
+            return Output(empty, "models", metadata=why), Output(none, "fits", metadata=why)
+        kept = {"inertia", "silhouette", "rows_in_fit"}
+        shown = {row["statistic"]: row["value"] for row in fits.to_dict("records") if row["statistic"] in kept}
+        return Output(models, "models"), Output(fits, "fits", metadata=shown)
+
+    return model
+
+
+def _stability(study: Study, segmentation: Segmentation) -> AssetsDefinition:
+    outs = {
+        name: table_out(f"clusters.{name}", study=study.name, kinds={"scikitlearn"}, code_version=study.version)
+        for name in ("stability", "stability_runs")
+    }
+
+    @multi_asset(
+        ins={
+            "features": table_in(f"features.{study.source}"),
+            "models": table_in("clusters.models", study.name),
+        },
+        outs=outs,
+        **_settings(study, "stability"),
+    )
+    def stability(context: AssetExecutionContext, features: Frame, models: Frame) -> tuple[Output[Any], Output[Any]]:
+        warehouse = context.resources.warehouse
+        slice_ = {"snapshot": context.partition_key, "study": study.name}
+        known = Trust(
+            *(
+                _pandas(warehouse.read_slice(TABLES[f"clusters.{name}"].spec, slice_))
+                for name in ("stability", "stability_runs")
+            )
+        )
+        model = from_rows(_pandas(models))
+        trust = trust_study(_drawn(context, study, features), model, segmentation, warehouse, known=known)
+        shown = _pictures(context, study, "b_stability", lambda: _trust_figures(trust, segmentation))
+        return Output(trust.stability, "stability"), Output(trust.runs, "stability_runs", metadata=shown)
+
+    return stability
+
+
+def _trust_figures(trust: Trust, segmentation: Segmentation) -> dict[str, Any]:
+    if trust.runs.empty:
+        return {}
+    return {"stability_by_k": draw_stability_by_k(trust.runs, segmentation.k), "seeds": draw_seeds(trust.runs)}
+
+
+def _drawn(context: AssetExecutionContext, study: Study, features: Frame) -> Drawn:
+    drawn: Drawn = context.resources.samples.of(features, snapshot=context.partition_key, source=study.source)
+    return drawn
+
+
+def _pictures(
+    context: AssetExecutionContext, study: Study, step: str, draw: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    pictures = context.resources.pictures
+    shown: dict[str, Any] = pictures.replace(context.partition_key, group=study.name, step=step, draw=draw)
+    return shown
+
+
+def _assignments(study: Study, segmentation: Segmentation) -> AssetsDefinition:
+    @multi_asset(
+        ins={
+            "features": table_in(f"features.{study.source}"),
+            "models": table_in("clusters.models", study.name),
+        },
+        outs={"assignments": table_out("clusters.assignments", study=study.name, code_version=study.version)},
+        **_settings(study, "assignments"),
+    )
+    def assignments(context: AssetExecutionContext, features: Frame, models: Frame) -> Output[Any]:
+        drawn, model = _drawn(context, study, features), from_rows(_pandas(models))
+        rows = assign_study(drawn.rows, drawn, model, segmentation, context.resources.warehouse)
+        return Output(rows, "assignments")
+
+    return assignments
+
+
+def _personas(study: Study, segmentation: Segmentation) -> AssetsDefinition:
+    outs = {
+        name: table_out(f"personas.{name}", study=study.name, kinds={"pandas"}, code_version=study.version)
+        for name in ("summaries", "features")
+    }
+
+    @multi_asset(
+        ins={
+            "features": table_in(f"features.{study.source}"),
+            **{
+                name: table_in(f"clusters.{name}", study.name)
+                for name in ("models", "fits", "stability", "assignments")
+            },
+        },
+        outs=outs,
+        **_settings(study, "personas"),
+    )
+    def personas(
+        context: AssetExecutionContext, features: Frame, assignments: Frame, **clusters: Frame
+    ) -> tuple[Output[Any], Output[Any]]:
+        del assignments  # they are computed from the same model; to join them costs more than to assign anew
+        engine: Warehouse = context.resources.warehouse
+        model = from_rows(_pandas(clusters["models"]))
+        everyone, described = described_rows(_drawn(context, study, features), model, study, engine)
+        aggregates = aggregate(everyone, described, study.described_features)
+        matches = match_personas(aggregates, segmentation.personas)
+        trust = _pandas(clusters["stability"])
+        summary = summaries(aggregates, matches, jaccards(trust), why_none=_note(_pandas(clusters["fits"])))
+        marks = persona_features(aggregates, matches)
+        figures = partial(
+            persona_figures,
+            study,
+            segmentation,
+            described=described,
+            model=model,
+            matches=matches,
+            marks=marks,
+            trust=trust.merge(summary[["cluster", "verdict"]], on="cluster"),
+            engine=engine,
+        )
+        shown = _pictures(context, study, "c_personas", figures)
+        engine.drop_staged()
+        of_features = {"snake", "relative_importance"}
+        return (
+            Output(summary, "summaries", metadata={key: shown[key] for key in shown if key not in of_features}),
+            Output(marks, "features", metadata={key: shown[key] for key in shown if key in of_features}),
+        )
+
+    return personas
+
+
+def _pandas(frame: Frame) -> pd.DataFrame:
+    taken: pd.DataFrame = frame.collect("pandas").to_native()
+    return taken
+
+
+def _note(fits: pd.DataFrame) -> str | None:
+    """Why there is no model; None where there is one."""
+    notes = fits["note"].dropna()
+    return str(notes.iloc[0]) if len(notes) else None
+
+
+def _recommendations(study: Study) -> AssetsDefinition:
+    out = table_out("personas.recommendations", study=study.name, kinds={"pandas"}, code_version=study.version)
+    before = (
+        table_in("personas.summaries", study.name) if study.segmentation else table_in(f"features.{study.source}")
+    )
+    catalogue = study.segmentation.personas if study.segmentation else None
+
+    @multi_asset(
+        ins={"before": before},
+        outs={"recommendations": out},
+        **_settings(study, "recommendations"),
+    )
+    def advice(before: Frame) -> Output[Any]:
+        del before  # it comes after them in the graph; the advice itself is the study's
+        return Output(recommendations(catalogue, study.recommendations), "recommendations")
+
+    return advice

@@ -1,0 +1,1 @@
+"""Changes to Dagster's own records and to what its runs made."""

@@ -1,0 +1,1 @@
+"""The resources of a run: warehouse, I/O manager, samples, figures."""

@@ -1,0 +1,1 @@
+"""Start runs, follow them, resume them, report how they ended."""

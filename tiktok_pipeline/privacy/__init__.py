@@ -1,0 +1,1 @@
+"""Forget a creator: who is suppressed, and how files are redacted."""

@@ -1,0 +1,78 @@
+"""What is drawn of the personas of a study: a bounded sample of fitted profiles, put to the study's pictures."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+
+from tiktok_pipeline.analysis.segmentation import DRAWN_FEATURES
+from tiktok_pipeline.clusters.model import SegmentModel
+from tiktok_pipeline.clusters.silhouettes import silhouettes
+from tiktok_pipeline.clusters.stability import nearest
+from tiktok_pipeline.features.sample import take
+from tiktok_pipeline.personas.name import Match
+from tiktok_pipeline.plots.segments import (
+    draw_archetypes,
+    draw_biplot,
+    draw_knife,
+    draw_personas,
+    draw_relative_importance,
+    draw_snake,
+)
+from tiktok_pipeline.plots.stability import draw_trust
+from tiktok_pipeline.study import Segmentation, Study
+from tiktok_pipeline.warehouse.base import Engine
+
+PLOTTED_PROFILES = 3_000
+
+
+def persona_figures(
+    study: Study,
+    segmentation: Segmentation,
+    *,
+    described: nw.LazyFrame[Any],
+    model: SegmentModel | None,
+    matches: Mapping[int, Match],
+    marks: pd.DataFrame,
+    trust: pd.DataFrame,
+    engine: Engine,
+) -> dict[str, Any]:
+    """The pictures by name; none where there is no model.
+
+    ``described`` are the sample of `tiktok_pipeline.analysis.segmentation.described_rows`, ``marks`` rows of ``personas.features``, ``trust`` rows of ``clusters.stability`` with their verdict.
+    """
+    if model is None:
+        return {}
+    names = {cluster: match.name for cluster, match in matches.items()}
+    known = [persona.name for persona in segmentation.personas.personas]
+    figures: dict[str, Any] = {}
+    if study.source == "profiles":
+        points = take(described, (*DRAWN_FEATURES, "cluster"), max_rows=PLOTTED_PROFILES, engine=engine)
+        figures["followers_and_engagement"] = draw_personas(points, names, study.name, known)
+    columns = list(segmentation.features)
+    rows = take(described.filter(nw.col("in_fit")), columns, max_rows=PLOTTED_PROFILES, engine=engine)
+    scaled = pd.DataFrame(model.scaled(rows), columns=columns)
+    labels = nearest(scaled.to_numpy(), model)
+    if len(columns) == 2:
+        figures["archetypes"] = draw_archetypes(rows[columns].assign(cluster=labels), _centroids(model), names, known)
+    else:
+        figures["biplot"] = draw_biplot(scaled, pd.Series(labels), names, known)
+    figures["snake"] = draw_snake(marks, known)
+    figures["relative_importance"] = draw_relative_importance(marks, known)
+    figures["trust"] = draw_trust(trust, names, known)
+    (samples,) = silhouettes(scaled.to_numpy(), [labels])
+    if samples is not None:
+        knife = pd.DataFrame({"cluster": labels, "silhouette": samples})
+        figures["silhouettes"] = draw_knife(knife, names, known)
+    return figures
+
+
+def _centroids(model: SegmentModel) -> pd.DataFrame:
+    """The centroids in the units of the features."""
+    columns = {}
+    for place, name in enumerate(model.features):
+        value = pd.Series(model.centroids[:, place]) * float(model.scales[place]) + float(model.centers[place])
+        columns[name] = value.map(math.expm1) if model.transforms[place] == "log1p" else value
+    return pd.DataFrame({"cluster": range(len(model.centroids)), **columns})

@@ -1,0 +1,74 @@
+"""Every table of the project: its columns (`TableSpec`) and the checks that its rows must pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandera.pandas as pa
+
+from tiktok_pipeline.classifiers import schema as classifiers
+from tiktok_pipeline.clusters import schema as clusters
+from tiktok_pipeline.features import schema as features
+from tiktok_pipeline.personas import schema as personas
+from tiktok_pipeline.personas.segments import segment_views
+from tiktok_pipeline.raw.schema import FILES, SOURCES
+from tiktok_pipeline.study import Study
+from tiktok_pipeline.validated import schema as validated
+from tiktok_pipeline.warehouse.base import TableSpec, View
+from tiktok_pipeline.warehouse.contract import schema_for
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: its typed columns and the checks that its rows must pass."""
+
+    spec: TableSpec
+    schema: pa.DataFrameSchema
+
+
+_ALL = (
+    Table(FILES, schema_for(FILES)),
+    *(Table(source.table, schema_for(source.table)) for source in SOURCES),
+    *(Table(validated.TABLES[source.name], validated.SCHEMAS[source.name]) for source in SOURCES),
+    Table(validated.REJECTED_TABLE, validated.REJECTED_SCHEMA),
+    *(Table(features.TABLES[source.name], features.SCHEMAS[source.name]) for source in SOURCES),
+    Table(features.STATISTICS_TABLE, features.STATISTICS_SCHEMA),
+    Table(clusters.K_SCORES_TABLE, clusters.K_SCORES_SCHEMA),
+    Table(clusters.FITS_TABLE, clusters.FITS_SCHEMA),
+    Table(clusters.MODELS_TABLE, clusters.MODELS_SCHEMA),
+    Table(clusters.ASSIGNMENTS_TABLE, clusters.ASSIGNMENTS_SCHEMA),
+    Table(clusters.STABILITY_TABLE, clusters.STABILITY_SCHEMA),
+    Table(clusters.STABILITY_RUNS_TABLE, clusters.STABILITY_RUNS_SCHEMA),
+    Table(personas.SUMMARIES_TABLE, personas.SUMMARIES_SCHEMA),
+    Table(personas.FEATURES_TABLE, personas.FEATURES_SCHEMA),
+    Table(personas.RECOMMENDATIONS_TABLE, personas.RECOMMENDATIONS_SCHEMA),
+    Table(classifiers.METRICS_TABLE, classifiers.METRICS_SCHEMA),
+    Table(classifiers.CONFUSION_TABLE, classifiers.CONFUSION_SCHEMA),
+    Table(classifiers.IMPORTANCES_TABLE, classifiers.IMPORTANCES_SCHEMA),
+    Table(classifiers.CURVES_TABLE, classifiers.CURVES_SCHEMA),
+    Table(classifiers.LEAKAGE_TABLE, classifiers.LEAKAGE_SCHEMA),
+    Table(classifiers.SCORES_TABLE, classifiers.SCORES_SCHEMA),
+    Table(classifiers.MODELS_TABLE, classifiers.MODELS_SCHEMA),
+    Table(classifiers.CARDS_TABLE, classifiers.CARDS_SCHEMA),
+)
+TABLES: Mapping[str, Table] = {str(table.spec): table for table in _ALL}
+
+
+def published_tables() -> list[TableSpec]:
+    """Return the tables of the published file: every table except those of stage ``raw``."""
+    return [table.spec for table in _ALL if table.spec.schema != "raw"]
+
+
+def segment_views_of(studies: Sequence[Study]) -> list[View]:
+    """The views ``segments.<study>`` and ``segments.<study>_history``."""
+    return [view for study in studies for view in _views(study)]
+
+
+def _views(study: Study) -> tuple[View, View]:
+    return segment_views(
+        study.name,
+        validated.TABLES[study.source],
+        scores=classifiers.SCORES_TABLE if study.classification else None,
+        has_segments=study.segmentation is not None,
+    )

@@ -1,0 +1,1 @@
+"""Look after a home: check it (doctor) and remove old snapshots (prune)."""

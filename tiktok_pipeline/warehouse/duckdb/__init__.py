@@ -1,0 +1,1 @@
+"""The warehouse on DuckDB: the only room that imports duckdb."""

@@ -1,0 +1,181 @@
+"""The engine on DuckDB: what narwhals lacks, said in DuckDB's own functions, over one connection.
+
+Columns come from specs and are quoted; values reach SQL as parameters. Tables and slices are not known here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from string import ascii_lowercase, ascii_uppercase
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import narwhals as nw
+
+from tiktok_pipeline.warehouse.base import CastType, FileFormat, Scan, WarehouseError
+from tiktok_pipeline.warehouse.duckdb.connection import connect
+from tiktok_pipeline.warehouse.duckdb.migrations import check_version
+from tiktok_pipeline.warehouse.duckdb.scan import advice, file_query
+from tiktok_pipeline.warehouse.duckdb.tables import SQL_TYPES, quoted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_WHITE_SPACE = "' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)"
+_NO_VALUE = ("null", "NULL", "None", "NaN")
+
+
+class DuckDBEngine:
+    """One DuckDB file, opened at first use and held until `close`; ``path=None`` keeps all in memory."""
+
+    def __init__(
+        self, path: Path | None, *, lock_timeout_seconds: float, memory_limit: str | None, threads: int | None
+    ) -> None:
+        self._path = path
+        self._lock_timeout_seconds = lock_timeout_seconds
+        self._memory_limit = memory_limit
+        self._threads = threads
+        self._open: duckdb.DuckDBPyConnection | None = None
+        self._staged = 0
+        self._times_closed = 0
+
+    @property
+    def times_closed(self) -> int:
+        """How often the connection was closed, with all that was staged in it."""
+        return self._times_closed
+
+    def scan(self, path: Path, file_format: FileFormat) -> Scan:
+        """Read a file lazily, all cells as text; see `tiktok_pipeline.warehouse.duckdb.scan`."""
+        header, sql, parameters = file_query(self._connection, path, file_format)
+        return Scan(header=header, rows=self._lazy(sql, parameters))
+
+    @contextlib.contextmanager
+    def reading(self, path: Path) -> Iterator[None]:
+        """Turn the engine's errors inside the block into an `UnreadableFileError` that names ``path``."""
+        try:
+            yield
+        except duckdb.Error as problem:
+            raise advice(path, problem) from problem
+
+    def try_cast(self, frame: nw.LazyFrame[Any], types: Mapping[str, CastType]) -> nw.LazyFrame[Any]:
+        """Cast text columns; a cell that does not fit, NaN and infinity become NULL."""
+        casts = []
+        for name, type_ in types.items():
+            cast = f"try_cast({quoted(name)} as {SQL_TYPES[type_]})"
+            casts.append(
+                f"case when isfinite({cast}) then {cast} end as {quoted(name)}"
+                if type_ == "float"
+                else f"{cast} as {quoted(name)}"
+            )
+        return self._project(frame, f"* replace ({', '.join(casts)})")
+
+    def without_blanks(self, frame: nw.LazyFrame[Any], columns: Mapping[str, str]) -> nw.LazyFrame[Any]:
+        """Add texts without blanks; only one that begins or ends below "!", as white space does, is looked at closely."""
+        texts = []
+        for new, name in columns.items():
+            text = quoted(name)
+            stripped = f"trim({text}, {_WHITE_SPACE})"
+            words = " ".join(f"when {text} = '{word}' then null" for word in _NO_VALUE)
+            # A pattern, not a list: of a list the engine makes a join, through which all rows go.
+            is_blank = f"regexp_matches({stripped}, '^({'|'.join(_NO_VALUE)})?$')"
+            texts.append(
+                f"case when {text} < '!' or {text}[-1] < '!' then case when not {is_blank} then {stripped} end "
+                f"{words} else {text} end as {quoted(new)}"
+            )
+        return self._project(frame, f"*, {', '.join(texts)}")
+
+    def to_json(self, frame: nw.LazyFrame[Any], name: str, cells: Mapping[str, str]) -> nw.LazyFrame[Any]:
+        """Add a JSON object of the mapped columns, NULLs left out; NULL where nothing is left."""
+        if not cells:
+            return self._project(frame, f"*, null::varchar as {quoted(name)}")
+        pairs = ", ".join(f"{_literal(key)}, {quoted(column)}" for key, column in cells.items())
+        lacks_one = " or ".join(f"{quoted(column)} is null" for column in cells.values())
+        # A patch leaves NULLs out, and takes three times as long.
+        patched = f"nullif(json_merge_patch('{{}}', json_object({pairs}))::varchar, '{{}}')"
+        return self._project(
+            frame, f"*, case when {lacks_one} then {patched} else json_object({pairs})::varchar end as {quoted(name)}"
+        )
+
+    def sample_key(self, frame: nw.LazyFrame[Any], column: str) -> nw.LazyFrame[Any]:
+        """Add ``sample_key``: the first 15 hexadecimal digits of the md5 of ``column``."""
+        return self._project(frame, f"*, substring(md5({quoted(column)}), 1, 15) as sample_key")
+
+    def mark_repeated(self, frame: nw.LazyFrame[Any], column: str, *, among: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+        """Add ``is_repeated``, by the hashes that stand there more than once: numbers take a fraction of texts' memory."""
+        name = quoted(column)
+        hashes = among.select(column).to_native().project(f"hash({name}) as hashed")
+        several = (
+            hashes.aggregate("hashed, count(*) as rows", "hashed").filter("rows > 1").project("hashed as several")
+        )
+        repeated = self.staged(nw.from_native(several)).to_native()
+        joined = frame.to_native().join(repeated, f"hash({name}) = several", how="left")
+        return self._project(
+            nw.from_native(joined), f"* exclude (several), several is not null and {name} is not null as is_repeated"
+        )
+
+    def salted_hash(self, frame: nw.LazyFrame[Any], columns: Sequence[str], salt: str) -> nw.LazyFrame[Any]:
+        """Add ``<column>_hash``: the SHA-256 of ``salt`` and the text, the letters A to Z in lower case."""
+        hashes = ", ".join(
+            f"sha256({_literal(salt)} || translate({quoted(name)}, '{ascii_uppercase}', '{ascii_lowercase}')) "
+            f"as {quoted(f'{name}_hash')}"
+            for name in columns
+        )
+        return self._project(frame, f"*, {hashes}")
+
+    def staged(self, frame: nw.LazyFrame[Any] | pa.Table, *, until_closed: bool = False) -> nw.LazyFrame[Any]:
+        """Compute ``frame`` once into a temporary table, which spills to disk where it must."""
+        self._staged += 1
+        table = f"{'kept' if until_closed else 'staged'}_{self._staged}"
+        rows = frame.to_native() if isinstance(frame, nw.LazyFrame) else frame
+        self._run(f"create temp table {table} as select * from rows", rows=rows)
+        return self._lazy(f"select * from temp.{table}", [])
+
+    def drop_staged(self) -> None:
+        """Drop the temporary tables of `staged`, which hold memory and disk until then."""
+        for number in range(1, self._staged + 1):
+            self._run(f"drop table if exists temp.staged_{number}")
+
+    def close(self) -> None:
+        """Close the connection, which lets go of the file; safe to call twice."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+            self._times_closed += 1
+
+    # Inside.
+
+    @property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        if self._open is None:
+            self._open = connect(
+                self._path,
+                timeout_seconds=self._lock_timeout_seconds,
+                memory_limit=self._memory_limit,
+                threads=self._threads,
+            )
+            try:
+                check_version(self._open, self._path)
+            except BaseException as problem:
+                self.close()
+                if isinstance(problem, duckdb.Error):
+                    msg = f"{self._path}: cannot be read: {' '.join(str(problem).split())[:300]}"
+                    raise WarehouseError(msg) from problem
+                raise
+        return self._open
+
+    def _lazy(self, sql: str, parameters: Sequence[Any]) -> nw.LazyFrame[Any]:
+        return nw.from_native(self._connection.sql(sql, params=list(parameters)))
+
+    def _project(self, frame: nw.LazyFrame[Any], columns: str) -> nw.LazyFrame[Any]:
+        projected: nw.LazyFrame[Any] = nw.from_native(frame.to_native().project(columns))
+        return projected
+
+    def _run(self, sql: str, parameters: Sequence[Any] = (), rows: Any = None) -> None:  # noqa: ANN401, ARG002
+        """Run a statement; DuckDB finds ``rows`` (a relation, a frame, an Arrow table) by its name in this call."""
+        self._connection.execute(sql, list(parameters))
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,499 @@
+"""The whole analysis of one frame: the published table of the real scrape, and what holds of any frame."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+import pytest
+
+import tiktok_pipeline.studies
+from tiktok_pipeline.analysis.classification import classify_study, score_creators
+from tiktok_pipeline.analysis.run_study import Segments, run_study
+from tiktok_pipeline.analysis.segmentation import (
+    assign_study,
+    described_rows,
+    fit_study,
+    jaccards,
+    score_study,
+    trust_study,
+)
+from tiktok_pipeline.classifiers.labels import NotEnoughRowsError
+from tiktok_pipeline.classifiers.recipe import Classification, FeatureSet, Label, PublishedForest
+from tiktok_pipeline.classifiers.schema import LEAKAGE_SCHEMA, METRICS_SCHEMA, SCORES_SCHEMA
+from tiktok_pipeline.clusters.fit_rows import InterquartileRule
+from tiktok_pipeline.clusters.model import Matrix, SegmentModel, TooFewRowsError, from_rows
+from tiktok_pipeline.clusters.scaling import Scaling
+from tiktok_pipeline.clusters.schema import (
+    ASSIGNMENTS_SCHEMA,
+    FITS_SCHEMA,
+    K_SCORES_SCHEMA,
+    MODELS_SCHEMA,
+    STABILITY_RUNS_SCHEMA,
+    STABILITY_SCHEMA,
+)
+from tiktok_pipeline.clusters.stability import FitSettings, Trust, fingerprint
+from tiktok_pipeline.features.build import build_features
+from tiktok_pipeline.features.sample import draw
+from tiktok_pipeline.personas.schema import FEATURES_SCHEMA, SUMMARIES_SCHEMA
+from tiktok_pipeline.personas.summarise import verdict
+from tiktok_pipeline.raw.dialects import recognise
+from tiktok_pipeline.raw.read import read_file
+from tiktok_pipeline.study import Segmentation, Study, load_studies
+from tiktok_pipeline.validated.validate import judge_source
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
+from tiktok_pipeline_tests.features.frames import creators, pandas, validated
+
+ORIGINAL, SPREADSHEET = "profiles_2023-08-12.csv", "profiles_2023-08-12_excel.csv"
+STUDIES = {study.name: study for study in load_studies(tiktok_pipeline.studies)}
+STUDY = STUDIES["influencer_segments"]
+
+MEASURES = ("followers", "avg_engagement_rate", "following", "likes", "videos_count", "is_verified")
+# persona: cluster, fitted, over all profiles, and the means in the order of MEASURES, to the digits published
+PUBLISHED: dict[str, tuple[int, int, int, str]] = {
+    "Mid-Tier Mainstream Influencers": (0, 428, 428, "106622 0.0176 792.0 2874820 422.66 0"),
+    "Celebrity Accounts": (1, 2, 2, "12500000 0.0095 29.5 605250000 1590 0.5"),
+    "Niche Engagement Specialists": (2, 170, 486, "69711.4 0.1020 776.9 1858375 155.32 0"),
+    "Community Builders": (3, 67, 67, "22703.6 0.0186 7482.75 212837 580.25 0"),
+    "Verified Content Creators": (4, 16, 17, "1452662 0.0313 253.25 32207740 590.25 1"),
+}
+INERTIA_BY_K = {
+    2: 4182.87,
+    3: 3168.68,
+    4: 2533.30,
+    5: 1998.32,
+    6: 1730.92,
+    7: 1447.39,
+    8: 1314.20,
+    9: 1157.78,
+    10: 1052.97,
+}
+
+
+def half_a_unit(text: str) -> float:
+    """Half a unit of the last digit of a published figure; the largest are given to seven digits."""
+    whole, _, fraction = text.partition(".")
+    return 0.5 * 10.0 ** max(-len(fraction), len(whole) - 7)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The result of a study as small frames, and its figures by name."""
+
+    segments: Segments
+    assignments: pd.DataFrame
+    figures: dict[str, float]
+
+    @property
+    def means(self) -> pd.DataFrame:
+        """Means of the fitted rows, a row for each persona."""
+        fitted = self.segments.persona_features.query("base == 'fitted'")
+        return fitted.pivot_table(index="persona", columns="feature", values="mean")
+
+
+def run(frame: nw.LazyFrame[Any], study: Study, engine: DuckDBWarehouse) -> Tables:
+    result = run_study(frame, study, engine=engine)
+    segments = result.segments
+    assert segments is not None
+    assert (result.evaluation, result.leakage) == (None, None)
+    figures = dict(zip(segments.fits["statistic"], segments.fits["value"], strict=True))
+    return Tables(segments, pandas(segments.assignments, "account_id"), figures)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[DuckDBWarehouse]:
+    """One engine for the synthetic frames."""
+    warehouse = DuckDBWarehouse(None)
+    yield warehouse
+    warehouse.close()
+
+
+@pytest.fixture(scope="module")
+def of_file(real_data: Callable[[str], Path]) -> Callable[[str], Tables]:
+    """Runs the study over a real file, once for each file."""
+    kept: dict[str, Tables] = {}
+
+    def tables(name: str) -> Tables:
+        if name not in kept:
+            path, warehouse = real_data(name), DuckDBWarehouse(None)
+            scan = warehouse.scan(path, "csv")
+            dialect = recognise(scan.header, file=name)
+            raw = read_file(scan, dialect, source_file=name, engine=warehouse)
+            kept[name] = run(judge_source(raw, dialect.source, warehouse).good, STUDY, warehouse)
+            warehouse.close()
+        return kept[name]
+
+    return tables
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("file", [ORIGINAL, SPREADSHEET])
+def test_the_filter_leaves_the_published_rows(of_file: Callable[[str], Tables], file: str) -> None:
+    names = ("rows", *(f"rows_after_{rate}_engagement_rate" for rate in ("avg", "comment", "like")), "rows_in_fit")
+    assert [of_file(file).figures[name] for name in names] == [1000, 860, 750, 683, 683]
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("file", [ORIGINAL, SPREADSHEET])
+def test_the_segments_have_the_published_numbers_names_and_sizes(of_file: Callable[[str], Tables], file: str) -> None:
+    tables = of_file(file)
+    summary = SUMMARIES_SCHEMA.validate(tables.segments.summaries)
+    found = {
+        row["persona"]: (row["cluster"], row["profiles_in_fit"], row["profiles"])
+        for row in summary.to_dict("records")
+    }
+    assert found == {name: published[:3] for name, published in PUBLISHED.items()}
+    assert summary["match_distance"].max() < 0.01
+    counted = tables.assignments.groupby("cluster")["in_fit"].agg(["sum", "size"])
+    assert counted.to_numpy().tolist() == [list(published[1:3]) for published in PUBLISHED.values()]
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("persona", PUBLISHED)
+def test_the_means_are_the_published_ones_to_the_digit(of_file: Callable[[str], Tables], persona: str) -> None:
+    means = of_file(ORIGINAL).means.loc[persona]
+    for name, text in zip(MEASURES, PUBLISHED[persona][3].split(), strict=True):
+        assert means[name] == pytest.approx(float(text), rel=0, abs=half_a_unit(text)), name
+
+
+@pytest.mark.real_data
+def test_the_means_of_the_spreadsheets_file_agree_to_four_digits(of_file: Callable[[str], Tables]) -> None:
+    original, spreadsheet = of_file(ORIGINAL).means, of_file(SPREADSHEET).means
+    pd.testing.assert_frame_equal(spreadsheet, original, rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("file", [ORIGINAL, SPREADSHEET])
+def test_the_figures_of_the_fit_are_the_published_ones(of_file: Callable[[str], Tables], file: str) -> None:
+    figures = of_file(file).figures
+    assert round(figures["inertia"], 2) == 1998.39
+    assert round(figures["silhouette"], 4) == 0.4343
+    explained = ("followers", "likes", "videos_count", "avg_engagement_rate")
+    assert [round(figures[f"eta_squared_{name}"], 2) for name in explained] == [0.12, 0.10, 0.13, 0.54]
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("file", [ORIGINAL, SPREADSHEET])
+def test_the_sweep_over_k_is_the_published_one(of_file: Callable[[str], Tables], file: str) -> None:
+    scores = K_SCORES_SCHEMA.validate(of_file(file).segments.k_scores)
+    assert {row["k"]: round(row["inertia"], 2) for row in scores.to_dict("records")} == INERTIA_BY_K
+    assert scores.loc[scores["is_chosen"], "k"].tolist() == [5]
+
+
+def small_study(**changes: Any) -> Study:
+    """The real study with three clusters, a short sweep and few draws."""
+    assert STUDY.segmentation is not None
+    return replace(
+        STUDY, segmentation=replace(STUDY.segmentation, **{"k": 3, "k_range": (2, 4), "draws": 20, **changes})
+    )
+
+
+def settings_of(study: Study) -> Segmentation:
+    assert study.segmentation is not None
+    return study.segmentation
+
+
+def test_every_table_of_a_result_keeps_its_contract(engine: DuckDBWarehouse) -> None:
+    tables = run(validated(engine, creators(150)), small_study(), engine)
+    for schema, frame in (
+        (K_SCORES_SCHEMA, tables.segments.k_scores),
+        (FITS_SCHEMA, tables.segments.fits),
+        (MODELS_SCHEMA, tables.segments.models),
+        (ASSIGNMENTS_SCHEMA, tables.assignments),
+        (SUMMARIES_SCHEMA, tables.segments.summaries),
+        (FEATURES_SCHEMA, tables.segments.persona_features),
+        (STABILITY_SCHEMA, tables.segments.stability),
+        (STABILITY_RUNS_SCHEMA, tables.segments.stability_runs),
+    ):
+        assert len(schema.validate(frame)) == len(frame) > 0
+
+
+def test_the_figures_of_a_result_agree_with_each_other(engine: DuckDBWarehouse) -> None:
+    tables = run(validated(engine, creators(150)), small_study(), engine)
+    assert len(tables.assignments) == tables.segments.summaries["profiles"].sum() == tables.figures["rows"] == 150
+    fitted = tables.segments.summaries["profiles_in_fit"].sum()
+    assert tables.assignments["in_fit"].sum() == fitted == tables.figures["rows_in_fit"] < 150
+    assert tables.segments.summaries["share"].sum() == pytest.approx(1.0)
+    squares = (tables.assignments.query("in_fit")["distance"] ** 2).sum()
+    assert squares == pytest.approx(tables.figures["inertia"])
+
+
+def test_the_same_rows_in_another_order_give_the_same_tables(engine: DuckDBWarehouse) -> None:
+    rows = [row | {"source_row": place} for place, row in enumerate(creators(150), start=1)]
+    runs = [run(validated(engine, order), small_study(n_init=1), engine) for order in (rows, rows, rows[::-1])]
+    for other in runs[1:]:
+        pd.testing.assert_frame_equal(other.assignments, runs[0].assignments, check_exact=True)
+        for name in ("k_scores", "models", "fits", "summaries", "stability", "stability_runs"):
+            pd.testing.assert_frame_equal(
+                getattr(other.segments, name), getattr(runs[0].segments, name), rtol=1e-12, obj=name
+            )
+        pd.testing.assert_frame_equal(other.segments.persona_features, runs[0].segments.persona_features, rtol=1e-12)
+
+
+def test_above_its_bound_the_fit_sees_the_sample_and_everybody_is_assigned(engine: DuckDBWarehouse) -> None:
+    study = small_study(max_fit_rows=60, max_score_rows=40, outliers=None)
+    tables = run(validated(engine, creators(150)), study, engine)
+    assert tables.figures["rows_in_fit"] == tables.assignments["in_fit"].sum() == 60
+    assert tables.assignments["cluster"].notna().all()
+    squares = (tables.assignments.query("in_fit")["distance"] ** 2).sum()
+    assert squares == pytest.approx(tables.figures["inertia"])
+
+
+def with_gaps() -> list[dict[str, Any]]:
+    rates = dict.fromkeys(("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate"))
+    return [row | (rates if place % 10 == 0 else {}) for place, row in enumerate(creators(150))]
+
+
+def test_profiles_that_lack_a_figure_are_dropped_and_counted(engine: DuckDBWarehouse) -> None:
+    tables = run(validated(engine, with_gaps()), small_study(), engine)
+    assert (tables.figures["rows"], tables.figures["rows_after_missing"]) == (150, 135)
+    summary = tables.segments.summaries.set_index("persona")
+    assert summary.loc["Not enough data", ["profiles", "profiles_in_fit", "verdict"]].tolist() == [
+        15,
+        0,
+        "no segment",
+    ]
+    assert tables.assignments["cluster"].isna().sum() == 15
+
+
+@pytest.mark.parametrize("outliers", [None, InterquartileRule(columns=("avg_engagement_rate",))])
+def test_profiles_that_lack_a_figure_are_filled_where_the_study_says_so(
+    engine: DuckDBWarehouse, outliers: InterquartileRule | None
+) -> None:
+    study = small_study(scaling=Scaling(missing="mean"), outliers=outliers)
+    tables = run(validated(engine, with_gaps()), study, engine)
+    ASSIGNMENTS_SCHEMA.validate(tables.assignments)
+    assert tables.assignments["cluster"].notna().all()
+    assert set(tables.assignments["in_fit"]) <= {True, False}
+    assert tables.figures["rows_in_fit"] == tables.assignments["in_fit"].sum()
+    assert all(0 <= value <= 1 for name, value in tables.figures.items() if name.startswith("eta_squared"))
+
+
+def test_too_few_rows_say_so(engine: DuckDBWarehouse) -> None:
+    with pytest.raises(TooFewRowsError, match="2 distinct rows to fit, 3 clusters asked for"):
+        run(validated(engine, creators(2)), small_study(outliers=None), engine)
+    with pytest.raises(TooFewRowsError, match="the snapshot has no rows of the kind"):
+        run(validated(engine, []), small_study(), engine)
+
+
+def test_a_study_of_activity_runs_as_one_of_profiles(engine: DuckDBWarehouse) -> None:
+    rows = [{"engagement_index": 10.0 * (row % 7), "monetization_maturity": 3.0 * (row % 11)} for row in range(70)]
+    personas = settings_of(STUDY).personas
+    typical = {"engagement_index": 50.0}
+    study = Study(
+        name="activity",
+        question="Who is there?",
+        published_in="-",
+        source="creator_activity",
+        segmentation=Segmentation(
+            features=("engagement_index", "monetization_maturity"),
+            k=3,
+            k_range=(2, 4),
+            personas=replace(personas, personas=tuple(replace(one, typical=typical) for one in personas.personas)),
+        ),
+    )
+    tables = run(validated(engine, rows, "creator_activity"), study, engine)
+    assert tables.segments.summaries["profiles"].sum() == 70
+    assert set(tables.segments.persona_features["feature"]) == {"engagement_index", "monetization_maturity"}
+
+
+def test_the_verdict_of_a_segment_is_that_of_its_trust(engine: DuckDBWarehouse) -> None:
+    segments = run(validated(engine, creators(150)), small_study(outliers=None), engine).segments
+    measured = jaccards(segments.stability)
+    assert set(measured) == {0, 1, 2}
+    told = {row["cluster"]: row for row in segments.summaries.to_dict("records")}
+    for cluster, found in measured.items():
+        assert told[cluster]["verdict"] == verdict(told[cluster]["profiles_in_fit"], found)
+    assert not {row["verdict"] for row in told.values()} <= {"too small", "not measured"}
+
+
+def test_only_clusters_that_were_drawn_have_a_jaccard() -> None:
+    stability = pd.DataFrame({"cluster": [0, 1, 2], "jaccard": [0.5, None, 0.0]})
+    assert jaccards(stability) == {0: 0.5, 2: 0.0}
+    assert jaccards(stability[:0]) == {}
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Features of invented creators and the model of the small study on them."""
+
+    features: nw.LazyFrame[Any]
+    model: SegmentModel
+
+    def trust(self, engine: DuckDBWarehouse, known: Trust | None = None, rows: int = 150, **changes: Any) -> Trust:
+        """The trust in the model, on the first rows, with some settings of the study changed."""
+        features = self.features.filter(nw.col("account_id") < f"creator_{rows:05d}")
+        settings = settings_of(small_study(outliers=None, **changes))
+        return trust_study(draw(features, engine), self.model, settings, engine, known=known)
+
+
+@pytest.fixture
+def fitted(engine: DuckDBWarehouse) -> Fitted:
+    """See `Fitted`."""
+    features = engine.staged(build_features(validated(engine, creators(150)), "profiles"))
+    model = from_rows(fit_study(draw(features, engine), settings_of(small_study(outliers=None)), engine)[0])
+    assert model is not None
+    return Fitted(features, model)
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows each measurement was made on; the measurement itself is a row with the fingerprint."""
+    seen: list[int] = []
+
+    def count(matrix: Matrix, model: SegmentModel, settings: FitSettings) -> Trust:
+        seen.append(len(matrix))
+        return Trust(pd.DataFrame({"fingerprint": [fingerprint(matrix, model, settings)]}), pd.DataFrame())
+
+    monkeypatch.setattr("tiktok_pipeline.analysis.segmentation.measure", count)
+    return seen
+
+
+def test_what_was_measured_is_not_measured_again(
+    engine: DuckDBWarehouse, fitted: Fitted, measured: list[int]
+) -> None:
+    known = fitted.trust(engine)
+    assert fitted.trust(engine, known) is known
+    assert fitted.trust(engine, known, k_range=(2, 4), max_score_rows=9) is known
+    assert measured == [150]
+
+
+@pytest.mark.parametrize(
+    "change", ["model", "rows", "random_state", "n_init", "k_range", "sweep_n_init", "draws", "mixed"]
+)
+def test_it_is_measured_anew_where_anything_changed(
+    engine: DuckDBWarehouse, fitted: Fitted, measured: list[int], change: str
+) -> None:
+    known = fitted.trust(engine)
+    changed, settings = fitted, {}
+    if change == "model":
+        changed = replace(fitted, model=replace(fitted.model, centroids=fitted.model.centroids + 0.01))
+    elif change == "rows":
+        settings = {"rows": 149}
+    elif change == "mixed":  # two measurements in one table are none to go by
+        other = pd.DataFrame({"fingerprint": ["of another run"]})
+        known = Trust(pd.concat([known.stability, other]), known.runs)
+    else:
+        settings = {change: (2, 5) if change == "k_range" else 3}
+    assert changed.trust(engine, known, **settings) is not known
+    assert len(measured) == 2
+
+
+def test_an_empty_table_is_nothing_known(engine: DuckDBWarehouse, fitted: Fitted, measured: list[int]) -> None:
+    nothing = trust_study(draw(fitted.features, engine), None, settings_of(small_study()), engine)
+    assert (len(nothing.stability), len(nothing.runs), measured) == (0, 0, [])
+    STABILITY_SCHEMA.validate(nothing.stability)
+    STABILITY_RUNS_SCHEMA.validate(nothing.runs)
+    assert fitted.trust(engine, nothing) is not nothing
+    assert measured == [150]
+
+
+def test_trust_is_measured_on_the_fitted_rows_and_on_a_bounded_sample(
+    engine: DuckDBWarehouse, fitted: Fitted, measured: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = InterquartileRule(columns=("avg_engagement_rate",))
+    trust_study(draw(fitted.features, engine), fitted.model, settings_of(small_study(outliers=rule)), engine)
+    assert 100 < measured.pop() < 150
+    monkeypatch.setattr("tiktok_pipeline.analysis.segmentation.MAX_STABILITY_ROWS", 70)
+    fitted.trust(engine)
+    assert measured == [70]
+
+
+CLASSIFICATION = Classification(
+    label=Label(name="loud", feature="avg_engagement_rate", above=0.05),
+    published=PublishedForest(features=("followers", "likes"), trees=5),
+    sets=(FeatureSet(name="counts", features=("followers", "likes"), models=("logistic_regression",), why="few"),),
+    scored_by=("counts", "logistic_regression"),
+    audited=("following",),
+    folds=2,
+    repeats=1,
+)
+
+
+def test_a_study_without_segments_has_its_classifiers_only(engine: DuckDBWarehouse) -> None:
+    study = replace(small_study(), segmentation=None, classification=CLASSIFICATION)
+    found = run_study(validated(engine, creators(150)), study, engine=engine)
+    assert found.segments is None
+    assert found.evaluation is not None
+    assert found.leakage is not None
+    assert set(METRICS_SCHEMA.validate(found.evaluation.metrics)["feature_set"]) >= {"counts"}
+    assert set(LEAKAGE_SCHEMA.validate(found.leakage)["feature"]) == {"followers", "likes", "following"}
+
+
+def test_every_creator_is_scored_those_with_a_label_by_a_model_that_did_not_see_them(engine: DuckDBWarehouse) -> None:
+    frame = engine.staged(build_features(validated(engine, with_gaps()), "profiles"))
+    evaluation, _ = classify_study(frame, CLASSIFICATION, engine)
+    scores = SCORES_SCHEMA.validate(pandas(nw.from_native(score_creators(frame, evaluation, engine)), "account_id"))
+    labelled = pandas(frame.filter(~nw.col("avg_engagement_rate").is_null()), "account_id")["account_id"]
+    assert scores["account_id"].tolist() == pandas(frame, "account_id")["account_id"].tolist()
+    assert scores.loc[scores["out_of_fold"], "account_id"].tolist() == labelled.tolist()
+    assert scores["score"].notna().all()
+    kept = evaluation.out_of_fold.set_index("account_id")["score"]
+    assert scores[scores["out_of_fold"]].set_index("account_id")["score"].to_dict() == pytest.approx(kept.to_dict())
+
+
+def test_too_few_creators_of_a_kind_say_so(engine: DuckDBWarehouse) -> None:
+    study = replace(small_study(), segmentation=None, classification=CLASSIFICATION)
+    quiet = [row | {"avg_engagement_rate": 0.01} for row in creators(150)]
+    with pytest.raises(NotEnoughRowsError, match="0 positive of 150 labelled profiles"):
+        run_study(validated(engine, quiet), study, engine=engine)
+    top = replace(CLASSIFICATION, label=Label(name="top", feature="avg_engagement_rate", top_share=0.05))
+    unknown = [row | {"avg_engagement_rate": None} for row in creators(20)]
+    with pytest.raises(NotEnoughRowsError, match="no profile has a value of avg_engagement_rate"):
+        run_study(validated(engine, unknown), replace(study, classification=top), engine=engine)
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("tiktok_pipeline", ("dagster", "duckdb", "pandas", "narwhals", "numpy")),
+        (
+            "tiktok_pipeline.analysis.run_study",
+            ("dagster", "duckdb", "sklearn", "scipy.optimize", "matplotlib", "torch"),
+        ),
+        ("tiktok_pipeline.settings", ("dagster", "duckdb", "pandas")),
+        ("tiktok_pipeline.output.print_rows", ("dagster", "duckdb", "pandas", "rich")),
+        ("tiktok_pipeline.cli.app", ("dagster", "duckdb", "pandas", "narwhals")),
+    ],
+)
+def test_importing_it_leaves_the_heavy_ones_alone(module: str, absent: tuple[str, ...]) -> None:
+    program = f"import sys, {module}; print([name for name in {absent!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_where_few_rows_have_what_the_study_needs_the_fit_sees_all_of_them(
+    engine: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sample of everybody would hold a handful of them."""
+    rates = ("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate")
+    lacking = [
+        row | dict.fromkeys(rates) | {"account_id": f"none_{number}"} for number, row in enumerate(creators(300) * 3)
+    ]
+    frame = build_features(validated(engine, [*creators(150), *lacking]), "profiles")
+    study = small_study(outliers=None)
+    segmentation = settings_of(study)
+    assert segmentation.scaling.missing == "drop"
+    everybody = fit_study(draw(frame, engine), segmentation, engine)
+    monkeypatch.setattr("tiktok_pipeline.analysis.segmentation.MAX_ORDER_ROWS", 200)
+    drawn = draw(frame, engine, max_rows=200)
+    assert drawn.largest_key is not None
+    models, fits = fit_study(drawn, segmentation, engine)
+    figures = fits.set_index("statistic")["value"]
+    assert figures[["rows", "rows_after_missing", "rows_in_fit"]].tolist() == [1_050.0, 150.0, 150.0]
+    pd.testing.assert_frame_equal(models, everybody[0])
+    model = from_rows(models)
+    assert len(score_study(drawn, segmentation, engine))
+    assert trust_study(drawn, model, segmentation, engine).stability["profiles"].sum() == 150
+    assigned = pandas(assign_study(drawn.rows, drawn, model, segmentation, engine), "account_id")
+    assert (int(assigned["in_fit"].sum()), len(assigned)) == (150, 1_050)
+    everyone, sample = described_rows(drawn, model, study, engine)
+    counts = pandas(sample, "account_id")["cluster"].isna()
+    assert (int((~counts).sum()), int(counts.sum()) > 100) == (150, True)
+    assert len(pandas(everyone, "account_id")) == 1_050

@@ -1,0 +1,324 @@
+"""``forget``, ``prune`` and ``doctor``: what goes is gone everywhere, what stays agrees, and what does not is told."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from dagster import DagsterInstance
+
+from tiktok_pipeline.cli import app as cli
+from tiktok_pipeline.ingest.manifest import read_manifest, snapshots_on_disk
+from tiktok_pipeline.orchestration.maintenance import erase as forgetting
+from tiktok_pipeline.orchestration.partitions import known_snapshots
+from tiktok_pipeline.privacy.suppression import read_forgotten
+from tiktok_pipeline_tests.homes import Home, Said
+from tiktok_pipeline_tests.scrapes import activity, creators, write_csv
+
+Call = Callable[..., Said]
+STUDY = "influencer_segments"
+HANDLE, NUMBER, LATER_HANDLE = "some.body_1", "6999999999999999999", "now_another"
+
+
+def scrape(folder: Path, day: str, handle: str = HANDLE, *, seed: int = 1) -> Path:
+    """60 creators; the fourth is the one to be forgotten, the sixth writes about them."""
+    rows = creators(60, seed=seed, day=day)
+    link = f"https://www.tiktok.com/@{handle}"
+    rows[3] |= {
+        "account_id": handle,
+        "id": NUMBER,
+        "nickname": f"I am {handle}",
+        "url": link,
+        "top_videos": f"{link}/video/1",
+    }
+    rows[5] |= {"biography": f'with @{handle.upper()}, and "others"'}
+    return write_csv(folder / f"profiles_{day}.csv", rows)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with two snapshots, in the second of which the creator has another handle; refreshed by the command."""
+    folder = tmp_path_factory.mktemp("forget")
+    home = folder / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TIKTOK_PIPELINE_HOME", str(home))
+        patch.setenv("TIKTOK_PIPELINE_PICTURES", "no")
+        patch.setenv("DAGSTER_HOME", str(home / "dagster"))
+        files = [scrape(folder, "2024-03-01"), scrape(folder, "2024-04-01", LATER_HANDLE, seed=2)]
+        files.append(write_csv(folder / "creator_activity_2024-04-01.csv", activity(30)))
+        patch.setattr("sys.argv", ["tiktok-pipeline", "refresh", *map(str, files), "--study", STUDY])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    assert ended.value.code == 0
+    return home
+
+
+@pytest.fixture
+def home(made: Path, tmp_path: Path) -> Home:
+    shutil.copytree(made, tmp_path / "home")
+    return Home(tmp_path / "home")
+
+
+def bytes_of(path: Path) -> Iterator[bytes]:
+    """The content of a file as it lies there, and unpacked."""
+    yield path.read_bytes()
+    if path.suffix == ".gz":
+        yield gzip.decompress(path.read_bytes())
+
+
+def places_of(home: Home, *words: str) -> list[str]:
+    """Every file of the home in whose bytes a word stands, in any case of letters."""
+    return sorted(
+        str(path.relative_to(home.path))
+        for path in home.path.rglob("*")
+        if path.is_file()
+        and any(word.lower().encode() in content.lower() for content in bytes_of(path) for word in words)
+    )
+
+
+def test_a_forgotten_creator_is_in_no_file_of_the_home(home: Home, call: Call) -> None:
+    (home.path / "exports").mkdir()
+    export = home.path / "exports" / "creators.csv.gz"
+    export.write_bytes(gzip.compress(f"account_id\n{HANDLE}\n".encode()))
+    other = home.path / "exports" / "others.csv"
+    other.write_text("account_id\nsomebody_10\n", encoding="utf-8")
+    home.settings.refused.mkdir(parents=True)
+    (home.settings.refused / "bad.csv").write_text(f"x\n@{HANDLE}\n", encoding="utf-8")
+    (home.settings.refused / "bad.csv.why.txt").write_text("fits nothing\n", encoding="utf-8")
+    home.settings.failures_file.write_text(f"2024 run=x step=y: {HANDLE} is no number\n", encoding="utf-8")
+    assert len(places_of(home, HANDLE, LATER_HANDLE, NUMBER)) > 6
+    said = call(home.path, "forget", f"@{HANDLE.upper()}", "--yes")
+    assert said.code == 0, said.err
+    assert places_of(home, HANDLE, LATER_HANDLE, NUMBER) == []
+    assert not export.exists()
+    assert other.exists()
+    assert f"deleted: {export}" in said.err
+    assert sorted(path.name for path in home.settings.refused.iterdir()) == []
+
+
+def test_what_stays_of_a_forgotten_row_is_its_place(home: Home, call: Call) -> None:
+    before = home.tables(published=True)
+    assert call(home.path, "forget", HANDLE, "--yes").code == 0
+    rows = home.sql(
+        "select snapshot, source_row, account_id, reasons from validated.rejected order by 1", published=True
+    )
+    assert rows == [("2024-03-01", 4, None, ["forgotten"]), ("2024-04-01", 4, None, ["forgotten"])]
+    raw = (
+        "select count(*) from raw.profiles where read_problem = 'forgotten' and account_id is null and extra is null"
+    )
+    assert home.value(raw) == 2
+    assert home.sql("select snapshot, count(*) from clusters.assignments group by 1 order by 1") == [
+        ("2024-03-01", 59),
+        ("2024-04-01", 59),
+    ]
+    after = home.tables(published=True)
+    others = [row for row in before["validated.profiles"] if HANDLE not in row and LATER_HANDLE not in row]
+    mentioned = [row for row in after["validated.profiles"] if any("@[forgotten]" in str(cell) for cell in row)]
+    assert len(mentioned) == 2
+    assert len(after["validated.profiles"]) == len(others)
+    assert call(home.path, "doctor").code == 0
+
+
+@pytest.mark.slow
+def test_neither_a_later_scrape_nor_the_old_file_bring_them_back(home: Home, call: Call, tmp_path: Path) -> None:
+    assert call(home.path, "forget", HANDLE, "--yes").code == 0
+    stored = read_manifest(home.settings.raw / "2024-03-01")
+    again = scrape(tmp_path, "2024-03-01")
+    later = scrape(tmp_path, "2024-05-01", seed=3)
+    said = call(home.path, "refresh", again, later, "--study", STUDY)
+    assert said.code == 0, said.err
+    assert "profiles_2024-03-01.csv (already there)" in said.err
+    assert read_manifest(home.settings.raw / "2024-03-01") == stored
+    (entry,) = read_manifest(home.settings.raw / "2024-05-01")
+    assert entry.forgotten_rows == (4,)
+    assert entry.stored_sha256 != entry.delivered_sha256
+    assert b"Some.Body_1".lower() not in (home.settings.raw / "2024-05-01" / entry.file).read_bytes().replace(
+        b"@SOME.BODY_1", b""
+    )
+    counted = "select count(*) from validated.rejected where reasons = ['forgotten']"
+    assert home.value(counted, published=True) == 3
+
+
+def test_an_interrupted_forget_is_told_and_ends_when_it_is_asked_again(
+    home: Home, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(forgetting, "_remake", killed)
+        assert call(home.path, "forget", HANDLE, "--yes").code == 130
+    sick = call(home.path, "doctor")
+    assert sick.code == cli.FAILED
+    assert "an erasure was interrupted" in sick.out
+    assert call(home.path, "forget", HANDLE, "--yes").code == 0
+    assert places_of(home, HANDLE, LATER_HANDLE, NUMBER) == []
+    assert call(home.path, "doctor").code == 0
+
+
+@pytest.mark.slow
+def test_forget_again_erases_those_of_earlier_times_after_a_restore(home: Home, call: Call, tmp_path: Path) -> None:
+    backup = tmp_path / "backup"
+    shutil.copytree(home.path, backup)
+    assert call(home.path, "forget", HANDLE, "--yes").code == 0
+    shutil.copy(home.settings.forgotten_file, backup / "forgotten.json")
+    restored = Home(backup)
+    assert places_of(restored, HANDLE) != []
+    assert call(backup, "forget", "--again", "--yes").code == 0
+    assert places_of(restored, NUMBER) == []
+    assert restored.value("select count(*) from validated.profiles where tiktok_id = '" + NUMBER + "'") == 0
+
+
+def test_forget_asks_first_and_keeps_a_name_nobody_has(
+    home: Home, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
+    before = home.tables()
+    assert call(home.path, "forget", HANDLE).code == cli.FAILED
+    assert home.tables() == before
+    assert not home.settings.forgotten_file.exists()
+    said = call(home.path, "forget", "nobody_has_this", "--yes")
+    assert said.code == 0
+    assert "no record of that name" in said.err
+    kept = read_forgotten(home.settings.forgotten_file)
+    assert kept.knows("Nobody_Has_This")
+    assert "nobody" not in home.settings.forgotten_file.read_text(encoding="utf-8")
+    assert home.tables() == before
+
+
+@pytest.mark.parametrize("name", ["", "two words", "../up", "a/b"])
+def test_forget_refuses_what_is_no_name(home: Home, call: Call, name: str) -> None:
+    assert call(home.path, "forget", name, "--yes").code == cli.ASKED_WRONGLY
+
+
+def test_dagster_s_messages_that_quote_the_creator_go_and_the_rest_stays(home: Home, call: Call) -> None:
+    (database,) = (home.settings.dagster_home / "history" / "runs").glob("index.db")
+    with closing(sqlite3.connect(database)) as connection:
+        event = json.dumps({"dagster_event": None, "user_message": f"cannot read {HANDLE}"})
+        connection.execute("insert into event_logs (run_id, event, timestamp) values ('x', ?, 0)", [event])
+        connection.commit()
+        (before,) = connection.execute("select count(*) from event_logs").fetchone()
+    said = call(home.path, "forget", HANDLE, "--yes")
+    assert "deleted: 1 message(s) of Dagster's records" in said.err
+    with closing(sqlite3.connect(database)) as connection:
+        (after,) = connection.execute("select count(*) from event_logs where run_id <> 'x'").fetchone()
+    assert after >= before - 1
+    assert places_of(home, HANDLE) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "left"),
+    [
+        (["--keep", "1"], ["2024-04-01"]),
+        (["--before", "2024-04-01"], ["2024-04-01"]),
+        (["--keep", "2"], ["2024-03-01", "2024-04-01"]),
+        (["--keep", "0"], []),
+    ],
+    ids=" ".join,
+)
+def test_prune_removes_snapshots_whole(home: Home, call: Call, arguments: list[str], left: list[str]) -> None:
+    assert call(home.path, "prune", *arguments, "--yes").code == 0
+    assert snapshots_on_disk(home.settings.raw) == left
+    assert sorted(path.stem for path in home.settings.reports.glob("*.html")) == left
+    for published in (True, False):
+        found = home.sql("select distinct snapshot from validated.profiles order by 1", published=published)
+        assert [key for (key,) in found] == left
+        listed = "select distinct snapshot from meta.slices where snapshot <> '' order by 1"
+        assert [key for (key,) in home.sql(listed, published=published)] == left
+    with DagsterInstance.from_config(str(home.settings.dagster_home)) as instance:
+        assert known_snapshots(instance) == left
+    assert call(home.path, "doctor").code == 0
+
+
+@pytest.mark.parametrize("arguments", [[], ["--keep", "1", "--before", "2024-01-01"], ["--before", "soon"]], ids=str)
+def test_prune_says_what_it_wants(home: Home, call: Call, arguments: list[str]) -> None:
+    before = home.tables()
+    assert call(home.path, "prune", *arguments, "--yes").code == cli.ASKED_WRONGLY
+    assert home.tables() == before
+
+
+def change_a_raw_file(home: Home) -> str:
+    path = home.settings.raw / "2024-03-01" / "profiles_2024-03-01.csv"
+    path.write_bytes(path.read_bytes().replace(b"creator00001", b"creator99999"))
+    return f"{path}: changed since it was stored"
+
+
+def remove_a_raw_file(home: Home) -> str:
+    path = home.settings.raw / "2024-03-01" / "profiles_2024-03-01.csv"
+    path.unlink()
+    return f"{path}: gone"
+
+
+def remove_a_manifest(home: Home) -> str:
+    (home.settings.raw / "2024-03-01" / "manifest.json").unlink()
+    return "a snapshot's folder without a manifest"
+
+
+def remove_a_folder(home: Home) -> str:
+    shutil.rmtree(home.settings.raw / "2024-03-01")
+    return "snapshot 2024-03-01: rows in the warehouse, no files in raw/"
+
+
+def remove_rows(home: Home) -> str:
+    import duckdb
+
+    with duckdb.connect(str(home.settings.warehouse_file)) as connection:
+        connection.execute("delete from validated.profiles where snapshot = '2024-04-01' and source_row = 1")
+    return "validated.profiles 2024-04-01 : 59 rows, written were 60"
+
+
+def remove_the_copy(home: Home) -> str:
+    home.settings.published_file.unlink()
+    return f"{home.settings.published_file}: gone"
+
+
+def a_newer_version(home: Home) -> str:
+    import duckdb
+
+    with duckdb.connect(str(home.settings.warehouse_file)) as connection:
+        connection.execute("update meta.version set version = 99")
+    return "version 99 of the tables, this program has"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        change_a_raw_file,
+        remove_a_raw_file,
+        remove_a_manifest,
+        remove_a_folder,
+        remove_rows,
+        remove_the_copy,
+        a_newer_version,
+    ],
+    ids=lambda one: one.__name__,
+)
+def test_doctor_finds_what_does_not_agree(home: Home, call: Call, damage: Callable[[Home], str]) -> None:
+    assert call(home.path, "doctor").code == 0
+    expected = damage(home)
+    said = call(home.path, "doctor")
+    assert said.code == cli.FAILED
+    (line, *_) = [one for one in said.out.splitlines() if expected in one]
+    assert line.startswith("ERROR")
+    assert " -> " in line
+
+
+def test_doctor_of_no_home_and_of_a_new_one(tmp_path: Path, call: Call) -> None:
+    none = call(tmp_path / "nowhere", "doctor")
+    assert none.code == cli.FAILED
+    assert "there is no such folder" in none.out
+    (tmp_path / "new").mkdir(mode=0o700)
+    assert call(tmp_path / "new", "doctor").code == 0
+
+
+def test_a_delivery_that_was_never_refreshed_is_a_warning(home: Home, call: Call, tmp_path: Path) -> None:
+    home.deliver(scrape(tmp_path, "2024-06-01"))
+    said = call(home.path, "doctor")
+    assert said.code == 0
+    assert "snapshot 2024-06-01: delivered, not in the warehouse -> run `tiktok-pipeline refresh`" in said.out

@@ -1,0 +1,78 @@
+"""``refresh --resume``: goes on from the last finished table, and ends where an undisturbed refresh ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from dagster import DagsterEventType, DagsterInstance
+
+from tiktok_pipeline.cli import app as cli
+from tiktok_pipeline_tests.homes import AS_SHIPPED, Home, Said, kill_refresh
+from tiktok_pipeline_tests.scrapes import creators, write_csv
+
+Call = Callable[..., Said]
+STUDY = "influencer_segments"
+KEY = "2024-03-01"
+
+
+def written_by_the_last_run(home: Home) -> set[str]:
+    with DagsterInstance.from_config(str(home.settings.dagster_home)) as instance:
+        (run, *_) = instance.get_runs()
+        events = instance.all_logs(run.run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION)
+        return {
+            one.dagster_event.asset_key.to_user_string()
+            for one in events
+            if one.dagster_event and one.dagster_event.asset_key
+        }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("stopped_in", "done", "left"),
+    [
+        (
+            "study_assets.trust_study",
+            {"validated/profiles", "features/profiles", f"clusters/{STUDY}/models"},
+            {f"clusters/{STUDY}/stability", f"personas/{STUDY}/summaries", "published", "report"},
+        ),
+        ("publishing.put_in_place", {f"personas/{STUDY}/summaries", "validated/rejected"}, {"published", "report"}),
+    ],
+    ids=["among the tables", "while publishing"],
+)
+def test_a_killed_refresh_goes_on(
+    tmp_path: Path, call: Call, stopped_in: str, done: set[str], left: set[str]
+) -> None:
+    home = Home(tmp_path / "home", studies=AS_SHIPPED)
+    scrape = write_csv(tmp_path / "scrape.csv", creators(120))
+    kill_refresh(home.path, scrape, while_in=stopped_in)
+    said = call(home.path, "refresh", "--resume", "--study", STUDY)
+    assert said.code == 0, said.err
+    assert f"snapshot {KEY}: " in said.err
+    assert "tables are finished" in said.err
+    written = written_by_the_last_run(home)
+    assert not written & done, "what is finished is not made again"
+    assert left <= written
+    clean = Home(tmp_path / "clean", studies=AS_SHIPPED)
+    clean.deliver(scrape)
+    assert clean.refresh(KEY).success
+    assert home.tables() == clean.tables()
+    assert home.tables(published=True) == clean.tables(published=True)
+    assert "nothing to go on with" in call(home.path, "refresh", "--resume").err
+
+
+def test_another_delivery_is_made_from_its_start(tmp_path: Path, call: Call) -> None:
+    home = Home(tmp_path / "home")
+    scrape = write_csv(tmp_path / "scrape.csv", creators(120))
+    assert call(home.path, "refresh", scrape, "--study", STUDY).code == 0
+    home.deliver(write_csv(tmp_path / "more.csv", creators(30, seed=9)), snapshot=KEY)
+    assert call(home.path, "refresh", "--resume", "--study", STUDY).code == 0
+    assert {"raw/profiles", "validated/profiles", f"clusters/{STUDY}/models"} <= written_by_the_last_run(home)
+
+
+@pytest.mark.parametrize("other", ["--all", "scrape.csv"])
+def test_it_is_not_for_new_files(tmp_path: Path, call: Call, other: str) -> None:
+    said = call(tmp_path / "home", "refresh", "--resume", other)
+    assert said.code == cli.ASKED_WRONGLY
+    assert "--resume goes on with what was delivered before" in said.err

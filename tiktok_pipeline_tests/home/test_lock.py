@@ -1,0 +1,112 @@
+"""One writer at a time in a home, across processes; a dead holder holds nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tiktok_pipeline.home.lock import HomeLockedError, home_lock
+
+HOLD = """\
+import sys
+from pathlib import Path
+from tiktok_pipeline.orchestration.home_lock import home_lock
+with home_lock(Path(sys.argv[1]), timeout_seconds=5):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def holder(lock: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the lock until its standard input is closed."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "held\n"
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> Path:
+    return tmp_path / "home" / ".lock"
+
+
+def test_it_makes_the_home_and_may_be_nested_in_one_process(lock: Path) -> None:
+    with home_lock(lock, timeout_seconds=1), home_lock(lock, timeout_seconds=1):
+        assert lock.read_text(encoding="ascii") == f"{os.getpid()}\n"
+    with home_lock(lock, timeout_seconds=1):
+        pass
+
+
+def test_the_outer_hold_lasts_longer_than_the_inner_one(lock: Path) -> None:
+    with home_lock(lock, timeout_seconds=1):
+        with home_lock(lock, timeout_seconds=1):
+            pass
+        script = HOLD.replace("timeout_seconds=5", "timeout_seconds=0.1")
+        other = subprocess.run(
+            [sys.executable, "-c", script, str(lock)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert "HomeLockedError" in other.stderr
+
+
+def test_a_second_process_says_once_that_it_waits_and_gives_up_within_its_bound(lock: Path) -> None:
+    said: list[str] = []
+    with holder(lock) as other:
+        started = time.monotonic()
+        with pytest.raises(HomeLockedError) as caught, home_lock(lock, timeout_seconds=1.0, say=said.append):
+            pass
+        took = time.monotonic() - started
+        assert 0.9 <= took < 3
+        assert str(other.pid) in str(caught.value)
+        assert str(lock.parent) in str(caught.value)
+        assert "waited 1 s" in str(caught.value)
+        assert "Let it finish or stop it, then try again" in str(caught.value)
+        assert len(said) == 1
+        assert str(other.pid) in said[0]
+        assert "waiting" in said[0]
+
+
+def test_who_waits_gets_it_when_the_holder_is_done(lock: Path) -> None:
+    with holder(lock) as other:
+        assert other.stdin is not None
+        release = threading.Timer(0.5, other.stdin.close)
+        release.start()
+        with home_lock(lock, timeout_seconds=10):
+            assert lock.read_text(encoding="ascii") == f"{os.getpid()}\n"
+        release.join()
+
+
+def test_the_kernel_frees_what_a_killed_process_held(lock: Path) -> None:
+    with holder(lock) as other:
+        other.send_signal(signal.SIGKILL)
+        other.wait(timeout=10)
+        said: list[str] = []
+        with home_lock(lock, timeout_seconds=1, say=said.append):
+            pass
+        assert said == []
+
+
+def test_an_error_inside_frees_it(lock: Path) -> None:
+    with pytest.raises(ValueError, match="inside"), home_lock(lock, timeout_seconds=1):
+        raise ValueError("inside")
+    with holder(lock):
+        pass

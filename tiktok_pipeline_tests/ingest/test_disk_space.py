@@ -1,0 +1,69 @@
+"""A snapshot that the disk cannot hold is refused before the work, with the figures."""
+
+from __future__ import annotations
+
+import shutil
+from collections import namedtuple
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tiktok_pipeline.ingest.disk_space import NoRoomError, check_room, needed_bytes
+from tiktok_pipeline.ingest.manifest import StoredFile
+from tiktok_pipeline.settings import Settings
+from tiktok_pipeline_tests.homes import Home, Said
+from tiktok_pipeline_tests.scrapes import creators, write_csv
+
+Usage = namedtuple("Usage", "total used free")
+
+
+def stored(file: str, rows: int, source: str = "profiles") -> StoredFile:
+    return StoredFile(
+        file=file,
+        delivered_sha256="a",
+        stored_sha256="a",
+        bytes=1,
+        rows=rows,
+        source=source,
+        dialect="public_csv",
+        ingested_at="2024-03-01T00:00:00",
+    )
+
+
+def test_what_is_needed_worked_out_by_hand() -> None:
+    # 1,000 rows, 2 x (110 + 26) bytes each; the texts of a CSV once more, 125 bytes each; the old copy beside the new
+    assert needed_bytes([stored("a.parquet", 1_000)], published_bytes=0) == 272_000
+    assert needed_bytes([stored("a.csv", 1_000)], published_bytes=7) == 272_000 + 125_000 + 7
+    mixed = [stored("a.parquet", 600), stored("b.csv", 400)]
+    assert needed_bytes(mixed, published_bytes=0) == 272_000 + 125_000, "one text file, and all are stored"
+
+
+def test_the_figures_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(100, 70, 30_000_000_000))
+    manifest = [stored("a.parquet", 116_760_000)]
+    with pytest.raises(
+        NoRoomError, match=r"its 116,760,000 rows need about 31\.8 GB .* 30\.0 GB are free in"
+    ) as caught:
+        check_room(Settings(home=tmp_path), "2024-03-01", manifest)
+    assert "`tiktok-pipeline prune`" in str(caught.value)
+    check_room(Settings(home=tmp_path), "2024-03-01", [stored("a.parquet", 80_000_000)])
+
+
+def test_a_refresh_without_room_begins_nothing(
+    tmp_path: Path, call: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path / "home")
+    assert (
+        call(home.path, "refresh", write_csv(tmp_path / "a.csv", creators(60)), "--study", "influencer_segments").code
+        == 0
+    )
+    before = home.tables(published=True)
+    monkeypatch.setattr("tiktok_pipeline.ingest.disk_space.BYTES_A_ROW", 10**15)
+    later = write_csv(tmp_path / "b.csv", creators(60, day="2024-04-01"))
+    said = call(home.path, "refresh", later, "--study", "influencer_segments")
+    assert said.code == 1
+    assert "snapshot 2024-04-01: its 60 rows need about 120,000,000.0 GB of disk beside their files" in said.err
+    assert "Traceback" not in said.err
+    assert home.tables(published=True) == before
+    assert home.value("select count(*) from validated.profiles where snapshot = '2024-04-01'") == 0

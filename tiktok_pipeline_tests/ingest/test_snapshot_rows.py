@@ -1,0 +1,106 @@
+"""Parquet is read where it lies: the same tables as from text, nothing stored twice, and forgotten like all else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import narwhals as nw
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tiktok_pipeline.assembly import open_warehouse
+from tiktok_pipeline.tables import TABLES
+from tiktok_pipeline_tests.homes import Home, Said, Tables, reasons_of
+from tiktok_pipeline_tests.scrapes import Row, creators, spoilt, write_csv
+
+Call = Callable[..., Said]
+KEY = "2024-03-01"
+STUDY = "influencer_segments"
+
+
+def rows() -> list[Row]:
+    """60 creators, a bad row and a duplicate among them."""
+    made = creators(60)
+    return [*spoilt(made, 1, followers="-1"), made[5] | {"followers": "77"}]
+
+
+def write_parquet(path: Path, made: list[Row]) -> Path:
+    pq.write_table(pa.table({name: [one[name] for one in made] for name in made[0]}), path)
+    return path
+
+
+def refreshed(folder: Path, scrape: Path) -> Home:
+    home = Home(folder)
+    home.deliver(scrape)
+    result = home.refresh(KEY)
+    assert result.success, reasons_of(result)
+    return home
+
+
+def comparable(home: Home) -> Tables:
+    """The published tables; the name of the file, and its hash, differ by what they are."""
+    found = {name: table for name, table in home.tables(published=True).items() if name != "raw.files"}
+    return {
+        name: [tuple("file" if str(cell).startswith("scrape.") else cell for cell in row) for row in table]
+        for name, table in found.items()
+    }
+
+
+def test_the_tables_are_those_of_the_same_rows_as_text(tmp_path: Path) -> None:
+    text = refreshed(tmp_path / "text", write_csv(tmp_path / "scrape.csv", rows()))
+    columns = refreshed(tmp_path / "columns", write_parquet(tmp_path / "scrape.parquet", rows()))
+    assert comparable(columns) == comparable(text)
+    assert columns.value("select count(*) from validated.rejected") == 2
+    assert text.value("select count(*) from raw.profiles") == 61
+    assert columns.value("select count(*) from raw.profiles") == 0, "nothing is stored a second time"
+    noted = "select rows from meta.slices where table_name = 'raw.profiles'"
+    assert columns.value(noted) == text.value(noted) == 61
+
+
+def test_a_text_file_in_place_of_the_parquet_one_is_stored_again(tmp_path: Path) -> None:
+    home = refreshed(tmp_path / "home", write_parquet(tmp_path / "scrape.parquet", rows()))
+    home.deliver(write_csv(tmp_path / "another.csv", creators(50, seed=3)), snapshot=KEY)
+    assert home.refresh(KEY).success
+    assert home.value("select count(*) from raw.profiles") == 61 + 50
+
+
+def test_a_parquet_file_that_was_changed_is_not_read(tmp_path: Path) -> None:
+    home = refreshed(tmp_path / "home", write_parquet(tmp_path / "scrape.parquet", rows()))
+    before = home.tables(published=True)
+    with (home.settings.raw / KEY / "scrape.parquet").open("ab") as file:
+        file.write(b"more")
+    result = home.refresh(KEY)
+    assert not result.success
+    assert "scrape.parquet: gone, or changed since it was delivered; deliver the file again" in reasons_of(result)
+    assert home.tables(published=True) == before
+
+
+def test_a_creator_is_forgotten_in_it(tmp_path: Path, call: Call) -> None:
+    handle = "creator00007"
+    scrape = write_parquet(tmp_path / "scrape.parquet", rows())
+    home = Home(tmp_path / "home")
+    assert call(home.path, "refresh", str(scrape), "--study", STUDY).code == 0
+    said = call(home.path, "forget", handle, "--yes")
+    assert said.code == 0, said.err
+    kept = pq.read_table(home.settings.raw / KEY / "scrape.parquet")
+    assert handle not in str(kept.to_pydict())
+    assert home.value(f"select count(*) from validated.profiles where account_id = '{handle}'", published=True) == 0
+    warehouse = open_warehouse(home.settings)
+    raw = warehouse.read_slice(TABLES["raw.profiles"].spec, {"snapshot": KEY})
+    gone = raw.filter(nw.col("read_problem") == "forgotten").collect("pyarrow").to_native().to_pylist()
+    warehouse.close()
+    assert [(row["source_row"], row["account_id"], row["extra"]) for row in gone] == [(8, None, None)]
+    assert call(home.path, "doctor").code == 0
+
+
+@pytest.mark.parametrize("column", ["followers", "timestamp"])
+def test_typed_columns_are_read_as_their_texts(tmp_path: Path, column: str) -> None:
+    made = creators(40)
+    table = pa.table({name: [one[name] for one in made] for name in made[0]})
+    typed = table[column].cast(pa.int64() if column == "followers" else pa.date32())
+    place = table.column_names.index(column)
+    pq.write_table(table.set_column(place, column, typed), tmp_path / "scrape.parquet")
+    home = refreshed(tmp_path / "home", tmp_path / "scrape.parquet")
+    assert home.value("select count(*) from validated.profiles") == 40

@@ -1,0 +1,254 @@
+"""Pictures of the segments and of how far to trust them: true titles, steady colours, no rows or names that break one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+from tiktok_pipeline.plots import segments, stability
+from tiktok_pipeline.plots.render import png, svg
+from tiktok_pipeline.plots.style import COLOURS
+
+RANDOM = np.random.default_rng(4)
+KNOWN = ["small", "large", "famous"]
+NAMES = {0: "famous", 1: "small", 2: "large"}
+SCORES = pd.DataFrame(
+    {
+        "k": [2, 3, 4, 5],
+        "inertia": [9.0, 5.0, 4.0, 3.9],
+        "silhouette": [0.3, 0.5, 0.6, None],
+        "is_elbow": [False, True, False, False],
+        "is_best_silhouette": [False, False, True, False],
+        "is_chosen": [False, False, False, True],
+        "reason": "",
+    }
+)
+POINTS = pd.DataFrame(
+    {
+        "followers": np.tile([1e6, 100.0, 9e3], 20) * RANDOM.uniform(0.9, 1.1, 60),
+        "avg_engagement_rate": np.tile([0.01, 0.2, 0.05], 20),
+        "cluster": np.tile([0, 1, 2], 20),
+    }
+)
+SILHOUETTES = pd.DataFrame({"cluster": np.tile([0, 1, 2], 20), "silhouette": np.tile([0.9, 0.5, -0.1], 20)})
+STABILITY = pd.DataFrame(
+    {
+        "cluster": [0, 1, 2],
+        "jaccard": [0.9, 0.5, None],
+        "profiles": [20, 30, 1],
+        "verdict": ["stable", "unstable", "too small"],
+    }
+)
+FEATURES = pd.DataFrame(
+    [
+        (name, base, feature, value)
+        for base, factor in (("fitted", 1.0), ("all", 99.0))
+        for name, values in (("small", (-0.9, 0.1)), ("large", (0.5, -0.2)), ("famous", (8.0, None)))
+        for feature, value in zip(
+            ("likes", "videos_count"), [value and value * factor for value in values], strict=True
+        )
+    ],
+    columns=["persona", "base", "feature", "relative_importance"],
+)
+CENTROIDS = pd.DataFrame(
+    {"cluster": [0, 1, 2], "followers": [1e6, 100.0, 9e3], "avg_engagement_rate": [0.01, 0.2, 0.05]}
+)
+
+
+def runs(measure: str, values: dict[int, list[float]]) -> pd.DataFrame:
+    rows = [(measure, k, seed, value) for k, each in values.items() for seed, value in enumerate(each)]
+    return pd.DataFrame(rows, columns=["measure", "k", "seed", "value"])
+
+
+RUNS = pd.concat(
+    [
+        runs("worst_jaccard", {2: [0.9, 0.9], 3: [0.5, 0.7]}),
+        runs("smallest_cluster", {2: [40, 44], 3: [9, 7]}),
+        runs("adjusted_rand_index", {3: [1.0, 0.95]}),
+        runs("inertia", {3: [100.0, 102.0]}),
+    ]
+)
+
+
+def finding(figure: Figure) -> str:
+    """The title of a figure that can be rendered."""
+    assert svg(figure, "x").startswith("<svg ")
+    return str(figure.get_label())
+
+
+def colours(figure: Figure) -> dict[str, str]:
+    """The colour of each word of the legends, without its count."""
+    found = {}
+    for legend in figure.legends:
+        for text, handle in zip(legend.get_texts(), legend.legend_handles, strict=True):
+            colour = handle.get_color() if hasattr(handle, "get_color") else handle.get_facecolor()[0][:3]
+            found[text.get_text().partition(" (")[0]] = to_hex(colour).upper()
+    return found
+
+
+def test_k_scores_say_what_the_study_takes_and_what_is_best() -> None:
+    figure = stability.draw_k_scores(SCORES, "user_segments")
+    assert finding(figure) == "user_segments: best silhouette at k = 4, elbow at 3, the study takes 5"
+    unmarked = SCORES.assign(is_elbow=False, is_best_silhouette=False, is_chosen=False, silhouette=None)
+    assert finding(stability.draw_k_scores(unmarked, "s")) == "s: no k stands out"
+
+
+def test_stability_by_k_says_the_worst_and_the_best() -> None:
+    words = finding(stability.draw_stability_by_k(RUNS, 3))
+    assert words.startswith(
+        "At k = 3 the worst segment is found again with a Jaccard of 0.60 (pattern); best at k = 2 (0.90)"
+    )
+    assert words.endswith("other seeds agree by 0.97 (adjusted Rand index)")
+    assert "(dissolved)" in finding(stability.draw_stability_by_k(runs("worst_jaccard", {3: [0.4]}), 3))
+
+
+def test_seeds_say_whether_they_agree() -> None:
+    same = finding(stability.draw_seeds(RUNS))
+    assert (
+        same == "Other seeds find the same segments: adjusted Rand index 0.95 or more; inertia differs by up to 2 %"
+    )
+    apart = finding(stability.draw_seeds(runs("adjusted_rand_index", {3: [1.0, 0.3]})))
+    assert apart == "Some seeds find other segments: 1 of 2 have an adjusted Rand index under 0.9 (lowest 0.30)"
+
+
+def test_trust_counts_what_can_be_relied_on() -> None:
+    figure = stability.draw_trust(STABILITY, NAMES, KNOWN)
+    words = "1 of 3 segments can be relied on (Jaccard from 0.75); not small (0.50), large (not drawn)"
+    assert finding(figure) == words
+    bars = [to_hex(bar.get_facecolor()).upper() for bar in figure.axes[0].patches]
+    assert bars == [COLOURS[2], COLOURS[0], COLOURS[1]]
+    assert any("too small, 1 profile" in text.get_text() for text in figure.axes[0].texts)
+
+
+def test_the_knife_names_the_tightest_and_counts_who_is_elsewhere() -> None:
+    words = finding(segments.draw_knife(SILHOUETTES, NAMES, KNOWN))
+    assert words.startswith("33 % of the profiles lie nearer to another segment")
+    assert words.endswith("tightest: famous (0.90), loosest: large (-0.10)")
+
+
+def test_a_biplot_tells_the_variance_and_what_the_components_are() -> None:
+    wide, narrow = RANDOM.normal(0, 9, 60), RANDOM.normal(0, 1, 60)
+    values = pd.DataFrame({"likes": wide, "followers": wide * 0.5, "videos_count": narrow, "following": 1.0})
+    figure = segments.draw_biplot(values, POINTS["cluster"], NAMES, KNOWN)
+    assert (
+        finding(figure) == "Two components hold 100 % of the variance; the first is mostly likes, the second videos"
+    )
+    words = {text.get_text() for text in figure.axes[0].texts}
+    assert {"likes", "followers", "videos"} <= words
+    assert "following" not in words
+
+
+def test_archetypes_are_named_at_their_centres() -> None:
+    figure = segments.draw_archetypes(POINTS.drop(index=[0, 3]), CENTROIDS, NAMES, KNOWN)
+    assert (
+        finding(figure) == "large is the largest segment: 34 % of 58; small is highest in avg engagement rate (0.2)"
+    )
+    assert {text.get_text() for text in figure.axes[0].texts} == set(KNOWN)
+
+
+def test_personas_say_who_reaches_and_who_responds() -> None:
+    points = POINTS.assign(followers=POINTS["followers"].round(-1))
+    words = finding(segments.draw_personas(points, NAMES, "s", KNOWN))
+    assert words.startswith("famous reaches furthest (median ")
+    assert words.endswith("small responds most (20 % engagement)")
+    zeros = pd.concat([points, points.head(4).assign(followers=0)])
+    assert "4 with a zero" in segments.draw_personas(zeros, NAMES, "s", KNOWN).axes[0].get_xlabel()
+
+
+def test_profiles_are_drawn_at_most_three_thousand() -> None:
+    many = pd.concat([POINTS] * 200)
+    figure = segments.draw_personas(many, NAMES, "s", KNOWN)
+    dots = figure.axes[0].collections
+    assert sum(len(one.get_offsets()) for one in dots) == 3_000
+    assert all(one.get_rasterized() for one in dots)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        f"{name} (4,000)" for name in sorted(KNOWN)
+    ]
+
+
+def test_snake_and_heat_map_say_who_stands_out_among_the_fitted() -> None:
+    for draw in (segments.draw_snake, segments.draw_relative_importance):
+        assert finding(draw(FEATURES, KNOWN)) == "famous stands out most: likes 9 times the average"
+        assert finding(draw(FEATURES[FEATURES["persona"] == "small"], KNOWN)).endswith("likes 90 % below the average")
+    cells = {text.get_text() for text in segments.draw_relative_importance(FEATURES, KNOWN).axes[0].texts}
+    assert {"+800", "-90", "+10", ""} <= cells
+
+
+def test_a_persona_has_one_colour_in_all_pictures() -> None:
+    wanted = dict(zip(KNOWN, COLOURS, strict=False))
+    values = POINTS[["followers", "avg_engagement_rate"]]
+    assert colours(segments.draw_personas(POINTS, NAMES, "s", KNOWN)) == wanted
+    assert colours(segments.draw_archetypes(POINTS, CENTROIDS, NAMES, KNOWN)) == wanted
+    assert colours(segments.draw_biplot(values, POINTS["cluster"], NAMES, KNOWN)) == wanted
+    assert colours(segments.draw_snake(FEATURES, KNOWN)) == wanted
+    alone = segments.draw_personas(POINTS[POINTS["cluster"] == 2], {2: "large"}, "s", KNOWN)
+    assert colours(alone) == {"large": COLOURS[1]}
+
+
+def drawn(names: dict[int, str], rows: Callable[[pd.DataFrame], pd.DataFrame]) -> dict[str, Callable[[], Figure]]:
+    """Every picture of these names, its rows passed through ``rows`` first."""
+    cut: dict[str, Any] = {
+        "points": rows(POINTS), "silhouettes": rows(SILHOUETTES), "stability": rows(STABILITY),
+        "features": rows(FEATURES.replace({"persona": {NAMES[key]: name for key, name in names.items() if key in NAMES}})),
+    }  # fmt: skip
+    known = list(names.values())
+    return {
+        "k_scores": lambda: stability.draw_k_scores(rows(SCORES), known[0]),
+        "stability_by_k": lambda: stability.draw_stability_by_k(rows(RUNS), 3),
+        "seeds": lambda: stability.draw_seeds(rows(RUNS[RUNS["measure"] == "inertia"])),
+        "trust": lambda: stability.draw_trust(cut["stability"], names, known),
+        "knife": lambda: segments.draw_knife(cut["silhouettes"], names, known),
+        "biplot": lambda: segments.draw_biplot(
+            cut["points"].drop(columns="cluster"), cut["points"]["cluster"], names
+        ),
+        "archetypes": lambda: segments.draw_archetypes(cut["points"], rows(CENTROIDS), names, known),
+        "personas": lambda: segments.draw_personas(cut["points"], names, known[0], known),
+        "snake": lambda: segments.draw_snake(cut["features"], known),
+        "relative_importance": lambda: segments.draw_relative_importance(cut["features"], known),
+    }
+
+
+PICTURES = list(drawn(NAMES, lambda rows: rows))
+HOSTILE = {0: "$\\frac$ <b>_x_</b> " * 5, 1: "模特 создатель 😀" * 6, 2: "\x1b[31m\u202e$$\n\t"}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_without_rows_a_picture_says_so(name: str) -> None:
+    assert finding(drawn(NAMES, lambda rows: rows.iloc[:0])[name]()).startswith("Nothing to show: ")
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_one_row_and_missing_numbers_are_drawn(name: str) -> None:
+    assert finding(drawn(NAMES, lambda rows: rows.head(1))[name]())
+    assert finding(
+        drawn(NAMES, lambda rows: rows.astype(object).mask(rows.map(lambda value: isinstance(value, float))))[name]()
+    )
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_no_name_breaks_a_picture(name: str) -> None:
+    figure = drawn(HOSTILE, lambda rows: rows)[name]()
+    assert png(figure).startswith(b"\x89PNG")
+    assert finding(figure)
+    assert "<b>" not in svg(figure, "x")
+
+
+def test_twelve_personas_and_one_are_drawn() -> None:
+    names = {number: f"A persona with a rather long name, number {number}" for number in range(12)}
+    many = POINTS.assign(cluster=np.arange(60) % 12)
+    features = pd.DataFrame(
+        {"persona": names.values(), "base": "fitted", "feature": "likes", "relative_importance": 0.0}
+    )
+    trust = pd.DataFrame({"cluster": range(12), "jaccard": 0.8, "profiles": 5, "verdict": "stable"})
+    assert finding(segments.draw_personas(many, names, "s"))
+    assert finding(segments.draw_knife(SILHOUETTES.assign(cluster=many["cluster"]), names))
+    assert finding(segments.draw_snake(features)) == "No persona stands out from the average"
+    assert finding(stability.draw_trust(trust, names)) == "12 of 12 segments can be relied on (Jaccard from 0.75)"
+    alone = finding(segments.draw_personas(POINTS.assign(cluster=0), {0: "all"}, "s"))
+    assert alone.startswith("all has the widest reach and the highest response")

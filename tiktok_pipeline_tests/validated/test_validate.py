@@ -1,0 +1,485 @@
+"""Every row is good or rejected with every reason; nothing is lost, nothing is told twice."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tempfile
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import narwhals as nw
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tiktok_pipeline.raw.dialects import PUBLIC_CSV, recognise
+from tiktok_pipeline.raw.read import read_file
+from tiktok_pipeline.raw.schema import PROFILES
+from tiktok_pipeline.validated import judge
+from tiktok_pipeline.validated.schema import PROFILES_TABLE, REJECTED_TABLE
+from tiktok_pipeline.validated.validate import (
+    SnapshotRejectedError,
+    check_balance,
+    inconsistent_rates,
+    judge_source,
+    without_quoted_cells,
+)
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
+from tiktok_pipeline_tests.validated.scrapes import Verdict, csv_of, judged
+
+DUPLICATE = "account_id: an older or earlier duplicate of the row that is kept for this account"
+UNDER_AGE = "is_under_age: the platform says the person is under 18; nothing of the profile is kept"
+COUNT = "is not a count such as 1200, 12,345 or 1.2M"
+RANGE = "expected 0 to 1000000000000000"
+FORM = r"account_id: expected a text of the form ^[^@/\\ \t\r\n\x00]{1,64}$"
+
+
+@pytest.fixture(scope="module", autouse=True, params=[0.0, 1.0], ids=["odd rows are many", "odd rows are few"])
+def laid_aside(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every test runs either way: odd rows laid aside, or all rows cleaned as they are written."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judge, "LARGEST_SHARE_LAID_ASIDE", request.param)
+        yield
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[DuckDBWarehouse]:
+    """One engine for all examples of a property."""
+    engine = DuckDBWarehouse(None)
+    yield engine
+    engine.close()
+
+
+def of_csv(engine: DuckDBWarehouse, folder: Path, content: str) -> Verdict:
+    path = folder / "f.csv"
+    path.write_text(content, encoding="utf-8", newline="")
+    return judged(engine, path)
+
+
+@pytest.mark.parametrize(
+    ("cells", "reasons"),
+    [
+        ({"followers": "-1"}, [f"followers: {RANGE}"]),
+        ({"followers": ""}, ["followers: missing"]),
+        ({"followers": "null"}, ["followers: missing"]),
+        ({"followers": "many"}, [f"followers: many {COUNT}"]),
+        ({"followers": "1.5"}, [f"followers: 1.5 {COUNT}"]),
+        ({"likes": "12345678901234567890"}, [f"likes: 12345678901234567890 {COUNT}"]),
+        ({"likes": "1000000000000001"}, [f"likes: {RANGE}"]),
+        ({"account_id": ""}, ["account_id: missing"]),
+        ({"account_id": "██"}, ["account_id: missing"]),
+        ({"account_id": "two words"}, [FORM]),
+        ({"account_id": "@"}, [FORM]),
+        ({"account_id": "a" * 65}, [FORM]),
+        ({"account_id": "a\x00b"}, ["account_id: holds a NUL character", FORM]),
+        ({"biography": "a\x00b"}, ["biography: holds a NUL character"]),
+        ({"biography": "x" * 10_001}, ["biography: expected 0 to 10000 characters"]),
+        ({"timestamp": "2023-02-31"}, ["observed_on: 2023-02-31 is not a real date in the form of its kind of file"]),
+        ({"timestamp": "12-08-2023"}, ["observed_on: 12-08-2023 is not a real date in the form of its kind of file"]),
+        ({"awg_engagement_rate": "5%"}, ["avg_engagement_rate: 5% is not a number such as 0.05"]),
+        ({"awg_engagement_rate": "-0.1"}, ["avg_engagement_rate: expected 0.0 to 1000000.0"]),
+        (
+            {"account_id": "", "followers": "x", "following": "-1", "likes": "", "timestamp": "never"},
+            [
+                f"followers: x {COUNT}",
+                "observed_on: never is not a real date in the form of its kind of file",
+                "account_id: missing",
+                f"following: {RANGE}",
+                "likes: missing",
+            ],
+        ),
+        ({"followers": "x\x1faccount_id: y", "account_id": ""}, [f"followers: x account_id: y {COUNT}", "account_id: missing"]),
+        ({"followers": "9" * 80}, [f"followers: {'9' * 60} {COUNT}"]),
+    ],
+)  # fmt: skip
+def test_a_bad_row_has_every_reason_and_the_good_ones_go_on(
+    engine: DuckDBWarehouse, tmp_path: Path, cells: dict[str, str], reasons: list[str]
+) -> None:
+    verdict = of_csv(engine, tmp_path, csv_of({}, cells, {}))
+    assert verdict.reasons == {2: reasons}
+    assert verdict.kept == [1, 3]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        {"followers": "0", "following": "0", "likes": "0", "videos_count": "0"},
+        {"followers": "1.2M", "likes": "12,345"},
+        {"awg_engagement_rate": "", "timestamp": "null", "biography": "NaN", "nickname": ""},
+        {"awg_engagement_rate": "1.5"},
+        {"biography": "🎉\u202e\n'; drop table x; --"},
+        {"account_id": "@Maker.1_x"},
+    ],
+)
+def test_an_odd_but_possible_row_is_good(engine: DuckDBWarehouse, tmp_path: Path, cells: dict[str, str]) -> None:
+    verdict = of_csv(engine, tmp_path, csv_of(cells))
+    assert (verdict.kept, verdict.reasons) == ([1], {})
+    assert list(verdict.good[0]) == PROFILES_TABLE.frame_names
+
+
+def test_a_row_that_is_not_whole_is_judged_by_that_alone(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    content = csv_of({}) + "short,2023-02-31\r\nlong,x,b,b,-1,x,,,,,,\r\n" + csv_of().splitlines()[0] + "\r\n"
+    verdict = of_csv(engine, tmp_path, content)
+    assert verdict.reasons == {
+        2: ["ragged: fewer than 10 cells"],
+        3: ["ragged: more than 10 cells, the next one is "],
+        4: ["the header, repeated among the rows"],
+    }
+
+
+def test_the_record_of_a_rejected_row_is_the_row_as_delivered(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    cells = {
+        "followers": " -1,5 ",
+        "account_id": "@maker",
+        "biography": 'it\'s "x"\n🎉\x00',
+        "remark": "r",
+        "likes": "null",
+    }
+    row = of_csv(engine, tmp_path, csv_of(cells)).rejected[0]
+    assert list(row) == REJECTED_TABLE.frame_names
+    assert (row["source"], row["source_file"], row["source_row"], row["account_id"]) == (
+        "profiles",
+        "f.csv",
+        1,
+        "maker",
+    )
+    record = json.loads(row["record"])
+    assert json.loads(record.pop("extra")) == {"remark": "r"}
+    assert record == {
+        "account_id": "@maker",
+        "nickname": "n",
+        "biography": 'it\'s "x"\n🎉\x00',
+        "followers": " -1,5 ",
+        "following": "2",
+        "likes": "null",
+        "videos_count": "4",
+        "avg_engagement_rate": "0.5",
+        "observed_on": "2023-08-01",
+    }
+
+
+@pytest.mark.parametrize(
+    ("days", "kept"),
+    [
+        (["2023-08-01", "2023-08-03", "2023-08-02"], 2),
+        (["2023-08-01", "2023-08-01", "2023-08-01"], 3),
+        (["", "2023-08-01", ""], 2),
+        (["2023-08-01", "", ""], 1),
+        (["", ""], 2),
+        (["2023-08-02", "2023-08-02", "2023-08-01"], 2),
+    ],
+)
+def test_of_duplicates_the_newest_stays_then_the_last(
+    engine: DuckDBWarehouse, tmp_path: Path, days: list[str], kept: int
+) -> None:
+    rows = [{"account_id": "@same" if place % 2 else "same", "timestamp": day} for place, day in enumerate(days)]
+    verdict = of_csv(engine, tmp_path, csv_of(*rows))
+    assert verdict.kept == [kept]
+    assert verdict.reasons == {place: [DUPLICATE] for place in range(1, len(days) + 1) if place != kept}
+
+
+def test_duplicates_over_the_files_of_a_snapshot(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    """The newest row stays whichever file it stands in; on a tie that of the last file, then of its last row."""
+    days = {
+        "a.csv": [("one", "2023-08-02"), ("two", "2023-08-01"), ("two", "2023-08-01"), ("three", "")],
+        "b.csv": [("one", "2023-08-01"), ("two", "2023-08-01"), ("two", "2023-08-01"), ("four", "")],
+    }
+    parts = []
+    for name, rows in days.items():
+        content = csv_of(*({"account_id": account, "timestamp": day} for account, day in rows))
+        (tmp_path / name).write_text(content, newline="")
+        scan = engine.scan(tmp_path / name, "csv")
+        parts.append(read_file(scan, PUBLIC_CSV, source_file=name, engine=engine))
+    verdict = judge_source(nw.concat(parts, how="vertical"), PROFILES, engine)
+    good = verdict.good.collect("pyarrow").to_native().to_pylist()
+    places = sorted((row["account_id"], row["source_file"], row["source_row"]) for row in good)
+    assert places == [("four", "b.csv", 4), ("one", "a.csv", 1), ("three", "a.csv", 4), ("two", "b.csv", 3)]
+    rejected = verdict.rejected.collect("pyarrow").to_native().to_pylist()
+    assert [row["reasons"] for row in rejected] == [[DUPLICATE]] * 4
+
+
+def test_a_bad_row_does_not_push_a_good_one_out(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    rows = [{"account_id": "same"}, {"account_id": "same", "timestamp": "2023-09-01", "likes": "-1"}]
+    verdict = of_csv(engine, tmp_path, csv_of(*rows, {"account_id": ""}, {"account_id": ""}))
+    assert verdict.kept == [1]
+    assert verdict.reasons == {2: [f"likes: {RANGE}"], 3: ["account_id: missing"], 4: ["account_id: missing"]}
+
+
+def assert_nothing_is_kept(verdict: Verdict, places: Collection[int]) -> None:
+    """These rows are rejected as under age, and nothing but their place is told of them."""
+    rejected = {row["source_row"]: row for row in verdict.rejected}
+    for place in places:
+        assert rejected[place] == {
+            "source": "profiles",
+            "source_file": "f.csv",
+            "source_row": place,
+            "account_id": None,
+            "reasons": [UNDER_AGE],
+            "record": None,
+        }
+
+
+def flagged(*flags: str) -> str:
+    """One profile for each flag."""
+    return csv_of(*({"is_under_age_18": flag} for flag in flags))
+
+
+def test_of_a_person_under_age_nothing_is_kept(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    flags = ["", "true", "TRUE", "True", "t", "yes", "Y", "1", "  true ", "\tYES", ""]
+    verdict = of_csv(engine, tmp_path, flagged(*flags))
+    assert {row["dialect"] for row in verdict.raw} == {"vendor_export"}
+    assert verdict.kept == [1, 11]
+    assert list(verdict.reasons) == [2, 3, 4, 5, 6, 7, 8, 9, 10]
+    assert_nothing_is_kept(verdict, verdict.reasons)
+
+
+def test_a_person_of_age_is_a_row_like_others(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    flags = ["false", "FALSE", "f", "no", "N", "0", "", " ", "null", "None"]
+    verdict = of_csv(engine, tmp_path, flagged(*flags))
+    assert (verdict.kept, verdict.reasons) == (list(range(1, 11)), {})
+    assert list(verdict.good[0]) == PROFILES_TABLE.frame_names
+
+
+def test_a_flag_that_cannot_be_read_is_a_reason_of_its_own(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    flags = ["maybe", "17", "1.0", "truee", "-"]
+    content = flagged(*flags) + flagged("maybe").splitlines()[1].replace("maker_0", "") + "\r\n"
+    verdict = of_csv(engine, tmp_path, content)
+    reasons = [f"is_under_age: {flag} is not true or false" for flag in flags]
+    expected = {place: [reason] for place, reason in enumerate(reasons, start=1)}
+    assert verdict.reasons == expected | {6: [reasons[0], "account_id: missing"]}
+    assert [row["account_id"] for row in verdict.rejected] == [*(f"maker_{place}" for place in range(5)), None]
+    assert [json.loads(row["record"])["is_under_age"] for row in verdict.rejected] == [*flags, "maybe"]
+
+
+def test_no_other_reason_quotes_a_person_under_age(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    cells = dict.fromkeys(
+        ("followers", "likes", "timestamp", "awg_engagement_rate", "nickname", "remark"), "hush\x00"
+    )
+    faults = cells | {"account_id": "hush hush", "biography": "hush" * 9000, "is_under_age_18": "true"}
+    verdict = of_csv(engine, tmp_path, csv_of({}, faults))
+    assert_nothing_is_kept(verdict, [2])
+    assert "hush" not in str((verdict.rejected, verdict.good))
+
+
+def test_every_other_row_of_the_account_goes_too(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    same = {"account_id": "same"}
+    rows = [
+        same,
+        {**same, "is_under_age_18": "yes"},
+        {"account_id": "other"},
+        {**same, "is_under_age_18": "false", "timestamp": "2024-01-01"},
+        {**same, "likes": "-1"},
+        {**same, "is_under_age_18": "maybe"},
+        {"account_id": "@same"},
+        {"account_id": " same "},
+        {"account_id": "██", "url": "https://www.tiktok.com/@same?lang=en"},
+        {"account_id": "", "url": "https://www.tiktok.com/@same"},
+    ]
+    verdict = of_csv(engine, tmp_path, csv_of(*rows))
+    assert verdict.kept == [3]
+    assert list(verdict.reasons) == [1, 2, 4, 5, 6, 7, 8, 9, 10]
+    assert_nothing_is_kept(verdict, verdict.reasons)
+
+
+def test_a_person_under_age_in_one_file_is_left_out_of_all(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    contents = {
+        "public.csv": csv_of({"account_id": "young"}, {"account_id": "grown"}),
+        "vendor.csv": csv_of({"account_id": "young", "is_under_age_18": "1"}, {"account_id": "third"}),
+    }
+    parts = []
+    for name, content in contents.items():
+        (tmp_path / name).write_text(content, newline="")
+        scan = engine.scan(tmp_path / name, "csv")
+        parts.append(read_file(scan, recognise(scan.header, file=name), source_file=name, engine=engine))
+    verdict = judge_source(nw.concat(parts, how="vertical"), PROFILES, engine)
+    good = verdict.good.sort("account_id").collect("pyarrow").to_native().to_pylist()
+    assert [row["account_id"] for row in good] == ["grown", "third"]
+    rejected = verdict.rejected.sort("source_file").collect("pyarrow").to_native().to_pylist()
+    assert [(row["source_file"], row["account_id"], row["record"], row["reasons"]) for row in rejected] == [
+        ("public.csv", None, None, [UNDER_AGE]),
+        ("vendor.csv", None, None, [UNDER_AGE]),
+    ]
+
+
+def test_a_person_under_age_without_a_handle_stands_for_no_other(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    verdict = of_csv(engine, tmp_path, csv_of({"account_id": "", "is_under_age_18": "true"}, {"account_id": ""}, {}))
+    assert verdict.reasons == {1: [UNDER_AGE], 2: ["account_id: missing"]}
+    assert_nothing_is_kept(verdict, [1])
+
+
+def test_a_torn_row_says_nothing_about_an_age(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    """Its cells may stand in the wrong columns; but where it names a person under age, it goes like the others."""
+    content = csv_of({"account_id": "young", "is_under_age_18": "true"}, {"account_id": "grown"})
+    row = content.splitlines()[1]
+    assert row.startswith("young,")
+    assert row.endswith(",true")
+    torn = [row.replace("young", name) + ",too many" for name in ("grown", "young")]
+    verdict = of_csv(engine, tmp_path, content + "\r\n".join(torn) + "\r\n")
+    assert verdict.kept == [2]
+    assert verdict.reasons == {
+        1: [UNDER_AGE],
+        3: ["ragged: more than 11 cells, the next one is too many"],
+        4: [UNDER_AGE],
+    }
+    assert_nothing_is_kept(verdict, [1, 4])
+
+
+def test_a_forgotten_row_is_rejected_as_that_and_says_nothing(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text(csv_of({}, {"likes": "-1"}, {"is_under_age_18": "true"}, {}), newline="")
+    scan = engine.scan(path, "csv")
+    dialect = recognise(scan.header, file="f.csv")
+    raw = read_file(scan, dialect, source_file="f.csv", engine=engine, forgotten=[1, 2, 3])
+    verdict = judge_source(raw, PROFILES, engine)
+    assert verdict.good.collect("pyarrow")["account_id"].to_list() == ["maker_3"]
+    rejected = verdict.rejected.sort("source_row").collect("pyarrow").to_native().to_pylist()
+    assert [(row["source_row"], row["account_id"], row["reasons"], row["record"]) for row in rejected] == [
+        (place, None, ["forgotten"], None) for place in (1, 2, 3)
+    ]
+
+
+def logged(engine: DuckDBWarehouse, *reasons: str | None) -> list[str | None]:
+    """Reasons as they may stand in a log."""
+    frame = nw.from_native(engine._connection.from_arrow(pa.table({"reason": pa.array(reasons, pa.string())})))
+    found: list[str | None] = (
+        frame.select(without_quoted_cells(nw.col("reason")).alias("reason")).collect("pyarrow")["reason"].to_list()
+    )
+    return found
+
+
+def test_what_a_reason_quotes_of_a_cell_is_not_logged(engine: DuckDBWarehouse) -> None:
+    torn = "ragged: more than 10 cells, the next one is "
+    real_date = "is not a real date in the form of its kind of file"
+    told = {
+        f"followers: many {COUNT}": f"followers: a cell {COUNT}",
+        f"followers: is not a joke, is not an answer {COUNT}": f"followers: a cell {COUNT}",
+        f"likes: two\nlines: {COUNT}": f"likes: a cell {COUNT}",
+        "is_verified: is not true love is not true or false": "is_verified: a cell is not true or false",
+        "is_under_age: 17 is not true or false": "is_under_age: a cell is not true or false",
+        "avg_engagement_rate: 5% is not a number such as 0.05": "avg_engagement_rate: a cell is not a number such as 0.05",
+        f"observed_on: , the next one is me {real_date}": f"observed_on: a cell {real_date}",
+        torn: f"{torn}...",
+        f"{torn}\nhush": f"{torn}...",
+        f"{torn}, the next one is hush": f"{torn}...",
+        f"{torn}this is not a drill, hush": f"{torn}...",
+        'no JSON object: {"hush": \n1': "no JSON object: ...",
+        "no JSON object: followers: hush is not a count, the next one is hush": "no JSON object: ...",
+    }
+    assert dict(zip(told, logged(engine, *told), strict=True)) == told
+
+
+def test_a_reason_that_quotes_no_cell_is_logged_as_it_is(engine: DuckDBWarehouse) -> None:
+    reasons = [DUPLICATE, UNDER_AGE, FORM, f"likes: {RANGE}", "account_id: missing", "forgotten", "", None]
+    reasons += [
+        "biography: holds a NUL character",
+        "ragged: fewer than 10 cells",
+        "the header, repeated among the rows",
+    ]
+    assert logged(engine, *reasons) == reasons
+
+
+def test_no_reason_that_is_given_quotes_a_cell_in_a_log(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    names = ("followers", "following", "likes", "videos_count", "awg_engagement_rate", "timestamp", "is_under_age_18")
+    texts = ("hush", "a hush is not a hush is not an", ", the next one is hush", "hush: is not true ")
+    cells = [{name: text} for name in (*names, "is_verified") for text in texts]
+    rows = csv_of(*cells, *({"account_id": f"{text} /"} for text in texts))
+    torn = [f'{rows.splitlines()[1]},"{text}"\r\n' for text in texts]
+    path = tmp_path / "f.ndjson"
+    good = {"username": "a", "follower_count": 1, "following_count": 2, "likes_count": 3, "video_count": 4}
+    path.write_text("\n".join([json.dumps(good), *(f"{{{text}" for text in texts)]))
+    verdicts = (of_csv(engine, tmp_path, rows + "".join(torn)), judged(engine, path))
+    reasons = [reason for verdict in verdicts for row in verdict.rejected for reason in row["reasons"]]
+    assert len(reasons) == 4 * (len(names) + 1 + 3)
+    assert sum("hush" in reason for reason in reasons) == len(reasons) - 4  # all but those of the account
+    assert [reason for reason in logged(engine, *reasons) if "hush" in str(reason)] == []
+
+
+def test_duplicates_within_the_activity_file(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    head = "User ID,Instagram visit score,Spending_rank(0 to 100)\n"
+    verdict = of_csv(engine, tmp_path, head + "1,5,50\n1,6,60\n2,x,110.5\n3,7,104.93\n,,\n")
+    assert verdict.kept == [2, 4]
+    assert verdict.reasons == {
+        1: [DUPLICATE],
+        3: ["engagement_index: x is not a number", "monetization_maturity: expected 0.0 to 110.0"],
+        5: ["account_id: missing", "engagement_index: missing", "monetization_maturity: missing"],
+    }
+
+
+def test_broken_ndjson_lines_are_rejected_with_their_text(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    good = {"username": "a", "follower_count": 1, "following_count": 2, "likes_count": 3, "video_count": 4}
+    path = tmp_path / "f.ndjson"
+    path.write_text("\n".join([json.dumps(good), '{"username": "b', "{}", json.dumps(good | {"username": "c"})]))
+    verdict = judged(engine, path)
+    assert verdict.kept == [1, 4]
+    assert verdict.reasons[2] == ['no JSON object: {"username": "b']
+    assert verdict.reasons[3][0] == "account_id: missing"
+    assert verdict.good[0]["avg_engagement_rate"] is None  # missing, not zero
+
+
+_CELL = st.one_of(
+    st.sampled_from(["", "1", "-1", "null", "1.5", "1.2M", "2023-02-31", "account_id", "same", '"', '""', "a,b", "x\ny", "\x00"]),
+    st.text(st.characters(blacklist_categories=["Cs"]), max_size=5),
+)  # fmt: skip
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.lists(st.lists(_CELL, min_size=1, max_size=12), max_size=12))
+def test_no_row_of_a_garbage_table_is_lost(opened: DuckDBWarehouse, table: list[list[str]]) -> None:
+    text = io.StringIO(newline="")
+    text.write(csv_of({"account_id": "first"}))
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(table)
+    with tempfile.TemporaryDirectory() as folder:
+        verdict = of_csv(opened, Path(folder), text.getvalue())
+    places = sorted([*verdict.kept, *verdict.reasons])
+    assert places == [row["source_row"] for row in verdict.raw] == list(range(1, len(table) + 2))
+    assert all(reasons and all(reasons) for reasons in verdict.reasons.values())
+    assert all(row["source_row"] > 1 or row["account_id"] == "first" for row in verdict.good)
+
+
+def balance(raw: int, good: int, rejected: int) -> None:
+    counts = {"raw": raw, "validated": good, "rejected": rejected}
+    check_balance(counts, snapshot="2023-08-12", source="profiles", worst={"a": 9, "b": 3, "c": 2, "d": 1})
+
+
+@pytest.mark.parametrize("counts", [(1, 1, 0), (2, 1, 1), (1000, 500, 500)])
+def test_up_to_half_of_the_rows_may_be_bad(counts: tuple[int, int, int]) -> None:
+    balance(*counts)
+
+
+@pytest.mark.parametrize("counts", [(1, 0, 1), (3, 1, 2), (1001, 500, 501)])
+def test_more_than_half_bad_fails_with_the_worst_reasons(counts: tuple[int, int, int]) -> None:
+    words = rf"^snapshot 2023-08-12, profiles: {counts[2]} of {counts[0]} rows are rejected .*: a \(9\); b \(3\); c \(2\)[.] See"
+    with pytest.raises(SnapshotRejectedError, match=words) as caught:
+        balance(*counts)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_empty_snapshot_fails() -> None:
+    with pytest.raises(
+        SnapshotRejectedError, match="its profiles files hold no row; validated tables stay as they were"
+    ):
+        balance(0, 0, 0)
+
+
+@pytest.mark.parametrize("counts", [(10, 5, 4), (10, 6, 5), (0, 1, 0)])
+def test_lost_or_doubled_rows_are_a_defect(counts: tuple[int, int, int]) -> None:
+    with pytest.raises(
+        AssertionError, match=rf"{counts[0]} raw rows became {counts[1]} validated and {counts[2]} rejected"
+    ):
+        balance(*counts)
+
+
+def test_rates_that_do_not_add_up(engine: DuckDBWarehouse) -> None:
+    rates = {
+        "avg_engagement_rate": [0.3, 0.3, 0.3, None, 0.3],
+        "comment_engagement_rate": [0.1, 0.1, 0.1, 0.1, None],
+        "like_engagement_rate": [0.2, 0.2000005, 0.200002, 0.2, 0.2],
+    }
+    table = pa.table(
+        {"place": [0, 1, 2, 3, 4], **{name: pa.array(cells, pa.float64()) for name, cells in rates.items()}}
+    )
+    frame = nw.from_native(engine._connection.from_arrow(table))
+    assert inconsistent_rates(frame).collect("pyarrow")["place"].to_list() == [2]

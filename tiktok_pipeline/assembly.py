@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dagster import Definitions, JobDefinition, LoggerDefinition, in_process_executor
 
 import tiktok_pipeline.studies
-from tiktok_pipeline.ingest.snapshot_rows import files_of_slice
+from tiktok_pipeline.ingest.snapshot_rows import external_slice_reader
 from tiktok_pipeline.orchestration.assets.features import features_assets
 from tiktok_pipeline.orchestration.assets.incoming import incoming_asset
 from tiktok_pipeline.orchestration.assets.published import published_asset
@@ -26,7 +26,7 @@ from tiktok_pipeline.orchestration.checks.contract import contract_check
 from tiktok_pipeline.orchestration.checks.incoming import incoming_check
 from tiktok_pipeline.orchestration.checks.shared import rates_check, shared_checks
 from tiktok_pipeline.orchestration.checks.study import study_checks
-from tiktok_pipeline.orchestration.resources.figures import pictures_resource
+from tiktok_pipeline.orchestration.resources.figures import figures_resource
 from tiktok_pipeline.orchestration.resources.io_manager import io_manager
 from tiktok_pipeline.orchestration.resources.samples import samples_resource
 from tiktok_pipeline.orchestration.resources.warehouse import warehouse_resource
@@ -44,7 +44,7 @@ def open_warehouse(settings: Settings) -> Warehouse:
         lock_timeout_seconds=settings.lock_timeout_seconds,
         memory_limit=settings.memory_limit,
         threads=settings.threads,
-        files_of_slice=files_of_slice(settings.raw),
+        external_slice_reader=external_slice_reader(settings.raw),
     )
 
 
@@ -81,7 +81,7 @@ def build_definitions(
         schedules=schedules(),
         resources={
             "warehouse": warehouse_resource(settings, lambda: open_warehouse(settings)),
-            "pictures": pictures_resource(settings.reports, are_drawn=settings.pictures),
+            "pictures": figures_resource(settings.reports, are_drawn=settings.pictures),
             "samples": samples_resource(),
             "io_manager": io_manager(settings),
         },

@@ -13,9 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tiktok_pipeline.errors import PipelineError
 
-class SettingsError(ValueError):
+
+class SettingsError(PipelineError):
     """An environment variable holds what it cannot; the text names it and what was expected."""
+
+    code = "settings"
+    is_usage_error = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from types import ModuleType
 from tiktok_pipeline.classifiers.recipe import Classification, PublishedNetwork
 from tiktok_pipeline.clusters.fit_rows import InterquartileRule
 from tiktok_pipeline.clusters.scaling import Scaling
+from tiktok_pipeline.errors import PipelineError
 from tiktok_pipeline.features.catalogue import FEATURES, feature_names
 from tiktok_pipeline.personas.catalogue import PersonaCatalogue
 
@@ -23,8 +24,10 @@ MAX_FIT_ROWS = 2_000_000
 MAX_SCORE_ROWS = 50_000
 
 
-class StudyError(ValueError):
+class StudyError(PipelineError):
     """A study is written down wrongly; the text names its file and the field."""
+
+    code = "study"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from dagster import AssetKey, DagsterInstance, Definitions, ExecuteInProcessResu
 import tiktok_pipeline.studies
 from tiktok_pipeline.assembly import build_definitions, refresh_job
 from tiktok_pipeline.classifiers.recipe import PublishedForest
-from tiktok_pipeline.ingest.register import Intake, Registered, register
+from tiktok_pipeline.ingest.register import IngestConfig, Registered, register
 from tiktok_pipeline.orchestration.partitions import add_snapshots
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study, load_studies
@@ -94,7 +94,7 @@ class Home:
         """Register files as the command line does."""
         engine = DuckDBWarehouse(None)
         try:
-            return register(paths, Intake(raw=self.settings.raw, engine=engine), snapshot=snapshot)
+            return register(paths, IngestConfig(raw=self.settings.raw, engine=engine), snapshot=snapshot)
         finally:
             engine.close()
 

@@ -199,7 +199,7 @@ def test_too_few_profiles_are_green_with_a_warning_and_no_segment(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "target", ["study_assets.fit_study", "publishing.put_in_place"], ids=["while fitting", "while publishing"]
+    "target", ["study_assets.fit_study", "publishing.atomic_replace"], ids=["while fitting", "while publishing"]
 )
 def test_a_refresh_killed_in_the_middle_does_not_block_the_next(
     copied_home: Home, call: Callable[..., Said], target: str

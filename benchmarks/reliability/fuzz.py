@@ -28,7 +28,7 @@ from benchmarks.reliability.damage import Delivery, delivery
 from benchmarks.reliability.states import LEFTOVERS, Slices, slices_of
 from tiktok_pipeline.assembly import build_definitions, open_engine, open_warehouse, refresh_job
 from tiktok_pipeline.home.lock import home_lock
-from tiktok_pipeline.ingest.inbox import WHY, TakenIn, take_in
+from tiktok_pipeline.ingest.inbox import WHY, IngestResult, ingest_inbox
 from tiktok_pipeline.ingest.manifest import read_manifest, sha256_of
 from tiktok_pipeline.orchestration.partitions import add_snapshots
 from tiktok_pipeline.orchestration.runs.refresh import refresh_snapshot, refresh_tags, step_logger
@@ -38,7 +38,7 @@ from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study, load_studies
 from tiktok_pipeline.tables import TABLES
 from tiktok_pipeline.upkeep.prune import prune
-from tiktok_pipeline.warehouse.duckdb.connection import open_to_read
+from tiktok_pipeline.warehouse.duckdb.connection import open_read_only
 
 ACCEPTED, REFUSED, FAILED, LEFT, BROKE = "accepted", "refused", "failed plainly", "left alone", "broke"
 OUTCOMES = (ACCEPTED, REFUSED, FAILED, LEFT, BROKE)
@@ -133,7 +133,7 @@ def _treated(ground: Ground, one: Delivery, key: str, broken: list[str]) -> tupl
     """Take the file in and refresh; gives (outcome, reason) and adds to ``broken``."""
     found = _take_in(ground, key)
     if not is_finished(Path(one.name)):  # by its name somebody still writes it
-        if (ground.settings.incoming / one.name).read_bytes() != one.content or found != TakenIn():
+        if (ground.settings.incoming / one.name).read_bytes() != one.content or found != IngestResult():
             broken.append("a file with an unfinished name was touched")
         return LEFT, ""
     if left := [path.name for path in ground.settings.incoming.iterdir() if path != ground.settings.refused]:
@@ -152,11 +152,11 @@ def _treated(ground: Ground, one: Delivery, key: str, broken: list[str]) -> tupl
     return outcome, why
 
 
-def _take_in(ground: Ground, key: str) -> TakenIn:
+def _take_in(ground: Ground, key: str) -> IngestResult:
     engine = open_engine(ground.settings)
     try:
         with home_lock(ground.settings.lock_file, timeout_seconds=60):
-            return take_in(ground.settings, engine, snapshot=key)
+            return ingest_inbox(ground.settings, engine, snapshot=key)
     finally:
         engine.close()
 
@@ -174,7 +174,7 @@ def _refresh(ground: Ground, key: str) -> tuple[str, str]:
     )
     if outcome.failure is None:
         return ACCEPTED, ""
-    if outcome.failure.is_foreseen:
+    if outcome.failure.is_expected:
         return FAILED, outcome.failure.why
     return BROKE, f"in step {outcome.failure.step}: {outcome.failure.why} [{_stack(ground, outcome.run_id)}]"
 
@@ -218,7 +218,7 @@ def unplain(text: str, *, most_lines: int = MOST_LINES) -> list[str]:
     return found
 
 
-def _badly_refused(ground: Ground, one: Delivery, found: TakenIn, key: str) -> list[str]:
+def _badly_refused(ground: Ground, one: Delivery, found: IngestResult, key: str) -> list[str]:
     """What is wrong with how the file was set aside."""
     (refused,) = found.refused
     folder = ground.settings.refused
@@ -242,7 +242,7 @@ def _unbalanced(ground: Ground, key: str) -> list[str]:
     (entry,) = manifest
     stored = ground.settings.raw / key / entry.file
     broken = [] if sha256_of(stored) == entry.stored_sha256 else ["the stored file is not what its manifest says"]
-    with open_to_read(ground.settings.warehouse_file) as reader:
+    with open_read_only(ground.settings.warehouse_file) as reader:
 
         def count(table: str) -> int:
             return int(reader.rows(f"select count(*) from {table} where snapshot = ?", [key])[1][0][0])  # noqa: S608
@@ -292,7 +292,7 @@ def _files(ground: Ground) -> frozenset[str]:
 
 
 def _slices(ground: Ground) -> tuple[tuple[object, ...], ...]:
-    with open_to_read(ground.settings.warehouse_file) as reader:
+    with open_read_only(ground.settings.warehouse_file) as reader:
         return tuple(reader.rows("select * from meta.slices where snapshot = ? order by all", [GOOD])[1])
 
 

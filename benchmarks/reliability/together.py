@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tiktok_pipeline.sample import write_sample
 from tiktok_pipeline.warehouse.base import WarehouseError
-from tiktok_pipeline.warehouse.duckdb.connection import open_to_read
+from tiktok_pipeline.warehouse.duckdb.connection import open_read_only
 
 Say = Callable[[str], None]
 
@@ -67,7 +67,7 @@ def refresh_together(refreshes: int, readers: int, *, profiles: int, study: str,
             if code:
                 msg = f"a refresh ended with {code}: {output[-1000:]}"
                 raise RuntimeError(msg)
-        with open_to_read(published) as reader:
+        with open_read_only(published) as reader:
             (((found,),)) = reader.rows("select count(distinct snapshot) from clusters.assignments")[1]
         if found != refreshes + 1:
             msg = f"{found} snapshots are published, expected {refreshes + 1}"
@@ -79,7 +79,7 @@ def _read(published: Path, study: str, seen: Readings, stop: threading.Event) ->
     """Query without a pause: every snapshot that is there must be there whole."""
     while not stop.is_set():
         try:
-            with open_to_read(published) as reader:
+            with open_read_only(published) as reader:
                 rows = reader.rows(_WHOLE, [study])[1]
         except WarehouseError as problem:
             seen.problems.append(str(problem))

@@ -13,7 +13,7 @@ from tiktok_pipeline.classifiers.labels import Flags, NotEnoughRowsError, label_
 from tiktok_pipeline.classifiers.leakage import audit
 from tiktok_pipeline.classifiers.recipe import Classification
 from tiktok_pipeline.classifiers.scoring_model import score
-from tiktok_pipeline.features.sample import take
+from tiktok_pipeline.features.sample import collect_sample
 from tiktok_pipeline.warehouse.base import Engine
 
 
@@ -49,7 +49,7 @@ def labelled_rows(
         msg = f"no profile has a value of {label.feature}, of which the label is made"
         raise NotEnoughRowsError(msg)
     known = features.filter(~nw.col(label.feature).is_null())
-    rows = take(known, classification.every_feature, max_rows=classification.max_rows, engine=engine)
+    rows = collect_sample(known, classification.every_feature, max_rows=classification.max_rows, engine=engine)
     return rows, positives(rows[label.feature], label, threshold)
 
 
@@ -59,6 +59,6 @@ def score_creators(
     """Rows of ``classifiers.scores`` for every profile: out of fold where the label was known, else by the model."""
     if evaluation.model is None:
         return evaluation.out_of_fold
-    held_out = engine.staged(pa.Table.from_pandas(evaluation.out_of_fold, preserve_index=False))
+    held_out = engine.persist(pa.Table.from_pandas(evaluation.out_of_fold, preserve_index=False))
     others = features.join(held_out.select("account_id"), on="account_id", how="anti")
     return nw.concat([held_out, score(others, evaluation.model)], how="vertical")

@@ -14,18 +14,18 @@ import pandas as pd
 from tiktok_pipeline.analysis.classification import classify_study
 from tiktok_pipeline.analysis.segmentation import (
     assign_study,
-    described_rows,
+    assign_with_features,
     fit_study,
     jaccards,
+    measure_stability,
     score_study,
-    trust_study,
 )
 from tiktok_pipeline.classifiers.evaluation import Evaluation
 from tiktok_pipeline.clusters.model import (
-    from_rows,
+    from_frame,
 )
 from tiktok_pipeline.features.build import build_features
-from tiktok_pipeline.features.sample import Drawn, draw
+from tiktok_pipeline.features.sample import SampledFrame, sample_frame
 from tiktok_pipeline.personas.summarise import aggregate, match_personas, persona_features, summaries
 from tiktok_pipeline.study import Segmentation, Study
 from tiktok_pipeline.warehouse.base import Engine
@@ -60,21 +60,23 @@ def run_study(validated: nw.LazyFrame[Any], study: Study, *, engine: Engine) -> 
     Raises `tiktok_pipeline.clusters.model.TooFewRowsError` where the rows do not suffice for the study's k, and
     `tiktok_pipeline.classifiers.labels.NotEnoughRowsError` where they do not for its classifiers.
     """
-    features = engine.staged(build_features(validated, study.source))
-    segments = _segments(draw(features, engine), study, study.segmentation, engine) if study.segmentation else None
+    features = engine.persist(build_features(validated, study.source))
+    segments = (
+        _segments(sample_frame(features, engine), study, study.segmentation, engine) if study.segmentation else None
+    )
     evaluation, leakage = (
         classify_study(features, study.classification, engine) if study.classification else (None, None)
     )
     return Result(segments, evaluation, leakage)
 
 
-def _segments(drawn: Drawn, study: Study, segmentation: Segmentation, engine: Engine) -> Segments:
+def _segments(drawn: SampledFrame, study: Study, segmentation: Segmentation, engine: Engine) -> Segments:
     models, fits = fit_study(drawn, segmentation, engine)
-    model = from_rows(models)
-    assignments = engine.staged(assign_study(drawn.rows, drawn, model, segmentation, engine))
-    aggregates = aggregate(*described_rows(drawn, model, study, engine), study.described_features)
+    model = from_frame(models)
+    assignments = engine.persist(assign_study(drawn.rows, drawn, model, segmentation, engine))
+    aggregates = aggregate(*assign_with_features(drawn, model, study, engine), study.described_features)
     matches = match_personas(aggregates, segmentation.personas)
-    trust = trust_study(drawn, model, segmentation, engine)
+    trust = measure_stability(drawn, model, segmentation, engine)
     return Segments(
         k_scores=score_study(drawn, segmentation, engine),
         models=models,

@@ -12,36 +12,43 @@ import narwhals as nw
 import pandas as pd
 
 from tiktok_pipeline.clusters.choose_k import score_k
-from tiktok_pipeline.clusters.effect_size import eta_squared, figures
-from tiktok_pipeline.clusters.fit_rows import FitRows, count_for_fit, lacks_none, rows_for_fit
+from tiktok_pipeline.clusters.effect_size import eta_squared, fit_statistics
+from tiktok_pipeline.clusters.fit_rows import FitFilter, build_fit_filter, count_by_step, is_complete
 from tiktok_pipeline.clusters.model import (
     SegmentModel,
     TooFewRowsError,
     assign,
     assign_none,
     fit_kmeans,
-    learn_scaling,
-    to_rows,
+    fit_scaler,
+    to_frame,
 )
 from tiktok_pipeline.clusters.schema import STABILITY_RUNS_TABLE, STABILITY_TABLE
 from tiktok_pipeline.clusters.silhouettes import mean_silhouettes
-from tiktok_pipeline.clusters.stability import MAX_STABILITY_ROWS, FitSettings, Trust, fingerprint, measure
-from tiktok_pipeline.features.sample import MAX_ORDER_ROWS, ORDER, Drawn, draw, key_limit, take
+from tiktok_pipeline.clusters.stability import MAX_STABILITY_ROWS, FitSettings, StabilityResult, fingerprint, measure
+from tiktok_pipeline.features.sample import (
+    MAX_SAMPLE_ROWS,
+    SOURCE_ORDER,
+    SampledFrame,
+    collect_sample,
+    key_limit,
+    sample_frame,
+)
 from tiktok_pipeline.study import Segmentation, Study
 from tiktok_pipeline.warehouse.base import Engine
 
-DRAWN_FEATURES = ("followers", "avg_engagement_rate")
+PLOTTED_FEATURES = ("followers", "avg_engagement_rate")
 """What every picture of segments shows, whatever the study looks at."""
 
 NOTHING_DELIVERED = "the snapshot has no rows of the kind that the study reads"
 """Why a study has nothing to say of a snapshot that was never meant for it."""
 
 
-def fit_study(drawn: Drawn, segmentation: Segmentation, engine: Engine) -> tuple[pd.DataFrame, pd.DataFrame]:
+def fit_study(drawn: SampledFrame, segmentation: Segmentation, engine: Engine) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Fit the study's model: rows of ``clusters.models`` and of ``clusters.fits``."""
     whole = _complete(drawn, segmentation, engine)
     seen = _rows(whole, segmentation)
-    counts = count_for_fit(drawn.rows, seen)
+    counts = count_by_step(drawn.rows, seen)
     if not counts["rows"]:
         raise TooFewRowsError(NOTHING_DELIVERED)
     described = [
@@ -50,8 +57,10 @@ def fit_study(drawn: Drawn, segmentation: Segmentation, engine: Engine) -> tuple
         if name in drawn.rows.collect_schema().names()
     ]
     columns = list(dict.fromkeys((*segmentation.features, *described)))
-    rows = take(whole.sample.filter(seen.condition), columns, max_rows=segmentation.max_fit_rows, engine=engine)
-    scaled_by = learn_scaling(rows, features=segmentation.features, scaling=segmentation.scaling)
+    rows = collect_sample(
+        whole.sample.filter(seen.condition), columns, max_rows=segmentation.max_fit_rows, engine=engine
+    )
+    scaled_by = fit_scaler(rows, features=segmentation.features, scaling=segmentation.scaling)
     fit = fit_kmeans(
         rows,
         scaled_by=scaled_by,
@@ -60,7 +69,7 @@ def fit_study(drawn: Drawn, segmentation: Segmentation, engine: Engine) -> tuple
         random_state=segmentation.random_state,
     )
     labels = pd.Series(fit.labels, index=rows.index)
-    (silhouette,) = mean_silhouettes(fit.model.scaled(rows), [fit.labels], random_state=segmentation.random_state)
+    (silhouette,) = mean_silhouettes(fit.model.transform(rows), [fit.labels], random_state=segmentation.random_state)
     measured = {
         "rows_in_fit": float(len(rows)),
         "inertia": fit.inertia,
@@ -68,20 +77,20 @@ def fit_study(drawn: Drawn, segmentation: Segmentation, engine: Engine) -> tuple
         "silhouette": silhouette,
         **{f"eta_squared_{name}": eta_squared(rows[name], labels) for name in columns},
     }
-    return to_rows(fit.model), figures(counts | measured)
+    return to_frame(fit.model), fit_statistics(counts | measured)
 
 
-def score_study(drawn: Drawn, segmentation: Segmentation, engine: Engine) -> pd.DataFrame:
+def score_study(drawn: SampledFrame, segmentation: Segmentation, engine: Engine) -> pd.DataFrame:
     """Score each k on the bounded sample of the fitted rows: rows of ``clusters.k_scores``."""
-    rows = take(
+    rows = collect_sample(
         _fitted(drawn, segmentation, engine),
         segmentation.features,
         max_rows=segmentation.max_score_rows,
         engine=engine,
     )
-    scaled_by = learn_scaling(rows, features=segmentation.features, scaling=segmentation.scaling)
+    scaled_by = fit_scaler(rows, features=segmentation.features, scaling=segmentation.scaling)
     return score_k(
-        scaled_by.scaled(rows),
+        scaled_by.transform(rows),
         chosen=segmentation.k,
         k_range=segmentation.k_range,
         elbow_range=segmentation.elbow_range,
@@ -90,26 +99,26 @@ def score_study(drawn: Drawn, segmentation: Segmentation, engine: Engine) -> pd.
     )
 
 
-def trust_study(
-    drawn: Drawn,
+def measure_stability(
+    drawn: SampledFrame,
     model: SegmentModel | None,
     segmentation: Segmentation,
     engine: Engine,
     *,
-    known: Trust | None = None,
-) -> Trust:
+    known: StabilityResult | None = None,
+) -> StabilityResult:
     """Measure how far each cluster can be trusted, on a bounded sample of the fitted rows; no rows without a model.
 
     ``known`` is an earlier measurement: it is given back where it was made of the same model, rows and settings.
     """
     if model is None:
-        return Trust(
+        return StabilityResult(
             pd.DataFrame(columns=STABILITY_TABLE.frame_names), pd.DataFrame(columns=STABILITY_RUNS_TABLE.frame_names)
         )
-    rows = take(
+    rows = collect_sample(
         _fitted(drawn, segmentation, engine), segmentation.features, max_rows=MAX_STABILITY_ROWS, engine=engine
     )
-    matrix = model.scaled(rows)
+    matrix = model.transform(rows)
     settings = FitSettings(
         k=segmentation.k,
         n_init=segmentation.n_init,
@@ -131,7 +140,7 @@ def jaccards(stability: pd.DataFrame) -> dict[int, float]:
 
 def assign_study(
     rows: nw.LazyFrame[Any],
-    drawn: Drawn,
+    drawn: SampledFrame,
     model: SegmentModel | None,
     segmentation: Segmentation,
     engine: Engine,
@@ -155,8 +164,8 @@ def assign_study(
     return assign(rows, model, in_fit=in_fit, keep=keep)
 
 
-def described_rows(
-    drawn: Drawn, model: SegmentModel | None, study: Study, engine: Engine
+def assign_with_features(
+    drawn: SampledFrame, model: SegmentModel | None, study: Study, engine: Engine
 ) -> tuple[nw.LazyFrame[Any], nw.LazyFrame[Any]]:
     """Every row with its cluster, whether it was in the fit, its place in the source, and the features that describe it.
 
@@ -165,43 +174,43 @@ def described_rows(
     if study.segmentation is None:
         msg = f"study {study.name} has no segments"
         raise ValueError(msg)
-    keep = dict.fromkeys((*ORDER, *study.described_features, *study.segmentation.features, *DRAWN_FEATURES))
+    keep = dict.fromkeys((*SOURCE_ORDER, *study.described_features, *study.segmentation.features, *PLOTTED_FEATURES))
     there = set(drawn.rows.collect_schema().names())
     kept = [name for name in keep if name in there]
     whole = _complete(drawn, study.segmentation, engine)
     few = drawn.sample if whole is drawn else _with(whole.sample, drawn.sample, study.segmentation)
-    sample = engine.staged(assign_study(few, drawn, model, study.segmentation, engine, keep=kept))
+    sample = engine.persist(assign_study(few, drawn, model, study.segmentation, engine, keep=kept))
     if drawn.largest_key is None:
         return sample, sample
     return assign_study(drawn.rows, drawn, model, study.segmentation, engine, keep=kept), sample
 
 
-def _complete(drawn: Drawn, segmentation: Segmentation, engine: Engine) -> Drawn:
+def _complete(drawn: SampledFrame, segmentation: Segmentation, engine: Engine) -> SampledFrame:
     """What a fit is made from: ``drawn``, or where its sample holds few rows that the study can use, a draw from those alone.
 
     Scrapes of one kind may lack what the study needs, however many rows they bring.
     """
     if drawn.largest_key is None or segmentation.scaling.missing != "drop":
         return drawn
-    has_all = lacks_none(segmentation.features)
+    has_all = is_complete(segmentation.features)
     usable = drawn.sample.filter(has_all).select(nw.len().alias("rows")).collect("pyarrow").item(0, "rows")
-    return drawn if usable >= MAX_ORDER_ROWS // 4 else draw(drawn.rows.filter(has_all), engine)
+    return drawn if usable >= MAX_SAMPLE_ROWS // 4 else sample_frame(drawn.rows.filter(has_all), engine)
 
 
 def _with(whole: nw.LazyFrame[Any], sample: nw.LazyFrame[Any], segmentation: Segmentation) -> nw.LazyFrame[Any]:
     """The rows of ``whole``, and of ``sample`` those that lack a feature."""
-    lacking = sample.filter(~lacks_none(segmentation.features))
+    lacking = sample.filter(~is_complete(segmentation.features))
     return nw.concat([whole, lacking.select(whole.collect_schema().names())], how="vertical")
 
 
-def _fitted(drawn: Drawn, segmentation: Segmentation, engine: Engine) -> nw.LazyFrame[Any]:
+def _fitted(drawn: SampledFrame, segmentation: Segmentation, engine: Engine) -> nw.LazyFrame[Any]:
     """The rows of the sample that the fit may see."""
     whole = _complete(drawn, segmentation, engine)
     return whole.sample.filter(_rows(whole, segmentation).condition)
 
 
-def _rows(drawn: Drawn, segmentation: Segmentation) -> FitRows:
-    return rows_for_fit(
+def _rows(drawn: SampledFrame, segmentation: Segmentation) -> FitFilter:
+    return build_fit_filter(
         drawn.sample,
         features=segmentation.features,
         drop_missing=segmentation.scaling.missing == "drop",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tiktok_pipeline.classifiers.arrays import Matrix, Vector
 from tiktok_pipeline.classifiers.labels import Flags
-from tiktok_pipeline.classifiers.metrics import at_threshold, best_f1, calibrated, learn_calibration, over_thresholds
+from tiktok_pipeline.classifiers.metrics import apply_platt, best_f1, fit_platt, ranking_metrics, threshold_metrics
 from tiktok_pipeline.classifiers.models import fit
 from tiktok_pipeline.classifiers.recipe import ModelName, Network
 
@@ -24,7 +24,7 @@ Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Judged:
+class CrossValidationResult:
     """What cross-validation says of one model on one feature set.
 
     ``metrics``: metric -> (mean, std) over all folds. The rest is of the first repeat, where each row is held out once:
@@ -55,7 +55,7 @@ def cross_validate(
     random_state: int,
     network: Network,
     importances: bool = False,
-) -> Judged:
+) -> CrossValidationResult:
     """Judge a model by repeated stratified cross-validation; the same arguments give the same figures."""
     from sklearn.model_selection import RepeatedStratifiedKFold  # noqa: PLC0415 - importing it costs seconds
     from threadpoolctl import threadpool_limits  # noqa: PLC0415
@@ -66,7 +66,7 @@ def cross_validate(
     def one(place: int) -> _Fold:
         train, test = parts[place]
         shuffled = importances and place < folds
-        return _judge_fold(
+        return _evaluate_fold(
             name, matrix, labels, train, test, random_state=random_state, network=network, importances=shuffled
         )
 
@@ -78,7 +78,7 @@ def cross_validate(
         scores[test], predicted[test] = fold.scores, fold.predicted
     frame = pd.DataFrame([fold.figures for fold in found])
     means, spreads = frame.mean(), frame.std(ddof=0)
-    return Judged(
+    return CrossValidationResult(
         {metric: (float(means[metric]), float(spreads[metric])) for metric in frame.columns},
         scores,
         predicted,
@@ -89,7 +89,7 @@ def cross_validate(
     )
 
 
-def _judge_fold(
+def _evaluate_fold(
     name: ModelName,
     matrix: Matrix,
     labels: Flags,
@@ -102,20 +102,20 @@ def _judge_fold(
 ) -> _Fold:
     fitted = fit(name, matrix[train], labels[train], random_state=random_state, network=network)
     raw, actual = fitted.score(matrix[test]), labels[test]
-    slope, offset = learn_calibration(fitted.inner_scores, fitted.inner_labels)
-    threshold, _ = best_f1(calibrated(fitted.inner_scores, slope, offset), fitted.inner_labels)
-    scores = calibrated(raw, slope, offset)
-    tuned = at_threshold(scores, actual, threshold)
+    slope, offset = fit_platt(fitted.inner_scores, fitted.inner_labels)
+    threshold, _ = best_f1(apply_platt(fitted.inner_scores, slope, offset), fitted.inner_labels)
+    scores = apply_platt(raw, slope, offset)
+    tuned = threshold_metrics(scores, actual, threshold)
     figures = {
-        **at_threshold(raw, actual, 0.5),
-        **over_thresholds(raw, actual),
+        **threshold_metrics(raw, actual, 0.5),
+        **ranking_metrics(raw, actual),
         **{f"{metric}_tuned": value for metric, value in tuned.items()},
         "threshold": threshold,
         "brier_calibrated": float(((scores - actual) ** 2).mean()),
     }
 
     def score(some: Matrix) -> Vector:
-        return calibrated(fitted.score(some), slope, offset)
+        return apply_platt(fitted.score(some), slope, offset)
 
     losses = (
         permutation_losses(score, matrix[test], actual, threshold=threshold, random_state=random_state)
@@ -130,12 +130,12 @@ def permutation_losses(
 ) -> dict[int, list[float]]:
     """How much F1 at a threshold falls when a feature is shuffled, by place of the feature (Breiman 2001)."""
     generator = np.random.default_rng(random_state)
-    whole = at_threshold(score(matrix), labels, threshold)["f1"]
+    whole = threshold_metrics(score(matrix), labels, threshold)["f1"]
     losses: dict[int, list[float]] = {}
     for place in range(matrix.shape[1]):
         losses[place] = []
         for _ in range(SHUFFLES):
             shuffled = matrix.copy()
             shuffled[:, place] = generator.permutation(shuffled[:, place])
-            losses[place].append(whole - at_threshold(score(shuffled), labels, threshold)["f1"])
+            losses[place].append(whole - threshold_metrics(score(shuffled), labels, threshold)["f1"])
     return losses

@@ -11,10 +11,10 @@ import pandas as pd
 
 from tiktok_pipeline.classifiers import network
 from tiktok_pipeline.classifiers.arrays import Matrix
-from tiktok_pipeline.classifiers.cross_validation import Judged, cross_validate
-from tiktok_pipeline.classifiers.labels import Flags, check_both_kinds
+from tiktok_pipeline.classifiers.cross_validation import CrossValidationResult, cross_validate
+from tiktok_pipeline.classifiers.labels import Flags, check_class_counts
 from tiktok_pipeline.classifiers.metrics import curves
-from tiktok_pipeline.classifiers.published import Part, confusion_rows, run_forest, run_network
+from tiktok_pipeline.classifiers.published import EvaluationRows, confusion_rows, run_forest, run_network
 from tiktok_pipeline.classifiers.recipe import (
     Classification,
     FeatureSet,
@@ -32,7 +32,7 @@ from tiktok_pipeline.classifiers.schema import (
     MODELS_TABLE,
     SCORES_TABLE,
 )
-from tiktok_pipeline.classifiers.scoring_model import ScoringModel, fit_scoring_model, out_of_fold_rows, to_rows
+from tiktok_pipeline.classifiers.scoring_model import ScoringModel, fit_scoring_model, out_of_fold_rows, to_frame
 
 FEWEST_OF_A_KIND = 10
 MISSING_TORCH = "neural_network: PyTorch is not installed; install the extra `neural` to have it"
@@ -58,10 +58,10 @@ def run_protocols(rows: pd.DataFrame, labels: Flags, classification: Classificat
     ``rows`` has ``account_id`` and every feature of the classification, in source order. Raises
     `tiktok_pipeline.classifiers.labels.NotEnoughRowsError` where one kind is too rare to be judged.
     """
-    check_both_kinds(labels, at_least=max(FEWEST_OF_A_KIND, classification.folds))
+    check_class_counts(labels, at_least=max(FEWEST_OF_A_KIND, classification.folds))
     part, missing = _published(rows, labels, classification)
     part.importances += _mutual_information(rows, labels, classification)
-    scoring: Judged | None = None
+    scoring: CrossValidationResult | None = None
     for one in classification.sets:
         matrix = _matrix(rows, one)
         for name in one.models:
@@ -82,14 +82,14 @@ def run_protocols(rows: pd.DataFrame, labels: Flags, classification: Classificat
     empty = pd.DataFrame(columns=SCORES_TABLE.frame_names)
     held_out = out_of_fold_rows(rows["account_id"], scoring.scores, scoring.predicted) if scoring else empty
     cards = _card(rows, labels, classification, model, scoring) | _missing(missing)
-    return Evaluation(*_frames(part), to_rows(model), card_rows(cards), held_out, model)
+    return Evaluation(*_frames(part), to_frame(model), card_rows(cards), held_out, model)
 
 
-def nothing(why: str) -> Evaluation:
+def empty_evaluation(why: str) -> Evaluation:
     """The tables of a classification that could not be done, with the reason on its card."""
     empty = pd.DataFrame(columns=SCORES_TABLE.frame_names)
     models = pd.DataFrame(columns=MODELS_TABLE.frame_names)
-    return Evaluation(*_frames(Part()), models, card_rows({"why_empty": why}), empty, None)
+    return Evaluation(*_frames(EvaluationRows()), models, card_rows({"why_empty": why}), empty, None)
 
 
 def card_rows(items: dict[str, str]) -> pd.DataFrame:
@@ -97,18 +97,18 @@ def card_rows(items: dict[str, str]) -> pd.DataFrame:
     return pd.DataFrame(list(items.items()), columns=CARDS_TABLE.frame_names)
 
 
-def _published(rows: pd.DataFrame, labels: Flags, classification: Classification) -> tuple[Part, list[str]]:
+def _published(rows: pd.DataFrame, labels: Flags, classification: Classification) -> tuple[EvaluationRows, list[str]]:
     recipe = classification.published
     if isinstance(recipe, PublishedForest):
         return run_forest(rows, labels, recipe), []
     if not network.is_installed():
-        return Part(), [MISSING_TORCH]
+        return EvaluationRows(), [MISSING_TORCH]
     return run_network(rows, labels, recipe), []
 
 
 def _judge(
     name: ModelName, matrix: Matrix, labels: Flags, classification: Classification, *, importances: bool
-) -> Judged:
+) -> CrossValidationResult:
     recipe = classification.published
     is_network = name == "neural_network"
     return cross_validate(
@@ -123,9 +123,9 @@ def _judge(
     )
 
 
-def _rows_of(judged: Judged, labels: Flags, one: FeatureSet, name: ModelName) -> Part:
+def _rows_of(judged: CrossValidationResult, labels: Flags, one: FeatureSet, name: ModelName) -> EvaluationRows:
     key = (name, "honest", one.name)
-    part = Part(metrics=[(*key, metric, mean, std) for metric, (mean, std) in judged.metrics.items()])
+    part = EvaluationRows(metrics=[(*key, metric, mean, std) for metric, (mean, std) in judged.metrics.items()])
     part.confusion = confusion_rows(key, labels, judged.predicted)
     if name != "dummy":
         part.curves = [(*key, *point) for point in curves(judged.scores, labels)]
@@ -143,7 +143,7 @@ def _mutual_information(
     from sklearn.feature_selection import mutual_info_classif  # noqa: PLC0415 - importing it costs seconds
 
     names = [name for name in classification.every_feature if name != classification.label.feature]
-    matrix = network.filled(_plain(rows, names), _plain(rows, names))
+    matrix = network.impute_median(_plain(rows, names), _plain(rows, names))
     flags = [bool(np.isin(matrix[:, place], (0.0, 1.0)).all()) for place in range(len(names))]
     found = mutual_info_classif(matrix, labels, discrete_features=flags, random_state=classification.random_state)
     return [
@@ -161,7 +161,7 @@ def _plain(rows: pd.DataFrame, names: list[str]) -> Matrix:
     return matrix
 
 
-def _frames(part: Part) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+def _frames(part: EvaluationRows) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     metrics = pd.DataFrame(part.metrics, columns=METRICS_TABLE.frame_names)
     confusion = pd.DataFrame(part.confusion, columns=CONFUSION_TABLE.frame_names)
     importances = pd.DataFrame(part.importances, columns=IMPORTANCES_TABLE.frame_names)
@@ -179,7 +179,7 @@ def _card(
     labels: Flags,
     classification: Classification,
     model: ScoringModel,
-    scoring: Judged | None,
+    scoring: CrossValidationResult | None,
 ) -> dict[str, str]:
     used = rows[["account_id", *classification.scoring_set.features]]
     digest = hashlib.sha256(used.to_csv(index=False, float_format="%.9g").encode()).hexdigest()

@@ -10,12 +10,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tiktok_pipeline.classifiers.recipe import Label
+from tiktok_pipeline.errors import PipelineError
 
 Flags = NDArray[np.bool_]
 
 
-class NotEnoughRowsError(ValueError):
+class NotEnoughRowsError(PipelineError):
     """Too few rows of one kind to learn or to judge anything; the text says how many there are."""
+
+    code = "not_enough_rows"
 
 
 def label_threshold(features: nw.LazyFrame[Any], label: Label) -> float | None:
@@ -36,7 +39,7 @@ def positives(values: pd.Series[float], label: Label, threshold: float) -> Flags
     return known > threshold if label.above is not None else known >= threshold
 
 
-def check_both_kinds(flags: Flags, *, at_least: int) -> None:
+def check_class_counts(flags: Flags, *, at_least: int) -> None:
     """Raise `NotEnoughRowsError` where fewer than ``at_least`` rows are positive, or negative."""
     counts = {"positive": int(flags.sum()), "negative": int((~flags).sum())}
     for kind, count in counts.items():

@@ -16,7 +16,7 @@ LARGEST_LOG_ODDS = 25.0
 no score falls short of it because one of the two was rounded."""
 
 
-def at_threshold(scores: Vector, labels: Flags, threshold: float) -> dict[str, float]:
+def threshold_metrics(scores: Vector, labels: Flags, threshold: float) -> dict[str, float]:
     """Precision, recall, F1 and balanced accuracy of ``score >= threshold``; a ratio over nothing is 0.
 
     >>> at_threshold(np.array([0.9, 0.8, 0.2, 0.1]), np.array([True, False, True, False]), 0.5)["f1"]
@@ -36,7 +36,7 @@ def at_threshold(scores: Vector, labels: Flags, threshold: float) -> dict[str, f
     }
 
 
-def over_thresholds(scores: Vector, labels: Flags) -> dict[str, float]:
+def ranking_metrics(scores: Vector, labels: Flags) -> dict[str, float]:
     """ROC-AUC, average precision and Brier score; both kinds must be there."""
     return {
         "roc_auc": roc_auc(scores, labels),
@@ -96,7 +96,7 @@ def _sweep(scores: Vector, labels: Flags) -> tuple[Vector, Vector, Vector]:
     return thresholds[::-1], (found / taken)[::-1], recall[::-1]
 
 
-def learn_calibration(scores: Vector, labels: Flags) -> tuple[float, float]:
+def fit_platt(scores: Vector, labels: Flags) -> tuple[float, float]:
     """Slope and offset of Platt's sigmoid over the log odds of held-out scores (Platt 1999); (1, 0) for constant ones."""
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
 
@@ -106,7 +106,7 @@ def learn_calibration(scores: Vector, labels: Flags) -> tuple[float, float]:
     return float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
 
 
-def calibrated(scores: Vector, slope: float, offset: float) -> Vector:
+def apply_platt(scores: Vector, slope: float, offset: float) -> Vector:
     """The scores as probabilities, by Platt's sigmoid."""
     held = np.clip(slope * log_odds(scores) + offset, -LARGEST_LOG_ODDS, LARGEST_LOG_ODDS)
     found: Vector = 1.0 / (1.0 + np.exp(-held))
@@ -132,7 +132,7 @@ def curves(scores: Vector, labels: Flags) -> list[tuple[str, float | None, float
     ]
     for threshold in THRESHOLDS:
         if (scores >= threshold).any():
-            found = at_threshold(scores, labels, float(threshold))
+            found = threshold_metrics(scores, labels, float(threshold))
             points += [
                 (name, float(threshold), float(threshold), found[name]) for name in ("precision", "recall", "f1")
             ]

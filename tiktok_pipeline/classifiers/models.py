@@ -15,14 +15,17 @@ import numpy as np
 from tiktok_pipeline.classifiers.arrays import Matrix, Vector
 from tiktok_pipeline.classifiers.labels import Flags
 from tiktok_pipeline.classifiers.recipe import ModelName, Network
+from tiktok_pipeline.errors import PipelineError
 
 INNER_FOLDS = 3
 
 TREES = 100
 
 
-class ModelMissingError(RuntimeError):
+class ModelMissingError(PipelineError):
     """A model needs a library that is not installed; the text names both."""
+
+    code = "model_missing"
 
 
 @dataclass(frozen=True)
@@ -114,17 +117,17 @@ def logged_regression() -> Any:  # noqa: ANN401 - scikit-learn has no types
 def _fit_network(matrix: Matrix, labels: Flags, *, random_state: int, network: Network) -> Fitted:
     from sklearn.model_selection import train_test_split  # noqa: PLC0415
 
-    from tiktok_pipeline.classifiers.network import filled, learn_range, train  # noqa: PLC0415
+    from tiktok_pipeline.classifiers.network import fit_min_max, impute_median, train  # noqa: PLC0415
 
     rows = np.arange(len(labels))
     kept, held = train_test_split(rows, test_size=0.2, stratify=labels, random_state=random_state)
-    inputs = learn_range(filled(matrix[kept], matrix[kept]))
-    prepared = inputs(filled(matrix, matrix[kept]))
+    inputs = fit_min_max(impute_median(matrix[kept], matrix[kept]))
+    prepared = inputs(impute_median(matrix, matrix[kept]))
     trained = train(
         prepared[kept], labels[kept], prepared[held], labels[held], network, seed=random_state, as_published=False
     )
     return Fitted(
-        lambda others: trained.score(inputs(filled(others, matrix[kept]))),
+        lambda others: trained.score(inputs(impute_median(others, matrix[kept]))),
         trained.score(prepared[held]),
         labels[held],
     )

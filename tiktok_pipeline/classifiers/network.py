@@ -129,7 +129,7 @@ def _tensor(values: NDArray[Any]) -> Any:  # noqa: ANN401 - a torch tensor
     return torch.tensor(np.asarray(values, dtype=np.float32))
 
 
-def filled(matrix: Matrix, learnt_from: Matrix) -> Matrix:
+def impute_median(matrix: Matrix, learnt_from: Matrix) -> Matrix:
     """The matrix with the median of ``learnt_from`` in place of missing values (0 where a column has none at all)."""
     known = ~np.isnan(learnt_from)
     medians = [
@@ -138,7 +138,7 @@ def filled(matrix: Matrix, learnt_from: Matrix) -> Matrix:
     return np.where(np.isnan(matrix), np.array(medians), matrix)
 
 
-def learn_range(matrix: Matrix) -> Callable[[Matrix], Matrix]:
+def fit_min_max(matrix: Matrix) -> Callable[[Matrix], Matrix]:
     """A function that maps the smallest value of each column to 0 and the largest to 1 (a constant one to 0)."""
     low, high = matrix.min(axis=0), matrix.max(axis=0)
     width = np.where(high > low, high - low, 1.0)
@@ -154,10 +154,10 @@ def published_inputs(features: pd.DataFrame, recipe: PublishedNetwork) -> Matrix
     from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
 
     raw = features[list(recipe.features)].to_numpy(dtype=np.float64, na_value=np.nan)
-    raw = filled(raw, raw)
+    raw = impute_median(raw, raw)
     if not recipe.principal_components:
         return raw
     joined = features[list(recipe.principal_components)].to_numpy(dtype=np.float64, na_value=np.nan)
-    scaled = StandardScaler().fit_transform(filled(joined, joined))
+    scaled = StandardScaler().fit_transform(impute_median(joined, joined))
     components = PCA(n_components=len(recipe.principal_components)).fit_transform(scaled)
     return np.column_stack([raw[:, :1], components, raw[:, 1:]])

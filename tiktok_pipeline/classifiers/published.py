@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tiktok_pipeline.classifiers.arrays import Matrix, Vector
 from tiktok_pipeline.classifiers.cross_validation import permutation_losses
 from tiktok_pipeline.classifiers.labels import Flags
-from tiktok_pipeline.classifiers.metrics import at_threshold, curves, over_thresholds, threshold_for_precision
+from tiktok_pipeline.classifiers.metrics import curves, ranking_metrics, threshold_for_precision, threshold_metrics
 from tiktok_pipeline.classifiers.recipe import Protocol, PublishedForest, PublishedNetwork
 
 SEEDS = (0, 1, 2)
@@ -29,7 +29,7 @@ Rows = NDArray[np.int64]
 
 
 @dataclass
-class Part:
+class EvaluationRows:
     """Rows of the tables ``metrics``, ``confusion``, ``importances`` and ``curves`` as tuples, to be put together."""
 
     metrics: list[tuple[Any, ...]] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Part:
     importances: list[tuple[Any, ...]] = field(default_factory=list)
     curves: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def add(self, other: Part) -> None:
+    def add(self, other: EvaluationRows) -> None:
         """Append the rows of another part."""
         self.metrics += other.metrics
         self.confusion += other.confusion
@@ -54,7 +54,7 @@ def confusion_rows(key: tuple[str, str, str], labels: Flags, predicted: Flags) -
     ]
 
 
-def run_forest(features: pd.DataFrame, labels: Flags, recipe: PublishedForest) -> Part:
+def run_forest(features: pd.DataFrame, labels: Flags, recipe: PublishedForest) -> EvaluationRows:
     """The published random forest on its plain split, threshold 0.5."""
     from sklearn.ensemble import RandomForestClassifier  # noqa: PLC0415 - importing it costs seconds
     from sklearn.model_selection import train_test_split  # noqa: PLC0415
@@ -65,7 +65,7 @@ def run_forest(features: pd.DataFrame, labels: Flags, recipe: PublishedForest) -
     model = RandomForestClassifier(n_estimators=recipe.trees, random_state=recipe.random_state)
     model.fit(matrix[train], labels[train])
     if len(model.classes_) < 2 or len(np.unique(labels[test])) < 2:
-        return Part()
+        return EvaluationRows()
 
     def score(some: Matrix) -> Vector:
         found: Vector = model.predict_proba(some)[:, 1]
@@ -74,12 +74,14 @@ def run_forest(features: pd.DataFrame, labels: Flags, recipe: PublishedForest) -
     key = ("random_forest", "published", PUBLISHED_SET)
     # The forest predicts the more probable kind, and "no" where both are equal.
     predicted = np.asarray(model.predict(matrix[test]), dtype=np.bool_)
-    figures = at_threshold(predicted.astype(np.float64), labels[test], 0.5) | over_thresholds(
+    figures = threshold_metrics(predicted.astype(np.float64), labels[test], 0.5) | ranking_metrics(
         score(matrix[test]), labels[test]
     )
     losses = permutation_losses(score, matrix[test], labels[test], threshold=0.5, random_state=recipe.random_state)
     spreads = np.std([tree.feature_importances_ for tree in model.estimators_], axis=0)
-    part = Part(metrics=[(*key, name, value, None) for name, value in (figures | {"threshold": 0.5}).items()])
+    part = EvaluationRows(
+        metrics=[(*key, name, value, None) for name, value in (figures | {"threshold": 0.5}).items()]
+    )
     part.confusion = confusion_rows(key, labels[test], predicted)
     for place, name in enumerate(recipe.features):
         part.importances.append(
@@ -97,7 +99,7 @@ def input_names(recipe: PublishedNetwork) -> list[str]:
     return [recipe.features[0], *components, *recipe.features[1:]]
 
 
-def run_network(features: pd.DataFrame, labels: Flags, recipe: PublishedNetwork) -> Part:
+def run_network(features: pd.DataFrame, labels: Flags, recipe: PublishedNetwork) -> EvaluationRows:
     """The published network under both protocols, each trained with `SEEDS`: means over them, spread as std.
 
     Raises `tiktok_pipeline.classifiers.models.ModelMissingError` where PyTorch is not installed.
@@ -110,7 +112,7 @@ def run_network(features: pd.DataFrame, labels: Flags, recipe: PublishedNetwork)
     rows, seed, share = np.arange(len(labels)), recipe.random_state, recipe.test_share
     rest, test = train_test_split(rows, test_size=share, stratify=labels, random_state=seed)
     train, held = train_test_split(rest, test_size=share, stratify=labels[rest], random_state=seed)
-    part = Part()
+    part = EvaluationRows()
     for protocol in ("published", "mended"):
         part.add(_network_runs(inputs, labels, (train, held, test), recipe, protocol))
     return part
@@ -118,14 +120,14 @@ def run_network(features: pd.DataFrame, labels: Flags, recipe: PublishedNetwork)
 
 def _network_runs(
     inputs: Matrix, labels: Flags, split: tuple[Rows, Rows, Rows], recipe: PublishedNetwork, protocol: Protocol
-) -> Part:
-    from tiktok_pipeline.classifiers.network import Trained, learn_range, train  # noqa: PLC0415
+) -> EvaluationRows:
+    from tiktok_pipeline.classifiers.network import Trained, fit_min_max, train  # noqa: PLC0415
 
     rows, held, test = split
-    scaled = learn_range(inputs[rows])(inputs)
+    scaled = fit_min_max(inputs[rows])(inputs)
     key = ("neural_network", protocol, PUBLISHED_SET)
     as_published = protocol == "published"
-    part, figures = Part(), []
+    part, figures = EvaluationRows(), []
 
     def one(seed: int) -> Trained:
         return train(
@@ -145,10 +147,10 @@ def _network_runs(
         # Published: the threshold is looked up on the very rows that judge it. Mended: on the validation rows.
         chosen_on = (scores, labels[test]) if as_published else (trained.score(scaled[held]), labels[held])
         threshold = threshold_for_precision(*chosen_on, recipe.precision_wanted)
-        tuned = {f"{name}_tuned": value for name, value in at_threshold(scores, labels[test], threshold).items()}
+        tuned = {f"{name}_tuned": value for name, value in threshold_metrics(scores, labels[test], threshold).items()}
         figures.append(
-            at_threshold(scores, labels[test], 0.5)
-            | over_thresholds(scores, labels[test])
+            threshold_metrics(scores, labels[test], 0.5)
+            | ranking_metrics(scores, labels[test])
             | tuned
             | {"threshold": threshold}
         )

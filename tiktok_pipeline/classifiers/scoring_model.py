@@ -14,7 +14,7 @@ import pandas as pd
 
 from tiktok_pipeline.classifiers.arrays import Matrix, Vector
 from tiktok_pipeline.classifiers.labels import Flags
-from tiktok_pipeline.classifiers.metrics import LARGEST_LOG_ODDS, best_f1, calibrated, learn_calibration
+from tiktok_pipeline.classifiers.metrics import LARGEST_LOG_ODDS, apply_platt, best_f1, fit_platt
 from tiktok_pipeline.classifiers.models import inner_scores, logged_regression
 from tiktok_pipeline.classifiers.schema import MODELS_TABLE, SCORES_TABLE
 
@@ -55,8 +55,8 @@ def fit_scoring_model(
     """Fit the model on all labelled rows; calibration and threshold come from parts that it did not see."""
     fitted = logged_regression().fit(matrix, labels)
     inner = inner_scores(LOGISTIC, matrix, labels, random_state=random_state)
-    slope, offset = learn_calibration(inner, labels)
-    threshold, _ = best_f1(calibrated(inner, slope, offset), labels)
+    slope, offset = fit_platt(inner, labels)
+    threshold, _ = best_f1(apply_platt(inner, slope, offset), labels)
     return ScoringModel(
         feature_set,
         features,
@@ -71,7 +71,7 @@ def fit_scoring_model(
     )
 
 
-def to_rows(model: ScoringModel) -> pd.DataFrame:
+def to_frame(model: ScoringModel) -> pd.DataFrame:
     """The model as rows of ``classifiers.models``."""
     rows: list[tuple[Any, ...]] = [
         (
@@ -93,8 +93,8 @@ def to_rows(model: ScoringModel) -> pd.DataFrame:
     return frame.astype({"fill": "float64", "center": "float64", "scale": "float64"})
 
 
-def from_rows(rows: pd.DataFrame) -> ScoringModel | None:
-    """The model that `to_rows` wrote, whatever the order of the rows; None where there are none."""
+def from_frame(rows: pd.DataFrame) -> ScoringModel | None:
+    """The model that `to_frame` wrote, whatever the order of the rows; None where there are none."""
     if rows.empty:
         return None
     weights = rows[rows["position"] >= 0].sort_values("position")

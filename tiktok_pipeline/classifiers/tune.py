@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from tiktok_pipeline.classifiers.arrays import Matrix
-from tiktok_pipeline.classifiers.cross_validation import Judged, cross_validate
+from tiktok_pipeline.classifiers.cross_validation import CrossValidationResult, cross_validate
 from tiktok_pipeline.classifiers.labels import Flags
 from tiktok_pipeline.classifiers.recipe import Network
 
@@ -42,7 +42,7 @@ def tune_network(
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-    def judged(network: Network, seed: int) -> Judged:
+    def judged(network: Network, seed: int) -> CrossValidationResult:
         return cross_validate(
             "neural_network", matrix, labels, folds=FOLDS, repeats=1, random_state=seed, network=network
         )

@@ -15,7 +15,15 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from tiktok_pipeline.cli.console import ASKED_WRONGLY, FAILED, fail, locked_home, note, plain_errors, read_settings
+from tiktok_pipeline.cli.console import (
+    FAILED,
+    USAGE_ERROR,
+    exit_on_expected_error,
+    fail,
+    info,
+    locked_home,
+    read_settings,
+)
 
 app = typer.Typer(
     name="tiktok-pipeline",
@@ -47,13 +55,13 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except typer.Abort:
-        note("tiktok-pipeline: stopped")
+        info("tiktok-pipeline: stopped")
         code = FAILED
     except TyperException as wrong:
         text = wrong.format_message() if hasattr(wrong, "format_message") else str(wrong)
         if text:
-            note(f"tiktok-pipeline: {text} (see tiktok-pipeline --help)")
-        code = ASKED_WRONGLY
+            info(f"tiktok-pipeline: {text} (see tiktok-pipeline --help)")
+        code = USAGE_ERROR
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -90,10 +98,10 @@ def refresh(
     """Register scrapes as snapshots and materialise everything for them."""
     settings = read_settings()
     if everything and paths:
-        fail("--all is for the snapshots that are there; deliver files without it", ASKED_WRONGLY)
+        fail("--all is for the snapshots that are there; deliver files without it", USAGE_ERROR)
     if resume and (paths or everything):
-        fail("--resume goes on with what was delivered before; use it without files and without --all", ASKED_WRONGLY)
-    with plain_errors(), locked_home(settings):
+        fail("--resume goes on with what was delivered before; use it without files and without --all", USAGE_ERROR)
+    with exit_on_expected_error(), locked_home(settings):
         from tiktok_pipeline.cli.refresh import refresh_home
 
         refresh_home(
@@ -115,7 +123,7 @@ def sql(
     try:
         names, rows = run(settings.warehouse_file if warehouse else settings.published_file, query)
     except QueryError as problem:
-        fail(str(problem), ASKED_WRONGLY)
+        fail(str(problem), USAGE_ERROR)
     except WarehouseError as problem:
         fail(str(problem))
     from tiktok_pipeline.output.print_rows import print_rows
@@ -133,7 +141,7 @@ def export_creators(
 ) -> None:
     """Write the creators of a study, or of one persona, to a file: the most certain first."""
     settings = read_settings()
-    with plain_errors():
+    with exit_on_expected_error():
         from tiktok_pipeline.cli.export import export_study
 
         export_study(settings, study, out, persona=persona, snapshot=snapshot, overwrite=overwrite)
@@ -167,11 +175,11 @@ def forget(
     """Erase a creator from files, tables, reports, copies and logs; later scrapes are taken without them."""
     settings = read_settings()
     if (handle is None) is not again:
-        fail("say whom to forget, or --again", ASKED_WRONGLY)
-    with plain_errors():
-        from tiktok_pipeline.cli.erase import forget_creator
+        fail("say whom to forget, or --again", USAGE_ERROR)
+    with exit_on_expected_error():
+        from tiktok_pipeline.cli.erase import erase_creator
 
-        forget_creator(settings, handle, yes=yes)
+        erase_creator(settings, handle, yes=yes)
 
 
 @app.command()
@@ -182,7 +190,7 @@ def prune(
 ) -> None:
     """Remove old snapshots whole: files, tables, reports, partitions."""
     settings = read_settings()
-    with plain_errors():
+    with exit_on_expected_error():
         from tiktok_pipeline.cli.prune import prune_snapshots
 
         prune_snapshots(settings, keep=keep, before=before, yes=yes)
@@ -194,10 +202,10 @@ def doctor(
 ) -> None:
     """Check that files, tables and Dagster's records agree, and say what to do where they do not."""
     settings = read_settings()
-    with plain_errors():
-        from tiktok_pipeline.cli.doctor import check_health
+    with exit_on_expected_error():
+        from tiktok_pipeline.cli.doctor import run_doctor
 
-        check_health(settings, quick=quick)
+        run_doctor(settings, quick=quick)
 
 
 @app.command()
@@ -213,7 +221,7 @@ def snapshots() -> None:
         for entry in read_manifest(settings.raw / key)
     ]
     if not rows:
-        note(f"no snapshot in {settings.home} yet; run `tiktok-pipeline refresh FILE`")
+        info(f"no snapshot in {settings.home} yet; run `tiktok-pipeline refresh FILE`")
     print_rows(["snapshot", "file", "source", "dialect", "rows", "ingested_at"], rows, "table")
 
 
@@ -231,11 +239,11 @@ def ui(port: Annotated[int, typer.Option(help="port on 127.0.0.1", min=1, max=65
     }
     from dagster import DagsterInstance
 
-    from tiktok_pipeline.orchestration.runs.dead_runs import end_dead_runs
+    from tiktok_pipeline.orchestration.runs.dead_runs import fail_orphaned_runs
 
     with DagsterInstance.from_config(str(settings.dagster_home)) as instance:
-        end_dead_runs(instance)
-    note(f"Dagster's UI: http://127.0.0.1:{port} (Ctrl-C ends it)")
+        fail_orphaned_runs(instance)
+    info(f"Dagster's UI: http://127.0.0.1:{port} (Ctrl-C ends it)")
     command = [
         sys.executable,
         "-W",
@@ -259,7 +267,7 @@ def sample(
     output: Annotated[SampleFormat, typer.Option("--format", help="format of the profiles")] = SampleFormat.CSV,
 ) -> None:
     """Write synthetic scrapes: invented creators in the columns of the public data set."""
-    with plain_errors():
+    with exit_on_expected_error():
         from tiktok_pipeline.sample import write_sample
 
         for path in write_sample(
@@ -277,7 +285,7 @@ def tune(
 ) -> None:
     """Look for better settings of a study's network; changes nothing."""
     settings = read_settings()
-    with plain_errors():
+    with exit_on_expected_error():
         from tiktok_pipeline.cli.tune import tune_study
 
         tune_study(settings, study, trials=trials, snapshot=snapshot, random_state=seed)

@@ -13,7 +13,7 @@ import typer
 from tiktok_pipeline.settings import Settings, SettingsError
 
 FAILED = 1
-ASKED_WRONGLY = 2
+USAGE_ERROR = 2
 
 
 def read_settings() -> Settings:
@@ -21,11 +21,11 @@ def read_settings() -> Settings:
     try:
         return Settings.from_env()
     except SettingsError as problem:
-        fail(str(problem), ASKED_WRONGLY)
+        fail(str(problem), USAGE_ERROR)
 
 
 @contextmanager
-def plain_errors() -> Iterator[None]:
+def exit_on_expected_error() -> Iterator[None]:
     """Turn the errors whose text is meant for the person into one line and an exit code."""
     from tiktok_pipeline.home.lock import HomeLockedError
     from tiktok_pipeline.ingest.manifest import ManifestError
@@ -38,7 +38,7 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except SnapshotKeyError as problem:
-        fail(str(problem), ASKED_WRONGLY)
+        fail(str(problem), USAGE_ERROR)
     except (
         WarehouseError,
         UnknownDialectError,
@@ -69,7 +69,7 @@ def locked_home(settings: Settings) -> Iterator[None]:
     from tiktok_pipeline.orchestration.runs.instance import prepare_home
 
     prepare_home(settings)
-    with home_lock(settings.lock_file, timeout_seconds=settings.home_timeout_seconds, say=note):
+    with home_lock(settings.lock_file, timeout_seconds=settings.home_timeout_seconds, say=info):
         yield
 
 
@@ -79,6 +79,6 @@ def fail(text: str, code: int = FAILED) -> NoReturn:
     raise typer.Exit(code)
 
 
-def note(text: str) -> None:
+def info(text: str) -> None:
     """Tell the person something; stdout stays free for answers."""
     typer.echo(text, err=True)

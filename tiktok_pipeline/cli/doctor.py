@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from tiktok_pipeline.cli.console import FAILED, note
+from tiktok_pipeline.cli.console import FAILED, info
 from tiktok_pipeline.output.print_rows import plain
 from tiktok_pipeline.settings import Settings
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tiktok_pipeline.upkeep.doctor import Database, Finding
 
 
-def check_health(settings: Settings, *, quick: bool) -> None:
+def run_doctor(settings: Settings, *, quick: bool) -> None:
     """Print what is well and what is not."""
     worst = "ok"
     marks = {"ok": "ok     ", "warning": "WARNING", "error": "ERROR  "}
@@ -26,15 +26,15 @@ def check_health(settings: Settings, *, quick: bool) -> None:
         )
         worst = max(worst, finding.level, key=("ok", "warning", "error").index)
     if worst == "error":
-        note("something is wrong: see the lines that begin with ERROR")
+        info("something is wrong: see the lines that begin with ERROR")
         raise typer.Exit(FAILED)
-    note("all is well" if worst == "ok" else "nothing is wrong; see the lines that begin with WARNING")
+    info("all is well" if worst == "ok" else "nothing is wrong; see the lines that begin with WARNING")
 
 
 def _findings(settings: Settings, *, quick: bool) -> Iterator[Finding]:
     from dagster import DagsterInstance
 
-    from tiktok_pipeline.ingest.snapshot_rows import slices_in_place
+    from tiktok_pipeline.ingest.snapshot_rows import external_slices
     from tiktok_pipeline.upkeep import doctor as health
 
     yield from health.check_home(settings)
@@ -44,9 +44,9 @@ def _findings(settings: Settings, *, quick: bool) -> Iterator[Finding]:
     yield from wrong
     yield from health.check_files(settings, manifests, quick=quick)
     warehouse, published = _look_into(settings.warehouse_file), _look_into(settings.published_file)
-    in_place = slices_in_place(manifests)
+    external = external_slices(manifests)
     for database in (warehouse, published):
-        yield from health.check_database(database, has_snapshots=bool(manifests), in_place=in_place)
+        yield from health.check_database(database, has_snapshots=bool(manifests), external=external)
     yield from health.check_agreement(manifests, warehouse, published)
     if manifests and not (settings.dagster_home / "dagster.yaml").exists():
         yield health.Finding("warning", f"{settings.dagster_home}: Dagster's records are gone", health.ADD_TO_DAGSTER)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from tiktok_pipeline.cli.console import ASKED_WRONGLY, fail, locked_home, note
+from tiktok_pipeline.cli.console import USAGE_ERROR, fail, info, locked_home
 from tiktok_pipeline.orchestration.runs.instance import prepare_dagster_home
 from tiktok_pipeline.output.print_rows import plain
 from tiktok_pipeline.settings import Settings
@@ -18,31 +18,31 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
 
-def forget_creator(settings: Settings, name: str | None, *, yes: bool) -> None:
+def erase_creator(settings: Settings, name: str | None, *, yes: bool) -> None:
     """Erase a creator from the home; those who were erased before where no name is given."""
     if name is not None and not re.fullmatch(r"@?[^\s@/]{1,100}", name):
-        fail(f"{plain(name)[:60]!r}: expected one handle, with or without @, or the platform's number", ASKED_WRONGLY)
+        fail(f"{plain(name)[:60]!r}: expected one handle, with or without @, or the platform's number", USAGE_ERROR)
     with locked_home(settings):
         import tiktok_pipeline.studies
         from tiktok_pipeline.assembly import build_definitions, open_engine, open_warehouse, refresh_job
         from tiktok_pipeline.ingest.cleanup import sweep_home
-        from tiktok_pipeline.orchestration.maintenance.erase import Found, find_creator, forget
+        from tiktok_pipeline.orchestration.maintenance.erase import CreatorRecords, find_creator, forget
         from tiktok_pipeline.orchestration.runs.refresh import step_logger
         from tiktok_pipeline.study import load_studies
 
         sweep_home(settings)
-        note("looking through the raw files ...")
+        info("looking through the raw files ...")
         engine = open_engine(settings)
         try:
-            found = Found((), (), {}) if name is None else find_creator(settings, name, engine)
+            found = CreatorRecords((), (), {}) if name is None else find_creator(settings, name, engine)
         finally:
             engine.close()
         for (snapshot, file), rows in sorted(found.records.items()):
-            note(
+            info(
                 f"snapshot {snapshot}: {file}, record {', '.join(map(str, rows[:10]))}{' ...' if len(rows) > 10 else ''}"
             )
         if name is not None and not found.records:
-            note("no record of that name in any snapshot; a later scrape will be taken without it")
+            info("no record of that name in any snapshot; a later scrape will be taken without it")
         who = plain(", ".join(found.names)) or "all who were forgotten before"
         _ask(f"erase {who} from this home, for good?", yes=yes)
         with _dagster(settings) as instance:
@@ -54,19 +54,19 @@ def forget_creator(settings: Settings, name: str | None, *, yes: bool) -> None:
                 instance=instance,
                 job=refresh_job(build_definitions(settings, logger=step_logger(lambda _: None))),
                 studies=load_studies(tiktok_pipeline.studies),
-                say=note,
+                say=info,
             )
-    note(f"gone: {erased.records} record(s) of raw files, and the tables, pages and copies made of them")
+    info(f"gone: {erased.records} record(s) of raw files, and the tables, pages and copies made of them")
     for path in erased.files:
-        note(f"deleted: {plain(str(path))}")
+        info(f"deleted: {plain(str(path))}")
     if erased.dagster_records:
-        note(f"deleted: {erased.dagster_records} message(s) of Dagster's records")
+        info(f"deleted: {erased.dagster_records} message(s) of Dagster's records")
     if erased.snapshots:
-        note(
+        info(
             f"the segments' figures of {', '.join(erased.snapshots)} still count the creator: `tiktok-pipeline refresh --all` "
             "computes them anew (Dagster's sensor does it by itself where the UI runs)"
         )
-    note("files outside of the home, and backups, are yours to see to")
+    info("files outside of the home, and backups, are yours to see to")
 
 
 def _ask(question: str, *, yes: bool) -> None:

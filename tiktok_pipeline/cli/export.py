@@ -8,10 +8,10 @@ from pathlib import Path
 
 import typer
 
-from tiktok_pipeline.cli.console import ASKED_WRONGLY, fail, note
+from tiktok_pipeline.cli.console import USAGE_ERROR, fail, info
 from tiktok_pipeline.output.print_rows import formula_safe, plain
 from tiktok_pipeline.settings import Settings
-from tiktok_pipeline.warehouse.duckdb.connection import Reader, open_to_read
+from tiktok_pipeline.warehouse.duckdb.connection import ReadOnlyDatabase, open_read_only
 
 
 def export_study(
@@ -27,15 +27,15 @@ def export_study(
 
     studies = {one.name: one for one in load_studies(tiktok_pipeline.studies)}
     if study not in studies:  # from here on its name is a plain identifier
-        fail(f"no study {study!r}; there are: {', '.join(studies)}", ASKED_WRONGLY)
+        fail(f"no study {study!r}; there are: {', '.join(studies)}", USAGE_ERROR)
     has_segments = studies[study].segmentation is not None
     if persona is not None and not has_segments:
-        fail(f"study {study} has scores and no personas; leave --persona out", ASKED_WRONGLY)
+        fail(f"study {study} has scores and no personas; leave --persona out", USAGE_ERROR)
     certain = "margin" if has_segments else "score"
     with _told(out):
         check_target(out, overwrite=overwrite)
     file = settings.published_file
-    with open_to_read(file, memory_limit=settings.memory_limit, threads=settings.threads) as reader:
+    with open_read_only(file, memory_limit=settings.memory_limit, threads=settings.threads) as reader:
         creators, values = _creators(reader, file, study, persona, snapshot)
         _, ((rows,),) = reader.rows(f"select count(*) {creators}", values)
         with _told(out):
@@ -45,8 +45,8 @@ def export_study(
             )
             written = write_file(out, schema, batches, guard=formula_safe, overwrite=overwrite)
     if written.cut:
-        note(f"{written.cut:,} texts are longer than a cell can be and were cut; a .csv or .parquet holds them whole")
-    note(f"{written.rows:,} creators")
+        info(f"{written.cut:,} texts are longer than a cell can be and were cut; a .csv or .parquet holds them whole")
+    info(f"{written.rows:,} creators")
     typer.echo(str(out))
 
 
@@ -58,13 +58,13 @@ def _told(out: Path) -> Iterator[None]:
     try:
         yield
     except ExportRefusedError as problem:
-        fail(plain(str(problem)), ASKED_WRONGLY)
+        fail(plain(str(problem)), USAGE_ERROR)
     except OSError as problem:
         fail(plain(f"{out}: cannot be written: {problem.strerror or problem}"))
 
 
 def _creators(
-    reader: Reader, file: Path, study: str, persona: str | None, snapshot: str | None
+    reader: ReadOnlyDatabase, file: Path, study: str, persona: str | None, snapshot: str | None
 ) -> tuple[str, list[str]]:
     """The part of the query from ``from`` on, and its values; ends the command where there is nothing of that name."""
     view = "select 1 from information_schema.tables where table_schema = 'segments' and table_name = ?"
@@ -78,15 +78,15 @@ def _creators(
     elif snapshot in snapshots:
         creators, values = f"{history} where snapshot = ?", [snapshot]
     else:
-        fail(f"no snapshot {snapshot!r} of study {study}; there are: {', '.join(snapshots)}", ASKED_WRONGLY)
+        fail(f"no snapshot {snapshot!r} of study {study}; there are: {', '.join(snapshots)}", USAGE_ERROR)
     if persona is None:
         return creators, values
     personas = _names(reader, f"select distinct persona {creators}", values)
     if persona not in personas:
         there = plain(", ".join(personas))
-        fail(f"no persona {persona!r} in study {study}; there are: {there}", ASKED_WRONGLY)
+        fail(f"no persona {persona!r} in study {study}; there are: {there}", USAGE_ERROR)
     return f"{creators} and persona = ?", [*values, persona]
 
 
-def _names(reader: Reader, sql: str, values: list[str] | None = None) -> list[str]:
+def _names(reader: ReadOnlyDatabase, sql: str, values: list[str] | None = None) -> list[str]:
     return sorted(str(name) for (name,) in reader.rows(sql, values or [])[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from tiktok_pipeline.cli.console import ASKED_WRONGLY, fail, locked_home, note
+from tiktok_pipeline.cli.console import USAGE_ERROR, fail, info, locked_home
 from tiktok_pipeline.cli.erase import _ask, _dagster
 from tiktok_pipeline.output.print_rows import plain
 from tiktok_pipeline.settings import Settings
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 def prune_snapshots(settings: Settings, *, keep: int | None, before: str | None, yes: bool) -> None:
     """Remove old snapshots whole."""
     if (keep is None) == (before is None):
-        fail("say either --keep N or --before DATE", ASKED_WRONGLY)
+        fail("say either --keep N or --before DATE", USAGE_ERROR)
     if before is not None:
         try:
             date.fromisoformat(before)
         except ValueError:
-            fail(f"--before {plain(before)[:40]!r}: expected a day such as 2024-01-31", ASKED_WRONGLY)
+            fail(f"--before {plain(before)[:40]!r}: expected a day such as 2024-01-31", USAGE_ERROR)
     with locked_home(settings):
         import tiktok_pipeline.studies
         from tiktok_pipeline.assembly import open_warehouse
@@ -37,13 +37,13 @@ def prune_snapshots(settings: Settings, *, keep: int | None, before: str | None,
                 there = every_snapshot(settings, warehouse, instance)
                 gone = prunable(there, keep=keep, before=before)
                 if not gone:
-                    note(f"nothing to remove: {len(there)} snapshot(s) are there")
+                    info(f"nothing to remove: {len(there)} snapshot(s) are there")
                     return
                 for key in gone:
-                    note(f"snapshot {key}")
+                    info(f"snapshot {key}")
                 _ask(f"remove {len(gone)} of {len(there)} snapshots, files and tables, for good?", yes=yes)
                 studies = load_studies(tiktok_pipeline.studies)
                 prune(settings, gone, warehouse=warehouse, instance=instance, studies=studies)
         finally:
             warehouse.close()
-    note(f"removed: {', '.join(gone)}")
+    info(f"removed: {', '.join(gone)}")

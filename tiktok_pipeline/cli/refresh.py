@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from tiktok_pipeline.cli.console import ASKED_WRONGLY, FAILED, fail, note
+from tiktok_pipeline.cli.console import FAILED, USAGE_ERROR, fail, info
 from tiktok_pipeline.orchestration.runs.instance import prepare_dagster_home
 from tiktok_pipeline.settings import Settings
 
@@ -44,7 +44,7 @@ def refresh_home(
 
     studies = load_studies(tiktok_pipeline.studies)
     if unknown := sorted(set(names) - {study.name for study in studies}):
-        fail(f"no study {', '.join(unknown)}; there are: {', '.join(study.name for study in studies)}", ASKED_WRONGLY)
+        fail(f"no study {', '.join(unknown)}; there are: {', '.join(study.name for study in studies)}", USAGE_ERROR)
     sweep_home(settings)
     refused = 0
     if everything:
@@ -67,97 +67,95 @@ def _all_snapshots(settings: Settings, snapshot: str | None) -> list[str]:
     there = snapshots_on_disk(settings.raw)
     keys = [key for key in there if snapshot in (None, key)]
     if not keys:
-        fail(
-            f"no snapshot {snapshot or ''} in {settings.home}; there are: {', '.join(there) or 'none'}", ASKED_WRONGLY
-        )
+        fail(f"no snapshot {snapshot or ''} in {settings.home}; there are: {', '.join(there) or 'none'}", USAGE_ERROR)
     return keys
 
 
 def _interrupted(settings: Settings, snapshot: str | None) -> list[str]:
     from tiktok_pipeline.orchestration.runs.resume import pending_snapshots
-    from tiktok_pipeline.warehouse.duckdb.connection import published_origins
+    from tiktok_pipeline.warehouse.duckdb.connection import published_delivery_ids
 
     if snapshot is not None:
         return _all_snapshots(settings, snapshot)
-    keys = pending_snapshots(settings, published_origins(settings.published_file))
+    keys = pending_snapshots(settings, published_delivery_ids(settings.published_file))
     if not keys:
-        note("every snapshot is refreshed to its end; nothing to go on with")
+        info("every snapshot is refreshed to its end; nothing to go on with")
     return keys
 
 
 def _register(settings: Settings, paths: Sequence[Path], snapshot: str | None) -> list[str]:
     from tiktok_pipeline.assembly import open_engine
-    from tiktok_pipeline.ingest.inbox import intake_of
+    from tiktok_pipeline.ingest.inbox import ingest_config
     from tiktok_pipeline.ingest.register import register
 
-    note("reading the files ...")
+    info("reading the files ...")
     engine = open_engine(settings)
     try:
-        registered = register(paths, intake_of(settings, engine), snapshot=snapshot)
+        registered = register(paths, ingest_config(settings, engine), snapshot=snapshot)
     finally:
         engine.close()
     for one in registered:
-        note(f"snapshot {one.snapshot}: {one.file} ({one.outcome})")
+        info(f"snapshot {one.snapshot}: {one.file} ({one.outcome})")
     return sorted({one.snapshot for one in registered})
 
 
 def _take_in(settings: Settings, snapshot: str | None) -> tuple[list[str], int]:
     """The snapshots to refresh, and how many files were refused."""
     from tiktok_pipeline.assembly import open_engine
-    from tiktok_pipeline.ingest.inbox import take_in
+    from tiktok_pipeline.ingest.inbox import ingest_inbox
     from tiktok_pipeline.orchestration.runs.resume import pending_snapshots
     from tiktok_pipeline.output.print_rows import plain
-    from tiktok_pipeline.warehouse.duckdb.connection import published_origins
+    from tiktok_pipeline.warehouse.duckdb.connection import published_delivery_ids
 
     engine = open_engine(settings)
     try:
-        found = take_in(settings, engine, snapshot=snapshot, say=note)
+        found = ingest_inbox(settings, engine, snapshot=snapshot, say=info)
     finally:
         engine.close()
     for one in found.registered:
-        note(f"snapshot {one.snapshot}: {one.file} ({one.outcome})")
+        info(f"snapshot {one.snapshot}: {one.file} ({one.outcome})")
     for name in found.waiting:
-        note(f"{plain(name)} is still being written; it is left for later")
+        info(f"{plain(name)} is still being written; it is left for later")
     for refused in found.refused:
         why = plain(refused.why)
         typer.echo(f"tiktok-pipeline: {why} (moved to {settings.refused / refused.file})", err=True)
     unfinished = sorted(
-        set(pending_snapshots(settings, published_origins(settings.published_file))) - set(found.snapshots)
+        set(pending_snapshots(settings, published_delivery_ids(settings.published_file))) - set(found.snapshots)
     )
     if unfinished:
-        note(f"delivered before and not finished: {', '.join(unfinished)}")
+        info(f"delivered before and not finished: {', '.join(unfinished)}")
     keys = sorted({*found.snapshots, *unfinished})
     if not keys:
-        note(f"nothing new in {settings.incoming}")
+        info(f"nothing new in {settings.incoming}")
     return keys, len(found.refused)
 
 
 def _materialise(
     settings: Settings, keys: Sequence[str], names: Sequence[str], *, resume: bool, verbose: bool
 ) -> None:
-    note("starting Dagster ...")
+    info("starting Dagster ...")
     prepare_dagster_home(settings)
     from dagster import DagsterInstance
 
-    from tiktok_pipeline.home.failure_log import note_failure
+    from tiktok_pipeline.home.failure_log import log_failure
     from tiktok_pipeline.orchestration.partitions import add_snapshots
-    from tiktok_pipeline.orchestration.resources.event_log import quick_event_log
-    from tiktok_pipeline.orchestration.runs.dead_runs import end_dead_runs
+    from tiktok_pipeline.orchestration.resources.event_log import fast_event_log
+    from tiktok_pipeline.orchestration.runs.dead_runs import fail_orphaned_runs
 
     failed = 0
-    with quick_event_log(), DagsterInstance.from_config(str(settings.dagster_home)) as instance:
-        end_dead_runs(instance)
+    with fast_event_log(), DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        fail_orphaned_runs(instance)
         add_snapshots(instance, list(keys))
         for key, outcome in _run_all(settings, instance, keys, names, resume=resume, verbose=verbose):
             for warning in outcome.warnings:
                 if any(name in warning for name in _TOLD_CHECKS):
-                    note(f"snapshot {key}: {warning}")
+                    info(f"snapshot {key}: {warning}")
             failure = outcome.failure
             if failure is not None:
                 failed += 1
                 typer.echo(f"tiktok-pipeline: {failure.why}{_hint(settings, failure)}", err=True)
                 tags = {"tiktok_pipeline/snapshot": key}
-                note_failure(
+                log_failure(
                     settings.failures_file, run_id=outcome.run_id, step=failure.step, why=failure.why, tags=tags
                 )
     if failed:
@@ -170,7 +168,7 @@ def _hint(settings: Settings, failure: Failure) -> str:
     free = shutil.disk_usage(settings.home).free
     if free < _LITTLE_ROOM_BYTES:
         return f" [the disk of {settings.home} is full: {free / 1e6:,.0f} MB free]"
-    return "" if failure.is_foreseen else f" [in step {failure.step}; --verbose shows the whole log]"
+    return "" if failure.is_expected else f" [in step {failure.step}; --verbose shows the whole log]"
 
 
 def _run_all(
@@ -229,16 +227,18 @@ def _not_finished(
 ) -> list[AssetKey]:
     """What an interrupted refresh of a snapshot did not come to, said to the person."""
     from tiktok_pipeline.assembly import open_warehouse
-    from tiktok_pipeline.ingest.manifest import delivery_of, read_manifest
+    from tiktok_pipeline.ingest.manifest import compute_delivery_id, read_manifest
     from tiktok_pipeline.orchestration.runs.resume import finished_assets, left_to_do
 
     warehouse = open_warehouse(settings)
     try:
-        finished = finished_assets(instance, key, delivery_of(read_manifest(settings.raw / key)), warehouse.slices())
+        finished = finished_assets(
+            instance, key, compute_delivery_id(read_manifest(settings.raw / key)), warehouse.slices()
+        )
     finally:
         warehouse.close()
     todo = left_to_do(definitions, wanted, finished)
-    note(f"snapshot {key}: {len(wanted) - len(todo)} of {len(wanted)} tables are finished")
+    info(f"snapshot {key}: {len(wanted) - len(todo)} of {len(wanted)} tables are finished")
     return todo
 
 
@@ -263,7 +263,7 @@ def _show(settings: Settings, keys: Sequence[str]) -> None:
 
     shown = keys[-_SHOWN_SNAPSHOTS:]
     if len(shown) < len(keys):
-        note(f"{len(keys)} snapshots are refreshed; the newest {len(shown)}:")
+        info(f"{len(keys)} snapshots are refreshed; the newest {len(shown)}:")
     listed = ", ".join(f"'{key}'" for key in shown)  # keys are checked dates
     names, rows = query(
         settings.published_file,
@@ -278,7 +278,7 @@ def _show(settings: Settings, keys: Sequence[str]) -> None:
         f"select snapshot, false from validated.rejected) where snapshot in ({listed}) group by 1 order by 1",
     )
     for key, kept, rejected in counts:
-        note(
+        info(
             f"snapshot {key}: {kept:,} rows are good, {rejected:,} set aside with their reasons (validated.rejected)"
         )
     _, undone = query(
@@ -289,9 +289,9 @@ def _show(settings: Settings, keys: Sequence[str]) -> None:
     )
     for key, study, why in undone:
         if why != NOTHING_DELIVERED:
-            note(f"snapshot {key}: {study} is not complete: {why}")
+            info(f"snapshot {key}: {study} is not complete: {why}")
     for key in shown:
-        note(f"report: {settings.reports / f'{key}.html'}")
-    note(f"tables for analysts: {settings.published_file}")
-    note('query them: tiktok-pipeline sql "select persona, count(*) from segments.influencer_segments group by 1"')
-    note("look at the graph: tiktok-pipeline ui")
+        info(f"report: {settings.reports / f'{key}.html'}")
+    info(f"tables for analysts: {settings.published_file}")
+    info('query them: tiktok-pipeline sql "select persona, count(*) from segments.influencer_segments group by 1"')
+    info("look at the graph: tiktok-pipeline ui")

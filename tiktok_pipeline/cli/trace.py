@@ -15,7 +15,7 @@ from tiktok_pipeline.cli.console import fail
 from tiktok_pipeline.output.print_rows import plain, print_rows
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.base import WarehouseError
-from tiktok_pipeline.warehouse.duckdb.connection import Reader, open_to_read
+from tiktok_pipeline.warehouse.duckdb.connection import ReadOnlyDatabase, open_read_only
 
 DELIVERED = ("snapshot", "file", "record", "line", "account_id", "tiktok_id", "outcome", "reasons")
 SEGMENTS = ("snapshot", "study", "account_id", "persona", "score", "margin", "in_fit")
@@ -57,7 +57,7 @@ class _Segment:
 class _Published:
     """The tables of a published file; one that an older version did not publish has no rows."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: ReadOnlyDatabase) -> None:
         self._reader = reader
         found = reader.rows("select table_schema || '.' || table_name from information_schema.tables")[1]
         self._tables = {name for (name,) in found}
@@ -73,7 +73,7 @@ def trace_creator(settings: Settings, handle: str, output: str) -> None:
     """Print the delivered rows of a creator and (as a second table, or inside the JSON objects) the segments."""
     file = settings.published_file
     try:
-        with open_to_read(file, memory_limit=settings.memory_limit, threads=settings.threads) as reader:
+        with open_read_only(file, memory_limit=settings.memory_limit, threads=settings.threads) as reader:
             published = _Published(reader)
             delivered = _delivered(published, _spelt(handle))
             segments = _segments(published, delivered)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tiktok_pipeline.cli.console import ASKED_WRONGLY, fail, note
+from tiktok_pipeline.cli.console import USAGE_ERROR, fail, info
 from tiktok_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def tune_study(settings: Settings, name: str, *, trials: int, snapshot: str | None, random_state: int) -> None:
     """Search, and print the published and the best settings side by side."""
     from tiktok_pipeline.analysis.classification import labelled_rows
-    from tiktok_pipeline.classifiers.labels import NotEnoughRowsError, check_both_kinds
+    from tiktok_pipeline.classifiers.labels import NotEnoughRowsError, check_class_counts
     from tiktok_pipeline.classifiers.network import is_installed
     from tiktok_pipeline.classifiers.recipe import PublishedNetwork
     from tiktok_pipeline.home.lock import home_lock
@@ -26,16 +26,16 @@ def tune_study(settings: Settings, name: str, *, trials: int, snapshot: str | No
     study = _study(name)
     classification = study.classification
     if classification is None or not isinstance(classification.published, PublishedNetwork):
-        fail(f"study {name} has no network to tune", ASKED_WRONGLY)
+        fail(f"study {name} has no network to tune", USAGE_ERROR)
     if not is_installed():
         fail("PyTorch is not installed; install the extra `neural` to tune a network")
     key = snapshot or _newest(settings)
-    with home_lock(settings.lock_file, timeout_seconds=settings.lock_timeout_seconds, say=note):
+    with home_lock(settings.lock_file, timeout_seconds=settings.lock_timeout_seconds, say=info):
         warehouse = DuckDBWarehouse(settings.warehouse_file, lock_timeout_seconds=settings.lock_timeout_seconds)
         try:
             features = warehouse.read_slice(TABLES[f"features.{study.source}"].spec, {"snapshot": key})
             rows, labels = labelled_rows(features, classification, warehouse)
-            check_both_kinds(labels, at_least=10)
+            check_class_counts(labels, at_least=10)
         except NotEnoughRowsError as problem:
             fail(f"snapshot {key}: {problem}")
         finally:
@@ -43,17 +43,17 @@ def tune_study(settings: Settings, name: str, *, trials: int, snapshot: str | No
     from tiktok_pipeline.classifiers.tune import tune_network
 
     chosen = _network_set(classification)
-    note(f"tuning {name} on snapshot {key}: {len(labels):,} profiles, {', '.join(chosen)}")
+    info(f"tuning {name} on snapshot {key}: {len(labels):,} profiles, {', '.join(chosen)}")
     found = tune_network(
         rows[list(chosen)].to_numpy(dtype="float64", na_value=float("nan")),
         labels,
         classification.published.network,
         trials=trials,
         random_state=random_state,
-        on_trial=lambda number, best: note(f"trial {number} of {trials}: best average precision {best:.3f}"),
+        on_trial=lambda number, best: info(f"trial {number} of {trials}: best average precision {best:.3f}"),
     )
     print_rows(list(found.columns), [tuple(row) for row in found.itertuples(index=False)], "table")
-    note("judged on other folds than those of the search; to use other settings, write them into the study's file")
+    info("judged on other folds than those of the search; to use other settings, write them into the study's file")
 
 
 def _study(name: str) -> Study:
@@ -62,7 +62,7 @@ def _study(name: str) -> Study:
 
     studies = {study.name: study for study in load_studies(tiktok_pipeline.studies)}
     if name not in studies:
-        fail(f"no study {name}; there are: {', '.join(studies)}", ASKED_WRONGLY)
+        fail(f"no study {name}; there are: {', '.join(studies)}", USAGE_ERROR)
     return studies[name]
 
 

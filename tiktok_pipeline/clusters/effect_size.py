@@ -23,7 +23,7 @@ def eta_squared(values: pd.Series[float], clusters: pd.Series[int]) -> float | N
     return float(((means - ranks.mean()) ** 2).sum()) / total
 
 
-def figures(values: Mapping[str, float | None], *, note: str | None = None) -> pd.DataFrame:
+def fit_statistics(values: Mapping[str, float | None], *, note: str | None = None) -> pd.DataFrame:
     """Named figures as rows of ``clusters.fits``; ``note`` says why there are no more."""
     rows = [(statistic, value, note) for statistic, value in values.items()]
     frame = pd.DataFrame(rows, columns=FITS_TABLE.frame_names)

@@ -24,7 +24,7 @@ class InterquartileRule:
 
 
 @dataclass(frozen=True)
-class FitRows:
+class FitFilter:
     """The rows that a fit may see: the condition that each rule leaves, in order, and the fences of the columns."""
 
     steps: Mapping[str, nw.Expr]
@@ -36,9 +36,9 @@ class FitRows:
         return list(self.steps.values())[-1]
 
 
-def rows_for_fit(
+def build_fit_filter(
     frame: nw.LazyFrame[Any], *, features: Sequence[str], drop_missing: bool, rule: InterquartileRule | None
-) -> FitRows:
+) -> FitFilter:
     """Tell which rows of ``features.<source>`` a fit may see; ``frame`` is all of them, or a sample that the quartiles are of.
 
     ``steps`` has ``rows_after_missing`` and ``rows_after_<column>`` for each column of the rule that has a value, ``fences``
@@ -46,7 +46,7 @@ def rows_for_fit(
     """
     condition: nw.Expr = ~nw.col("account_id").is_null()
     if drop_missing:
-        condition = condition & lacks_none(features)
+        condition = condition & is_complete(features)
     steps = {"rows_after_missing": condition}
     fences: dict[str, float] = {}
     for column in rule.columns if rule else ():
@@ -57,15 +57,15 @@ def rows_for_fit(
         condition = condition & nw.col(column).is_between(lower, upper).fill_null(False)
         steps[f"rows_after_{column}"] = condition
         fences |= {f"lower_{column}": lower, f"upper_{column}": upper}
-    return FitRows(steps, fences)
+    return FitFilter(steps, fences)
 
 
-def lacks_none(features: Sequence[str]) -> nw.Expr:
+def is_complete(features: Sequence[str]) -> nw.Expr:
     """Whether a row has a value of every feature; never NULL."""
     return ~nw.any_horizontal(*(nw.col(name).is_null() for name in features), ignore_nulls=False)
 
 
-def count_for_fit(frame: nw.LazyFrame[Any], seen: FitRows) -> dict[str, float]:
+def count_by_step(frame: nw.LazyFrame[Any], seen: FitFilter) -> dict[str, float]:
     """How many ``rows`` there are and how many each rule leaves, with its fences; one look at the rows."""
     left = {name: condition.cast(nw.Int64).sum() for name, condition in seen.steps.items()}
     found = frame.select(nw.len().alias("rows"), **left).collect("pyarrow").to_native().to_pylist()[0]

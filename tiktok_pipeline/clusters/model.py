@@ -17,12 +17,15 @@ from numpy.typing import NDArray
 
 from tiktok_pipeline.clusters.scaling import Scaling
 from tiktok_pipeline.clusters.schema import MODELS_TABLE
+from tiktok_pipeline.errors import PipelineError
 
 Matrix = NDArray[np.float64]
 
 
-class TooFewRowsError(ValueError):
+class TooFewRowsError(PipelineError):
     """There are fewer rows to fit than clusters asked for."""
+
+    code = "too_few_rows"
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class SegmentModel:
     scales: Matrix
     centroids: Matrix
 
-    def scaled(self, values: pd.DataFrame) -> Matrix:
+    def transform(self, values: pd.DataFrame) -> Matrix:
         """The features of some rows in the units of the centroids (rows x features); NaN where one is missing."""
         columns = []
         for place, name in enumerate(self.features):
@@ -49,7 +52,7 @@ class SegmentModel:
 
 
 @dataclass(frozen=True)
-class Fit:
+class FitResult:
     """A model with what the fit says of itself: inertia (scaled units) and the labels of the fitted rows."""
 
     model: SegmentModel
@@ -58,7 +61,7 @@ class Fit:
     iterations: int
 
 
-def learn_scaling(rows: pd.DataFrame, *, features: Sequence[str], scaling: Scaling) -> SegmentModel:
+def fit_scaler(rows: pd.DataFrame, *, features: Sequence[str], scaling: Scaling) -> SegmentModel:
     """Learn fill, center and scale of each feature from the rows of the fit; the model has no centroids yet."""
     from sklearn.preprocessing import RobustScaler, StandardScaler  # noqa: PLC0415 - importing it costs seconds
 
@@ -76,7 +79,7 @@ def learn_scaling(rows: pd.DataFrame, *, features: Sequence[str], scaling: Scali
         centroids=np.empty((0, len(features))),
     )
     scaler = StandardScaler() if scaling.scaler == "standard" else RobustScaler()
-    scaler.fit(unscaled.scaled(rows))
+    scaler.fit(unscaled.transform(rows))
     centers = scaler.mean_ if scaling.scaler == "standard" else scaler.center_
     return SegmentModel(
         unscaled.features, unscaled.transforms, unscaled.fills, centers, scaler.scale_, unscaled.centroids
@@ -91,7 +94,7 @@ def _means(raw: Matrix, features: Sequence[str]) -> list[float | None]:
     return [float(value) for value in np.nanmean(raw, axis=0)]
 
 
-def fit_kmeans(rows: pd.DataFrame, *, scaled_by: SegmentModel, k: int, n_init: int, random_state: int) -> Fit:
+def fit_kmeans(rows: pd.DataFrame, *, scaled_by: SegmentModel, k: int, n_init: int, random_state: int) -> FitResult:
     """Fit KMeans (k-means++) on rows in source order.
 
     Raises `TooFewRowsError` where there are fewer distinct rows than clusters.
@@ -99,7 +102,7 @@ def fit_kmeans(rows: pd.DataFrame, *, scaled_by: SegmentModel, k: int, n_init: i
     from sklearn.cluster import KMeans  # noqa: PLC0415 - importing it costs seconds
     from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
-    matrix = scaled_by.scaled(rows)
+    matrix = scaled_by.transform(rows)
     distinct = distinct_rows(matrix, enough=k)
     if distinct < k:
         msg = f"{distinct} distinct rows to fit, {k} clusters asked for"
@@ -114,7 +117,7 @@ def fit_kmeans(rows: pd.DataFrame, *, scaled_by: SegmentModel, k: int, n_init: i
         scaled_by.scales,
         fitted.cluster_centers_,
     )
-    return Fit(model, float(fitted.inertia_), fitted.labels_.astype(np.int64), int(fitted.n_iter_))
+    return FitResult(model, float(fitted.inertia_), fitted.labels_.astype(np.int64), int(fitted.n_iter_))
 
 
 def distinct_rows(matrix: Matrix, *, enough: int) -> int:
@@ -127,7 +130,7 @@ def distinct_rows(matrix: Matrix, *, enough: int) -> int:
         size = min(size * 10, len(matrix))
 
 
-def to_rows(model: SegmentModel) -> pd.DataFrame:
+def to_frame(model: SegmentModel) -> pd.DataFrame:
     """The model as rows of ``clusters.models``: one for each cluster and feature."""
     rows = [
         (
@@ -146,8 +149,8 @@ def to_rows(model: SegmentModel) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=MODELS_TABLE.frame_names).astype({"fill": "float64"})
 
 
-def from_rows(rows: pd.DataFrame) -> SegmentModel | None:
-    """The model that `to_rows` wrote, whatever the order of the rows; None where there are none."""
+def from_frame(rows: pd.DataFrame) -> SegmentModel | None:
+    """The model that `to_frame` wrote, whatever the order of the rows; None where there are none."""
     if rows.empty:
         return None
     ordered = rows.sort_values(["cluster", "position"])

@@ -33,7 +33,7 @@ METHOD = "2"
 
 
 @dataclass(frozen=True)
-class Trust:
+class StabilityResult:
     """Rows of ``clusters.stability`` and of ``clusters.stability_runs``, without the slice columns."""
 
     stability: pd.DataFrame
@@ -67,7 +67,7 @@ def fingerprint(matrix: Matrix, model: SegmentModel, settings: FitSettings) -> s
     return digest.hexdigest()[:16]
 
 
-def measure(matrix: Matrix, model: SegmentModel, settings: FitSettings) -> Trust:
+def measure(matrix: Matrix, model: SegmentModel, settings: FitSettings) -> StabilityResult:
     """Measure the trust in each cluster of a model on scaled rows in source order (at most some thousands)."""
     from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
@@ -77,7 +77,7 @@ def measure(matrix: Matrix, model: SegmentModel, settings: FitSettings) -> Trust
             matrix, labels, k=settings.k, n_init=settings.n_init, draws=settings.draws, seed=settings.random_state
         )
         runs = [*_seed_runs(matrix, labels, settings), *_runs_by_k(matrix, settings, labels, overlaps)]
-    return Trust(
+    return StabilityResult(
         _by_cluster(matrix, labels, overlaps, fingerprint(matrix, model, settings)),
         pd.DataFrame(runs, columns=STABILITY_RUNS_TABLE.frame_names).astype({"value": "float64"}),
     )

@@ -15,7 +15,7 @@ from typing import Any
 
 import narwhals as nw
 
-from tiktok_pipeline.features.sample import draw
+from tiktok_pipeline.features.sample import sample_frame
 from tiktok_pipeline.warehouse.base import Engine
 
 MODERATE, MAJOR = 0.1, 0.25
@@ -48,9 +48,9 @@ class Drift:
 def drift(before: nw.LazyFrame[Any], now: nw.LazyFrame[Any], features: Sequence[str], engine: Engine) -> list[Drift]:
     """The drift of each feature from one snapshot to the next, in the order given; numbers and booleans (as 0 and 1).
 
-    The bins come from a bounded sample of the earlier snapshot (`draw`); every row of both is counted into them.
+    The bins come from a bounded sample of the earlier snapshot (`sample_frame`); every row of both is counted into them.
     """
-    sample = draw(before, engine).sample
+    sample = sample_frame(before, engine).sample
     cuts = {name: _cuts(_deciles(sample, name)) for name in features}
     earlier, later = _counts(before, cuts), _counts(now, cuts)
     return [_judged(name, earlier[name], later[name]) for name in features]

@@ -31,7 +31,7 @@ def describe(features: nw.LazyFrame[Any], source: str, sample: nw.LazyFrame[Any]
     """Rows of ``features.statistics`` for each feature of a source; no rows where there are no features.
 
     Quantiles are those of ``sample``, which is all rows where there are at most
-    `tiktok_pipeline.features.sample.MAX_ORDER_ROWS`; all else is of all rows.
+    `tiktok_pipeline.features.sample.MAX_SAMPLE_ROWS`; all else is of all rows.
     """
     names = feature_names(source)
     quantiles = {name: _quantiles(sample, name) for name in names}

@@ -12,7 +12,7 @@ LARGEST_BYTES = 1_000_000
 _SHOWN_CHARACTERS = 400
 
 
-def note_failure(file: Path, *, run_id: str, step: str, why: str, tags: Mapping[str, str]) -> None:
+def log_failure(file: Path, *, run_id: str, step: str, why: str, tags: Mapping[str, str]) -> None:
     """Append the line of a run; a run that has one already gets no other."""
     if file.exists() and run_id in file.read_text(encoding="utf-8"):
         return

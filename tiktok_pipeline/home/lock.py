@@ -13,12 +13,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tiktok_pipeline.errors import PipelineError
+
 _FIRST_POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.05, 1.0
 _held: dict[Path, int] = {}
 
 
-class HomeLockedError(RuntimeError):
+class HomeLockedError(PipelineError):
     """Another process was at work in the home for longer than the configured wait."""
+
+    code = "home_locked"
 
 
 @contextlib.contextmanager

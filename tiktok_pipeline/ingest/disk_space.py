@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 
+from tiktok_pipeline.errors import PipelineError
 from tiktok_pipeline.ingest.manifest import StoredFile
-from tiktok_pipeline.ingest.snapshot_rows import lies_in_place
+from tiktok_pipeline.ingest.snapshot_rows import is_external
 from tiktok_pipeline.raw.schema import SOURCES
 from tiktok_pipeline.settings import Settings
 
@@ -20,8 +21,10 @@ BYTES_AN_ASSIGNMENT = 26
 """What a profile's segment in one study takes, in the warehouse and again in the copy for readers."""
 
 
-class NoRoomError(OSError):
+class InsufficientDiskSpaceError(PipelineError):
     """The disk cannot hold what a snapshot needs; nothing was begun."""
+
+    code = "insufficient_disk_space"
 
 
 def needed_bytes(manifest: Sequence[StoredFile], *, published_bytes: int) -> int:
@@ -33,15 +36,15 @@ def needed_bytes(manifest: Sequence[StoredFile], *, published_bytes: int) -> int
     stored = sum(
         one.rows
         for source in SOURCES
-        if not lies_in_place(manifest, source)
+        if not is_external(manifest, source)
         for one in manifest
         if one.source == source.name
     )
     return 2 * rows * (BYTES_A_ROW + BYTES_AN_ASSIGNMENT) + stored * RAW_BYTES_A_ROW + published_bytes
 
 
-def check_room(settings: Settings, snapshot: str, manifest: Sequence[StoredFile]) -> None:
-    """Raise `NoRoomError` where the disk of the home has less room than the snapshot needs."""
+def check_disk_space(settings: Settings, snapshot: str, manifest: Sequence[StoredFile]) -> None:
+    """Raise `InsufficientDiskSpaceError` where the disk of the home has less room than the snapshot needs."""
     published = settings.published_file
     needed = needed_bytes(manifest, published_bytes=published.stat().st_size if published.exists() else 0)
     free = shutil.disk_usage(settings.home).free
@@ -52,4 +55,4 @@ def check_room(settings: Settings, snapshot: str, manifest: Sequence[StoredFile]
             f"{free / 1e9:,.1f} GB are free in {settings.home}; nothing was begun. Make room (`tiktok-pipeline prune`), "
             "or put the home on a larger disk (TIKTOK_PIPELINE_HOME)"
         )
-        raise NoRoomError(msg)
+        raise InsufficientDiskSpaceError(msg)

@@ -1,6 +1,6 @@
 """Takes in what lies in the incoming folder: each whole file by itself, what cannot be read is set aside with the reason.
 
-The command line, the sensor's runs and the schedule's all come through `take_in`. Incoming is an inbox: a file that was
+The command line, the sensor's runs and the schedule's all come through `ingest_inbox`. Incoming is an inbox: a file that was
 stored in ``raw/`` leaves it; one that was refused moves to ``incoming/refused/``.
 """
 
@@ -13,17 +13,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tiktok_pipeline.ingest.register import Intake, Registered, register
+from tiktok_pipeline.ingest.register import IngestConfig, Registered, register
 from tiktok_pipeline.privacy.mentions import RedactionError
-from tiktok_pipeline.privacy.suppression import read_forgotten
+from tiktok_pipeline.privacy.suppression import read_suppression_list
 from tiktok_pipeline.raw.dialects import UnknownDialectError
 from tiktok_pipeline.raw.snapshots import (
     FORMATS,
-    Look,
+    FileStat,
     SnapshotKeyError,
-    deliveries_in,
     file_format,
     is_being_written,
+    list_inbox,
     safe_name,
 )
 from tiktok_pipeline.settings import Settings
@@ -46,7 +46,7 @@ class Refused:
 
 
 @dataclass
-class TakenIn:
+class IngestResult:
     """What became of the files in incoming; ``waiting`` are still being written."""
 
     registered: list[Registered] = field(default_factory=list)
@@ -59,27 +59,27 @@ class TakenIn:
         return sorted({one.snapshot for one in self.registered})
 
 
-def intake_of(settings: Settings, engine: Engine) -> Intake:
+def ingest_config(settings: Settings, engine: Engine) -> IngestConfig:
     """How this home takes files in."""
-    return Intake(
+    return IngestConfig(
         raw=settings.raw,
         engine=engine,
         largest_bytes=settings.largest_file_bytes,
-        forgotten=read_forgotten(settings.forgotten_file) if settings.forgotten_file.exists() else None,
+        forgotten=read_suppression_list(settings.forgotten_file) if settings.forgotten_file.exists() else None,
     )
 
 
-def take_in(
+def ingest_inbox(
     settings: Settings, engine: Engine, *, snapshot: str | None = None, say: Callable[[str], None] = lambda _: None
-) -> TakenIn:
+) -> IngestResult:
     """Register every whole file of the incoming folder; only for the one who holds the home's lock.
 
     A file that changed within the settle window is looked at once more after it, and left for later where it still grows.
     """
     settings.incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
     settled, waiting = _settled(settings, say)
-    found = TakenIn(waiting=waiting)
-    intake = intake_of(settings, engine)
+    found = IngestResult(waiting=waiting)
+    intake = ingest_config(settings, engine)
     for name in settled:
         path = settings.incoming / name
         try:
@@ -91,7 +91,7 @@ def take_in(
     return found
 
 
-def _take(path: Path, intake: Intake, snapshot: str | None, found: TakenIn) -> None:
+def _take(path: Path, intake: IngestConfig, snapshot: str | None, found: IngestResult) -> None:
     before = path.lstat()
     if path.is_symlink() or not path.is_file():
         msg = f"{path.name}: a link or no plain file; only files are taken: copy the file itself into the folder"
@@ -136,7 +136,7 @@ def refused_files(folder: Path) -> list[Refused]:
     return found
 
 
-def settled_names(looks: dict[str, Look], folder: Path, settle_seconds: float) -> set[str]:
+def settled_names(looks: dict[str, FileStat], folder: Path, settle_seconds: float) -> set[str]:
     """The files that nobody writes to and that did not change within the settle window, by their entry's own time."""
     now = time.time_ns()
     return {
@@ -150,12 +150,12 @@ def settled_names(looks: dict[str, Look], folder: Path, settle_seconds: float) -
 def _settled(settings: Settings, say: Callable[[str], None]) -> tuple[list[str], list[str]]:
     """The names of the files that are whole, and of those that still change."""
     folder = settings.incoming
-    looks = deliveries_in(folder)
+    looks = list_inbox(folder)
     settled = settled_names(looks, folder, settings.settle_seconds)
     if young := sorted(set(looks) - settled):
         say(f"waiting {settings.settle_seconds:g} s to see that {len(young)} new file(s) are whole ...")
         time.sleep(settings.settle_seconds)
-        again = deliveries_in(folder)
+        again = list_inbox(folder)
         settled |= {name for name in young if again.get(name) == looks[name] and not is_being_written(folder / name)}
-    there = deliveries_in(folder)
+    there = list_inbox(folder)
     return sorted(settled & set(there)), sorted(set(there) - settled)

@@ -14,9 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tiktok_pipeline.errors import PipelineError
+
 MANIFEST = "manifest.json"
-COMING = ".coming-"
-"""How a file is named that is to be stored, until the manifest names it; see `finish_coming`."""
+PENDING_PREFIX = ".coming-"
+"""How a file is named that is to be stored, until the manifest names it; see `recover_pending`."""
 
 _BLOCK_BYTES = 1 << 20
 
@@ -39,8 +41,10 @@ class StoredFile:
     forgotten_rows: tuple[int, ...] = ()
 
 
-class ManifestError(ValueError):
+class ManifestError(PipelineError):
     """A manifest cannot be read; the text names it and says what to do."""
+
+    code = "manifest"
 
 
 def read_manifest(folder: Path) -> list[StoredFile]:
@@ -66,7 +70,7 @@ def write_manifest(folder: Path, entries: Sequence[StoredFile]) -> None:
     draft.replace(folder / MANIFEST)
 
 
-def delivery_of(manifest: Sequence[StoredFile]) -> str:
+def compute_delivery_id(manifest: Sequence[StoredFile]) -> str:
     """A short hash of what a snapshot is made of: another file, or one changed by forgetting, gives another."""
     parts = sorted(f"{one.file} {one.delivered_sha256} {one.stored_sha256}" for one in manifest)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
@@ -81,28 +85,28 @@ def sweep(raw: Path) -> None:
     """Put away what a killed process left in ``raw/``; only for the one who holds the home's lock."""
     for leftover in (*raw.glob(".staging-*"), *raw.glob(".pruned-*")):
         shutil.rmtree(leftover, ignore_errors=True)
-    for folder in {path.parent for path in (*raw.glob(f"*/{COMING}*"), *raw.glob(f"*/.{MANIFEST}.draft"))}:
-        finish_coming(folder)
+    for folder in {path.parent for path in (*raw.glob(f"*/{PENDING_PREFIX}*"), *raw.glob(f"*/.{MANIFEST}.draft"))}:
+        recover_pending(folder)
 
 
-def put_files(folder: Path, files: Mapping[str, Path], manifest: Sequence[StoredFile]) -> None:
+def store_files(folder: Path, files: Mapping[str, Path], manifest: Sequence[StoredFile]) -> None:
     """Store files (name -> where they lie now, on the same file system) together with the manifest that names them."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, file in files.items():
-        file.replace(folder / f"{COMING}{name}")
+        file.replace(folder / f"{PENDING_PREFIX}{name}")
     before = {one.file for one in read_manifest(folder)}
     write_manifest(folder, manifest)
     for name in files:
-        (folder / f"{COMING}{name}").replace(folder / name)
+        (folder / f"{PENDING_PREFIX}{name}").replace(folder / name)
     for gone in before - {one.file for one in manifest}:
         (folder / gone).unlink(missing_ok=True)
 
 
-def finish_coming(folder: Path) -> None:
-    """End what a killed `put_files` left: files that the manifest already names are put in place, others are removed."""
+def recover_pending(folder: Path) -> None:
+    """End what a killed `store_files` left: files that the manifest already names are put in place, others are removed."""
     stored = {one.file: one.stored_sha256 for one in read_manifest(folder)}
-    for coming in folder.glob(f"{COMING}*"):
-        name = coming.name.removeprefix(COMING)
+    for coming in folder.glob(f"{PENDING_PREFIX}*"):
+        name = coming.name.removeprefix(PENDING_PREFIX)
         if stored.get(name) == sha256_of(coming):
             coming.replace(folder / name)
         else:

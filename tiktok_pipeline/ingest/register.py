@@ -19,9 +19,9 @@ from typing import Literal
 
 import narwhals as nw
 
-from tiktok_pipeline.ingest.manifest import StoredFile, put_files, read_manifest, sha256_of, sweep
+from tiktok_pipeline.ingest.manifest import StoredFile, read_manifest, sha256_of, store_files, sweep
 from tiktok_pipeline.privacy.redact import redact
-from tiktok_pipeline.privacy.suppression import Forgotten, rows_of_forgotten
+from tiktok_pipeline.privacy.suppression import SuppressionList, suppressed_rows
 from tiktok_pipeline.raw.dialects import Dialect, UnknownDialectError, recognise
 from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.raw.size import check_size
@@ -31,7 +31,7 @@ from tiktok_pipeline.warehouse.base import Engine, UnreadableFileError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Intake:
+class IngestConfig:
     """How files are taken in: the folder of raw files, the engine that reads them, and what is not taken.
 
     ``largest_bytes`` bounds a file's size, unpacked; ``forgotten`` are those of whom nothing is stored.
@@ -40,7 +40,7 @@ class Intake:
     raw: Path
     engine: Engine
     largest_bytes: int | None = None
-    forgotten: Forgotten | None = None
+    forgotten: SuppressionList | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class _Inspected:
     forgotten_rows: tuple[int, ...]
 
 
-def register(paths: Sequence[Path], intake: Intake, *, snapshot: str | None = None) -> list[Registered]:
+def register(paths: Sequence[Path], intake: IngestConfig, *, snapshot: str | None = None) -> list[Registered]:
     """Store files (or the scrapes of folders) under their snapshots; nothing is stored where one cannot be read.
 
     Only for the one who holds the home's lock. Raises `UnreadableFileError`, `tiktok_pipeline.raw.dialects.UnknownDialectError` or
@@ -98,7 +98,7 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(path.resolve() for path in found))
 
 
-def _inspect(path: Path, folder: Path, intake: Intake) -> _Inspected:
+def _inspect(path: Path, folder: Path, intake: IngestConfig) -> _Inspected:
     kind = file_format(path)
     if kind is None:
         msg = f"{path.name}: expected a name ending in {', '.join(FORMATS)}"
@@ -126,7 +126,7 @@ def _inspect(path: Path, folder: Path, intake: Intake) -> _Inspected:
             *([nw.col("observed_on").max().alias("newest")] if days is not None else []),
         ]
         found = (rows if days is None else days).select(*measured).collect("pyarrow").to_native().to_pylist()[0]
-        theirs = rows_of_forgotten(rows, dialect.source, intake.forgotten, engine) if intake.forgotten else []
+        theirs = suppressed_rows(rows, dialect.source, intake.forgotten, engine) if intake.forgotten else []
     if not found["rows"]:
         msg = f"{path.name}: a header and no rows; nothing to take from it"
         raise UnreadableFileError(msg)
@@ -181,7 +181,7 @@ def _store(one: _Inspected, folder: Path) -> Registered:
         forgotten_rows=one.forgotten_rows,
     )
     others = [known for known in manifest if known.file != entry.file and known is not same]
-    put_files(folder, {entry.file: one.staged}, [*others, entry])
+    store_files(folder, {entry.file: one.staged}, [*others, entry])
     return Registered(folder.name, entry.file, "new" if len(others) == len(manifest) else "replaced")
 
 

@@ -18,7 +18,7 @@ from tiktok_pipeline.raw.dialects import DIALECTS
 from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.raw.schema import SOURCES, Source
 from tiktok_pipeline.raw.snapshots import file_format
-from tiktok_pipeline.warehouse.base import Engine, FilesOfSlice, Slice, TableSpec, UnreadableFileError
+from tiktok_pipeline.warehouse.base import Engine, ExternalSliceReader, Slice, TableSpec, UnreadableFileError
 
 
 def raw_rows(folder: Path, source: Source, engine: Engine) -> nw.LazyFrame[Any] | None:
@@ -30,22 +30,22 @@ def raw_rows(folder: Path, source: Source, engine: Engine) -> nw.LazyFrame[Any] 
     return nw.concat(parts, how="vertical") if parts else None
 
 
-def lies_in_place(manifest: Sequence[StoredFile], source: Source) -> bool:
+def is_external(manifest: Sequence[StoredFile], source: Source) -> bool:
     """Whether the files of a source are all such that they are read where they lie."""
     return {file_format(Path(one.file)) for one in _of(manifest, source)} == {"parquet"}
 
 
-def slices_in_place(manifests: Mapping[str, Sequence[StoredFile]]) -> set[tuple[str, str]]:
+def external_slices(manifests: Mapping[str, Sequence[StoredFile]]) -> set[tuple[str, str]]:
     """The slices (table, snapshot) of these snapshots whose rows stay in files."""
     return {
         (str(source.table), key)
         for key, manifest in manifests.items()
         for source in SOURCES
-        if lies_in_place(manifest, source)
+        if is_external(manifest, source)
     }
 
 
-def files_of_slice(raw: Path) -> FilesOfSlice:
+def external_slice_reader(raw: Path) -> ExternalSliceReader:
     """What tells a warehouse the rows of the slices that it reads from the files below ``raw``."""
     sources = {str(source.table): source for source in SOURCES}
 
@@ -54,7 +54,7 @@ def files_of_slice(raw: Path) -> FilesOfSlice:
         if source is None:
             return None
         folder = raw / slice_["snapshot"]
-        return raw_rows(folder, source, engine) if lies_in_place(read_manifest(folder), source) else None
+        return raw_rows(folder, source, engine) if is_external(read_manifest(folder), source) else None
 
     return of_slice
 

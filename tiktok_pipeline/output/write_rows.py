@@ -19,6 +19,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tiktok_pipeline.errors import PipelineError
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -42,8 +44,11 @@ _FIRST_DAY = date(1900, 3, 1)
 """Before it Excel's calendar is wrong (it has a 29 February 1900) or has no days at all."""
 
 
-class ExportRefusedError(Exception):
+class ExportRefusedError(PipelineError):
     """The file cannot be made as asked; the text says what to do."""
+
+    code = "export_refused"
+    is_usage_error = True
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ class PersonaCatalogue:
     """
 
     personas: tuple[Persona, ...]
-    gate: float = 0.5
+    max_distance: float = 0.5
 
     def __post_init__(self) -> None:
         """Check that the personas can be told apart and compared."""

@@ -56,11 +56,11 @@ def name_clusters(
     )
     distances = np.sqrt(((found[:, None, :] - known[None, :, :]) ** 2).mean(axis=2))
     # A forbidden pair costs more than all allowed ones together, so it is taken only where nothing else is left.
-    costs = np.where(distances <= catalogue.gate, distances, catalogue.gate * (len(clusters) + 1))
+    costs = np.where(distances <= catalogue.max_distance, distances, catalogue.max_distance * (len(clusters) + 1))
     matches: dict[int, Match] = {}
     for place, persona in zip(*linear_sum_assignment(costs), strict=True):
         distance = float(distances[place, persona])
-        if distance <= catalogue.gate:
+        if distance <= catalogue.max_distance:
             chosen = catalogue.personas[persona]
             matches[clusters[place]] = Match(chosen.name, chosen, distance)
     for cluster in clusters:

@@ -14,7 +14,16 @@ import numpy as np
 import pandas as pd
 
 from tiktok_pipeline.plots import style
-from tiktok_pipeline.plots.style import COLOURS, column, figure, in_words, nothing, short, tidy, title
+from tiktok_pipeline.plots.style import (
+    COLOURS,
+    empty_figure,
+    figure,
+    in_words,
+    set_title,
+    short,
+    style_axes,
+    to_float_array,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,27 +66,27 @@ class _Run(NamedTuple):
         return self.protocol == _HONEST and (self.feature_set, self.model) == scored_by
 
 
-def draw_mutual_information(importances: pd.DataFrame) -> Figure:
+def plot_mutual_information(importances: pd.DataFrame) -> Figure:
     """How much each feature alone tells of the label, in nats.
 
     ``importances`` is a slice of ``classifiers.importances``; read are rows of method ``mutual_information``.
     """
     rows = _known(importances[importances["method"] == "mutual_information"], "importance")
     if rows.empty:
-        return nothing("no feature was compared with the label.")
+        return empty_figure("no feature was compared with the label.")
     # A feature may stand in several sets: its figure is the same, up to the rows that the set has.
     most = rows.groupby("feature")["number"].max().sort_index().sort_values(ascending=False, kind="stable").head(20)
     drawn = figure(height=1.1 + 0.22 * len(most))
     axes = drawn.subplots()
     _bars(axes, list(most.index), most.to_numpy(dtype=float), COLOURS[0])
-    tidy(axes, "mutual information with the label (nats; 0: tells nothing)")
+    style_axes(axes, "mutual information with the label (nats; 0: tells nothing)")
     axes.grid(visible=False, axis="y")
     nothing_told = int((most < 0.005).sum())
     finding = f"{_capital(in_words(str(most.index[0])))} tells most about the label ({most.iloc[0]:.2g} nats)"
-    return title(drawn, finding + (f"; {nothing_told} of {len(most)} tell nothing" if nothing_told else ""))
+    return set_title(drawn, finding + (f"; {nothing_told} of {len(most)} tell nothing" if nothing_told else ""))
 
 
-def draw_importances(importances: pd.DataFrame, *, scored_by: tuple[str, str]) -> Figure:
+def plot_importances(importances: pd.DataFrame, *, scored_by: tuple[str, str]) -> Figure:
     """What each model goes by: a panel for each method and run, the published ones first, then the scoring model.
 
     ``importances`` is a slice of ``classifiers.importances``; read are methods ``impurity`` (share) and ``permutation``
@@ -86,7 +95,7 @@ def draw_importances(importances: pd.DataFrame, *, scored_by: tuple[str, str]) -
     rows = _known(importances[importances["method"].isin(["impurity", "permutation"])], "importance")
     found = [(method, run, group) for method, part in rows.groupby("method") for run, group in _runs(part).items()]
     if not found:
-        return nothing("no model has told what it goes by.")
+        return empty_figure("no model has told what it goes by.")
     rank = {_PUBLISHED: 0, "mended": 2}
     found.sort(key=lambda one: (1 if one[1].scores(scored_by) else rank.get(one[1].protocol, 3), one[1], one[0]))
     panels = found[:_MOST_PANELS]
@@ -98,9 +107,9 @@ def draw_importances(importances: pd.DataFrame, *, scored_by: tuple[str, str]) -
     for axes, (method, run, group) in zip(grid, panels, strict=False):
         most = group.sort_values("number", ascending=False, kind="stable").head(_MOST_FEATURES)
         colour = COLOURS[0] if run.protocol == _HONEST else COLOURS[1]
-        _bars(axes, list(most["feature"]), most["number"].to_numpy(dtype=float), colour, column(most, "std"))
+        _bars(axes, list(most["feature"]), most["number"].to_numpy(dtype=float), colour, to_float_array(most, "std"))
         unit = "impurity (share)" if method == "impurity" else "loss of F1 when shuffled"
-        tidy(axes, unit, "", f"{_words(run.model)}\n{run.set_words}")
+        style_axes(axes, unit, "", f"{_words(run.model)}\n{run.set_words}")
         axes.grid(visible=False, axis="y")
         # Of one run the permutation comes after the impurity, and is the one told.
         who = "scoring" if run.scores(scored_by) else run.protocol if run.protocol == _PUBLISHED else "other"
@@ -109,13 +118,15 @@ def draw_importances(importances: pd.DataFrame, *, scored_by: tuple[str, str]) -
         axes.set_visible(False)
     if {_PUBLISHED, "scoring"} <= tops.keys():
         published, scoring = tops[_PUBLISHED], tops["scoring"]
-        return title(drawn, f"The published model goes most by {published}; the one without the leak by {scoring}")
+        return set_title(
+            drawn, f"The published model goes most by {published}; the one without the leak by {scoring}"
+        )
     named = {_PUBLISHED: "The published model", "scoring": "Without the leak, the model"}
     who, top = next(iter(tops.items()))
-    return title(drawn, f"{named.get(who, _capital(run.words))} goes most by {top}")
+    return set_title(drawn, f"{named.get(who, _capital(run.words))} goes most by {top}")
 
 
-def draw_confusions(confusion: pd.DataFrame, *, naive: Collection[str], scored_by: tuple[str, str]) -> Figure:
+def plot_confusions(confusion: pd.DataFrame, *, naive: Collection[str], scored_by: tuple[str, str]) -> Figure:
     """Who is taken for whom: a square of four cells for each run, at most six; the colour is the share of a row.
 
     ``confusion`` is a slice of ``classifiers.confusion``; several rows of a cell are summed. First come the published
@@ -123,7 +134,7 @@ def draw_confusions(confusion: pd.DataFrame, *, naive: Collection[str], scored_b
     """
     squares = {run: _cells(group) for run, group in _runs(_known(confusion, "profiles")).items()}
     if not squares:
-        return nothing("no model has judged a creator.")
+        return empty_figure("no model has judged a creator.")
     leaking, honest = _kinds({run: _f1(cells) for run, cells in squares.items()}, naive, scored_by)
     published = [run for run in leaking if run.protocol != _HONEST]
     shown = [*published, *honest, *(run for run in leaking if run not in published)][:_MOST_CONFUSIONS]
@@ -135,7 +146,7 @@ def draw_confusions(confusion: pd.DataFrame, *, naive: Collection[str], scored_b
         cells = squares[run]
         shares = cells / np.maximum(cells.sum(axis=1, keepdims=True), 1)
         counts = [[f"{int(count):,}" for count in line] for line in cells]
-        style.heat_map(axes, shares, style.rising(), (0.0, 1.0), counts)
+        style.heat_map(axes, shares, style.sequential_cmap(), (0.0, 1.0), counts)
         axes.set_xticks([0, 1], ["no", "yes"])
         axes.set_yticks([0, 1], ["no", "yes"])
         weight = "bold" if run.scores(scored_by) else "normal"
@@ -149,10 +160,10 @@ def draw_confusions(confusion: pd.DataFrame, *, naive: Collection[str], scored_b
     found, right = _judged(squares[told])
     who = f"{_capital(_words(told.model))} ({told.set_words})"
     beside = f"; published: {' and '.join(_judged(squares[published[0]]))}" if honest and published else ""
-    return title(drawn, f"{who} finds {found} of the positives, {right} of its calls are right{beside}")
+    return set_title(drawn, f"{who} finds {found} of the positives, {right} of its calls are right{beside}")
 
 
-def draw_precision_recall(curves: pd.DataFrame, *, naive: Collection[str], scored_by: tuple[str, str]) -> Figure:
+def plot_precision_recall(curves: pd.DataFrame, *, naive: Collection[str], scored_by: tuple[str, str]) -> Figure:
     """Precision against recall: what leaks on the left, what does not on the right, at most four lines each.
 
     ``curves`` is a slice of ``classifiers.curves``; read are rows of curves ``precision_recall``, ``precision`` and
@@ -160,7 +171,7 @@ def draw_precision_recall(curves: pd.DataFrame, *, naive: Collection[str], score
     """
     lines = _runs(_precision_recall(curves))
     if not lines:
-        return nothing("no model has a curve of precision and recall.")
+        return empty_figure("no model has a curve of precision and recall.")
     leaking, honest = _kinds(_areas(lines), naive, scored_by)
     both = ((_LEAKS, leaking, _LEAKING_COLOURS), (_CLEAN, honest, _HONEST_COLOURS))
     sides = [(heading, runs[:_MOST_LINES], colours) for heading, runs, colours in both if runs]
@@ -170,7 +181,7 @@ def draw_precision_recall(curves: pd.DataFrame, *, naive: Collection[str], score
         for place, run in enumerate(runs):
             _line(axes, lines[run], run, colours[place], _DASHES[place], thick=run.scores(scored_by))
         axes.set(xlim=(-0.02, 1.02), ylim=(0, 1.04))
-        tidy(axes, "recall (share of the positives found)", "", heading)
+        style_axes(axes, "recall (share of the positives found)", "", heading)
         # Each side has its own lines, so each has its own legend, below its axis label.
         axes.legend(loc="upper left", bbox_to_anchor=(-0.03, -0.17), fontsize=style.SMALL, frameon=False)
     panels[0].set_ylabel("precision (share of calls right)", fontsize=9)
@@ -178,10 +189,10 @@ def draw_precision_recall(curves: pd.DataFrame, *, naive: Collection[str], score
     found, right = _at_recall(lines[told])
     finding = f"At {_percent(found)} found, {_percent(right)} of the calls are right"
     leak = "" if honest else ", but by what gives the label away"
-    return title(drawn, f"{finding}{leak} {told.in_brackets}")
+    return set_title(drawn, f"{finding}{leak} {told.in_brackets}")
 
 
-def draw_thresholds(
+def plot_thresholds(
     curves: pd.DataFrame, metrics: pd.DataFrame, *, naive: Collection[str], scored_by: tuple[str, str]
 ) -> Figure:
     """Precision, recall and F1 by the score from which a creator counts, the chosen threshold marked.
@@ -191,7 +202,7 @@ def draw_thresholds(
     """
     groups = _runs(_points(curves, *_BY_THRESHOLD))
     if not groups:
-        return nothing("no model was tried at several thresholds.")
+        return empty_figure("no model was tried at several thresholds.")
     best = {run: float(group["y"].where(group["curve"] == "f1", 0.0).max()) for run, group in groups.items()}
     leaking, honest = _kinds(best, naive, scored_by)
     shown = [*honest[:1], *leaking[:1]]
@@ -208,12 +219,12 @@ def draw_thresholds(
         if run in chosen:
             axes.axvline(chosen[run], color=COLOURS[4], linewidth=1.4, label="chosen threshold")
         axes.set(xlim=(-0.02, 1.02), ylim=(0, 1.04))
-        tidy(axes, "threshold (score)", "", f"{short(run.words, 44)}\n{marked}")
+        style_axes(axes, "threshold (score)", "", f"{short(run.words, 44)}\n{marked}")
     style.legend_below(drawn, max(panels, key=lambda axes: len(axes.lines)))
-    return title(drawn, f"{_best_threshold(groups[shown[0]], chosen.get(shown[0]))} {shown[0].in_brackets}")
+    return set_title(drawn, f"{_best_threshold(groups[shown[0]], chosen.get(shown[0]))} {shown[0].in_brackets}")
 
 
-def draw_calibration(curves: pd.DataFrame, *, naive: Collection[str], scored_by: tuple[str, str]) -> Figure:
+def plot_calibration(curves: pd.DataFrame, *, naive: Collection[str], scored_by: tuple[str, str]) -> Figure:
     """How often creators with a score are positives: on the faint line a score is a probability.
 
     ``curves`` is a slice of ``classifiers.curves``; read are rows of curve ``calibration`` (x said, y seen) of at most
@@ -223,7 +234,7 @@ def draw_calibration(curves: pd.DataFrame, *, naive: Collection[str], scored_by:
     areas = _areas(_runs(_precision_recall(curves)))
     _, honest = _kinds({run: areas.get(run, 0.0) for run in lines}, naive, scored_by)
     if not honest:
-        return nothing("no honest model's scores were compared with what came true.")
+        return empty_figure("no honest model's scores were compared with what came true.")
     drawn = figure(height=3.6)
     axes = drawn.subplots()
     axes.plot([0, 1], [0, 1], color=style.FAINT, linewidth=1, label="said = seen")
@@ -231,17 +242,17 @@ def draw_calibration(curves: pd.DataFrame, *, naive: Collection[str], scored_by:
         _line(axes, lines[run], run, _HONEST_COLOURS[place], _DASHES[place], thick=run.scores(scored_by))
     edge = min(1.0, 1.05 * max(0.1, *(lines[run][["x", "y"]].max().max() for run in honest[:_MOST_LINES])))
     axes.set(xlim=(-0.02 * edge, 1.02 * edge), ylim=(-0.02 * edge, 1.02 * edge))
-    tidy(axes, "score said (probability)", "share seen to be positive")
+    style_axes(axes, "score said (probability)", "share seen to be positive")
     style.legend_below(drawn, axes)
     far = (lines[honest[0]]["y"] - lines[honest[0]]["x"]) * 100
     direction = "rather too low" if far.mean() > 0 else "rather too high"
     if abs(far.mean()) < 0.05:
         direction = "on the whole neither too high nor too low"
     finding = f"Scores are off by {far.abs().mean():.1f} points of 100 on average, {direction}"
-    return title(drawn, f"{finding} {honest[0].in_brackets}")
+    return set_title(drawn, f"{finding} {honest[0].in_brackets}")
 
 
-def draw_average_precision(metrics: pd.DataFrame, *, naive: Collection[str]) -> Figure:
+def plot_average_precision(metrics: pd.DataFrame, *, naive: Collection[str]) -> Figure:
     """Average precision of each model, a bar each: what leaks on top, what does not below; the dummy is a floor.
 
     ``metrics`` is a slice of ``classifiers.metrics``; read are rows of metric ``average_precision``. Whiskers are the
@@ -249,10 +260,10 @@ def draw_average_precision(metrics: pd.DataFrame, *, naive: Collection[str]) -> 
     """
     rows = _known(metrics[metrics["metric"] == "average_precision"], "value")
     floor = float(rows.loc[rows["model"] == "dummy", "number"].mean())
-    rows = rows.assign(spread=np.nan_to_num(column(rows, "std")))
+    rows = rows.assign(spread=np.nan_to_num(to_float_array(rows, "std")))
     bars = {run: group[["number", "spread"]].to_numpy(dtype=float)[0] for run, group in _runs(rows).items()}
     if not bars:
-        return nothing("no model has an average precision.")
+        return empty_figure("no model has an average precision.")
     order = sorted(bars, key=lambda run: (-bars[run][0], run))
     leaking = [run for run in order if not run.is_honest(naive)]
     honest = [run for run in order if run.is_honest(naive)]
@@ -273,7 +284,7 @@ def draw_average_precision(metrics: pd.DataFrame, *, naive: Collection[str]) -> 
     axes.set_yticks(list(ticks), list(ticks.values()))
     far = max(1.09, *(value + std + 0.09 for value, std in bars.values()))
     axes.set(xlim=(0, far), ylim=(min(ticks) - 0.6, 0.6))
-    tidy(axes, "average precision, with its standard deviation")
+    style_axes(axes, "average precision, with its standard deviation")
     axes.grid(visible=False, axis="y")
     style.legend_below(drawn, axes)
     found = [f"What leaks reaches {bars[leaking[0]][0]:.2f}"] if leaking else []
@@ -281,18 +292,18 @@ def draw_average_precision(metrics: pd.DataFrame, *, naive: Collection[str]) -> 
         best = f"best is {_words(honest[0].model)} {bars[honest[0]][0]:.2f} ({honest[0].set_words})"
         found.append(f"without it the {best}" if leaking else f"The {best}")
     guessing = "" if np.isnan(floor) else f", guessing {floor:.2f}"
-    return title(drawn, f"{'; '.join(found)}{guessing}")
+    return set_title(drawn, f"{'; '.join(found)}{guessing}")
 
 
 def _known(rows: pd.DataFrame, name: str) -> pd.DataFrame:
     """The rows whose column ``name`` is a number, which stands in column ``number``."""
-    return rows.assign(number=column(rows, name)).dropna(subset=["number"])
+    return rows.assign(number=to_float_array(rows, name)).dropna(subset=["number"])
 
 
 def _points(curves: pd.DataFrame, *names: str) -> pd.DataFrame:
     """The points of these curves that have both coordinates, as floats, from left to right and down."""
     rows = curves[curves["curve"].isin(names)]
-    points = rows.assign(x=column(rows, "x"), y=column(rows, "y")).dropna(subset=["x", "y"])
+    points = rows.assign(x=to_float_array(rows, "x"), y=to_float_array(rows, "y")).dropna(subset=["x", "y"])
     return points.sort_values(["x", "y"], ascending=[True, False], kind="stable")
 
 
@@ -394,7 +405,7 @@ def _bars(axes: Axes, features: list[str], values: np.ndarray, colour: str, stds
         axes.errorbar(values[w], places[w], xerr=std[w], fmt="none", ecolor=style.INK, elinewidth=1, capsize=2)
     room = max(float(np.max(np.abs(values) + std)), 1e-9)
     for place, value, spread in zip(places.tolist(), values, std, strict=True):
-        words = style.compact(float(f"{value:.2g}"))
+        words = style.format_si(float(f"{value:.2g}"))
         axes.text(max(value + spread, 0) + room * 0.03, place, words, va="center", fontsize=7.5)
     axes.set_yticks(places, [style.label(str(feature)) for feature in features])
     axes.set(xlim=(min(0.0, float(np.min(values - std)) * 1.1), room * 1.2), ylim=(places.min() - 0.6, 0.6))

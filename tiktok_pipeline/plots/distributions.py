@@ -14,21 +14,21 @@ from tiktok_pipeline.plots.style import (
     FAINT,
     INK,
     SMALL,
-    column,
-    compact,
     diverging,
+    empty_figure,
     figure,
+    format_si,
     heat_map,
     in_words,
     label,
     legend,
     log_axis,
-    nothing,
     plain_axis,
+    set_title,
     spearman,
-    thin,
-    tidy,
-    title,
+    style_axes,
+    thin_points,
+    to_float_array,
     wrap,
 )
 
@@ -48,7 +48,7 @@ STRAIGHT_ENOUGH = 0.98
 """Correlation with the normal's quantiles from which they lie on a line (Filliben 1975)."""
 
 
-def draw_distributions(sample: pd.DataFrame, source: str) -> Figure:
+def plot_distributions(sample: pd.DataFrame, source: str) -> Figure:
     """How the main figures of a source are spread.
 
     ``sample`` has ``followers``, ``following``, ``likes`` (counts; drawn on log axes, zeros counted beside them) for
@@ -56,9 +56,9 @@ def draw_distributions(sample: pd.DataFrame, source: str) -> Figure:
     """
     logged = source == "profiles"
     features = ("followers", "following", "likes") if logged else ("engagement_index", "monetization_maturity")
-    columns = {feature: column(sample, feature) for feature in features}
+    columns = {feature: to_float_array(sample, feature) for feature in features}
     if all(np.isnan(values).all() for values in columns.values()):
-        return nothing(f"no profile has {', '.join(label(feature) for feature in features)}.")
+        return empty_figure(f"no profile has {', '.join(label(feature) for feature in features)}.")
     drawn = figure(height=2.9)
     for axes, (feature, values) in zip(drawn.subplots(1, len(features)), columns.items(), strict=True):
         _histogram(axes, values, feature, logged=logged)
@@ -67,25 +67,23 @@ def draw_distributions(sample: pd.DataFrame, source: str) -> Figure:
     known = columns[first][~np.isnan(columns[first])]
     if logged and len(known):
         typical, large = np.median(known), np.quantile(known, 0.99)
-        finding = (
-            f"Half of the profiles have at most {compact(typical)} followers, one in a hundred over {compact(large)}"
-        )
+        finding = f"Half of the profiles have at most {format_si(typical)} followers, one in a hundred over {format_si(large)}"
     else:
-        parts = [f"{in_words(feature)} {compact(_middle(values))}" for feature, values in columns.items()]
+        parts = [f"{in_words(feature)} {format_si(_middle(values))}" for feature, values in columns.items()]
         finding = f"The median creator has {' and '.join(parts)} points"
-    return title(drawn, finding)
+    return set_title(drawn, finding)
 
 
-def draw_engagement(sample: pd.DataFrame) -> Figure:
+def plot_engagement(sample: pd.DataFrame) -> Figure:
     """The three engagement rates as box plots, in per cent on a log axis.
 
     ``sample`` has ``avg_engagement_rate``, ``like_engagement_rate``, ``comment_engagement_rate`` (fractions). Boxes
     hold the middle half, whiskers 90 %; zeros are counted in the labels.
     """
-    percents = {feature: column(sample, feature) * 100 for feature in _RATES}
+    percents = {feature: to_float_array(sample, feature) * 100 for feature in _RATES}
     shown = {feature: values[values > 0] for feature, values in percents.items()}
     if not any(len(values) for values in shown.values()):
-        return nothing("no profile has an engagement rate above zero.")
+        return empty_figure("no profile has an engagement rate above zero.")
     drawn = figure(height=2.6)
     axes = drawn.subplots()
     for place, values in enumerate(shown.values()):
@@ -95,7 +93,7 @@ def draw_engagement(sample: pd.DataFrame) -> Figure:
                 patch_artist=True, boxprops={"facecolor": COLOURS[place], "alpha": 0.75}, medianprops={"color": INK},
             )  # fmt: skip
             axes.annotate(
-                f"{compact(float(np.median(values)))} %", (float(np.median(values)), -place + 0.3),
+                f"{format_si(float(np.median(values)))} %", (float(np.median(values)), -place + 0.3),
                 ha="center", va="bottom", fontsize=SMALL,
             )  # fmt: skip
     zeros = {feature: int((values == 0).sum()) for feature, values in percents.items()}
@@ -103,12 +101,12 @@ def draw_engagement(sample: pd.DataFrame) -> Figure:
     axes.set_yticks([0, -1, -2], names)
     axes.set_ylim(-2.5, 0.65)
     log_axis(axes, "x")
-    tidy(axes, "per cent of the followers, for each video (log scale; whiskers: 5 % to 95 %)")
-    middle, likes, comments = (compact(_middle(percents[name])) for name in _RATES)
-    return title(drawn, f"The median engagement rate is {middle} %: likes {likes} %, comments {comments} %")
+    style_axes(axes, "per cent of the followers, for each video (log scale; whiskers: 5 % to 95 %)")
+    middle, likes, comments = (format_si(_middle(percents[name])) for name in _RATES)
+    return set_title(drawn, f"The median engagement rate is {middle} %: likes {likes} %, comments {comments} %")
 
 
-def draw_correlations(statistics: pd.DataFrame) -> Figure:
+def plot_correlations(statistics: pd.DataFrame) -> Figure:
     """Which features go together: Spearman beside Pearson.
 
     ``statistics`` has ``feature``, ``other_feature``, ``statistic`` ("pearson", "spearman"; other rows are passed over)
@@ -118,7 +116,7 @@ def draw_correlations(statistics: pd.DataFrame) -> Figure:
     matrices = {kind: _matrix(rows[rows["statistic"] == kind]) for kind in ("spearman", "pearson")}
     names = _chosen(matrices["spearman"])
     if len(names) < 2:
-        return nothing("there are no two features that vary.")
+        return empty_figure("there are no two features that vary.")
     drawn = figure(height=2.2 + 0.21 * max(len(names), 5))
     words = [label(name) for name in names]
     panels = drawn.subplots(1, 2)
@@ -134,20 +132,20 @@ def draw_correlations(statistics: pd.DataFrame) -> Figure:
         )
     scale = drawn.colorbar(panels[1].images[0], ax=list(panels), shrink=0.6, aspect=25, pad=0.02)
     scale.ax.tick_params(labelsize=SMALL)
-    return title(drawn, _strongest(matrices["spearman"], names))
+    return set_title(drawn, _strongest(matrices["spearman"], names))
 
 
-def draw_qq(sample: pd.DataFrame, features: Sequence[str], transform: Mapping[str, str]) -> Figure:
+def plot_qq(sample: pd.DataFrame, features: Sequence[str], transform: Mapping[str, str]) -> Figure:
     """Whether features look normal before and after the study's transform: quantiles against the normal's.
 
     ``sample`` has the features in their own units; ``transform`` says "log1p" or "identity" for each, as in
     ``clusters.models``. A line along the dashes is normal. At most five features.
     """
-    columns = {feature: column(sample, feature) for feature in list(features)[:_MOST_QQ]}
+    columns = {feature: to_float_array(sample, feature) for feature in list(features)[:_MOST_QQ]}
     columns = {feature: values[~np.isnan(values)] for feature, values in columns.items()}
     columns = {feature: values for feature, values in columns.items() if len(values) >= 3 and np.ptp(values) > 0}
     if not columns:
-        return nothing("no feature of the study has three different values.")
+        return empty_figure("no feature of the study has three different values.")
     drawn = figure(height=0.75 + 1.45 * len(columns))
     grid = drawn.subplots(len(columns), 2, squeeze=False, sharex=True)
     logs = [feature for feature in columns if transform.get(feature) == "log1p"]
@@ -168,25 +166,25 @@ def draw_qq(sample: pd.DataFrame, features: Sequence[str], transform: Mapping[st
         else "Only scaled"
     )
     if not normal:
-        return title(drawn, f"{how}, none of {len(columns)} features looks normal")
+        return set_title(drawn, f"{how}, none of {len(columns)} features looks normal")
     which = "" if len(normal) == len(columns) else f": {', '.join(normal)}"
-    return title(drawn, f"{how}, {len(normal)} of {len(columns)} features look normal{which}")
+    return set_title(drawn, f"{how}, {len(normal)} of {len(columns)} features look normal{which}")
 
 
-def draw_likes_per_video(sample: pd.DataFrame) -> Figure:
+def plot_likes_per_video(sample: pd.DataFrame) -> Figure:
     """Whether larger audiences bring more likes for each video.
 
     ``sample`` has ``followers``, ``likes`` and ``videos_count`` (counts). Both axes are logarithmic; zeros are left out.
     """
-    followers, likes, videos = (column(sample, name) for name in ("followers", "likes", "videos_count"))
+    followers, likes, videos = (to_float_array(sample, name) for name in ("followers", "likes", "videos_count"))
     each = np.divide(likes, videos, out=np.full(len(likes), np.nan), where=videos > 0)
     points = pd.DataFrame({"x": followers, "y": each})
     points = points[(points["x"] > 0) & (points["y"] > 0)]
     if points.empty:
-        return nothing("no profile has followers, likes and videos.")
+        return empty_figure("no profile has followers, likes and videos.")
     drawn = figure(height=3.8)
     axes = drawn.subplots()
-    some = thin(points)
+    some = thin_points(points)
     axes.scatter(some["x"], some["y"], s=9, color=COLOURS[0], alpha=0.4, linewidths=0, rasterized=True)
     middles = points.groupby(pd.qcut(points["x"], 10, duplicates="drop"), observed=True).median()
     if len(middles) > 1:
@@ -195,25 +193,29 @@ def draw_likes_per_video(sample: pd.DataFrame) -> Figure:
         )
     log_axis(axes, "x")
     log_axis(axes, "y")
-    tidy(axes, f"followers (log scale; {len(points):,} of {len(sample):,} profiles)", "likes per video (log scale)")
+    style_axes(
+        axes, f"followers (log scale; {len(points):,} of {len(sample):,} profiles)", "likes per video (log scale)"
+    )
     legend(axes, loc="upper left")
     strength = spearman(followers, each)
     if np.isnan(strength):
-        return title(drawn, "Likes per video by followers")
+        return set_title(drawn, "Likes per video by followers")
     finding = f"The larger the audience, the {'more' if strength > 0 else 'fewer'} likes a video brings"
     finding = "Followers say little about likes per video" if abs(strength) < 0.3 else finding
-    return title(drawn, f"{finding} (Spearman {strength:.2f})")
+    return set_title(drawn, f"{finding} (Spearman {strength:.2f})")
 
 
-def draw_likes_by_videos(sample: pd.DataFrame) -> Figure:
+def plot_likes_by_videos(sample: pd.DataFrame) -> Figure:
     """How many likes profiles with so many videos have: median and middle half, in bins that double.
 
     ``sample`` has ``likes`` and ``videos_count`` (counts); profiles without a video are left out.
     """
-    rows = pd.DataFrame({"videos": column(sample, "videos_count"), "likes": column(sample, "likes")}).dropna()
+    rows = pd.DataFrame(
+        {"videos": to_float_array(sample, "videos_count"), "likes": to_float_array(sample, "likes")}
+    ).dropna()
     rows = rows[rows["videos"] >= 1]
     if rows.empty:
-        return nothing("no profile has videos and likes.")
+        return empty_figure("no profile has videos and likes.")
     grouped = rows["likes"].groupby(np.floor(np.log2(rows["videos"])).astype(int))
     bins = pd.DataFrame(
         {share: grouped.quantile(share) for share in (0.25, 0.5, 0.75)} | {"profiles": grouped.size()}
@@ -223,7 +225,7 @@ def draw_likes_by_videos(sample: pd.DataFrame) -> Figure:
     bins = enough if len(enough) else bins
     bins = bins[bins[0.5] > 0]
     if bins.empty:
-        return nothing("the profiles with videos have no likes.")
+        return empty_figure("the profiles with videos have no likes.")
     drawn = figure(height=3.4)
     axes = drawn.subplots()
     middle = 1.5 * 2.0 ** bins.index.to_numpy(dtype=float)
@@ -237,10 +239,10 @@ def draw_likes_by_videos(sample: pd.DataFrame) -> Figure:
     )
     log_axis(axes, "x")
     log_axis(axes, "y")
-    tidy(axes, "videos (log scale)", "likes over the account's life (log scale)")
+    style_axes(axes, "videos (log scale)", "likes over the account's life (log scale)")
     legend(axes, loc="upper left")
-    between = f"{compact(2.0**peak)} to {compact(2.0 ** (peak + 1) - 1)}" if peak else "1"
-    return title(drawn, f"Median likes peak at {between} videos: {compact(float(bins[0.5].max()))}")
+    between = f"{format_si(2.0**peak)} to {format_si(2.0 ** (peak + 1) - 1)}" if peak else "1"
+    return set_title(drawn, f"Median likes peak at {between} videos: {format_si(float(bins[0.5].max()))}")
 
 
 def _middle(values: np.ndarray) -> float:
@@ -262,14 +264,14 @@ def _histogram(axes: Axes, values: np.ndarray, feature: str, *, logged: bool) ->
         edges = np.geomspace(low, high, 31) if logged else np.linspace(low, high, 31)
         axes.hist(shown, bins=list(edges), histtype="stepfilled", color=COLOURS[0], alpha=0.85)
         middle = float(np.median(shown))
-        axes.axvline(middle, color=COLOURS[4], linewidth=1.6, label=f"median {compact(middle)}")
+        axes.axvline(middle, color=COLOURS[4], linewidth=1.6, label=f"median {format_si(middle)}")
         axes.margins(y=0.22)
         if logged:
             log_axis(axes, "x", 5)
         else:
             plain_axis(axes, "x")
     plain_axis(axes, "y", 4)
-    tidy(axes, label(feature) + (" (log scale)" if logged else ""), "", heading)
+    style_axes(axes, label(feature) + (" (log scale)" if logged else ""), "", heading)
     legend(axes, loc="upper right", handlelength=1.2)
 
 
@@ -277,7 +279,7 @@ def _matrix(rows: pd.DataFrame) -> pd.DataFrame:
     """The pairs of one statistic as a symmetric matrix; 1 on the diagonal of what varies."""
     pairs = {
         frozenset(pair): value
-        for *pair, value in zip(rows["feature"], rows["other_feature"], column(rows, "value"), strict=True)
+        for *pair, value in zip(rows["feature"], rows["other_feature"], to_float_array(rows, "value"), strict=True)
     }
     varying = dict.fromkeys(name for pair, value in pairs.items() if not np.isnan(value) for name in sorted(pair))
     names = list(varying)
@@ -327,8 +329,8 @@ def _qq(axes: Axes, values: np.ndarray, what: str) -> bool:
     axes.plot([-2.5, 2.5], [-2.5, 2.5], color=FAINT, linestyle="--", linewidth=1)
     axes.plot(expected, seen, color=COLOURS[0], linewidth=2.4)
     axes.set_xticks([-2, 0, 2])
-    skewness = column(pd.DataFrame({"skewness": [pd.Series(values).skew()]}), "skewness")[0]
+    skewness = to_float_array(pd.DataFrame({"skewness": [pd.Series(values).skew()]}), "skewness")[0]
     plain_axis(axes, "y", 4)
-    tidy(axes, "", "", f"{what}: skewness {skewness:.2f}")
+    style_axes(axes, "", "", f"{what}: skewness {skewness:.2f}")
     straight = np.ptp(seen) > 0 and np.corrcoef(expected, seen)[0, 1] >= STRAIGHT_ENOUGH
     return bool(abs(skewness) <= NORMAL_ENOUGH and straight)

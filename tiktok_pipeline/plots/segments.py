@@ -12,22 +12,22 @@ from tiktok_pipeline.plots.style import (
     FAINT,
     INK,
     SMALL,
-    column,
-    compact,
     diverging,
+    empty_figure,
     figure,
+    format_si,
     heat_map,
     in_words,
     label,
     legend_below,
     log_axis,
-    nothing,
     persona_styles,
     plain_axis,
+    set_title,
     short,
-    thin,
-    tidy,
-    title,
+    style_axes,
+    thin_points,
+    to_float_array,
 )
 
 if TYPE_CHECKING:
@@ -38,16 +38,20 @@ _OUTLINE_POINTS = 120
 _MOST_ARROWS = 10
 
 
-def draw_knife(silhouettes: pd.DataFrame, names: Mapping[int, str], known: Sequence[str] = ()) -> Figure:
+def plot_silhouette(silhouettes: pd.DataFrame, names: Mapping[int, str], known: Sequence[str] = ()) -> Figure:
     """How well each profile sits in its segment: silhouettes in falling order, segment by segment.
 
     ``silhouettes`` has ``cluster`` and ``silhouette`` (-1 to 1), a row for each profile. Below zero a profile is nearer
     to another segment.
     """
-    rows = _with_persona(silhouettes, names).assign(value=column(silhouettes, "silhouette")).dropna(subset=["value"])
-    rows = thin(rows.dropna(subset=["persona"]).sort_values(["number", "value"], ascending=[True, False]))
+    rows = (
+        _with_persona(silhouettes, names)
+        .assign(value=to_float_array(silhouettes, "silhouette"))
+        .dropna(subset=["value"])
+    )
+    rows = thin_points(rows.dropna(subset=["persona"]).sort_values(["number", "value"], ascending=[True, False]))
     if rows.empty:
-        return nothing("no profile has a silhouette.")
+        return empty_figure("no profile has a silhouette.")
     styles = persona_styles([*names.values(), *rows["persona"]], known)
     groups = list(rows.groupby("number"))
     drawn = figure(height=2.0 + 0.3 * len(groups))
@@ -68,7 +72,7 @@ def draw_knife(silhouettes: pd.DataFrame, names: Mapping[int, str], known: Seque
     heights = _apart(list(ticks), line)
     axes.set_yticks(heights, list(ticks.values()))
     axes.set_ylim(min(-top + gap * 0.5, heights[-1] - line / 2), max(gap * 0.5, heights[0] + line / 2))
-    tidy(axes, f"silhouette of a profile (dashes: mean of all, {mean:.2f})")
+    style_axes(axes, f"silhouette of a profile (dashes: mean of all, {mean:.2f})")
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
     below = float((rows["value"] < 0).mean()) * 100
@@ -76,23 +80,23 @@ def draw_knife(silhouettes: pd.DataFrame, names: Mapping[int, str], known: Seque
     finding = f"{below:.0f} % of the profiles lie nearer to another segment"
     if len(means) > 1:
         finding += f"; tightest: {short(means.idxmax(), 34)} ({means.max():.2f}), loosest: {short(means.idxmin(), 34)} ({means.min():.2f})"
-    return title(drawn, finding)
+    return set_title(drawn, finding)
 
 
-def draw_biplot(
+def plot_biplot(
     values: pd.DataFrame, clusters: pd.Series, names: Mapping[int, str], known: Sequence[str] = ()
 ) -> Figure:
     """The profiles on their first two principal components, with an arrow for what each feature pulls towards.
 
     ``values`` has the features as the study scales them (a column each); ``clusters`` the cluster of each row.
     """
-    numbers = pd.DataFrame({name: column(values, name) for name in values.columns}).assign(
+    numbers = pd.DataFrame({name: to_float_array(values, name) for name in values.columns}).assign(
         cluster=np.asarray(clusters)
     )
     numbers = numbers.dropna()
     features = [name for name in values.columns if len(numbers) and np.ptp(numbers[name]) > 0]
     if len(numbers) < 3 or len(features) < 2:
-        return nothing("principal components need three profiles and two features that vary.")
+        return empty_figure("principal components need three profiles and two features that vary.")
     centred = numbers[features].to_numpy(dtype=float)
     centred = centred - centred.mean(axis=0)
     _, strengths, directions = np.linalg.svd(centred, full_matrices=False)
@@ -109,14 +113,14 @@ def draw_biplot(
     _arrows(axes, features, directions)
     inside = places["x"].between(*limits[0]) & places["y"].between(*limits[1])
     beyond = f"; {(~inside).sum():,} profiles beyond the frame" if (~inside).any() else ""
-    tidy(axes, f"component 1 ({shares[0]:.0f} % of the variance{beyond})", f"component 2 ({shares[1]:.0f} %)")
+    style_axes(axes, f"component 1 ({shares[0]:.0f} % of the variance{beyond})", f"component 2 ({shares[1]:.0f} %)")
     legend_below(drawn, axes)
     most = [in_words(features[int(np.abs(direction).argmax())]) for direction in directions]
     finding = f"Two components hold {shares[:2].sum():.0f} % of the variance; the first is mostly {most[0]}"
-    return title(drawn, finding + (f", the second {most[1]}" if most[1] != most[0] else ""))
+    return set_title(drawn, finding + (f", the second {most[1]}" if most[1] != most[0] else ""))
 
 
-def draw_archetypes(
+def plot_archetypes(
     points: pd.DataFrame, centroids: pd.DataFrame, names: Mapping[int, str], known: Sequence[str] = ()
 ) -> Figure:
     """The profiles of a study of two features, by persona, with the named centre of each segment.
@@ -125,10 +129,12 @@ def draw_archetypes(
     """
     features = [str(name) for name in centroids.columns if name not in ("cluster", "account_id")][:2]
     if len(features) < 2:
-        return nothing("the study has fewer than two features.")
-    shown = points.assign(**{name: column(points, name) for name in features}).dropna(subset=[*features, "cluster"])
+        return empty_figure("the study has fewer than two features.")
+    shown = points.assign(**{name: to_float_array(points, name) for name in features}).dropna(
+        subset=[*features, "cluster"]
+    )
     if shown.empty:
-        return nothing("no profile has a segment.")
+        return empty_figure("no profile has a segment.")
     drawn = figure(height=4.3)
     axes = drawn.subplots()
     _scatter(axes, shown, names, known, (features[0], features[1]))
@@ -136,7 +142,9 @@ def draw_archetypes(
         wide = shown[name].min() > 0 and shown[name].max() / shown[name].min() > 1_000
         (log_axis if wide else plain_axis)(axes, which)
     styles = persona_styles(names.values(), known)
-    for cluster, x, y in zip(centroids["cluster"], *(column(centroids, name) for name in features), strict=True):
+    for cluster, x, y in zip(
+        centroids["cluster"], *(to_float_array(centroids, name) for name in features), strict=True
+    ):
         name = names.get(int(cluster), f"cluster {int(cluster)}")
         axes.scatter(
             [x],
@@ -153,22 +161,22 @@ def draw_archetypes(
             weight="bold", parse_math=False,
             bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "boxstyle": "round,pad=0.15"},
         )  # fmt: skip
-    tidy(axes, label(features[0]), label(features[1]))
+    style_axes(axes, label(features[0]), label(features[1]))
     legend_below(drawn, axes)
     sizes = (
         _with_persona(shown, names)["persona"].value_counts().sort_index().sort_values(ascending=False, kind="stable")
     )
     finding = f"{short(sizes.index[0])} is the largest segment: {sizes.iloc[0] / sizes.sum() * 100:.0f} % of {sizes.sum():,}"
     if len(centroids):
-        best = centroids.assign(height=column(centroids, features[1])).sort_values("height").iloc[-1]
+        best = centroids.assign(height=to_float_array(centroids, features[1])).sort_values("height").iloc[-1]
         highest = names.get(int(best["cluster"]), f"cluster {int(best['cluster'])}")
         finding += (
-            f"; {short(highest)} is highest in {features[1].replace('_', ' ')} ({compact(float(best['height']))})"
+            f"; {short(highest)} is highest in {features[1].replace('_', ' ')} ({format_si(float(best['height']))})"
         )
-    return title(drawn, finding)
+    return set_title(drawn, finding)
 
 
-def draw_personas(points: pd.DataFrame, names: Mapping[int, str], study: str, known: Sequence[str] = ()) -> Figure:
+def plot_personas(points: pd.DataFrame, names: Mapping[int, str], study: str, known: Sequence[str] = ()) -> Figure:
     """Profiles on followers and engagement (both log), coloured by persona.
 
     ``points`` has ``followers``, ``avg_engagement_rate`` (fraction) and ``cluster``; values of zero cannot stand on a
@@ -176,14 +184,14 @@ def draw_personas(points: pd.DataFrame, names: Mapping[int, str], study: str, kn
     """
     numbers = pd.DataFrame(
         {
-            "followers": column(points, "followers"),
-            "engagement": column(points, "avg_engagement_rate") * 100,
+            "followers": to_float_array(points, "followers"),
+            "engagement": to_float_array(points, "avg_engagement_rate") * 100,
             "cluster": points["cluster"].to_numpy(),
         }
     )
     shown = numbers[(numbers["followers"] > 0) & (numbers["engagement"] > 0)].dropna(subset=["cluster"])
     if shown.empty:
-        return nothing(f"no profile of {short(study)} has a segment, followers and engagement.")
+        return empty_figure(f"no profile of {short(study)} has a segment, followers and engagement.")
     drawn = figure(height=4.0)
     axes = drawn.subplots()
     _scatter(axes, shown, names, known, ("followers", "engagement"))
@@ -191,25 +199,29 @@ def draw_personas(points: pd.DataFrame, names: Mapping[int, str], study: str, kn
     log_axis(axes, "y")
     hidden = len(points) - len(shown)
     left_out = f"; {hidden:,} with a zero or without a segment not drawn" if hidden else ""
-    tidy(axes, f"followers (log scale{left_out})", "engagement rate, % (log scale)")
+    style_axes(axes, f"followers (log scale{left_out})", "engagement rate, % (log scale)")
     legend_below(drawn, axes)
     middles = _with_persona(shown, names).groupby("persona")[["followers", "engagement"]].median()
     reach, response = middles["followers"].idxmax(), middles["engagement"].idxmax()
-    reached = f"median {compact(middles['followers'].max())} followers"
-    answered = f"{compact(middles['engagement'].max())} % engagement"
+    reached = f"median {format_si(middles['followers'].max())} followers"
+    answered = f"{format_si(middles['engagement'].max())} % engagement"
     if reach == response:
-        return title(drawn, f"{short(reach)} has the widest reach and the highest response ({reached}, {answered})")
-    return title(drawn, f"{short(reach)} reaches furthest ({reached}), {short(response)} responds most ({answered})")
+        return set_title(
+            drawn, f"{short(reach)} has the widest reach and the highest response ({reached}, {answered})"
+        )
+    return set_title(
+        drawn, f"{short(reach)} reaches furthest ({reached}), {short(response)} responds most ({answered})"
+    )
 
 
-def draw_snake(features: pd.DataFrame, known: Sequence[str] = ()) -> Figure:
+def plot_snake(features: pd.DataFrame, known: Sequence[str] = ()) -> Figure:
     """How far each persona stands from the average in each feature, in per cent on a symmetric log axis.
 
     ``features`` is a slice of ``personas.features``; rows of base "fitted" are read.
     """
     table = _relative(features)
     if table.empty:
-        return nothing("no persona has a figure beside the average.")
+        return empty_figure("no persona has a figure beside the average.")
     drawn = figure(height=3.9)
     axes = drawn.subplots()
     styles = persona_styles(table.index, known)
@@ -228,7 +240,7 @@ def draw_snake(features: pd.DataFrame, known: Sequence[str] = ()) -> Figure:
     axes.set_yscale("symlog", linthresh=100, linscale=1.2)
     largest = float(np.nanmax(table.to_numpy()) * 100)
     ticks = [-100, -50, 0, 50, 100, *(10.0**power for power in range(3, 12) if 10.0**power <= max(largest * 2, 1))]
-    axes.set_yticks(ticks, [f"{'+' if tick > 0 else ''}{compact(tick)} %" for tick in ticks], minor=False)
+    axes.set_yticks(ticks, [f"{'+' if tick > 0 else ''}{format_si(tick)} %" for tick in ticks], minor=False)
     axes.yaxis.minorticks_off()
     axes.set_ylim(-125, max(largest * 1.6, 60))
     axes.set_xticks(
@@ -239,16 +251,16 @@ def draw_snake(features: pd.DataFrame, known: Sequence[str] = ()) -> Figure:
         rotation_mode="anchor",
     )
     axes.set_xlim(-0.4, table.shape[1] - 0.6)
-    tidy(axes, "", "mean, against the average of all")
+    style_axes(axes, "", "mean, against the average of all")
     legend_below(drawn, axes)
-    return title(drawn, _standout(table))
+    return set_title(drawn, _standout(table))
 
 
-def draw_relative_importance(features: pd.DataFrame, known: Sequence[str] = ()) -> Figure:
-    """The same as `draw_snake` as a heat map, with the per cent above or below the average in the cells."""
+def plot_relative_importance(features: pd.DataFrame, known: Sequence[str] = ()) -> Figure:
+    """The same as `plot_snake` as a heat map, with the per cent above or below the average in the cells."""
     table = _relative(features)
     if table.empty:
-        return nothing("no persona has a figure beside the average.")
+        return empty_figure("no persona has a figure beside the average.")
     table = table.reindex([name for name in known if name in table.index] + sorted(set(table.index) - set(known)))
     values = table.to_numpy(dtype=float)
     drawn = figure(height=1.9 + 0.36 * len(table))
@@ -266,12 +278,12 @@ def draw_relative_importance(features: pd.DataFrame, known: Sequence[str] = ()) 
     )
     axes.set_yticks(range(len(table)), [short(name, 34) for name in table.index])
     axes.set_xlabel("mean against the average of all, % (+100 %: double)", fontsize=9)
-    return title(drawn, _standout(table))
+    return set_title(drawn, _standout(table))
 
 
 def _with_persona(rows: pd.DataFrame, names: Mapping[int, str]) -> pd.DataFrame:
     """The rows with the number of their cluster and the name of their persona; both missing where there is none."""
-    numbers = column(rows, "cluster")
+    numbers = to_float_array(rows, "cluster")
     called = [None if np.isnan(number) else names.get(int(number), f"cluster {int(number)}") for number in numbers]
     return rows.assign(number=numbers, persona=pd.Series(called, index=rows.index, dtype=object))
 
@@ -282,7 +294,7 @@ def _scatter(
     """A layer of dots for each persona, largest first, so that the few lie on top; the legend counts all of them."""
     rows = _with_persona(points, names).dropna(subset=["persona"])
     styles = persona_styles([*names.values(), *rows["persona"]], known)
-    drawn = thin(rows)
+    drawn = thin_points(rows)
     for name, count in (
         rows["persona"].value_counts().sort_index().sort_values(ascending=False, kind="stable").items()
     ):
@@ -343,14 +355,14 @@ def _apart(places: Sequence[float], distance: float) -> list[float]:
 def _relative(features: pd.DataFrame) -> pd.DataFrame:
     """Relative importance, a row for each persona and a column for each feature in the order of the rows."""
     rows = features[features["base"] == "fitted"]
-    rows = rows.assign(value=column(rows, "relative_importance"))
+    rows = rows.assign(value=to_float_array(rows, "relative_importance"))
     table = rows.pivot_table(index="persona", columns="feature", values="value", sort=False, observed=True)
     order = [name for name in dict.fromkeys(rows["feature"]) if name in table.columns]
     return table[order].dropna(axis="columns", how="all")
 
 
 def _percent(value: float) -> str:
-    return f"{'+' if value > 0 else ''}{compact(round(value * 100, 0 if abs(value) >= 0.095 else 1))}"
+    return f"{'+' if value > 0 else ''}{format_si(round(value * 100, 0 if abs(value) >= 0.095 else 1))}"
 
 
 def _standout(table: pd.DataFrame) -> str:
@@ -360,7 +372,7 @@ def _standout(table: pd.DataFrame) -> str:
     row, place = (int(one) for one in np.unravel_index(int(distance.argmax()), values.shape))
     value, name, what = values[row, place], short(table.index[row]), in_words(str(table.columns[place]))
     if value >= 1:
-        return f"{name} stands out most: {what} {compact(value + 1)} times the average"
+        return f"{name} stands out most: {what} {format_si(value + 1)} times the average"
     if abs(value) < 0.005:
         return "No persona stands out from the average"
     return f"{name} stands out most: {what} {abs(value) * 100:.0f} % {'above' if value > 0 else 'below'} the average"

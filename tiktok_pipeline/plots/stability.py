@@ -13,16 +13,16 @@ from tiktok_pipeline.plots.style import (
     FAINT,
     INK,
     SMALL,
-    column,
-    compact,
+    empty_figure,
     figure,
+    format_si,
     legend,
-    nothing,
     persona_styles,
     plain_axis,
+    set_title,
     short,
-    tidy,
-    title,
+    style_axes,
+    to_float_array,
 )
 
 if TYPE_CHECKING:
@@ -36,23 +36,23 @@ SAME_SEGMENTS = 0.9
 """Adjusted Rand index from which two fits are called the same (Steinley 2004: excellent)."""
 
 
-def draw_k_scores(scores: pd.DataFrame, study: str) -> Figure:
+def plot_k_scores(scores: pd.DataFrame, study: str) -> Figure:
     """Inertia and silhouette by k, with the elbow, the best silhouette and the study's choice marked.
 
     ``scores`` is a slice of ``clusters.k_scores``.
     """
     if scores.empty:
-        return nothing(f"no k could be scored for {short(study)}.")
+        return empty_figure(f"no k could be scored for {short(study)}.")
     drawn = figure(height=3.1)
     inertia, silhouette = drawn.subplots(1, 2)
     for axes, name, words in (
         (inertia, "inertia", "inertia (scaled units²)"),
         (silhouette, "silhouette", "silhouette (-1 to 1)"),
     ):
-        axes.plot(scores["k"], column(scores, name), color=COLOURS[0], marker="o", markersize=5)
+        axes.plot(scores["k"], to_float_array(scores, name), color=COLOURS[0], marker="o", markersize=5)
         plain_axis(axes, "y")
         _k_axis(axes, scores["k"])
-        tidy(axes, "k, number of segments", words)
+        style_axes(axes, "k, number of segments", words)
     marks = {
         kind: [int(k) for k in scores.loc[scores[f"is_{kind}"].astype(bool), "k"]]
         for kind in ("elbow", "best_silhouette", "chosen")
@@ -70,10 +70,10 @@ def draw_k_scores(scores: pd.DataFrame, study: str) -> Figure:
         f"elbow at {k}" for k in marks["elbow"]
     ]
     taken = [f"the study takes {k}" for k in marks["chosen"]]
-    return title(drawn, f"{short(study)}: {', '.join(found + taken) or 'no k stands out'}")
+    return set_title(drawn, f"{short(study)}: {', '.join(found + taken) or 'no k stands out'}")
 
 
-def draw_stability_by_k(runs: pd.DataFrame, chosen: int) -> Figure:
+def plot_stability_by_k(runs: pd.DataFrame, chosen: int) -> Figure:
     """How well each number of segments is found again in other draws of the profiles, and how small they get.
 
     ``runs`` is a slice of ``clusters.stability_runs``; read are measures ``worst_jaccard`` (0 to 1),
@@ -81,7 +81,7 @@ def draw_stability_by_k(runs: pd.DataFrame, chosen: int) -> Figure:
     """
     worst, smallest = _measure(runs, "worst_jaccard"), _measure(runs, "smallest_cluster")
     if worst.empty and smallest.empty:
-        return nothing("no number of segments was tried on other draws.")
+        return empty_figure("no number of segments was tried on other draws.")
     drawn = figure(height=3.1)
     left, right = drawn.subplots(1, 2)
     left.set_ylim(0, 1.03)
@@ -94,7 +94,7 @@ def draw_stability_by_k(runs: pd.DataFrame, chosen: int) -> Figure:
         axes.plot(means.index, means, color=COLOURS[0], marker="o", markersize=5, label="mean")
         _k_axis(axes, rows["k"])
         axes.axvline(chosen, color=COLOURS[4], linestyle="--", label=f"the study takes {chosen}")
-        tidy(axes, "k, number of segments", words)
+        style_axes(axes, "k, number of segments", words)
     _bands(left, "y", (0.6, 0.75))
     if (smallest["value"] > 0).any():
         right.set_ylim(0, float(smallest["value"].max()) * 1.1)
@@ -111,10 +111,10 @@ def draw_stability_by_k(runs: pd.DataFrame, chosen: int) -> Figure:
     seeds = _measure(runs, "adjusted_rand_index")
     if len(seeds := seeds[seeds["k"] == chosen]):
         parts.append(f"other seeds agree by {seeds['value'].mean():.2f} (adjusted Rand index)")
-    return title(drawn, "; ".join(parts) or "The smallest segment by k")
+    return set_title(drawn, "; ".join(parts) or "The smallest segment by k")
 
 
-def draw_seeds(runs: pd.DataFrame) -> Figure:
+def plot_seeds(runs: pd.DataFrame) -> Figure:
     """Whether other seeds find the same segments: inertia and adjusted Rand index of each run.
 
     ``runs`` is a slice of ``clusters.stability_runs``; read are measures ``inertia`` (scaled units²) and
@@ -122,13 +122,13 @@ def draw_seeds(runs: pd.DataFrame) -> Figure:
     """
     inertia, agreement = _measure(runs, "inertia"), _measure(runs, "adjusted_rand_index")
     if inertia.empty and agreement.empty:
-        return nothing("no other seeds were tried.")
+        return empty_figure("no other seeds were tried.")
     drawn = figure(height=2.7)
     panels = drawn.subplots(1, 2)
     words = ("inertia (scaled units²)", "adjusted Rand index")
     for axes, rows, name in zip(panels, (inertia, agreement), words, strict=True):
         axes.scatter(range(1, len(rows) + 1), rows["value"], s=26, color=COLOURS[0], linewidths=0)
-        tidy(axes, "run, each with a seed of its own", name, f"{len(rows)} seeds")
+        style_axes(axes, "run, each with a seed of its own", name, f"{len(rows)} seeds")
         plain_axis(axes, "x")
         plain_axis(axes, "y")
     if len(inertia):
@@ -146,29 +146,29 @@ def draw_seeds(runs: pd.DataFrame) -> Figure:
         )
         parts.append(under if others else f"adjusted Rand index {lowest:.2f} or more")
     if len(inertia) and low > 0:
-        parts.append(f"inertia differs by up to {compact(float(f'{(high / low - 1) * 100:.2g}'))} %")
+        parts.append(f"inertia differs by up to {format_si(float(f'{(high / low - 1) * 100:.2g}'))} %")
     finding = "Some seeds find other segments" if others else "Other seeds find the same segments"
-    return title(drawn, f"{finding}: {'; '.join(parts)}" if parts else finding)
+    return set_title(drawn, f"{finding}: {'; '.join(parts)}" if parts else finding)
 
 
-def draw_trust(stability: pd.DataFrame, names: Mapping[int, str], known: Sequence[str] = ()) -> Figure:
+def plot_trust(stability: pd.DataFrame, names: Mapping[int, str], known: Sequence[str] = ()) -> Figure:
     """How well each segment is found again when the profiles are drawn anew, with its size and the verdict.
 
     ``stability`` is a slice of ``clusters.stability``; ``names`` gives the persona of a cluster, ``known`` are those of
     the study's catalogue, in its order.
     """
     if stability.empty:
-        return nothing("the stability of the segments was not measured.")
+        return empty_figure("the stability of the segments was not measured.")
     rows = stability.sort_values("cluster")
     called = [names.get(int(cluster), f"cluster {int(cluster)}") for cluster in rows["cluster"]]
     styles = persona_styles([*names.values(), *called], known)
-    jaccard = column(rows, "jaccard")
+    jaccard = to_float_array(rows, "jaccard")
     drawn = figure(height=1.5 + 0.36 * len(rows))
     axes = drawn.subplots()
     places = -np.arange(len(rows))
     axes.barh(places, np.nan_to_num(jaccard), color=[styles[name][0] for name in called], height=0.62)
     for place, value, profiles, verdict in zip(
-        places.tolist(), jaccard, column(rows, "profiles"), rows["verdict"], strict=True
+        places.tolist(), jaccard, to_float_array(rows, "profiles"), rows["verdict"], strict=True
     ):
         said = "not drawn" if np.isnan(value) else f"{value:.2f}"
         count = f"{int(np.nan_to_num(profiles)):,} profile{'' if profiles == 1 else 's'}"
@@ -179,7 +179,7 @@ def draw_trust(stability: pd.DataFrame, names: Mapping[int, str], known: Sequenc
     axes.set_yticks(places, [short(name, 34) for name in called])
     axes.set_xlim(0, 1.0)
     axes.set_ylim(places.min() - 0.6, 0.9)
-    tidy(axes, "mean bootstrap Jaccard (1: always found again)")
+    style_axes(axes, "mean bootstrap Jaccard (1: always found again)")
     axes.grid(visible=False, axis="y")
     _bands(axes, "x", tuple(BANDS))
     weak = [
@@ -189,14 +189,14 @@ def draw_trust(stability: pd.DataFrame, names: Mapping[int, str], known: Sequenc
     ]
     counted = len(rows) - len(weak)
     finding = f"{counted} of {len(rows)} segments can be relied on (Jaccard from 0.75)"
-    return title(
+    return set_title(
         drawn, finding + (f"; not {', '.join(weak[:3])}{' and others' if len(weak) > 3 else ''}" if weak else "")
     )
 
 
 def _measure(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
     rows = runs[runs["measure"] == measure]
-    return pd.DataFrame({"k": rows["k"].astype(int), "value": column(rows, "value")}).dropna()
+    return pd.DataFrame({"k": rows["k"].astype(int), "value": to_float_array(rows, "value")}).dropna()
 
 
 def _word(jaccard: float) -> str:

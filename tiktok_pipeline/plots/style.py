@@ -113,7 +113,7 @@ def figure(width: float = WIDTH, height: float = 3.6) -> Figure:
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
 
 
-def title(target: Figure, finding: str) -> Figure:
+def set_title(target: Figure, finding: str) -> Figure:
     """The figure with its title, which is also what a screen reader says; returns the same figure."""
     target.set_label(" ".join(readable(finding).split()))
     letters = int(target.get_figwidth() * 72 / 6.5)
@@ -123,17 +123,17 @@ def title(target: Figure, finding: str) -> Figure:
     return target
 
 
-def nothing(why: str) -> Figure:
+def empty_figure(why: str) -> Figure:
     """A figure that says that there is nothing to show, and why."""
     empty = figure(height=1.4)
     empty.set_layout_engine(None)  # it warns where there are no axes
     empty.text(
         0.012, 0.3, "The picture comes back as soon as a snapshot has the rows for it.", color=FAINT, fontsize=9
     )
-    return title(empty, f"Nothing to show: {why}")
+    return set_title(empty, f"Nothing to show: {why}")
 
 
-def tidy(axes: Axes, x: str = "", y: str = "", heading: str = "") -> None:
+def style_axes(axes: Axes, x: str = "", y: str = "", heading: str = "") -> None:
     """Axis labels, a heading and a faint grid behind the data; no frame at the top and on the right."""
     axes.set_xlabel(x, fontsize=9, parse_math=False)
     axes.set_ylabel(y, fontsize=9, parse_math=False)
@@ -145,7 +145,7 @@ def tidy(axes: Axes, x: str = "", y: str = "", heading: str = "") -> None:
     axes.set_axisbelow(True)
 
 
-def compact(value: float, _: object = None) -> str:
+def format_si(value: float, _: object = None) -> str:
     """A number in few letters: 0.05, 12, 3.4k, 12M."""
     size = abs(value)
     for bound, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
@@ -165,7 +165,7 @@ def log_axis(axes: Axes, which: str, most_ticks: int = 8) -> None:
     subs = (1.0,) if decades > 2.5 else (1.0, 2.0, 5.0) if decades > 0.7 else tuple(np.arange(1.0, 10.0, 0.5))
     axis.set_major_locator(LogLocator(subs=subs, numticks=most_ticks))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(compact))
+    axis.set_major_formatter(FuncFormatter(format_si))
     axis.set_minor_formatter(NullFormatter())
 
 
@@ -175,7 +175,7 @@ def plain_axis(axes: Axes, which: str, most_ticks: int = 6) -> None:
 
     axis = axes.xaxis if which == "x" else axes.yaxis
     axis.set_major_locator(MaxNLocator(most_ticks))
-    axis.set_major_formatter(FuncFormatter(compact))
+    axis.set_major_formatter(FuncFormatter(format_si))
 
 
 def legend(axes: Axes, loc: Literal["best", "upper left", "upper right"], handlelength: float = 2.0) -> None:
@@ -202,7 +202,7 @@ def legend_below(target: Figure, axes: Axes) -> None:
     )
 
 
-def column(frame: pd.DataFrame, name: str) -> np.ndarray:
+def to_float_array(frame: pd.DataFrame, name: str) -> np.ndarray:
     """A column as floats; missing, infinite and absent values are NaN."""
     if name not in frame.columns:
         return np.full(len(frame), np.nan)
@@ -210,7 +210,7 @@ def column(frame: pd.DataFrame, name: str) -> np.ndarray:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def thin(frame: pd.DataFrame, most: int = MOST_POINTS) -> pd.DataFrame:
+def thin_points(frame: pd.DataFrame, most: int = MOST_POINTS) -> pd.DataFrame:
     """At most ``most`` rows at even distances, the first and the last among them; the same ones every time."""
     if len(frame) <= most:
         return frame
@@ -233,7 +233,7 @@ def diverging() -> Colormap:
     return LinearSegmentedColormap.from_list("diverging", [COLOURS[4], "#FFFFFF", COLOURS[0]])
 
 
-def rising() -> Colormap:
+def sequential_cmap() -> Colormap:
     """White for nothing, blue for all."""
     from matplotlib.colors import LinearSegmentedColormap  # noqa: PLC0415
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tiktok_pipeline.errors import PipelineError
+
 if TYPE_CHECKING:
     pass
 
@@ -24,8 +26,10 @@ _MENTION = re.compile(r"(?:(?<![A-Za-z0-9._])|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{
 Change = Callable[[str], str]
 
 
-class RedactionError(ValueError):
+class RedactionError(PipelineError):
     """A file cannot be written without someone; the text says why, and what to do."""
+
+    code = "redaction"
 
 
 def _replacing(source: Path, mentions: Sequence[str]) -> Change:

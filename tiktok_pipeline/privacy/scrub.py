@@ -24,13 +24,13 @@ _TOLD = ("StepFailureData", "JobFailureData", '"dagster_event": null')
 """What marks the records of Dagster in which a text of the data may stand: failures, and messages of the log."""
 
 
-def pattern_of(names: Collection[str]) -> re.Pattern[bytes]:
+def name_pattern(names: Collection[str]) -> re.Pattern[bytes]:
     """One of the names as a whole word, in any case of letters."""
     either = b"|".join(re.escape(name.encode("utf-8")) for name in sorted(names))
     return re.compile(rb"(?<![A-Za-z0-9._])(?:" + either + rb")(?![A-Za-z0-9_]|\.[A-Za-z0-9_])", re.IGNORECASE)
 
 
-def holds(path: Path, pattern: re.Pattern[bytes]) -> bool:
+def contains_name(path: Path, pattern: re.Pattern[bytes]) -> bool:
     """Whether a file holds the pattern, unpacked; a file that cannot be unpacked is searched as it is."""
     try:
         if path.suffix == ".parquet":
@@ -74,7 +74,7 @@ def remove_files(settings: Settings, pattern: re.Pattern[bytes]) -> list[Path]:
     """Delete the exports that people put into the home, and the refused files, that hold the pattern; gives their paths."""
     gone = []
     for path in _files_of_people(settings):
-        if holds(path, pattern):
+        if contains_name(path, pattern):
             path.unlink()
             gone.append(path)
             if path.parent == settings.refused and not path.name.endswith(WHY):
@@ -100,14 +100,14 @@ def scrub_log(file: Path, pattern: re.Pattern[bytes]) -> None:
             draft.replace(one)
 
 
-def scrub_dagster(home: Path, pattern: re.Pattern[bytes]) -> int:
+def scrub_event_log(home: Path, pattern: re.Pattern[bytes]) -> int:
     """Delete the messages and failures of Dagster's records that hold the pattern, and the captured output; how many.
 
     The rest of a run's record stays: a word such as a name may be an asset's, and Dagster needs those.
     """
     removed = 0
     for captured in (*home.rglob("*.out"), *home.rglob("*.err")):
-        if captured.is_file() and holds(captured, pattern):
+        if captured.is_file() and contains_name(captured, pattern):
             captured.unlink()
             removed += 1
     for database in sorted(home.rglob("*.db")):

@@ -18,14 +18,14 @@ from typing import Any
 import narwhals as nw
 
 from tiktok_pipeline.raw.schema import Source
-from tiktok_pipeline.validated.clean import account_number, blank_to_null, handle
+from tiktok_pipeline.validated.clean import parse_account_id, parse_handle, strip_and_nullify
 from tiktok_pipeline.warehouse.base import Engine
 
 _SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 @dataclass(frozen=True)
-class Forgotten:
+class SuppressionList:
     """The salt (hexadecimal) of a home and the hashes made with it; ``unfinished`` while an erasure is under way."""
 
     salt: str
@@ -40,20 +40,20 @@ class Forgotten:
         """Whether the creator of this handle or number asked to be forgotten."""
         return self.hash_of(name) in self.hashes
 
-    def with_names(self, names: Collection[str]) -> Forgotten:
+    def with_names(self, names: Collection[str]) -> SuppressionList:
         """The same with more names in it, the erasure not finished."""
         return replace(self, hashes=self.hashes | {self.hash_of(name) for name in names}, unfinished=True)
 
 
-def read_forgotten(file: Path) -> Forgotten:
+def read_suppression_list(file: Path) -> SuppressionList:
     """Who is to be forgotten in this home; nobody, with a new salt, where there is no such file."""
     if not file.exists():
-        return Forgotten(secrets.token_hex(16))
+        return SuppressionList(secrets.token_hex(16))
     found = json.loads(file.read_text(encoding="utf-8"))
-    return Forgotten(found["salt"], frozenset(found["hashes"]), bool(found["unfinished"]))
+    return SuppressionList(found["salt"], frozenset(found["hashes"]), bool(found["unfinished"]))
 
 
-def write_forgotten(file: Path, forgotten: Forgotten) -> None:
+def write_suppression_list(file: Path, forgotten: SuppressionList) -> None:
     """Keep the hashes, in one step."""
     draft = file.with_name(f".{file.name}.draft")
     content = {"salt": forgotten.salt, "hashes": sorted(forgotten.hashes), "unfinished": forgotten.unfinished}
@@ -64,8 +64,8 @@ def write_forgotten(file: Path, forgotten: Forgotten) -> None:
     draft.replace(file)
 
 
-def rows_of_forgotten(
-    rows: nw.LazyFrame[Any], source: Source, forgotten: Forgotten, engine: Engine
+def suppressed_rows(
+    rows: nw.LazyFrame[Any], source: Source, forgotten: SuppressionList, engine: Engine
 ) -> list[tuple[int, str, str]]:
     """The records of ``raw.<source>`` that belong to the forgotten: (ordinal, handle, number), "" where there is none.
 
@@ -93,10 +93,10 @@ _NAMES = ("name_handle", "name_number")
 
 def names_of(source: Source) -> tuple[nw.Expr, nw.Expr]:
     """The handle and the number of a raw record, as expressions ``name_handle`` and ``name_number``."""
-    texts = {name: blank_to_null(nw.col(name)) for name in source.columns}
+    texts = {name: strip_and_nullify(nw.col(name)) for name in source.columns}
     if "url" not in texts:
         return texts["account_id"].alias("name_handle"), nw.lit(None).cast(nw.String).alias("name_number")
     return (
-        handle(texts["account_id"], texts["url"]).alias("name_handle"),
-        account_number(texts["tiktok_id"]).alias("name_number"),
+        parse_handle(texts["account_id"], texts["url"]).alias("name_handle"),
+        parse_account_id(texts["tiktok_id"]).alias("name_number"),
     )

@@ -9,11 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from tiktok_pipeline.errors import PipelineError
 from tiktok_pipeline.raw.schema import CREATOR_ACTIVITY, PROFILES, Source
 
 
-class UnknownDialectError(ValueError):
+class UnknownDialectError(PipelineError):
     """The columns of a file fit no dialect; the text names what there is and what is missing."""
+
+    code = "unknown_dialect"
 
 
 @dataclass(frozen=True, kw_only=True)

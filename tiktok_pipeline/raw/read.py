@@ -9,14 +9,14 @@ import narwhals as nw
 
 from tiktok_pipeline.raw.dialects import Dialect
 from tiktok_pipeline.raw.schema import Source
-from tiktok_pipeline.warehouse.base import Engine, Scan
+from tiktok_pipeline.warehouse.base import Engine, ScannedFile
 
 FORGOTTEN = "forgotten"
 """Why a record has no cells: the creator asked to be forgotten."""
 
 
 def read_file(
-    scan: Scan, dialect: Dialect, *, source_file: str, engine: Engine, forgotten: Collection[int] = ()
+    scan: ScannedFile, dialect: Dialect, *, source_file: str, engine: Engine, forgotten: Collection[int] = ()
 ) -> nw.LazyFrame[Any]:
     """The rows of one file as rows of ``raw.<source>`` (without ``snapshot``), lazily.
 

@@ -45,7 +45,7 @@ ACTIVITY_COLUMNS: Mapping[str, str] = {
     "monetization_maturity": "readiness of the audience to pay, 0 to 100 (published as 'Spending_rank')",
 }
 
-VARIED_COLUMNS = frozenset({"account_id", "tiktok_id", "biography", "bio_link", "top_videos", "url"})
+HIGH_CARDINALITY_COLUMNS = frozenset({"account_id", "tiktok_id", "biography", "bio_link", "top_videos", "url"})
 """Delivered texts of which nearly every row has its own."""
 
 
@@ -70,14 +70,16 @@ class Source:
                 Column(name="dialect", type="text", description="whose columns the file has", nullable=False),
                 Column(name="read_problem", type="text", description="why the record is not whole; NULL where it is"),
                 *(
-                    Column(name=name, type="text", description=text, is_varied=name in VARIED_COLUMNS)
+                    Column(
+                        name=name, type="text", description=text, is_high_cardinality=name in HIGH_CARDINALITY_COLUMNS
+                    )
                     for name, text in self.columns.items()
                 ),
                 Column(
                     name="extra",
                     type="json",
                     description="JSON object of the columns that are not mapped",
-                    is_varied=True,
+                    is_high_cardinality=True,
                 ),
             ),
         )

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
+from tiktok_pipeline.errors import PipelineError
 from tiktok_pipeline.warehouse.base import FileFormat
 
 FORMATS: dict[str, FileFormat] = {
@@ -39,8 +40,11 @@ _SAFE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 _UNFINISHED = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".download", "~", ".swp")
 
 
-class SnapshotKeyError(ValueError):
+class SnapshotKeyError(PipelineError):
     """A snapshot key is not a date, or none can be told."""
+
+    code = "snapshot_key"
+    is_usage_error = True
 
 
 def file_format(path: Path) -> FileFormat | None:
@@ -65,7 +69,7 @@ def scrapes_in(folder: Path) -> list[Path]:
 
 
 @dataclass(frozen=True)
-class Look:
+class FileStat:
     """What one look at a file tells: its size in bytes, and when its content and its entry last changed (ns)."""
 
     bytes: int
@@ -73,7 +77,7 @@ class Look:
     changed_ns: int
 
 
-def deliveries_in(folder: Path) -> dict[str, Look]:
+def list_inbox(folder: Path) -> dict[str, FileStat]:
     """What lies in an incoming folder under a finished name, by name: files of any kind, and links, which are not followed."""
     found = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
@@ -82,7 +86,7 @@ def deliveries_in(folder: Path) -> dict[str, Look]:
         except FileNotFoundError:  # taken away between the two looks
             continue
         if is_finished(path) and not stat.S_ISDIR(seen.st_mode):
-            found[path.name] = Look(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+            found[path.name] = FileStat(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
     return found
 
 

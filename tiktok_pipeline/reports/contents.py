@@ -49,12 +49,12 @@ class StudyContents:
     top_scores: pd.DataFrame = field(default_factory=pd.DataFrame)
     pictures: Mapping[str, str] = field(default_factory=dict)
     captions: Mapping[str, str] = field(default_factory=dict)
-    why_not: Sequence[str] = ()
+    skipped_reasons: Sequence[str] = ()
     leaking_sets: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contents:
+class ReportModel:
     """What the page of one snapshot says. ``pictures`` are those of no single study: name -> text of an SVG.
 
     ``files``: file, source, dialect, rows, delivered_sha256. ``rows``: source -> raw, validated, rejected.

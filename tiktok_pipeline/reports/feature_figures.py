@@ -6,12 +6,12 @@ from typing import Any
 import pandas as pd
 
 from tiktok_pipeline.plots.distributions import (
-    draw_correlations,
-    draw_distributions,
-    draw_engagement,
-    draw_likes_by_videos,
-    draw_likes_per_video,
-    draw_qq,
+    plot_correlations,
+    plot_distributions,
+    plot_engagement,
+    plot_likes_by_videos,
+    plot_likes_per_video,
+    plot_qq,
 )
 
 _LOGGED = dict.fromkeys(("followers", "likes", "videos_count", "engagement_percent"), "log1p")
@@ -33,14 +33,14 @@ def _of_source(source: str, sample: pd.DataFrame, correlations: pd.DataFrame) ->
         # The logarithm of a raw fraction is none: ln(x + 1) of it is nearly x.
         sample = sample.assign(engagement_percent=sample["avg_engagement_rate"] * 100.0)
     figures = {
-        f"{source}_distributions": draw_distributions(sample, source),
-        f"{source}_correlations": draw_correlations(correlations),
-        f"{source}_quantiles": draw_qq(sample, list(transform), transform),
+        f"{source}_distributions": plot_distributions(sample, source),
+        f"{source}_correlations": plot_correlations(correlations),
+        f"{source}_quantiles": plot_qq(sample, list(transform), transform),
     }
     if source == "profiles":
         figures |= {
-            "engagement": draw_engagement(sample),
-            "likes_per_video": draw_likes_per_video(sample),
-            "likes_by_videos": draw_likes_by_videos(sample),
+            "engagement": plot_engagement(sample),
+            "likes_per_video": plot_likes_per_video(sample),
+            "likes_by_videos": plot_likes_by_videos(sample),
         }
     return figures

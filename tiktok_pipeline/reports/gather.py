@@ -1,7 +1,5 @@
 """Read the tables of one snapshot that the report shows."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -10,10 +8,10 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
-from tiktok_pipeline.orchestration.resources.figures import SHARED, Pictures
+from tiktok_pipeline.orchestration.resources.figures import SHARED, FigureStore
 from tiktok_pipeline.raw.schema import SOURCES
 from tiktok_pipeline.reports.captions import CAPTIONS
-from tiktok_pipeline.reports.contents import RECOMMENDED, Contents, StudyContents
+from tiktok_pipeline.reports.contents import RECOMMENDED, ReportModel, StudyContents
 from tiktok_pipeline.study import Study
 from tiktok_pipeline.tables import TABLES
 from tiktok_pipeline.warehouse.base import Warehouse
@@ -41,7 +39,7 @@ _OF_A_CREATOR = {
 
 
 @dataclass(frozen=True)
-class Reader:
+class SnapshotReader:
     """Reads the slices of one snapshot."""
 
     warehouse: Warehouse
@@ -64,7 +62,7 @@ class Reader:
         return int(rows.select(nw.len().alias("rows")).collect("pyarrow").item(0, "rows"))
 
 
-def gather(reader: Reader, studies: Sequence[Study], pictures: Pictures) -> Contents:
+def gather(reader: SnapshotReader, studies: Sequence[Study], pictures: FigureStore) -> ReportModel:
     """What the tables of a snapshot say, as the page needs it."""
     drawn = pictures.of_snapshot(reader.snapshot)
     files = reader.frame("raw.files")[["file", "source", "dialect", "rows", "delivered_sha256"]]
@@ -77,7 +75,7 @@ def gather(reader: Reader, studies: Sequence[Study], pictures: Pictures) -> Cont
         for source in SOURCES
         if reader.count(f"raw.{source.name}")
     }
-    return Contents(
+    return ReportModel(
         snapshot=reader.snapshot,
         made_by=f"tiktok-pipeline {version('tiktok-pipeline')}",
         files=[{str(name): value for name, value in one.items()} for one in files.to_dict("records")],
@@ -96,16 +94,16 @@ def _recommended_first(study: Study) -> tuple[bool, str]:
     return study.name != RECOMMENDED, study.name
 
 
-def _reasons(reader: Reader) -> pd.DataFrame:
+def _reasons(reader: SnapshotReader) -> pd.DataFrame:
     reason = nw.col("reasons").list.get(0)
     grouped = reader.lazy("validated.rejected").select("source", reason.alias("reason")).group_by("source", "reason")
     found = grouped.agg(nw.len().alias("rows")).sort("rows", "source", "reason", descending=[True, False, False])
     return _pandas(found.head(REASONS))
 
 
-def _study(reader: Reader, study: Study, pictures: Mapping[str, str]) -> StudyContents:
+def _study(reader: SnapshotReader, study: Study, pictures: Mapping[str, str]) -> StudyContents:
     parts: dict[str, Any] = {}
-    why_not: list[str] = []
+    skipped_reasons: list[str] = []
     if study.segmentation is not None:
         parts |= {name: reader.frame(f"clusters.{name}", study.name) for name in _OF_SEGMENTS}
         parts["summaries"] = reader.frame("personas.summaries", study.name)
@@ -113,12 +111,12 @@ def _study(reader: Reader, study: Study, pictures: Mapping[str, str]) -> StudyCo
         parts["stability"] = parts["stability"].merge(verdicts, on="cluster", how="left")
         parts["persona_features"] = reader.frame("personas.features", study.name)
         parts["typical"] = _typical(reader, study, parts["summaries"])
-        why_not += [str(note) for note in parts["fits"]["note"].dropna().unique()]
+        skipped_reasons += [str(note) for note in parts["fits"]["note"].dropna().unique()]
     if study.classification is not None:
         parts |= {name: reader.frame(f"classifiers.{name}", study.name) for name in _OF_CLASSIFIERS}
         parts["top_scores"] = _top_scores(reader, study)
         cards = parts["cards"]
-        why_not += cards.loc[cards["item"].isin(["why_empty", "missing"]), "value"].tolist()
+        skipped_reasons += cards.loc[cards["item"].isin(["why_empty", "missing"]), "value"].tolist()
         parts["cards"] = cards[~cards["item"].isin(["why_empty", "missing"])]
         parts["leaking_sets"] = ["published", *(one.name for one in study.classification.sets if one.leaks)]
     return StudyContents(
@@ -131,12 +129,12 @@ def _study(reader: Reader, study: Study, pictures: Mapping[str, str]) -> StudyCo
         recommendations=reader.frame("personas.recommendations", study.name),
         pictures=pictures,
         captions=CAPTIONS,
-        why_not=why_not,
+        skipped_reasons=skipped_reasons,
         **parts,
     )
 
 
-def _typical(reader: Reader, study: Study, summaries: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def _typical(reader: SnapshotReader, study: Study, summaries: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """For each segment the creators next to its centre, the nearest first."""
     profiles = reader.lazy(f"validated.{study.source}").select("account_id", *_OF_A_CREATOR[study.source])
     assignments = reader.lazy("clusters.assignments", study.name)
@@ -151,7 +149,7 @@ def _typical(reader: Reader, study: Study, summaries: pd.DataFrame) -> dict[str,
     ]
     # All segments are looked up at once: the join is a look at every profile.
     columns = ("account_id", "cluster", "distance", "margin")
-    few = reader.warehouse.staged(nw.concat([one.select(columns) for one in nearest], how="vertical"))
+    few = reader.warehouse.persist(nw.concat([one.select(columns) for one in nearest], how="vertical"))
     found = _pandas(few.join(profiles, on="account_id", how="inner").sort("distance", "account_id"))
     return {
         persona: found[found["cluster"] == cluster].drop(columns="cluster").reset_index(drop=True)
@@ -159,7 +157,7 @@ def _typical(reader: Reader, study: Study, summaries: pd.DataFrame) -> dict[str,
     }
 
 
-def _top_scores(reader: Reader, study: Study) -> pd.DataFrame:
+def _top_scores(reader: SnapshotReader, study: Study) -> pd.DataFrame:
     """The creators with the highest scores."""
     scores = reader.lazy("classifiers.scores", study.name).sort("score", "account_id", descending=[True, False])
     profiles = reader.lazy(f"validated.{study.source}").select("account_id", *_OF_A_CREATOR[study.source])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from tiktok_pipeline.reports import contents as shaping
-from tiktok_pipeline.reports.contents import THIN_SPACE, Contents, grouped
+from tiktok_pipeline.reports.contents import THIN_SPACE, ReportModel, grouped
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -43,7 +43,7 @@ class Picture:
     caption: str
 
 
-def render_report(contents: Contents) -> str:
+def render_report(contents: ReportModel) -> str:
     """The whole page as text; the same contents give the same text. Raises ValueError where a picture is not inert."""
     pictures = {
         study.name: _pictures(study.pictures, study.captions, f"study{place}")

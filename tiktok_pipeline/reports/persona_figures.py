@@ -7,21 +7,21 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
-from tiktok_pipeline.analysis.segmentation import DRAWN_FEATURES
+from tiktok_pipeline.analysis.segmentation import PLOTTED_FEATURES
 from tiktok_pipeline.clusters.model import SegmentModel
 from tiktok_pipeline.clusters.silhouettes import silhouettes
 from tiktok_pipeline.clusters.stability import nearest
-from tiktok_pipeline.features.sample import take
+from tiktok_pipeline.features.sample import collect_sample
 from tiktok_pipeline.personas.name import Match
 from tiktok_pipeline.plots.segments import (
-    draw_archetypes,
-    draw_biplot,
-    draw_knife,
-    draw_personas,
-    draw_relative_importance,
-    draw_snake,
+    plot_archetypes,
+    plot_biplot,
+    plot_personas,
+    plot_relative_importance,
+    plot_silhouette,
+    plot_snake,
 )
-from tiktok_pipeline.plots.stability import draw_trust
+from tiktok_pipeline.plots.stability import plot_trust
 from tiktok_pipeline.study import Segmentation, Study
 from tiktok_pipeline.warehouse.base import Engine
 
@@ -41,7 +41,7 @@ def persona_figures(
 ) -> dict[str, Any]:
     """The pictures by name; none where there is no model.
 
-    ``described`` are the sample of `tiktok_pipeline.analysis.segmentation.described_rows`, ``marks`` rows of ``personas.features``, ``trust`` rows of ``clusters.stability`` with their verdict.
+    ``described`` are the sample of `tiktok_pipeline.analysis.segmentation.assign_with_features`, ``marks`` rows of ``personas.features``, ``trust`` rows of ``clusters.stability`` with their verdict.
     """
     if model is None:
         return {}
@@ -49,23 +49,23 @@ def persona_figures(
     known = [persona.name for persona in segmentation.personas.personas]
     figures: dict[str, Any] = {}
     if study.source == "profiles":
-        points = take(described, (*DRAWN_FEATURES, "cluster"), max_rows=PLOTTED_PROFILES, engine=engine)
-        figures["followers_and_engagement"] = draw_personas(points, names, study.name, known)
+        points = collect_sample(described, (*PLOTTED_FEATURES, "cluster"), max_rows=PLOTTED_PROFILES, engine=engine)
+        figures["followers_and_engagement"] = plot_personas(points, names, study.name, known)
     columns = list(segmentation.features)
-    rows = take(described.filter(nw.col("in_fit")), columns, max_rows=PLOTTED_PROFILES, engine=engine)
-    scaled = pd.DataFrame(model.scaled(rows), columns=columns)
+    rows = collect_sample(described.filter(nw.col("in_fit")), columns, max_rows=PLOTTED_PROFILES, engine=engine)
+    scaled = pd.DataFrame(model.transform(rows), columns=columns)
     labels = nearest(scaled.to_numpy(), model)
     if len(columns) == 2:
-        figures["archetypes"] = draw_archetypes(rows[columns].assign(cluster=labels), _centroids(model), names, known)
+        figures["archetypes"] = plot_archetypes(rows[columns].assign(cluster=labels), _centroids(model), names, known)
     else:
-        figures["biplot"] = draw_biplot(scaled, pd.Series(labels), names, known)
-    figures["snake"] = draw_snake(marks, known)
-    figures["relative_importance"] = draw_relative_importance(marks, known)
-    figures["trust"] = draw_trust(trust, names, known)
+        figures["biplot"] = plot_biplot(scaled, pd.Series(labels), names, known)
+    figures["snake"] = plot_snake(marks, known)
+    figures["relative_importance"] = plot_relative_importance(marks, known)
+    figures["trust"] = plot_trust(trust, names, known)
     (samples,) = silhouettes(scaled.to_numpy(), [labels])
     if samples is not None:
         knife = pd.DataFrame({"cluster": labels, "silhouette": samples})
-        figures["silhouettes"] = draw_knife(knife, names, known)
+        figures["silhouettes"] = plot_silhouette(knife, names, known)
     return figures
 
 

@@ -15,7 +15,7 @@ from tiktok_pipeline.study import Segmentation, Study
 _FEATURES = ("log_followers", "log_likes", "log_videos_count", "log_engagement_percent")
 _PERSONAS = PersonaCatalogue(
     # Means of logarithms lie close together: a factor of 1.3 is already another kind.
-    gate=0.12,
+    max_distance=0.12,
     personas=(
         Persona(
             name="Starters",

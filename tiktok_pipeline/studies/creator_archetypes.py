@@ -14,7 +14,7 @@ from tiktok_pipeline.study import Segmentation, Study
 
 _PERSONAS = PersonaCatalogue(
     # Two scores that differ by a few times at most: a wrong name is nearer here than among followers.
-    gate=0.2,
+    max_distance=0.2,
     personas=(
         Persona(
             name="Steady Hobbyists",

@@ -17,16 +17,16 @@ from dagster import DagsterInstance
 from tiktok_pipeline.home.lock import holder_of
 from tiktok_pipeline.ingest.inbox import refused_files
 from tiktok_pipeline.ingest.manifest import (
-    COMING,
     MANIFEST,
+    PENDING_PREFIX,
     ManifestError,
     StoredFile,
-    delivery_of,
+    compute_delivery_id,
     read_manifest,
     sha256_of,
 )
 from tiktok_pipeline.orchestration.partitions import known_snapshots
-from tiktok_pipeline.privacy.suppression import read_forgotten
+from tiktok_pipeline.privacy.suppression import read_suppression_list
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.tables import TABLES
 from tiktok_pipeline.warehouse.base import StoredSlice
@@ -81,7 +81,7 @@ def check_home(settings: Settings) -> Iterator[Finding]:
     yield _room(settings)
     for refused in refused_files(settings.refused):
         yield Finding("warning", f"refused: {refused.why}", f"see {settings.refused / refused.file}")
-    if settings.forgotten_file.exists() and read_forgotten(settings.forgotten_file).unfinished:
+    if settings.forgotten_file.exists() and read_suppression_list(settings.forgotten_file).unfinished:
         yield Finding("error", "an erasure was interrupted", "run `tiktok-pipeline forget` for the same name again")
     if holder is None:
         for leftover in _leftovers(settings):
@@ -102,7 +102,11 @@ def _room(settings: Settings) -> Finding:
 
 
 def _leftovers(settings: Settings) -> list[Path]:
-    found = [*settings.raw.glob(".staging-*"), *settings.raw.glob(".pruned-*"), *settings.raw.glob(f"*/{COMING}*")]
+    found = [
+        *settings.raw.glob(".staging-*"),
+        *settings.raw.glob(".pruned-*"),
+        *settings.raw.glob(f"*/{PENDING_PREFIX}*"),
+    ]
     for file in (settings.warehouse_file, settings.published_file):
         found += file.parent.glob(f".{file.name}.draft*")
     return [*found, *settings.reports.glob("*.part"), *settings.reports.glob("*/*.part")]
@@ -149,11 +153,11 @@ def check_files(settings: Settings, manifests: dict[str, list[StoredFile]], *, q
 
 
 def check_database(
-    database: Database, *, has_snapshots: bool, in_place: Collection[tuple[str, str]] = ()
+    database: Database, *, has_snapshots: bool, external: Collection[tuple[str, str]] = ()
 ) -> Iterator[Finding]:
     """The file can be read, is of this version, and holds as many rows as it says.
 
-    ``in_place`` are the slices (table, snapshot) whose rows stay in files.
+    ``external`` are the slices (table, snapshot) whose rows stay in files.
     """
     if not database.exists and has_snapshots:
         yield Finding("error", f"{database.path}: gone, though snapshots were delivered", _REFRESH)
@@ -170,7 +174,7 @@ def check_database(
         wrong = []
         for one in database.slices:
             has = database.counts.get((_stored_in(one.table), one.snapshot, one.study), 0)
-            lies_elsewhere = not has and (one.table, one.snapshot) in in_place
+            lies_elsewhere = not has and (one.table, one.snapshot) in external
             if one.snapshot and has != one.rows and not lies_elsewhere:
                 wrong.append(f"{one.table} {one.snapshot} {one.study}: {has} rows, written were {one.rows}")
         listed = {(one.table, one.snapshot, one.study) for one in database.slices}
@@ -191,11 +195,11 @@ def check_agreement(
     manifests: dict[str, list[StoredFile]], warehouse: Database, published: Database
 ) -> Iterator[Finding]:
     """Manifests, tables and the copy for readers speak of the same snapshots, deliveries and rows."""
-    deliveries = {key: delivery_of(manifest) for key, manifest in manifests.items()}
+    deliveries = {key: compute_delivery_id(manifest) for key, manifest in manifests.items()}
     if warehouse.problem is None and warehouse.version == warehouse.expected_version:
         yield from _agreement_of_tables(manifests, deliveries, warehouse)
     if published.problem is None and published.version == published.expected_version:
-        origins = {one.snapshot: one.origin for one in published.slices if one.snapshot and not one.study}
+        origins = {one.snapshot: one.delivery_id for one in published.slices if one.snapshot and not one.study}
         late = sorted(key for key in deliveries if origins.get(key) != deliveries[key])
         for key in late:
             yield Finding("warning", f"{published.path}: snapshot {key} is not in it as delivered", _REFRESH)
@@ -216,7 +220,7 @@ def _agreement_of_tables(
         yield Finding("warning", f"snapshot {key}: delivered, not in the warehouse", _REFRESH)
     for key in sorted(set(manifests) & set(stored)):
         slices = stored[key]
-        others = sorted({one.study for one in slices.values() if one.origin != deliveries[key]})
+        others = sorted({one.study for one in slices.values() if one.delivery_id != deliveries[key]})
         if "" in others:
             yield Finding("warning", f"snapshot {key}: its tables stem from an earlier delivery", _REFRESH)
         elif others:

@@ -23,7 +23,7 @@ from tiktok_pipeline.warehouse.base import CastType, Engine
 TRUE_WORDS = ("true", "t", "yes", "y", "1")
 FALSE_WORDS = ("false", "f", "no", "n", "0")
 NO_VALUE = ("null", "NULL", "None", "NaN")
-USUAL_HANDLE = r"^[A-Za-z0-9._]{1,64}$"
+CANONICAL_HANDLE = r"^[A-Za-z0-9._]{1,64}$"
 
 COUNTS = ("followers", "following", "likes", "videos_count")
 RATES = ("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate")
@@ -65,16 +65,16 @@ def clean_profiles(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
         "region",
         "top_videos",
     )
-    kept = engine.without_blanks(_texts(raw, PROFILE_COLUMNS), {f"text_{name}": f"raw_{name}" for name in texts})
+    kept = engine.strip_and_nullify(_texts(raw, PROFILE_COLUMNS), {f"text_{name}": f"raw_{name}" for name in texts})
     cleaned = kept.with_columns(
-        handle(nw.col("text_account_id"), nw.col("text_url")).alias("account_id"),
-        account_number(nw.col("text_tiktok_id")).alias("tiktok_id"),
-        truth(_text("is_verified")).alias("is_verified"),
-        truth(_text("is_under_age")).alias("is_under_age"),
-        *(_usual(name, _DIGITS, count).alias(name) for name in COUNTS),
-        *(_usual(name, _NUMBER, number).alias(name) for name in RATES),
-        observed_day(nw.col("raw_observed_on"), nw.col("dialect")).alias("observed_on"),
-        videos_in(nw.col("text_top_videos")).alias("scraped_videos"),
+        parse_handle(nw.col("text_account_id"), nw.col("text_url")).alias("account_id"),
+        parse_account_id(nw.col("text_tiktok_id")).alias("tiktok_id"),
+        parse_bool(_text("is_verified")).alias("is_verified"),
+        parse_bool(_text("is_under_age")).alias("is_under_age"),
+        *(_usual(name, _DIGITS, parse_count).alias(name) for name in COUNTS),
+        *(_usual(name, _NUMBER, parse_float).alias(name) for name in RATES),
+        parse_observed_date(nw.col("raw_observed_on"), nw.col("dialect")).alias("observed_on"),
+        count_videos(nw.col("text_top_videos")).alias("scraped_videos"),
         *(nw.col(f"text_{name}").alias(name) for name in ("nickname", "biography", "bio_link", "language", "region")),
     )
     expected = (
@@ -91,14 +91,14 @@ def clean_activity(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
     """Rows of ``raw.creator_activity`` with typed columns, and ``problems`` as in `clean_profiles`."""
     scores: dict[str, CastType] = {"engagement_index": "float", "monetization_maturity": "float"}
     cleaned = _texts(raw, ACTIVITY_COLUMNS).with_columns(
-        _text("account_id").alias("account_id"), *(_usual(name, _NUMBER, number).alias(name) for name in scores)
+        _text("account_id").alias("account_id"), *(_usual(name, _NUMBER, parse_float).alias(name) for name in scores)
     )
     return _with_problems(engine.try_cast(cleaned, scores), dict.fromkeys(scores, "a number"), texts=("account_id",))
 
 
 def observed_days(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
     """``observed_on`` alone, as dates, one row for each raw row of profiles; NULL where it cannot be read."""
-    days = raw.select(observed_day(nw.col("observed_on"), nw.col("dialect")).alias("observed_on"))
+    days = raw.select(parse_observed_date(nw.col("observed_on"), nw.col("dialect")).alias("observed_on"))
     return engine.try_cast(days, {"observed_on": "date"})
 
 
@@ -110,15 +110,15 @@ def one_of(text: nw.Expr, words: Iterable[str]) -> nw.Expr:
     return nw.lit(False) if found is nw else found.otherwise(nw.lit(False))
 
 
-def blank_to_null(text: nw.Expr) -> nw.Expr:
-    """Surrounding white space off; empty, null, NULL, None and NaN become NULL. `Engine.without_blanks` does the same."""
+def strip_and_nullify(text: nw.Expr) -> nw.Expr:
+    """Surrounding white space off; empty, null, NULL, None and NaN become NULL. `Engine.strip_and_nullify` does the same."""
     # The first character sorts before "!" where it is white space, or another mark that is left as it is.
     has_space = (text < nw.lit("!")) | text.str.contains(_SPACE_LAST)
     stripped = nw.when(has_space).then(text.str.strip_chars()).otherwise(text)
     return nw.when(~text.str.contains(_BLANK)).then(stripped)
 
 
-def handle(account_id: nw.Expr, url: nw.Expr) -> nw.Expr:
+def parse_handle(account_id: nw.Expr, url: nw.Expr) -> nw.Expr:
     """The handle without @; taken from the profile's address where it is missing or masked with a black block."""
     from_url = nw.when(url.str.contains(r"^https?://([a-z]+[.])?tiktok[.]com/@[^/?#]+")).then(
         url.str.replace_all(r"^https?://([a-z]+[.])?tiktok[.]com/@", "").str.replace_all(r"[/?#].*$", "")
@@ -131,27 +131,27 @@ def handle(account_id: nw.Expr, url: nw.Expr) -> nw.Expr:
 def delivered_handle(source: Source) -> nw.Expr:
     """The handle of a raw row, as `clean_profiles` and `clean_activity` give it; the usual spelling is told at once."""
     delivered = nw.col("account_id")
-    text = blank_to_null(delivered)
+    text = strip_and_nullify(delivered)
     if source.name != PROFILES.name:
         return text
-    is_usual = delivered.str.contains(USUAL_HANDLE) & ~one_of(delivered, NO_VALUE)
-    return nw.when(is_usual).then(delivered).otherwise(handle(text, blank_to_null(nw.col("url"))))
+    is_canonical = delivered.str.contains(CANONICAL_HANDLE) & ~one_of(delivered, NO_VALUE)
+    return nw.when(is_canonical).then(delivered).otherwise(parse_handle(text, strip_and_nullify(nw.col("url"))))
 
 
-def account_number(text: nw.Expr) -> nw.Expr:
+def parse_account_id(text: nw.Expr) -> nw.Expr:
     """The account's number as text; a number in E-notation has lost its digits and is no id."""
     other = nw.when(~text.str.contains(_SCIENTIFIC)).then(text.str.replace_all(r"[.]0+$", ""))
     return nw.when(text.str.contains(_DIGITS)).then(text).otherwise(other)
 
 
-def truth(text: nw.Expr) -> nw.Expr:
+def parse_bool(text: nw.Expr) -> nw.Expr:
     """A boolean in any spelling seen (true, TRUE, t, yes, 1 ...); NULL for any other text."""
     lowered = text.str.to_lowercase()
     is_true, is_false = one_of(lowered, TRUE_WORDS), one_of(lowered, FALSE_WORDS)
     return nw.when(is_true).then(nw.lit(True)).when(is_false).then(nw.lit(False))
 
 
-def count(text: nw.Expr) -> nw.Expr:
+def parse_count(text: nw.Expr) -> nw.Expr:
     """A count as text to cast: 1200, 1200.0, 12,345, 1.2M and 1.5E+06; a fraction is none."""
     plain = text.str.replace_all(r"[.]0*$", "")
     grouped = text.str.replace_all(",", "", literal=True)
@@ -175,32 +175,32 @@ def count(text: nw.Expr) -> nw.Expr:
     )
 
 
-def number(text: nw.Expr) -> nw.Expr:
+def parse_float(text: nw.Expr) -> nw.Expr:
     """A decimal number as text to cast; anything else (percent signs, decimal commas, infinity) is NULL."""
     return nw.when(text.str.contains(_NUMBER)).then(text)
 
 
-def day(text: nw.Expr, day_first: nw.Expr) -> nw.Expr:
+def parse_date(text: nw.Expr, day_first: nw.Expr) -> nw.Expr:
     """A date as ISO text to cast: yyyy-mm-dd (a time behind it is dropped), or dd-mm-yyyy where ``day_first``."""
     with_time = text.str.contains(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.+Zz-]*$")
     iso = nw.when(text.str.contains(_ISO_DAY)).then(text).when(with_time).then(text.str.slice(0, 10))
-    named = nw.when(text.str.contains(r"^[0-9]{2}-[0-9]{2}-[0-9]{4}$")).then(turned_day(text))
+    named = nw.when(text.str.contains(r"^[0-9]{2}-[0-9]{2}-[0-9]{4}$")).then(day_first_to_iso(text))
     return nw.when(day_first).then(named).otherwise(iso)
 
 
-def turned_day(text: nw.Expr) -> nw.Expr:
+def day_first_to_iso(text: nw.Expr) -> nw.Expr:
     """dd-mm-yyyy as yyyy-mm-dd."""
     return nw.concat_str([text.str.slice(6, 4), text.str.slice(3, 2), text.str.slice(0, 2)], separator="-")
 
 
-def observed_day(delivered: nw.Expr, dialect: nw.Expr) -> nw.Expr:
-    """The day of a delivered cell as ISO text to cast, in the form that its kind of file has; see `day`."""
+def parse_observed_date(delivered: nw.Expr, dialect: nw.Expr) -> nw.Expr:
+    """The day of a delivered cell as ISO text to cast, in the form that its kind of file has; see `parse_date`."""
     day_first = one_of(dialect, DAY_FIRST_DIALECTS)
-    is_usual = ~day_first & delivered.str.contains(_ISO_DAY)
-    return nw.when(is_usual).then(delivered).otherwise(day(blank_to_null(delivered), day_first))
+    is_canonical = ~day_first & delivered.str.contains(_ISO_DAY)
+    return nw.when(is_canonical).then(delivered).otherwise(parse_date(strip_and_nullify(delivered), day_first))
 
 
-def videos_in(text: nw.Expr) -> nw.Expr:
+def count_videos(text: nw.Expr) -> nw.Expr:
     """How many videos a list of them holds: ``"video_id"`` in a JSON array of objects, ``/video/`` in a list of links."""
 
     def occurrences(mark: str) -> nw.Expr:
@@ -217,7 +217,7 @@ def _texts(raw: nw.LazyFrame[Any], names: Iterable[str]) -> nw.LazyFrame[Any]:
 
 def _text(name: str) -> nw.Expr:
     """The delivered cell, blanks made NULL."""
-    return blank_to_null(nw.col(f"raw_{name}"))
+    return strip_and_nullify(nw.col(f"raw_{name}"))
 
 
 def _usual(name: str, pattern: str, rule: Callable[[nw.Expr], nw.Expr]) -> nw.Expr:

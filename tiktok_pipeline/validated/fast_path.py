@@ -14,6 +14,7 @@ import narwhals as nw
 
 from tiktok_pipeline.raw.schema import PROFILES, Source
 from tiktok_pipeline.validated.clean import (
+    CANONICAL_HANDLE,
     COUNTS,
     DAY_FIRST_DIALECTS,
     FALSE_WORDS,
@@ -21,10 +22,9 @@ from tiktok_pipeline.validated.clean import (
     RATES,
     TRUE_WORDS,
     TYPES,
-    USUAL_HANDLE,
+    count_videos,
+    day_first_to_iso,
     one_of,
-    turned_day,
-    videos_in,
 )
 from tiktok_pipeline.validated.schema import LONGEST_CHARACTERS, PROFILES_TABLE
 from tiktok_pipeline.warehouse.base import Engine
@@ -43,8 +43,8 @@ _ISO_DAY = rf"^(20[0-9]{{2}}-({'|'.join(_MONTH_AND_DAY)})|{_LEAP_DAY})({_TIME})?
 _DAY_FIRST = r"^(0[1-9]|1[0-9]|2[0-8])-(0[1-9]|1[0-2])-20[0-9]{2}$"
 
 
-def mark_usual(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> nw.LazyFrame[Any]:
-    """Add ``is_usual``: whether a row of ``raw.<source>`` surely keeps every rule; never NULL. Only profiles are usual."""
+def mark_canonical(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> nw.LazyFrame[Any]:
+    """Add ``is_canonical``: whether a row of ``raw.<source>`` surely keeps every rule; never NULL. Only profiles are usual."""
     if source.name != PROFILES.name:
         return raw.with_columns(nw.lit(False).alias("is_usual"))
     # To cast a rate takes a third of the time of a pattern for its twenty characters.
@@ -53,17 +53,17 @@ def mark_usual(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> nw.Laz
         raw.with_columns(*(nw.col(name).alias(number) for name, number in numbers.items())),
         dict.fromkeys(numbers.values(), "float"),
     )
-    return cast.with_columns(_is_usual(numbers).alias("is_usual")).drop(*numbers.values())
+    return cast.with_columns(_is_canonical(numbers).alias("is_usual")).drop(*numbers.values())
 
 
-def _is_usual(numbers: Mapping[str, str]) -> nw.Expr:
+def _is_canonical(numbers: Mapping[str, str]) -> nw.Expr:
     cells = [
         nw.col("read_problem").is_null(),
-        _matches("account_id", USUAL_HANDLE) & ~one_of(nw.col("account_id"), NO_VALUE),
+        _matches("account_id", CANONICAL_HANDLE) & ~one_of(nw.col("account_id"), NO_VALUE),
         nw.col("tiktok_id").is_null() | _matches("tiktok_id", _NUMBER_OF_ACCOUNT),
         *(_matches(name, _COUNT) for name in COUNTS),
-        *(nw.col(name).is_null() | _is_usual_rate(name, number) for name, number in numbers.items()),
-        _is_usual_day(),
+        *(nw.col(name).is_null() | _is_canonical_rate(name, number) for name, number in numbers.items()),
+        _is_canonical_day(),
         nw.col("is_verified").is_null() | one_of(nw.col("is_verified"), (*TRUE_WORDS, *FALSE_WORDS)),
         nw.col("is_under_age").is_null() | one_of(nw.col("is_under_age"), FALSE_WORDS),
         *(nw.col(name).is_null() | _is_plain(name, longest) for name, longest in LONGEST_CHARACTERS.items()),
@@ -71,19 +71,19 @@ def _is_usual(numbers: Mapping[str, str]) -> nw.Expr:
     return nw.all_horizontal(*cells, ignore_nulls=False)
 
 
-def read_usual(usual: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
+def parse_canonical(usual: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
     """Rows of ``validated.profiles`` for rows of ``raw.profiles`` that are all usual."""
     texts = ("nickname", "biography", "bio_link", "language", "region", "top_videos")
     raw = usual.rename({name: f"raw_{name}" for name in texts})
-    read = engine.without_blanks(raw, {name: f"raw_{name}" for name in texts}).with_columns(
+    read = engine.strip_and_nullify(raw, {name: f"raw_{name}" for name in texts}).with_columns(
         nw.when(~nw.col("is_verified").is_null())
         .then(one_of(nw.col("is_verified"), TRUE_WORDS))
         .alias("is_verified"),
         nw.when(one_of(nw.col("dialect"), DAY_FIRST_DIALECTS))
-        .then(turned_day(nw.col("observed_on")))
+        .then(day_first_to_iso(nw.col("observed_on")))
         .otherwise(nw.col("observed_on").str.slice(0, 10))
         .alias("observed_on"),
-        videos_in(nw.col("top_videos")).alias("scraped_videos"),
+        count_videos(nw.col("top_videos")).alias("scraped_videos"),
     )
     return engine.try_cast(read, TYPES).select(PROFILES_TABLE.frame_names)
 
@@ -92,7 +92,7 @@ def _matches(name: str, pattern: str) -> nw.Expr:
     return nw.col(name).str.contains(pattern).fill_null(False)
 
 
-def _is_usual_rate(name: str, number: str) -> nw.Expr:
+def _is_canonical_rate(name: str, number: str) -> nw.Expr:
     # It begins with a digit, and has none of the marks that a cast takes and a rule may not: 1_000, 1e0005. Python writes
     # small rates as 9.9e-05.
     text = nw.col(name)
@@ -103,7 +103,7 @@ def _is_usual_rate(name: str, number: str) -> nw.Expr:
     return ((nw.col(number) < _LARGEST_RATE) & begins_with_digit & ~has_mark).fill_null(False)
 
 
-def _is_usual_day() -> nw.Expr:
+def _is_canonical_day() -> nw.Expr:
     delivered = nw.col("observed_on")
     is_day_first = one_of(nw.col("dialect"), DAY_FIRST_DIALECTS)
     named = nw.when(is_day_first).then(delivered.str.contains(_DAY_FIRST)).otherwise(delivered.str.contains(_ISO_DAY))

@@ -18,7 +18,7 @@ ACCOUNT_ID = Column(
     type="text",
     description="handle, without @; unique in a snapshot",
     nullable=False,
-    is_varied=True,
+    is_high_cardinality=True,
 )
 
 PROFILES_TABLE = TableSpec(
@@ -32,17 +32,20 @@ PROFILES_TABLE = TableSpec(
             name="tiktok_id",
             type="text",
             description="the platform's number of the account; digits",
-            is_varied=True,
+            is_high_cardinality=True,
         ),
         Column(name="nickname", type="text", description="displayed name (hostile text: escape it)"),
         Column(
             name="biography",
             type="text",
             description="text of the profile (hostile text: escape it)",
-            is_varied=True,
+            is_high_cardinality=True,
         ),
         Column(
-            name="bio_link", type="text", description="link in the profile (hostile text: escape it)", is_varied=True
+            name="bio_link",
+            type="text",
+            description="link in the profile (hostile text: escape it)",
+            is_high_cardinality=True,
         ),
         Column(name="is_verified", type="boolean", description="whether the account carries the badge"),
         Column(name="followers", type="integer", description="accounts that follow this one", nullable=False),
@@ -123,7 +126,7 @@ REJECTED_TABLE = TableSpec(
             type="json",
             description="the row as delivered; not published",
             published=False,
-            is_varied=True,
+            is_high_cardinality=True,
         ),
     ),
 )

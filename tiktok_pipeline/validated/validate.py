@@ -13,9 +13,10 @@ from typing import Any
 import narwhals as nw
 import pandera.pandas as pa
 
+from tiktok_pipeline.errors import PipelineError
 from tiktok_pipeline.raw.schema import Source
 from tiktok_pipeline.validated.clean import clean_activity, clean_profiles, delivered_handle
-from tiktok_pipeline.validated.fast_path import mark_usual, read_usual
+from tiktok_pipeline.validated.fast_path import mark_canonical, parse_canonical
 from tiktok_pipeline.validated.schema import REJECTED_TABLE, SCHEMAS, TABLES
 from tiktok_pipeline.warehouse.base import Engine
 from tiktok_pipeline.warehouse.contract import rules
@@ -27,25 +28,27 @@ UNDER_AGE = "is_under_age: the platform says the person is under 18; nothing of 
 LARGEST_REJECTED_SHARE = 0.5
 RATE_TOLERANCE = 1e-6
 
-LARGEST_SHARE_LAID_ASIDE = 0.1
+MAX_MATERIALIZED_SHARE = 0.1
 """To lay a row aside takes room for all its texts twice, on disk where memory ends."""
 FIRST_ROWS = 100_000
 """So many rows tell how many are odd."""
 
 
-class SnapshotRejectedError(ValueError):
+class SnapshotRejectedError(PipelineError):
     """A snapshot is empty, or more than half of its rows are bad; the text says which rules they break."""
+
+    code = "snapshot_rejected"
 
 
 @dataclass(frozen=True)
-class Judged:
+class ValidationResult:
     """The two frames of a source: rows of ``validated.<source>`` and of ``validated.rejected``."""
 
-    good: nw.LazyFrame[Any]
+    valid: nw.LazyFrame[Any]
     rejected: nw.LazyFrame[Any]
 
 
-def judge_source(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> Judged:
+def validate_source(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> ValidationResult:
     """Clean and judge the raw rows of one source of one snapshot; each row is in exactly one of the two frames.
 
     Only odd rows are judged: those that are not usual, and those of an account that may stand there more than once. Where they
@@ -56,16 +59,16 @@ def judge_source(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> Judg
     table = TABLES[source.name]
     handle = delivered_handle(source)
     told = nw.when(nw.col("is_usual")).then(nw.col("account_id")).otherwise(handle)
-    named = mark_usual(raw, source, engine).with_columns(told.alias("handle"))
+    named = mark_canonical(raw, source, engine).with_columns(told.alias("handle"))
     marked = engine.mark_repeated(named, "handle", among=raw.select(handle.alias("handle"))).drop("handle")
-    judged = judge_rules(
+    judged = apply_rules(
         clean(marked.filter(~nw.col("is_usual") | nw.col("is_repeated")), engine), SCHEMAS[source.name]
     )
     is_doubtful = (nw.col("problems") != "") | nw.col("is_repeated")
-    are_few = _share_of_odd(named) < LARGEST_SHARE_LAID_ASIDE
-    aside = engine.staged(judged if are_few else judged.filter(is_doubtful))
+    use_fast_path = _share_not_canonical(named) < MAX_MATERIALIZED_SHARE
+    aside = engine.persist(judged if use_fast_path else judged.filter(is_doubtful))
     doubtful = aside.filter(is_doubtful)
-    rejected = engine.staged(mark_duplicates(doubtful).filter(nw.col("problems") != ""))
+    rejected = engine.persist(mark_duplicates(doubtful).filter(nw.col("problems") != ""))
     is_kept = nw.col("problems") != UNDER_AGE
     delivered = {name: f"raw_{name}" for name in source.columns} | {"extra": "extra"}
     records = engine.to_json(rejected, "record", delivered).with_columns(
@@ -74,21 +77,21 @@ def judge_source(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> Judg
         nw.lit(source.name).alias("source"),
         nw.col("problems").str.split(_SPLIT).alias("reasons"),
     )
-    cleaned = aside if are_few else clean(raw, engine)
+    cleaned = aside if use_fast_path else clean(raw, engine)
     good = cleaned.join(rejected.select(*PLACE), on=PLACE, how="anti").select(table.frame_names)
-    if are_few:
+    if use_fast_path:
         usual = raw.join(aside.select(*PLACE), on=PLACE, how="anti")
-        good = nw.concat([read_usual(usual, engine), good], how="vertical")
-    return Judged(good=good, rejected=records.select(REJECTED_TABLE.frame_names))
+        good = nw.concat([parse_canonical(usual, engine), good], how="vertical")
+    return ValidationResult(valid=good, rejected=records.select(REJECTED_TABLE.frame_names))
 
 
-def _share_of_odd(marked: nw.LazyFrame[Any]) -> float:
+def _share_not_canonical(marked: nw.LazyFrame[Any]) -> float:
     """The share of rows that are not usual among the first ones of a source."""
     usual = marked.head(FIRST_ROWS).select(usual=nw.col("is_usual").cast(nw.Float64).mean())
     return 1.0 - (usual.collect("pyarrow").item(0, "usual") or 0.0)
 
 
-def judge_rules(cleaned: nw.LazyFrame[Any], schema: pa.DataFrameSchema) -> nw.LazyFrame[Any]:
+def apply_rules(cleaned: nw.LazyFrame[Any], schema: pa.DataFrameSchema) -> nw.LazyFrame[Any]:
     r"""Add every broken rule to ``problems`` (one text, split by ``\\x1f``; empty for a good row).
 
     A row that is not whole is judged by that alone: its cells may stand in the wrong columns. So is that of a person under

@@ -13,6 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from tiktok_pipeline.errors import PipelineError
+
 if TYPE_CHECKING:
     import narwhals as nw
     import pandas as pd
@@ -27,27 +29,36 @@ Slice = Mapping[str, str]
 _IDENTIFIER = re.compile(r"^[a-z][a-z0-9_]*$")
 
 
-class WarehouseError(Exception):
+class WarehouseError(PipelineError):
     """The warehouse cannot do what was asked; the text says what to do."""
+
+    code = "warehouse"
 
 
 class WarehouseLockedError(WarehouseError):
     """Another process held the database for longer than the configured wait."""
 
+    code = "warehouse_locked"
+
 
 class QueryError(WarehouseError):
     """A query is wrong; the text is the engine's first line."""
 
+    code = "query"
+    is_usage_error = True
+
 
 class UnreadableFileError(WarehouseError):
     """A file as a whole cannot be read; the text names it and what to do."""
+
+    code = "unreadable_file"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
     """One column of a table: name, type, what it says (with its unit), may it be NULL, may readers see it.
 
-    A column ``is_varied`` where nearly every row has a text of its own: such texts are packed another way. Floats are stored to
+    A column ``is_high_cardinality`` where nearly every row has a text of its own: such texts are packed another way. Floats are stored to
     so many significant ``digits``: a sum over many rows differs in the last bits with the number of threads.
     """
 
@@ -56,7 +67,7 @@ class Column:
     description: str
     nullable: bool = True
     published: bool = True
-    is_varied: bool = False
+    is_high_cardinality: bool = False
     digits: int = 12
 
     def __post_init__(self) -> None:
@@ -121,7 +132,7 @@ class Derived:
 
 
 @dataclass(frozen=True)
-class Scan:
+class ScannedFile:
     """A file as the engine sees it.
 
     ``header`` holds the names as the file spells them; ``rows`` has ``source_row`` (the record's ordinal, from
@@ -144,7 +155,7 @@ class StoredSlice:
     snapshot: str
     study: str
     rows: int
-    origin: str
+    delivery_id: str
     written_at: datetime
 
 
@@ -152,11 +163,11 @@ class Engine(Protocol):
     """What narwhals lacks on this engine: things said in the engine's own functions."""
 
     @property
-    def times_closed(self) -> int:
+    def connection_generation(self) -> int:
         """How often it was closed; frames of before a closing can no longer be read."""
         ...
 
-    def scan(self, path: Path, file_format: FileFormat) -> Scan:
+    def scan(self, path: Path, file_format: FileFormat) -> ScannedFile:
         """Read a file lazily; raises `UnreadableFileError` where the file as a whole cannot be read."""
         ...
 
@@ -164,7 +175,7 @@ class Engine(Protocol):
         """Cast the named text columns; a cell that does not fit becomes NULL, never an exception."""
         ...
 
-    def without_blanks(self, frame: nw.LazyFrame[Any], columns: Mapping[str, str]) -> nw.LazyFrame[Any]:
+    def strip_and_nullify(self, frame: nw.LazyFrame[Any], columns: Mapping[str, str]) -> nw.LazyFrame[Any]:
         """Add texts (new name -> column): white space around them off; empty, null, NULL, None and NaN become NULL."""
         ...
 
@@ -191,14 +202,14 @@ class Engine(Protocol):
         """Turn the engine's own errors inside the block into an `UnreadableFileError` that names ``path``."""
         ...
 
-    def staged(self, frame: nw.LazyFrame[Any] | pa.Table, *, until_closed: bool = False) -> nw.LazyFrame[Any]:
-        """Compute ``frame`` once, out of core, and give it back as a table that lasts until `drop_staged` or `close`.
+    def persist(self, frame: nw.LazyFrame[Any] | pa.Table, *, keep_until_close: bool = False) -> nw.LazyFrame[Any]:
+        """Compute ``frame`` once, out of core, and give it back as a table that lasts until `unpersist_all` or `close`.
 
-        A table in memory is brought into the engine in the same way. One that is kept ``until_closed`` outlasts `drop_staged`.
+        A table in memory is brought into the engine in the same way. One that is kept ``keep_until_close`` outlasts `unpersist_all`.
         """
         ...
 
-    def drop_staged(self) -> None:
+    def unpersist_all(self) -> None:
         """Let go of every staged frame that need not last; what was made from them can no longer be read."""
         ...
 
@@ -212,7 +223,7 @@ class Warehouse(Engine, Protocol):
         slice_: Slice,
         rows: nw.LazyFrame[Any] | pd.DataFrame | pa.Table,
         *,
-        origin: str = "",
+        delivery_id: str = "",
     ) -> int:
         """Put ``rows`` in place of the slice, in one transaction; returns their count.
 
@@ -220,10 +231,12 @@ class Warehouse(Engine, Protocol):
         """
         ...
 
-    def leave_slice(self, table: TableSpec, slice_: Slice, rows: nw.LazyFrame[Any], *, origin: str = "") -> int:
+    def register_external_slice(
+        self, table: TableSpec, slice_: Slice, rows: nw.LazyFrame[Any], *, delivery_id: str = ""
+    ) -> int:
         """Note a slice whose ``rows`` lie elsewhere, and drop what is stored of it; returns their count.
 
-        They are those of another table (see `Derived`), or stay in files, which `read_slice` reads (see `FilesOfSlice`).
+        They are those of another table (see `Derived`), or stay in files, which `read_slice` reads (see `ExternalSliceReader`).
         """
         ...
 
@@ -251,7 +264,7 @@ class Warehouse(Engine, Protocol):
         """Remove every slice of the snapshots from all ``tables``, in one transaction."""
         ...
 
-    def adopt(self, snapshot: str, origin: str) -> None:
+    def set_delivery_id(self, snapshot: str, delivery_id: str) -> None:
         """Say of every slice of the snapshot that it stems from the delivery ``origin``: its files changed, its rows fit."""
         ...
 
@@ -291,5 +304,5 @@ def check_slice(table: TableSpec, slice_: Slice) -> Iterator[tuple[str, str]]:
         yield name, slice_[name]
 
 
-FilesOfSlice = Callable[[Engine, TableSpec, Slice], "nw.LazyFrame[Any] | None"]
+ExternalSliceReader = Callable[[Engine, TableSpec, Slice], "nw.LazyFrame[Any] | None"]
 """Gives the rows of a slice that stay in files, and None for one that is stored."""

@@ -18,17 +18,17 @@ from tiktok_pipeline.analysis.classification import classify_study, score_creato
 from tiktok_pipeline.analysis.run_study import Segments, run_study
 from tiktok_pipeline.analysis.segmentation import (
     assign_study,
-    described_rows,
+    assign_with_features,
     fit_study,
     jaccards,
+    measure_stability,
     score_study,
-    trust_study,
 )
 from tiktok_pipeline.classifiers.labels import NotEnoughRowsError
 from tiktok_pipeline.classifiers.recipe import Classification, FeatureSet, Label, PublishedForest
 from tiktok_pipeline.classifiers.schema import LEAKAGE_SCHEMA, METRICS_SCHEMA, SCORES_SCHEMA
 from tiktok_pipeline.clusters.fit_rows import InterquartileRule
-from tiktok_pipeline.clusters.model import Matrix, SegmentModel, TooFewRowsError, from_rows
+from tiktok_pipeline.clusters.model import Matrix, SegmentModel, TooFewRowsError, from_frame
 from tiktok_pipeline.clusters.scaling import Scaling
 from tiktok_pipeline.clusters.schema import (
     ASSIGNMENTS_SCHEMA,
@@ -38,15 +38,15 @@ from tiktok_pipeline.clusters.schema import (
     STABILITY_RUNS_SCHEMA,
     STABILITY_SCHEMA,
 )
-from tiktok_pipeline.clusters.stability import FitSettings, Trust, fingerprint
+from tiktok_pipeline.clusters.stability import FitSettings, StabilityResult, fingerprint
 from tiktok_pipeline.features.build import build_features
-from tiktok_pipeline.features.sample import draw
+from tiktok_pipeline.features.sample import sample_frame
 from tiktok_pipeline.personas.schema import FEATURES_SCHEMA, SUMMARIES_SCHEMA
 from tiktok_pipeline.personas.summarise import verdict
 from tiktok_pipeline.raw.dialects import recognise
 from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.study import Segmentation, Study, load_studies
-from tiktok_pipeline.validated.validate import judge_source
+from tiktok_pipeline.validated.validate import validate_source
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import creators, pandas, validated
 
@@ -125,7 +125,7 @@ def of_file(real_data: Callable[[str], Path]) -> Callable[[str], Tables]:
             scan = warehouse.scan(path, "csv")
             dialect = recognise(scan.header, file=name)
             raw = read_file(scan, dialect, source_file=name, engine=warehouse)
-            kept[name] = run(judge_source(raw, dialect.source, warehouse).good, STUDY, warehouse)
+            kept[name] = run(validate_source(raw, dialect.source, warehouse).good, STUDY, warehouse)
             warehouse.close()
         return kept[name]
 
@@ -326,18 +326,20 @@ class Fitted:
     features: nw.LazyFrame[Any]
     model: SegmentModel
 
-    def trust(self, engine: DuckDBWarehouse, known: Trust | None = None, rows: int = 150, **changes: Any) -> Trust:
+    def trust(
+        self, engine: DuckDBWarehouse, known: StabilityResult | None = None, rows: int = 150, **changes: Any
+    ) -> StabilityResult:
         """The trust in the model, on the first rows, with some settings of the study changed."""
         features = self.features.filter(nw.col("account_id") < f"creator_{rows:05d}")
         settings = settings_of(small_study(outliers=None, **changes))
-        return trust_study(draw(features, engine), self.model, settings, engine, known=known)
+        return measure_stability(sample_frame(features, engine), self.model, settings, engine, known=known)
 
 
 @pytest.fixture
 def fitted(engine: DuckDBWarehouse) -> Fitted:
     """See `Fitted`."""
-    features = engine.staged(build_features(validated(engine, creators(150)), "profiles"))
-    model = from_rows(fit_study(draw(features, engine), settings_of(small_study(outliers=None)), engine)[0])
+    features = engine.persist(build_features(validated(engine, creators(150)), "profiles"))
+    model = from_frame(fit_study(sample_frame(features, engine), settings_of(small_study(outliers=None)), engine)[0])
     assert model is not None
     return Fitted(features, model)
 
@@ -347,9 +349,9 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows each measurement was made on; the measurement itself is a row with the fingerprint."""
     seen: list[int] = []
 
-    def count(matrix: Matrix, model: SegmentModel, settings: FitSettings) -> Trust:
+    def count(matrix: Matrix, model: SegmentModel, settings: FitSettings) -> StabilityResult:
         seen.append(len(matrix))
-        return Trust(pd.DataFrame({"fingerprint": [fingerprint(matrix, model, settings)]}), pd.DataFrame())
+        return StabilityResult(pd.DataFrame({"fingerprint": [fingerprint(matrix, model, settings)]}), pd.DataFrame())
 
     monkeypatch.setattr("tiktok_pipeline.analysis.segmentation.measure", count)
     return seen
@@ -378,7 +380,7 @@ def test_it_is_measured_anew_where_anything_changed(
         settings = {"rows": 149}
     elif change == "mixed":  # two measurements in one table are none to go by
         other = pd.DataFrame({"fingerprint": ["of another run"]})
-        known = Trust(pd.concat([known.stability, other]), known.runs)
+        known = StabilityResult(pd.concat([known.stability, other]), known.runs)
     else:
         settings = {change: (2, 5) if change == "k_range" else 3}
     assert changed.trust(engine, known, **settings) is not known
@@ -386,7 +388,7 @@ def test_it_is_measured_anew_where_anything_changed(
 
 
 def test_an_empty_table_is_nothing_known(engine: DuckDBWarehouse, fitted: Fitted, measured: list[int]) -> None:
-    nothing = trust_study(draw(fitted.features, engine), None, settings_of(small_study()), engine)
+    nothing = measure_stability(sample_frame(fitted.features, engine), None, settings_of(small_study()), engine)
     assert (len(nothing.stability), len(nothing.runs), measured) == (0, 0, [])
     STABILITY_SCHEMA.validate(nothing.stability)
     STABILITY_RUNS_SCHEMA.validate(nothing.runs)
@@ -398,7 +400,9 @@ def test_trust_is_measured_on_the_fitted_rows_and_on_a_bounded_sample(
     engine: DuckDBWarehouse, fitted: Fitted, measured: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rule = InterquartileRule(columns=("avg_engagement_rate",))
-    trust_study(draw(fitted.features, engine), fitted.model, settings_of(small_study(outliers=rule)), engine)
+    measure_stability(
+        sample_frame(fitted.features, engine), fitted.model, settings_of(small_study(outliers=rule)), engine
+    )
     assert 100 < measured.pop() < 150
     monkeypatch.setattr("tiktok_pipeline.analysis.segmentation.MAX_STABILITY_ROWS", 70)
     fitted.trust(engine)
@@ -427,7 +431,7 @@ def test_a_study_without_segments_has_its_classifiers_only(engine: DuckDBWarehou
 
 
 def test_every_creator_is_scored_those_with_a_label_by_a_model_that_did_not_see_them(engine: DuckDBWarehouse) -> None:
-    frame = engine.staged(build_features(validated(engine, with_gaps()), "profiles"))
+    frame = engine.persist(build_features(validated(engine, with_gaps()), "profiles"))
     evaluation, _ = classify_study(frame, CLASSIFICATION, engine)
     scores = SCORES_SCHEMA.validate(pandas(nw.from_native(score_creators(frame, evaluation, engine)), "account_id"))
     labelled = pandas(frame.filter(~nw.col("avg_engagement_rate").is_null()), "account_id")["account_id"]
@@ -480,20 +484,20 @@ def test_where_few_rows_have_what_the_study_needs_the_fit_sees_all_of_them(
     study = small_study(outliers=None)
     segmentation = settings_of(study)
     assert segmentation.scaling.missing == "drop"
-    everybody = fit_study(draw(frame, engine), segmentation, engine)
+    everybody = fit_study(sample_frame(frame, engine), segmentation, engine)
     monkeypatch.setattr("tiktok_pipeline.analysis.segmentation.MAX_ORDER_ROWS", 200)
-    drawn = draw(frame, engine, max_rows=200)
+    drawn = sample_frame(frame, engine, max_rows=200)
     assert drawn.largest_key is not None
     models, fits = fit_study(drawn, segmentation, engine)
     figures = fits.set_index("statistic")["value"]
     assert figures[["rows", "rows_after_missing", "rows_in_fit"]].tolist() == [1_050.0, 150.0, 150.0]
     pd.testing.assert_frame_equal(models, everybody[0])
-    model = from_rows(models)
+    model = from_frame(models)
     assert len(score_study(drawn, segmentation, engine))
-    assert trust_study(drawn, model, segmentation, engine).stability["profiles"].sum() == 150
+    assert measure_stability(drawn, model, segmentation, engine).stability["profiles"].sum() == 150
     assigned = pandas(assign_study(drawn.rows, drawn, model, segmentation, engine), "account_id")
     assert (int(assigned["in_fit"].sum()), len(assigned)) == (150, 1_050)
-    everyone, sample = described_rows(drawn, model, study, engine)
+    everyone, sample = assign_with_features(drawn, model, study, engine)
     counts = pandas(sample, "account_id")["cluster"].isna()
     assert (int((~counts).sum()), int(counts.sum()) > 100) == (150, True)
     assert len(pandas(everyone, "account_id")) == 1_050

@@ -73,7 +73,7 @@ def test_an_unforeseen_error_is_seen_with_its_place(ground: Ground, monkeypatch:
         raise RuntimeError(msg)
 
     with monkeypatch.context() as patched:
-        patched.setattr(benchmarks.reliability.fuzz, "take_in", fail)
+        patched.setattr(benchmarks.reliability.fuzz, "ingest_inbox", fail)
         trial = try_delivery(ground, delivery(1, SEED))
     assert trial.outcome == BROKE
     assert any("RuntimeError: out of the blue" in one and "test_fuzz.py" in one for one in trial.violations)

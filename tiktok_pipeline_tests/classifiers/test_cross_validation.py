@@ -9,9 +9,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from tiktok_pipeline.classifiers import evaluate
+from tiktok_pipeline.classifiers import cross_validation as evaluate
 from tiktok_pipeline.classifiers.arrays import Matrix, Vector
-from tiktok_pipeline.classifiers.cross_validation import SHUFFLES, Judged, cross_validate, permutation_losses
+from tiktok_pipeline.classifiers.cross_validation import (
+    SHUFFLES,
+    CrossValidationResult,
+    cross_validate,
+    permutation_losses,
+)
 from tiktok_pipeline.classifiers.labels import Flags
 from tiktok_pipeline.classifiers.models import Fitted
 from tiktok_pipeline.classifiers.recipe import ModelName
@@ -21,7 +26,7 @@ FEATURES = ["likes", "videos_count", "following"]
 TRAINED: tuple[ModelName, ...] = ("logistic_regression", "random_forest", "gradient_boosting", "neural_network")
 
 
-def judged(name: ModelName, matrix: Matrix, labels: Flags, **changes: Any) -> Judged:
+def judged(name: ModelName, matrix: Matrix, labels: Flags, **changes: Any) -> CrossValidationResult:
     settings: dict[str, Any] = {"folds": 3, "repeats": 1, "random_state": 4, "network": SMALL}
     return cross_validate(name, matrix, labels, **(settings | changes))
 
@@ -86,7 +91,7 @@ def test_threshold_and_calibration_come_from_the_inner_rows_only(monkeypatch: py
         return 1.0, 0.0
 
     monkeypatch.setattr(evaluate, "fit", fit)
-    monkeypatch.setattr(evaluate, "learn_calibration", learn)
+    monkeypatch.setattr(evaluate, "fit_platt", learn)
     found = judged("logistic_regression", matrix, labels)
     assert found.metrics["threshold"] == pytest.approx((0.37, 0.0))
     assert found.metrics["f1"] == pytest.approx((2 / 3, 0.0))

@@ -12,7 +12,7 @@ import pytest
 import tiktok_pipeline.studies
 from tiktok_pipeline.analysis.classification import classify_study, labelled_rows
 from tiktok_pipeline.classifiers import network
-from tiktok_pipeline.classifiers.evaluation import MISSING_TORCH, Evaluation, nothing, run_protocols
+from tiktok_pipeline.classifiers.evaluation import MISSING_TORCH, Evaluation, empty_evaluation, run_protocols
 from tiktok_pipeline.classifiers.labels import Flags, NotEnoughRowsError
 from tiktok_pipeline.classifiers.recipe import Classification, FeatureSet, Label, ModelName, PublishedNetwork
 from tiktok_pipeline.classifiers.schema import (
@@ -184,7 +184,8 @@ def test_the_network_is_judged_under_every_protocol() -> None:
 
 def test_the_networks_settings_and_repeats_are_those_of_the_study(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
-    from tiktok_pipeline.classifiers import evaluate, models
+    from tiktok_pipeline.classifiers import cross_validation as evaluate
+    from tiktok_pipeline.classifiers import models
 
     seen: list[Any] = []
     fit = models.fit
@@ -250,7 +251,7 @@ def test_rows_that_the_label_gives_away_are_learnt_without_a_warning() -> None:
 
 
 def test_nothing_is_empty_tables_and_the_reason() -> None:
-    found = nothing("0 positive of 3")
+    found = empty_evaluation("0 positive of 3")
     keeps_its_contracts(found)
     assert card(found) == {"why_empty": "0 positive of 3"}
     for name in ("metrics", "confusion", "importances", "curves", "models", "out_of_fold"):
@@ -270,7 +271,7 @@ def quick(name: str) -> Classification:
 
 def invented_features(engine: DuckDBWarehouse, count: int = 260, **changes: Any) -> Any:
     rows = [row | changes for row in frames.creators(count)]
-    return engine.staged(build_features(frames.validated(engine, rows), "profiles"))
+    return engine.persist(build_features(frames.validated(engine, rows), "profiles"))
 
 
 NO_RATES: dict[str, Any] = dict.fromkeys(("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate"))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tiktok_pipeline.classifiers.labels import (
     NotEnoughRowsError,
-    check_both_kinds,
+    check_class_counts,
     label_threshold,
     positives,
 )
@@ -91,8 +91,8 @@ def test_without_any_value_there_is_no_quantile(engine: DuckDBWarehouse) -> None
 )
 def test_too_few_of_a_kind_say_how_many_there_are(flags: list[bool], text: str) -> None:
     with pytest.raises(NotEnoughRowsError, match=f"^{text}$"):
-        check_both_kinds(np.array(flags, dtype=np.bool_), at_least=3)
+        check_class_counts(np.array(flags, dtype=np.bool_), at_least=3)
 
 
 def test_as_many_as_needed_are_enough() -> None:
-    check_both_kinds(np.array([True, False] * 3), at_least=3)
+    check_class_counts(np.array([True, False] * 3), at_least=3)

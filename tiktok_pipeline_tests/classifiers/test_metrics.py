@@ -20,14 +20,14 @@ from sklearn.metrics import (
 from tiktok_pipeline.classifiers.labels import Flags
 from tiktok_pipeline.classifiers.metrics import (
     CURVE_POINTS,
-    at_threshold,
+    apply_platt,
     best_f1,
-    calibrated,
     curves,
-    learn_calibration,
+    fit_platt,
     log_odds,
-    over_thresholds,
+    ranking_metrics,
     threshold_for_precision,
+    threshold_metrics,
 )
 
 SCORES = np.array([0.9, 0.8, 0.7, 0.6, 0.2, 0.1])
@@ -48,20 +48,20 @@ def apart(rows: Rows) -> tuple[np.ndarray, Flags]:
 
 def test_figures_at_a_threshold_by_hand() -> None:
     # taken: 0.9, 0.8, 0.7 - two of them right, of three that are positive
-    found = at_threshold(SCORES, LABELS, 0.7)
+    found = threshold_metrics(SCORES, LABELS, 0.7)
     assert found == pytest.approx({"precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3, "balanced_accuracy": 2 / 3})
-    found = at_threshold(SCORES, LABELS, 0.15)
+    found = threshold_metrics(SCORES, LABELS, 0.15)
     assert found == pytest.approx({"precision": 0.6, "recall": 1.0, "f1": 0.75, "balanced_accuracy": 2 / 3})
 
 
 def test_a_score_at_the_threshold_counts() -> None:
-    assert at_threshold(np.array([0.5]), np.array([True]), 0.5)["recall"] == 1.0
+    assert threshold_metrics(np.array([0.5]), np.array([True]), 0.5)["recall"] == 1.0
 
 
 def test_a_ratio_over_nothing_is_zero() -> None:
-    nobody = at_threshold(SCORES, LABELS, 0.95)
+    nobody = threshold_metrics(SCORES, LABELS, 0.95)
     assert nobody == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "balanced_accuracy": 0.5}
-    assert at_threshold(SCORES, np.zeros(6, dtype=np.bool_), 0.5)["recall"] == 0.0
+    assert threshold_metrics(SCORES, np.zeros(6, dtype=np.bool_), 0.5)["recall"] == 0.0
 
 
 def test_best_f1_by_hand() -> None:
@@ -96,7 +96,7 @@ def test_a_precision_that_none_reaches_gives_the_highest_there_is() -> None:
 def test_figures_at_a_threshold_are_those_of_scikit_learn(rows: Rows, threshold: float) -> None:
     scores, labels = apart(rows)
     taken = scores >= threshold
-    assert at_threshold(scores, labels, threshold) == pytest.approx(
+    assert threshold_metrics(scores, labels, threshold) == pytest.approx(
         {
             "precision": precision_score(labels, taken, zero_division=0.0),
             "recall": recall_score(labels, taken),
@@ -132,7 +132,7 @@ def test_the_threshold_for_a_precision_is_the_lowest_of_scikit_learns_curve(rows
 @given(rows=ROWS)
 def test_figures_over_all_thresholds_are_those_of_scikit_learn(rows: Rows) -> None:
     scores, labels = apart(rows)
-    assert over_thresholds(scores, labels) == pytest.approx(
+    assert ranking_metrics(scores, labels) == pytest.approx(
         {
             "roc_auc": roc_auc_score(labels, scores),
             "average_precision": average_precision_score(labels, scores),
@@ -205,42 +205,42 @@ def test_log_odds_by_hand() -> None:
 
 
 def test_calibrated_by_hand() -> None:
-    assert calibrated(np.array([0.5, 0.75]), 1.0, 0.0) == pytest.approx([0.5, 0.75])
-    assert calibrated(np.array([0.75]), 2.0, 0.0) == pytest.approx([0.9])
-    assert calibrated(np.array([0.5]), 1.0, np.log(4)) == pytest.approx([0.8])
+    assert apply_platt(np.array([0.5, 0.75]), 1.0, 0.0) == pytest.approx([0.5, 0.75])
+    assert apply_platt(np.array([0.75]), 2.0, 0.0) == pytest.approx([0.9])
+    assert apply_platt(np.array([0.5]), 1.0, np.log(4)) == pytest.approx([0.8])
 
 
 def test_platt_gives_well_calibrated_scores_back() -> None:
     random = np.random.default_rng(1)
     scores = random.uniform(0.01, 0.99, 40_000)
     labels = random.random(40_000) < scores
-    slope, offset = learn_calibration(scores, labels)
+    slope, offset = fit_platt(scores, labels)
     assert slope == pytest.approx(1.0, abs=0.03)
     assert offset == pytest.approx(0.0, abs=0.05)
-    np.testing.assert_allclose(calibrated(scores, slope, offset), scores, atol=0.01)
+    np.testing.assert_allclose(apply_platt(scores, slope, offset), scores, atol=0.01)
 
 
 def test_platt_puts_scores_right_that_say_too_much() -> None:
     random = np.random.default_rng(2)
     truth = random.uniform(0.05, 0.95, 40_000)
     labels = random.random(40_000) < truth
-    said = calibrated(truth, 3.0, 1.0)
-    slope, offset = learn_calibration(said, labels)
+    said = apply_platt(truth, 3.0, 1.0)
+    slope, offset = fit_platt(said, labels)
     assert slope == pytest.approx(1 / 3, abs=0.02)
-    np.testing.assert_allclose(calibrated(said, slope, offset), truth, atol=0.02)
+    np.testing.assert_allclose(apply_platt(said, slope, offset), truth, atol=0.02)
 
 
 def test_constant_scores_are_left_as_they_are() -> None:
-    assert learn_calibration(np.full(6, 0.3), LABELS) == (1.0, 0.0)
-    assert calibrated(np.full(2, 0.3), 1.0, 0.0) == pytest.approx([0.3, 0.3])
+    assert fit_platt(np.full(6, 0.3), LABELS) == (1.0, 0.0)
+    assert apply_platt(np.full(2, 0.3), 1.0, 0.0) == pytest.approx([0.3, 0.3])
 
 
 @settings(max_examples=25, deadline=None)
 @given(rows=ROWS)
 def test_calibration_of_any_scores_gives_probabilities_in_their_order(rows: Rows) -> None:
     scores, labels = apart(rows)
-    slope, offset = learn_calibration(scores, labels)
-    found = calibrated(np.sort(scores), slope, offset)
+    slope, offset = fit_platt(scores, labels)
+    found = apply_platt(np.sort(scores), slope, offset)
     assert ((found >= 0.0) & (found <= 1.0)).all()
     assert (np.diff(found) * np.sign(slope) >= 0.0).all()
 
@@ -248,6 +248,6 @@ def test_calibration_of_any_scores_gives_probabilities_in_their_order(rows: Rows
 def test_scores_that_part_the_kinds_by_a_hair_do_not_overflow() -> None:
     # The slope is then so steep that a certain score lies thousands of log odds away.
     scores = np.where(np.arange(200) % 2, 0.5001, 0.4999)
-    slope, offset = learn_calibration(scores, np.arange(200) % 2 == 1)
-    assert calibrated(np.array([0.0, 0.5, 1.0]), slope, offset) == pytest.approx([0.0, 0.5, 1.0], abs=1e-6)
-    assert calibrated(np.array([0.0, 1.0]), 1e6, 0.0) == pytest.approx([0.0, 1.0], abs=1e-9)
+    slope, offset = fit_platt(scores, np.arange(200) % 2 == 1)
+    assert apply_platt(np.array([0.0, 0.5, 1.0]), slope, offset) == pytest.approx([0.0, 0.5, 1.0], abs=1e-6)
+    assert apply_platt(np.array([0.0, 1.0]), 1e6, 0.0) == pytest.approx([0.0, 1.0], abs=1e-9)

@@ -20,9 +20,9 @@ from tiktok_pipeline.classifiers.arrays import Matrix
 from tiktok_pipeline.classifiers.labels import Flags
 from tiktok_pipeline.classifiers.network import (
     Trained,
-    filled,
+    fit_min_max,
+    impute_median,
     is_installed,
-    learn_range,
     published_inputs,
     train,
 )
@@ -142,7 +142,7 @@ def test_layers_and_units_are_those_of_the_settings(monkeypatch: pytest.MonkeyPa
 
 def test_the_range_is_mapped_to_zero_and_one() -> None:
     matrix = np.array([[2.0, 7.0], [4.0, 7.0], [6.0, 7.0]])
-    to_range = learn_range(matrix)
+    to_range = fit_min_max(matrix)
     assert to_range(matrix).tolist() == [[0.0, 0.0], [0.5, 0.0], [1.0, 0.0]]
     # rows that it was not learnt from may lie outside
     assert to_range(np.array([[0.0, 8.0], [10.0, 6.0]])).tolist() == [[-0.5, 1.0], [2.0, -1.0]]
@@ -152,7 +152,7 @@ def test_the_range_is_mapped_to_zero_and_one() -> None:
 @given(rows=st.lists(st.tuples(st.floats(0.0, 1e12), st.floats(0.0, 1.0), st.just(4.0)), min_size=1, max_size=30))
 def test_any_rows_lie_between_zero_and_one_in_their_own_range(rows: list[tuple[float, float, float]]) -> None:
     matrix = np.array(rows)
-    found = learn_range(matrix)(matrix)
+    found = fit_min_max(matrix)(matrix)
     assert found.min() >= 0.0
     assert found.max() <= 1.0
     assert not found[:, 2].any()
@@ -161,7 +161,7 @@ def test_any_rows_lie_between_zero_and_one_in_their_own_range(rows: list[tuple[f
 def test_a_missing_value_is_the_median_of_the_rows_learnt_from() -> None:
     nan = np.nan
     learnt_from = np.array([[1.0, nan], [3.0, nan], [100.0, nan], [nan, nan]])
-    assert filled(np.array([[nan, nan], [7.0, 5.0]]), learnt_from).tolist() == [[3.0, 0.0], [7.0, 5.0]]
+    assert impute_median(np.array([[nan, nan], [7.0, 5.0]]), learnt_from).tolist() == [[3.0, 0.0], [7.0, 5.0]]
 
 
 def test_published_inputs_are_the_keyword_two_components_and_the_rest() -> None:
@@ -197,6 +197,6 @@ def test_missing_values_are_filled_before_the_components_are_learnt() -> None:
 
 def test_constant_inputs_do_no_harm() -> None:
     _, labels = parted()
-    matrix = learn_range(np.full((120, 2), 3.0))(np.full((120, 2), 3.0))
+    matrix = fit_min_max(np.full((120, 2), 3.0))(np.full((120, 2), 3.0))
     found = train(matrix[:80], labels[:80], matrix[80:], labels[80:], SMALL, seed=0, as_published=False)
     assert np.unique(found.score(matrix)).size == 1

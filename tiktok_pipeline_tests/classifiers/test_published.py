@@ -18,7 +18,7 @@ from tiktok_pipeline.classifiers.models import ModelMissingError
 from tiktok_pipeline.classifiers.network import Trained
 from tiktok_pipeline.classifiers.published import (
     SEEDS,
-    Part,
+    EvaluationRows,
     confusion_rows,
     input_names,
     run_forest,
@@ -32,11 +32,11 @@ def top(rows: pd.DataFrame, share: float = 0.2) -> Flags:
     return flags
 
 
-def metrics_of(part: Part, protocol: str) -> dict[str, tuple[float, float | None]]:
+def metrics_of(part: EvaluationRows, protocol: str) -> dict[str, tuple[float, float | None]]:
     return {name: (value, std) for _, found, _, name, value, std in part.metrics if found == protocol}
 
 
-def counts_of(part: Part, protocol: str) -> list[int]:
+def counts_of(part: EvaluationRows, protocol: str) -> list[int]:
     """Right negatives, false alarms, missed ones, right positives."""
     return [row[-1] for row in part.confusion if row[1] == protocol]
 
@@ -97,7 +97,7 @@ def test_a_label_made_of_an_input_is_found_without_an_error_and_by_that_input() 
 @pytest.mark.parametrize("positives", [0, 1])
 def test_a_plain_split_without_both_kinds_says_nothing(positives: int) -> None:
     rows, _ = creators(60)
-    assert run_forest(rows, np.arange(60) < positives, FOREST) == Part()
+    assert run_forest(rows, np.arange(60) < positives, FOREST) == EvaluationRows()
 
 
 def test_the_forest_takes_rows_that_miss_a_value() -> None:
@@ -172,6 +172,6 @@ def test_published_tunes_on_the_rows_that_judge_and_mended_on_others(monkeypatch
 
 
 def test_parts_are_put_together_in_order() -> None:
-    part = Part(metrics=[(1,)], curves=[(2,)])
-    part.add(Part(metrics=[(3,)], confusion=[(4,)], importances=[(5,)]))
-    assert part == Part(metrics=[(1,), (3,)], confusion=[(4,)], importances=[(5,)], curves=[(2,)])
+    part = EvaluationRows(metrics=[(1,)], curves=[(2,)])
+    part.add(EvaluationRows(metrics=[(3,)], confusion=[(4,)], importances=[(5,)]))
+    assert part == EvaluationRows(metrics=[(1,), (3,)], confusion=[(4,)], importances=[(5,)], curves=[(2,)])

@@ -14,17 +14,17 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from tiktok_pipeline.analysis.classification import labelled_rows, score_creators
 from tiktok_pipeline.classifiers.arrays import Matrix
-from tiktok_pipeline.classifiers.evaluation import nothing, run_protocols
-from tiktok_pipeline.classifiers.metrics import best_f1, calibrated, learn_calibration
+from tiktok_pipeline.classifiers.evaluation import empty_evaluation, run_protocols
+from tiktok_pipeline.classifiers.metrics import apply_platt, best_f1, fit_platt
 from tiktok_pipeline.classifiers.models import logged_regression
 from tiktok_pipeline.classifiers.schema import MODELS_SCHEMA, MODELS_TABLE, SCORES_SCHEMA, SCORES_TABLE
 from tiktok_pipeline.classifiers.scoring_model import (
     ScoringModel,
     fit_scoring_model,
-    from_rows,
+    from_frame,
     out_of_fold_rows,
     score,
-    to_rows,
+    to_frame,
 )
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.classifiers.invented import classification, creators
@@ -102,10 +102,10 @@ def test_calibration_and_threshold_come_from_parts_that_the_model_did_not_see() 
     matrix = rows[list(FEATURES)].to_numpy()
     cut = StratifiedKFold(3, shuffle=True, random_state=5)
     inner = cross_val_predict(logged_regression(), matrix, labels, cv=cut, method="predict_proba")[:, 1]
-    slope, offset = learn_calibration(inner, labels)
+    slope, offset = fit_platt(inner, labels)
     fitted = model(gaps=False)
     assert [fitted.slope, fitted.offset] == pytest.approx([slope, offset])
-    assert fitted.threshold == pytest.approx(best_f1(calibrated(inner, slope, offset), labels)[0])
+    assert fitted.threshold == pytest.approx(best_f1(apply_platt(inner, slope, offset), labels)[0])
 
 
 def test_the_engine_says_what_numpy_says(engine: DuckDBWarehouse) -> None:
@@ -156,7 +156,7 @@ def test_the_threshold_is_never_more_than_a_score_can_reach(engine: DuckDBWareho
 
 
 def test_a_threshold_that_calibration_has_pushed_to_one_is_still_reached(engine: DuckDBWarehouse) -> None:
-    highest = float(calibrated(np.array([1.0 - 1e-6]), 1e3, 0.0)[0])
+    highest = float(apply_platt(np.array([1.0 - 1e-6]), 1e3, 0.0)[0])
     found = in_engine(engine, np.array([[1e300]]), by_hand(slope=1e3, threshold=highest))
     assert found["predicted"].tolist() == [True]
     # held where NumPy holds it, to the last digits
@@ -166,16 +166,16 @@ def test_a_threshold_that_calibration_has_pushed_to_one_is_still_reached(engine:
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_model_comes_back_from_its_rows_in_any_order(seed: int) -> None:
     fitted = model()
-    written = MODELS_SCHEMA.validate(to_rows(fitted))
-    assert same(from_rows(to_rows(fitted).sample(frac=1.0, random_state=seed)), fitted)
-    assert same(from_rows(written.sample(frac=1.0, random_state=seed)), fitted)
+    written = MODELS_SCHEMA.validate(to_frame(fitted))
+    assert same(from_frame(to_frame(fitted).sample(frac=1.0, random_state=seed)), fitted)
+    assert same(from_frame(written.sample(frac=1.0, random_state=seed)), fitted)
     assert sorted(written.loc[written["position"] < 0, "feature"]) == ["intercept", "offset", "slope", "threshold"]
 
 
 def test_a_model_out_of_the_warehouse_scores_as_the_fitted_one(engine: DuckDBWarehouse) -> None:
     # tables keep twelve digits, and a threshold as high as a score can be must not become 1
-    fitted = replace(model(), threshold=float(calibrated(np.array([1.0]), 1e3, 0.0)[0]))
-    kept = from_rows(stored(engine, MODELS_TABLE, records(to_rows(fitted))).collect("pandas").to_native())
+    fitted = replace(model(), threshold=float(apply_platt(np.array([1.0]), 1e3, 0.0)[0]))
+    kept = from_frame(stored(engine, MODELS_TABLE, records(to_frame(fitted))).collect("pandas").to_native())
     assert kept is not None
     matrix = creators(50)[0][list(FEATURES)].to_numpy()
     np.testing.assert_allclose(kept.score(matrix), fitted.score(matrix), rtol=0, atol=1e-9)
@@ -184,7 +184,7 @@ def test_a_model_out_of_the_warehouse_scores_as_the_fitted_one(engine: DuckDBWar
 
 
 def test_no_rows_are_no_model() -> None:
-    assert from_rows(pd.DataFrame(columns=MODELS_TABLE.frame_names)) is None
+    assert from_frame(pd.DataFrame(columns=MODELS_TABLE.frame_names)) is None
 
 
 def test_held_out_rows_say_so() -> None:
@@ -222,7 +222,7 @@ def test_every_account_is_scored_once_and_out_of_fold_where_its_label_was_known(
 
 
 def test_without_a_model_nobody_is_scored(engine: DuckDBWarehouse) -> None:
-    found = score_creators(unlabelled(engine), nothing("too few"), engine)
+    found = score_creators(unlabelled(engine), empty_evaluation("too few"), engine)
     assert isinstance(found, pd.DataFrame)
     assert found.empty
     assert list(found.columns) == SCORES_TABLE.frame_names

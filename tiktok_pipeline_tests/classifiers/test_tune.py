@@ -15,7 +15,7 @@ pytest.importorskip("optuna")
 
 import tiktok_pipeline.studies
 from tiktok_pipeline.classifiers import tune
-from tiktok_pipeline.classifiers.cross_validation import Judged, cross_validate
+from tiktok_pipeline.classifiers.cross_validation import CrossValidationResult, cross_validate
 from tiktok_pipeline.classifiers.recipe import Network, PublishedNetwork
 from tiktok_pipeline.classifiers.tune import FOLDS, tune_network
 from tiktok_pipeline.study import load_studies
@@ -42,12 +42,14 @@ def pretending(monkeypatch: pytest.MonkeyPatch, worth: Callable[[Network], float
     """Judge a network by ``worth`` alone; gives the networks that were judged, with the seed of their folds."""
     judged: list[tuple[Network, int]] = []
 
-    def judge(name: str, *_: Any, network: Network, random_state: int, folds: int, **__: Any) -> Judged:
+    def judge(
+        name: str, *_: Any, network: Network, random_state: int, folds: int, **__: Any
+    ) -> CrossValidationResult:
         assert (name, folds) == ("neural_network", FOLDS)
         judged.append((network, random_state))
         figures = dict.fromkeys(("roc_auc", "f1", "f1_tuned"), (0.5, 0.0))
         scores, predicted = np.zeros(1), np.zeros(1, dtype=np.bool_)
-        return Judged({"average_precision": (worth(network), 0.01), **figures}, scores, predicted, {})
+        return CrossValidationResult({"average_precision": (worth(network), 0.01), **figures}, scores, predicted, {})
 
     monkeypatch.setattr(tune, "cross_validate", judge)
     return judged

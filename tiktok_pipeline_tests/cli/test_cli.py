@@ -43,7 +43,7 @@ def test_a_wrong_call_is_told_in_one_line_with_code_2(
     monkeypatch.chdir(tmp_path)
     write_csv(tmp_path / "x.csv", creators(3))
     said = call(tmp_path / "home", *arguments)
-    assert said.code == cli.ASKED_WRONGLY
+    assert said.code == cli.USAGE_ERROR
     (line,) = said.problems
     assert said.err.splitlines()[-1] == line
     assert expected in line
@@ -56,7 +56,7 @@ def test_a_wrong_setting_is_told_with_its_name(
 ) -> None:
     monkeypatch.setenv("TIKTOK_PIPELINE_LOCK_TIMEOUT_SECONDS", value)
     said = call(tmp_path / "home", "snapshots")
-    assert said.code == cli.ASKED_WRONGLY
+    assert said.code == cli.USAGE_ERROR
     assert said.problems == [
         f"tiktok-pipeline: TIKTOK_PIPELINE_LOCK_TIMEOUT_SECONDS={value!r}: expected a number above 0"
     ]
@@ -100,7 +100,7 @@ def test_sql_prints_a_table_csv_and_json(refreshed_home: Home, call: Call) -> No
 def test_sql_reads_the_published_tables_and_with_warehouse_raw_too(refreshed_home: Home, call: Call) -> None:
     query = "select count(*) as rows from raw.profiles"
     refused = call(refreshed_home.path, "sql", query)
-    assert refused.code == cli.ASKED_WRONGLY
+    assert refused.code == cli.USAGE_ERROR
     assert "raw" in refused.problems[0]
     assert json.loads(call(refreshed_home.path, "sql", "--warehouse", query, "--format", "json").out) == [
         {"rows": 240}
@@ -126,7 +126,7 @@ def test_sql_can_only_read(
     (tmp_path / "x.csv").write_text("a\n1\n", encoding="utf-8")
     for where in ([], ["--warehouse"]):
         said = call(refreshed_home.path, "sql", query, *where)
-        assert said.code == cli.ASKED_WRONGLY
+        assert said.code == cli.USAGE_ERROR
         assert said.err.splitlines() == said.problems
         assert len(said.problems) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]

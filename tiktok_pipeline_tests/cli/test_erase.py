@@ -17,7 +17,7 @@ from tiktok_pipeline.cli import app as cli
 from tiktok_pipeline.ingest.manifest import read_manifest, snapshots_on_disk
 from tiktok_pipeline.orchestration.maintenance import erase as forgetting
 from tiktok_pipeline.orchestration.partitions import known_snapshots
-from tiktok_pipeline.privacy.suppression import read_forgotten
+from tiktok_pipeline.privacy.suppression import read_suppression_list
 from tiktok_pipeline_tests.homes import Home, Said
 from tiktok_pipeline_tests.scrapes import activity, creators, write_csv
 
@@ -186,7 +186,7 @@ def test_forget_asks_first_and_keeps_a_name_nobody_has(
     said = call(home.path, "forget", "nobody_has_this", "--yes")
     assert said.code == 0
     assert "no record of that name" in said.err
-    kept = read_forgotten(home.settings.forgotten_file)
+    kept = read_suppression_list(home.settings.forgotten_file)
     assert kept.knows("Nobody_Has_This")
     assert "nobody" not in home.settings.forgotten_file.read_text(encoding="utf-8")
     assert home.tables() == before
@@ -194,7 +194,7 @@ def test_forget_asks_first_and_keeps_a_name_nobody_has(
 
 @pytest.mark.parametrize("name", ["", "two words", "../up", "a/b"])
 def test_forget_refuses_what_is_no_name(home: Home, call: Call, name: str) -> None:
-    assert call(home.path, "forget", name, "--yes").code == cli.ASKED_WRONGLY
+    assert call(home.path, "forget", name, "--yes").code == cli.USAGE_ERROR
 
 
 def test_dagster_s_messages_that_quote_the_creator_go_and_the_rest_stays(home: Home, call: Call) -> None:
@@ -239,7 +239,7 @@ def test_prune_removes_snapshots_whole(home: Home, call: Call, arguments: list[s
 @pytest.mark.parametrize("arguments", [[], ["--keep", "1", "--before", "2024-01-01"], ["--before", "soon"]], ids=str)
 def test_prune_says_what_it_wants(home: Home, call: Call, arguments: list[str]) -> None:
     before = home.tables()
-    assert call(home.path, "prune", *arguments, "--yes").code == cli.ASKED_WRONGLY
+    assert call(home.path, "prune", *arguments, "--yes").code == cli.USAGE_ERROR
     assert home.tables() == before
 
 

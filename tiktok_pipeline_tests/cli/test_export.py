@@ -22,7 +22,7 @@ from tiktok_pipeline.cli import app as cli
 from tiktok_pipeline.output import write_rows as export_file
 from tiktok_pipeline.study import load_studies
 from tiktok_pipeline.warehouse.base import QueryError, WarehouseError
-from tiktok_pipeline.warehouse.duckdb.connection import open_to_read, query
+from tiktok_pipeline.warehouse.duckdb.connection import open_read_only, query
 from tiktok_pipeline_tests.homes import Home, Said, environment
 
 STUDY = "influencer_segments"
@@ -143,7 +143,7 @@ def test_a_persona_of_another_snapshot_is_told_by_what_this_one_has(
             "update personas.summaries set persona = ? where snapshot = '2024-03-01' and cluster = 0", [name]
         )
     arguments = ("export", STUDY, "--persona", name, "--out", tmp_path / "a.csv")
-    assert f"no persona {name!r}" in refused(call(copied_home.path, *arguments), cli.ASKED_WRONGLY)
+    assert f"no persona {name!r}" in refused(call(copied_home.path, *arguments), cli.USAGE_ERROR)
     assert call(copied_home.path, *arguments, "--snapshot", "2024-03-01").code == 0
     rows = csv_rows(tmp_path / "a.csv")
     assert {row["persona"] for row in rows} == {name}
@@ -174,7 +174,7 @@ def test_an_unknown_persona_is_one_line_with_those_there_are(
 ) -> None:
     said = call(refreshed_home.path, "export", STUDY, "--persona", persona, "--out", tmp_path / "a.csv")
     there = ", ".join(personas(refreshed_home))
-    assert refused(said, cli.ASKED_WRONGLY) == (
+    assert refused(said, cli.USAGE_ERROR) == (
         f"tiktok-pipeline: no persona {persona!r} in study {STUDY}; there are: {there}"
     )
     assert list(tmp_path.iterdir()) == []
@@ -184,7 +184,7 @@ def test_an_unknown_persona_is_one_line_with_those_there_are(
 def test_an_unknown_study_is_one_line_with_those_there_are(
     refreshed_home: Home, call: Call, tmp_path: Path, study: str
 ) -> None:
-    line = refused(call(refreshed_home.path, "export", study, "--out", tmp_path / "a.csv"), cli.ASKED_WRONGLY)
+    line = refused(call(refreshed_home.path, "export", study, "--out", tmp_path / "a.csv"), cli.USAGE_ERROR)
     there = ", ".join(one.name for one in load_studies(tiktok_pipeline.studies))
     assert line == f"tiktok-pipeline: no study {study!r}; there are: {there}"
     assert STUDY in there
@@ -195,7 +195,7 @@ def test_an_unknown_snapshot_is_one_line_with_those_there_are(
     refreshed_home: Home, call: Call, tmp_path: Path, snapshot: str
 ) -> None:
     said = call(refreshed_home.path, "export", STUDY, "--snapshot", snapshot, "--out", tmp_path / "a.csv")
-    assert refused(said, cli.ASKED_WRONGLY) == (
+    assert refused(said, cli.USAGE_ERROR) == (
         f"tiktok-pipeline: no snapshot {snapshot!r} of study {STUDY}; there are: 2024-03-01, 2024-04-01"
     )
 
@@ -220,12 +220,12 @@ def test_before_any_refresh_it_says_what_to_run(tmp_path: Path, call: Call) -> N
 
 def test_a_wrong_file_is_told_before_anything_is_read(tmp_path: Path, call: Call) -> None:
     said = call(tmp_path / "home", "export", STUDY, "--out", tmp_path / "a.txt")
-    assert "expected a file that ends in .csv, .xlsx or .parquet" in refused(said, cli.ASKED_WRONGLY)
+    assert "expected a file that ends in .csv, .xlsx or .parquet" in refused(said, cli.USAGE_ERROR)
 
 
 @pytest.mark.parametrize("arguments", [(), (STUDY,), ("--out", "a.csv")])
 def test_a_study_and_a_file_have_to_be_named(tmp_path: Path, call: Call, arguments: Sequence[str]) -> None:
-    refused(call(tmp_path / "home", "export", *arguments), cli.ASKED_WRONGLY)
+    refused(call(tmp_path / "home", "export", *arguments), cli.USAGE_ERROR)
 
 
 def test_a_file_that_cannot_be_written_is_one_line(
@@ -240,7 +240,7 @@ def test_a_file_that_cannot_be_written_is_one_line(
         "nowhere/a.csv": f"there is no folder {tmp_path / 'nowhere'}; make it first",
         "there.csv/a.csv": f"there is no folder {tmp_path / 'there.csv'}; make it first",
     }.items():
-        line = refused(call(refreshed_home.path, "export", STUDY, "--out", tmp_path / name), cli.ASKED_WRONGLY)
+        line = refused(call(refreshed_home.path, "export", STUDY, "--out", tmp_path / name), cli.USAGE_ERROR)
         assert line == f"tiktok-pipeline: {tmp_path / name}: {said}"
     too_long = tmp_path / f"{'a' * 300}.csv"
     line = refused(call(refreshed_home.path, "export", STUDY, "--out", too_long), cli.FAILED)
@@ -292,7 +292,7 @@ def test_too_many_rows_for_a_sheet_are_refused_before_any_is_written(
     monkeypatch.setattr(export_file, "MOST_XLSX_ROWS", 117)
     monkeypatch.setattr(export_file, "_draft", None)
     said = call(refreshed_home.path, "export", STUDY, "--out", tmp_path / "a.xlsx")
-    assert refused(said, cli.ASKED_WRONGLY) == (
+    assert refused(said, cli.USAGE_ERROR) == (
         f"tiktok-pipeline: {tmp_path / 'a.xlsx'}: a sheet holds at most 117 rows, these are 118; "
         "write a .parquet or a .csv"
     )
@@ -328,7 +328,7 @@ def test_a_query_takes_its_values_as_parameters(refreshed_home: Home) -> None:
 
 
 def test_batches_are_a_few_rows_each_and_the_file_answers_again_after_them(refreshed_home: Home) -> None:
-    with open_to_read(refreshed_home.settings.published_file, memory_limit="200MB", threads=1) as reader:
+    with open_read_only(refreshed_home.settings.published_file, memory_limit="200MB", threads=1) as reader:
         schema, batches = reader.batches("select i from range(?) as t(i)", [2_500], rows_per_batch=1_000)
         assert schema == pa.schema({"i": pa.int64()})
         counts = [batch.num_rows for batch in batches]
@@ -339,7 +339,7 @@ def test_batches_are_a_few_rows_each_and_the_file_answers_again_after_them(refre
 
 def test_wrong_queries_and_failing_ones_are_told_in_our_words(refreshed_home: Home, tmp_path: Path) -> None:
     file = refreshed_home.settings.published_file
-    with open_to_read(file) as reader:
+    with open_read_only(file) as reader:
         for wrong in ("select * from nowhere", "delete from clusters.assignments", "", "nonsense"):
             with pytest.raises(QueryError):
                 reader.batches(wrong)
@@ -353,7 +353,7 @@ def test_wrong_queries_and_failing_ones_are_told_in_our_words(refreshed_home: Ho
     (tmp_path / "broken.duckdb").write_bytes(b"no database at all" * 1_000)
     with (
         pytest.raises(WarehouseError, match=r"broken\.duckdb: cannot be read now"),
-        open_to_read(tmp_path / "broken.duckdb"),
+        open_read_only(tmp_path / "broken.duckdb"),
     ):
         pass
 
@@ -388,6 +388,6 @@ def test_batches_that_nobody_read_to_the_end_hold_up_nobody(refreshed_home: Home
 def test_what_goes_wrong_inside_the_block_is_not_the_databases(refreshed_home: Home) -> None:
     with (
         pytest.raises(OSError, match="mine"),
-        open_to_read(refreshed_home.settings.published_file),
+        open_read_only(refreshed_home.settings.published_file),
     ):
         raise OSError("mine")

@@ -46,14 +46,14 @@ def test_without_a_page_it_says_what_to_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        (["no_such"], cli.ASKED_WRONGLY, "no study no_such; there are: active_creators"),
-        (["balanced_segments"], cli.ASKED_WRONGLY, "study balanced_segments has no network to tune"),
+        (["no_such"], cli.USAGE_ERROR, "no study no_such; there are: active_creators"),
+        (["balanced_segments"], cli.USAGE_ERROR, "study balanced_segments has no network to tune"),
         (
             ["active_creators", "--snapshot", "2020-01-01"],
             cli.FAILED,
             "snapshot 2020-01-01: 0 positive of 0 labelled profiles",
         ),
-        (["active_creators", "--trials", "0"], cli.ASKED_WRONGLY, "Invalid value for '--trials'"),
+        (["active_creators", "--trials", "0"], cli.USAGE_ERROR, "Invalid value for '--trials'"),
     ],
 )
 def test_what_cannot_be_tuned_is_one_line(

@@ -33,11 +33,11 @@ def written_by_the_last_run(home: Home) -> set[str]:
     ("stopped_in", "done", "left"),
     [
         (
-            "study_assets.trust_study",
+            "study_assets.measure_stability",
             {"validated/profiles", "features/profiles", f"clusters/{STUDY}/models"},
             {f"clusters/{STUDY}/stability", f"personas/{STUDY}/summaries", "published", "report"},
         ),
-        ("publishing.put_in_place", {f"personas/{STUDY}/summaries", "validated/rejected"}, {"published", "report"}),
+        ("publishing.atomic_replace", {f"personas/{STUDY}/summaries", "validated/rejected"}, {"published", "report"}),
     ],
     ids=["among the tables", "while publishing"],
 )
@@ -74,5 +74,5 @@ def test_another_delivery_is_made_from_its_start(tmp_path: Path, call: Call) -> 
 @pytest.mark.parametrize("other", ["--all", "scrape.csv"])
 def test_it_is_not_for_new_files(tmp_path: Path, call: Call, other: str) -> None:
     said = call(tmp_path / "home", "refresh", "--resume", other)
-    assert said.code == cli.ASKED_WRONGLY
+    assert said.code == cli.USAGE_ERROR
     assert "--resume goes on with what was delivered before" in said.err

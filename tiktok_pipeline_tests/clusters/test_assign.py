@@ -16,13 +16,13 @@ from tiktok_pipeline.clusters.model import (
     assign,
     assign_none,
     fit_kmeans,
-    from_rows,
-    learn_scaling,
-    to_rows,
+    fit_scaler,
+    from_frame,
+    to_frame,
 )
 from tiktok_pipeline.clusters.scaling import Scaling
 from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE, MODELS_TABLE
-from tiktok_pipeline.features.sample import take
+from tiktok_pipeline.features.sample import collect_sample
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import features, pandas, stored
 
@@ -106,7 +106,7 @@ def test_assignment_is_the_predict_of_scikit_learn(
     known = values[:300]
     fit = fit_kmeans(
         known,
-        scaled_by=learn_scaling(known, features=FEATURES, scaling=Scaling(scaler=scaler, missing=missing)),
+        scaled_by=fit_scaler(known, features=FEATURES, scaling=Scaling(scaler=scaler, missing=missing)),
         k=5,
         n_init=2,
         random_state=random_state,
@@ -133,10 +133,10 @@ def test_the_order_in_which_rows_were_written_does_not_matter(engine: DuckDBWare
     tables = []
     for order in (rows, rows[::-1], [rows[place] for place in random.permutation(200)]):
         frame = features(engine, order)
-        taken = take(frame, FEATURES, max_rows=1_000, engine=engine)
-        scaled_by = learn_scaling(taken, features=FEATURES, scaling=Scaling())
+        taken = collect_sample(frame, FEATURES, max_rows=1_000, engine=engine)
+        scaled_by = fit_scaler(taken, features=FEATURES, scaling=Scaling())
         fit = fit_kmeans(taken, scaled_by=scaled_by, k=5, n_init=1, random_state=42)
-        tables.append((to_rows(fit.model), pandas(assign(frame, fit.model, in_fit=ALL), "account_id")))
+        tables.append((to_frame(fit.model), pandas(assign(frame, fit.model, in_fit=ALL), "account_id")))
     for models, assignments in tables[1:]:
         pd.testing.assert_frame_equal(models, tables[0][0], check_exact=True)
         pd.testing.assert_frame_equal(assignments, tables[0][1], check_exact=True)
@@ -144,7 +144,7 @@ def test_the_order_in_which_rows_were_written_does_not_matter(engine: DuckDBWare
 
 def test_a_model_out_of_the_warehouse_assigns_as_the_fitted_one(engine: DuckDBWarehouse) -> None:
     model = line(0.0, 2.0, 5.0, fill=11.5)
-    kept = from_rows(stored(engine, MODELS_TABLE, to_rows(model).to_dict("records")).collect("pandas").to_native())
+    kept = from_frame(stored(engine, MODELS_TABLE, to_frame(model).to_dict("records")).collect("pandas").to_native())
     assert kept is not None
     values = [1.0, None, 14.5, 40.0]
     pd.testing.assert_frame_equal(assigned(engine, values, kept), assigned(engine, values, model))

@@ -11,7 +11,7 @@ from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silho
 
 from tiktok_pipeline.clusters import choose_k
 from tiktok_pipeline.clusters.choose_k import find_elbow, score_k
-from tiktok_pipeline.clusters.effect_size import eta_squared, figures
+from tiktok_pipeline.clusters.effect_size import eta_squared, fit_statistics
 from tiktok_pipeline.clusters.schema import FITS_SCHEMA, K_SCORES_SCHEMA, K_SCORES_TABLE
 
 RANDOM = np.random.default_rng(2)
@@ -116,7 +116,7 @@ def test_what_does_not_vary_cannot_be_explained(values: list[float | None]) -> N
 
 
 def test_figures_are_rows_and_an_undefined_one_is_null() -> None:
-    frame = FITS_SCHEMA.validate(figures({"inertia": 2.0, "silhouette": None}))
+    frame = FITS_SCHEMA.validate(fit_statistics({"inertia": 2.0, "silhouette": None}))
     assert list(frame["statistic"]) == ["inertia", "silhouette"]
     assert frame["value"].isna().tolist() == [False, True]
     assert frame["note"].isna().all()
@@ -124,7 +124,7 @@ def test_figures_are_rows_and_an_undefined_one_is_null() -> None:
 
 def test_figures_say_why_there_are_no_more() -> None:
     frame = FITS_SCHEMA.validate(
-        figures({"rows": 2.0, "rows_after_missing": 1.0}, note="1 row, 4 clusters asked for")
+        fit_statistics({"rows": 2.0, "rows_after_missing": 1.0}, note="1 row, 4 clusters asked for")
     )
     assert frame["note"].tolist() == ["1 row, 4 clusters asked for"] * 2
-    assert FITS_SCHEMA.validate(figures({}, note="nothing at all")).empty
+    assert FITS_SCHEMA.validate(fit_statistics({}, note="nothing at all")).empty

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tiktok_pipeline.clusters.fit_rows import InterquartileRule, count_for_fit, rows_for_fit
+from tiktok_pipeline.clusters.fit_rows import InterquartileRule, build_fit_filter, count_by_step
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import features, pandas
 
@@ -34,9 +34,9 @@ def decide(
 ) -> tuple[list[int], dict[str, float]]:
     frame = features(engine, rows)
     chosen = InterquartileRule(**rule) if rule else None
-    seen = rows_for_fit(frame, features=COLUMNS, drop_missing=drop_missing, rule=chosen)
+    seen = build_fit_filter(frame, features=COLUMNS, drop_missing=drop_missing, rule=chosen)
     kept = list(pandas(frame.filter(seen.condition), "source_row")["source_row"])
-    return kept, count_for_fit(frame, seen)
+    return kept, count_by_step(frame, seen)
 
 
 _CELLS = st.none() | st.sampled_from([0.0, 1.0, 2.0, 3.5, 50.0, 1e6]) | st.integers(0, 100).map(float)
@@ -86,7 +86,7 @@ def test_rows_that_lack_a_feature_are_left_out_where_the_study_drops_them(engine
 def test_the_condition_is_never_null(engine: DuckDBWarehouse) -> None:
     rows = [{"followers": value} for value in (1.0, 2.0, None, 3.0)]
     frame = features(engine, rows)
-    seen = rows_for_fit(
+    seen = build_fit_filter(
         frame, features=("followers",), drop_missing=False, rule=InterquartileRule(columns=("followers",))
     )
     decided = pandas(frame.select("source_row", seen.condition.alias("kept")), "source_row")

@@ -10,7 +10,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, RobustScaler, StandardScaler
 
-from tiktok_pipeline.clusters.model import TooFewRowsError, fit_kmeans, from_rows, learn_scaling, to_rows
+from tiktok_pipeline.clusters.model import TooFewRowsError, fit_kmeans, fit_scaler, from_frame, to_frame
 from tiktok_pipeline.clusters.scaling import Scaling
 from tiktok_pipeline.clusters.schema import MODELS_SCHEMA
 
@@ -44,19 +44,21 @@ def test_scaling_is_that_of_scikit_learn(scaler: str, log1p: tuple[str, ...], mi
         StandardScaler() if scaler == "standard" else RobustScaler(),
     ).fit_transform(rows.to_numpy())
     np.testing.assert_allclose(
-        learn_scaling(rows, features=FEATURES, scaling=scaling).scaled(rows), reference, rtol=1e-12, atol=1e-12
+        fit_scaler(rows, features=FEATURES, scaling=scaling).transform(rows), reference, rtol=1e-12, atol=1e-12
     )
 
 
 def test_a_constant_feature_is_centred_and_not_divided() -> None:
-    model = learn_scaling(table().assign(likes=7.0), features=FEATURES, scaling=Scaling())
+    model = fit_scaler(table().assign(likes=7.0), features=FEATURES, scaling=Scaling())
     assert (model.centers[1], model.scales[1]) == (7.0, 1.0)
 
 
 def test_scaling_is_learnt_from_the_fitted_rows_only() -> None:
     rows = pd.DataFrame({"followers": [0.0, 2.0], "likes": 1.0, "avg_engagement_rate": 1.0})
-    model = learn_scaling(rows, features=("followers",), scaling=Scaling())
-    assert model.scaled(pd.DataFrame({"followers": [5.0, None]})).ravel() == pytest.approx([4.0, np.nan], nan_ok=True)
+    model = fit_scaler(rows, features=("followers",), scaling=Scaling())
+    assert model.transform(pd.DataFrame({"followers": [5.0, None]})).ravel() == pytest.approx(
+        [4.0, np.nan], nan_ok=True
+    )
 
 
 def test_an_unknown_scaler_is_refused() -> None:
@@ -68,7 +70,7 @@ def test_an_unknown_scaler_is_refused() -> None:
 
 def test_the_fit_is_that_of_scikit_learn() -> None:
     rows = table()
-    scaled_by = learn_scaling(rows, features=FEATURES, scaling=Scaling())
+    scaled_by = fit_scaler(rows, features=FEATURES, scaling=Scaling())
     fit = fit_kmeans(rows, scaled_by=scaled_by, k=4, n_init=3, random_state=9)
     reference = KMeans(4, n_init=3, random_state=9).fit(StandardScaler().fit_transform(rows.to_numpy()))
     np.testing.assert_allclose(fit.model.centroids, reference.cluster_centers_, rtol=1e-9)
@@ -82,10 +84,10 @@ def test_a_model_comes_back_from_its_rows_in_any_order(missing: str) -> None:
     rows = table(gaps=missing == "mean")
     scaling = Scaling(missing=missing, log1p=("likes",))  # type: ignore[arg-type]
     fitted = fit_kmeans(
-        rows, scaled_by=learn_scaling(rows, features=FEATURES, scaling=scaling), k=3, n_init=1, random_state=0
+        rows, scaled_by=fit_scaler(rows, features=FEATURES, scaling=scaling), k=3, n_init=1, random_state=0
     ).model
-    written = MODELS_SCHEMA.validate(to_rows(fitted))
-    again = from_rows(written.sample(frac=1.0, random_state=1))
+    written = MODELS_SCHEMA.validate(to_frame(fitted))
+    again = from_frame(written.sample(frac=1.0, random_state=1))
     assert again is not None
     assert (again.features, again.transforms, again.fills) == (fitted.features, fitted.transforms, fitted.fills)
     for name in ("centers", "scales", "centroids"):
@@ -93,7 +95,7 @@ def test_a_model_comes_back_from_its_rows_in_any_order(missing: str) -> None:
 
 
 def test_no_rows_are_no_model() -> None:
-    assert from_rows(pd.DataFrame(columns=list(MODELS_SCHEMA.columns))) is None
+    assert from_frame(pd.DataFrame(columns=list(MODELS_SCHEMA.columns))) is None
 
 
 @pytest.mark.parametrize("rows", [0, 3])
@@ -102,7 +104,7 @@ def test_fewer_distinct_rows_than_clusters_are_refused(rows: int) -> None:
     with pytest.raises(TooFewRowsError, match="no row is left" if not rows else "3 distinct rows to fit, 4 clusters"):
         fit_kmeans(
             doubled,
-            scaled_by=learn_scaling(doubled, features=FEATURES, scaling=Scaling()),
+            scaled_by=fit_scaler(doubled, features=FEATURES, scaling=Scaling()),
             k=4,
             n_init=1,
             random_state=0,
@@ -113,11 +115,11 @@ def test_constant_rows_are_one_row() -> None:
     rows = pd.DataFrame(1.0, index=range(50), columns=list(FEATURES))
     with pytest.raises(TooFewRowsError, match="1 distinct rows"):
         fit_kmeans(
-            rows, scaled_by=learn_scaling(rows, features=FEATURES, scaling=Scaling()), k=2, n_init=1, random_state=0
+            rows, scaled_by=fit_scaler(rows, features=FEATURES, scaling=Scaling()), k=2, n_init=1, random_state=0
         )
 
 
 def test_a_feature_without_any_value_has_no_mean_to_fill_with() -> None:
     rows = table().assign(likes=np.nan)
     with pytest.raises(TooFewRowsError, match="no row has a value for likes"):
-        learn_scaling(rows, features=FEATURES, scaling=Scaling(missing="mean"))
+        fit_scaler(rows, features=FEATURES, scaling=Scaling(missing="mean"))

@@ -17,7 +17,7 @@ from sklearn.metrics import adjusted_rand_score, silhouette_samples
 from threadpoolctl import threadpool_limits
 
 from tiktok_pipeline.clusters import stability
-from tiktok_pipeline.clusters.model import Matrix, SegmentModel, from_rows, to_rows
+from tiktok_pipeline.clusters.model import Matrix, SegmentModel, from_frame, to_frame
 from tiktok_pipeline.clusters.schema import (
     MODELS_TABLE,
     STABILITY_RUNS_SCHEMA,
@@ -27,7 +27,7 @@ from tiktok_pipeline.clusters.schema import (
 )
 from tiktok_pipeline.clusters.stability import (
     FitSettings,
-    Trust,
+    StabilityResult,
     bootstrap_jaccard,
     fingerprint,
     jaccard,
@@ -64,19 +64,19 @@ def cut(matrix: Matrix, k: int) -> SegmentModel:
     return a_model(KMeans(k, n_init=3, random_state=42).fit(matrix).cluster_centers_)
 
 
-def values(trust: Trust, measure_: str) -> pd.Series[float]:
+def values(trust: StabilityResult, measure_: str) -> pd.Series[float]:
     """The values of one measure by k."""
     return trust.runs[trust.runs["measure"] == measure_].set_index("k")["value"]
 
 
 @pytest.fixture(scope="module")
-def of_blobs() -> Trust:
+def of_blobs() -> StabilityResult:
     """Three blobs far from each other."""
     return measure(BLOBS, a_model(CENTERS), SETTINGS)
 
 
 @pytest.fixture(scope="module")
-def of_one_blob() -> Trust:
+def of_one_blob() -> StabilityResult:
     """One blob that is cut into five."""
     return measure(ONE_BLOB, cut(ONE_BLOB, 5), replace(SETTINGS, k=5, n_init=1))
 
@@ -135,7 +135,7 @@ def test_the_nearest_centroid_and_the_lowest_number_wins_a_tie() -> None:
 # What is known of the answer
 
 
-def test_blobs_far_from_each_other_are_stable(of_blobs: Trust) -> None:
+def test_blobs_far_from_each_other_are_stable(of_blobs: StabilityResult) -> None:
     found = STABILITY_SCHEMA.validate(of_blobs.stability)
     assert list(found.columns) == STABILITY_TABLE.frame_names
     assert found["cluster"].tolist() == [0, 1, 2]
@@ -146,7 +146,7 @@ def test_blobs_far_from_each_other_are_stable(of_blobs: Trust) -> None:
     assert {verdict(int(row["profiles"]), row["jaccard"]) for row in found.to_dict("records")} == {"stable"}
 
 
-def test_every_seed_finds_blobs_far_from_each_other(of_blobs: Trust) -> None:
+def test_every_seed_finds_blobs_far_from_each_other(of_blobs: StabilityResult) -> None:
     runs = STABILITY_RUNS_SCHEMA.validate(of_blobs.runs)
     assert list(runs.columns) == STABILITY_RUNS_TABLE.frame_names
     assert values(of_blobs, "adjusted_rand_index").tolist() == [1.0] * 20
@@ -159,7 +159,7 @@ def test_every_seed_finds_blobs_far_from_each_other(of_blobs: Trust) -> None:
     assert set(of_seeds["k"]) == {3}
 
 
-def test_one_blob_that_is_cut_is_not_stable(of_one_blob: Trust) -> None:
+def test_one_blob_that_is_cut_is_not_stable(of_one_blob: StabilityResult) -> None:
     found = STABILITY_SCHEMA.validate(of_one_blob.stability)
     assert (found["jaccard"] < 0.75).all()
     assert found["jaccard"].min() < 0.6
@@ -167,7 +167,7 @@ def test_one_blob_that_is_cut_is_not_stable(of_one_blob: Trust) -> None:
     assert len(set(values(of_one_blob, "adjusted_rand_index"))) > 5
 
 
-def test_agreement_is_with_the_kept_fit_and_with_the_studys_starts(of_one_blob: Trust) -> None:
+def test_agreement_is_with_the_kept_fit_and_with_the_studys_starts(of_one_blob: StabilityResult) -> None:
     kept = nearest(ONE_BLOB, cut(ONE_BLOB, 5))
     fits = [KMeans(5, n_init=1, random_state=seed).fit(ONE_BLOB) for seed in range(20)]
     expected = [adjusted_rand_score(kept, fit.labels_) for fit in fits]
@@ -175,7 +175,7 @@ def test_agreement_is_with_the_kept_fit_and_with_the_studys_starts(of_one_blob: 
     assert values(of_one_blob, "inertia").tolist() == pytest.approx([fit.inertia_ for fit in fits[:10]])
 
 
-def test_silhouettes_of_a_cluster_are_the_mean_of_scikit_learns(of_one_blob: Trust) -> None:
+def test_silhouettes_of_a_cluster_are_the_mean_of_scikit_learns(of_one_blob: StabilityResult) -> None:
     labels = nearest(ONE_BLOB, cut(ONE_BLOB, 5))
     expected = pd.Series(silhouette_samples(ONE_BLOB, labels)).groupby(labels).mean()
     assert of_one_blob.stability["silhouette"].tolist() == pytest.approx(expected.tolist())
@@ -216,7 +216,7 @@ def test_a_row_that_is_drawn_twice_counts_once() -> None:
     assert len(set(seen)) == 2
 
 
-def test_the_same_seed_gives_the_same_figures_and_another_one_others(of_one_blob: Trust) -> None:
+def test_the_same_seed_gives_the_same_figures_and_another_one_others(of_one_blob: StabilityResult) -> None:
     settings, model = replace(SETTINGS, k=5, n_init=1), cut(ONE_BLOB, 5)
     again, other = measure(ONE_BLOB, model, settings), measure(ONE_BLOB, model, replace(settings, random_state=7))
     pd.testing.assert_frame_equal(again.stability, of_one_blob.stability, check_exact=True)
@@ -234,14 +234,14 @@ def test_a_draw_does_not_depend_on_how_many_there_are() -> None:
 # By k
 
 
-def test_rows_by_k_are_the_kept_fits_for_its_own_k(of_one_blob: Trust) -> None:
+def test_rows_by_k_are_the_kept_fits_for_its_own_k(of_one_blob: StabilityResult) -> None:
     own = of_one_blob.stability
     assert values(of_one_blob, "worst_jaccard")[5] == own["jaccard"].min()
     assert values(of_one_blob, "smallest_cluster")[5] == own["profiles"].min()
     assert list(values(of_one_blob, "worst_jaccard").index) == [2, 3, 4, 5]
 
 
-def test_rows_by_k_are_new_fits_with_fewer_draws_for_another_k(of_one_blob: Trust) -> None:
+def test_rows_by_k_are_new_fits_with_fewer_draws_for_another_k(of_one_blob: StabilityResult) -> None:
     draws = math.ceil(SETTINGS.draws / stability.DRAWS_AT_OTHER_K)
     assert 1 < draws < SETTINGS.draws
     for k in (2, 3, 4):
@@ -357,10 +357,10 @@ def test_the_fingerprint_follows_the_method(monkeypatch: pytest.MonkeyPatch) -> 
     assert a_fingerprint() != before
 
 
-def test_the_fingerprint_follows_nothing_else(of_blobs: Trust, engine: DuckDBWarehouse) -> None:
+def test_the_fingerprint_follows_nothing_else(of_blobs: StabilityResult, engine: DuckDBWarehouse) -> None:
     """The model is read from the warehouse again, where figures are kept to twelve digits."""
     model = a_model(CENTERS + 1 / 3)
-    kept = from_rows(stored(engine, MODELS_TABLE, to_rows(model).to_dict("records")).collect("pandas").to_native())
+    kept = from_frame(stored(engine, MODELS_TABLE, to_frame(model).to_dict("records")).collect("pandas").to_native())
     assert kept is not None
     assert (kept.centroids != model.centroids).any()
     assert a_fingerprint(model=kept) == a_fingerprint(model=model)

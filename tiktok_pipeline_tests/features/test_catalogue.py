@@ -291,7 +291,7 @@ _PROFILES = st.lists(
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=_PROFILES)
 def test_features_of_valid_profiles_keep_their_contract(engine: DuckDBWarehouse, rows: list[dict[str, Any]]) -> None:
-    built = engine.staged(build_features(validated(engine, rows), "profiles"))
+    built = engine.persist(build_features(validated(engine, rows), "profiles"))
     contract = rules(SCHEMAS["profiles"])
     broken = built.select(*((~rule.holds).cast(nw.Int64).sum().alias(rule.reason) for rule in contract))
     counts = broken.collect("pyarrow").to_native().to_pylist()[0]

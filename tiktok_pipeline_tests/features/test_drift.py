@@ -28,7 +28,7 @@ def frame(engine: DuckDBWarehouse, **columns: Values) -> nw.LazyFrame[Any]:
         name: pa.array(values, None if any(value is not None for value in values) else pa.float64())
         for name, values in columns.items()
     }
-    return engine.staged(pa.table(arrays))
+    return engine.persist(pa.table(arrays))
 
 
 def moved(engine: DuckDBWarehouse, before: Values, now: Values) -> Drift:
@@ -157,7 +157,7 @@ def test_each_feature_is_judged_by_itself_in_the_order_asked_for(engine: DuckDBW
 
 def test_the_numeric_features_of_a_snapshot_are_compared(engine: DuckDBWarehouse) -> None:
     names = feature_names("profiles")
-    before = engine.staged(features(engine, [{"followers": value, "is_verified": 0.0} for value in BELL]))
+    before = engine.persist(features(engine, [{"followers": value, "is_verified": 0.0} for value in BELL]))
     now = features(engine, [{"followers": value + 3.0, "is_verified": 0.0} for value in BELL])
     found = {item.feature: item for item in drift(before, now, names, engine)}
     assert list(found) == names

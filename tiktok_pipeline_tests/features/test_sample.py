@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from tiktok_pipeline.features.sample import key_limit, take
+from tiktok_pipeline.features.sample import collect_sample, key_limit
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import features
 
@@ -20,14 +20,14 @@ BY_HASH = sorted(ROWS, key=lambda row: hashlib.md5(str(row["account_id"]).encode
 
 
 def test_rows_come_in_source_order_with_the_columns_asked_for(engine: DuckDBWarehouse) -> None:
-    taken = take(features(engine, ROWS), ["followers"], max_rows=100, engine=engine)
+    taken = collect_sample(features(engine, ROWS), ["followers"], max_rows=100, engine=engine)
     assert list(taken.columns) == ["account_id", "followers"]
     assert list(taken["followers"]) == [*range(2, 41, 2), *range(1, 41, 2)]
 
 
 @pytest.mark.parametrize("max_rows", [1, 7, 39])
 def test_above_the_bound_the_smallest_md5_stay_in_source_order(engine: DuckDBWarehouse, max_rows: int) -> None:
-    taken = take(features(engine, ROWS), ["followers"], max_rows=max_rows, engine=engine)
+    taken = collect_sample(features(engine, ROWS), ["followers"], max_rows=max_rows, engine=engine)
     expected = sorted(BY_HASH[:max_rows], key=lambda row: (row["source_file"], row["source_row"]))
     assert list(taken["account_id"]) == [row["account_id"] for row in expected]
 
@@ -39,12 +39,12 @@ def test_at_the_bound_nothing_is_left_out(engine: DuckDBWarehouse) -> None:
 
 
 def test_the_order_in_which_rows_were_written_does_not_matter(engine: DuckDBWarehouse) -> None:
-    first = take(features(engine, ROWS), ["followers"], max_rows=11, engine=engine)
-    second = take(features(engine, BY_HASH), ["followers"], max_rows=11, engine=engine)
+    first = collect_sample(features(engine, ROWS), ["followers"], max_rows=11, engine=engine)
+    second = collect_sample(features(engine, BY_HASH), ["followers"], max_rows=11, engine=engine)
     assert first.equals(second)
 
 
 def test_a_creator_is_drawn_or_not_whatever_the_other_rows_are(engine: DuckDBWarehouse) -> None:
-    few = take(features(engine, BY_HASH[:20]), [], max_rows=5, engine=engine)
-    many = take(features(engine, ROWS), [], max_rows=5, engine=engine)
+    few = collect_sample(features(engine, BY_HASH[:20]), [], max_rows=5, engine=engine)
+    many = collect_sample(features(engine, ROWS), [], max_rows=5, engine=engine)
     assert sorted(few["account_id"]) == sorted(many["account_id"])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tiktok_pipeline.ingest.disk_space import NoRoomError, check_room, needed_bytes
+from tiktok_pipeline.ingest.disk_space import InsufficientDiskSpaceError, check_disk_space, needed_bytes
 from tiktok_pipeline.ingest.manifest import StoredFile
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline_tests.homes import Home, Said
@@ -43,11 +43,11 @@ def test_the_figures_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(100, 70, 30_000_000_000))
     manifest = [stored("a.parquet", 116_760_000)]
     with pytest.raises(
-        NoRoomError, match=r"its 116,760,000 rows need about 31\.8 GB .* 30\.0 GB are free in"
+        InsufficientDiskSpaceError, match=r"its 116,760,000 rows need about 31\.8 GB .* 30\.0 GB are free in"
     ) as caught:
-        check_room(Settings(home=tmp_path), "2024-03-01", manifest)
+        check_disk_space(Settings(home=tmp_path), "2024-03-01", manifest)
     assert "`tiktok-pipeline prune`" in str(caught.value)
-    check_room(Settings(home=tmp_path), "2024-03-01", [stored("a.parquet", 80_000_000)])
+    check_disk_space(Settings(home=tmp_path), "2024-03-01", [stored("a.parquet", 80_000_000)])
 
 
 def test_a_refresh_without_room_begins_nothing(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tiktok_pipeline.ingest.inbox import TakenIn, refused_files, take_in
+from tiktok_pipeline.ingest.inbox import IngestResult, ingest_inbox, refused_files
 from tiktok_pipeline.ingest.manifest import read_manifest, snapshots_on_disk
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -42,13 +42,13 @@ def there(settings: Settings) -> list[str]:
     return sorted(path.name for path in settings.incoming.iterdir())
 
 
-def outcomes(found: TakenIn) -> list[tuple[str, str, str]]:
+def outcomes(found: IngestResult) -> list[tuple[str, str, str]]:
     return [(one.snapshot, one.file, one.outcome) for one in found.registered]
 
 
 def test_a_whole_file_leaves_the_inbox_for_its_snapshot(settings: Settings, engine: DuckDBWarehouse) -> None:
     drop(settings)
-    found = take_in(settings, engine)
+    found = ingest_inbox(settings, engine)
     assert outcomes(found) == [("2024-03-01", "scrape.csv", "new")]
     assert found.snapshots == ["2024-03-01"]
     assert there(settings) == []
@@ -59,20 +59,20 @@ def test_the_same_content_again_changes_nothing_whatever_its_name(
     settings: Settings, engine: DuckDBWarehouse
 ) -> None:
     drop(settings)
-    take_in(settings, engine)
+    ingest_inbox(settings, engine)
     before = read_manifest(settings.raw / "2024-03-01")
     drop(settings, "again.csv")
-    assert outcomes(take_in(settings, engine)) == [("2024-03-01", "scrape.csv", "already there")]
+    assert outcomes(ingest_inbox(settings, engine)) == [("2024-03-01", "scrape.csv", "already there")]
     assert read_manifest(settings.raw / "2024-03-01") == before
     assert there(settings) == []
 
 
 def test_a_late_file_with_an_old_date_joins_its_old_snapshot(settings: Settings, engine: DuckDBWarehouse) -> None:
     drop(settings, "new.csv", day="2024-05-01")
-    take_in(settings, engine)
+    ingest_inbox(settings, engine)
     late = drop(settings, "late.csv", day="2024-03-01")
     os.utime(late, (0, 0))  # copied with its old time
-    assert outcomes(take_in(settings, engine)) == [("2024-03-01", "late.csv", "new")]
+    assert outcomes(ingest_inbox(settings, engine)) == [("2024-03-01", "late.csv", "new")]
     assert snapshots_on_disk(settings.raw) == ["2024-03-01", "2024-05-01"]
 
 
@@ -83,7 +83,7 @@ def test_a_bad_file_is_set_aside_with_its_reason_and_the_others_go_on(
     (settings.incoming / "b.csv.gz").write_bytes(whole[: len(whole) // 2])
     (settings.incoming / "c.xlsx").write_bytes(b"PK")
     (settings.incoming / "d.csv").write_text("a,b\n1,2\n", encoding="utf-8")
-    found = take_in(settings, engine)
+    found = ingest_inbox(settings, engine)
     assert [one.file for one in found.registered] == ["a.csv"]
     assert [one.file for one in found.refused] == ["b.csv.gz", "c.xlsx", "d.csv"]
     assert there(settings) == ["refused"]
@@ -97,15 +97,15 @@ def test_a_file_put_right_and_dropped_again_is_taken(settings: Settings, engine:
     whole = gzip.compress(drop(settings, "a.csv").read_bytes())
     (settings.incoming / "a.csv").unlink()
     (settings.incoming / "b.csv.gz").write_bytes(whole[:50])
-    take_in(settings, engine)
+    ingest_inbox(settings, engine)
     (settings.incoming / "b.csv.gz").write_bytes(whole)
-    assert outcomes(take_in(settings, engine)) == [("2024-03-01", "b.csv.gz", "new")]
+    assert outcomes(ingest_inbox(settings, engine)) == [("2024-03-01", "b.csv.gz", "new")]
 
 
 def test_a_refused_file_overwrites_no_earlier_one(settings: Settings, engine: DuckDBWarehouse) -> None:
     for content in ("first", "second"):
         (settings.incoming / "d.csv").write_text(content, encoding="utf-8")
-        take_in(settings, engine)
+        ingest_inbox(settings, engine)
     assert [one.file for one in refused_files(settings.refused)] == ["2-d.csv", "d.csv"]
     assert (settings.refused / "d.csv").read_text(encoding="utf-8") == "first"
 
@@ -114,7 +114,7 @@ def test_a_refused_file_overwrites_no_earlier_one(settings: Settings, engine: Du
 def test_a_name_of_an_unfinished_file_is_never_read(settings: Settings, engine: DuckDBWarehouse, name: str) -> None:
     (settings.incoming / name).write_bytes(drop(settings, "a.csv").read_bytes())
     (settings.incoming / "a.csv").unlink()
-    found = take_in(settings, engine)
+    found = ingest_inbox(settings, engine)
     assert (found.registered, found.refused, there(settings)) == ([], [], [name])
 
 
@@ -122,7 +122,7 @@ def test_a_link_is_moved_aside_and_not_followed(settings: Settings, engine: Duck
     secret = write_csv(tmp_path / "secret.csv", creators(5))
     before = secret.read_bytes()
     (settings.incoming / "link.csv").symlink_to(secret)
-    found = take_in(settings, engine)
+    found = ingest_inbox(settings, engine)
     assert found.registered == []
     assert "only files are taken" in found.refused[0].why
     assert (settings.refused / "link.csv").is_symlink()
@@ -133,7 +133,7 @@ def test_a_link_is_moved_aside_and_not_followed(settings: Settings, engine: Duck
 def test_an_archive_that_explodes_is_stopped_at_the_limit(settings: Settings, engine: DuckDBWarehouse) -> None:
     (settings.incoming / "bomb.csv.gz").write_bytes(gzip.compress(b"0" * 20_000_000))
     started = time.monotonic()
-    found = take_in(settings, engine)
+    found = ingest_inbox(settings, engine)
     assert "holds more than 0.001 GB unpacked" in found.refused[0].why
     assert time.monotonic() - started < 10
 
@@ -150,12 +150,12 @@ def test_a_file_that_still_grows_is_left_for_later(settings: Settings, engine: D
     writer = threading.Thread(target=grow)
     writer.start()
     try:
-        found = take_in(settings, engine)
+        found = ingest_inbox(settings, engine)
     finally:
         stop.set()
         writer.join()
     assert (found.registered, found.waiting, there(settings)) == ([], ["slow.csv"], ["slow.csv"])
-    assert [one.file for one in take_in(settings, engine).registered] == ["slow.csv"]
+    assert [one.file for one in ingest_inbox(settings, engine).registered] == ["slow.csv"]
 
 
 def test_a_file_that_somebody_holds_open_for_writing_is_left_for_later(
@@ -168,16 +168,16 @@ def test_a_file_that_somebody_holds_open_for_writing_is_left_for_later(
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "open\n"
-        found = take_in(settings, engine)
+        found = ingest_inbox(settings, engine)
         other.kill()
     assert (found.registered, found.waiting) == ([], ["scrape.csv"])
-    assert len(take_in(settings, engine).registered) == 1
+    assert len(ingest_inbox(settings, engine).registered) == 1
 
 
 @pytest.mark.parametrize("name", ["it's; drop table x.csv", "$(reboot).csv", "ünï 🎬.csv", "-rf.csv"])
 def test_a_hostile_name_is_only_a_name(settings: Settings, engine: DuckDBWarehouse, name: str) -> None:
     drop(settings, name)
-    (one,) = take_in(settings, engine).registered
+    (one,) = ingest_inbox(settings, engine).registered
     assert one.file.isascii()
     assert (settings.raw / "2024-03-01" / one.file).is_file()
     assert there(settings) == []
@@ -185,12 +185,12 @@ def test_a_hostile_name_is_only_a_name(settings: Settings, engine: DuckDBWarehou
 
 def test_what_a_killed_process_left_is_put_away(settings: Settings, engine: DuckDBWarehouse) -> None:
     drop(settings)
-    take_in(settings, engine)
+    ingest_inbox(settings, engine)
     folder = settings.raw / "2024-03-01"
     (folder / ".coming-other.csv").write_text("never named by a manifest", encoding="utf-8")
     (folder / "scrape.csv").rename(folder / ".coming-scrape.csv")  # killed after the manifest, before the last step
     (settings.raw / ".staging-x").mkdir()
     drop(settings, "b.csv", day="2024-04-01")
-    take_in(settings, engine)
+    ingest_inbox(settings, engine)
     assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "scrape.csv"]
     assert sorted(path.name for path in settings.raw.iterdir()) == ["2024-03-01", "2024-04-01"]

@@ -13,7 +13,7 @@ import pytest
 
 from tiktok_pipeline.ingest import manifest
 from tiktok_pipeline.ingest.manifest import read_manifest, snapshots_on_disk
-from tiktok_pipeline.ingest.register import Intake, Registered, register
+from tiktok_pipeline.ingest.register import IngestConfig, Registered, register
 from tiktok_pipeline.raw.dialects import UnknownDialectError
 from tiktok_pipeline.raw.snapshots import SnapshotKeyError
 from tiktok_pipeline.warehouse.base import UnreadableFileError
@@ -45,13 +45,13 @@ def files_in(raw: Path) -> list[str]:
 def test_a_new_file_is_stored_under_the_newest_date_of_its_rows(
     engine: DuckDBWarehouse, raw: Path, scrape: Path
 ) -> None:
-    assert register([scrape], Intake(raw=raw, engine=engine)) == [Registered("2024-03-01", "scrape.csv", "new")]
+    assert register([scrape], IngestConfig(raw=raw, engine=engine)) == [Registered("2024-03-01", "scrape.csv", "new")]
     assert files_in(raw) == ["2024-03-01/manifest.json", "2024-03-01/scrape.csv"]
     assert snapshots_on_disk(raw) == ["2024-03-01"]
 
 
 def test_the_manifest_says_what_came_and_what_lies_there(engine: DuckDBWarehouse, raw: Path, scrape: Path) -> None:
-    register([scrape], Intake(raw=raw, engine=engine))
+    register([scrape], IngestConfig(raw=raw, engine=engine))
     (entry,) = json.loads((raw / "2024-03-01" / "manifest.json").read_text(encoding="utf-8"))
     sha256 = hashlib.sha256(scrape.read_bytes()).hexdigest()
     stamp = entry.pop("ingested_at")
@@ -71,16 +71,16 @@ def test_the_manifest_says_what_came_and_what_lies_there(engine: DuckDBWarehouse
 def test_the_same_file_twice_is_there_already_and_keeps_its_stamp(
     engine: DuckDBWarehouse, raw: Path, scrape: Path
 ) -> None:
-    register([scrape], Intake(raw=raw, engine=engine))
+    register([scrape], IngestConfig(raw=raw, engine=engine))
     before = read_manifest(raw / "2024-03-01")
-    assert [one.outcome for one in register([scrape], Intake(raw=raw, engine=engine))] == ["already there"]
+    assert [one.outcome for one in register([scrape], IngestConfig(raw=raw, engine=engine))] == ["already there"]
     assert read_manifest(raw / "2024-03-01") == before
 
 
 def test_a_stored_copy_that_was_lost_is_stored_again(engine: DuckDBWarehouse, raw: Path, scrape: Path) -> None:
-    register([scrape], Intake(raw=raw, engine=engine))
+    register([scrape], IngestConfig(raw=raw, engine=engine))
     (raw / "2024-03-01" / "scrape.csv").unlink()
-    assert [one.outcome for one in register([scrape], Intake(raw=raw, engine=engine))] == ["replaced"]
+    assert [one.outcome for one in register([scrape], IngestConfig(raw=raw, engine=engine))] == ["replaced"]
     assert (raw / "2024-03-01" / "scrape.csv").read_bytes() == scrape.read_bytes()
 
 
@@ -89,12 +89,12 @@ def test_a_stored_copy_that_was_changed_through_its_hard_link_is_stored_again(
     engine: DuckDBWarehouse, raw: Path, scrape: Path, tmp_path: Path, name: str
 ) -> None:
     original = scrape.read_bytes()
-    register([scrape], Intake(raw=raw, engine=engine))
+    register([scrape], IngestConfig(raw=raw, engine=engine))
     scrape.write_bytes(original.replace(b"creator no. 1", b"creator no. 9"))  # of the same size
     again = tmp_path / "again" / name
     again.parent.mkdir()
     again.write_bytes(original)
-    assert [one.outcome for one in register([again], Intake(raw=raw, engine=engine))] == ["replaced"]
+    assert [one.outcome for one in register([again], IngestConfig(raw=raw, engine=engine))] == ["replaced"]
     (entry,) = read_manifest(raw / "2024-03-01")
     assert entry.file == name
     assert (raw / "2024-03-01" / name).read_bytes() == original
@@ -104,12 +104,14 @@ def test_a_stored_copy_that_was_changed_through_its_hard_link_is_stored_again(
 def test_a_file_of_the_same_name_replaces(
     engine: DuckDBWarehouse, raw: Path, scrape: Path, copy_under_the_same_name: bool
 ) -> None:
-    register([scrape], Intake(raw=raw, engine=engine))
+    register([scrape], IngestConfig(raw=raw, engine=engine))
     if copy_under_the_same_name:
         changed = write_csv(scrape.parent / "again" / "scrape.csv", creators(7))
     else:  # written over in place: the stored name may be a hard link to the very same file
         changed = write_csv(scrape, creators(7))
-    assert register([changed], Intake(raw=raw, engine=engine)) == [Registered("2024-03-01", "scrape.csv", "replaced")]
+    assert register([changed], IngestConfig(raw=raw, engine=engine)) == [
+        Registered("2024-03-01", "scrape.csv", "replaced")
+    ]
     (entry,) = read_manifest(raw / "2024-03-01")
     assert entry.rows == 7
     assert entry.stored_sha256 == hashlib.sha256((raw / "2024-03-01" / "scrape.csv").read_bytes()).hexdigest()
@@ -118,16 +120,18 @@ def test_a_file_of_the_same_name_replaces(
 def test_the_same_file_under_a_new_explicit_key_is_a_new_snapshot(
     engine: DuckDBWarehouse, raw: Path, scrape: Path
 ) -> None:
-    register([scrape], Intake(raw=raw, engine=engine))
+    register([scrape], IngestConfig(raw=raw, engine=engine))
     key = "2024-03-02T06-30-00Z"
-    assert register([scrape], Intake(raw=raw, engine=engine), snapshot=key) == [Registered(key, "scrape.csv", "new")]
+    assert register([scrape], IngestConfig(raw=raw, engine=engine), snapshot=key) == [
+        Registered(key, "scrape.csv", "new")
+    ]
     assert snapshots_on_disk(raw) == ["2024-03-01", key]
 
 
 def test_a_second_file_adds_to_the_snapshot(engine: DuckDBWarehouse, raw: Path, scrape: Path, tmp_path: Path) -> None:
-    register([scrape], Intake(raw=raw, engine=engine))
+    register([scrape], IngestConfig(raw=raw, engine=engine))
     other = write_csv(tmp_path / "scores.csv", activity(4))
-    assert register([other], Intake(raw=raw, engine=engine), snapshot="2024-03-01") == [
+    assert register([other], IngestConfig(raw=raw, engine=engine), snapshot="2024-03-01") == [
         Registered("2024-03-01", "scores.csv", "new")
     ]
     assert [(one.file, one.source) for one in read_manifest(raw / "2024-03-01")] == [
@@ -140,7 +144,7 @@ def test_an_undated_file_joins_the_dated_ones_of_its_call(
     engine: DuckDBWarehouse, raw: Path, scrape: Path, tmp_path: Path
 ) -> None:
     other = write_csv(tmp_path / "scores.csv", activity(4))
-    assert {one.snapshot for one in register([other, scrape], Intake(raw=raw, engine=engine))} == {"2024-03-01"}
+    assert {one.snapshot for one in register([other, scrape], IngestConfig(raw=raw, engine=engine))} == {"2024-03-01"}
 
 
 def test_a_folder_stands_for_its_scrapes_and_nothing_else_in_it(
@@ -149,7 +153,7 @@ def test_a_folder_stands_for_its_scrapes_and_nothing_else_in_it(
     (scrape.parent / "notes.txt").write_text("not a scrape", encoding="utf-8")
     (scrape.parent / "half.csv.part").write_text("a,b", encoding="utf-8")
     write_csv(scrape.parent / ".hidden.csv", creators(1))
-    found = register([scrape.parent, scrape], Intake(raw=raw, engine=engine))
+    found = register([scrape.parent, scrape], IngestConfig(raw=raw, engine=engine))
     assert [one.file for one in found] == ["scrape.csv"]
 
 
@@ -160,7 +164,7 @@ def test_one_bad_file_of_several_leaves_nothing_behind(
     bad = write_csv(tmp_path / "bad.csv", [{"a": "1", "b": "2"}])
     paths = [bad, scrape] if place == "first" else [scrape, bad]
     with pytest.raises(UnknownDialectError, match=r"bad\.csv"):
-        register(paths, Intake(raw=raw, engine=engine))
+        register(paths, IngestConfig(raw=raw, engine=engine))
     assert list(raw.iterdir()) == []
 
 
@@ -169,7 +173,7 @@ def test_a_file_without_a_date_anywhere_leaves_nothing_behind(
 ) -> None:
     undated = write_csv(tmp_path / "scores.csv", activity(4))
     with pytest.raises(SnapshotKeyError, match=r"scores\.csv.*--snapshot"):
-        register([undated], Intake(raw=raw, engine=engine))
+        register([undated], IngestConfig(raw=raw, engine=engine))
     assert list(raw.iterdir()) == []
 
 
@@ -178,7 +182,7 @@ def test_two_different_files_of_one_name_in_one_call_are_refused(
 ) -> None:
     other = write_csv(tmp_path / "other" / "scrape.csv", creators(3, seed=9))
     with pytest.raises(SnapshotKeyError, match=r"scrape\.csv"):
-        register([scrape, other], Intake(raw=raw, engine=engine))
+        register([scrape, other], IngestConfig(raw=raw, engine=engine))
     assert list(raw.iterdir()) == []
 
 
@@ -186,7 +190,7 @@ def test_what_a_killed_process_left_is_swept(engine: DuckDBWarehouse, raw: Path,
     leftover = raw / ".staging-killed" / "0"
     leftover.mkdir(parents=True)
     (leftover / "half.csv").write_text("half", encoding="utf-8")
-    register([scrape], Intake(raw=raw, engine=engine))
+    register([scrape], IngestConfig(raw=raw, engine=engine))
     assert [path.name for path in raw.iterdir()] == ["2024-03-01"]
 
 
@@ -194,7 +198,7 @@ def test_a_draft_of_a_manifest_is_no_manifest(engine: DuckDBWarehouse, raw: Path
     (raw / "2024-03-01").mkdir(parents=True)
     (raw / "2024-03-01" / ".manifest.json.draft").write_text("[{", encoding="utf-8")
     assert snapshots_on_disk(raw) == []
-    register([scrape], Intake(raw=raw, engine=engine))
+    register([scrape], IngestConfig(raw=raw, engine=engine))
     assert files_in(raw) == ["2024-03-01/manifest.json", "2024-03-01/scrape.csv"]
 
 
@@ -215,32 +219,32 @@ def test_odd_file_names_are_stored_under_plain_ones(
     engine: DuckDBWarehouse, raw: Path, tmp_path: Path, name: str
 ) -> None:
     path = write_csv(tmp_path / "odd" / name, creators(3))
-    (stored,) = register([path], Intake(raw=raw, engine=engine))
+    (stored,) = register([path], IngestConfig(raw=raw, engine=engine))
     assert stored.file.isascii()
     assert set(stored.file) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
     assert not stored.file.startswith(("-", "."))
     assert (raw / stored.snapshot / stored.file).read_bytes() == path.read_bytes()
-    assert register([path], Intake(raw=raw, engine=engine))[0].outcome == "already there"
+    assert register([path], IngestConfig(raw=raw, engine=engine))[0].outcome == "already there"
 
 
 def test_a_name_that_is_no_utf8_is_stored(engine: DuckDBWarehouse, raw: Path, tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"caf\xe9.csv")
     write_csv(tmp_path / "plain.csv", creators(3)).rename(path)
-    (stored,) = register([path], Intake(raw=raw, engine=engine))
+    (stored,) = register([path], IngestConfig(raw=raw, engine=engine))
     assert stored.file.isascii()
 
 
 def test_a_file_is_hard_linked_where_it_can_be_and_else_copied(
     engine: DuckDBWarehouse, raw: Path, scrape: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    register([scrape], Intake(raw=raw, engine=engine))
+    register([scrape], IngestConfig(raw=raw, engine=engine))
     assert (raw / "2024-03-01" / "scrape.csv").samefile(scrape)
 
     def other_file_system(*_: object, **__: object) -> None:
         raise OSError(18, "Invalid cross-device link")
 
     monkeypatch.setattr(os, "link", other_file_system)
-    register([scrape], Intake(raw=raw, engine=engine), snapshot="2024-03-05")
+    register([scrape], IngestConfig(raw=raw, engine=engine), snapshot="2024-03-05")
     copy = raw / "2024-03-05" / "scrape.csv"
     assert not copy.samefile(scrape)
     assert copy.read_bytes() == scrape.read_bytes()
@@ -249,14 +253,14 @@ def test_a_file_is_hard_linked_where_it_can_be_and_else_copied(
 def test_a_link_is_followed_to_its_content(engine: DuckDBWarehouse, raw: Path, scrape: Path, tmp_path: Path) -> None:
     link = tmp_path / "link.csv"
     link.symlink_to(scrape)
-    (stored,) = register([link], Intake(raw=raw, engine=engine))
+    (stored,) = register([link], IngestConfig(raw=raw, engine=engine))
     assert not (raw / stored.snapshot / stored.file).is_symlink()
 
 
 def test_a_header_alone_is_refused(engine: DuckDBWarehouse, raw: Path, scrape: Path) -> None:
     scrape.write_text(scrape.read_text(encoding="utf-8").partition("\n")[0] + "\n", encoding="utf-8")
     with pytest.raises(UnreadableFileError, match=r"scrape\.csv: a header and no rows"):
-        register([scrape], Intake(raw=raw, engine=engine))
+        register([scrape], IngestConfig(raw=raw, engine=engine))
     assert list(raw.iterdir()) == []
 
 
@@ -267,7 +271,7 @@ def test_a_gzip_that_breaks_off_late_leaves_nothing_behind(
     path = tmp_path / "late.csv.gz"
     path.write_bytes(whole[: len(whole) * 9 // 10])
     with pytest.raises(UnreadableFileError, match=r"late\.csv\.gz.*truncated"):
-        register([path], Intake(raw=raw, engine=engine))
+        register([path], IngestConfig(raw=raw, engine=engine))
     assert list(raw.iterdir()) == []
 
 
@@ -280,7 +284,7 @@ def test_a_crash_between_the_copy_and_the_manifest_is_mended_by_the_next_call(
     with monkeypatch.context() as patch:
         patch.setattr(manifest, "write_manifest", killed)
         with pytest.raises(KeyboardInterrupt):
-            register([scrape], Intake(raw=raw, engine=engine))
+            register([scrape], IngestConfig(raw=raw, engine=engine))
     assert snapshots_on_disk(raw) == []
-    assert [one.outcome for one in register([scrape], Intake(raw=raw, engine=engine))] == ["new"]
+    assert [one.outcome for one in register([scrape], IngestConfig(raw=raw, engine=engine))] == ["new"]
     assert files_in(raw) == ["2024-03-01/manifest.json", "2024-03-01/scrape.csv"]

@@ -70,7 +70,7 @@ def test_a_bad_file_ends_in_one_line_and_nothing_is_written(tmp_path: Path, call
     elif kind.startswith("folder"):
         path.mkdir()
     said = call(tmp_path / "home", "refresh", path)
-    assert said.code == (cli.ASKED_WRONGLY if kind == "undated activity" else cli.FAILED)
+    assert said.code == (cli.USAGE_ERROR if kind == "undated activity" else cli.FAILED)
     notes = ["reading the files ..."]
     assert said.err.splitlines() == [*notes, *said.problems]
     (line,) = said.problems

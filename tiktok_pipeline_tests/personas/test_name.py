@@ -64,7 +64,7 @@ def test_a_snapshot_of_larger_creators_keeps_its_names() -> None:
 def test_the_distance_is_the_root_mean_square_of_log_ratios() -> None:
     # ten times the followers, the rest as published: one of three ratios differs by 1
     famous = MEANS[2] | {"followers": 2_000.0}
-    wide = PersonaCatalogue(personas=(CATALOGUE.personas[2],), gate=10.0)
+    wide = PersonaCatalogue(personas=(CATALOGUE.personas[2],), max_distance=10.0)
     base = {"followers": 20_000.0, "rate": 0.01, "verified": 0.4}
     found = name_clusters({0: famous}, base, wide)[0]
     assert found.distance == pytest.approx(math.sqrt(1 / 3))
@@ -155,7 +155,7 @@ def test_every_cluster_has_one_name_and_none_has_a_name_beyond_the_gate(means: d
             assert match.name == f"Unnamed segment {cluster + 1}"
         else:
             assert match.distance is not None
-            assert match.distance <= CATALOGUE.gate
+            assert match.distance <= CATALOGUE.max_distance
             assert match.name == match.persona.name
 
 

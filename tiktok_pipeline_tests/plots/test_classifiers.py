@@ -79,13 +79,13 @@ METRICS = pd.DataFrame(
 )
 LIKE = {"naive": NAIVE, "scored_by": SCORED_BY}
 DRAWN: dict[str, Callable[..., Figure]] = {
-    "mutual_information": classification.draw_mutual_information,
-    "importances": partial(classification.draw_importances, scored_by=SCORED_BY),
-    "confusions": partial(classification.draw_confusions, **LIKE),
-    "precision_recall": partial(classification.draw_precision_recall, **LIKE),
-    "thresholds": partial(classification.draw_thresholds, **LIKE),
-    "calibration": partial(classification.draw_calibration, **LIKE),
-    "average_precision": partial(classification.draw_average_precision, naive=NAIVE),
+    "mutual_information": classification.plot_mutual_information,
+    "importances": partial(classification.plot_importances, scored_by=SCORED_BY),
+    "confusions": partial(classification.plot_confusions, **LIKE),
+    "precision_recall": partial(classification.plot_precision_recall, **LIKE),
+    "thresholds": partial(classification.plot_thresholds, **LIKE),
+    "calibration": partial(classification.plot_calibration, **LIKE),
+    "average_precision": partial(classification.plot_average_precision, naive=NAIVE),
 }
 TABLES = {
     "mutual_information": [IMPORTANCES],
@@ -211,9 +211,9 @@ def test_names_that_sound_honest_or_naive_decide_nothing() -> None:
     """The set that gives the label away is the one that is told, whatever it is called."""
     called = METRICS.replace({"with_rates": "honest", "clean_set": "naive_with_leak"})
     said = "What leaks reaches 0.99; without it the best is random forest 0.62 (ratios), guessing 0.10"
-    assert finding(classification.draw_average_precision(called, naive=["honest"])) == said
+    assert finding(classification.plot_average_precision(called, naive=["honest"])) == said
     said = "What leaks reaches 0.97; without it the best is logistic regression 0.99 (honest), guessing 0.10"
-    assert finding(classification.draw_average_precision(called, naive=[])) == said
+    assert finding(classification.plot_average_precision(called, naive=[])) == said
 
 
 def test_there_is_one_bar_a_run_what_leaks_on_top_sorted_by_value() -> None:

@@ -62,14 +62,14 @@ def headings(figure: Figure) -> list[str]:
 
 def test_the_median_follower_stands_in_the_title_and_zeros_beside() -> None:
     sample = pd.DataFrame({"followers": [0, 10, 1_500, 2_000, 9e6], "following": [1, 2, 3, 4, None], "likes": 7})
-    figure = distributions.draw_distributions(sample, "profiles")
+    figure = distributions.plot_distributions(sample, "profiles")
     assert "at most 1.5k followers" in finding(figure)
     assert headings(figure) == ["5 profiles, 1 zero", "4 profiles, 0 zero, 1 unknown", "5 profiles, 0 zero"]
     assert {axes.get_xscale() for axes in figure.axes} == {"log"}
 
 
 def test_activity_is_drawn_on_plain_axes() -> None:
-    figure = distributions.draw_distributions(ACTIVITY, "creator_activity")
+    figure = distributions.plot_distributions(ACTIVITY, "creator_activity")
     assert "monetization 200 points" in finding(figure)
     assert {axes.get_xscale() for axes in figure.axes} == {"linear"}
 
@@ -77,7 +77,7 @@ def test_activity_is_drawn_on_plain_axes() -> None:
 def test_engagement_is_told_in_per_cent() -> None:
     sample = SAMPLE.assign(avg_engagement_rate=0.08, like_engagement_rate=0.075, comment_engagement_rate=0.005)
     assert (
-        finding(distributions.draw_engagement(sample))
+        finding(distributions.plot_engagement(sample))
         == "The median engagement rate is 8 %: likes 7.5 %, comments 0.5 %"
     )
 
@@ -85,38 +85,38 @@ def test_engagement_is_told_in_per_cent() -> None:
 def test_the_strongest_pair_is_named_but_not_a_rate_with_its_parts() -> None:
     sample = SAMPLE.assign(likes=SAMPLE["followers"] * 10)
     assert (
-        finding(distributions.draw_correlations(statistics(sample)))
+        finding(distributions.plot_correlations(statistics(sample)))
         == "Followers and likes go together (Spearman 1.00)"
     )
     opposite = SAMPLE[["followers", "following"]].assign(following=-SAMPLE["followers"])
-    assert "run against each other (Spearman -1.00)" in finding(distributions.draw_correlations(statistics(opposite)))
+    assert "run against each other (Spearman -1.00)" in finding(distributions.plot_correlations(statistics(opposite)))
     apart = SAMPLE[["followers", "following"]]
-    assert finding(distributions.draw_correlations(statistics(apart))).startswith("No features go together")
+    assert finding(distributions.plot_correlations(statistics(apart))).startswith("No features go together")
 
 
 def test_numbers_stand_in_the_cells_of_few_features_and_constants_are_left_out() -> None:
-    few = distributions.draw_correlations(statistics(SAMPLE))
+    few = distributions.plot_correlations(statistics(SAMPLE))
     assert sum(len(axes.texts) for axes in few.axes) == 2 * 7 * 7
     rows = statistics(SAMPLE)
     rows.loc[(rows["feature"] == "likes") | (rows["other_feature"] == "likes"), "value"] = np.nan
-    assert sum(len(axes.texts) for axes in distributions.draw_correlations(rows).axes) == 2 * 6 * 6
+    assert sum(len(axes.texts) for axes in distributions.plot_correlations(rows).axes) == 2 * 6 * 6
     many = pd.DataFrame(RANDOM.normal(size=(9, 17)), columns=[f"feature_{place}" for place in range(17)])
-    figure = distributions.draw_correlations(statistics(many))
+    figure = distributions.plot_correlations(statistics(many))
     assert not any(axes.texts for axes in figure.axes)
     assert figure.axes[0].images[0].get_array().shape == (14, 14)
 
 
 def test_what_looks_normal_after_the_logarithm_is_named() -> None:
-    figure = distributions.draw_qq(SAMPLE, FEATURES[:2], {"followers": "log1p", "likes": "log1p"})
+    figure = distributions.plot_qq(SAMPLE, FEATURES[:2], {"followers": "log1p", "likes": "log1p"})
     assert finding(figure) == "After the logarithm, 2 of 2 features look normal"
-    assert finding(distributions.draw_qq(SAMPLE, FEATURES[:2], {})) == "Only scaled, none of 2 features looks normal"
-    mixed = distributions.draw_qq(ACTIVITY.assign(likes=SAMPLE["likes"]), ["engagement_index", "likes"], {})
+    assert finding(distributions.plot_qq(SAMPLE, FEATURES[:2], {})) == "Only scaled, none of 2 features looks normal"
+    mixed = distributions.plot_qq(ACTIVITY.assign(likes=SAMPLE["likes"]), ["engagement_index", "likes"], {})
     assert finding(mixed) == "Only scaled, 1 of 2 features look normal: engagement index"
 
 
 def test_two_humps_are_not_normal_however_symmetric() -> None:
     humps = pd.DataFrame({"engagement_index": [*RANDOM.normal(-9, 1, 300), *RANDOM.normal(9, 1, 300)]})
-    assert "none of 1" in finding(distributions.draw_qq(humps, ["engagement_index"], {}))
+    assert "none of 1" in finding(distributions.plot_qq(humps, ["engagement_index"], {}))
 
 
 @pytest.mark.parametrize(
@@ -125,12 +125,12 @@ def test_two_humps_are_not_normal_however_symmetric() -> None:
 def test_likes_per_video_are_told_by_their_correlation(power: float, words: str) -> None:
     noise = np.exp(RANDOM.normal(0, 0.1, COUNT))
     likes = 1e6 * VIDEOS * (noise if power == 0 else FOLLOWERS**power)
-    assert words in finding(distributions.draw_likes_per_video(SAMPLE.assign(likes=likes)))
+    assert words in finding(distributions.plot_likes_per_video(SAMPLE.assign(likes=likes)))
 
 
 def test_points_are_capped_and_rasterized() -> None:
     many = pd.DataFrame({"followers": np.arange(1, 9_001), "likes": np.arange(1, 9_001), "videos_count": 1})
-    dots = distributions.draw_likes_per_video(many).axes[0].collections[0]
+    dots = distributions.plot_likes_per_video(many).axes[0].collections[0]
     assert len(dots.get_offsets()) == 3_000
     assert dots.get_rasterized()
 
@@ -139,16 +139,16 @@ def test_the_peak_of_likes_is_named() -> None:
     sample = pd.DataFrame(
         {"videos_count": [1] * 20 + [40] * 20 + [900] * 20, "likes": [5] * 20 + [70_000] * 20 + [300] * 20}
     )
-    assert finding(distributions.draw_likes_by_videos(sample)) == "Median likes peak at 32 to 63 videos: 70k"
+    assert finding(distributions.plot_likes_by_videos(sample)) == "Median likes peak at 32 to 63 videos: 70k"
 
 
 DRAWN: dict[str, Callable[[pd.DataFrame], Figure]] = {
-    "distributions": lambda sample: distributions.draw_distributions(sample, "profiles"),
-    "engagement": distributions.draw_engagement,
-    "qq": lambda sample: distributions.draw_qq(sample, FEATURES, {"likes": "log1p"}),
-    "likes_per_video": distributions.draw_likes_per_video,
-    "likes_by_videos": distributions.draw_likes_by_videos,
-    "correlations": lambda sample: distributions.draw_correlations(statistics(sample).assign(value=np.nan)),
+    "distributions": lambda sample: distributions.plot_distributions(sample, "profiles"),
+    "engagement": distributions.plot_engagement,
+    "qq": lambda sample: distributions.plot_qq(sample, FEATURES, {"likes": "log1p"}),
+    "likes_per_video": distributions.plot_likes_per_video,
+    "likes_by_videos": distributions.plot_likes_by_videos,
+    "correlations": lambda sample: distributions.plot_correlations(statistics(sample).assign(value=np.nan)),
 }
 
 

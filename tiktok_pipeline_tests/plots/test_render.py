@@ -26,9 +26,9 @@ def picture(name: str = "someone", finding: str = "Likes & followers go together
     axes.scatter([1, 2, 3], [3, 2, 1], rasterized=True, label=style.short(name))
     axes.plot([1, 2], [1, 2], marker="o", label="a line")
     axes.set_yticks([1, 2], [style.short(name), "b"])
-    style.tidy(axes, "followers", "")
+    style.style_axes(axes, "followers", "")
     style.legend_below(figure, axes)
-    return style.title(figure, finding)
+    return style.set_title(figure, finding)
 
 
 def test_a_png_is_small_and_the_same_every_time() -> None:
@@ -86,7 +86,7 @@ def test_every_id_is_there_once_and_every_link_leads_to_one() -> None:
     """Two heat maps of the same cells: matplotlib gives both images one id."""
     figure = style.figure(height=3.0)
     for axes in figure.subplots(2, 2).ravel():
-        style.heat_map(axes, np.array([[0.0, 1.0], [1.0, 0.0]]), style.rising(), (0.0, 1.0), None)
+        style.heat_map(axes, np.array([[0.0, 1.0], [1.0, 0.0]]), style.sequential_cmap(), (0.0, 1.0), None)
         axes.plot([0, 1], [0, 1], marker="o")
         axes.scatter(np.arange(40) / 40, np.arange(40) / 40)
     plain = io.StringIO()

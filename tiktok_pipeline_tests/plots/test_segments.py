@@ -93,32 +93,32 @@ def colours(figure: Figure) -> dict[str, str]:
 
 
 def test_k_scores_say_what_the_study_takes_and_what_is_best() -> None:
-    figure = stability.draw_k_scores(SCORES, "user_segments")
+    figure = stability.plot_k_scores(SCORES, "user_segments")
     assert finding(figure) == "user_segments: best silhouette at k = 4, elbow at 3, the study takes 5"
     unmarked = SCORES.assign(is_elbow=False, is_best_silhouette=False, is_chosen=False, silhouette=None)
-    assert finding(stability.draw_k_scores(unmarked, "s")) == "s: no k stands out"
+    assert finding(stability.plot_k_scores(unmarked, "s")) == "s: no k stands out"
 
 
 def test_stability_by_k_says_the_worst_and_the_best() -> None:
-    words = finding(stability.draw_stability_by_k(RUNS, 3))
+    words = finding(stability.plot_stability_by_k(RUNS, 3))
     assert words.startswith(
         "At k = 3 the worst segment is found again with a Jaccard of 0.60 (pattern); best at k = 2 (0.90)"
     )
     assert words.endswith("other seeds agree by 0.97 (adjusted Rand index)")
-    assert "(dissolved)" in finding(stability.draw_stability_by_k(runs("worst_jaccard", {3: [0.4]}), 3))
+    assert "(dissolved)" in finding(stability.plot_stability_by_k(runs("worst_jaccard", {3: [0.4]}), 3))
 
 
 def test_seeds_say_whether_they_agree() -> None:
-    same = finding(stability.draw_seeds(RUNS))
+    same = finding(stability.plot_seeds(RUNS))
     assert (
         same == "Other seeds find the same segments: adjusted Rand index 0.95 or more; inertia differs by up to 2 %"
     )
-    apart = finding(stability.draw_seeds(runs("adjusted_rand_index", {3: [1.0, 0.3]})))
+    apart = finding(stability.plot_seeds(runs("adjusted_rand_index", {3: [1.0, 0.3]})))
     assert apart == "Some seeds find other segments: 1 of 2 have an adjusted Rand index under 0.9 (lowest 0.30)"
 
 
 def test_trust_counts_what_can_be_relied_on() -> None:
-    figure = stability.draw_trust(STABILITY, NAMES, KNOWN)
+    figure = stability.plot_trust(STABILITY, NAMES, KNOWN)
     words = "1 of 3 segments can be relied on (Jaccard from 0.75); not small (0.50), large (not drawn)"
     assert finding(figure) == words
     bars = [to_hex(bar.get_facecolor()).upper() for bar in figure.axes[0].patches]
@@ -127,7 +127,7 @@ def test_trust_counts_what_can_be_relied_on() -> None:
 
 
 def test_the_knife_names_the_tightest_and_counts_who_is_elsewhere() -> None:
-    words = finding(segments.draw_knife(SILHOUETTES, NAMES, KNOWN))
+    words = finding(segments.plot_silhouette(SILHOUETTES, NAMES, KNOWN))
     assert words.startswith("33 % of the profiles lie nearer to another segment")
     assert words.endswith("tightest: famous (0.90), loosest: large (-0.10)")
 
@@ -135,7 +135,7 @@ def test_the_knife_names_the_tightest_and_counts_who_is_elsewhere() -> None:
 def test_a_biplot_tells_the_variance_and_what_the_components_are() -> None:
     wide, narrow = RANDOM.normal(0, 9, 60), RANDOM.normal(0, 1, 60)
     values = pd.DataFrame({"likes": wide, "followers": wide * 0.5, "videos_count": narrow, "following": 1.0})
-    figure = segments.draw_biplot(values, POINTS["cluster"], NAMES, KNOWN)
+    figure = segments.plot_biplot(values, POINTS["cluster"], NAMES, KNOWN)
     assert (
         finding(figure) == "Two components hold 100 % of the variance; the first is mostly likes, the second videos"
     )
@@ -145,7 +145,7 @@ def test_a_biplot_tells_the_variance_and_what_the_components_are() -> None:
 
 
 def test_archetypes_are_named_at_their_centres() -> None:
-    figure = segments.draw_archetypes(POINTS.drop(index=[0, 3]), CENTROIDS, NAMES, KNOWN)
+    figure = segments.plot_archetypes(POINTS.drop(index=[0, 3]), CENTROIDS, NAMES, KNOWN)
     assert (
         finding(figure) == "large is the largest segment: 34 % of 58; small is highest in avg engagement rate (0.2)"
     )
@@ -154,16 +154,16 @@ def test_archetypes_are_named_at_their_centres() -> None:
 
 def test_personas_say_who_reaches_and_who_responds() -> None:
     points = POINTS.assign(followers=POINTS["followers"].round(-1))
-    words = finding(segments.draw_personas(points, NAMES, "s", KNOWN))
+    words = finding(segments.plot_personas(points, NAMES, "s", KNOWN))
     assert words.startswith("famous reaches furthest (median ")
     assert words.endswith("small responds most (20 % engagement)")
     zeros = pd.concat([points, points.head(4).assign(followers=0)])
-    assert "4 with a zero" in segments.draw_personas(zeros, NAMES, "s", KNOWN).axes[0].get_xlabel()
+    assert "4 with a zero" in segments.plot_personas(zeros, NAMES, "s", KNOWN).axes[0].get_xlabel()
 
 
 def test_profiles_are_drawn_at_most_three_thousand() -> None:
     many = pd.concat([POINTS] * 200)
-    figure = segments.draw_personas(many, NAMES, "s", KNOWN)
+    figure = segments.plot_personas(many, NAMES, "s", KNOWN)
     dots = figure.axes[0].collections
     assert sum(len(one.get_offsets()) for one in dots) == 3_000
     assert all(one.get_rasterized() for one in dots)
@@ -173,21 +173,21 @@ def test_profiles_are_drawn_at_most_three_thousand() -> None:
 
 
 def test_snake_and_heat_map_say_who_stands_out_among_the_fitted() -> None:
-    for draw in (segments.draw_snake, segments.draw_relative_importance):
+    for draw in (segments.plot_snake, segments.plot_relative_importance):
         assert finding(draw(FEATURES, KNOWN)) == "famous stands out most: likes 9 times the average"
         assert finding(draw(FEATURES[FEATURES["persona"] == "small"], KNOWN)).endswith("likes 90 % below the average")
-    cells = {text.get_text() for text in segments.draw_relative_importance(FEATURES, KNOWN).axes[0].texts}
+    cells = {text.get_text() for text in segments.plot_relative_importance(FEATURES, KNOWN).axes[0].texts}
     assert {"+800", "-90", "+10", ""} <= cells
 
 
 def test_a_persona_has_one_colour_in_all_pictures() -> None:
     wanted = dict(zip(KNOWN, COLOURS, strict=False))
     values = POINTS[["followers", "avg_engagement_rate"]]
-    assert colours(segments.draw_personas(POINTS, NAMES, "s", KNOWN)) == wanted
-    assert colours(segments.draw_archetypes(POINTS, CENTROIDS, NAMES, KNOWN)) == wanted
-    assert colours(segments.draw_biplot(values, POINTS["cluster"], NAMES, KNOWN)) == wanted
-    assert colours(segments.draw_snake(FEATURES, KNOWN)) == wanted
-    alone = segments.draw_personas(POINTS[POINTS["cluster"] == 2], {2: "large"}, "s", KNOWN)
+    assert colours(segments.plot_personas(POINTS, NAMES, "s", KNOWN)) == wanted
+    assert colours(segments.plot_archetypes(POINTS, CENTROIDS, NAMES, KNOWN)) == wanted
+    assert colours(segments.plot_biplot(values, POINTS["cluster"], NAMES, KNOWN)) == wanted
+    assert colours(segments.plot_snake(FEATURES, KNOWN)) == wanted
+    alone = segments.plot_personas(POINTS[POINTS["cluster"] == 2], {2: "large"}, "s", KNOWN)
     assert colours(alone) == {"large": COLOURS[1]}
 
 
@@ -199,18 +199,18 @@ def drawn(names: dict[int, str], rows: Callable[[pd.DataFrame], pd.DataFrame]) -
     }  # fmt: skip
     known = list(names.values())
     return {
-        "k_scores": lambda: stability.draw_k_scores(rows(SCORES), known[0]),
-        "stability_by_k": lambda: stability.draw_stability_by_k(rows(RUNS), 3),
-        "seeds": lambda: stability.draw_seeds(rows(RUNS[RUNS["measure"] == "inertia"])),
-        "trust": lambda: stability.draw_trust(cut["stability"], names, known),
-        "knife": lambda: segments.draw_knife(cut["silhouettes"], names, known),
-        "biplot": lambda: segments.draw_biplot(
+        "k_scores": lambda: stability.plot_k_scores(rows(SCORES), known[0]),
+        "stability_by_k": lambda: stability.plot_stability_by_k(rows(RUNS), 3),
+        "seeds": lambda: stability.plot_seeds(rows(RUNS[RUNS["measure"] == "inertia"])),
+        "trust": lambda: stability.plot_trust(cut["stability"], names, known),
+        "knife": lambda: segments.plot_silhouette(cut["silhouettes"], names, known),
+        "biplot": lambda: segments.plot_biplot(
             cut["points"].drop(columns="cluster"), cut["points"]["cluster"], names
         ),
-        "archetypes": lambda: segments.draw_archetypes(cut["points"], rows(CENTROIDS), names, known),
-        "personas": lambda: segments.draw_personas(cut["points"], names, known[0], known),
-        "snake": lambda: segments.draw_snake(cut["features"], known),
-        "relative_importance": lambda: segments.draw_relative_importance(cut["features"], known),
+        "archetypes": lambda: segments.plot_archetypes(cut["points"], rows(CENTROIDS), names, known),
+        "personas": lambda: segments.plot_personas(cut["points"], names, known[0], known),
+        "snake": lambda: segments.plot_snake(cut["features"], known),
+        "relative_importance": lambda: segments.plot_relative_importance(cut["features"], known),
     }
 
 
@@ -246,9 +246,9 @@ def test_twelve_personas_and_one_are_drawn() -> None:
         {"persona": names.values(), "base": "fitted", "feature": "likes", "relative_importance": 0.0}
     )
     trust = pd.DataFrame({"cluster": range(12), "jaccard": 0.8, "profiles": 5, "verdict": "stable"})
-    assert finding(segments.draw_personas(many, names, "s"))
-    assert finding(segments.draw_knife(SILHOUETTES.assign(cluster=many["cluster"]), names))
-    assert finding(segments.draw_snake(features)) == "No persona stands out from the average"
-    assert finding(stability.draw_trust(trust, names)) == "12 of 12 segments can be relied on (Jaccard from 0.75)"
-    alone = finding(segments.draw_personas(POINTS.assign(cluster=0), {0: "all"}, "s"))
+    assert finding(segments.plot_personas(many, names, "s"))
+    assert finding(segments.plot_silhouette(SILHOUETTES.assign(cluster=many["cluster"]), names))
+    assert finding(segments.plot_snake(features)) == "No persona stands out from the average"
+    assert finding(stability.plot_trust(trust, names)) == "12 of 12 segments can be relied on (Jaccard from 0.75)"
+    alone = finding(segments.plot_personas(POINTS.assign(cluster=0), {0: "all"}, "s"))
     assert alone.startswith("all has the widest reach and the highest response")

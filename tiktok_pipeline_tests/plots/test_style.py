@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tiktok_pipeline.plots import style
-from tiktok_pipeline.plots.style import COLOURS, compact, label, persona_styles, short, spearman, thin, wrap
+from tiktok_pipeline.plots.style import COLOURS, format_si, label, persona_styles, short, spearman, thin_points, wrap
 
 
 def test_a_persona_keeps_its_colour_whichever_others_were_found() -> None:
@@ -23,11 +23,11 @@ def test_twelve_personas_look_different() -> None:
 
 def test_points_are_capped_the_same_way_every_time() -> None:
     many = pd.DataFrame({"x": range(10_000)})
-    kept = thin(many)
+    kept = thin_points(many)
     assert len(kept) == style.MOST_POINTS
     assert kept["x"].iloc[[0, -1]].tolist() == [0, 9_999]
-    assert kept.equals(thin(many))
-    assert thin(many.head(5)).equals(many.head(5))
+    assert kept.equals(thin_points(many))
+    assert thin_points(many.head(5)).equals(many.head(5))
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_points_are_capped_the_same_way_every_time() -> None:
     [(0, "0"), (0.05, "0.05"), (999, "999"), (1_000, "1k"), (999_950, "1M"), (1_234_567, "1.23M"), (5e9, "5B")],
 )
 def test_numbers_are_written_in_few_letters(value: float, words: str) -> None:
-    assert compact(value) == words
+    assert format_si(value) == words
 
 
 @pytest.mark.parametrize(
@@ -75,6 +75,6 @@ def test_spearman_is_of_the_rows_that_have_both() -> None:
 
 def test_a_column_is_numbers_whatever_stands_in_it() -> None:
     frame = pd.DataFrame({"x": [1, None, "?", float("inf"), pd.NA]})
-    assert style.column(frame, "x").tolist()[:1] == [1.0]
-    assert np.isnan(style.column(frame, "x")[1:]).all()
-    assert np.isnan(style.column(frame, "absent")).all()
+    assert style.to_float_array(frame, "x").tolist()[:1] == [1.0]
+    assert np.isnan(style.to_float_array(frame, "x")[1:]).all()
+    assert np.isnan(style.to_float_array(frame, "absent")).all()

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from tiktok_pipeline.raw.snapshots import (
-    Look,
+    FileStat,
     SnapshotKeyError,
     check_snapshot_key,
     date_in_name,
-    deliveries_in,
     file_format,
     is_being_written,
     is_finished,
+    list_inbox,
     safe_name,
     scrapes_in,
     snapshot_keys,
@@ -149,7 +149,7 @@ def test_the_deliveries_of_a_folder_are_files_of_any_kind_and_links(tmp_path: Pa
     (tmp_path / "link to nothing.csv").symlink_to(tmp_path / "nothing")
     (tmp_path / "link to folder.csv").symlink_to(tmp_path / "folder.csv")
     os.mkfifo(tmp_path / "pipe.csv")
-    found = deliveries_in(tmp_path)
+    found = list_inbox(tmp_path)
     assert list(found) == [
         "a.JSON.GZ", "b.csv", "link to folder.csv", "link to nothing.csv", "link.csv", "no ending", "notes.txt", "pipe.csv"
     ]  # fmt: skip
@@ -161,38 +161,38 @@ def test_a_link_is_looked_at_and_not_what_it_points_to(tmp_path: Path) -> None:
     target.parent.mkdir()
     target.write_bytes(b"x" * 10_000)
     (tmp_path / "link.csv").symlink_to(target)
-    before = deliveries_in(tmp_path)
+    before = list_inbox(tmp_path)
     own = (tmp_path / "link.csv").lstat()
-    assert before == {"link.csv": Look(own.st_size, own.st_mtime_ns, own.st_ctime_ns)}
+    assert before == {"link.csv": FileStat(own.st_size, own.st_mtime_ns, own.st_ctime_ns)}
     target.write_bytes(b"x" * 20_000)
-    assert deliveries_in(tmp_path) == before
+    assert list_inbox(tmp_path) == before
 
 
 def test_a_look_tells_a_file_that_grew_or_was_replaced_from_one_that_stayed(tmp_path: Path) -> None:
     for name in ("grew.csv", "replaced.csv", "stayed.csv"):
         (tmp_path / name).write_bytes(b"12345")
         os.utime(tmp_path / name, ns=(10**18, 10**18))
-    before = deliveries_in(tmp_path)
+    before = list_inbox(tmp_path)
     assert {look.modified_ns for look in before.values()} == {10**18}
     with (tmp_path / "grew.csv").open("ab") as file:
         file.write(b"6")
     (tmp_path / "new").write_bytes(b"abcde")
     os.utime(tmp_path / "new", ns=(10**18, 10**18))  # a copy that keeps the date of its original
     (tmp_path / "new").replace(tmp_path / "replaced.csv")
-    after = deliveries_in(tmp_path)
+    after = list_inbox(tmp_path)
     assert [name for name in before if before[name] == after[name]] == ["stayed.csv"]
     assert (after["grew.csv"].bytes, after["replaced.csv"].modified_ns) == (6, 10**18)
 
 
 def test_no_folder_has_no_deliveries(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    assert deliveries_in(tmp_path / "none") == deliveries_in(tmp_path / "file") == {}
+    assert list_inbox(tmp_path / "none") == list_inbox(tmp_path / "file") == {}
 
 
 def test_a_file_that_is_taken_away_meanwhile_is_no_delivery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "there.csv").write_bytes(b"")
     monkeypatch.setattr(Path, "iterdir", lambda folder: iter([folder / "gone.csv", folder / "there.csv"]))
-    assert list(deliveries_in(tmp_path)) == ["there.csv"]
+    assert list(list_inbox(tmp_path)) == ["there.csv"]
 
 
 _HOLD = "import sys; f = open(sys.argv[1], sys.argv[2]); print('open', flush=True); sys.stdin.read()"

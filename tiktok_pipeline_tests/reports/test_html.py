@@ -13,7 +13,7 @@ import pytest
 
 from tiktok_pipeline.reports.contents import (
     TRUST,
-    Contents,
+    ReportModel,
     StudyContents,
     choice_of_k,
     compare,
@@ -202,13 +202,13 @@ def study(name: str = "balanced_segments", **changes: object) -> StudyContents:
         ),
         pictures={"segments_by_size": SVG},
         captions={"segments_by_size": "The caption of the picture."},
-        why_not=["One part took too long."],
+        skipped_reasons=["One part took too long."],
     )
     return replace(full, **changes)  # type: ignore[arg-type]
 
 
-def contents(**changes: object) -> Contents:
-    full = Contents(
+def contents(**changes: object) -> ReportModel:
+    full = ReportModel(
         snapshot="2024-04-29",
         made_by="tiktok_pipeline 9.8.7",
         files=[
@@ -233,7 +233,7 @@ def contents(**changes: object) -> Contents:
             columns=["source", "feature", "other_feature", "statistic", "value"],
         ),
         pictures={"followers": SVG},
-        studies=[study(), study("top_influencers", typical={}, why_not=(), **classifier())],
+        studies=[study(), study("top_influencers", typical={}, skipped_reasons=(), **classifier())],
     )
     return replace(full, **changes)  # type: ignore[arg-type]
 
@@ -410,7 +410,7 @@ def test_rows_that_are_lost_are_told() -> None:
 
 
 def test_without_anything_the_sections_say_why() -> None:
-    empty = Reader(render_report(Contents(snapshot="2024-04-29", made_by="x")))
+    empty = Reader(render_report(ReportModel(snapshot="2024-04-29", made_by="x")))
     ids = set(empty.values("id"))
     assert {"minute", "plan", "studies", "comparison", "data", "method"} <= ids
     assert [one for one in empty.values("href") if one.startswith("#") and one[1:] not in ids | {"main"}] == []
@@ -420,9 +420,15 @@ def test_without_anything_the_sections_say_why() -> None:
 
 def test_a_study_without_tables_says_why() -> None:
     bare = StudyContents(
-        name="bare", title="", question="Why?", published_in="", notes="", source="profiles", why_not=["No rows."]
+        name="bare",
+        title="",
+        question="Why?",
+        published_in="",
+        notes="",
+        source="profiles",
+        skipped_reasons=["No rows."],
     )
-    text = Reader(render_report(Contents(snapshot="s", made_by="m", studies=[bare]))).text
+    text = Reader(render_report(ReportModel(snapshot="s", made_by="m", studies=[bare]))).text
     assert text.count("This study has no segments in this snapshot.") == 2
     assert "No rows." in text
     assert "No classifier" in text

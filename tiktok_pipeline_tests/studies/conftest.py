@@ -17,7 +17,7 @@ from tiktok_pipeline.features.statistics import describe, judge_normality
 from tiktok_pipeline.raw.dialects import recognise
 from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.study import load_studies
-from tiktok_pipeline.validated.validate import judge_source
+from tiktok_pipeline.validated.validate import validate_source
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.studies.real import ACTIVITY, Run
 
@@ -26,7 +26,7 @@ def _validated(path: Path, engine: DuckDBWarehouse) -> nw.LazyFrame[Any]:
     scan = engine.scan(path, "csv")
     dialect = recognise(scan.header, file=path.name)
     raw = read_file(scan, dialect, source_file=path.name, engine=engine)
-    return judge_source(raw, dialect.source, engine).good
+    return validate_source(raw, dialect.source, engine).good
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +52,7 @@ def run(real_data: Callable[[str], Path]) -> Run:
 def activity_statistics(real_data: Callable[[str], Path]) -> dict[tuple[str, str], float]:
     """The statistics of the activity file by feature and name."""
     engine = DuckDBWarehouse(None)
-    features = engine.staged(build_features(_validated(real_data(ACTIVITY), engine), "creator_activity"))
+    features = engine.persist(build_features(_validated(real_data(ACTIVITY), engine), "creator_activity"))
     sample = features.collect("pandas").to_native()
     found = [describe(features, "creator_activity", features), judge_normality(sample, "creator_activity")]
     engine.close()

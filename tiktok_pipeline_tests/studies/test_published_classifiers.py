@@ -21,7 +21,7 @@ from tiktok_pipeline.features.build import build_features
 from tiktok_pipeline.raw.dialects import recognise
 from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.study import load_studies
-from tiktok_pipeline.validated.validate import judge_source
+from tiktok_pipeline.validated.validate import validate_source
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 pytestmark = pytest.mark.real_data
@@ -64,7 +64,7 @@ def judged(path: Path, name: str) -> Judged:
     scan = engine.scan(path, "csv")
     dialect = recognise(scan.header, file=path.name)
     raw = read_file(scan, dialect, source_file=path.name, engine=engine)
-    features = engine.staged(build_features(judge_source(raw, dialect.source, engine).good, STUDIES[name].source))
+    features = engine.persist(build_features(validate_source(raw, dialect.source, engine).good, STUDIES[name].source))
     threshold = label_threshold(features, classification.label)
     assert threshold is not None
     rows, labels = labelled_rows(features, classification, engine)

@@ -11,7 +11,7 @@ from typing import Any
 from tiktok_pipeline.raw.dialects import recognise
 from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.raw.snapshots import file_format
-from tiktok_pipeline.validated.validate import judge_source
+from tiktok_pipeline.validated.validate import validate_source
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 Rows = list[dict[str, Any]]
@@ -22,7 +22,7 @@ class Verdict:
     """The rows of one file and what became of them, each in the order of the file."""
 
     raw: Rows
-    good: Rows
+    valid: Rows
     rejected: Rows
 
     @property
@@ -33,7 +33,7 @@ class Verdict:
     @property
     def kept(self) -> list[int]:
         """The places of the good rows."""
-        return [row["source_row"] for row in self.good]
+        return [row["source_row"] for row in self.valid]
 
 
 def judged(engine: DuckDBWarehouse, path: Path) -> Verdict:
@@ -43,8 +43,8 @@ def judged(engine: DuckDBWarehouse, path: Path) -> Verdict:
     scan = engine.scan(path, kind)
     dialect = recognise(scan.header, file=path.name)
     raw = read_file(scan, dialect, source_file=path.name, engine=engine)
-    verdict = judge_source(raw, dialect.source, engine)
-    frames = (raw, verdict.good, verdict.rejected)
+    verdict = validate_source(raw, dialect.source, engine)
+    frames = (raw, verdict.valid, verdict.rejected)
     return Verdict(*(frame.sort("source_row").collect("pyarrow").to_native().to_pylist() for frame in frames))
 
 

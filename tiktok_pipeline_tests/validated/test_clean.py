@@ -33,7 +33,7 @@ def cleaned(engine: DuckDBWarehouse, rule: nw.Expr, cast: CastType | None = None
     + [(text, None) for text in ("", "  ", "\t\n", "null", "NULL", "None", "NaN", " null ", None)],
 )  # fmt: skip
 def test_blank_to_null(engine: DuckDBWarehouse, text: str | None, expected: str | None) -> None:
-    assert cleaned(engine, clean.blank_to_null(TEXT), text=text) == expected
+    assert cleaned(engine, clean.strip_and_nullify(TEXT), text=text) == expected
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_blank_to_null(engine: DuckDBWarehouse, text: str | None, expected: str 
     + [(text, None) for text in ("maybe", "2", "truee", "verified", "1.0", None)],
 )
 def test_truth(engine: DuckDBWarehouse, text: str | None, *, expected: bool | None) -> None:
-    assert cleaned(engine, clean.truth(TEXT), text=text) is expected
+    assert cleaned(engine, clean.parse_bool(TEXT), text=text) is expected
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_truth(engine: DuckDBWarehouse, text: str | None, *, expected: bool | No
     ],
 )  # fmt: skip
 def test_count(engine: DuckDBWarehouse, text: str | None, expected: int | None) -> None:
-    assert cleaned(engine, clean.count(TEXT), "integer", text=text) == expected
+    assert cleaned(engine, clean.parse_count(TEXT), "integer", text=text) == expected
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_count(engine: DuckDBWarehouse, text: str | None, expected: int | None) 
     + [(text, None) for text in ("nan", "inf", "-Infinity", "1e999", "5%", "0,05", "1e", ".", "1.2.3", "0x1", None)],
 )  # fmt: skip
 def test_number(engine: DuckDBWarehouse, text: str | None, expected: float | None) -> None:
-    assert cleaned(engine, clean.number(TEXT), "float", text=text) == expected
+    assert cleaned(engine, clean.parse_float(TEXT), "float", text=text) == expected
 
 
 AUGUST = date(2023, 8, 12)
@@ -115,8 +115,8 @@ AUGUST = date(2023, 8, 12)
 def test_day_is_told_by_the_dialect_alone(
     engine: DuckDBWarehouse, text: str | None, iso: date | None, day_first: date | None
 ) -> None:
-    assert cleaned(engine, clean.day(TEXT, nw.lit(False)), "date", text=text) == iso
-    assert cleaned(engine, clean.day(TEXT, nw.lit(True)), "date", text=text) == day_first
+    assert cleaned(engine, clean.parse_date(TEXT, nw.lit(False)), "date", text=text) == iso
+    assert cleaned(engine, clean.parse_date(TEXT, nw.lit(True)), "date", text=text) == day_first
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_day_is_told_by_the_dialect_alone(
     ],
 )
 def test_an_id_in_e_notation_is_no_id(engine: DuckDBWarehouse, text: str | None, expected: str | None) -> None:
-    assert cleaned(engine, clean.account_number(TEXT), text=text) == expected
+    assert cleaned(engine, clean.parse_account_id(TEXT), text=text) == expected
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_an_id_in_e_notation_is_no_id(engine: DuckDBWarehouse, text: str | None,
     ],
 )
 def test_handle(engine: DuckDBWarehouse, account_id: str | None, url: str | None, expected: str | None) -> None:
-    rule = clean.handle(nw.col("account_id"), nw.col("url"))
+    rule = clean.parse_handle(nw.col("account_id"), nw.col("url"))
     assert cleaned(engine, rule, account_id=account_id, url=url) == expected
 
 
@@ -172,4 +172,4 @@ def test_handle(engine: DuckDBWarehouse, account_id: str | None, url: str | None
     ],
 )
 def test_videos_in(engine: DuckDBWarehouse, text: str | None, expected: int | None) -> None:
-    assert cleaned(engine, clean.videos_in(TEXT), text=text) == expected
+    assert cleaned(engine, clean.count_videos(TEXT), text=text) == expected

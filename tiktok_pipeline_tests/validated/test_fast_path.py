@@ -12,9 +12,9 @@ import pytest
 
 from tiktok_pipeline.raw.schema import CREATOR_ACTIVITY, PROFILE_COLUMNS, PROFILES
 from tiktok_pipeline.validated.clean import clean_profiles, delivered_handle
-from tiktok_pipeline.validated.fast_path import mark_usual, read_usual
+from tiktok_pipeline.validated.fast_path import mark_canonical, parse_canonical
 from tiktok_pipeline.validated.schema import SCHEMAS, TABLES
-from tiktok_pipeline.validated.validate import judge_rules
+from tiktok_pipeline.validated.validate import apply_rules
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 USUAL = {
@@ -61,24 +61,24 @@ def raw_rows(
         "source_row": pa.array(range(1, len(rows) + 1), pa.int64()),
         "dialect": pa.array([dialect] * len(rows)),
     }
-    return engine.staged(pa.table(places | cells))
+    return engine.persist(pa.table(places | cells))
 
 
 def told(engine: DuckDBWarehouse, raw: nw.LazyFrame[Any]) -> list[dict[str, Any]]:
     """For each row whether it is usual, the reasons against it, and its handle by either way."""
     assert_usual_rows_are_read_as_cleaned(engine, raw)
-    marked = mark_usual(raw, PROFILES, engine).with_columns(delivered_handle(PROFILES).alias("handle"))
-    judged = judge_rules(clean_profiles(marked, engine), SCHEMAS["profiles"])
+    marked = mark_canonical(raw, PROFILES, engine).with_columns(delivered_handle(PROFILES).alias("handle"))
+    judged = apply_rules(clean_profiles(marked, engine), SCHEMAS["profiles"])
     columns = ("source_row", "is_usual", "problems", "handle", "account_id", "followers", "observed_on")
     found: list[dict[str, Any]] = judged.select(columns).sort("source_row").collect("pyarrow").to_native().to_pylist()
     return found
 
 
 def assert_usual_rows_are_read_as_cleaned(engine: DuckDBWarehouse, raw: nw.LazyFrame[Any]) -> None:
-    usual = engine.staged(mark_usual(raw, PROFILES, engine).filter(nw.col("is_usual")).drop("is_usual"))
+    usual = engine.persist(mark_canonical(raw, PROFILES, engine).filter(nw.col("is_usual")).drop("is_usual"))
     read, cleaned = (
         frame.select(TABLES["profiles"].frame_names).sort("source_row").collect("pyarrow").to_native()
-        for frame in (read_usual(usual, engine), clean_profiles(usual, engine))
+        for frame in (parse_canonical(usual, engine), clean_profiles(usual, engine))
     )
     assert read.schema.equals(cleaned.schema)
     assert read.to_pylist() == cleaned.to_pylist()
@@ -133,5 +133,5 @@ def test_a_torn_row_and_one_of_a_minor_are_judged(engine: DuckDBWarehouse, chang
 
 
 def test_rows_of_activity_are_all_judged(engine: DuckDBWarehouse) -> None:
-    frame = engine.staged(pa.table({"account_id": ["a"]}))
-    assert mark_usual(frame, CREATOR_ACTIVITY, engine).collect("pyarrow").item(0, "is_usual") is False
+    frame = engine.persist(pa.table({"account_id": ["a"]}))
+    assert mark_canonical(frame, CREATOR_ACTIVITY, engine).collect("pyarrow").item(0, "is_usual") is False

@@ -27,13 +27,13 @@ def verdict(real_data: Callable[[str], Path]) -> Iterator[Callable[[str], Verdic
 @pytest.mark.parametrize("name", [PUBLIC, SPREADSHEET])
 def test_every_real_profile_is_good(verdict: Callable[[str], Verdict], name: str) -> None:
     found = verdict(name)
-    assert (len(found.raw), len(found.good), len(found.rejected)) == (1000, 1000, 0)
-    assert len({row["account_id"] for row in found.good}) == 1000
-    days = {row["observed_on"] for row in found.good}
+    assert (len(found.raw), len(found.valid), len(found.rejected)) == (1000, 1000, 0)
+    assert len({row["account_id"] for row in found.valid}) == 1000
+    days = {row["observed_on"] for row in found.valid}
     assert (len(days), min(days), max(days)) == (20, date(2023, 7, 18), date(2023, 8, 12))
-    assert sum(row["is_verified"] for row in found.good) == 19
-    assert sum(row["bio_link"] is not None for row in found.good) == 191
-    assert sum(row["biography"] is None for row in found.good) == 3
+    assert sum(row["is_verified"] for row in found.valid) == 19
+    assert sum(row["bio_link"] is not None for row in found.valid) == 191
+    assert sum(row["biography"] is None for row in found.valid) == 3
 
 
 def test_both_variants_say_the_same(verdict: Callable[[str], Verdict]) -> None:
@@ -42,16 +42,18 @@ def test_both_variants_say_the_same(verdict: Callable[[str], Verdict]) -> None:
         return [tuple(row[name] for name in names) for row in rows]
 
     public, spreadsheet = verdict(PUBLIC), verdict(SPREADSHEET)
-    assert counts(public.good) == counts(spreadsheet.good)
+    assert counts(public.valid) == counts(spreadsheet.valid)
     # The spreadsheet wrote all ids in E-notation but the 23 that have at most 11 digits.
-    kept = [(one["tiktok_id"], other["tiktok_id"]) for one, other in zip(public.good, spreadsheet.good, strict=True)]
+    kept = [
+        (one["tiktok_id"], other["tiktok_id"]) for one, other in zip(public.valid, spreadsheet.valid, strict=True)
+    ]
     assert all(one for one, _ in kept)
     assert sum(other is not None for _, other in kept) == 23
     assert all(other in {None, one} for one, other in kept)
     assert all(len(one) <= 11 for one, other in kept if other)
     rates = [
         (one[name], other[name])
-        for one, other in zip(public.good, spreadsheet.good, strict=True)
+        for one, other in zip(public.valid, spreadsheet.valid, strict=True)
         for name in ("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate")
     ]
     assert all(one == pytest.approx(other, rel=1e-6, abs=1e-8) for one, other in rates)
@@ -59,4 +61,4 @@ def test_both_variants_say_the_same(verdict: Callable[[str], Verdict]) -> None:
 
 def test_every_real_activity_row_is_good(verdict: Callable[[str], Verdict]) -> None:
     found = verdict("creator_activity.csv")
-    assert (len(found.raw), len(found.good), len(found.rejected)) == (2600, 2600, 0)
+    assert (len(found.raw), len(found.valid), len(found.rejected)) == (2600, 2600, 0)

@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from tiktok_pipeline.raw.dialects import PUBLIC_CSV, recognise
 from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.raw.schema import PROFILES
-from tiktok_pipeline.validated import judge
+from tiktok_pipeline.validated import validate as judge
 from tiktok_pipeline.validated.schema import PROFILES_TABLE, REJECTED_TABLE
 from tiktok_pipeline.validated.validate import (
     SnapshotRejectedError,
     check_balance,
     inconsistent_rates,
-    judge_source,
+    validate_source,
     without_quoted_cells,
 )
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -41,7 +41,7 @@ FORM = r"account_id: expected a text of the form ^[^@/\\ \t\r\n\x00]{1,64}$"
 def laid_aside(request: pytest.FixtureRequest) -> Iterator[None]:
     """Every test runs either way: odd rows laid aside, or all rows cleaned as they are written."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judge, "LARGEST_SHARE_LAID_ASIDE", request.param)
+        patch.setattr(judge, "MAX_MATERIALIZED_SHARE", request.param)
         yield
 
 
@@ -117,7 +117,7 @@ def test_a_bad_row_has_every_reason_and_the_good_ones_go_on(
 def test_an_odd_but_possible_row_is_good(engine: DuckDBWarehouse, tmp_path: Path, cells: dict[str, str]) -> None:
     verdict = of_csv(engine, tmp_path, csv_of(cells))
     assert (verdict.kept, verdict.reasons) == ([1], {})
-    assert list(verdict.good[0]) == PROFILES_TABLE.frame_names
+    assert list(verdict.valid[0]) == PROFILES_TABLE.frame_names
 
 
 def test_a_row_that_is_not_whole_is_judged_by_that_alone(engine: DuckDBWarehouse, tmp_path: Path) -> None:
@@ -193,8 +193,8 @@ def test_duplicates_over_the_files_of_a_snapshot(engine: DuckDBWarehouse, tmp_pa
         (tmp_path / name).write_text(content, newline="")
         scan = engine.scan(tmp_path / name, "csv")
         parts.append(read_file(scan, PUBLIC_CSV, source_file=name, engine=engine))
-    verdict = judge_source(nw.concat(parts, how="vertical"), PROFILES, engine)
-    good = verdict.good.collect("pyarrow").to_native().to_pylist()
+    verdict = validate_source(nw.concat(parts, how="vertical"), PROFILES, engine)
+    good = verdict.valid.collect("pyarrow").to_native().to_pylist()
     places = sorted((row["account_id"], row["source_file"], row["source_row"]) for row in good)
     assert places == [("four", "b.csv", 4), ("one", "a.csv", 1), ("three", "a.csv", 4), ("two", "b.csv", 3)]
     rejected = verdict.rejected.collect("pyarrow").to_native().to_pylist()
@@ -240,7 +240,7 @@ def test_a_person_of_age_is_a_row_like_others(engine: DuckDBWarehouse, tmp_path:
     flags = ["false", "FALSE", "f", "no", "N", "0", "", " ", "null", "None"]
     verdict = of_csv(engine, tmp_path, flagged(*flags))
     assert (verdict.kept, verdict.reasons) == (list(range(1, 11)), {})
-    assert list(verdict.good[0]) == PROFILES_TABLE.frame_names
+    assert list(verdict.valid[0]) == PROFILES_TABLE.frame_names
 
 
 def test_a_flag_that_cannot_be_read_is_a_reason_of_its_own(engine: DuckDBWarehouse, tmp_path: Path) -> None:
@@ -261,7 +261,7 @@ def test_no_other_reason_quotes_a_person_under_age(engine: DuckDBWarehouse, tmp_
     faults = cells | {"account_id": "hush hush", "biography": "hush" * 9000, "is_under_age_18": "true"}
     verdict = of_csv(engine, tmp_path, csv_of({}, faults))
     assert_nothing_is_kept(verdict, [2])
-    assert "hush" not in str((verdict.rejected, verdict.good))
+    assert "hush" not in str((verdict.rejected, verdict.valid))
 
 
 def test_every_other_row_of_the_account_goes_too(engine: DuckDBWarehouse, tmp_path: Path) -> None:
@@ -294,8 +294,8 @@ def test_a_person_under_age_in_one_file_is_left_out_of_all(engine: DuckDBWarehou
         (tmp_path / name).write_text(content, newline="")
         scan = engine.scan(tmp_path / name, "csv")
         parts.append(read_file(scan, recognise(scan.header, file=name), source_file=name, engine=engine))
-    verdict = judge_source(nw.concat(parts, how="vertical"), PROFILES, engine)
-    good = verdict.good.sort("account_id").collect("pyarrow").to_native().to_pylist()
+    verdict = validate_source(nw.concat(parts, how="vertical"), PROFILES, engine)
+    good = verdict.valid.sort("account_id").collect("pyarrow").to_native().to_pylist()
     assert [row["account_id"] for row in good] == ["grown", "third"]
     rejected = verdict.rejected.sort("source_file").collect("pyarrow").to_native().to_pylist()
     assert [(row["source_file"], row["account_id"], row["record"], row["reasons"]) for row in rejected] == [
@@ -333,8 +333,8 @@ def test_a_forgotten_row_is_rejected_as_that_and_says_nothing(engine: DuckDBWare
     scan = engine.scan(path, "csv")
     dialect = recognise(scan.header, file="f.csv")
     raw = read_file(scan, dialect, source_file="f.csv", engine=engine, forgotten=[1, 2, 3])
-    verdict = judge_source(raw, PROFILES, engine)
-    assert verdict.good.collect("pyarrow")["account_id"].to_list() == ["maker_3"]
+    verdict = validate_source(raw, PROFILES, engine)
+    assert verdict.valid.collect("pyarrow")["account_id"].to_list() == ["maker_3"]
     rejected = verdict.rejected.sort("source_row").collect("pyarrow").to_native().to_pylist()
     assert [(row["source_row"], row["account_id"], row["reasons"], row["record"]) for row in rejected] == [
         (place, None, ["forgotten"], None) for place in (1, 2, 3)
@@ -416,7 +416,7 @@ def test_broken_ndjson_lines_are_rejected_with_their_text(engine: DuckDBWarehous
     assert verdict.kept == [1, 4]
     assert verdict.reasons[2] == ['no JSON object: {"username": "b']
     assert verdict.reasons[3][0] == "account_id: missing"
-    assert verdict.good[0]["avg_engagement_rate"] is None  # missing, not zero
+    assert verdict.valid[0]["avg_engagement_rate"] is None  # missing, not zero
 
 
 _CELL = st.one_of(
@@ -436,11 +436,11 @@ def test_no_row_of_a_garbage_table_is_lost(opened: DuckDBWarehouse, table: list[
     places = sorted([*verdict.kept, *verdict.reasons])
     assert places == [row["source_row"] for row in verdict.raw] == list(range(1, len(table) + 2))
     assert all(reasons and all(reasons) for reasons in verdict.reasons.values())
-    assert all(row["source_row"] > 1 or row["account_id"] == "first" for row in verdict.good)
+    assert all(row["source_row"] > 1 or row["account_id"] == "first" for row in verdict.valid)
 
 
-def balance(raw: int, good: int, rejected: int) -> None:
-    counts = {"raw": raw, "validated": good, "rejected": rejected}
+def balance(raw: int, valid: int, rejected: int) -> None:
+    counts = {"raw": raw, "validated": valid, "rejected": rejected}
     check_balance(counts, snapshot="2023-08-12", source="profiles", worst={"a": 9, "b": 3, "c": 2, "d": 1})
 
 

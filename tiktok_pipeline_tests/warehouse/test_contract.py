@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tiktok_pipeline.validated.schema import ACTIVITY_SCHEMA, PROFILES_SCHEMA, PROFILES_TABLE
-from tiktok_pipeline.validated.validate import judge_rules, mark_duplicates
+from tiktok_pipeline.validated.validate import apply_rules, mark_duplicates
 from tiktok_pipeline.warehouse.base import Column, TableSpec
 from tiktok_pipeline.warehouse.contract import rules, schema_for
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -85,7 +85,7 @@ def judged_by_the_engine(engine: DuckDBWarehouse, rows: list[dict[str, Any]]) ->
     nothing = nw.lit(None).cast(nw.String)
     cleaned = rows_as_given.with_columns(nothing.alias("read_problem"), nw.lit("").alias("problems"))
     found = set()
-    for row in rows_of(mark_duplicates(judge_rules(cleaned, PROFILES_SCHEMA)).select("source_row", "problems")):
+    for row in rows_of(mark_duplicates(apply_rules(cleaned, PROFILES_SCHEMA)).select("source_row", "problems")):
         reasons = [reason for reason in row["problems"].split(_SPLIT) if reason and "duplicate" not in reason]
         found |= {(row["source_row"], reason.partition(": ")[0]) for reason in reasons}
     return found

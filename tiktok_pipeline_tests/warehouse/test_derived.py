@@ -59,8 +59,8 @@ def test_there_are_no_rows_before_the_other_table_is_there() -> None:
 
 def test_a_slice_is_noted_and_dropped_and_the_other_table_keeps_its_rows(warehouse: DuckDBWarehouse) -> None:
     rows = warehouse.read_slice(DOUBLES, MARCH)
-    assert warehouse.leave_slice(DOUBLES, MARCH, rows, origin="one delivery") == 2
-    noted = {(one.table, one.snapshot, one.rows, one.origin) for one in warehouse.slices()}
+    assert warehouse.register_external_slice(DOUBLES, MARCH, rows, delivery_id="one delivery") == 2
+    noted = {(one.table, one.snapshot, one.rows, one.delivery_id) for one in warehouse.slices()}
     assert ("shelf.doubles", "2024-03-01", 2, "one delivery") in noted
     warehouse.drop_slice(DOUBLES, MARCH)
     assert {one.table for one in warehouse.slices()} == {"shelf.things"}
@@ -68,7 +68,7 @@ def test_a_slice_is_noted_and_dropped_and_the_other_table_keeps_its_rows(warehou
 
 
 def test_a_snapshot_is_dropped_from_both(warehouse: DuckDBWarehouse) -> None:
-    warehouse.leave_slice(DOUBLES, MARCH, warehouse.read_slice(DOUBLES, MARCH))
+    warehouse.register_external_slice(DOUBLES, MARCH, warehouse.read_slice(DOUBLES, MARCH))
     warehouse.drop_snapshots([DOUBLES, THINGS], ["2024-03-01"])
     assert rows_of(warehouse.read_slice(DOUBLES, MARCH)) == []
     assert {(one.table, one.snapshot) for one in warehouse.slices()} == {("shelf.things", "2024-04-01")}
@@ -82,7 +82,7 @@ def test_nothing_is_written_into_it(warehouse: DuckDBWarehouse) -> None:
 
 
 def test_readers_query_it_like_a_table(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
-    warehouse.leave_slice(DOUBLES, MARCH, warehouse.read_slice(DOUBLES, MARCH))
+    warehouse.register_external_slice(DOUBLES, MARCH, warehouse.read_slice(DOUBLES, MARCH))
     target = tmp_path / "published.duckdb"
     for snapshots in (["2024-03-01"], ["2024-03-01", "2024-04-01"]):
         warehouse.publish(target, tables=[DOUBLES, THINGS], snapshots=snapshots, views=[])

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiktok_pipeline.validated.clean import blank_to_null
+from tiktok_pipeline.validated.clean import strip_and_nullify
 from tiktok_pipeline.warehouse.base import CastType, Column, TableSpec
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.warehouse.tables import rows_of
@@ -115,21 +115,21 @@ def test_the_hash_of_nothing_is_the_known_one(engine: DuckDBWarehouse) -> None:
 
 def test_staged_frames_are_computed_once(engine: DuckDBWarehouse) -> None:
     random = nw.from_native(lazily(engine, a=["x"] * 100).to_native().project("place, random() as r"))
-    staged = engine.staged(random)
+    staged = engine.persist(random)
     assert rows_of(staged.sort("place")) == rows_of(staged.sort("place"))
-    other = engine.staged(staged.filter(nw.col("place") < 10))
+    other = engine.persist(staged.filter(nw.col("place") < 10))
     assert (len(rows_of(staged)), len(rows_of(other))) == (100, 10)
 
 
 def test_a_table_in_memory_is_staged_too(engine: DuckDBWarehouse) -> None:
     rows = [{"who": "a", "score": 0.5}, {"who": "b", "score": None}, {"who": None, "score": 1.0}]
-    staged = engine.staged(pa.Table.from_pylist(rows))
+    staged = engine.persist(pa.Table.from_pylist(rows))
     assert rows_of(staged) == rows
-    joined = staged.join(engine.staged(pa.table({"who": ["b"]})), on="who", how="inner")
+    joined = staged.join(engine.persist(pa.table({"who": ["b"]})), on="who", how="inner")
     assert rows_of(joined) == rows[1:2]
-    empty = engine.staged(pa.table({"who": pa.array([], pa.string())}))
+    empty = engine.persist(pa.table({"who": pa.array([], pa.string())}))
     assert (rows_of(empty), empty.collect_schema().names()) == ([], ["who"])
-    engine.drop_staged()
+    engine.unpersist_all()
     with pytest.raises(duckdb.Error, match="staged_1"):
         rows_of(staged)
 
@@ -138,8 +138,8 @@ def test_a_table_in_memory_is_staged_too(engine: DuckDBWarehouse) -> None:
 def test_texts_without_blanks_are_those_of_the_rule(texts: list[str | None]) -> None:
     engine = DuckDBWarehouse(None)
     texts = [*texts, " NaN ", "null", "NULL", "None", "NaN", "nulls", "", " ", "a ", " a", None]
-    frame = engine.without_blanks(lazily(engine, who=texts), {"found": "who"})
-    rows = rows_of(frame.with_columns(blank_to_null(nw.col("who")).alias("expected")))
+    frame = engine.strip_and_nullify(lazily(engine, who=texts), {"found": "who"})
+    rows = rows_of(frame.with_columns(strip_and_nullify(nw.col("who")).alias("expected")))
     engine.close()
     assert [row["found"] for row in rows] == [row["expected"] for row in rows]
 

@@ -237,12 +237,14 @@ SECRET = "hush_7f3a9c"
 def with_deleted(tmp_path: Path) -> DuckDBWarehouse:
     """A warehouse from which a slice was dropped and another replaced, their text still in the bytes of its file."""
     warehouse = DuckDBWarehouse(tmp_path / "deleted.duckdb")
-    warehouse.replace_slice(THINGS, MARCH, things({"name": f"{SECRET}_1"}, {"name": f"{SECRET}_2"}), origin="d1")
-    warehouse.replace_slice(THINGS, APRIL, things({"name": f"{SECRET}_3"}), origin="d1")
+    warehouse.replace_slice(THINGS, MARCH, things({"name": f"{SECRET}_1"}, {"name": f"{SECRET}_2"}), delivery_id="d1")
+    warehouse.replace_slice(THINGS, APRIL, things({"name": f"{SECRET}_3"}), delivery_id="d1")
     warehouse.close()
     warehouse.drop_slice(THINGS, MARCH)
-    warehouse.replace_slice(THINGS, APRIL, things({"name": "kept", "rate": 0.5, "tags": ["x", ""]}), origin="d2")
-    warehouse.replace_slice(SCORES, {"snapshot": "2024-04-01", "study": "x"}, pa.table({"score": [7]}), origin="d2")
+    warehouse.replace_slice(THINGS, APRIL, things({"name": "kept", "rate": 0.5, "tags": ["x", ""]}), delivery_id="d2")
+    warehouse.replace_slice(
+        SCORES, {"snapshot": "2024-04-01", "study": "x"}, pa.table({"score": [7]}), delivery_id="d2"
+    )
     warehouse._connection.execute("create schema segments")
     warehouse._connection.execute("create view segments.newest as select * from shelf.things")
     warehouse._connection.execute("create view segments.later as select name from segments.newest")
@@ -297,7 +299,7 @@ def test_a_rebuild_that_fails_leaves_the_file_and_no_draft(
         (broken, WarehouseError, "as it was: no such disk$"),
     ):
         with monkeypatch.context() as patched:
-            patched.setattr(room, "put_in_place", failing)
+            patched.setattr(room, "atomic_replace", failing)
             with pytest.raises(raised, match=match):
                 with_deleted.rebuild()
         assert [path.name for path in tmp_path.iterdir()] == ["deleted.duckdb"]

@@ -22,10 +22,10 @@ def file(tmp_path: Path) -> Path:
     """Three slices with rows, one without."""
     path = tmp_path / "tiktok.duckdb"
     warehouse = DuckDBWarehouse(path)
-    warehouse.replace_slice(THINGS, MARCH, things({}, {}), origin="d1")
-    warehouse.replace_slice(THINGS, APRIL, things(), origin="d2")
+    warehouse.replace_slice(THINGS, MARCH, things({}, {}), delivery_id="d1")
+    warehouse.replace_slice(THINGS, APRIL, things(), delivery_id="d2")
     for study, values in {"x": [1, 2, 3], HOSTILE: [1]}.items():
-        warehouse.replace_slice(SCORES, {**MARCH, "study": study}, pa.table({"score": values}), origin="d1")
+        warehouse.replace_slice(SCORES, {**MARCH, "study": study}, pa.table({"score": values}), delivery_id="d1")
     warehouse.close()
     return path
 
@@ -34,7 +34,7 @@ def test_slices_and_the_rows_that_are_there(file: Path) -> None:
     before = file.read_bytes()
     found = inspect_database(file)
     assert (found.version, found.is_of_this_version) == (VERSION, True)
-    assert [(one.table, one.snapshot, one.study, one.rows, one.origin) for one in found.slices] == [
+    assert [(one.table, one.snapshot, one.study, one.rows, one.delivery_id) for one in found.slices] == [
         ("shelf.scores", "2024-03-01", HOSTILE, 1, "d1"),
         ("shelf.scores", "2024-03-01", "x", 3, "d1"),
         ("shelf.things", "2024-03-01", "", 2, "d1"),

@@ -19,7 +19,7 @@ from tiktok_pipeline.raw.schema import FILES, PROFILES
 from tiktok_pipeline.validated.schema import PROFILES_TABLE, REJECTED_TABLE
 from tiktok_pipeline.warehouse.base import WarehouseError
 from tiktok_pipeline.warehouse.duckdb import migrations
-from tiktok_pipeline.warehouse.duckdb.connection import open_to_read, query
+from tiktok_pipeline.warehouse.duckdb.connection import open_read_only, query
 from tiktok_pipeline.warehouse.duckdb.migrations import VERSION
 from tiktok_pipeline.warehouse.duckdb.tables import SQL_TYPES
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -47,7 +47,7 @@ def migrate(file: Path) -> None:
 def contents(file: Path) -> Contents:
     """Every row of every table that has one, in order."""
     found = {}
-    with open_to_read(file) as reader:
+    with open_read_only(file) as reader:
         _, tables = reader.rows(
             "select table_schema || '.' || table_name from information_schema.tables "
             "where table_type = 'BASE TABLE' and table_schema <> 'meta' order by 1"
@@ -119,7 +119,7 @@ def test_the_list_of_slices_is_made_from_the_rows(file: Path) -> None:
     tables = ("clusters.assignments", "clusters.fits", "clusters.k_scores", "clusters.models")
     assert studies == {(table, STUDY) for table in (*tables, "personas.features", "personas.summaries")}
     assert rows["clusters.assignments", STUDY] == 38
-    assert {(one.snapshot, one.origin) for one in found} == {("2024-03-01", "")}
+    assert {(one.snapshot, one.delivery_id) for one in found} == {("2024-03-01", "")}
     there = contents(file)
     assert all(len(there[one.table]) == one.rows for one in found)
 
@@ -187,10 +187,10 @@ def test_a_slice_is_replaced_afterwards_with_the_new_column(file: Path) -> None:
     cells = {"source_file": "new.csv", "source_row": 1, "dialect": "vendor_export", "is_under_age": "false"}
     types = {name: pa.string() for name in PROFILES.table.frame_names} | {"source_row": pa.int64()}
     rows = pa.table({name: pa.array([cells.get(name)], type_) for name, type_ in types.items()})
-    assert warehouse.replace_slice(PROFILES.table, MARCH, rows, origin="new") == 1
+    assert warehouse.replace_slice(PROFILES.table, MARCH, rows, delivery_id="new") == 1
     there = rows_of(warehouse.read_slice(PROFILES.table, MARCH))
     assert [{name: value for name, value in row.items() if value is not None} for row in there] == [cells]
-    origins = {(one.table, one.rows, one.origin) for one in warehouse.slices() if one.table.startswith("raw.")}
+    origins = {(one.table, one.rows, one.delivery_id) for one in warehouse.slices() if one.table.startswith("raw.")}
     assert origins == {("raw.profiles", 1, "new"), ("raw.files", 1, "")}
     assert len(rows_of(warehouse.read_slice(FILES, MARCH))) == 1
     warehouse.close()

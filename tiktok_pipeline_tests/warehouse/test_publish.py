@@ -12,7 +12,7 @@ import pytest
 
 from tiktok_pipeline.warehouse.base import Column, TableSpec, View, WarehouseError
 from tiktok_pipeline.warehouse.duckdb import publishing as room
-from tiktok_pipeline.warehouse.duckdb.connection import published_origins, query
+from tiktok_pipeline.warehouse.duckdb.connection import published_delivery_ids, query
 from tiktok_pipeline.warehouse.duckdb.migrations import VERSION
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.warehouse.tables import APRIL, MARCH, SCORES, THINGS, things
@@ -155,7 +155,7 @@ def test_a_publish_that_cannot_be_put_in_place_can_be_repeated(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(room, "put_in_place", full)
+        patched.setattr(room, "atomic_replace", full)
         with pytest.raises(WarehouseError, match=r"readers have it as it was: .*No space left"):
             publish(store, target, "2024-04-01")
     assert (target.read_bytes() == before, files_beside(target)) == (True, ["tiktok.duckdb"])
@@ -178,15 +178,15 @@ def test_a_warehouse_in_memory_publishes_too(target: Path) -> None:
     assert query(target, "select name from segments.newest")[1] == [("a1",)]
 
 
-def deliver(store: DuckDBWarehouse, slice_: dict[str, str], origin: str, *, others: bool = True) -> None:
+def deliver(store: DuckDBWarehouse, slice_: dict[str, str], delivery_id: str, *, others: bool = True) -> None:
     """Write the shared tables of a snapshot anew, or only the first of them: a refresh that stopped half-way."""
-    store.replace_slice(THINGS, slice_, things({"name": origin}), origin=origin)
+    store.replace_slice(THINGS, slice_, things({"name": delivery_id}), delivery_id=delivery_id)
     if others:
-        store.replace_slice(OTHERS, slice_, pa.table({"other": [origin]}), origin=origin)
+        store.replace_slice(OTHERS, slice_, pa.table({"other": [delivery_id]}), delivery_id=delivery_id)
 
 
-def score(store: DuckDBWarehouse, slice_: dict[str, str], study: str, score: int, origin: str) -> None:
-    store.replace_slice(SCORES, {**slice_, "study": study}, pa.table({"score": [score]}), origin=origin)
+def score(store: DuckDBWarehouse, slice_: dict[str, str], study: str, score: int, delivery_id: str) -> None:
+    store.replace_slice(SCORES, {**slice_, "study": study}, pa.table({"score": [score]}), delivery_id=delivery_id)
 
 
 def publish_all(store: DuckDBWarehouse, target: Path, *snapshots: str) -> list[tuple[str, str, str]]:
@@ -198,9 +198,9 @@ def publish_all(store: DuckDBWarehouse, target: Path, *snapshots: str) -> list[t
 @pytest.fixture
 def refreshed(store: DuckDBWarehouse, target: Path) -> DuckDBWarehouse:
     """Two whole snapshots with a study each, published; the origin of a row is its name."""
-    for slice_, origin in ((MARCH, "m"), (APRIL, "a")):
-        deliver(store, slice_, origin)
-        score(store, slice_, "x", 1, origin)
+    for slice_, delivery_id in ((MARCH, "m"), (APRIL, "a")):
+        deliver(store, slice_, delivery_id)
+        score(store, slice_, "x", 1, delivery_id)
     assert publish_all(store, target, "2024-03-01", "2024-04-01") == []
     return store
 
@@ -236,7 +236,7 @@ def test_a_half_refreshed_snapshot_is_refused(refreshed: DuckDBWarehouse, target
     ):
         assert part in text
     assert (target.read_bytes() == before, files_beside(target)) == (True, ["tiktok.duckdb"])
-    refreshed.replace_slice(OTHERS, APRIL, pa.table({"other": ["a2"]}), origin="a2")
+    refreshed.replace_slice(OTHERS, APRIL, pa.table({"other": ["a2"]}), delivery_id="a2")
     score(refreshed, APRIL, "x", 2, "a2")
     assert publish_all(refreshed, target, "2024-04-01") == []
     assert query(target, "select name from shelf.things order by 1")[1] == [("a2",), ("m",)]
@@ -248,7 +248,7 @@ def test_a_half_refreshed_snapshot_stays_as_it_was_published(refreshed: DuckDBWa
     assert publish_all(refreshed, target, "2024-03-01") == [("shelf.scores", "2024-03-01", "x")]
     assert query(target, "select name from shelf.things order by 1")[1] == [("a",), ("m2",)]
     assert query(target, SCORED)[1] == [("2024-04-01", "x", 1)]
-    assert published_origins(target) == {"2024-03-01": "m2", "2024-04-01": "a"}
+    assert published_delivery_ids(target) == {"2024-03-01": "m2", "2024-04-01": "a"}
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["no copy yet", "built anew"])
@@ -284,14 +284,14 @@ def test_a_study_of_an_earlier_delivery_is_left_out_and_told(refreshed: DuckDBWa
 
 def test_an_adopted_snapshot_is_published_whole(refreshed: DuckDBWarehouse, target: Path) -> None:
     deliver(refreshed, APRIL, "a2")
-    refreshed.adopt("2024-04-01", "a3")
+    refreshed.set_delivery_id("2024-04-01", "a3")
     assert publish_all(refreshed, target, "2024-04-01") == []
     assert query(target, SCORED)[1] == [("2024-03-01", "x", 1), ("2024-04-01", "x", 1)]
-    assert published_origins(target) == {"2024-03-01": "m", "2024-04-01": "a3"}
+    assert published_delivery_ids(target) == {"2024-03-01": "m", "2024-04-01": "a3"}
 
 
 def test_built_anew_the_copy_holds_nothing_of_what_is_gone(refreshed: DuckDBWarehouse, target: Path) -> None:
-    refreshed.replace_slice(THINGS, MARCH, things({"name": "hush_7f3a9c"}), origin="m")
+    refreshed.replace_slice(THINGS, MARCH, things({"name": "hush_7f3a9c"}), delivery_id="m")
     publish_all(refreshed, target, "2024-03-01")
     assert b"hush_7f3a9c" in target.read_bytes()
     refreshed.drop_snapshots([THINGS, OTHERS, SCORES], ["2024-03-01"])
@@ -346,12 +346,12 @@ def test_a_copy_of_another_version_is_built_anew(refreshed: DuckDBWarehouse, tar
 def test_the_origins_of_what_is_published(refreshed: DuckDBWarehouse, target: Path, version_1: Path) -> None:
     score(refreshed, APRIL, "y", 1, "of its own")
     publish_all(refreshed, target, "2024-04-01")
-    assert published_origins(target) == {"2024-03-01": "m", "2024-04-01": "a"}
-    assert published_origins(target.with_name("none.duckdb")) == {}
-    assert published_origins(version_1 / "published.duckdb") == {}
+    assert published_delivery_ids(target) == {"2024-03-01": "m", "2024-04-01": "a"}
+    assert published_delivery_ids(target.with_name("none.duckdb")) == {}
+    assert published_delivery_ids(version_1 / "published.duckdb") == {}
 
 
 def test_a_damaged_copy_has_no_origins(refreshed: DuckDBWarehouse, target: Path) -> None:
     """All its snapshots are to be refreshed then, and the copy is built anew; a refresh must not end at this look."""
     target.write_bytes(target.read_bytes()[:5000])
-    assert published_origins(target) == {}
+    assert published_delivery_ids(target) == {}

@@ -38,12 +38,14 @@ WORDS = TableSpec(
 
 def listed(warehouse: Warehouse) -> list[tuple[str, str, str, int, str]]:
     """What the warehouse says that it holds, without the times."""
-    return [(one.table, one.snapshot, one.study, one.rows, one.origin) for one in warehouse.slices()]
+    return [(one.table, one.snapshot, one.study, one.rows, one.delivery_id) for one in warehouse.slices()]
 
 
-def scores(warehouse: Warehouse, snapshot: str, study: str, *values: int, origin: str = "") -> None:
+def scores(warehouse: Warehouse, snapshot: str, study: str, *values: int, delivery_id: str = "") -> None:
     slice_ = {"snapshot": snapshot, "study": study}
-    warehouse.replace_slice(SCORES, slice_, pa.table({"score": pa.array(values, pa.int64())}), origin=origin)
+    warehouse.replace_slice(
+        SCORES, slice_, pa.table({"score": pa.array(values, pa.int64())}), delivery_id=delivery_id
+    )
 
 
 def names(warehouse: Warehouse, slice_: dict[str, str]) -> list[str]:
@@ -128,10 +130,10 @@ class TestStoredSlices:
 
     def test_every_slice_is_listed_in_order(self, warehouse: Warehouse) -> None:
         warehouse.replace_slice(WORDS, {"study": "x"}, pa.table({"word": ["a", "b"]}))
-        warehouse.replace_slice(THINGS, APRIL, things({}, {}, {}), origin="delivery 2")
-        warehouse.replace_slice(THINGS, MARCH, things({}), origin="delivery 1")
-        scores(warehouse, "2024-03-01", "y", 1, origin="delivery 1")
-        scores(warehouse, "2024-03-01", "x", 1, 2, origin="delivery 1")
+        warehouse.replace_slice(THINGS, APRIL, things({}, {}, {}), delivery_id="delivery 2")
+        warehouse.replace_slice(THINGS, MARCH, things({}), delivery_id="delivery 1")
+        scores(warehouse, "2024-03-01", "y", 1, delivery_id="delivery 1")
+        scores(warehouse, "2024-03-01", "x", 1, 2, delivery_id="delivery 1")
         assert listed(warehouse) == [
             ("shelf.scores", "2024-03-01", "x", 2, "delivery 1"),
             ("shelf.scores", "2024-03-01", "y", 1, "delivery 1"),
@@ -141,15 +143,15 @@ class TestStoredSlices:
         ]
 
     def test_a_slice_that_is_written_again_is_listed_once(self, warehouse: Warehouse) -> None:
-        warehouse.replace_slice(THINGS, MARCH, things({}, {}), origin="first")
+        warehouse.replace_slice(THINGS, MARCH, things({}, {}), delivery_id="first")
         first = warehouse.slices()[0].written_at
         started = datetime.now(tz=UTC).replace(tzinfo=None)
-        warehouse.replace_slice(THINGS, MARCH, things({}), origin="second")
+        warehouse.replace_slice(THINGS, MARCH, things({}), delivery_id="second")
         assert listed(warehouse) == [("shelf.things", "2024-03-01", "", 1, "second")]
         assert first <= started <= warehouse.slices()[0].written_at <= datetime.now(tz=UTC).replace(tzinfo=None)
 
     def test_a_slice_without_a_row_was_written_all_the_same(self, warehouse: Warehouse) -> None:
-        warehouse.replace_slice(THINGS, MARCH, things(), origin="empty")
+        warehouse.replace_slice(THINGS, MARCH, things(), delivery_id="empty")
         assert listed(warehouse) == [("shelf.things", "2024-03-01", "", 0, "empty")]
         assert not warehouse.has_slice(THINGS, MARCH)
 
@@ -160,29 +162,29 @@ class TestStoredSlices:
         assert listed(warehouse) == [("shelf.scores", "s1", "y", 1, "")]
 
     def test_a_write_that_fails_leaves_the_list_as_it_was(self, warehouse: Warehouse) -> None:
-        warehouse.replace_slice(THINGS, MARCH, things({}), origin="good")
+        warehouse.replace_slice(THINGS, MARCH, things({}), delivery_id="good")
         before = warehouse.slices()
         nameless = things({}, {}).set_column(0, "name", pa.array([None, None], pa.string()))
         with pytest.raises(WarehouseError, match="as it was"):
-            warehouse.replace_slice(THINGS, MARCH, nameless, origin="bad")
+            warehouse.replace_slice(THINGS, MARCH, nameless, delivery_id="bad")
         assert warehouse.slices() == before
 
     @pytest.mark.parametrize("text", HOSTILE_TEXTS)
     def test_hostile_text_is_listed_as_it_is(self, warehouse: Warehouse, text: str) -> None:
-        scores(warehouse, text, text, 1, origin=text)
-        scores(warehouse, "other", "other", 1, origin="other")
+        scores(warehouse, text, text, 1, delivery_id=text)
+        scores(warehouse, "other", "other", 1, delivery_id="other")
         assert ("shelf.scores", text, text, 1, text) in listed(warehouse)
-        warehouse.adopt(text, "adopted")
+        warehouse.set_delivery_id(text, "adopted")
         assert ("shelf.scores", text, text, 1, "adopted") in listed(warehouse)
         warehouse.drop_snapshots([SCORES], [text])
         assert listed(warehouse) == [("shelf.scores", "other", "other", 1, "other")]
 
     def test_adopting_changes_the_origin_of_one_snapshot_and_nothing_else(self, warehouse: Warehouse) -> None:
-        warehouse.replace_slice(THINGS, MARCH, things({"name": "a"}), origin="old")
-        warehouse.replace_slice(THINGS, APRIL, things({"name": "b"}), origin="old")
-        scores(warehouse, "2024-03-01", "x", 7, origin="older")
+        warehouse.replace_slice(THINGS, MARCH, things({"name": "a"}), delivery_id="old")
+        warehouse.replace_slice(THINGS, APRIL, things({"name": "b"}), delivery_id="old")
+        scores(warehouse, "2024-03-01", "x", 7, delivery_id="older")
         written = [one.written_at for one in warehouse.slices()]
-        warehouse.adopt("2024-03-01", "new")
+        warehouse.set_delivery_id("2024-03-01", "new")
         assert listed(warehouse) == [
             ("shelf.scores", "2024-03-01", "x", 1, "new"),
             ("shelf.things", "2024-03-01", "", 1, "new"),
@@ -192,8 +194,8 @@ class TestStoredSlices:
         assert (names(warehouse, MARCH), names(warehouse, APRIL)) == (["a"], ["b"])
 
     def test_adopting_a_snapshot_that_is_not_there_adds_none(self, warehouse: Warehouse) -> None:
-        warehouse.replace_slice(THINGS, MARCH, things({}), origin="old")
-        warehouse.adopt("2024-04-01", "new")
+        warehouse.replace_slice(THINGS, MARCH, things({}), delivery_id="old")
+        warehouse.set_delivery_id("2024-04-01", "new")
         assert listed(warehouse) == [("shelf.things", "2024-03-01", "", 1, "old")]
 
 

@@ -7,20 +7,20 @@ import pandas as pd
 from dagster import AssetExecutionContext, AssetsDefinition, Output, multi_asset
 
 from tiktok_pipeline.analysis.classification import classify_study, score_creators
-from tiktok_pipeline.classifiers.evaluation import Evaluation, nothing
+from tiktok_pipeline.classifiers.evaluation import Evaluation, empty_evaluation
 from tiktok_pipeline.classifiers.labels import NotEnoughRowsError
 from tiktok_pipeline.classifiers.recipe import Classification
 from tiktok_pipeline.classifiers.schema import LEAKAGE_TABLE
 from tiktok_pipeline.orchestration.metadata import table_in, table_out
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.plots.classifiers import (
-    draw_average_precision,
-    draw_calibration,
-    draw_confusions,
-    draw_importances,
-    draw_mutual_information,
-    draw_precision_recall,
-    draw_thresholds,
+    plot_average_precision,
+    plot_calibration,
+    plot_confusions,
+    plot_importances,
+    plot_mutual_information,
+    plot_precision_recall,
+    plot_thresholds,
 )
 from tiktok_pipeline.study import Study
 
@@ -50,7 +50,7 @@ def classifier_assets(study: Study, classification: Classification) -> AssetsDef
             evaluation, leakage = classify_study(features, classification, warehouse)
         except NotEnoughRowsError as problem:
             context.log.warning(f"{study.name}: no classifier could be judged: {problem}")
-            evaluation, leakage = nothing(str(problem)), pd.DataFrame(columns=LEAKAGE_TABLE.frame_names)
+            evaluation, leakage = empty_evaluation(str(problem)), pd.DataFrame(columns=LEAKAGE_TABLE.frame_names)
         for row in evaluation.cards[evaluation.cards["item"] == "missing"].to_dict("records"):
             context.log.warning(f"{study.name}: {row['value']}")
         shown = context.resources.pictures.replace(
@@ -92,11 +92,11 @@ def _figures(evaluation: Evaluation, classification: Classification) -> dict[str
     scored_by = classification.scored_by
     curves = evaluation.curves
     return {
-        "average_precision": draw_average_precision(evaluation.metrics, naive=naive),
-        "precision_recall": draw_precision_recall(curves, naive=naive, scored_by=scored_by),
-        "thresholds": draw_thresholds(curves, evaluation.metrics, naive=naive, scored_by=scored_by),
-        "calibration": draw_calibration(curves, naive=naive, scored_by=scored_by),
-        "confusions": draw_confusions(evaluation.confusion, naive=naive, scored_by=scored_by),
-        "mutual_information": draw_mutual_information(evaluation.importances),
-        "importances": draw_importances(evaluation.importances, scored_by=scored_by),
+        "average_precision": plot_average_precision(evaluation.metrics, naive=naive),
+        "precision_recall": plot_precision_recall(curves, naive=naive, scored_by=scored_by),
+        "thresholds": plot_thresholds(curves, evaluation.metrics, naive=naive, scored_by=scored_by),
+        "calibration": plot_calibration(curves, naive=naive, scored_by=scored_by),
+        "confusions": plot_confusions(evaluation.confusion, naive=naive, scored_by=scored_by),
+        "mutual_information": plot_mutual_information(evaluation.importances),
+        "importances": plot_importances(evaluation.importances, scored_by=scored_by),
     }

@@ -1,7 +1,5 @@
 """The assets of stage ``features``: the features of each source and their statistics."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pandas as pd
@@ -14,13 +12,13 @@ from dagster import (
 
 from tiktok_pipeline.features.build import build_features
 from tiktok_pipeline.features.catalogue import FEATURES, feature_names
-from tiktok_pipeline.features.sample import take
+from tiktok_pipeline.features.sample import collect_sample
 from tiktok_pipeline.features.statistics import correlate, describe, judge_normality
 from tiktok_pipeline.orchestration.assets.published import Frame
 from tiktok_pipeline.orchestration.metadata import table_in, table_out
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.orchestration.resources.figures import SHARED
-from tiktok_pipeline.orchestration.resources.io_manager import InPlace
+from tiktok_pipeline.orchestration.resources.io_manager import ExternalRows
 from tiktok_pipeline.raw.schema import SOURCES, Source
 from tiktok_pipeline.reports.feature_figures import feature_figures
 from tiktok_pipeline.study import MAX_SCORE_ROWS
@@ -41,7 +39,7 @@ def _features_asset(source: Source) -> AssetsDefinition:
         group_name="features",
     )
     def features(validated: Frame) -> Output[Any]:
-        return Output(InPlace(build_features(validated, source.name)), "features")
+        return Output(ExternalRows(build_features(validated, source.name)), "features")
 
     return features
 
@@ -63,11 +61,11 @@ def _statistics_asset() -> AssetsDefinition:
             names = feature_names(source)
             drawn = context.resources.samples.of(frame, snapshot=context.partition_key, source=source).sample
             described = describe(frame, source, drawn)
-            sample = take(drawn, names, max_rows=MAX_SCORE_ROWS, engine=engine)
+            sample = collect_sample(drawn, names, max_rows=MAX_SCORE_ROWS, engine=engine)
             found = [described, correlate(sample, source), judge_normality(sample, source)]
             parts += [part for part in found if len(part)]
             samples[source] = (sample, found[1])
-            engine.drop_staged()
+            engine.unpersist_all()
         shown = context.resources.pictures.replace(
             context.partition_key, group=SHARED, step="statistics", draw=lambda: feature_figures(samples)
         )

@@ -1,7 +1,5 @@
 """The asset ``incoming``: materialize it to ingest the files in the home's incoming folder."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +13,7 @@ from dagster import (
 )
 
 from tiktok_pipeline.home.lock import home_lock
-from tiktok_pipeline.ingest.inbox import TakenIn, take_in
+from tiktok_pipeline.ingest.inbox import IngestResult, ingest_inbox
 from tiktok_pipeline.orchestration.partitions import add_snapshots
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.base import Warehouse
@@ -36,7 +34,7 @@ def incoming_asset(settings: Settings, open_engine: Callable[[], Warehouse]) -> 
         with home_lock(settings.lock_file, timeout_seconds=settings.home_timeout_seconds, say=context.log.info):
             engine = open_engine()
             try:
-                found = take_in(settings, engine, say=context.log.info)
+                found = ingest_inbox(settings, engine, say=context.log.info)
             finally:
                 engine.close()
         add_snapshots(context.instance, found.snapshots)
@@ -47,7 +45,7 @@ def incoming_asset(settings: Settings, open_engine: Callable[[], Warehouse]) -> 
     return incoming
 
 
-def _metadata(found: TakenIn) -> dict[str, Any]:
+def _metadata(found: IngestResult) -> dict[str, Any]:
     rows = [
         *({"file": one.file, "snapshot": one.snapshot, "outcome": one.outcome} for one in found.registered),
         *({"file": one.file, "snapshot": "", "outcome": f"refused: {one.why}"} for one in found.refused),

@@ -1,7 +1,5 @@
 """The asset ``published``: the copy of the warehouse that analysts read."""
 
-from __future__ import annotations
-
 import warnings
 from datetime import timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """The assets of stage ``raw``: the manifest and the raw rows of each source."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,19 +11,22 @@ from dagster import (
     multi_asset,
 )
 
-from tiktok_pipeline.ingest.disk_space import check_room
+from tiktok_pipeline.errors import PipelineError
+from tiktok_pipeline.ingest.disk_space import check_disk_space
 from tiktok_pipeline.ingest.manifest import read_manifest
-from tiktok_pipeline.ingest.snapshot_rows import lies_in_place, raw_rows
+from tiktok_pipeline.ingest.snapshot_rows import is_external, raw_rows
 from tiktok_pipeline.orchestration.metadata import table_out
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
-from tiktok_pipeline.orchestration.resources.io_manager import InPlace
+from tiktok_pipeline.orchestration.resources.io_manager import ExternalRows
 from tiktok_pipeline.raw.schema import FILES, SOURCES
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.base import Warehouse
 
 
-class UnknownSnapshotError(ValueError):
+class UnknownSnapshotError(PipelineError):
     """A snapshot was asked for of which no file was ever delivered."""
+
+    code = "unknown_snapshot"
 
 
 def raw_assets(settings: Settings) -> AssetsDefinition:
@@ -46,7 +47,7 @@ def raw_assets(settings: Settings) -> AssetsDefinition:
         if not manifest:
             msg = f"snapshot {snapshot}: no file of it in {folder}; run `tiktok-pipeline refresh FILE --snapshot {snapshot}`"
             raise UnknownSnapshotError(msg)
-        check_room(settings, snapshot, manifest)
+        check_disk_space(settings, snapshot, manifest)
         files = pd.DataFrame([vars(entry) for entry in manifest])[FILES.frame_names]
         yield Output(files.assign(ingested_at=pd.to_datetime(files["ingested_at"])), "files")
         for source in SOURCES:
@@ -54,6 +55,6 @@ def raw_assets(settings: Settings) -> AssetsDefinition:
             if rows is None:
                 yield Output(pd.DataFrame(columns=source.table.frame_names), source.name)
             else:
-                yield Output(InPlace(rows) if lies_in_place(manifest, source) else rows, source.name)
+                yield Output(ExternalRows(rows) if is_external(manifest, source) else rows, source.name)
 
     return raw

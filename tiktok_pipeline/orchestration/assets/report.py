@@ -1,7 +1,5 @@
 """The asset ``report``: the HTML report of a snapshot."""
 
-from __future__ import annotations
-
 import os
 from typing import Any
 
@@ -9,7 +7,7 @@ from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, Materiali
 
 from tiktok_pipeline.orchestration.automation.conditions import after_its_tables
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
-from tiktok_pipeline.reports.gather import Reader, gather
+from tiktok_pipeline.reports.gather import SnapshotReader, gather
 from tiktok_pipeline.reports.html import render_report
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study
@@ -29,7 +27,7 @@ def report_asset(settings: Settings, studies: tuple[Study, ...], upstream: list[
         description="The report of the snapshot: one HTML file that needs no network and no script.",
     )
     def report(context: AssetExecutionContext) -> MaterializeResult[Any]:
-        reader = Reader(context.resources.warehouse, context.partition_key)
+        reader = SnapshotReader(context.resources.warehouse, context.partition_key)
         page = render_report(gather(reader, studies, context.resources.pictures))
         settings.reports.mkdir(parents=True, exist_ok=True)
         target = settings.reports / f"{context.partition_key}.html"

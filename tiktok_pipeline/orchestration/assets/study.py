@@ -9,22 +9,22 @@ from dagster import AssetExecutionContext, AssetsDefinition, Output, multi_asset
 
 from tiktok_pipeline.analysis.segmentation import (
     assign_study,
-    described_rows,
+    assign_with_features,
     fit_study,
     jaccards,
+    measure_stability,
     score_study,
-    trust_study,
 )
-from tiktok_pipeline.clusters.effect_size import figures
-from tiktok_pipeline.clusters.model import TooFewRowsError, from_rows
+from tiktok_pipeline.clusters.effect_size import fit_statistics
+from tiktok_pipeline.clusters.model import TooFewRowsError, from_frame
 from tiktok_pipeline.clusters.schema import K_SCORES_TABLE, MODELS_TABLE
-from tiktok_pipeline.clusters.stability import Trust
-from tiktok_pipeline.features.sample import Drawn
+from tiktok_pipeline.clusters.stability import StabilityResult
+from tiktok_pipeline.features.sample import SampledFrame
 from tiktok_pipeline.orchestration.assets.classifiers import classifier_assets
 from tiktok_pipeline.orchestration.metadata import table_in, table_out
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.personas.summarise import aggregate, match_personas, persona_features, recommendations, summaries
-from tiktok_pipeline.plots.stability import draw_k_scores, draw_seeds, draw_stability_by_k
+from tiktok_pipeline.plots.stability import plot_k_scores, plot_seeds, plot_stability_by_k
 from tiktok_pipeline.reports.persona_figures import persona_figures
 from tiktok_pipeline.study import Segmentation, Study
 from tiktok_pipeline.tables import TABLES
@@ -73,7 +73,7 @@ def _k_scores(study: Study, segmentation: Segmentation) -> AssetsDefinition:
                 pd.DataFrame(columns=K_SCORES_TABLE.frame_names), "k_scores", metadata={"why_empty": str(problem)}
             )
         shown = _pictures(
-            context, study, "a_k_scores", lambda: {"elbow_and_silhouette": draw_k_scores(scores, study.name)}
+            context, study, "a_k_scores", lambda: {"elbow_and_silhouette": plot_k_scores(scores, study.name)}
         )
         return Output(scores, "k_scores", metadata=shown)
 
@@ -94,7 +94,7 @@ def _model(study: Study, segmentation: Segmentation) -> AssetsDefinition:
             context.log.warning(f"{study.name}: no model could be fitted: {problem}")
             why = {"why_empty": str(problem)}
             empty = pd.DataFrame(columns=MODELS_TABLE.frame_names)
-            none = figures({"rows_in_fit": 0.0}, note=str(problem))
+            none = fit_statistics({"rows_in_fit": 0.0}, note=str(problem))
             return Output(empty, "models", metadata=why), Output(none, "fits", metadata=why)
         kept = {"inertia", "silhouette", "rows_in_fit"}
         shown = {row["statistic"]: row["value"] for row in fits.to_dict("records") if row["statistic"] in kept}
@@ -120,28 +120,28 @@ def _stability(study: Study, segmentation: Segmentation) -> AssetsDefinition:
     def stability(context: AssetExecutionContext, features: Frame, models: Frame) -> tuple[Output[Any], Output[Any]]:
         warehouse = context.resources.warehouse
         slice_ = {"snapshot": context.partition_key, "study": study.name}
-        known = Trust(
+        known = StabilityResult(
             *(
                 _pandas(warehouse.read_slice(TABLES[f"clusters.{name}"].spec, slice_))
                 for name in ("stability", "stability_runs")
             )
         )
-        model = from_rows(_pandas(models))
-        trust = trust_study(_drawn(context, study, features), model, segmentation, warehouse, known=known)
+        model = from_frame(_pandas(models))
+        trust = measure_stability(_drawn(context, study, features), model, segmentation, warehouse, known=known)
         shown = _pictures(context, study, "b_stability", lambda: _trust_figures(trust, segmentation))
         return Output(trust.stability, "stability"), Output(trust.runs, "stability_runs", metadata=shown)
 
     return stability
 
 
-def _trust_figures(trust: Trust, segmentation: Segmentation) -> dict[str, Any]:
+def _trust_figures(trust: StabilityResult, segmentation: Segmentation) -> dict[str, Any]:
     if trust.runs.empty:
         return {}
-    return {"stability_by_k": draw_stability_by_k(trust.runs, segmentation.k), "seeds": draw_seeds(trust.runs)}
+    return {"stability_by_k": plot_stability_by_k(trust.runs, segmentation.k), "seeds": plot_seeds(trust.runs)}
 
 
-def _drawn(context: AssetExecutionContext, study: Study, features: Frame) -> Drawn:
-    drawn: Drawn = context.resources.samples.of(features, snapshot=context.partition_key, source=study.source)
+def _drawn(context: AssetExecutionContext, study: Study, features: Frame) -> SampledFrame:
+    drawn: SampledFrame = context.resources.samples.of(features, snapshot=context.partition_key, source=study.source)
     return drawn
 
 
@@ -163,7 +163,7 @@ def _assignments(study: Study, segmentation: Segmentation) -> AssetsDefinition:
         **_settings(study, "assignments"),
     )
     def assignments(context: AssetExecutionContext, features: Frame, models: Frame) -> Output[Any]:
-        drawn, model = _drawn(context, study, features), from_rows(_pandas(models))
+        drawn, model = _drawn(context, study, features), from_frame(_pandas(models))
         rows = assign_study(drawn.rows, drawn, model, segmentation, context.resources.warehouse)
         return Output(rows, "assignments")
 
@@ -192,8 +192,8 @@ def _personas(study: Study, segmentation: Segmentation) -> AssetsDefinition:
     ) -> tuple[Output[Any], Output[Any]]:
         del assignments  # they are computed from the same model; to join them costs more than to assign anew
         engine: Warehouse = context.resources.warehouse
-        model = from_rows(_pandas(clusters["models"]))
-        everyone, described = described_rows(_drawn(context, study, features), model, study, engine)
+        model = from_frame(_pandas(clusters["models"]))
+        everyone, described = assign_with_features(_drawn(context, study, features), model, study, engine)
         aggregates = aggregate(everyone, described, study.described_features)
         matches = match_personas(aggregates, segmentation.personas)
         trust = _pandas(clusters["stability"])
@@ -211,7 +211,7 @@ def _personas(study: Study, segmentation: Segmentation) -> AssetsDefinition:
             engine=engine,
         )
         shown = _pictures(context, study, "c_personas", figures)
-        engine.drop_staged()
+        engine.unpersist_all()
         of_features = {"snake", "relative_importance"}
         return (
             Output(summary, "summaries", metadata={key: shown[key] for key in shown if key not in of_features}),

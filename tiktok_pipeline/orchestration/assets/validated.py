@@ -1,7 +1,5 @@
 """The assets of stage ``validated``: valid rows of each source, and all rejected rows."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +17,7 @@ from tiktok_pipeline.orchestration.metadata import table_in, table_out
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.raw.schema import SOURCES, Source
 from tiktok_pipeline.validated.schema import REJECTED_TABLE, TABLES
-from tiktok_pipeline.validated.validate import check_balance, judge_source, without_quoted_cells
+from tiktok_pipeline.validated.validate import check_balance, validate_source, without_quoted_cells
 from tiktok_pipeline.warehouse.base import Warehouse
 
 
@@ -40,23 +38,23 @@ def validated_assets() -> AssetsDefinition:
     def validated(context: AssetExecutionContext, **raw: Frame) -> Iterator[Output[Any]]:
         warehouse: Warehouse = context.resources.warehouse
         there = [source for source in SOURCES if _count(raw[source.name])]
-        judged = {source.name: judge_source(raw[source.name], source, warehouse) for source in there}
+        judged = {source.name: validate_source(raw[source.name], source, warehouse) for source in there}
         rejected = [one.rejected for one in judged.values()]
         empty = pd.DataFrame(columns=REJECTED_TABLE.frame_names)
-        all_rejected = warehouse.staged(nw.concat(rejected, how="vertical")) if rejected else empty
+        all_rejected = warehouse.persist(nw.concat(rejected, how="vertical")) if rejected else empty
         yield Output(all_rejected, "rejected")
         for source in there:
             one = judged[source.name]
             counts = {
                 "raw": _count(raw[source.name]),
-                "validated": _count(one.good),
+                "validated": _count(one.valid),
                 "rejected": _count(one.rejected),
             }
             check_balance(counts, snapshot=context.partition_key, source=source.name, worst=_reasons(one.rejected))
         for source in SOURCES:
-            good = judged[source.name].good if source.name in judged else _no_rows(source)
+            good = judged[source.name].valid if source.name in judged else _no_rows(source)
             yield Output(good, f"good_{source.name}")
-        warehouse.drop_staged()
+        warehouse.unpersist_all()
 
     return validated
 

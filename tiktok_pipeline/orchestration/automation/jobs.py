@@ -17,7 +17,7 @@ from tiktok_pipeline.orchestration.automation.conditions import PUBLISHES
 from tiktok_pipeline.orchestration.runs.refresh import REFRESH_JOB
 from tiktok_pipeline.study import Study
 
-TAKE_IN_JOB = "take_in"
+INGEST_JOB = "ingest"
 
 SHARED_STAGES = ("raw", "validated", "features", "published")
 
@@ -29,7 +29,7 @@ def jobs(studies: Sequence[Study]) -> list[UnresolvedAssetJobDefinition]:
     inbox = AssetSelection.assets(INCOMING)
     shared = AssetSelection.groups(*SHARED_STAGES) - inbox
     return [
-        define_asset_job(TAKE_IN_JOB, inbox, description="Register what lies in incoming/ as snapshots."),
+        define_asset_job(INGEST_JOB, inbox, description="Register what lies in incoming/ as snapshots."),
         define_asset_job(
             REFRESH_JOB,
             AssetSelection.all() - inbox,
@@ -52,8 +52,8 @@ def schedules() -> list[ScheduleDefinition]:
     """Once a day, off by default: instead of the sensor ``new_scrapes``, or beside it."""
     return [
         ScheduleDefinition(
-            name="take_in_daily",
-            job_name=TAKE_IN_JOB,
+            name="ingest_daily",
+            job_name=INGEST_JOB,
             cron_schedule=DAILY,
             default_status=DefaultScheduleStatus.STOPPED,
             description="Takes in what lies in incoming/ every night at half past four (UTC).",

@@ -29,16 +29,22 @@ from dagster import (
     sensor,
 )
 
-from tiktok_pipeline.home.failure_log import note_failure
+from tiktok_pipeline.home.failure_log import log_failure
 from tiktok_pipeline.home.lock import holder_of
 from tiktok_pipeline.ingest.inbox import settled_names
-from tiktok_pipeline.ingest.manifest import ManifestError, StoredFile, delivery_of, read_manifest, snapshots_on_disk
-from tiktok_pipeline.orchestration.automation.jobs import TAKE_IN_JOB
+from tiktok_pipeline.ingest.manifest import (
+    ManifestError,
+    StoredFile,
+    compute_delivery_id,
+    read_manifest,
+    snapshots_on_disk,
+)
+from tiktok_pipeline.orchestration.automation.jobs import INGEST_JOB
 from tiktok_pipeline.orchestration.partitions import add_snapshots
-from tiktok_pipeline.orchestration.runs.dead_runs import end_dead_runs
+from tiktok_pipeline.orchestration.runs.dead_runs import fail_orphaned_runs
 from tiktok_pipeline.orchestration.runs.outcome import failure_of
 from tiktok_pipeline.orchestration.runs.refresh import REFRESH_JOB, refresh_tags
-from tiktok_pipeline.raw.snapshots import deliveries_in
+from tiktok_pipeline.raw.snapshots import list_inbox
 from tiktok_pipeline.settings import Settings
 
 TICK_SECONDS = 15
@@ -75,13 +81,13 @@ def sensors(settings: Settings) -> list[SensorDefinition]:
 def _incoming_sensor(settings: Settings) -> SensorDefinition:
     @sensor(
         name="new_scrapes",
-        job_name=TAKE_IN_JOB,
+        job_name=INGEST_JOB,
         minimum_interval_seconds=TICK_SECONDS,
         default_status=DefaultSensorStatus.RUNNING,
         description=f"Asks for a run when whole files lie in {settings.incoming}.",
     )
     def new_scrapes(context: SensorEvaluationContext) -> SensorResult | SkipReason:
-        looks = deliveries_in(settings.incoming)
+        looks = list_inbox(settings.incoming)
         settled = settled_names(looks, settings.incoming, settings.settle_seconds)
         # A file whose times lie in the future settles when two looks agree.
         before = json.loads(context.cursor or "{}")
@@ -102,7 +108,7 @@ def _incoming_sensor(settings: Settings) -> SensorDefinition:
 
 def _pause(instance: DagsterInstance) -> str | None:
     """Why no run that takes files in is to be asked for now; after failures the pause doubles each time."""
-    records = instance.get_run_records(RunsFilter(job_name=TAKE_IN_JOB), limit=10)
+    records = instance.get_run_records(RunsFilter(job_name=INGEST_JOB), limit=10)
     if any(record.dagster_run.status in _UNFINISHED for record in records):
         return "a run that takes files in is under way"
     failed = 0
@@ -126,12 +132,12 @@ def _delivered_sensor(settings: Settings) -> SensorDefinition:
         description="Asks for one run for each snapshot that got a file, or lost a creator who asked to be forgotten.",
     )
     def new_deliveries(context: SensorEvaluationContext) -> SensorResult | SkipReason:
-        end_dead_runs(context.instance)
+        fail_orphaned_runs(context.instance)
         if holder := holder_of(settings.lock_file):
             return SkipReason(f"process {holder} is at work in this home")
         done: dict[str, str] = json.loads(context.cursor or "{}")
         there = _manifests(settings.raw, context.log.error)
-        deliveries = {key: delivery_of(manifest) for key, manifest in there.items()}
+        deliveries = {key: compute_delivery_id(manifest) for key, manifest in there.items()}
         new = [key for key, delivery in deliveries.items() if done.get(key) != delivery]
         add_snapshots(context.instance, new)
         states = {key: _state_of(context.instance, deliveries[key]) for key in new}
@@ -197,7 +203,7 @@ def _failure_sensor(settings: Settings) -> SensorDefinition:
     def failures(context: RunFailureSensorContext) -> None:
         run = context.dagster_run
         failure = failure_of(context.instance, run.run_id)
-        note_failure(
+        log_failure(
             settings.failures_file,
             run_id=run.run_id,
             step=failure.step,

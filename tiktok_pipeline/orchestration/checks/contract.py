@@ -1,7 +1,5 @@
 """One blocking check per table: every stored row keeps the table's contract."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import narwhals as nw

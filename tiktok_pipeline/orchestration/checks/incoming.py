@@ -1,7 +1,5 @@
 """The check of the asset ``incoming``: no file was refused."""
 
-from __future__ import annotations
-
 from dagster import (
     AssetCheckResult,
     AssetChecksDefinition,

@@ -3,8 +3,6 @@
 Only the balance stops a run; the others tell the person who looks.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Any
 
@@ -129,7 +127,7 @@ def _drift(source: str) -> AssetChecksDefinition:
             [name for name in feature_names(source) if name not in MOVES_WITH_TIME],
             warehouse,
         )
-        warehouse.drop_staged()
+        warehouse.unpersist_all()
         worst = max((one.psi for one in found if one.psi is not None), default=0.0)
         drifted = [f"{one.feature} {one.psi:.2f}" for one in found if one.psi is not None and one.psi >= MODERATE]
         rows = [

@@ -1,7 +1,5 @@
 """The slice of a table that a check reads."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import narwhals as nw

@@ -1,7 +1,5 @@
 """The checks of a study: every part was computed, and no published input leaks the label."""
 
-from __future__ import annotations
-
 import narwhals as nw
 from dagster import (
     AssetCheckExecutionContext,

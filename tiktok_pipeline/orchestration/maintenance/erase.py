@@ -18,17 +18,22 @@ from dagster import AssetKey, DagsterInstance, JobDefinition
 
 from tiktok_pipeline.ingest.manifest import (
     StoredFile,
-    delivery_of,
-    put_files,
+    compute_delivery_id,
     read_manifest,
     sha256_of,
     snapshots_on_disk,
+    store_files,
 )
 from tiktok_pipeline.orchestration.asset_keys import asset_key
 from tiktok_pipeline.orchestration.runs.refresh import refresh_snapshot, refresh_tags
 from tiktok_pipeline.privacy.redact import redact
-from tiktok_pipeline.privacy.scrub import pattern_of, remove_files, scrub_dagster, scrub_log
-from tiktok_pipeline.privacy.suppression import Forgotten, read_forgotten, rows_of_forgotten, write_forgotten
+from tiktok_pipeline.privacy.scrub import name_pattern, remove_files, scrub_event_log, scrub_log
+from tiktok_pipeline.privacy.suppression import (
+    SuppressionList,
+    read_suppression_list,
+    suppressed_rows,
+    write_suppression_list,
+)
 from tiktok_pipeline.raw.dialects import DIALECTS, UnknownDialectError
 from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.raw.schema import SOURCES, Source
@@ -43,7 +48,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Found:
+class CreatorRecords:
     """What a home holds of a creator: every handle and number, and the records by (snapshot, file)."""
 
     handles: tuple[str, ...]
@@ -57,7 +62,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Erased:
+class ErasureResult:
     """What went: records of files, snapshots whose tables were made anew, files of people, records of Dagster."""
 
     records: int
@@ -66,29 +71,29 @@ class Erased:
     dagster_records: int
 
 
-def find_creator(settings: Settings, name: str, engine: Engine) -> Found:
+def find_creator(settings: Settings, name: str, engine: Engine) -> CreatorRecords:
     """Look for a handle or number in every raw file; numbers are followed to the other handles of the same account."""
     asked = name.strip().removeprefix("@")
     numbers: set[str] = set()
     handles = {asked}
     for _ in range(2):  # the handle's numbers, then those numbers' handles
-        who = read_forgotten(settings.forgotten_file).with_names({*handles, *numbers})
+        who = read_suppression_list(settings.forgotten_file).with_names({*handles, *numbers})
         for _, _, rows in _records(settings, who, engine):
             numbers |= {number for _, handle, number in rows if number and handle.lower() == asked.lower()}
             handles |= {handle for _, handle, number in rows if handle and number and number in {*numbers, asked}}
-    who = Forgotten(who.salt).with_names({*handles, *numbers})
+    who = SuppressionList(who.salt).with_names({*handles, *numbers})
     records = {
         (key, entry.file): tuple(row for row, _, _ in rows) for key, entry, rows in _records(settings, who, engine)
     }
     if asked in numbers or (asked.isdigit() and len(handles) > 1):
         handles.discard(asked)
         numbers.add(asked)
-    return Found(tuple(sorted(handles)), tuple(sorted(numbers)), records)
+    return CreatorRecords(tuple(sorted(handles)), tuple(sorted(numbers)), records)
 
 
 def forget(
     settings: Settings,
-    found: Found,
+    found: CreatorRecords,
     *,
     open_engine: OpenWarehouse,
     open_warehouse: OpenWarehouse,
@@ -96,14 +101,14 @@ def forget(
     job: JobDefinition,
     studies: Sequence[Study],
     say: Say,
-) -> Erased:
+) -> ErasureResult:
     """Erase the creator everywhere; only for the one who holds the home's lock.
 
     ``job`` refreshes a snapshot; of it only what all studies share is run. The studies' figures still count the creator
     until their snapshots are refreshed.
     """
-    forgotten = read_forgotten(settings.forgotten_file).with_names(found.names)
-    write_forgotten(settings.forgotten_file, forgotten)
+    forgotten = read_suppression_list(settings.forgotten_file).with_names(found.names)
+    write_suppression_list(settings.forgotten_file, forgotten)
     engine = open_engine()
     try:
         say("rewriting the raw files ...")
@@ -126,22 +131,22 @@ def forget(
     files: list[Path] = []
     dagster_records = 0
     if found.names:
-        pattern = pattern_of(found.names)
+        pattern = name_pattern(found.names)
         files = remove_files(settings, pattern)
         scrub_log(settings.failures_file, pattern)
-        dagster_records = scrub_dagster(settings.dagster_home, pattern)
-    write_forgotten(settings.forgotten_file, replace(forgotten, unfinished=False))
-    return Erased(records, tuple(affected), tuple(files), dagster_records)
+        dagster_records = scrub_event_log(settings.dagster_home, pattern)
+    write_suppression_list(settings.forgotten_file, replace(forgotten, unfinished=False))
+    return ErasureResult(records, tuple(affected), tuple(files), dagster_records)
 
 
 def _records(
-    settings: Settings, who: Forgotten, engine: Engine
+    settings: Settings, who: SuppressionList, engine: Engine
 ) -> Iterator[tuple[str, StoredFile, list[tuple[int, str, str]]]]:
     """The records of ``who`` in every raw file that has one."""
     for key in snapshots_on_disk(settings.raw):
         for entry in read_manifest(settings.raw / key):
             rows, source = _raw_rows(settings.raw / key, entry, engine)
-            found = rows_of_forgotten(rows, source, who, engine)
+            found = suppressed_rows(rows, source, who, engine)
             if found:
                 yield key, entry, found
 
@@ -160,7 +165,7 @@ def _raw_rows(folder: Path, entry: StoredFile, engine: Engine) -> tuple[nw.LazyF
     return rows, dialect.source
 
 
-def _redact_files(settings: Settings, forgotten: Forgotten, handles: Collection[str], engine: Engine) -> int:
+def _redact_files(settings: Settings, forgotten: SuppressionList, handles: Collection[str], engine: Engine) -> int:
     """Rewrite each raw file that holds the creator's records, or mentions them; gives the records that were blanked."""
     blanked = 0
     plain = sorted(handle for handle in handles if re.fullmatch(r"[A-Za-z0-9._]+", handle))
@@ -169,7 +174,7 @@ def _redact_files(settings: Settings, forgotten: Forgotten, handles: Collection[
         kept = {entry.file: entry for entry in read_manifest(folder)}
         for entry in list(kept.values()):
             rows, source = _raw_rows(folder, entry, engine)
-            theirs = {row for row, _, _ in rows_of_forgotten(rows, source, forgotten, engine)}
+            theirs = {row for row, _, _ in suppressed_rows(rows, source, forgotten, engine)}
             if not theirs and not _is_mentioned(rows, source, plain):
                 continue
             with tempfile.TemporaryDirectory(prefix=".staging-", dir=settings.raw) as staging:
@@ -183,10 +188,10 @@ def _redact_files(settings: Settings, forgotten: Forgotten, handles: Collection[
                 )
                 if is_readable(target, rewritten, engine):
                     kept[entry.file] = rewritten
-                    put_files(folder, {entry.file: target}, list(kept.values()))
+                    store_files(folder, {entry.file: target}, list(kept.values()))
                 else:  # nothing but those who asked to be forgotten: there is no file without them
                     del kept[entry.file]
-                    put_files(folder, {}, list(kept.values()))
+                    store_files(folder, {}, list(kept.values()))
             blanked += len(theirs)
     return blanked
 
@@ -217,23 +222,25 @@ def _affected(settings: Settings, open_warehouse: OpenWarehouse) -> list[str]:
     """The snapshots whose tables were made from other files than the manifest names now."""
     warehouse = open_warehouse()
     try:
-        origins = {one.snapshot: one.origin for one in warehouse.slices() if one.snapshot and not one.study}
+        origins = {one.snapshot: one.delivery_id for one in warehouse.slices() if one.snapshot and not one.study}
         mixed = {
-            one.snapshot for one in warehouse.slices() if one.snapshot and one.origin != origins.get(one.snapshot)
+            one.snapshot
+            for one in warehouse.slices()
+            if one.snapshot and one.delivery_id != origins.get(one.snapshot)
         }
     finally:
         warehouse.close()
     return [
         key
         for key in snapshots_on_disk(settings.raw)
-        if key in origins and (key in mixed or origins[key] != delivery_of(read_manifest(settings.raw / key)))
+        if key in origins and (key in mixed or origins[key] != compute_delivery_id(read_manifest(settings.raw / key)))
     ]
 
 
 def _remake(
     settings: Settings,
     key: str,
-    forgotten: Forgotten,
+    forgotten: SuppressionList,
     *,
     open_warehouse: OpenWarehouse,
     instance: DagsterInstance,
@@ -260,9 +267,9 @@ def _remake(
                 # By hash, because a run that was killed knew names that the files hold no more.
                 rows = warehouse.salted_hash(warehouse.read_slice(spec, slice_), ["account_id"], forgotten.salt)
                 kept = rows.filter(~nw.col("account_id_hash").is_in(sorted(forgotten.hashes)))
-                staged = warehouse.staged(kept.select(spec.frame_names))
-                warehouse.replace_slice(spec, slice_, staged, origin=one.origin)
-        warehouse.adopt(key, delivery_of(manifest))
+                staged = warehouse.persist(kept.select(spec.frame_names))
+                warehouse.replace_slice(spec, slice_, staged, delivery_id=one.delivery_id)
+        warehouse.set_delivery_id(key, compute_delivery_id(manifest))
     finally:
         warehouse.close()
 

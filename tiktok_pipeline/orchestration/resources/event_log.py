@@ -15,7 +15,7 @@ from typing import Any
 
 
 @contextmanager
-def quick_event_log() -> Iterator[None]:
+def fast_event_log() -> Iterator[None]:
     """For the time of a block, SQLite connections do not wait for the disk at every commit."""
     from sqlalchemy import event  # noqa: PLC0415 - Dagster brings it
     from sqlalchemy.engine import Engine  # noqa: PLC0415

@@ -25,7 +25,7 @@ SHARED = "shared"
 _FILE = re.compile(r"([a-z][a-z0-9_]*)\.([a-z][a-z0-9_]*)\.([0-9]{2})\.([a-z][a-z0-9_]*)\.svg")
 
 
-class Pictures:
+class FigureStore:
     """The pictures of a home: ``<folder>/<snapshot>/<group>.<step>.<place>.<name>.svg``."""
 
     def __init__(self, folder: Path, *, are_drawn: bool = True) -> None:
@@ -65,10 +65,10 @@ class Pictures:
         return found
 
 
-def pictures_resource(folder: Path, *, are_drawn: bool) -> ResourceDefinition:
+def figures_resource(folder: Path, *, are_drawn: bool) -> ResourceDefinition:
     """The pictures of a home, as a resource of the run."""
 
-    def provide(_: InitResourceContext) -> Iterator[Pictures]:
-        yield Pictures(folder, are_drawn=are_drawn)
+    def provide(_: InitResourceContext) -> Iterator[FigureStore]:
+        yield FigureStore(folder, are_drawn=are_drawn)
 
     return ResourceDefinition(resource_fn=provide, description=f"SVG pictures in {folder}")

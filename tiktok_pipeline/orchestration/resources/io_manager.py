@@ -19,7 +19,8 @@ from dagster import (
     OutputContext,
 )
 
-from tiktok_pipeline.ingest.manifest import delivery_of, read_manifest
+from tiktok_pipeline.errors import PipelineError
+from tiktok_pipeline.ingest.manifest import compute_delivery_id, read_manifest
 from tiktok_pipeline.orchestration.asset_keys import slice_of, table_of
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.tables import Table
@@ -29,12 +30,14 @@ _MANY_ROWS = 100_000
 """From so many rows on, how fast they were written is told in the log of the run."""
 
 
-class ContractError(ValueError):
+class ContractError(PipelineError):
     """A table that was computed does not keep its contract; nothing of it was written."""
+
+    code = "contract"
 
 
 @dataclass(frozen=True)
-class InPlace:
+class ExternalRows:
     """Rows of a slice that lie in files of the home, or in the table that they derive from: they are read there, not stored."""
 
     rows: nw.LazyFrame[Any]
@@ -51,13 +54,13 @@ class WarehouseIOManager(IOManager):
         """Write the frame in place of its slice, and say how many rows it has."""
         table = table_of(context.asset_key)
         slice_ = slice_of(table, context.asset_key, context.partition_key)
-        origin = delivery_of(read_manifest(self._raw / context.partition_key))
+        delivery_id = compute_delivery_id(read_manifest(self._raw / context.partition_key))
         started = time.monotonic()
-        if isinstance(obj, InPlace):
-            written = self._warehouse.leave_slice(table.spec, slice_, obj.rows, origin=origin)
+        if isinstance(obj, ExternalRows):
+            written = self._warehouse.register_external_slice(table.spec, slice_, obj.rows, delivery_id=delivery_id)
         else:
             rows = _checked(obj, table) if isinstance(obj, pd.DataFrame) else obj
-            written = self._warehouse.replace_slice(table.spec, slice_, rows, origin=origin)
+            written = self._warehouse.replace_slice(table.spec, slice_, rows, delivery_id=delivery_id)
         seconds = time.monotonic() - started
         if written >= _MANY_ROWS:
             rate = written / max(seconds, 1e-3)

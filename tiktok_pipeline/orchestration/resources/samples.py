@@ -11,7 +11,7 @@ from typing import Any
 import narwhals as nw
 from dagster import InitResourceContext, ResourceDefinition
 
-from tiktok_pipeline.features.sample import Drawn, draw
+from tiktok_pipeline.features.sample import SampledFrame, sample_frame
 from tiktok_pipeline.warehouse.base import Engine
 
 
@@ -20,14 +20,14 @@ class Samples:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._drawn: dict[tuple[str, str, int], Drawn] = {}
+        self._drawn: dict[tuple[str, str, int], SampledFrame] = {}
 
-    def of(self, features: nw.LazyFrame[Any], *, snapshot: str, source: str) -> Drawn:
+    def of(self, features: nw.LazyFrame[Any], *, snapshot: str, source: str) -> SampledFrame:
         """The features of a source in a snapshot, with their sample."""
         # A write that fails closes the connection; what was drawn goes with it, and the steps that go on draw anew.
-        key = (snapshot, source, self._engine.times_closed)
+        key = (snapshot, source, self._engine.connection_generation)
         if key not in self._drawn:
-            self._drawn[key] = draw(features, self._engine, until_closed=True)
+            self._drawn[key] = sample_frame(features, self._engine, keep_until_close=True)
         return self._drawn[key]
 
 

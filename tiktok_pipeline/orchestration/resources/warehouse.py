@@ -11,7 +11,7 @@ from dagster import (
 
 from tiktok_pipeline.home.lock import home_lock
 from tiktok_pipeline.ingest.cleanup import sweep_home
-from tiktok_pipeline.orchestration.resources.event_log import quick_event_log
+from tiktok_pipeline.orchestration.resources.event_log import fast_event_log
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.base import Warehouse
 
@@ -27,7 +27,7 @@ def warehouse_resource(settings: Settings, open_warehouse: OpenWarehouse) -> Res
     def provide(context: InitResourceContext) -> Iterator[Warehouse]:
         say = context.log.info if context.log else (lambda _: None)
         wait_seconds = settings.home_timeout_seconds
-        with home_lock(settings.lock_file, timeout_seconds=wait_seconds, say=say), quick_event_log():
+        with home_lock(settings.lock_file, timeout_seconds=wait_seconds, say=say), fast_event_log():
             sweep_home(settings)
             warehouse = open_warehouse()
             try:

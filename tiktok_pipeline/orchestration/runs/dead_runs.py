@@ -16,7 +16,7 @@ _START_SECONDS = 60.0
 """A run that has named no process for so long has none."""
 
 
-def end_dead_runs(instance: DagsterInstance) -> list[str]:
+def fail_orphaned_runs(instance: DagsterInstance) -> list[str]:
     """Mark the runs as failed whose process is gone; gives their ids."""
     ended = []
     for record in instance.get_run_records(RunsFilter(statuses=_UNDER_WAY)):

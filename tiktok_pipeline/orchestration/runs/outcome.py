@@ -13,7 +13,7 @@ from dagster import (
 )
 
 from tiktok_pipeline.home.lock import HomeLockedError
-from tiktok_pipeline.ingest.disk_space import NoRoomError
+from tiktok_pipeline.ingest.disk_space import InsufficientDiskSpaceError
 from tiktok_pipeline.ingest.manifest import ManifestError
 from tiktok_pipeline.orchestration.assets.raw import UnknownSnapshotError
 from tiktok_pipeline.orchestration.resources.io_manager import ContractError
@@ -30,7 +30,7 @@ class Failure:
 
     step: str
     why: str
-    is_foreseen: bool = True
+    is_expected: bool = True
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Outcome:
     warnings: tuple[str, ...] = ()
 
 
-def foreseen_errors() -> tuple[type[BaseException], ...]:
+def expected_errors() -> tuple[type[BaseException], ...]:
     """The errors whose text is meant for the person who asked; any other is a defect or a broken machine."""
     return (
         WarehouseError,
@@ -53,7 +53,7 @@ def foreseen_errors() -> tuple[type[BaseException], ...]:
         ContractError,
         HomeLockedError,
         ManifestError,
-        NoRoomError,
+        InsufficientDiskSpaceError,
         OSError,
     )
 
@@ -67,7 +67,7 @@ def failure_of(instance: DagsterInstance, run_id: str) -> Failure:
     ]
     if broken := [one for one in evaluations if _stops(one)]:
         return Failure(broken[0].check_name, "; ".join(map(_told, broken)))
-    names = {one.__name__ for one in foreseen_errors()}
+    names = {one.__name__ for one in expected_errors()}
     for kind in (DagsterEventType.STEP_FAILURE, DagsterEventType.RUN_FAILURE):
         for entry in instance.all_logs(run_id, of_type=kind):
             event = entry.dagster_event
@@ -75,11 +75,11 @@ def failure_of(instance: DagsterInstance, run_id: str) -> Failure:
                 continue
             error = event.step_failure_data.error if event.is_step_failure else event.job_failure_data.error
             if error is not None:
-                why, is_foreseen = _reason(error, names)
-                return Failure(event.step_key or "the start of the run", why, is_foreseen)
+                why, is_expected = _reason(error, names)
+                return Failure(event.step_key or "the start of the run", why, is_expected)
             if not event.is_step_failure and event.message:
-                return Failure("the run", " ".join(event.message.split()), is_foreseen=False)
-    return Failure("the run", "the run failed; see it in `tiktok-pipeline ui`", is_foreseen=False)
+                return Failure("the run", " ".join(event.message.split()), is_expected=False)
+    return Failure("the run", "the run failed; see it in `tiktok-pipeline ui`", is_expected=False)
 
 
 def _stops(check: AssetCheckEvaluation) -> bool:

@@ -18,7 +18,7 @@ from dagster import (
 )
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
-from tiktok_pipeline.ingest.manifest import StoredFile, delivery_of
+from tiktok_pipeline.ingest.manifest import StoredFile, compute_delivery_id
 from tiktok_pipeline.orchestration.runs.outcome import Outcome, _shown, failure_of
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def refresh_tags(snapshot: str, manifest: Sequence[StoredFile]) -> dict[str, str
     names = ", ".join(one.file for one in manifest)
     return {
         "tiktok_pipeline/snapshot": snapshot,
-        "tiktok_pipeline/delivery": delivery_of(manifest),
+        "tiktok_pipeline/delivery": compute_delivery_id(manifest),
         "tiktok_pipeline/files": names if len(names) <= 200 else f"{names[:180]} ... ({len(manifest)} files)",
     }
 
@@ -101,7 +101,7 @@ def publish_snapshots(
     job: JobDefinition, snapshots: Sequence[str], *, instance: DagsterInstance, quiet: bool = False
 ) -> Iterator[tuple[str, Outcome]]:
     """Publish snapshots whose tables are there: one run for all that stand together in Dagster's list of partitions."""
-    for stretch in _stretches(snapshots, list(instance.get_dynamic_partitions("snapshots"))):
+    for stretch in _contiguous_ranges(snapshots, list(instance.get_dynamic_partitions("snapshots"))):
         result = job.execute_in_process(
             run_config={"loggers": {STEP_LOGGER: {}}} if quiet else None,
             instance=instance,
@@ -113,7 +113,7 @@ def publish_snapshots(
         yield f"{stretch[0]} to {stretch[-1]}", Outcome(result.run_id, failure)
 
 
-def _stretches(wanted: Sequence[str], order: Sequence[str]) -> list[list[str]]:
+def _contiguous_ranges(wanted: Sequence[str], order: Sequence[str]) -> list[list[str]]:
     """``wanted``, in ``order``, cut wherever another stands in between."""
     found: list[list[str]] = []
     place = -2

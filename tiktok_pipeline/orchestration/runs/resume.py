@@ -7,7 +7,7 @@ from datetime import UTC
 
 from dagster import AssetCheckKey, AssetKey, AssetSelection, DagsterInstance, Definitions
 
-from tiktok_pipeline.ingest.manifest import delivery_of, read_manifest, snapshots_on_disk
+from tiktok_pipeline.ingest.manifest import compute_delivery_id, read_manifest, snapshots_on_disk
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.tables import TABLES
 from tiktok_pipeline.warehouse.base import StoredSlice
@@ -21,7 +21,7 @@ def pending_snapshots(settings: Settings, origins: Mapping[str, str]) -> list[st
     return [
         key
         for key in snapshots_on_disk(settings.raw)
-        if origins.get(key) != delivery_of(read_manifest(settings.raw / key))
+        if origins.get(key) != compute_delivery_id(read_manifest(settings.raw / key))
     ]
 
 
@@ -35,7 +35,7 @@ def finished_assets(
     written = {
         AssetKey([*one.table.split(".")[:1], *([one.study] if one.study else []), one.table.split(".")[1]]): one
         for one in slices
-        if one.snapshot == key and one.origin == delivery and one.table in TABLES
+        if one.snapshot == key and one.delivery_id == delivery and one.table in TABLES
     }
     checks = {AssetCheckKey(asset, "contract"): one for asset, one in written.items()}
     records = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(checks))

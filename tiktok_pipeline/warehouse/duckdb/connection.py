@@ -55,7 +55,7 @@ def connect(
             pause = min(pause * 2, _LONGEST_POLL_SECONDS)
 
 
-class Reader:
+class ReadOnlyDatabase:
     """One database file, open for reading and nothing else; values of a query are its parameters (``?``)."""
 
     def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
@@ -66,7 +66,7 @@ class Reader:
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Answer a query whole: (column names, rows)."""
         self.close()
-        with _plainly(self._path):
+        with _translate_errors(self._path):
             cursor = self._connection.execute(sql, list(parameters))
             if cursor is None:
                 raise QueryError(_NO_STATEMENT)
@@ -81,7 +81,7 @@ class Reader:
         However many rows there are, few are in memory. Read them to their end before the next query, or leave them.
         """
         self.close()
-        with _plainly(self._path):
+        with _translate_errors(self._path):
             answer = self._connection.sql(sql, params=list(parameters))
             if answer is None:
                 raise QueryError(_NO_STATEMENT)
@@ -106,7 +106,9 @@ class Reader:
 
 
 @contextmanager
-def open_to_read(path: Path, *, memory_limit: str | None = None, threads: int | None = None) -> Iterator[Reader]:
+def open_read_only(
+    path: Path, *, memory_limit: str | None = None, threads: int | None = None
+) -> Iterator[ReadOnlyDatabase]:
     """Open a database file for reading; the connection reads that file and nothing else.
 
     All queries inside the block see the same file, also where another is put in its place meanwhile. Raises
@@ -120,10 +122,10 @@ def open_to_read(path: Path, *, memory_limit: str | None = None, threads: int | 
         config["memory_limit"] = memory_limit
     if threads:
         config["threads"] = threads
-    with _plainly(path):
+    with _translate_errors(path):
         connection = duckdb.connect(str(path), read_only=True, config=config)
     with connection:
-        reader = Reader(path, connection)
+        reader = ReadOnlyDatabase(path, connection)
         try:
             yield reader
         finally:
@@ -131,12 +133,12 @@ def open_to_read(path: Path, *, memory_limit: str | None = None, threads: int | 
 
 
 def query(path: Path, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Answer one read-only query over a database file: (column names, rows); see `open_to_read`."""
-    with open_to_read(path) as reader:
+    """Answer one read-only query over a database file: (column names, rows); see `open_read_only`."""
+    with open_read_only(path) as reader:
         return reader.rows(sql, parameters)
 
 
-def published_origins(path: Path) -> dict[str, str]:
+def published_delivery_ids(path: Path) -> dict[str, str]:
     """The delivery from which the shared tables of each published snapshot were made; none where there is no such file."""
     if not path.exists():
         return {}
@@ -146,11 +148,11 @@ def published_origins(path: Path) -> dict[str, str]:
         )
     except WarehouseError:  # of a version that kept no such list, or damaged: what is not known is made anew
         return {}
-    return {str(snapshot): str(origin) for snapshot, origin in rows}
+    return {str(snapshot): str(delivery_id) for snapshot, delivery_id in rows}
 
 
 @contextmanager
-def _plainly(path: Path) -> Iterator[None]:
+def _translate_errors(path: Path) -> Iterator[None]:
     """Turn the engine's errors inside the block into ours."""
     try:
         yield

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import narwhals as nw
 
-from tiktok_pipeline.warehouse.base import CastType, FileFormat, Scan, WarehouseError
+from tiktok_pipeline.warehouse.base import CastType, FileFormat, ScannedFile, WarehouseError
 from tiktok_pipeline.warehouse.duckdb.connection import connect
 from tiktok_pipeline.warehouse.duckdb.migrations import check_version
-from tiktok_pipeline.warehouse.duckdb.scan import advice, file_query
+from tiktok_pipeline.warehouse.duckdb.scan import explain_read_error, file_query
 from tiktok_pipeline.warehouse.duckdb.tables import SQL_TYPES, quoted
 
 if TYPE_CHECKING:
@@ -39,17 +39,17 @@ class DuckDBEngine:
         self._threads = threads
         self._open: duckdb.DuckDBPyConnection | None = None
         self._staged = 0
-        self._times_closed = 0
+        self._connection_generation = 0
 
     @property
-    def times_closed(self) -> int:
+    def connection_generation(self) -> int:
         """How often the connection was closed, with all that was staged in it."""
-        return self._times_closed
+        return self._connection_generation
 
-    def scan(self, path: Path, file_format: FileFormat) -> Scan:
+    def scan(self, path: Path, file_format: FileFormat) -> ScannedFile:
         """Read a file lazily, all cells as text; see `tiktok_pipeline.warehouse.duckdb.scan`."""
         header, sql, parameters = file_query(self._connection, path, file_format)
-        return Scan(header=header, rows=self._lazy(sql, parameters))
+        return ScannedFile(header=header, rows=self._lazy(sql, parameters))
 
     @contextlib.contextmanager
     def reading(self, path: Path) -> Iterator[None]:
@@ -57,7 +57,7 @@ class DuckDBEngine:
         try:
             yield
         except duckdb.Error as problem:
-            raise advice(path, problem) from problem
+            raise explain_read_error(path, problem) from problem
 
     def try_cast(self, frame: nw.LazyFrame[Any], types: Mapping[str, CastType]) -> nw.LazyFrame[Any]:
         """Cast text columns; a cell that does not fit, NaN and infinity become NULL."""
@@ -71,7 +71,7 @@ class DuckDBEngine:
             )
         return self._project(frame, f"* replace ({', '.join(casts)})")
 
-    def without_blanks(self, frame: nw.LazyFrame[Any], columns: Mapping[str, str]) -> nw.LazyFrame[Any]:
+    def strip_and_nullify(self, frame: nw.LazyFrame[Any], columns: Mapping[str, str]) -> nw.LazyFrame[Any]:
         """Add texts without blanks; only one that begins or ends below "!", as white space does, is looked at closely."""
         texts = []
         for new, name in columns.items():
@@ -109,7 +109,7 @@ class DuckDBEngine:
         several = (
             hashes.aggregate("hashed, count(*) as rows", "hashed").filter("rows > 1").project("hashed as several")
         )
-        repeated = self.staged(nw.from_native(several)).to_native()
+        repeated = self.persist(nw.from_native(several)).to_native()
         joined = frame.to_native().join(repeated, f"hash({name}) = several", how="left")
         return self._project(
             nw.from_native(joined), f"* exclude (several), several is not null and {name} is not null as is_repeated"
@@ -124,15 +124,15 @@ class DuckDBEngine:
         )
         return self._project(frame, f"*, {hashes}")
 
-    def staged(self, frame: nw.LazyFrame[Any] | pa.Table, *, until_closed: bool = False) -> nw.LazyFrame[Any]:
+    def persist(self, frame: nw.LazyFrame[Any] | pa.Table, *, keep_until_close: bool = False) -> nw.LazyFrame[Any]:
         """Compute ``frame`` once into a temporary table, which spills to disk where it must."""
         self._staged += 1
-        table = f"{'kept' if until_closed else 'staged'}_{self._staged}"
+        table = f"{'kept' if keep_until_close else 'staged'}_{self._staged}"
         rows = frame.to_native() if isinstance(frame, nw.LazyFrame) else frame
         self._run(f"create temp table {table} as select * from rows", rows=rows)
         return self._lazy(f"select * from temp.{table}", [])
 
-    def drop_staged(self) -> None:
+    def unpersist_all(self) -> None:
         """Drop the temporary tables of `staged`, which hold memory and disk until then."""
         for number in range(1, self._staged + 1):
             self._run(f"drop table if exists temp.staged_{number}")
@@ -142,7 +142,7 @@ class DuckDBEngine:
         if self._open is not None:
             self._open.close()
             self._open = None
-            self._times_closed += 1
+            self._connection_generation += 1
 
     # Inside.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tiktok_pipeline.warehouse.base import QueryError, StoredSlice
-from tiktok_pipeline.warehouse.duckdb.connection import Reader, open_to_read
+from tiktok_pipeline.warehouse.duckdb.connection import ReadOnlyDatabase, open_read_only
 from tiktok_pipeline.warehouse.duckdb.migrations import VERSION
 from tiktok_pipeline.warehouse.duckdb.tables import quoted
 
@@ -30,7 +30,7 @@ class Inspection:
 
 def inspect_database(path: Path) -> Inspection:
     """Look into ``path``; raises `tiktok_pipeline.warehouse.base.WarehouseError` where it cannot be read now."""
-    with open_to_read(path) as reader:
+    with open_read_only(path) as reader:
         try:
             version = int(reader.rows("select version from meta.version")[1][0][0])
         except (QueryError, IndexError):
@@ -43,7 +43,7 @@ def inspect_database(path: Path) -> Inspection:
         return Inspection(version, tuple(StoredSlice(*row) for row in found), _counts(reader))
 
 
-def _counts(reader: Reader) -> Counts:
+def _counts(reader: ReadOnlyDatabase) -> Counts:
     _, tables = reader.rows(
         "select table_schema, table_name, bool_or(column_name = 'study') from information_schema.columns "
         "join information_schema.tables using (table_catalog, table_schema, table_name) "

@@ -41,7 +41,7 @@ def publish(
     draft = target.with_name(f".{target.name}.draft")
     _remove(draft)
     stored = stored_slices(connection)
-    broken = _half_refreshed(stored)
+    broken = _mixed_deliveries(stored)
     if halves := sorted(set(snapshots or ()) & set(broken)):
         msg = (
             f"snapshot {', '.join(halves)}: its tables stem from different deliveries ({broken[halves[0]]}); nothing was "
@@ -54,7 +54,7 @@ def publish(
         with _attached(connection, draft, None if snapshots is None else target) as is_fresh:
             whole = sorted({one.snapshot for one in stored if one.snapshot} - set(broken))
             chosen = whole if is_fresh or snapshots is None else sorted(snapshots)
-            left_out = _late(stored, chosen)
+            left_out = _stale_slices(stored, chosen)
             with transaction("preparing to publish"):
                 for table in (*held, *derived):
                     if table.derived is None:
@@ -76,7 +76,7 @@ def publish(
                 connection.execute(f"create or replace table {at} as select ?::timestamp as published_at", [_now()])
             connection.execute("checkpoint published")
             connection.execute("detach published")
-        put_in_place(draft, target)
+        atomic_replace(draft, target)
     except (duckdb.Error, OSError) as problem:
         why = " ".join(str(problem).split())[:200]
         msg = f"{target}: could not be brought up to date, readers have it as it was: {why}"
@@ -110,7 +110,7 @@ def _attached(connection: duckdb.DuckDBPyConnection, draft: Path, target: Path |
             connection.execute("detach database if exists published")
 
 
-def put_in_place(draft: Path, target: Path) -> None:
+def atomic_replace(draft: Path, target: Path) -> None:
     """Replace ``target`` by ``draft`` so that a loss of power leaves the one or the other."""
     with draft.open("rb") as written:
         os.fsync(written.fileno())
@@ -127,31 +127,31 @@ def _remove(draft: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
-def _shared_origins(stored: Sequence[StoredSlice]) -> dict[str, dict[str, str]]:
+def _shared_delivery_ids(stored: Sequence[StoredSlice]) -> dict[str, dict[str, str]]:
     """For each snapshot the tables that all studies share, by origin."""
     found: dict[str, dict[str, str]] = {}
     for one in stored:
         if one.snapshot and not one.study:
-            found.setdefault(one.snapshot, {}).setdefault(one.origin, one.table)
+            found.setdefault(one.snapshot, {}).setdefault(one.delivery_id, one.table)
     return found
 
 
-def _half_refreshed(stored: Sequence[StoredSlice]) -> dict[str, str]:
+def _mixed_deliveries(stored: Sequence[StoredSlice]) -> dict[str, str]:
     """The snapshots whose shared tables have several origins, and which tables tell it."""
-    shared = _shared_origins(stored)
+    shared = _shared_delivery_ids(stored)
     return {key: " and ".join(origins.values()) for key, origins in shared.items() if len(origins) > 1}
 
 
-def _late(stored: Sequence[StoredSlice], snapshots: Sequence[str]) -> list[StoredSlice]:
+def _stale_slices(stored: Sequence[StoredSlice], snapshots: Sequence[str]) -> list[StoredSlice]:
     """The slices of studies that were made from another delivery than what all studies share."""
-    shared = _shared_origins(stored)
+    shared = _shared_delivery_ids(stored)
     return [
         one
         for one in stored
         if one.snapshot in snapshots
         and one.study
         and shared.get(one.snapshot)
-        and one.origin not in shared[one.snapshot]
+        and one.delivery_id not in shared[one.snapshot]
     ]
 
 

@@ -49,7 +49,7 @@ def file_query(connection: duckdb.DuckDBPyConnection, path: Path, file_format: F
             return _json_query(connection, path, file_format)
 
 
-def advice(path: Path, problem: Exception) -> UnreadableFileError:
+def explain_read_error(path: Path, problem: Exception) -> UnreadableFileError:
     """Say in one line what is wrong with a file that the engine could not read, and what to do."""
     text = _one_line(str(problem))
     lowered = _without_places(text).lower()
@@ -113,7 +113,7 @@ def _csv_header(path: Path) -> tuple[tuple[str, ...], str]:
             head = _first_record(lines)
             more = bool(head) and not head.strip() and bool(lines.read(1_000_000).strip())
     except _UNREADABLE as problem:
-        raise advice(path, problem) from problem
+        raise explain_read_error(path, problem) from problem
     if "\x00" in head:
         raise UnreadableFileError(f"{path.name}: the text is not UTF-8; save or convert it as UTF-8")
     if more:
@@ -149,7 +149,7 @@ def _check_quotes(path: Path, delimiter: str) -> None:
                 msg = f"{path.name}: a quote in record {whole} is not closed, all after it would be lost; mend that record"
                 raise UnreadableFileError(msg) from problem
     except _UNREADABLE as problem:
-        raise advice(path, problem) from problem
+        raise explain_read_error(path, problem) from problem
 
 
 def _quotes(path: Path) -> int:
@@ -188,7 +188,7 @@ def _parquet_query(connection: duckdb.DuckDBPyConnection, path: Path) -> Query:
     try:
         described = connection.execute("describe select * from read_parquet(?)", [str(path)]).fetchall()
     except Exception as problem:
-        raise advice(path, problem) from problem
+        raise explain_read_error(path, problem) from problem
     header = tuple(str(row[0]) for row in described)
     nested = [str(row[1]).endswith("]") or str(row[1]).startswith(("STRUCT", "MAP")) for row in described]
     texts = [
@@ -224,7 +224,7 @@ def _json_query(connection: duckdb.DuckDBPyConnection, path: Path, file_format: 
             parameters,
         ).fetchall()
     except Exception as problem:
-        raise advice(path, problem) from problem
+        raise explain_read_error(path, problem) from problem
     header = tuple(str(row[0]) for row in keys)
     if not header:
         raise UnreadableFileError(f"{path.name}: no JSON object in it; expected one object for each profile")
@@ -258,7 +258,7 @@ def _json_layout(path: Path, file_format: FileFormat) -> str:
                 line, end, rest = (head + text.readline(LONGEST_RECORD_BYTES)).partition("\n")
                 more = bool(end) and _is_json(line) and bool((rest + text.read(65_536)).strip())
     except _UNREADABLE as problem:
-        raise advice(path, problem) from problem
+        raise explain_read_error(path, problem) from problem
     if not start:
         raise UnreadableFileError(
             f"{path.name}: the file is empty; expected an array of objects, or one object a line"

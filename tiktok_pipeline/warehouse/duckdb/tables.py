@@ -40,7 +40,7 @@ def create_table(
 
 def _definition(column: Column) -> str:
     # Of texts that do not repeat no dictionary can be made: Zstandard takes less time for them than DuckDB's own choice.
-    packed = " USING COMPRESSION zstd" if column.is_varied else ""
+    packed = " USING COMPRESSION zstd" if column.is_high_cardinality else ""
     return f"{quoted(column.name)} {SQL_TYPES[column.type]}{'' if column.nullable else ' NOT NULL'}{packed}"
 
 

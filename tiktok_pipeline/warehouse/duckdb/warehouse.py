@@ -16,7 +16,7 @@ import duckdb
 import narwhals as nw
 
 from tiktok_pipeline.warehouse.base import (
-    FilesOfSlice,
+    ExternalSliceReader,
     Slice,
     StoredSlice,
     TableSpec,
@@ -25,7 +25,7 @@ from tiktok_pipeline.warehouse.base import (
     check_slice,
 )
 from tiktok_pipeline.warehouse.duckdb.engine import DuckDBEngine
-from tiktok_pipeline.warehouse.duckdb.publishing import publish, put_in_place
+from tiktok_pipeline.warehouse.duckdb.publishing import atomic_replace, publish
 from tiktok_pipeline.warehouse.duckdb.tables import (
     check_columns,
     create_table,
@@ -50,10 +50,10 @@ class DuckDBWarehouse(DuckDBEngine):
         lock_timeout_seconds: float = 30.0,
         memory_limit: str | None = None,
         threads: int | None = None,
-        files_of_slice: FilesOfSlice | None = None,
+        external_slice_reader: ExternalSliceReader | None = None,
     ) -> None:
         super().__init__(path, lock_timeout_seconds=lock_timeout_seconds, memory_limit=memory_limit, threads=threads)
-        self._files_of_slice = files_of_slice
+        self._external_slice_reader = external_slice_reader
         self._created: set[str] = set()
 
     # Tables by slice.
@@ -64,7 +64,7 @@ class DuckDBWarehouse(DuckDBEngine):
         slice_: Slice,
         rows: nw.LazyFrame[Any] | pd.DataFrame | pa.Table,
         *,
-        origin: str = "",
+        delivery_id: str = "",
     ) -> int:
         """Delete the slice and insert ``rows`` by name, in one transaction; returns the rows written.
 
@@ -88,10 +88,12 @@ class DuckDBWarehouse(DuckDBEngine):
             self._run(f"insert into {table} by name select {constants}, {cells} from rows", values, rows=native)
             self._run(f"delete from {table} where {where} and rowid <= {newest}", values)
             written = self._count(table, where, values)
-            self._note_slice(table, slice_, written, origin)
+            self._note_slice(table, slice_, written, delivery_id)
         return written
 
-    def leave_slice(self, table: TableSpec, slice_: Slice, rows: nw.LazyFrame[Any], *, origin: str = "") -> int:
+    def register_external_slice(
+        self, table: TableSpec, slice_: Slice, rows: nw.LazyFrame[Any], *, delivery_id: str = ""
+    ) -> int:
         """Note a slice whose rows lie elsewhere, and drop what is stored of it, in one transaction."""
         pairs = list(check_slice(table, slice_))
         check_columns(table, rows.collect_schema().names())
@@ -102,13 +104,13 @@ class DuckDBWarehouse(DuckDBEngine):
             there = int(counted.fetchall()[0][0])
             if table.derived is None:
                 self._run(f"delete from {table} where {where}", [value for _, value in pairs])
-            self._note_slice(table, slice_, there, origin)
+            self._note_slice(table, slice_, there, delivery_id)
         return there
 
     def read_slice(self, table: TableSpec, slice_: Slice) -> nw.LazyFrame[Any]:
         """The slice as a lazy frame, without the slice columns, in the order of the spec."""
         pairs = list(check_slice(table, slice_))
-        if self._files_of_slice and (rows := self._files_of_slice(self, table, slice_)) is not None:
+        if self._external_slice_reader and (rows := self._external_slice_reader(self, table, slice_)) is not None:
             return rows
         self._create(table)
         names = ", ".join(quoted(name) for name in table.frame_names)
@@ -155,9 +157,9 @@ class DuckDBWarehouse(DuckDBEngine):
                 [list(snapshots), [str(table) for table in sliced]],
             )
 
-    def adopt(self, snapshot: str, origin: str) -> None:
+    def set_delivery_id(self, snapshot: str, delivery_id: str) -> None:
         """Say of every slice of the snapshot that it stems from the delivery ``origin``."""
-        self._run("update meta.slices set origin = ? where snapshot = ?", [origin, snapshot])
+        self._run("update meta.slices set origin = ? where snapshot = ?", [delivery_id, snapshot])
 
     def publish(
         self, target: Path, *, tables: Sequence[TableSpec], snapshots: Sequence[str] | None, views: Sequence[View]
@@ -196,7 +198,7 @@ class DuckDBWarehouse(DuckDBEngine):
             connection.execute("detach rebuilt")
             connection.execute("checkpoint")
             self.close()
-            put_in_place(draft, self._path)
+            atomic_replace(draft, self._path)
         except duckdb.Error as problem:
             msg = f"{self._path}: could not be written anew, it is as it was: {' '.join(str(problem).split())[:300]}"
             raise WarehouseError(msg) from problem
@@ -217,9 +219,9 @@ class DuckDBWarehouse(DuckDBEngine):
     def _fetch_int(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         return int(self._connection.execute(sql, list(parameters)).fetchall()[0][0])
 
-    def _note_slice(self, table: TableSpec, slice_: Slice, rows: int, origin: str) -> None:
+    def _note_slice(self, table: TableSpec, slice_: Slice, rows: int, delivery_id: str) -> None:
         self._forget_slice(table, slice_)
-        entry = [str(table), slice_.get("snapshot", ""), slice_.get("study", ""), rows, origin, _now()]
+        entry = [str(table), slice_.get("snapshot", ""), slice_.get("study", ""), rows, delivery_id, _now()]
         self._run("insert into meta.slices values (?, ?, ?, ?, ?, ?)", entry)
 
     def _forget_slice(self, table: TableSpec, slice_: Slice) -> None:

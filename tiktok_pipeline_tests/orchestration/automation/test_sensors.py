@@ -25,11 +25,11 @@ from dagster import (
 )
 
 from tiktok_pipeline.assembly import build_definitions, refresh_job
-from tiktok_pipeline.home.failure_log import note_failure
+from tiktok_pipeline.home.failure_log import log_failure
 from tiktok_pipeline.home.lock import home_lock
-from tiktok_pipeline.ingest.manifest import delivery_of, read_manifest
+from tiktok_pipeline.ingest.manifest import compute_delivery_id, read_manifest
 from tiktok_pipeline.orchestration.partitions import add_snapshots, known_snapshots
-from tiktok_pipeline.orchestration.runs.dead_runs import end_dead_runs
+from tiktok_pipeline.orchestration.runs.dead_runs import fail_orphaned_runs
 from tiktok_pipeline_tests.homes import ONE_STUDY, TWO_STUDIES, Home
 from tiktok_pipeline_tests.scrapes import creators, write_csv
 
@@ -79,7 +79,7 @@ def test_what_is_on_by_default() -> None:
         ("new_scrapes", "new_deliveries", "failures", "changed_studies"), DefaultSensorStatus.RUNNING
     )
     assert {one.name: one.default_status for one in repository.schedule_defs} == {
-        "take_in_daily": DefaultScheduleStatus.STOPPED
+        "ingest_daily": DefaultScheduleStatus.STOPPED
     }
 
 
@@ -111,7 +111,7 @@ def test_new_scrapes_pauses_while_a_run_is_under_way_and_longer_after_each_failu
 ) -> None:
     write_csv(home.settings.incoming / "scrape.csv", creators(5))
     time.sleep(0.3)
-    run = record(instance, {}, DagsterRunStatus.STARTED, job="take_in")
+    run = record(instance, {}, DagsterRunStatus.STARTED, job="ingest")
     assert said(tick(home, "new_scrapes", instance)) == "a run that takes files in is under way"
     instance.report_run_failed(instance.get_run_by_id(run) or pytest.fail("gone"))
     assert "the last 1 run(s) failed; the next try is in" in said(tick(home, "new_scrapes", instance))
@@ -123,7 +123,7 @@ def test_a_delivery_gets_one_run_and_the_next_one_another(
     home.deliver(write_csv(tmp_path / "a.csv", creators(5)))
     first = tick(home, "new_deliveries", instance)
     (request,) = first.run_requests or []
-    delivery = delivery_of(read_manifest(home.settings.raw / "2024-03-01"))
+    delivery = compute_delivery_id(read_manifest(home.settings.raw / "2024-03-01"))
     assert request.partition_key == "2024-03-01"
     assert request.tags["tiktok_pipeline/delivery"] == delivery
     assert request.tags["tiktok_pipeline/files"] == "a.csv"
@@ -154,7 +154,7 @@ def test_only_a_killed_run_is_asked_for_again(
     home: Home, instance: DagsterInstance, *, tags: dict[str, str], status: DagsterRunStatus, again: int
 ) -> None:
     home.deliver(write_csv(home.settings.incoming / "a.csv", creators(5)))
-    delivery = delivery_of(read_manifest(home.settings.raw / "2024-03-01"))
+    delivery = compute_delivery_id(read_manifest(home.settings.raw / "2024-03-01"))
     record(instance, {"tiktok_pipeline/delivery": delivery, **tags}, status)
     assert len(tick(home, "new_deliveries", instance).run_requests or []) == again
 
@@ -163,7 +163,7 @@ def test_a_delivery_whose_runs_are_always_killed_is_left_to_a_person(
     home: Home, instance: DagsterInstance, tmp_path: Path
 ) -> None:
     home.deliver(write_csv(tmp_path / "a.csv", creators(5)))
-    delivery = delivery_of(read_manifest(home.settings.raw / "2024-03-01"))
+    delivery = compute_delivery_id(read_manifest(home.settings.raw / "2024-03-01"))
     for _ in range(4):
         record(instance, {"tiktok_pipeline/delivery": delivery}, DagsterRunStatus.FAILURE)
     assert tick(home, "new_deliveries", instance).run_requests == []
@@ -189,7 +189,7 @@ def test_a_damaged_manifest_does_not_keep_the_others(home: Home, instance: Dagst
 
 def test_new_deliveries_ends_the_runs_of_dead_processes(home: Home, instance: DagsterInstance) -> None:
     run = record(instance, {}, DagsterRunStatus.STARTED)
-    assert end_dead_runs(instance) == []  # it is young
+    assert fail_orphaned_runs(instance) == []  # it is young
     assert instance.get_run_by_id(run) is not None
 
 
@@ -197,8 +197,8 @@ def test_a_failure_is_one_line_and_only_once(tmp_path: Path) -> None:
     log = tmp_path / "failures.log"
     tags = {"tiktok_pipeline/snapshot": "2024-03-01", "tiktok_pipeline/files": "a.csv,\x1b[2J b.csv"}
     for _ in range(2):
-        note_failure(log, run_id="abc", step="raw", why="no\nsuch \x1b[31mthing", tags=tags)
-    note_failure(log, run_id="def", step="raw", why="x", tags={"dagster/partition": "2024-04-01"})
+        log_failure(log, run_id="abc", step="raw", why="no\nsuch \x1b[31mthing", tags=tags)
+    log_failure(log, run_id="def", step="raw", why="x", tags={"dagster/partition": "2024-04-01"})
     first, second = log.read_text(encoding="utf-8").splitlines()
     assert first.partition(" ")[2] == "run=abc snapshot=2024-03-01 files=a.csv, [2J b.csv step=raw: no such [31mthing"
     assert second.partition(" ")[2] == "run=def snapshot=2024-04-01 files=- step=raw: x"
@@ -207,7 +207,7 @@ def test_a_failure_is_one_line_and_only_once(tmp_path: Path) -> None:
 def test_a_long_log_of_failures_is_begun_anew(tmp_path: Path) -> None:
     log = tmp_path / "failures.log"
     log.write_text("x" * 1_100_000, encoding="utf-8")
-    note_failure(log, run_id="abc", step="raw", why="x", tags={})
+    log_failure(log, run_id="abc", step="raw", why="x", tags={})
     assert log.stat().st_size < 1_000
     assert log.with_name("failures.log.1").stat().st_size == 1_100_000
 

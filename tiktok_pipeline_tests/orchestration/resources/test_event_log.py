@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import NullPool, create_engine, text
 
-from tiktok_pipeline.orchestration.resources.event_log import quick_event_log
+from tiktok_pipeline.orchestration.resources.event_log import fast_event_log
 
 
 def synchronous(file: Path) -> int:
@@ -29,7 +29,7 @@ def write(file: Path, value: int) -> None:
 def test_commits_do_not_wait_inside_the_block_and_do_outside(tmp_path: Path) -> None:
     file = tmp_path / "log.db"
     before = synchronous(file)
-    with quick_event_log():
+    with fast_event_log():
         assert synchronous(file) == 1
     assert synchronous(file) == before != 1
 
@@ -40,7 +40,7 @@ def test_the_log_stays_open_between_events_and_is_whole_afterwards(tmp_path: Pat
         first.execute("pragma journal_mode = wal")
         first.execute("create table t (value integer)")
     first.close()
-    with quick_event_log():
+    with fast_event_log():
         for value in range(5):
             write(file, value)
         assert (tmp_path / "log.db-wal").stat().st_size > 0  # the last one to close would have emptied it
@@ -50,7 +50,7 @@ def test_the_log_stays_open_between_events_and_is_whole_afterwards(tmp_path: Pat
 
 
 def test_other_databases_are_left_alone(tmp_path: Path) -> None:
-    with quick_event_log():
+    with fast_event_log():
         engine = create_engine("sqlite://")
         with engine.connect() as connection:
             assert connection.execute(text("select 1")).scalar_one() == 1

@@ -25,7 +25,7 @@ def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DuckD
         keyed = rows.rename({"name": "account_id"})
         return draw(keyed, engine, max_rows=20, **settings)
 
-    monkeypatch.setattr(samples, "draw", small)
+    monkeypatch.setattr(samples, "sample_frame", small)
     warehouse = DuckDBWarehouse(tmp_path / "w.duckdb")
     warehouse.replace_slice(THINGS, MARCH, things(*({"name": f"thing {number}"} for number in range(50))))
     yield warehouse
@@ -35,7 +35,7 @@ def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DuckD
 def test_it_is_drawn_once_and_outlasts_what_is_staged(warehouse: DuckDBWarehouse) -> None:
     drawn = Samples(warehouse)
     first = drawn.of(warehouse.read_slice(THINGS, MARCH), **OF_MARCH)
-    warehouse.drop_staged()
+    warehouse.unpersist_all()
     assert drawn.of(warehouse.read_slice(THINGS, MARCH), **OF_MARCH) is first
     assert (len(rows_of(first.rows)), len(rows_of(first.sample))) == (50, 20)
     assert drawn.of(warehouse.read_slice(THINGS, APRIL), snapshot="2024-04-01", source="things") is not first

@@ -12,7 +12,7 @@ from dagster import DagsterInstance, DagsterRunStatus, RunsFilter, job
 from dagster._core.events import EngineEventData
 
 from tiktok_pipeline.orchestration.runs import dead_runs
-from tiktok_pipeline.orchestration.runs.dead_runs import end_dead_runs
+from tiktok_pipeline.orchestration.runs.dead_runs import fail_orphaned_runs
 
 
 @job
@@ -44,16 +44,16 @@ def dead_pid() -> int:
 )
 def test_a_run_of_a_dead_process_is_ended_and_says_why(instance: DagsterInstance, status: DagsterRunStatus) -> None:
     run_id = run_of(instance, dead_pid(), status)
-    assert end_dead_runs(instance) == [run_id]
+    assert fail_orphaned_runs(instance) == [run_id]
     (run,) = instance.get_runs(RunsFilter(run_ids=[run_id]))
     assert run.status == DagsterRunStatus.FAILURE
     assert "The process of this run is gone" in str(instance.all_logs(run_id)[-1].dagster_event)
-    assert end_dead_runs(instance) == []
+    assert fail_orphaned_runs(instance) == []
 
 
 def test_a_run_of_a_living_process_goes_on(instance: DagsterInstance) -> None:
     run_of(instance, os.getpid())
-    assert end_dead_runs(instance) == []
+    assert fail_orphaned_runs(instance) == []
 
 
 def test_a_later_process_of_the_same_number_is_not_taken_for_it() -> None:
@@ -75,12 +75,12 @@ def test_a_run_that_has_just_started_is_given_time_to_name_its_process(
     instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = run_of(instance, None)
-    assert end_dead_runs(instance) == []
+    assert fail_orphaned_runs(instance) == []
     monkeypatch.setattr(dead_runs, "_START_SECONDS", 0.0)
-    assert end_dead_runs(instance) == [run_id]
+    assert fail_orphaned_runs(instance) == [run_id]
 
 
 @pytest.mark.parametrize("status", [DagsterRunStatus.NOT_STARTED, DagsterRunStatus.SUCCESS], ids=str)
 def test_other_runs_are_not_looked_at(instance: DagsterInstance, status: DagsterRunStatus) -> None:
     run_of(instance, dead_pid(), status)
-    assert end_dead_runs(instance) == []
+    assert fail_orphaned_runs(instance) == []

@@ -47,7 +47,7 @@ def test_it_tells_every_step_and_prints_nothing(copied_home: Home, capfd: pytest
 
 def test_an_unknown_snapshot_says_what_to_run(copied_home: Home) -> None:
     failure = failure_of(copied_home, "1999-01-01")
-    assert failure.is_foreseen
+    assert failure.is_expected
     assert failure.step == "raw"
     assert "snapshot 1999-01-01: no file of it" in failure.why
     assert "tiktok-pipeline refresh FILE --snapshot 1999-01-01" in failure.why
@@ -62,7 +62,7 @@ def test_a_stored_file_that_is_not_what_was_delivered_is_named(copied_home: Home
         stored.write_bytes(stored.read_bytes()[:-200])
     before = copied_home.tables()
     failure = failure_of(copied_home)
-    assert failure.is_foreseen
+    assert failure.is_expected
     assert f"{stored}: gone, or changed since it was delivered; deliver the file again" in failure.why
     assert copied_home.tables() == before
 
@@ -79,7 +79,7 @@ def test_a_locked_database_is_told_in_the_warehouse_s_own_words(copied_home: Hom
             failure = failure_of(Home(copied_home.path, lock_timeout_seconds=0.5))
         finally:
             other.kill()
-    assert failure.is_foreseen
+    assert failure.is_expected
     assert f"{file}: waited 0.5 s for the database" in failure.why
     assert str(other.pid) in failure.why
     assert "Close what has it open" in failure.why
@@ -96,7 +96,7 @@ def test_a_computed_table_that_breaks_its_contract_is_told_with_its_name(
 
     monkeypatch.setattr(study_assets, "fit_study", worse)
     failure = failure_of(copied_home)
-    assert failure.is_foreseen
+    assert failure.is_expected
     assert "clusters.models: the computed table breaks its contract" in failure.why
 
 
@@ -108,7 +108,7 @@ def test_a_defect_is_told_with_its_step_and_as_not_foreseen(
 
     monkeypatch.setattr(study_assets, "fit_study", defect)
     failure = failure_of(copied_home)
-    assert not failure.is_foreseen
+    assert not failure.is_expected
     assert failure.step == "influencer_segments_model"
     assert failure.why == "float division by zero"
 
@@ -118,7 +118,7 @@ def test_a_failed_check_is_told_with_its_table_and_rule(copied_home: Home, monke
 
     spoil_feature(monkeypatch, "log_likes", (nw.col("source_row") * -1).cast(nw.Float64))
     failure = failure_of(copied_home)
-    assert failure.is_foreseen
+    assert failure.is_expected
     assert "features.profiles" in failure.why
     assert "log_likes: expected at least 0.0" in failure.why
 

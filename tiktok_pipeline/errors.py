@@ -1,0 +1,54 @@
+"""The base of every error whose text is written for the person who asked.
+
+Any other exception is a defect of this program or a broken machine.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PipelineError(Exception):
+    """An expected error: its text names the file, row or setting, what was expected, and what to do.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, in one line.
+    remedy : str, optional
+        What to do about it; appended to the text.
+
+    Attributes
+    ----------
+    code : str
+        A stable name for the error, for programs that read JSON output.
+    is_usage_error : bool
+        Whether the command was called with a wrong argument (exit code 2) rather than failed at its work (exit code 1).
+
+    Examples
+    --------
+    >>> str(PipelineError("scrape.csv: the file is empty", remedy="export it again"))
+    'scrape.csv: the file is empty; export it again'
+    """
+
+    code: ClassVar[str] = "pipeline_error"
+    is_usage_error: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, remedy: str | None = None) -> None:
+        super().__init__(f"{message}; {remedy}" if remedy else message)
+        self.message = message
+        self.remedy = remedy
+
+
+def expected_error_names() -> frozenset[str]:
+    """Return the class names of `PipelineError`, `OSError` and all their loaded subclasses.
+
+    Dagster stores a failed step's error as its class name and text, not as an object.
+    """
+    names: set[str] = set()
+    pending: list[type[BaseException]] = [PipelineError, OSError]
+    while pending:
+        error_class = pending.pop()
+        names.add(error_class.__name__)
+        pending.extend(error_class.__subclasses__())
+    return frozenset(names)

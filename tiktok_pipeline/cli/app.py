@@ -157,9 +157,9 @@ def trace(
 ) -> None:
     """Show every delivered row of a creator, back to file and line, and what the studies made of it."""
     settings = read_settings()
-    from tiktok_pipeline.cli.trace import trace_creator
+    from tiktok_pipeline.cli.trace import print_trace
 
-    trace_creator(settings, handle, output.value)
+    print_trace(settings, handle, output.value)
 
 
 @app.command()

@@ -1,1 +1,1 @@
-"""Look after a home: check it (doctor) and remove old snapshots (prune)."""
+"""Look after a home: check it (doctor), remove old snapshots (prune), follow a creator (trace)."""

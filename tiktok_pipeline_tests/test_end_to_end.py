@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from dagster import DagsterInstance
 
-from tiktok_pipeline.personas.segments import NO_SEGMENT
+from tiktok_pipeline.personas.segments import NOT_ENOUGH_DATA
 from tiktok_pipeline.study import load_studies
 from tiktok_pipeline.warehouse.duckdb.migrations import VERSION
 from tiktok_pipeline_tests.homes import AS_SHIPPED, Home, Said, command, kill_refresh, materialised, reasons_of
@@ -193,7 +193,7 @@ def test_too_few_profiles_are_green_with_a_warning_and_no_segment(
     assert result.success
     log = capfd.readouterr().err
     assert f"WARNING - refresh - {result.run_id} - {STUDY}_model - {STUDY}: no model could be fitted" in log
-    assert home.sql(f"select persona, count(*) from segments.{STUDY} group by 1", published=True) == [(NO_SEGMENT, 3)]
+    assert home.sql(f"select persona, count(*) from segments.{STUDY} group by 1", published=True) == [(NOT_ENOUGH_DATA, 3)]
     assert home.value("select count(*) from clusters.models") == 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandera.pandas as pa
 
 from tiktok_pipeline.clusters.schema import SLICE, STUDY
+from tiktok_pipeline.personas.verdict import VERDICTS
 from tiktok_pipeline.raw.schema import SNAPSHOT
 from tiktok_pipeline.warehouse.base import Column, TableSpec
 from tiktok_pipeline.warehouse.contract import schema_for
@@ -75,15 +76,13 @@ RECOMMENDATIONS_TABLE = TableSpec(
     ),
 )
 
-VERDICTS = ("stable", "pattern", "unstable", "too small", "not measured", "no segment")
-
 SUMMARIES_SCHEMA = schema_for(
     SUMMARIES_TABLE,
     {
         "profiles": [pa.Check.ge(0)],
         "profiles_in_fit": [pa.Check.ge(0)],
         "share": [pa.Check.in_range(0.0, 1.0)],
-        "verdict": [pa.Check.isin(VERDICTS)],
+        "verdict": [pa.Check.isin(list(VERDICTS))],
     },
 )
 FEATURES_SCHEMA = schema_for(FEATURES_TABLE, {"base": [pa.Check.isin(["fitted", "all"])]})

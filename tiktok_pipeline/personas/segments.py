@@ -10,7 +10,7 @@ from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE
 from tiktok_pipeline.personas.schema import SUMMARIES_TABLE
 from tiktok_pipeline.warehouse.base import TableSpec, View
 
-NO_SEGMENT = "Not enough data"
+NOT_ENOUGH_DATA = "Not enough data"
 """The persona of a profile that lacks a figure which the model needs."""
 
 
@@ -26,7 +26,7 @@ def segment_views(
     scored = ", c.score, c.predicted, c.out_of_fold" if scores else ""
     if has_segments:
         base = ASSIGNMENTS_TABLE
-        told = f"coalesce(s.persona, '{NO_SEGMENT}') as persona, s.verdict, a.cluster, a.margin, a.distance, a.in_fit"
+        told = f"coalesce(s.persona, '{NOT_ENOUGH_DATA}') as persona, s.verdict, a.cluster, a.margin, a.distance, a.in_fit"
         joined = f"left join {SUMMARIES_TABLE} as s on s.snapshot = a.snapshot and s.study = a.study and s.cluster = a.cluster "
         if scores:
             joined += (

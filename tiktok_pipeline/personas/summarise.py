@@ -12,13 +12,8 @@ import pandas as pd
 from tiktok_pipeline.personas.catalogue import PersonaCatalogue
 from tiktok_pipeline.personas.name import Match, name_clusters, unnamed
 from tiktok_pipeline.personas.schema import FEATURES_TABLE, RECOMMENDATIONS_TABLE, SUMMARIES_TABLE
-from tiktok_pipeline.personas.segments import NO_SEGMENT
-
-SMALLEST_SEGMENT = 30
-"""Fewer profiles than this carry no statement about a group."""
-
-STABLE, PATTERN = 0.75, 0.6
-"""Bootstrap Jaccard from which a cluster is stable, or at least a pattern."""
+from tiktok_pipeline.personas.segments import NOT_ENOUGH_DATA
+from tiktok_pipeline.personas.verdict import NO_SEGMENT, Verdict, segment_verdict
 
 BASES = {"fitted": True, "all": False}
 
@@ -129,13 +124,11 @@ def summaries(
         rows.append(
             {
                 "cluster": None if cluster < 0 else cluster,
-                "persona": match.name if match else NO_SEGMENT,
+                "persona": match.name if match else NOT_ENOUGH_DATA,
                 "profiles": size["profiles"],
                 "profiles_in_fit": size["profiles_in_fit"],
                 "share": size["profiles"] / total,
-                "verdict": "no segment"
-                if cluster < 0
-                else verdict(int(size["profiles_in_fit"]), jaccards.get(cluster)),
+                "verdict": _verdict(cluster, int(size["profiles_in_fit"]), jaccards).label,
                 **_words(match, why_none),
                 "match_distance": match.distance if match else None,
             }
@@ -144,18 +137,8 @@ def summaries(
     return frame.astype({"cluster": "Int64", "match_distance": "float64"})
 
 
-def verdict(profiles_in_fit: int, jaccard: float | None) -> str:
-    """How far to trust a segment, after Hennig 2007: stable from 0.75, a pattern from 0.6, unstable below.
-
-    Fewer than `SMALLEST_SEGMENT` profiles carry no statement about a group, however often they are found again.
-    """
-    if profiles_in_fit < SMALLEST_SEGMENT:
-        return "too small"
-    if jaccard is None:
-        return "not measured"
-    if jaccard >= STABLE:
-        return "stable"
-    return "pattern" if jaccard >= PATTERN else "unstable"
+def _verdict(cluster: int, profiles_in_fit: int, jaccards: Mapping[int, float]) -> Verdict:
+    return NO_SEGMENT if cluster < 0 else segment_verdict(jaccards.get(cluster), profiles_in_fit)
 
 
 def _words(match: Match | None, why_none: str | None) -> dict[str, str]:
@@ -182,7 +165,7 @@ def persona_features(aggregates: Aggregates, matches: Mapping[int, Match]) -> pd
     """Rows of ``personas.features``: mean, median and relative importance of each feature, for both bases."""
     rows = [
         (
-            matches[int(row["cluster"])].name if row["cluster"] >= 0 else NO_SEGMENT,
+            matches[int(row["cluster"])].name if row["cluster"] >= 0 else NOT_ENOUGH_DATA,
             row["base"],
             row["feature"],
             row["mean"],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from tiktok_pipeline.personas.verdict import JACCARD_THRESHOLDS, STABLE, jaccard_verdict
 from tiktok_pipeline.plots.style import (
     COLOURS,
     FAINT,
@@ -28,9 +29,6 @@ from tiktok_pipeline.plots.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-BANDS = {0.6: "pattern", 0.75: "valid", 0.85: "stable"}
-"""Hennig's (2007) words for a mean bootstrap Jaccard from so much on; below the first a cluster is dissolved."""
 
 SAME_SEGMENTS = 0.9
 """Adjusted Rand index from which two fits are called the same (Steinley 2004: excellent)."""
@@ -95,7 +93,7 @@ def plot_stability_by_k(runs: pd.DataFrame, chosen: int) -> Figure:
         _k_axis(axes, rows["k"])
         axes.axvline(chosen, color=COLOURS[4], linestyle="--", label=f"the study takes {chosen}")
         style_axes(axes, "k, number of segments", words)
-    _bands(left, "y", (0.6, 0.75))
+    _draw_thresholds(left, "y")
     if (smallest["value"] > 0).any():
         right.set_ylim(0, float(smallest["value"].max()) * 1.1)
     plain_axis(right, "y")
@@ -104,7 +102,8 @@ def plot_stability_by_k(runs: pd.DataFrame, chosen: int) -> Figure:
     means = worst.groupby("k")["value"].mean()
     if chosen in means.index:
         parts.append(
-            f"At k = {chosen} the worst segment is found again with a Jaccard of {means[chosen]:.2f} ({_word(means[chosen])})"
+            f"At k = {chosen} the worst segment is found again with a Jaccard of {means[chosen]:.2f} "
+            f"({jaccard_verdict(means[chosen]).label})"
         )
     if len(means):
         parts.append(f"best at k = {means.idxmax()} ({means.max():.2f})")
@@ -171,24 +170,24 @@ def plot_trust(stability: pd.DataFrame, names: Mapping[int, str], known: Sequenc
         places.tolist(), jaccard, to_float_array(rows, "profiles"), rows["verdict"], strict=True
     ):
         said = "not drawn" if np.isnan(value) else f"{value:.2f}"
-        count = f"{int(np.nan_to_num(profiles)):,} profile{'' if profiles == 1 else 's'}"
+        size = f"{int(np.nan_to_num(profiles)):,} profile{'' if profiles == 1 else 's'}"
         # Inside the frame's right margin, so that the words never cross the marks of the bands.
         axes.text(
-            1.02, place, f"{said}  {verdict}, {count}", va="center", fontsize=SMALL, color=INK, parse_math=False
+            1.02, place, f"{said}  {verdict}, {size}", va="center", fontsize=SMALL, color=INK, parse_math=False
         )
     axes.set_yticks(places, [short(name, 34) for name in called])
     axes.set_xlim(0, 1.0)
     axes.set_ylim(places.min() - 0.6, 0.9)
     style_axes(axes, "mean bootstrap Jaccard (1: always found again)")
     axes.grid(visible=False, axis="y")
-    _bands(axes, "x", tuple(BANDS))
+    _draw_thresholds(axes, "x")
     weak = [
-        f"{short(name, 30)} ({'not drawn' if np.isnan(value) else f'{value:.2f}'})"
-        for name, value in zip(called, jaccard, strict=True)
-        if not value >= 0.75
+        f"{short(name, 30)} ({verdict})"
+        for name, verdict in zip(called, rows["verdict"], strict=True)
+        if verdict != STABLE.label
     ]
-    counted = len(rows) - len(weak)
-    finding = f"{counted} of {len(rows)} segments can be relied on (Jaccard from 0.75)"
+    count = len(rows) - len(weak)
+    finding = f"{count} of {len(rows)} segments {STABLE.predicates[count != 1]}"
     return set_title(
         drawn, finding + (f"; not {', '.join(weak[:3])}{' and others' if len(weak) > 3 else ''}" if weak else "")
     )
@@ -199,26 +198,21 @@ def _measure(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
     return pd.DataFrame({"k": rows["k"].astype(int), "value": to_float_array(rows, "value")}).dropna()
 
 
-def _word(jaccard: float) -> str:
-    """Hennig's word for a mean bootstrap Jaccard."""
-    return next((word for bound, word in reversed(BANDS.items()) if jaccard >= bound), "dissolved")
-
-
 def _k_axis(axes: Axes, numbers: pd.Series) -> None:
     ticks = sorted({int(k) for k in numbers})
     if ticks:
         axes.set_xticks(ticks[:: 1 + len(ticks) // 13])
 
 
-def _bands(axes: Axes, along: str, bounds: Sequence[float]) -> None:
-    """Faint lines where the words for a Jaccard change, each with its word."""
-    for bound in bounds:
+def _draw_thresholds(axes: Axes, along: str) -> None:
+    """Draw a faint line at each Jaccard coefficient where another verdict starts, with its label."""
+    for bound, verdict in JACCARD_THRESHOLDS.items():
         if along == "y":
             axes.axhline(bound, color=FAINT, linewidth=1, linestyle=":")
             axes.text(
                 0.99,
                 bound + 0.01,
-                f"{bound}: {BANDS[bound]}",
+                f"{bound}: {verdict.label}",
                 transform=axes.get_yaxis_transform(),
                 fontsize=7,
                 color=FAINT,
@@ -229,7 +223,7 @@ def _bands(axes: Axes, along: str, bounds: Sequence[float]) -> None:
             axes.text(
                 bound,
                 0.99,
-                f" {BANDS[bound]}",
+                f" {verdict.label}",
                 transform=axes.get_xaxis_transform(),
                 fontsize=7,
                 color=FAINT,

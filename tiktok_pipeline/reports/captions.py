@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tiktok_pipeline.personas.verdict import PATTERN, PATTERN_JACCARD, STABLE, STABLE_JACCARD
+
 CAPTIONS = {
     "profiles_distributions": "How many profiles have how many followers, accounts followed and likes; log axes.",
     "creator_activity_distributions": "How many creators have which scores.",
@@ -20,7 +22,7 @@ CAPTIONS = {
     "biplot": "The two directions in which profiles differ most; an arrow shows where a feature grows.",
     "snake": "How each segment stands to the average, feature by feature; 0 is the average.",
     "relative_importance": "Mean of the segment over the mean of all, minus 1: +100 % is twice the average.",
-    "trust": "How alike the segment is to its best match when other creators are drawn. From 0.75 it holds; below 0.6 do not rely on it.",
+    "trust": f"How similar the segment is to its best match in other samples. {PATTERN.label.capitalize()} from {PATTERN_JACCARD}, {STABLE.label} from {STABLE_JACCARD}.",
     "silhouettes": "Each bar is a profile: to the right it fits its own segment, to the left it fits another one better.",
     "average_precision": "Average precision of each model; the line is what guessing reaches. Bars that leak look best and mean least.",
     "precision_recall": "To the right more of the positives are found; higher means fewer false alarms among those.",

@@ -12,6 +12,8 @@ from typing import Any
 
 import pandas as pd
 
+from tiktok_pipeline.personas.verdict import VERDICTS
+
 RECOMMENDED = "balanced_segments"
 """The study that a marketer plans with, where the snapshot has it."""
 
@@ -88,26 +90,6 @@ class Persona:
     medians: tuple[tuple[str, float], ...]
     typical: list[Row]
 
-
-TRUST = {
-    "stable": "Holds: other samples of the same creators give the same group.",
-    "pattern": "A pattern: other samples give a similar group whose edges move. Plan with its core.",
-    "unstable": "Does not hold: other samples of the same creators give other groups. Do not plan with it.",
-    "too small": "Fewer than 30 creators: examples, not a group.",
-    "not measured": "Not measured: nobody has tested yet whether other samples give the same group.",
-    "no segment": "No segment: a figure that the model needs is missing for these creators.",
-}
-"""What each verdict of ``personas.summaries`` means to somebody who has to act on it."""
-
-IN_BRIEF = {
-    "stable": ("holds", "hold"),
-    "pattern": ("is a pattern whose edges move", "are patterns whose edges move"),
-    "unstable": ("does not hold", "do not hold"),
-    "too small": ("is too small to be a group", "are too small to be groups"),
-    "not measured": ("has not been measured", "have not been measured"),
-    "no segment": ("lacks figures", "lack figures"),
-}
-"""The same in a sentence about one segment, or about several."""
 
 LABELS = {
     "followers": "followers",
@@ -213,7 +195,7 @@ def personas(study: StudyContents) -> list[Persona]:
             profiles_in_fit=int(row["profiles_in_fit"]),
             share=float(row["share"]),
             verdict=row["verdict"],
-            trust=TRUST.get(str(row["verdict"]), str(row["verdict"])),
+            trust=VERDICTS[row["verdict"]].description,
             description=row["description"],
             strategic_value=row["strategic_value"],
             recommendation=row["recommendation"],
@@ -375,9 +357,9 @@ def statistics_rows(statistics: pd.DataFrame) -> list[Row]:
 
 
 def verdict_counts(studies: Iterable[StudyContents]) -> dict[str, int]:
-    """How many segments have each verdict, in the order of `TRUST`; only verdicts that occur."""
+    """How many segments have each verdict, in the order of `VERDICTS`; only verdicts that occur."""
     found = [row["verdict"] for study in studies for row in records(study.summaries, "verdict")]
-    return {verdict: found.count(verdict) for verdict in TRUST if verdict in found}
+    return {verdict: found.count(verdict) for verdict in VERDICTS if verdict in found}
 
 
 def headline_scores(studies: Iterable[StudyContents]) -> list[Row]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+from tiktok_pipeline.personas.verdict import JACCARD_THRESHOLDS, VERDICTS
 from tiktok_pipeline.reports import contents as shaping
 from tiktok_pipeline.reports.contents import THIN_SPACE, ReportModel, grouped
 
@@ -199,5 +200,5 @@ def _environment() -> Environment:
     )
     filters = (shown, count, figure, percent, in_unit, with_spread, paragraphs, shaping.label)
     environment.filters |= {one.__name__: one for one in filters}
-    environment.globals |= {"shaping": shaping, "NOTHING": NOTHING}
+    environment.globals |= {"shaping": shaping, "NOTHING": NOTHING, "verdicts": VERDICTS, "thresholds": JACCARD_THRESHOLDS}
     return environment

@@ -42,7 +42,7 @@ from tiktok_pipeline.clusters.stability import FitSettings, StabilityResult, fin
 from tiktok_pipeline.features.build import build_features
 from tiktok_pipeline.features.sample import sample_frame
 from tiktok_pipeline.personas.schema import FEATURES_SCHEMA, SUMMARIES_SCHEMA
-from tiktok_pipeline.personas.summarise import verdict
+from tiktok_pipeline.personas.verdict import segment_verdict
 from tiktok_pipeline.raw.dialects import recognise
 from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.study import Segmentation, Study, load_studies
@@ -309,7 +309,7 @@ def test_the_verdict_of_a_segment_is_that_of_its_trust(engine: DuckDBWarehouse) 
     assert set(measured) == {0, 1, 2}
     told = {row["cluster"]: row for row in segments.summaries.to_dict("records")}
     for cluster, found in measured.items():
-        assert told[cluster]["verdict"] == verdict(told[cluster]["profiles_in_fit"], found)
+        assert told[cluster]["verdict"] == segment_verdict(found, told[cluster]["profiles_in_fit"]).label
     assert not {row["verdict"] for row in told.values()} <= {"too small", "not measured"}
 
 
@@ -485,7 +485,7 @@ def test_where_few_rows_have_what_the_study_needs_the_fit_sees_all_of_them(
     segmentation = settings_of(study)
     assert segmentation.scaling.missing == "drop"
     everybody = fit_study(sample_frame(frame, engine), segmentation, engine)
-    monkeypatch.setattr("tiktok_pipeline.analysis.segmentation.MAX_ORDER_ROWS", 200)
+    monkeypatch.setattr("tiktok_pipeline.analysis.segmentation.MAX_SAMPLE_ROWS", 200)
     drawn = sample_frame(frame, engine, max_rows=200)
     assert drawn.largest_key is not None
     models, fits = fit_study(drawn, segmentation, engine)

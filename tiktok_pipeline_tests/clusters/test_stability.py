@@ -34,7 +34,7 @@ from tiktok_pipeline.clusters.stability import (
     measure,
     nearest,
 )
-from tiktok_pipeline.personas.summarise import verdict
+from tiktok_pipeline.personas.verdict import segment_verdict
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import stored
 
@@ -143,7 +143,7 @@ def test_blobs_far_from_each_other_are_stable(of_blobs: StabilityResult) -> None
     assert found["share_of_draws"].tolist() == [1.0] * 3
     assert found["profiles"].tolist() == [40] * 3
     assert (found["silhouette"] > 0.9).all()
-    assert {verdict(int(row["profiles"]), row["jaccard"]) for row in found.to_dict("records")} == {"stable"}
+    assert {segment_verdict(row["jaccard"], int(row["profiles"])).label for row in found.to_dict("records")} == {"stable"}
 
 
 def test_every_seed_finds_blobs_far_from_each_other(of_blobs: StabilityResult) -> None:

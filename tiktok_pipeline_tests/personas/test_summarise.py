@@ -19,7 +19,6 @@ from tiktok_pipeline.personas.summarise import (
     persona_features,
     recommendations,
     summaries,
-    verdict,
 )
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import features, stored
@@ -146,25 +145,6 @@ def test_a_cluster_that_no_fitted_row_is_in_is_unnamed(engine: DuckDBWarehouse) 
     ]
     assert "fits none of the study's personas" in summary.loc["Unnamed segment 2", "description"]
     assert "Unnamed segment 2" in set(persona_features(found, matches)["persona"])
-
-
-@pytest.mark.parametrize(
-    ("fitted", "jaccard", "expected"),
-    [
-        (29, 1.0, "too small"),
-        (29, None, "too small"),
-        (0, 0.0, "too small"),
-        (30, None, "not measured"),
-        (30, 1.0, "stable"),
-        (30, 0.75, "stable"),
-        (30, 0.7499999, "pattern"),
-        (30, 0.6, "pattern"),
-        (30, 0.5999999, "unstable"),
-        (1_000_000, 0.0, "unstable"),
-    ],
-)
-def test_the_bounds_of_a_verdict(fitted: int, jaccard: float | None, expected: str) -> None:
-    assert verdict(fitted, jaccard) == expected
 
 
 def sized(**sizes: list[int]) -> Aggregates:

@@ -105,7 +105,7 @@ def test_stability_by_k_says_the_worst_and_the_best() -> None:
         "At k = 3 the worst segment is found again with a Jaccard of 0.60 (pattern); best at k = 2 (0.90)"
     )
     assert words.endswith("other seeds agree by 0.97 (adjusted Rand index)")
-    assert "(dissolved)" in finding(stability.plot_stability_by_k(runs("worst_jaccard", {3: [0.4]}), 3))
+    assert "(unstable)" in finding(stability.plot_stability_by_k(runs("worst_jaccard", {3: [0.4]}), 3))
 
 
 def test_seeds_say_whether_they_agree() -> None:
@@ -117,13 +117,20 @@ def test_seeds_say_whether_they_agree() -> None:
     assert apart == "Some seeds find other segments: 1 of 2 have an adjusted Rand index under 0.9 (lowest 0.30)"
 
 
-def test_trust_counts_what_can_be_relied_on() -> None:
+def test_plot_trust_counts_only_the_verdict_stable() -> None:
     figure = stability.plot_trust(STABILITY, NAMES, KNOWN)
-    words = "1 of 3 segments can be relied on (Jaccard from 0.75); not small (0.50), large (not drawn)"
+    words = "1 of 3 segments is stable; not small (unstable), large (too small)"
     assert finding(figure) == words
     bars = [to_hex(bar.get_facecolor()).upper() for bar in figure.axes[0].patches]
     assert bars == [COLOURS[2], COLOURS[0], COLOURS[1]]
     assert any("too small, 1 profile" in text.get_text() for text in figure.axes[0].texts)
+
+
+def test_plot_trust_does_not_count_a_segment_that_is_too_small_however_stable_it_is() -> None:
+    # The verdicts of user_segments in a snapshot of the sample: four Jaccards reach 0.75, one segment is stable.
+    rows = pd.DataFrame({"cluster": range(5), "jaccard": [1.0, 1.0, 0.98, 0.94, 0.69], "profiles": 100})
+    rows["verdict"] = ["stable", *["too small"] * 4]
+    assert finding(stability.plot_trust(rows, {})).startswith("1 of 5 segments is stable; not cluster 1 (too small)")
 
 
 def test_the_knife_names_the_tightest_and_counts_who_is_elsewhere() -> None:
@@ -249,6 +256,6 @@ def test_twelve_personas_and_one_are_drawn() -> None:
     assert finding(segments.plot_personas(many, names, "s"))
     assert finding(segments.plot_silhouette(SILHOUETTES.assign(cluster=many["cluster"]), names))
     assert finding(segments.plot_snake(features)) == "No persona stands out from the average"
-    assert finding(stability.plot_trust(trust, names)) == "12 of 12 segments can be relied on (Jaccard from 0.75)"
+    assert finding(stability.plot_trust(trust, names)) == "12 of 12 segments are stable"
     alone = finding(segments.plot_personas(POINTS.assign(cluster=0), {0: "all"}, "s"))
     assert alone.startswith("all has the widest reach and the highest response")

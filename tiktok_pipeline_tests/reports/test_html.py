@@ -11,8 +11,8 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 
+from tiktok_pipeline.personas.verdict import VERDICTS
 from tiktok_pipeline.reports.contents import (
-    TRUST,
     ReportModel,
     StudyContents,
     choice_of_k,
@@ -361,13 +361,13 @@ def test_everything_a_marketer_asks_is_there(page: str, read: Reader) -> None:
     plan = Reader(page[page.index('<section id="plan"') : page.index('<section id="studies"')])
     studies = Reader(page[page.index('<section id="studies"') : page.index('<section id="comparison"')])
     for place, (name, verdict) in enumerate(PERSONAS.items()):
-        wanted = [name, verdict, TRUST[verdict], f"description {place}", f"value {place}", f"advice {place}"]
+        wanted = [name, verdict, VERDICTS[verdict].description, f"description {place}", f"value {place}", f"advice {place}"]
         assert [one for one in wanted if one not in plan.text] == []
-        assert [one for one in wanted if one != TRUST[verdict] and one not in studies.text] == []
+        assert [one for one in wanted if one != VERDICTS[verdict].description and one not in studies.text] == []
     for text in ("advice for the whole", "One part took too long.", "The caption of the picture.", "code < 1"):
         assert text in read.text
     assert "There are 3 segments to plan with" in read.text
-    assert "1 holds, 1 is a pattern whose edges move, 1 is too small to be a group, 1 lacks figures." in read.text
+    assert "1 is stable, 1 is a pattern with moving edges, 1 is too small to be a group, 1 has no segment." in read.text
     assert "tiktok_pipeline 9.8.7" in read.text
 
 

@@ -1,0 +1,77 @@
+"""The thresholds of the verdict on a segment, and every place that repeats them."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+import tiktok_pipeline
+from tiktok_pipeline.personas.verdict import (
+    JACCARD_THRESHOLDS,
+    MIN_SEGMENT_PROFILES,
+    PATTERN_JACCARD,
+    STABLE_JACCARD,
+    VERDICTS,
+    jaccard_verdict,
+    segment_verdict,
+)
+from tiktok_pipeline.reports.captions import CAPTIONS
+
+CHECKOUT = Path(tiktok_pipeline.__file__).parents[1]
+
+
+@pytest.mark.parametrize(
+    ("jaccard", "profiles_in_fit", "expected"),
+    [
+        (1.0, 29, "too small"),
+        (None, 29, "too small"),
+        (0.0, 0, "too small"),
+        (None, 30, "not measured"),
+        (math.nan, 30, "not measured"),
+        (1.0, 30, "stable"),
+        (0.75, 30, "stable"),
+        (math.nextafter(0.75, 0.0), 30, "pattern"),
+        (0.6, 30, "pattern"),
+        (math.nextafter(0.6, 0.0), 30, "unstable"),
+        (0.0, 1_000_000, "unstable"),
+    ],
+)
+def test_segment_verdict_at_its_thresholds(jaccard: float | None, profiles_in_fit: int, expected: str) -> None:
+    assert segment_verdict(jaccard, profiles_in_fit).label == expected
+
+
+@pytest.mark.parametrize(
+    ("jaccard", "expected"),
+    [(0.0, "unstable"), (0.6, "pattern"), (0.75, "stable"), (1.0, "stable"), (None, "not measured")],
+)
+def test_jaccard_verdict_ignores_the_size(jaccard: float | None, expected: str) -> None:
+    assert jaccard_verdict(jaccard).label == expected
+
+
+def test_thresholds_are_those_of_hennig_in_ascending_order() -> None:
+    assert {threshold: verdict.label for threshold, verdict in JACCARD_THRESHOLDS.items()} == {
+        0.6: "pattern",
+        0.75: "stable",
+    }
+    assert list(JACCARD_THRESHOLDS) == sorted(JACCARD_THRESHOLDS)
+    assert MIN_SEGMENT_PROFILES == 30
+
+
+def test_every_verdict_is_keyed_by_its_label_and_described() -> None:
+    assert list(VERDICTS) == ["stable", "pattern", "unstable", "too small", "not measured", "no segment"]
+    assert all(label == verdict.label for label, verdict in VERDICTS.items())
+    assert len({verdict.description for verdict in VERDICTS.values()}) == len(VERDICTS)
+
+
+def test_the_documentation_and_the_caption_of_the_plot_give_the_same_thresholds() -> None:
+    pages = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
+    lines = [line for page in pages for line in page.read_text("utf-8").splitlines()]
+    rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")]
+    meanings = {row[0]: row[1] for row in rows if row[0] in VERDICTS}
+    assert f"at least {STABLE_JACCARD}" in meanings["stable"]
+    assert f"at least {PATTERN_JACCARD}" in meanings["pattern"]
+    assert f"below {PATTERN_JACCARD}" in meanings["unstable"]
+    assert f"fewer than {MIN_SEGMENT_PROFILES} " in meanings["too small"]
+    assert f"Pattern from {PATTERN_JACCARD}, stable from {STABLE_JACCARD}." in CAPTIONS["trust"]

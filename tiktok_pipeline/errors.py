@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+OS_ERROR_CODE = "os_error"
+"""The code of an `OSError`: a file or a disk that cannot be read or written."""
+
 
 class PipelineError(Exception):
     """An expected error: its text names the file, row or setting, what was expected, and what to do.
@@ -40,15 +43,15 @@ class PipelineError(Exception):
         self.remedy = remedy
 
 
-def expected_error_names() -> frozenset[str]:
-    """Return the class names of `PipelineError`, `OSError` and all their loaded subclasses.
+def expected_error_codes() -> dict[str, str]:
+    """Return the code of `PipelineError`, `OSError` and all their loaded subclasses by class name.
 
     Dagster stores a failed step's error as its class name and text, not as an object.
     """
-    names: set[str] = set()
+    codes: dict[str, str] = {}
     pending: list[type[BaseException]] = [PipelineError, OSError]
     while pending:
         error_class = pending.pop()
-        names.add(error_class.__name__)
+        codes[error_class.__name__] = getattr(error_class, "code", OS_ERROR_CODE)
         pending.extend(error_class.__subclasses__())
-    return frozenset(names)
+    return codes

@@ -175,8 +175,8 @@ def _refresh(ground: Ground, key: str) -> tuple[str, str]:
     if outcome.failure is None:
         return ACCEPTED, ""
     if outcome.failure.is_expected:
-        return FAILED, outcome.failure.why
-    return BROKE, f"in step {outcome.failure.step}: {outcome.failure.why} [{_stack(ground, outcome.run_id)}]"
+        return FAILED, outcome.failure.message
+    return BROKE, f"in step {outcome.failure.step}: {outcome.failure.message} [{_stack(ground, outcome.run_id)}]"
 
 
 def _stack(ground: Ground, run_id: str) -> str:

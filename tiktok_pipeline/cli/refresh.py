@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _LITTLE_ROOM_BYTES = 20_000_000
 _SHOWN_SNAPSHOTS = 3
-_TOLD_CHECKS = ("check rejected_share", "check drift", "check rates_add_up")
+_REPORTED_CHECKS = frozenset({"rejected_share", "drift", "rates_add_up"})
 
 
 def refresh_home(
@@ -148,15 +148,15 @@ def _materialise(
         add_snapshots(instance, list(keys))
         for key, outcome in _run_all(settings, instance, keys, names, resume=resume, verbose=verbose):
             for warning in outcome.warnings:
-                if any(name in warning for name in _TOLD_CHECKS):
+                if warning.check in _REPORTED_CHECKS:
                     info(f"snapshot {key}: {warning}")
             failure = outcome.failure
             if failure is not None:
                 failed += 1
-                typer.echo(f"tiktok-pipeline: {failure.why}{_hint(settings, failure)}", err=True)
+                typer.echo(f"tiktok-pipeline: {failure.message}{_hint(settings, failure)}", err=True)
                 tags = {"tiktok_pipeline/snapshot": key}
                 log_failure(
-                    settings.failures_file, run_id=outcome.run_id, step=failure.step, why=failure.why, tags=tags
+                    settings.failures_file, run_id=outcome.run_id, step=failure.step, why=failure.message, tags=tags
                 )
     if failed:
         raise typer.Exit(FAILED)

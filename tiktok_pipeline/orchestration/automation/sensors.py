@@ -207,7 +207,7 @@ def _failure_sensor(settings: Settings) -> SensorDefinition:
             settings.failures_file,
             run_id=run.run_id,
             step=failure.step,
-            why=failure.why or context.failure_event.message or "no reason was recorded",
+            why=failure.message or context.failure_event.message or "no reason was recorded",
             tags=run.tags,
         )
 

@@ -1,7 +1,8 @@
-"""How a run ended, in words for the person who started it."""
+"""How a run ended, as data for the command line, the failure log and JSON output."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,111 +10,137 @@ from dagster import (
     AssetCheckEvaluation,
     AssetCheckSeverity,
     DagsterEventType,
+    DagsterExecutionInterruptedError,
     DagsterInstance,
 )
 
-from tiktok_pipeline.home.lock import HomeLockedError
-from tiktok_pipeline.ingest.disk_space import InsufficientDiskSpaceError
-from tiktok_pipeline.ingest.manifest import ManifestError
-from tiktok_pipeline.orchestration.assets.raw import UnknownSnapshotError
-from tiktok_pipeline.orchestration.resources.io_manager import ContractError
-from tiktok_pipeline.validated.validate import SnapshotRejectedError
-from tiktok_pipeline.warehouse.base import UnreadableFileError, WarehouseError, WarehouseLockedError
+from tiktok_pipeline.errors import expected_error_codes
+from tiktok_pipeline.safe_text import one_line
 
 if TYPE_CHECKING:
     from dagster_shared.error import SerializableErrorInfo
 
+BROKEN_CONTRACT, STOPPED, UNEXPECTED = "broken_contract", "stopped", "unexpected"
+"""Codes of failures that are not a `PipelineError`: a blocking check, a stop from outside, a defect."""
+
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a run failed: in which step, the text for the person, and whether it is one that is foreseen."""
+    """Why a run failed.
+
+    Attributes
+    ----------
+    step : str
+        The step that failed, or the name of the blocking check.
+    message : str
+        What is wrong and what to do, in one line.
+    code : str
+        The code of the `PipelineError`, or one of the codes of this module.
+    is_expected : bool
+        False for a defect or a broken machine.
+    """
 
     step: str
-    why: str
+    message: str
+    code: str
     is_expected: bool = True
 
 
 @dataclass(frozen=True)
+class CheckWarning:
+    """An asset check that did not pass; ``asset`` is ``schema.table``, ``severity`` is ``warn`` or ``error``."""
+
+    asset: str
+    check: str
+    severity: str
+    summary: str
+
+    def __str__(self) -> str:
+        """Return the warning in one line."""
+        return f"{self.asset}: check {self.check} {self.summary}"
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """How the run of one snapshot ended: Dagster's run id, what failed, and the checks that warn."""
+    """How the run of one snapshot ended: Dagster's run id, what failed, and the checks that did not pass."""
 
     run_id: str
     failure: Failure | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[CheckWarning, ...] = ()
 
 
-def expected_errors() -> tuple[type[BaseException], ...]:
-    """The errors whose text is meant for the person who asked; any other is a defect or a broken machine."""
-    return (
-        WarehouseError,
-        WarehouseLockedError,
-        UnreadableFileError,
-        SnapshotRejectedError,
-        UnknownSnapshotError,
-        ContractError,
-        HomeLockedError,
-        ManifestError,
-        InsufficientDiskSpaceError,
-        OSError,
+def check_warnings(evaluations: Iterable[AssetCheckEvaluation]) -> tuple[CheckWarning, ...]:
+    """Return the checks that did not pass."""
+    return tuple(
+        CheckWarning(
+            asset=".".join(evaluation.asset_key.path),
+            check=evaluation.check_name,
+            severity=evaluation.severity.value.lower(),
+            summary=_summarise(evaluation),
+        )
+        for evaluation in evaluations
+        if not evaluation.passed
     )
 
 
 def failure_of(instance: DagsterInstance, run_id: str) -> Failure:
-    """Why a run failed, from Dagster's record of it: a broken contract, the first step that failed, or the run itself."""
+    """Return why a run failed, from Dagster's records: a blocking check, the first failed step, or the run itself."""
     evaluations = [
         entry.dagster_event.asset_check_evaluation_data
         for entry in instance.all_logs(run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION)
         if entry.dagster_event
     ]
-    if broken := [one for one in evaluations if _stops(one)]:
-        return Failure(broken[0].check_name, "; ".join(map(_told, broken)))
-    names = {one.__name__ for one in expected_errors()}
-    for kind in (DagsterEventType.STEP_FAILURE, DagsterEventType.RUN_FAILURE):
-        for entry in instance.all_logs(run_id, of_type=kind):
+    if blocking := [evaluation for evaluation in evaluations if _is_blocking(evaluation)]:
+        return Failure(blocking[0].check_name, "; ".join(map(_describe_blocking, blocking)), BROKEN_CONTRACT)
+    codes = expected_error_codes()
+    for event_type in (DagsterEventType.STEP_FAILURE, DagsterEventType.RUN_FAILURE):
+        for entry in instance.all_logs(run_id, of_type=event_type):
             event = entry.dagster_event
             if event is None:
                 continue
             error = event.step_failure_data.error if event.is_step_failure else event.job_failure_data.error
             if error is not None:
-                why, is_expected = _reason(error, names)
-                return Failure(event.step_key or "the start of the run", why, is_expected)
+                return _failure_from_error(event.step_key or "the start of the run", error, codes)
             if not event.is_step_failure and event.message:
-                return Failure("the run", " ".join(event.message.split()), is_expected=False)
-    return Failure("the run", "the run failed; see it in `tiktok-pipeline ui`", is_expected=False)
+                return Failure("the run", one_line(event.message), UNEXPECTED, is_expected=False)
+    return Failure("the run", "the run failed; see it in `tiktok-pipeline ui`", UNEXPECTED, is_expected=False)
 
 
-def _stops(check: AssetCheckEvaluation) -> bool:
-    """Whether the check stopped its run; the others of that severity only tell."""
-    return not check.passed and check.blocking is True and check.severity == AssetCheckSeverity.ERROR
+def _is_blocking(evaluation: AssetCheckEvaluation) -> bool:
+    """Whether the check stopped its run; the other checks of that severity only report."""
+    return not evaluation.passed and evaluation.blocking is True and evaluation.severity == AssetCheckSeverity.ERROR
 
 
-def _shown(check: AssetCheckEvaluation) -> str:
-    """What a check found, in a few words: its metadata, cut."""
-    words = "; ".join(f"{name}: {value.value}" for name, value in check.metadata.items() if name in _TOLD)
-    return f"({words[:300]})" if words else "does not pass"
+SUMMARY_KEYS = ("why", "drifted", "rejected", "rows", "leaks", "newest")
+"""The metadata of a check that its one-line summary shows."""
 
 
-_TOLD = ("why", "drifted", "rejected", "rows", "leaks", "newest")
-"""The metadata of checks that are shown where a check is told in one line."""
+def _summarise(evaluation: AssetCheckEvaluation) -> str:
+    text = "; ".join(f"{name}: {value.value}" for name, value in evaluation.metadata.items() if name in SUMMARY_KEYS)
+    return f"({one_line(text, max_characters=300)})" if text else "does not pass"
 
 
-def _told(check: AssetCheckEvaluation) -> str:
-    table = ".".join(check.asset_key.path)
-    rules = check.metadata["rows_by_broken_rule"].value if "rows_by_broken_rule" in check.metadata else {}
+def _describe_blocking(evaluation: AssetCheckEvaluation) -> str:
+    table = ".".join(evaluation.asset_key.path)
+    metadata = evaluation.metadata
+    rules = metadata["rows_by_broken_rule"].value if "rows_by_broken_rule" in metadata else {}
     listed = "; ".join(f"{rule} ({rows} rows)" for rule, rows in rules.items()) if isinstance(rules, dict) else ""
-    return f"{table}: stored rows break its {check.check_name}, what comes after stays as it was: {listed}"
+    return f"{table}: stored rows break its {evaluation.check_name}; downstream tables were not changed: {listed}"
 
 
-def _reason(error: SerializableErrorInfo, names: set[str]) -> tuple[str, bool]:
-    """The text of the first foreseen error in a chain of causes, else of its root; and whether it is foreseen.
+def _failure_from_error(step: str, error: SerializableErrorInfo, codes: Mapping[str, str]) -> Failure:
+    """Return the failure with the text of the first expected error in a chain of causes, else of its root.
 
-    The root alone would do for neither: a foreseen error is often raised from the engine's own, which says less.
+    An expected error is often raised from the engine's own error, whose text explains less.
     """
     chain = [error]
     while chain[-1].cause is not None:
         chain.append(chain[-1].cause)
-    if any(one.cls_name == "DagsterExecutionInterruptedError" for one in chain):
-        return "the run was stopped from outside: the service ended, or somebody stopped it", True
-    foreseen = next((one for one in chain if one.cls_name in names), None)
-    message = (foreseen or chain[-1]).message.strip()
-    return " ".join((message.partition(": ")[2] or message).split()), foreseen is not None
+    if any(cause.cls_name == DagsterExecutionInterruptedError.__name__ for cause in chain):
+        return Failure(step, "the run was stopped from outside: the service ended, or somebody stopped it", STOPPED)
+    expected = next((cause for cause in chain if cause.cls_name in codes), None)
+    text = (expected or chain[-1]).message.strip()
+    message = one_line(text.partition(": ")[2] or text)  # the text begins with the name of the class
+    if expected is None:
+        return Failure(step, message, UNEXPECTED, is_expected=False)
+    return Failure(step, message, codes[str(expected.cls_name)])

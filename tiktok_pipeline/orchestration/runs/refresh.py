@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from dagster import (
     AssetKey,
@@ -19,10 +18,7 @@ from dagster import (
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from tiktok_pipeline.ingest.manifest import StoredFile, compute_delivery_id
-from tiktok_pipeline.orchestration.runs.outcome import Outcome, _shown, failure_of
-
-if TYPE_CHECKING:
-    pass
+from tiktok_pipeline.orchestration.runs.outcome import Outcome, check_warnings, failure_of
 
 REFRESH_JOB = "refresh"
 
@@ -82,11 +78,7 @@ def refresh_snapshot(
         raise_on_error=False,
         tags=dict(tags),
     )
-    warnings = tuple(
-        f"{'.'.join(one.asset_key.path)}: check {one.check_name} {_shown(one)}"
-        for one in result.get_asset_check_evaluations()
-        if not one.passed
-    )
+    warnings = check_warnings(result.get_asset_check_evaluations())
     if result.success:
         return Outcome(result.run_id, warnings=warnings)
     return Outcome(result.run_id, failure_of(instance, result.run_id), warnings)

@@ -49,8 +49,8 @@ def test_an_unknown_snapshot_says_what_to_run(copied_home: Home) -> None:
     failure = failure_of(copied_home, "1999-01-01")
     assert failure.is_expected
     assert failure.step == "raw"
-    assert "snapshot 1999-01-01: no file of it" in failure.why
-    assert "tiktok-pipeline refresh FILE --snapshot 1999-01-01" in failure.why
+    assert "snapshot 1999-01-01: no file of it" in failure.message
+    assert "tiktok-pipeline refresh FILE --snapshot 1999-01-01" in failure.message
 
 
 @pytest.mark.parametrize("is_gone", [True, False], ids=["gone", "changed"])
@@ -63,7 +63,7 @@ def test_a_stored_file_that_is_not_what_was_delivered_is_named(copied_home: Home
     before = copied_home.tables()
     failure = failure_of(copied_home)
     assert failure.is_expected
-    assert f"{stored}: gone, or changed since it was delivered; deliver the file again" in failure.why
+    assert f"{stored}: gone, or changed since it was delivered; deliver the file again" in failure.message
     assert copied_home.tables() == before
 
 
@@ -80,9 +80,9 @@ def test_a_locked_database_is_told_in_the_warehouse_s_own_words(copied_home: Hom
         finally:
             other.kill()
     assert failure.is_expected
-    assert f"{file}: waited 0.5 s for the database" in failure.why
-    assert str(other.pid) in failure.why
-    assert "Close what has it open" in failure.why
+    assert f"{file}: waited 0.5 s for the database" in failure.message
+    assert str(other.pid) in failure.message
+    assert "Close what has it open" in failure.message
 
 
 def test_a_computed_table_that_breaks_its_contract_is_told_with_its_name(
@@ -97,7 +97,7 @@ def test_a_computed_table_that_breaks_its_contract_is_told_with_its_name(
     monkeypatch.setattr(study_assets, "fit_study", worse)
     failure = failure_of(copied_home)
     assert failure.is_expected
-    assert "clusters.models: the computed table breaks its contract" in failure.why
+    assert "clusters.models: the computed table breaks its contract" in failure.message
 
 
 def test_a_defect_is_told_with_its_step_and_as_not_foreseen(
@@ -110,7 +110,7 @@ def test_a_defect_is_told_with_its_step_and_as_not_foreseen(
     failure = failure_of(copied_home)
     assert not failure.is_expected
     assert failure.step == "influencer_segments_model"
-    assert failure.why == "float division by zero"
+    assert failure.message == "float division by zero"
 
 
 def test_a_failed_check_is_told_with_its_table_and_rule(copied_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,8 +119,8 @@ def test_a_failed_check_is_told_with_its_table_and_rule(copied_home: Home, monke
     spoil_feature(monkeypatch, "log_likes", (nw.col("source_row") * -1).cast(nw.Float64))
     failure = failure_of(copied_home)
     assert failure.is_expected
-    assert "features.profiles" in failure.why
-    assert "log_likes: expected at least 0.0" in failure.why
+    assert "features.profiles" in failure.message
+    assert "log_likes: expected at least 0.0" in failure.message
 
 
 def test_snapshots_are_sorted_by_key_and_not_by_insertion() -> None:

@@ -1,7 +1,7 @@
-"""Make hostile text safe to show: names, biographies, file names and error texts on one line, and in spreadsheets.
+"""Make hostile text safe to show: names, biographies, file names and error texts.
 
-Text from profiles and file names may hold terminal escapes, line breaks, characters that turn the direction of a line,
-or a spreadsheet formula.
+Text from profiles and file names may hold terminal escapes, line breaks, characters that change the direction of a
+line, or a spreadsheet formula.
 """
 
 from __future__ import annotations
@@ -12,8 +12,16 @@ import unicodedata
 ZERO_WIDTH_JOINER = "\u200d"
 """Kept: emoji are joined with it."""
 
+HIDDEN_CHARACTERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""Control characters other than tab and line feed, line separators, and characters that change the direction."""
+
 _LINE_BREAKS = frozenset("\n\t\r\x0b\x0c\x85\u2028\u2029")
+_LINE_ENDS = re.compile("\r\n?|[\x85\u2028\u2029]")
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_NOT_TEXT = re.compile("[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+"""Half characters and code points that are no characters: neither UTF-8 nor XML can hold them all."""
+_JOINERS = f"\u200c{ZERO_WIDTH_JOINER}"
+"""Format characters that some scripts and compound emoji need."""
 _FORMULA = re.compile(
     "[\t\r\n]|[\\s\x00-\x1f\x7f-\x9f\xad\u180e\u200b-\u200f\u2060-\u2064\ufeff]*[=+\\-@＝＋－＠﹦﹢﹣﹫]"
 )
@@ -37,7 +45,7 @@ def one_line(text: str, *, max_characters: int | None = None) -> str:
     """
     kept = (
         " " if character in _LINE_BREAKS else character
-        for character in text
+        for character in _NOT_TEXT.sub("", text)
         if character in _LINE_BREAKS
         or character == ZERO_WIDTH_JOINER
         or unicodedata.category(character) not in _UNSAFE_CATEGORIES
@@ -46,6 +54,53 @@ def one_line(text: str, *, max_characters: int | None = None) -> str:
     if max_characters is not None and len(line) > max_characters:
         return f"{line[: max_characters - 4]} ..."
     return line
+
+
+def multi_line(text: str) -> str:
+    r"""Return the text with line feeds as its only line ends, without control and direction-changing characters.
+
+    For cells of CSV and spreadsheets, which may have several lines. Tabs stay.
+
+    Examples
+    --------
+    >>> multi_line("a\x00b\r\nc\u202ed")
+    'ab\ncd'
+    """
+    return _NOT_TEXT.sub("", HIDDEN_CHARACTERS.sub("", _LINE_ENDS.sub("\n", text)))
+
+
+def visible_text(text: str, *, max_characters: int) -> str:
+    r"""Return the text with its hidden characters as visible escapes, for pages where a reader should see them.
+
+    A line break becomes a return arrow, a tab a space, any other hidden character its ``\u`` escape.
+
+    Parameters
+    ----------
+    text : str
+        Any text. Leading and trailing blanks are removed.
+    max_characters : int
+        Cut a longer text and end it with an ellipsis.
+
+    Examples
+    --------
+    >>> visible_text("a\u202eb", max_characters=10)
+    'a\\u202eb'
+    """
+    trimmed = text.replace("\r\n", "\n").replace("\r", "\n").strip(" \n\t")
+    if len(trimmed) > max_characters:
+        trimmed = f"{trimmed[: max_characters - 1].rstrip()}\u2026"
+    return "".join(map(_visible, trimmed))
+
+
+def _visible(character: str) -> str:
+    if character == "\n":
+        return " \u21b5 "
+    if character == "\t":
+        return " "
+    if character in _JOINERS or unicodedata.category(character) not in {*_UNSAFE_CATEGORIES, "Co"}:
+        return character
+    code = ord(character)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def formula_safe(cell: object) -> object:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from tiktok_pipeline.cli.console import FAILED, info
-from tiktok_pipeline.output.print_rows import plain
+from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ def run_doctor(settings: Settings, *, quick: bool) -> None:
     marks = {"ok": "ok     ", "warning": "WARNING", "error": "ERROR  "}
     for finding in _findings(settings, quick=quick):
         typer.echo(
-            f"{marks[finding.level]} {plain(finding.what)}{f' -> {plain(finding.advice)}' if finding.advice else ''}"
+            f"{marks[finding.level]} {one_line(finding.what)}"
+            f"{f' -> {one_line(finding.advice)}' if finding.advice else ''}"
         )
         worst = max(worst, finding.level, key=("ok", "warning", "error").index)
     if worst == "error":

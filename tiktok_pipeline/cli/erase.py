@@ -11,7 +11,7 @@ import typer
 
 from tiktok_pipeline.cli.console import USAGE_ERROR, fail, info, locked_home
 from tiktok_pipeline.orchestration.runs.instance import prepare_dagster_home
-from tiktok_pipeline.output.print_rows import plain
+from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 def erase_creator(settings: Settings, name: str | None, *, yes: bool) -> None:
     """Erase a creator from the home; those who were erased before where no name is given."""
     if name is not None and not re.fullmatch(r"@?[^\s@/]{1,100}", name):
-        fail(f"{plain(name)[:60]!r}: expected one handle, with or without @, or the platform's number", USAGE_ERROR)
+        fail(
+            f"{one_line(name)[:60]!r}: expected one handle, with or without @, or the platform's number", USAGE_ERROR
+        )
     with locked_home(settings):
         import tiktok_pipeline.studies
         from tiktok_pipeline.assembly import build_definitions, open_engine, open_warehouse, refresh_job
@@ -43,7 +45,7 @@ def erase_creator(settings: Settings, name: str | None, *, yes: bool) -> None:
             )
         if name is not None and not found.records:
             info("no record of that name in any snapshot; a later scrape will be taken without it")
-        who = plain(", ".join(found.names)) or "all who were forgotten before"
+        who = one_line(", ".join(found.names)) or "all who were forgotten before"
         _ask(f"erase {who} from this home, for good?", yes=yes)
         with _dagster(settings) as instance:
             erased = forget(
@@ -58,7 +60,7 @@ def erase_creator(settings: Settings, name: str | None, *, yes: bool) -> None:
             )
     info(f"gone: {erased.records} record(s) of raw files, and the tables, pages and copies made of them")
     for path in erased.files:
-        info(f"deleted: {plain(str(path))}")
+        info(f"deleted: {one_line(str(path))}")
     if erased.dagster_records:
         info(f"deleted: {erased.dagster_records} message(s) of Dagster's records")
     if erased.snapshots:

@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from tiktok_pipeline.cli.console import USAGE_ERROR, fail, info
-from tiktok_pipeline.output.print_rows import formula_safe, plain
+from tiktok_pipeline.safe_text import formula_safe, one_line
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.duckdb.connection import ReadOnlyDatabase, open_read_only
 
@@ -58,9 +58,9 @@ def _told(out: Path) -> Iterator[None]:
     try:
         yield
     except ExportRefusedError as problem:
-        fail(plain(str(problem)), USAGE_ERROR)
+        fail(one_line(str(problem)), USAGE_ERROR)
     except OSError as problem:
-        fail(plain(f"{out}: cannot be written: {problem.strerror or problem}"))
+        fail(one_line(f"{out}: cannot be written: {problem.strerror or problem}"))
 
 
 def _creators(
@@ -83,7 +83,7 @@ def _creators(
         return creators, values
     personas = _names(reader, f"select distinct persona {creators}", values)
     if persona not in personas:
-        there = plain(", ".join(personas))
+        there = one_line(", ".join(personas))
         fail(f"no persona {persona!r} in study {study}; there are: {there}", USAGE_ERROR)
     return f"{creators} and persona = ?", [*values, persona]
 

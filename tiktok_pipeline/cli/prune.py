@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tiktok_pipeline.cli.console import USAGE_ERROR, fail, info, locked_home
 from tiktok_pipeline.cli.erase import _ask, _dagster
-from tiktok_pipeline.output.print_rows import plain
+from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def prune_snapshots(settings: Settings, *, keep: int | None, before: str | None,
         try:
             date.fromisoformat(before)
         except ValueError:
-            fail(f"--before {plain(before)[:40]!r}: expected a day such as 2024-01-31", USAGE_ERROR)
+            fail(f"--before {one_line(before)[:40]!r}: expected a day such as 2024-01-31", USAGE_ERROR)
     with locked_home(settings):
         import tiktok_pipeline.studies
         from tiktok_pipeline.assembly import open_warehouse

@@ -104,7 +104,7 @@ def _take_in(settings: Settings, snapshot: str | None) -> tuple[list[str], int]:
     from tiktok_pipeline.assembly import open_engine
     from tiktok_pipeline.ingest.inbox import ingest_inbox
     from tiktok_pipeline.orchestration.runs.resume import pending_snapshots
-    from tiktok_pipeline.output.print_rows import plain
+    from tiktok_pipeline.safe_text import one_line
     from tiktok_pipeline.warehouse.duckdb.connection import published_delivery_ids
 
     engine = open_engine(settings)
@@ -115,9 +115,9 @@ def _take_in(settings: Settings, snapshot: str | None) -> tuple[list[str], int]:
     for one in found.registered:
         info(f"snapshot {one.snapshot}: {one.file} ({one.outcome})")
     for name in found.waiting:
-        info(f"{plain(name)} is still being written; it is left for later")
+        info(f"{one_line(name)} is still being written; it is left for later")
     for refused in found.refused:
-        why = plain(refused.why)
+        why = one_line(refused.why)
         typer.echo(f"tiktok-pipeline: {why} (moved to {settings.refused / refused.file})", err=True)
     unfinished = sorted(
         set(pending_snapshots(settings, published_delivery_ids(settings.published_file))) - set(found.snapshots)

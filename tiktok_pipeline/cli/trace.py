@@ -6,7 +6,8 @@ from dataclasses import asdict, astuple, fields
 from typing import Any
 
 from tiktok_pipeline.cli.console import fail
-from tiktok_pipeline.output.print_rows import plain, print_rows
+from tiktok_pipeline.output.print_rows import print_rows
+from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.upkeep.trace import Trace, TracedRow, TracedSegment, line_numbers, trace_creator
 from tiktok_pipeline.warehouse.base import WarehouseError
@@ -25,9 +26,9 @@ def print_trace(settings: Settings, name: str, output: str) -> None:
         with open_read_only(file, memory_limit=settings.memory_limit, threads=settings.threads) as database:
             trace = trace_creator(database, name)
     except WarehouseError as error:
-        fail(plain(str(error)))
+        fail(one_line(str(error)))
     if not trace.rows:
-        fail(f"no row of {plain(name)} in any snapshot")
+        fail(f"no row of {one_line(name)} in any snapshot")
     _print(trace, line_numbers(settings.raw, trace.rows), output)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tiktok_pipeline.safe_text import one_line
+
 LARGEST_BYTES = 1_000_000
 """From here on the file is begun anew; the one before is kept as ``failures.log.1``."""
 
@@ -19,12 +21,8 @@ def log_failure(file: Path, *, run_id: str, step: str, why: str, tags: Mapping[s
     if file.exists() and file.stat().st_size > LARGEST_BYTES:
         file.replace(file.with_name(f"{file.name}.1"))
     snapshot = tags.get("tiktok_pipeline/snapshot") or tags.get("dagster/partition") or "-"
-    shown = _one_line(why)[:_SHOWN_CHARACTERS]
-    files = _one_line(tags.get("tiktok_pipeline/files", "-"))
+    shown = one_line(why, max_characters=_SHOWN_CHARACTERS)
+    files = one_line(tags.get("tiktok_pipeline/files", "-"))
     now = datetime.now(tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     with file.open("a", encoding="utf-8") as log:
         log.write(f"{now} run={run_id} snapshot={snapshot} files={files} step={step}: {shown}\n")
-
-
-def _one_line(text: str) -> str:
-    return " ".join("".join(mark if mark.isprintable() else " " for mark in text).split())

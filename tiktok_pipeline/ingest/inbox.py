@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,13 +25,12 @@ from tiktok_pipeline.raw.snapshots import (
     list_inbox,
     safe_name,
 )
+from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.base import Engine, UnreadableFileError
 
 WHY = ".why.txt"
 """What the text beside a refused file ends in."""
-
-_STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 _BAD_FILE = (UnreadableFileError, UnknownDialectError, SnapshotKeyError, RedactionError)
 
@@ -109,7 +107,7 @@ def _take(path: Path, intake: IngestConfig, snapshot: str | None, found: IngestR
 def refuse(path: Path, folder: Path, why: str) -> Refused:
     """Set a file aside with a text beside it that says why; one of the same name that lies there is not overwritten."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    why = _shown(why)
+    why = one_line(why)
     name = safe_name(path)
     number = 1
     while (folder / name).exists() or (folder / name).is_symlink():
@@ -118,12 +116,6 @@ def refuse(path: Path, folder: Path, why: str) -> Refused:
     (folder / f"{name}{WHY}").write_text(f"{why}\n", encoding="utf-8")
     os.replace(path, folder / name)  # noqa: PTH105 - a link is moved, not followed
     return Refused(name, why)
-
-
-def _shown(text: str) -> str:
-    """The reason on one line, without what steers a terminal and bytes that are no text: names may hold both."""
-    kept = (" " if unicodedata.category(one) in _STEERING else one for one in text)
-    return " ".join("".join(kept).split())
 
 
 def refused_files(folder: Path) -> list[Refused]:

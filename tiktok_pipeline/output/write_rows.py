@@ -1,7 +1,7 @@
-"""Writes rows to a file for other programs: CSV, a spreadsheet or Parquet; the file is there whole or not at all.
+"""Write rows to a file for other programs: CSV, XLSX or Parquet. The file is written whole or not at all.
 
-Texts out of profiles are hostile. In CSV and XLSX they lose their control characters, and the caller's ``guard`` takes
-the force out of what a spreadsheet would run as a formula; Parquet holds every text as it is.
+Text from profiles is hostile. In CSV and XLSX it loses its control characters, and the caller's ``guard`` disarms
+what a spreadsheet would run as a formula. Parquet keeps every text as it is.
 """
 
 from __future__ import annotations
@@ -11,41 +11,38 @@ import json
 import math
 import os
 import re
-import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tiktok_pipeline.atomic_write import atomic_write
 from tiktok_pipeline.errors import PipelineError
+from tiktok_pipeline.safe_text import multi_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 ENDINGS = (".csv", ".xlsx", ".parquet")
 
-MOST_XLSX_ROWS = 1_048_575
-"""The rows of a sheet without the one for the header."""
+MAX_XLSX_ROWS = 1_048_575
+"""The rows of a sheet below its header."""
 
-LONGEST_XLSX_TEXT = 32_767
-"""The longest text of a cell, in the units that Excel counts: most emoji are two."""
+MAX_XLSX_TEXT = 32_767
+"""The longest text of a cell in UTF-16 code units, as Excel counts: most emoji are two."""
 
 Guard = Callable[[object], object]
-"""Gives a text back so that no spreadsheet runs it; see `tiktok_pipeline.output.print_rows.formula_safe`."""
+"""Returns a cell that no spreadsheet runs as a formula; see `tiktok_pipeline.safe_text.formula_safe`."""
 
-_LINE_ENDS = re.compile("\r\n?|[\x85\u2028\u2029]")
-_FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
-"""What XML has no place for, other control characters, and those that turn the direction of a line."""
 _ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 """A text that spells an escaped character of XLSX (``_x003D_``), which Excel would read as that character."""
 _FIRST_DAY = date(1900, 3, 1)
-"""Before it Excel's calendar is wrong (it has a 29 February 1900) or has no days at all."""
+"""Excel's calendar is wrong before this day (it has a 29 February 1900) or has no days at all."""
 
 
 class ExportRefusedError(PipelineError):
-    """The file cannot be made as asked; the text says what to do."""
+    """The file cannot be written as requested; the text says what to do."""
 
     code = "export_refused"
     is_usage_error = True
@@ -53,75 +50,104 @@ class ExportRefusedError(PipelineError):
 
 @dataclass(frozen=True)
 class Written:
-    """What `write_file` wrote: its rows, and how many texts were too long for a cell of XLSX."""
+    """The result of `write_file`: its rows, and how many texts were too long for a cell of XLSX and were cut."""
 
     rows: int
     cut: int = 0
 
 
 def check_target(target: Path, *, overwrite: bool) -> str:
-    """The ending of ``target``; raises `ExportRefusedError` where it is unknown, or where no file can or may be put."""
+    """Check that a file can be written to ``target``.
+
+    Parameters
+    ----------
+    target : Path
+        The file to write.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Returns
+    -------
+    str
+        The ending of ``target`` in lower case, one of `ENDINGS`.
+
+    Raises
+    ------
+    ExportRefusedError
+        If the ending is unknown, the folder does not exist, or the target is a folder or an existing file.
+    """
     ending = target.suffix.lower()
     if ending not in ENDINGS:
         msg = f"{target}: expected a file that ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
         raise ExportRefusedError(msg)
     if not target.parent.is_dir():
-        msg = f"{target}: there is no folder {target.parent}; make it first"
-        raise ExportRefusedError(msg)
+        msg = f"{target}: the folder {target.parent} does not exist"
+        raise ExportRefusedError(msg, remedy="create it first")
     if target.is_dir():
-        msg = f"{target}: is a folder; name a file in it"
-        raise ExportRefusedError(msg)
+        msg = f"{target}: this is a folder"
+        raise ExportRefusedError(msg, remedy="name a file in it")
     if os.path.lexists(target) and not overwrite:
-        msg = f"{target}: is already there; name another file, or replace it with --overwrite"
-        raise ExportRefusedError(msg)
+        msg = f"{target}: the file already exists"
+        raise ExportRefusedError(msg, remedy="name another file, or replace it with --overwrite")
     return ending
 
 
 def check_rows(target: Path, rows: int) -> None:
-    """Raise `ExportRefusedError` where a sheet cannot hold so many rows."""
-    if target.suffix.lower() == ".xlsx" and rows > MOST_XLSX_ROWS:
-        msg = (
-            f"{target}: a sheet holds at most {MOST_XLSX_ROWS:,} rows, these are {rows:,}; write a .parquet or a .csv"
-        )
-        raise ExportRefusedError(msg)
+    """Check that the file format of ``target`` can hold the rows.
+
+    Raises
+    ------
+    ExportRefusedError
+        If the target is XLSX and there are more than `MAX_XLSX_ROWS` rows.
+    """
+    if target.suffix.lower() == ".xlsx" and rows > MAX_XLSX_ROWS:
+        msg = f"{target}: a sheet holds at most {MAX_XLSX_ROWS:,} rows, and there are {rows:,}"
+        raise ExportRefusedError(msg, remedy="write a .parquet or .csv file")
 
 
 def write_file(
     target: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, guard: Guard, overwrite: bool = False
 ) -> Written:
-    """Write the batches, one at a time in memory, to ``target``, in the format that its ending names.
+    """Write the batches to ``target``, one at a time in memory, in the format of its ending.
 
-    Raises `ExportRefusedError` (see `check_target`, `check_rows`) and `OSError`; then ``target`` is as it was.
+    Parameters
+    ----------
+    target : Path
+        The file to write.
+    schema : pyarrow.Schema
+        The columns, for the header.
+    batches : iterable of pyarrow.RecordBatch
+        The rows.
+    guard : callable
+        Applied to every text of CSV and XLSX.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Returns
+    -------
+    Written
+        How many rows were written, and how many texts were cut.
+
+    Raises
+    ------
+    ExportRefusedError
+        See `check_target` and `check_rows`. ``target`` is then as it was.
+    OSError
+        If the disk refuses the file. ``target`` is then as it was.
     """
     ending = check_target(target, overwrite=overwrite)
-    with _draft(target, overwrite=overwrite) as draft:
+    with atomic_write(target) as draft:
+        draft.touch()  # a read-only folder is refused before minutes of work
         if ending == ".parquet":
-            return _write_parquet(draft, schema, batches)
-        checked = _counted(target, batches)
-        return (_write_csv if ending == ".csv" else _write_xlsx)(draft, schema, checked, guard)
+            written = _write_parquet(draft, schema, batches)
+        else:
+            checked = _check_batches(target, batches)
+            written = (_write_csv if ending == ".csv" else _write_xlsx)(draft, schema, checked, guard)
+        check_target(target, overwrite=overwrite)  # another process may have created it meanwhile
+    return written
 
 
-def cleaned(text: str) -> str:
-    """The text with one kind of line end, and without the characters that a file for people has no place for."""
-    return _FORBIDDEN.sub("", _LINE_ENDS.sub("\n", text))
-
-
-@contextmanager
-def _draft(target: Path, *, overwrite: bool) -> Iterator[Path]:
-    """A file beside ``target`` that takes its place when the block ends well, and goes when it does not."""
-    draft = target.with_name(f".export-{uuid.uuid4().hex}.draft")
-    draft.touch(exist_ok=False)
-    try:
-        yield draft
-        with draft.open("rb") as written:
-            os.fsync(written.fileno())
-        check_target(target, overwrite=overwrite)  # it may have come there meanwhile
-        os.replace(draft, target)  # noqa: PTH105 - its errors name the target
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _counted(target: Path, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _check_batches(target: Path, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     rows = 0
     for batch in batches:
         rows += batch.num_rows
@@ -134,7 +160,7 @@ def _rows(batch: pa.RecordBatch) -> Iterator[tuple[object, ...]]:
 
 
 def _write_parquet(draft: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Written:
-    from pyarrow.parquet import ParquetWriter  # noqa: PLC0415 - the other formats do without it
+    from pyarrow.parquet import ParquetWriter  # noqa: PLC0415 - the other formats do not need it
 
     rows = 0
     with ParquetWriter(draft, schema) as writer:
@@ -156,16 +182,16 @@ def _write_csv(draft: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
 
 
 def _csv_cell(value: object, guard: Guard) -> object:
-    value = _plain_value(value)
+    value = _cell_value(value)
     if isinstance(value, str):
-        return guard(cleaned(value))
+        return guard(multi_line(value))
     if isinstance(value, bool):
         return str(value).lower()
     return value.isoformat() if isinstance(value, date) else value
 
 
 def _write_xlsx(draft: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], guard: Guard) -> Written:
-    from openpyxl import Workbook  # noqa: PLC0415 - the other formats do without it
+    from openpyxl import Workbook  # noqa: PLC0415 - the other formats do not need it
     from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415
 
     book = Workbook(write_only=True)
@@ -175,17 +201,17 @@ def _write_xlsx(draft: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch
 
     def cell(value: object) -> object:
         nonlocal cut
-        value = _plain_value(value)
+        value = _cell_value(value)
         if isinstance(value, date) and (_day(value) < _FIRST_DAY or getattr(value, "tzinfo", None)):
             value = value.isoformat()
         if not isinstance(value, str):
             return value
-        whole = str(guard(_ESCAPE.sub("_x005F_", cleaned(value))))
-        text = _fitting(whole)
-        cut += text != whole
-        shown = WriteOnlyCell(sheet, text)
-        shown.data_type = "s"  # never a formula, never an error such as #N/A
-        return shown
+        full_text = str(guard(_ESCAPE.sub("_x005F_", multi_line(value))))
+        text = _cut_to_cell(full_text)
+        cut += text != full_text
+        text_cell = WriteOnlyCell(sheet, text)
+        text_cell.data_type = "s"  # never a formula, never an error such as #N/A
+        return text_cell
 
     try:
         sheet.append([cell(name) for name in schema.names])
@@ -203,18 +229,18 @@ def _day(value: date) -> date:
     return value.date() if isinstance(value, datetime) else value
 
 
-def _fitting(text: str) -> str:
-    """The text, or as much of it as a cell of XLSX holds, with a note that it was cut."""
+def _cut_to_cell(text: str) -> str:
+    """Return the text, or as much of it as a cell of XLSX holds with a note that it was cut."""
     units = text.encode("utf-16-le")
-    if len(units) <= 2 * LONGEST_XLSX_TEXT:
+    if len(units) <= 2 * MAX_XLSX_TEXT:
         return text
-    told = f" [cut here: {len(text):,} characters]"
-    kept = units[: 2 * (LONGEST_XLSX_TEXT - len(told))]
-    return kept.decode("utf-16-le", errors="ignore") + told
+    note = f" [cut here: {len(text):,} characters]"
+    kept = units[: 2 * (MAX_XLSX_TEXT - len(note))]
+    return kept.decode("utf-16-le", errors="ignore") + note
 
 
-def _plain_value(value: object) -> object:
-    """The value as a cell may hold it: numbers, booleans, days; NaN and infinity are empty, all else is text."""
+def _cell_value(value: object) -> object:
+    """Return numbers, booleans, days and texts as they are, NaN and infinity as None, anything else as text."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, list | dict):

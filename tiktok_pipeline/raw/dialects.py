@@ -11,6 +11,7 @@ from typing import Literal
 
 from tiktok_pipeline.errors import PipelineError
 from tiktok_pipeline.raw.schema import CREATOR_ACTIVITY, PROFILES, Source
+from tiktok_pipeline.safe_text import one_line
 
 
 class UnknownDialectError(PipelineError):
@@ -170,19 +171,15 @@ def recognise(header: Sequence[str], *, file: str) -> Dialect:
     mapped = set(dialect.columns.values())
     twice = sorted({name for name in header if name in mapped and list(header).count(name) > 1})
     if twice:
-        msg = f"{file}: column {', '.join(map(_plain, twice))} stands there more than once; keep one of them"
+        names = ", ".join(one_line(name[:40]) for name in twice)
+        msg = f"{file}: column {names} stands there more than once; keep one of them"
         raise UnknownDialectError(msg)
     return dialect
 
 
-def _plain(name: str) -> str:
-    """A column's name as it may be shown in one line on a terminal."""
-    return " ".join("".join(mark if mark.isprintable() else " " for mark in name[:40]).split())
-
-
 def _refusal(header: Sequence[str], file: str) -> str:
     nearest = min(DIALECTS, key=lambda one: (len(one.missing(header)) / len(one.required), -one.known(header)))
-    shown = ", ".join(_plain(name) for name in list(header)[:40]) or "none"
+    shown = ", ".join(one_line(name[:40]) for name in list(header)[:40]) or "none"
     return (
         f"{file}: its columns fit no known kind of file. It has: {shown}. Known: "
         f"{', '.join(dialect.name for dialect in DIALECTS)}. The nearest, {nearest.name} ({nearest.description}), "

@@ -235,10 +235,10 @@ def test_a_file_that_cannot_be_written_is_one_line(
     (tmp_path / "folder.csv").mkdir()
     for name, said in {
         "a.txt": "expected a file that ends in .csv, .xlsx or .parquet",
-        "there.csv": "is already there; name another file, or replace it with --overwrite",
-        "folder.csv": "is a folder; name a file in it",
-        "nowhere/a.csv": f"there is no folder {tmp_path / 'nowhere'}; make it first",
-        "there.csv/a.csv": f"there is no folder {tmp_path / 'there.csv'}; make it first",
+        "there.csv": "the file already exists; name another file, or replace it with --overwrite",
+        "folder.csv": "this is a folder; name a file in it",
+        "nowhere/a.csv": f"the folder {tmp_path / 'nowhere'} does not exist; create it first",
+        "there.csv/a.csv": f"the folder {tmp_path / 'there.csv'} does not exist; create it first",
     }.items():
         line = refused(call(refreshed_home.path, "export", STUDY, "--out", tmp_path / name), cli.USAGE_ERROR)
         assert line == f"tiktok-pipeline: {tmp_path / name}: {said}"
@@ -289,11 +289,11 @@ def test_ctrl_c_leaves_no_file(
 def test_too_many_rows_for_a_sheet_are_refused_before_any_is_written(
     refreshed_home: Home, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export_file, "MOST_XLSX_ROWS", 117)
+    monkeypatch.setattr(export_file, "MAX_XLSX_ROWS", 117)
     monkeypatch.setattr(export_file, "_draft", None)
     said = call(refreshed_home.path, "export", STUDY, "--out", tmp_path / "a.xlsx")
     assert refused(said, cli.USAGE_ERROR) == (
-        f"tiktok-pipeline: {tmp_path / 'a.xlsx'}: a sheet holds at most 117 rows, these are 118; "
+        f"tiktok-pipeline: {tmp_path / 'a.xlsx'}: a sheet holds at most 117 rows, and there are 118; "
         "write a .parquet or a .csv"
     )
 

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from tiktok_pipeline.output import write_rows as export
-from tiktok_pipeline.output.print_rows import formula_safe
-from tiktok_pipeline.output.write_rows import ENDINGS, ExportRefusedError, Written, cleaned, write_file
+from tiktok_pipeline.output.write_rows import ENDINGS, ExportRefusedError, Written, write_file
+from tiktok_pipeline.safe_text import formula_safe, multi_line
 
 HOSTILE = [
     '=HYPERLINK("http://x","y")',
@@ -191,7 +191,7 @@ def test_a_spreadsheet_runs_no_text(tmp_path: Path, text: str) -> None:
     table = pa.table({"=1": [text], "followers": [-1]})
     write(tmp_path / "a.csv", table)
     write(tmp_path / "a.xlsx", table)
-    expected = f"'{cleaned(text)}"
+    expected = f"'{multi_line(text)}"
     assert csv_rows(tmp_path / "a.csv") == [["'=1", "followers"], [expected, "-1"]]
     header, row = xlsx_cells(tmp_path / "a.xlsx")
     assert (header[0].value, header[0].data_type) == ("'=1", "s")
@@ -260,7 +260,7 @@ def test_no_cell_starts_like_a_formula(tmp_path: Path, values: list[str]) -> Non
     for value, text, cell in zip(values, in_csv, in_xlsx, strict=True):
         assert not text.strip().startswith(FORMULA_STARTS)
         assert not text.startswith(("\t", "\r", "\n"))
-        assert text.removeprefix("'") in (cleaned(value), cleaned(value).removeprefix("'"))
+        assert text.removeprefix("'") in (multi_line(value), multi_line(value).removeprefix("'"))
         assert cell.data_type == ("s" if text else "inlineStr")
         assert not str(cell.value or "").strip().startswith(FORMULA_STARTS)
 
@@ -324,7 +324,7 @@ def test_an_ending_may_be_in_capitals(tmp_path: Path) -> None:
 def test_a_file_is_replaced_only_when_asked(tmp_path: Path, ending: str) -> None:
     target = tmp_path / f"a{ending}"
     target.write_text("mine", encoding="utf-8")
-    with pytest.raises(ExportRefusedError, match=r"is already there; .*--overwrite"):
+    with pytest.raises(ExportRefusedError, match=r"already exists; .*--overwrite"):
         write(target, TYPED)
     assert target.read_text(encoding="utf-8") == "mine"
     write(target, TYPED, overwrite=True)
@@ -339,7 +339,7 @@ def test_a_file_that_comes_while_writing_stays(tmp_path: Path) -> None:
         yield from TYPED.to_batches()
         target.write_text("theirs", encoding="utf-8")
 
-    with pytest.raises(ExportRefusedError, match="already there"):
+    with pytest.raises(ExportRefusedError, match="already exists"):
         write_file(target, TYPED.schema, batches(), guard=formula_safe)
     assert target.read_text(encoding="utf-8") == "theirs"
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
@@ -347,7 +347,7 @@ def test_a_file_that_comes_while_writing_stays(tmp_path: Path) -> None:
 
 def test_a_link_to_nothing_counts_as_a_file(tmp_path: Path) -> None:
     (tmp_path / "a.csv").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(ExportRefusedError, match="already there"):
+    with pytest.raises(ExportRefusedError, match="already exists"):
         write(tmp_path / "a.csv", TYPED)
 
 
@@ -387,9 +387,9 @@ def test_a_write_that_fails_at_the_last_step_leaves_nothing(
 
 def test_a_folder_and_a_folder_that_is_not_there_are_no_place(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(ExportRefusedError, match="is a folder; name a file in it"):
+    with pytest.raises(ExportRefusedError, match="this is a folder; name a file in it"):
         write(tmp_path / "folder.csv", TYPED, overwrite=True)
-    with pytest.raises(ExportRefusedError, match=r"there is no folder .*nowhere; make it first"):
+    with pytest.raises(ExportRefusedError, match=r"the folder .*nowhere does not exist; create it first"):
         write(tmp_path / "nowhere" / "a.csv", TYPED)
 
 
@@ -403,12 +403,14 @@ def test_a_file_may_be_read_as_any_new_file(tmp_path: Path) -> None:
 def test_only_a_sheet_has_a_most_of_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str, refused: bool
 ) -> None:
-    assert export.MOST_XLSX_ROWS == 2**20 - 1
-    monkeypatch.setattr(export, "MOST_XLSX_ROWS", 3)
+    assert export.MAX_XLSX_ROWS == 2**20 - 1
+    monkeypatch.setattr(export, "MAX_XLSX_ROWS", 3)
     target = tmp_path / f"a{ending}"
     assert write(target, texts(*"abc")) == Written(3)
     if refused:
-        with pytest.raises(ExportRefusedError, match=r"at most 3 rows, these are 4; write a \.parquet or a \.csv"):
+        with pytest.raises(
+            ExportRefusedError, match=r"at most 3 rows, and there are 4; write a \.parquet or"
+        ):
             write(target, texts(*"abcd"), overwrite=True)
     else:
         assert write(target, texts(*"abcd"), overwrite=True) == Written(4)

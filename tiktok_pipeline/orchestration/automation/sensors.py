@@ -45,6 +45,7 @@ from tiktok_pipeline.orchestration.runs.dead_runs import fail_orphaned_runs
 from tiktok_pipeline.orchestration.runs.outcome import failure_of
 from tiktok_pipeline.orchestration.runs.refresh import REFRESH_JOB, refresh_tags
 from tiktok_pipeline.raw.snapshots import list_inbox
+from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.settings import Settings
 
 TICK_SECONDS = 15
@@ -216,5 +217,5 @@ def _failure_sensor(settings: Settings) -> SensorDefinition:
 
 def _names(files: Sequence[str]) -> str:
     """The names of files as a tag of a run: short, and one line."""
-    shown = ", ".join("".join(mark if mark.isprintable() else " " for mark in name) for name in files)
+    shown = ", ".join(map(one_line, files))
     return shown if len(shown) <= 200 else f"{shown[:180]} ... ({len(files)} files)"

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import FileFormat, UnreadableFileError
 from tiktok_pipeline.warehouse.duckdb.tables import quoted
 
@@ -51,7 +52,7 @@ def file_query(connection: duckdb.DuckDBPyConnection, path: Path, file_format: F
 
 def explain_read_error(path: Path, problem: Exception) -> UnreadableFileError:
     """Say in one line what is wrong with a file that the engine could not read, and what to do."""
-    text = _one_line(str(problem))
+    text = one_line(str(problem))
     lowered = _without_places(text).lower()
     if isinstance(problem, (EOFError, zlib.error)) or "gzip" in lowered:
         what = "the gzip stream is truncated or no gzip at all; copy the file again"
@@ -68,11 +69,6 @@ def explain_read_error(path: Path, problem: Exception) -> UnreadableFileError:
     else:
         what = f"the engine cannot read it ({text[:200]})"
     return UnreadableFileError(f"{path.name}: {what}")
-
-
-def _one_line(text: str) -> str:
-    """The text on one line, without characters that a terminal would obey."""
-    return " ".join("".join(mark if mark.isprintable() else " " for mark in text).split())
 
 
 def _without_places(text: str) -> str:

@@ -62,7 +62,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "plots": frozenset({"features.catalogue", "output.*"}),
     "reports": ALL_STAGES | {"analysis.*", "output.*", "plots.*", "study", "tables", "warehouse.base"},
     "home": frozenset({"settings"}),
-    "privacy": frozenset({"raw.*", "validated.clean", "settings", "warehouse.base"}),
+    "privacy": frozenset({"home.*", "raw.*", "validated.clean", "settings", "warehouse.base"}),
     "ingest": frozenset({"raw.*", "validated.clean", "privacy.*", "home.*", "settings", "warehouse.base"}),
     "upkeep": frozenset(
         {"raw.*", "ingest.*", "privacy.*", "home.*", "settings", "study", "tables", "warehouse.base"}
@@ -310,8 +310,8 @@ BROKEN: dict[Rule, list[tuple[str, str]]] = {
         ("plots.segments", "from tiktok_pipeline.study import Study"),
         ("reports.gather", "from tiktok_pipeline.orchestration.resources.figures import FigureStore"),
         ("ingest.register", "from tiktok_pipeline.orchestration.runs.refresh import refresh_snapshot"),
-        ("privacy.redact", "from tiktok_pipeline.ingest.manifest import read_manifest"),
-        ("home.lock", "from tiktok_pipeline.ingest.manifest import read_manifest"),
+        ("privacy.redact", "from tiktok_pipeline.ingest.register import register"),
+        ("home.lock", "from tiktok_pipeline.ingest.inbox import ingest_inbox"),
         ("upkeep.doctor", "from tiktok_pipeline.orchestration.partitions import known_snapshots"),
         ("study", "from tiktok_pipeline.clusters.model import assign"),
         ("studies.new", "from tiktok_pipeline.clusters import choose_k"),

@@ -27,9 +27,10 @@ from benchmarks.record import RESULTS
 from benchmarks.reliability.damage import Delivery, delivery
 from benchmarks.reliability.states import LEFTOVERS, Slices, slices_of
 from tiktok_pipeline.assembly import build_definitions, open_engine, open_warehouse, refresh_job
+from tiktok_pipeline.home.layout import REASON_SUFFIX
 from tiktok_pipeline.home.lock import home_lock
-from tiktok_pipeline.ingest.inbox import WHY, IngestResult, ingest_inbox
-from tiktok_pipeline.ingest.manifest import read_manifest, sha256_of
+from tiktok_pipeline.home.manifest import file_sha256, read_manifest
+from tiktok_pipeline.ingest.inbox import IngestResult, ingest_inbox
 from tiktok_pipeline.orchestration.partitions import add_snapshots
 from tiktok_pipeline.orchestration.runs.refresh import refresh_snapshot, refresh_tags, step_logger
 from tiktok_pipeline.raw.snapshots import is_finished
@@ -223,13 +224,13 @@ def _badly_refused(ground: Ground, one: Delivery, found: IngestResult, key: str)
     (refused,) = found.refused
     folder = ground.settings.refused
     broken = unplain(refused.why)
-    expected = sorted([refused.file, f"{refused.file}{WHY}"])
+    expected = sorted([refused.file, f"{refused.file}{REASON_SUFFIX}"])
     there = sorted(path.name for path in folder.iterdir())
     if there != expected:
         return [*broken, f"in refused/ lies {there}, expected {expected}"]
     if (folder / refused.file).read_bytes() != one.content:
         broken.append("the refused file is not what was delivered")
-    if (folder / f"{refused.file}{WHY}").read_text(encoding="utf-8").strip() != refused.why.strip():
+    if (folder / f"{refused.file}{REASON_SUFFIX}").read_text(encoding="utf-8").strip() != refused.why.strip():
         broken.append("the text beside the refused file is not the reason")
     if found.registered or (ground.settings.raw / key).exists():
         broken.append("the file was refused and stored too")
@@ -241,7 +242,7 @@ def _unbalanced(ground: Ground, key: str) -> list[str]:
     manifest = read_manifest(ground.settings.raw / key)
     (entry,) = manifest
     stored = ground.settings.raw / key / entry.file
-    broken = [] if sha256_of(stored) == entry.stored_sha256 else ["the stored file is not what its manifest says"]
+    broken = [] if file_sha256(stored) == entry.stored_sha256 else ["the stored file is not what its manifest says"]
     with open_read_only(ground.settings.warehouse_file) as reader:
 
         def count(table: str) -> int:

@@ -212,7 +212,7 @@ def doctor(
 def snapshots() -> None:
     """List the snapshots of the home with their files and rows."""
     settings = read_settings()
-    from tiktok_pipeline.ingest.manifest import read_manifest, snapshots_on_disk
+    from tiktok_pipeline.home.manifest import read_manifest, snapshots_on_disk
     from tiktok_pipeline.output.print_rows import print_rows
 
     rows = [

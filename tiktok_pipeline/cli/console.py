@@ -28,7 +28,7 @@ def read_settings() -> Settings:
 def exit_on_expected_error() -> Iterator[None]:
     """Turn the errors whose text is meant for the person into one line and an exit code."""
     from tiktok_pipeline.home.lock import HomeLockedError
-    from tiktok_pipeline.ingest.manifest import ManifestError
+    from tiktok_pipeline.home.manifest import ManifestError
     from tiktok_pipeline.privacy.mentions import RedactionError
     from tiktok_pipeline.raw.dialects import UnknownDialectError
     from tiktok_pipeline.raw.snapshots import SnapshotKeyError
@@ -65,8 +65,8 @@ def exit_on_expected_error() -> Iterator[None]:
 @contextmanager
 def locked_home(settings: Settings) -> Iterator[None]:
     """Hold the home's lock, its folders made; whoever else is at work there is waited for, and named."""
+    from tiktok_pipeline.home.layout import prepare_home
     from tiktok_pipeline.home.lock import home_lock
-    from tiktok_pipeline.orchestration.runs.instance import prepare_home
 
     prepare_home(settings)
     with home_lock(settings.lock_file, timeout_seconds=settings.home_timeout_seconds, say=info):

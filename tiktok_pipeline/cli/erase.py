@@ -27,12 +27,12 @@ def erase_creator(settings: Settings, name: str | None, *, yes: bool) -> None:
     with locked_home(settings):
         import tiktok_pipeline.studies
         from tiktok_pipeline.assembly import build_definitions, open_engine, open_warehouse, refresh_job
-        from tiktok_pipeline.ingest.cleanup import sweep_home
+        from tiktok_pipeline.home.cleanup import remove_leftovers
         from tiktok_pipeline.orchestration.maintenance.erase import CreatorRecords, find_creator, forget
         from tiktok_pipeline.orchestration.runs.refresh import step_logger
         from tiktok_pipeline.study import load_studies
 
-        sweep_home(settings)
+        remove_leftovers(settings)
         info("looking through the raw files ...")
         engine = open_engine(settings)
         try:

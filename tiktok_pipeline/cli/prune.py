@@ -26,11 +26,11 @@ def prune_snapshots(settings: Settings, *, keep: int | None, before: str | None,
     with locked_home(settings):
         import tiktok_pipeline.studies
         from tiktok_pipeline.assembly import open_warehouse
-        from tiktok_pipeline.ingest.cleanup import sweep_home
+        from tiktok_pipeline.home.cleanup import remove_leftovers
         from tiktok_pipeline.study import load_studies
         from tiktok_pipeline.upkeep.prune import every_snapshot, prunable, prune
 
-        sweep_home(settings)
+        remove_leftovers(settings)
         warehouse = open_warehouse(settings)
         try:
             with _dagster(settings) as instance:

@@ -39,13 +39,13 @@ def refresh_home(
     published; ``everything`` computes all snapshots anew, ``resume`` goes on where a refresh was interrupted.
     """
     import tiktok_pipeline.studies
-    from tiktok_pipeline.ingest.cleanup import sweep_home
+    from tiktok_pipeline.home.cleanup import remove_leftovers
     from tiktok_pipeline.study import load_studies
 
     studies = load_studies(tiktok_pipeline.studies)
     if unknown := sorted(set(names) - {study.name for study in studies}):
         fail(f"no study {', '.join(unknown)}; there are: {', '.join(study.name for study in studies)}", USAGE_ERROR)
-    sweep_home(settings)
+    remove_leftovers(settings)
     refused = 0
     if everything:
         keys = _all_snapshots(settings, snapshot)
@@ -62,7 +62,7 @@ def refresh_home(
 
 
 def _all_snapshots(settings: Settings, snapshot: str | None) -> list[str]:
-    from tiktok_pipeline.ingest.manifest import snapshots_on_disk
+    from tiktok_pipeline.home.manifest import snapshots_on_disk
 
     there = snapshots_on_disk(settings.raw)
     keys = [key for key in there if snapshot in (None, key)]
@@ -183,7 +183,7 @@ def _run_all(
     """Materialise the snapshots one by one; of several, the copy for readers is made once, after the last."""
     from tiktok_pipeline.assembly import build_definitions, refresh_job
     from tiktok_pipeline.cli.progress import Bar
-    from tiktok_pipeline.ingest.manifest import read_manifest
+    from tiktok_pipeline.home.manifest import read_manifest
     from tiktok_pipeline.orchestration.runs.refresh import (
         publish_snapshots,
         refresh_snapshot,
@@ -227,7 +227,7 @@ def _not_finished(
 ) -> list[AssetKey]:
     """What an interrupted refresh of a snapshot did not come to, said to the person."""
     from tiktok_pipeline.assembly import open_warehouse
-    from tiktok_pipeline.ingest.manifest import compute_delivery_id, read_manifest
+    from tiktok_pipeline.home.manifest import compute_delivery_id, read_manifest
     from tiktok_pipeline.orchestration.runs.resume import finished_assets, left_to_do
 
     warehouse = open_warehouse(settings)

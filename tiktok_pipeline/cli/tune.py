@@ -67,7 +67,7 @@ def _study(name: str) -> Study:
 
 
 def _newest(settings: Settings) -> str:
-    from tiktok_pipeline.ingest.manifest import snapshots_on_disk
+    from tiktok_pipeline.home.manifest import snapshots_on_disk
 
     keys = sorted(snapshots_on_disk(settings.raw))
     if not keys:

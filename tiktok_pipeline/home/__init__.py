@@ -1,1 +1,1 @@
-"""The home of the data: its folders, its lock, its log of failures."""
+"""The home of the data: its folders, manifests, lock and log of failures, and what a killed process leaves in it."""

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 
 from tiktok_pipeline.errors import PipelineError
-from tiktok_pipeline.ingest.manifest import StoredFile
+from tiktok_pipeline.home.manifest import StoredFile
 from tiktok_pipeline.ingest.snapshot_rows import is_external
 from tiktok_pipeline.raw.schema import SOURCES
 from tiktok_pipeline.settings import Settings

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tiktok_pipeline.home.layout import REASON_SUFFIX
 from tiktok_pipeline.ingest.register import IngestConfig, Registered, register
 from tiktok_pipeline.privacy.mentions import RedactionError
 from tiktok_pipeline.privacy.suppression import read_suppression_list
@@ -28,9 +29,6 @@ from tiktok_pipeline.raw.snapshots import (
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.base import Engine, UnreadableFileError
-
-WHY = ".why.txt"
-"""What the text beside a refused file ends in."""
 
 _BAD_FILE = (UnreadableFileError, UnknownDialectError, SnapshotKeyError, RedactionError)
 
@@ -113,7 +111,7 @@ def refuse(path: Path, folder: Path, why: str) -> Refused:
     while (folder / name).exists() or (folder / name).is_symlink():
         number += 1
         name = f"{number}-{safe_name(path)}"
-    (folder / f"{name}{WHY}").write_text(f"{why}\n", encoding="utf-8")
+    (folder / f"{name}{REASON_SUFFIX}").write_text(f"{why}\n", encoding="utf-8")
     os.replace(path, folder / name)  # noqa: PTH105 - a link is moved, not followed
     return Refused(name, why)
 
@@ -121,8 +119,8 @@ def refuse(path: Path, folder: Path, why: str) -> Refused:
 def refused_files(folder: Path) -> list[Refused]:
     """The files that were set aside and still lie there, by name, with the reasons."""
     found = []
-    for reason in sorted(folder.glob(f"*{WHY}")):
-        name = reason.name.removesuffix(WHY)
+    for reason in sorted(folder.glob(f"*{REASON_SUFFIX}")):
+        name = reason.name.removesuffix(REASON_SUFFIX)
         if (folder / name).exists() or (folder / name).is_symlink():
             found.append(Refused(name, reason.read_text(encoding="utf-8").strip()))
     return found

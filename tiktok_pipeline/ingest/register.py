@@ -19,7 +19,8 @@ from typing import Literal
 
 import narwhals as nw
 
-from tiktok_pipeline.ingest.manifest import StoredFile, read_manifest, sha256_of, store_files, sweep
+from tiktok_pipeline.home.cleanup import STAGING_PREFIX, remove_raw_leftovers
+from tiktok_pipeline.home.manifest import StoredFile, file_sha256, read_manifest, store_files
 from tiktok_pipeline.privacy.redact import redact
 from tiktok_pipeline.privacy.suppression import SuppressionList, suppressed_rows
 from tiktok_pipeline.raw.dialects import Dialect, UnknownDialectError, recognise
@@ -109,7 +110,7 @@ def _inspect(path: Path, folder: Path, intake: IngestConfig) -> _Inspected:
         _link_or_copy(path, staged)
         if intake.largest_bytes is not None:
             check_size(staged, name=path.name, largest_bytes=intake.largest_bytes)
-        sha256 = sha256_of(staged)
+        sha256 = file_sha256(staged)
     except OSError as problem:
         msg = (
             f"{path.name}: cannot be read ({problem.strerror or problem}); is it readable for who runs the pipeline?"
@@ -172,7 +173,7 @@ def _store(one: _Inspected, folder: Path) -> Registered:
     entry = StoredFile(
         file=one.staged.name,
         delivered_sha256=one.sha256,
-        stored_sha256=sha256_of(one.staged) if one.forgotten_rows else one.sha256,
+        stored_sha256=file_sha256(one.staged) if one.forgotten_rows else one.sha256,
         bytes=one.staged.stat().st_size,
         rows=one.rows,
         source=one.dialect.source.name,
@@ -187,15 +188,15 @@ def _store(one: _Inspected, folder: Path) -> Registered:
 
 def _is_intact(path: Path, entry: StoredFile) -> bool:
     """Whether the stored copy is what was delivered; a hard link changes with a file that is edited in place."""
-    return path.exists() and path.stat().st_size == entry.bytes and sha256_of(path) == entry.stored_sha256
+    return path.exists() and path.stat().st_size == entry.bytes and file_sha256(path) == entry.stored_sha256
 
 
 @contextlib.contextmanager
 def _staging(raw: Path) -> Iterator[Path]:
     """A folder beside the snapshots, so that storing is a rename; what a killed process left is swept first."""
     raw.mkdir(parents=True, exist_ok=True)
-    sweep(raw)
-    with tempfile.TemporaryDirectory(prefix=".staging-", dir=raw) as folder:
+    remove_raw_leftovers(raw)
+    with tempfile.TemporaryDirectory(prefix=STAGING_PREFIX, dir=raw) as folder:
         yield Path(folder)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import narwhals as nw
 
-from tiktok_pipeline.ingest.manifest import StoredFile, read_manifest
+from tiktok_pipeline.home.manifest import StoredFile, read_manifest
 from tiktok_pipeline.raw.dialects import DIALECTS
 from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.raw.schema import SOURCES, Source

@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO
 
-from tiktok_pipeline.ingest.inbox import WHY
+from tiktok_pipeline.home.layout import REASON_SUFFIX
 from tiktok_pipeline.settings import Settings
 
 EXPORTS = (".csv", ".xlsx", ".parquet", ".json", ".ndjson", ".jsonl", ".gz", ".html", ".txt")
@@ -77,8 +77,8 @@ def remove_files(settings: Settings, pattern: re.Pattern[bytes]) -> list[Path]:
         if contains_name(path, pattern):
             path.unlink()
             gone.append(path)
-            if path.parent == settings.refused and not path.name.endswith(WHY):
-                path.with_name(f"{path.name}{WHY}").unlink(missing_ok=True)
+            if path.parent == settings.refused and not path.name.endswith(REASON_SUFFIX):
+                path.with_name(f"{path.name}{REASON_SUFFIX}").unlink(missing_ok=True)
     return gone
 
 

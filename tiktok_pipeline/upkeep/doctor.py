@@ -14,17 +14,18 @@ from typing import Literal
 
 from dagster import DagsterInstance
 
+from tiktok_pipeline.home.cleanup import leftovers
+from tiktok_pipeline.home.layout import home_folders
 from tiktok_pipeline.home.lock import holder_of
-from tiktok_pipeline.ingest.inbox import refused_files
-from tiktok_pipeline.ingest.manifest import (
+from tiktok_pipeline.home.manifest import (
     MANIFEST,
-    PENDING_PREFIX,
     ManifestError,
     StoredFile,
     compute_delivery_id,
+    file_sha256,
     read_manifest,
-    sha256_of,
 )
+from tiktok_pipeline.ingest.inbox import refused_files
 from tiktok_pipeline.orchestration.partitions import known_snapshots
 from tiktok_pipeline.privacy.suppression import read_suppression_list
 from tiktok_pipeline.settings import Settings
@@ -68,8 +69,7 @@ def check_home(settings: Settings) -> Iterator[Finding]:
             "error", f"{settings.home}: there is no such folder", "run `tiktok-pipeline refresh FILE` first"
         )
         return
-    folders = (settings.home, settings.incoming, settings.raw, settings.reports, settings.dagster_home)
-    for folder in (*folders, settings.warehouse_file.parent, settings.published_file.parent):
+    for folder in home_folders(settings):
         if folder.is_dir() and stat.S_IMODE(folder.stat().st_mode) & 0o007:
             yield Finding(
                 "warning",
@@ -84,7 +84,7 @@ def check_home(settings: Settings) -> Iterator[Finding]:
     if settings.forgotten_file.exists() and read_suppression_list(settings.forgotten_file).unfinished:
         yield Finding("error", "an erasure was interrupted", "run `tiktok-pipeline forget` for the same name again")
     if holder is None:
-        for leftover in _leftovers(settings):
+        for leftover in leftovers(settings):
             yield Finding(
                 "warning", f"{leftover}: left by a process that was killed", "the next refresh puts it away"
             )
@@ -99,17 +99,6 @@ def _room(settings: Settings) -> Finding:
     if free >= needed:
         return Finding("ok", text)
     return Finding("error", text, "make room, or remove old snapshots: `tiktok-pipeline prune --keep N`")
-
-
-def _leftovers(settings: Settings) -> list[Path]:
-    found = [
-        *settings.raw.glob(".staging-*"),
-        *settings.raw.glob(".pruned-*"),
-        *settings.raw.glob(f"*/{PENDING_PREFIX}*"),
-    ]
-    for file in (settings.warehouse_file, settings.published_file):
-        found += file.parent.glob(f".{file.name}.draft*")
-    return [*found, *settings.reports.glob("*.part"), *settings.reports.glob("*/*.part")]
 
 
 def read_manifests(settings: Settings) -> tuple[dict[str, list[StoredFile]], list[Finding]]:
@@ -139,7 +128,7 @@ def check_files(settings: Settings, manifests: dict[str, list[StoredFile]], *, q
             path = folder / entry.file
             if not path.is_file():
                 yield Finding("error", f"{path}: gone", "restore it from a backup, or deliver the file again")
-            elif path.stat().st_size != entry.bytes or (not quick and sha256_of(path) != entry.stored_sha256):
+            elif path.stat().st_size != entry.bytes or (not quick and file_sha256(path) != entry.stored_sha256):
                 advice = "restore it from a backup, or deliver the file again; do not edit files in raw/"
                 yield Finding("error", f"{path}: changed since it was stored", advice)
         known = {MANIFEST, *(entry.file for entry in manifest)}

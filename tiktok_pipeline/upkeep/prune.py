@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from dagster import DagsterInstance, RunsFilter
 
-from tiktok_pipeline.ingest.manifest import snapshots_on_disk
+from tiktok_pipeline.home.cleanup import PRUNED_PREFIX
+from tiktok_pipeline.home.manifest import snapshots_on_disk
 from tiktok_pipeline.orchestration.partitions import known_snapshots
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study
@@ -50,7 +51,7 @@ def prune(
         shutil.rmtree(settings.reports / key, ignore_errors=True)
         folder = settings.raw / key
         if folder.exists():
-            gone = folder.with_name(f".pruned-{key}")
+            gone = folder.with_name(f"{PRUNED_PREFIX}{key}")
             shutil.rmtree(gone, ignore_errors=True)
             folder.rename(gone)
             shutil.rmtree(gone)

@@ -9,11 +9,17 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from tiktok_pipeline.warehouse.duckdb.connection import ReadOnlyDatabase
+from typing import Any, Protocol
 
 _IS_NAMED = "lower({column}) in (select lower(unnest(?)))"
+
+
+class ReadOnlyDatabase(Protocol):
+    """A database that answers queries; see `tiktok_pipeline.warehouse.duckdb.connection.open_read_only`."""
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Answer a query: (column names, rows)."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import pytest
 from dagster import DagsterInstance
 
 from tiktok_pipeline.cli import app as cli
-from tiktok_pipeline.ingest.manifest import read_manifest, snapshots_on_disk
+from tiktok_pipeline.home.manifest import read_manifest, snapshots_on_disk
 from tiktok_pipeline.orchestration.maintenance import erase as forgetting
 from tiktok_pipeline.orchestration.partitions import known_snapshots
 from tiktok_pipeline.privacy.suppression import read_suppression_list

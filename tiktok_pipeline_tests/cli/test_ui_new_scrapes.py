@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from dagster import DagsterInstance
 
-from tiktok_pipeline.ingest.manifest import read_manifest, snapshots_on_disk
+from tiktok_pipeline.home.manifest import read_manifest, snapshots_on_disk
 from tiktok_pipeline.orchestration.partitions import known_snapshots
 from tiktok_pipeline_tests.cli.test_ui import chromium, server
 from tiktok_pipeline_tests.homes import Home

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tiktok_pipeline.home.manifest import StoredFile
 from tiktok_pipeline.ingest.disk_space import InsufficientDiskSpaceError, check_disk_space, needed_bytes
-from tiktok_pipeline.ingest.manifest import StoredFile
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline_tests.homes import Home, Said
 from tiktok_pipeline_tests.scrapes import creators, write_csv

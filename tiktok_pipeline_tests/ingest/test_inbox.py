@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tiktok_pipeline.home.manifest import read_manifest, snapshots_on_disk
 from tiktok_pipeline.ingest.inbox import IngestResult, ingest_inbox, refused_files
-from tiktok_pipeline.ingest.manifest import read_manifest, snapshots_on_disk
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.scrapes import creators, write_csv

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tiktok_pipeline.ingest import manifest
-from tiktok_pipeline.ingest.manifest import read_manifest, snapshots_on_disk
+from tiktok_pipeline.home import manifest
+from tiktok_pipeline.home.manifest import read_manifest, snapshots_on_disk
 from tiktok_pipeline.ingest.register import IngestConfig, Registered, register
 from tiktok_pipeline.raw.dialects import UnknownDialectError
 from tiktok_pipeline.raw.snapshots import SnapshotKeyError

@@ -12,8 +12,8 @@ from dagster import (
 )
 
 from tiktok_pipeline.errors import PipelineError
+from tiktok_pipeline.home.manifest import read_manifest
 from tiktok_pipeline.ingest.disk_space import check_disk_space
-from tiktok_pipeline.ingest.manifest import read_manifest
 from tiktok_pipeline.ingest.snapshot_rows import is_external, raw_rows
 from tiktok_pipeline.orchestration.metadata import table_out
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS

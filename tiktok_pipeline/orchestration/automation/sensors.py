@@ -31,14 +31,14 @@ from dagster import (
 
 from tiktok_pipeline.home.failure_log import log_failure
 from tiktok_pipeline.home.lock import holder_of
-from tiktok_pipeline.ingest.inbox import settled_names
-from tiktok_pipeline.ingest.manifest import (
+from tiktok_pipeline.home.manifest import (
     ManifestError,
     StoredFile,
     compute_delivery_id,
     read_manifest,
     snapshots_on_disk,
 )
+from tiktok_pipeline.ingest.inbox import settled_names
 from tiktok_pipeline.orchestration.automation.jobs import INGEST_JOB
 from tiktok_pipeline.orchestration.partitions import add_snapshots
 from tiktok_pipeline.orchestration.runs.dead_runs import fail_orphaned_runs

@@ -16,11 +16,11 @@ from typing import Any
 import narwhals as nw
 from dagster import AssetKey, DagsterInstance, JobDefinition
 
-from tiktok_pipeline.ingest.manifest import (
+from tiktok_pipeline.home.manifest import (
     StoredFile,
     compute_delivery_id,
+    file_sha256,
     read_manifest,
-    sha256_of,
     snapshots_on_disk,
     store_files,
 )
@@ -182,7 +182,7 @@ def _redact_files(settings: Settings, forgotten: SuppressionList, handles: Colle
                 redact(folder / entry.file, target, rows=theirs, mentions=plain)
                 rewritten = replace(
                     entry,
-                    stored_sha256=sha256_of(target),
+                    stored_sha256=file_sha256(target),
                     bytes=target.stat().st_size,
                     forgotten_rows=tuple(sorted({*entry.forgotten_rows, *theirs})),
                 )

@@ -20,7 +20,7 @@ from dagster import (
 )
 
 from tiktok_pipeline.errors import PipelineError
-from tiktok_pipeline.ingest.manifest import compute_delivery_id, read_manifest
+from tiktok_pipeline.home.manifest import compute_delivery_id, read_manifest
 from tiktok_pipeline.orchestration.asset_keys import slice_of, table_of
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.tables import Table

@@ -9,8 +9,8 @@ from dagster import (
     ResourceDefinition,
 )
 
+from tiktok_pipeline.home.cleanup import remove_leftovers
 from tiktok_pipeline.home.lock import home_lock
-from tiktok_pipeline.ingest.cleanup import sweep_home
 from tiktok_pipeline.orchestration.resources.event_log import fast_event_log
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.base import Warehouse
@@ -28,7 +28,7 @@ def warehouse_resource(settings: Settings, open_warehouse: OpenWarehouse) -> Res
         say = context.log.info if context.log else (lambda _: None)
         wait_seconds = settings.home_timeout_seconds
         with home_lock(settings.lock_file, timeout_seconds=wait_seconds, say=say), fast_event_log():
-            sweep_home(settings)
+            remove_leftovers(settings)
             warehouse = open_warehouse()
             try:
                 warehouse.slices()

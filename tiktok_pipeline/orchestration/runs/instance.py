@@ -1,9 +1,11 @@
-"""Makes the folders of a home, private to the person who runs the program, and Dagster's settings in it."""
+"""Prepare Dagster's own storage in a home: its settings, and the variable by which Dagster finds it."""
 
 from __future__ import annotations
 
 import os
 
+from tiktok_pipeline.atomic_write import atomic_write_text
+from tiktok_pipeline.home.layout import prepare_home
 from tiktok_pipeline.settings import Settings
 
 DAGSTER_YAML = """\
@@ -56,24 +58,10 @@ concurrency:
 """What earlier versions wrote: such a file is nobody's own work and is brought up to date."""
 
 
-def prepare_home(settings: Settings) -> None:
-    """Make the folders of the home that are missing; what they hold is about people, so that only their owner enters."""
-    for folder in (
-        settings.home,
-        settings.incoming,
-        settings.raw,
-        settings.warehouse_file.parent,
-        settings.published_file.parent,
-        settings.reports,
-        settings.dagster_home,
-    ):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-
-
 def prepare_dagster_home(settings: Settings) -> None:
-    """Make Dagster's storage of the home, with the settings of ours."""
+    """Create the home, write ``dagster.yaml`` if it is missing or ours, and point ``DAGSTER_HOME`` to it."""
     prepare_home(settings)
     file = settings.dagster_home / "dagster.yaml"
     if not file.exists() or file.read_text(encoding="utf-8") in _BEFORE:
-        file.write_text(DAGSTER_YAML, encoding="utf-8")
+        atomic_write_text(file, DAGSTER_YAML)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)

@@ -17,7 +17,7 @@ from dagster import (
 )
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
-from tiktok_pipeline.ingest.manifest import StoredFile, compute_delivery_id
+from tiktok_pipeline.home.manifest import StoredFile, compute_delivery_id
 from tiktok_pipeline.orchestration.runs.outcome import Outcome, check_warnings, failure_of
 
 REFRESH_JOB = "refresh"

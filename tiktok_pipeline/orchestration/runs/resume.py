@@ -7,7 +7,7 @@ from datetime import UTC
 
 from dagster import AssetCheckKey, AssetKey, AssetSelection, DagsterInstance, Definitions
 
-from tiktok_pipeline.ingest.manifest import compute_delivery_id, read_manifest, snapshots_on_disk
+from tiktok_pipeline.home.manifest import compute_delivery_id, read_manifest, snapshots_on_disk
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.tables import TABLES
 from tiktok_pipeline.warehouse.base import StoredSlice

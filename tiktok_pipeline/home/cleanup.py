@@ -1,0 +1,61 @@
+"""What a killed process leaves behind in a home: one list, and how it is removed.
+
+The database recovers on its own when it is opened; see `tiktok_pipeline.warehouse`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from tiktok_pipeline.atomic_write import draft_of
+from tiktok_pipeline.home.manifest import MANIFEST, PENDING_PREFIX, recover_pending
+from tiktok_pipeline.settings import Settings
+
+STAGING_PREFIX = ".staging-"
+"""Prefix of a folder in ``raw/`` in which a delivered or redacted file is prepared."""
+
+PRUNED_PREFIX = ".pruned-"
+"""Prefix of the folder of a snapshot in ``raw/`` that is being deleted."""
+
+
+def leftovers(settings: Settings) -> list[Path]:
+    """Return the files and folders that a killed process left; while a process works in the home, they may be its own."""
+    drafts = [draft_of(settings.forgotten_file), draft_of(settings.failures_file)]
+    found = raw_leftovers(settings.raw)
+    for database in (settings.warehouse_file, settings.published_file):
+        drafts += database.parent.glob(f"{draft_of(database).name}*")  # the database engine adds endings of its own
+        drafts.append(database.with_name(f"{database.name}.tmp"))  # where it spills
+    for folder in (settings.reports, *settings.reports.glob("*/")):
+        drafts += [*folder.glob(draft_of(Path("*")).name), *folder.glob("*.part")]
+    return [*found, *(draft for draft in drafts if draft.exists())]
+
+
+def raw_leftovers(raw: Path) -> list[Path]:
+    """Return the leftovers in ``raw/``: staged and pruned folders, pending files, drafts of manifests."""
+    patterns = (f"{STAGING_PREFIX}*", f"{PRUNED_PREFIX}*", f"*/{PENDING_PREFIX}*", f"*/{draft_of(Path(MANIFEST)).name}")
+    return [path for pattern in patterns for path in raw.glob(pattern)]
+
+
+def remove_leftovers(settings: Settings) -> None:
+    """Remove the leftovers of a home; only for the holder of the home's lock.
+
+    A pending file that the manifest lists is moved to its name.
+    """
+    _remove(leftovers(settings))
+
+
+def remove_raw_leftovers(raw: Path) -> None:
+    """Remove the leftovers in ``raw/`` as `remove_leftovers` does."""
+    _remove(raw_leftovers(raw))
+
+
+def _remove(paths: list[Path]) -> None:
+    for path in paths:
+        if path.name.startswith(PENDING_PREFIX) or path.name == draft_of(Path(MANIFEST)).name:
+            if path.exists():  # the first one recovers all of its folder
+                recover_pending(path.parent)
+        elif path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

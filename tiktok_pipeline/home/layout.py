@@ -1,0 +1,29 @@
+"""The folders of a home, private to the person who runs the program, and the names of files that several rooms share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tiktok_pipeline.settings import Settings
+
+REASON_SUFFIX = ".why.txt"
+"""Suffix of the text beside a rejected file in ``incoming/refused/`` that explains why it was rejected."""
+
+
+def home_folders(settings: Settings) -> list[Path]:
+    """Return the home and the folders in it that hold data about people."""
+    return [
+        settings.home,
+        settings.incoming,
+        settings.raw,
+        settings.warehouse_file.parent,
+        settings.published_file.parent,
+        settings.reports,
+        settings.dagster_home,
+    ]
+
+
+def prepare_home(settings: Settings) -> None:
+    """Create the missing folders of the home; only their owner may enter, because the data are about people."""
+    for folder in home_folders(settings):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)

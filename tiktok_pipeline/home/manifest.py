@@ -1,0 +1,150 @@
+"""The manifest of a snapshot: which files it has, as they were delivered and as they are stored in ``raw/<snapshot>/``.
+
+The manifest is the truth about deliveries; the table ``raw.files`` is made from it. Whoever writes here holds the
+lock of the home.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tiktok_pipeline.atomic_write import atomic_write_text, draft_of
+from tiktok_pipeline.errors import PipelineError
+
+MANIFEST = "manifest.json"
+PENDING_PREFIX = ".coming-"
+"""Prefix of a file that is moved to its name after the manifest lists it; see `recover_pending`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredFile:
+    """One entry of a manifest: a file of a snapshot, as it was delivered and as it is stored.
+
+    Attributes
+    ----------
+    file : str
+        Its name in ``raw/<snapshot>/``.
+    delivered_sha256, stored_sha256 : str
+        Hashes before and after the records of suppressed creators were blanked; equal if there were none.
+    bytes : int
+        The size of the stored file.
+    rows : int
+        Records, without the header.
+    source, dialect : str
+        Names of its `tiktok_pipeline.raw.schema.Source` and `tiktok_pipeline.raw.dialects.Dialect`.
+    ingested_at : str
+        UTC time in ISO format, without an offset.
+    forgotten_rows : tuple of int
+        The ordinals (from 1) of the records that were blanked because their creators asked to be forgotten.
+    """
+
+    file: str
+    delivered_sha256: str
+    stored_sha256: str
+    bytes: int
+    rows: int
+    source: str
+    dialect: str
+    ingested_at: str
+    forgotten_rows: tuple[int, ...] = ()
+
+
+class ManifestError(PipelineError):
+    """A manifest cannot be read."""
+
+    code = "manifest"
+
+
+def read_manifest(folder: Path) -> list[StoredFile]:
+    """Return the files of a snapshot, by name.
+
+    Parameters
+    ----------
+    folder : Path
+        ``raw/<snapshot>``.
+
+    Returns
+    -------
+    list of StoredFile
+        Empty if the folder has no manifest.
+
+    Raises
+    ------
+    ManifestError
+        If the manifest is damaged.
+    """
+    path = folder / MANIFEST
+    if not path.exists():
+        return []
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        return [StoredFile(**entry | {"forgotten_rows": tuple(entry.get("forgotten_rows", ()))}) for entry in entries]
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ManifestError(
+            f"{path}: damaged ({error})",
+            remedy="restore it from a backup, or move the folder away and deliver its files again",
+        ) from error
+
+
+def write_manifest(folder: Path, entries: Sequence[StoredFile]) -> None:
+    """Replace the manifest of a snapshot."""
+    in_order = sorted(entries, key=lambda entry: entry.file)
+    atomic_write_text(folder / MANIFEST, json.dumps([asdict(entry) for entry in in_order], indent=1))
+
+
+def compute_delivery_id(manifest: Sequence[StoredFile]) -> str:
+    """Return a short hash of a snapshot's files; it changes with every added, replaced or redacted file."""
+    parts = sorted(f"{entry.file} {entry.delivered_sha256} {entry.stored_sha256}" for entry in manifest)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def snapshots_on_disk(raw: Path) -> list[str]:
+    """Return the snapshots that have a manifest, oldest first."""
+    return sorted(path.parent.name for path in raw.glob(f"*/{MANIFEST}") if not path.parent.name.startswith("."))
+
+
+def store_files(folder: Path, files: Mapping[str, Path], manifest: Sequence[StoredFile]) -> None:
+    """Move files into a snapshot together with the manifest that lists them; files that it does not list are removed.
+
+    Parameters
+    ----------
+    folder : Path
+        ``raw/<snapshot>``; created if it is missing.
+    files : mapping of str to Path
+        The new files by name. They must be on the same file system as ``folder``.
+    manifest : sequence of StoredFile
+        All files of the snapshot, old and new.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, file in files.items():
+        file.replace(folder / f"{PENDING_PREFIX}{name}")
+    before = {entry.file for entry in read_manifest(folder)}
+    write_manifest(folder, manifest)
+    for name in files:
+        (folder / f"{PENDING_PREFIX}{name}").replace(folder / name)
+    for name in before - {entry.file for entry in manifest}:
+        (folder / name).unlink(missing_ok=True)
+
+
+def recover_pending(folder: Path) -> None:
+    """Complete an interrupted `store_files`: keep the pending files that the manifest lists, remove the others."""
+    stored = {entry.file: entry.stored_sha256 for entry in read_manifest(folder)}
+    for pending in folder.glob(f"{PENDING_PREFIX}*"):
+        name = pending.name.removeprefix(PENDING_PREFIX)
+        if stored.get(name) == file_sha256(pending):
+            pending.replace(folder / name)
+        else:
+            pending.unlink()
+    draft_of(folder / MANIFEST).unlink(missing_ok=True)
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

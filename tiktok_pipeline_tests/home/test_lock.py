@@ -19,7 +19,7 @@ from tiktok_pipeline.home.lock import HomeLockedError, home_lock
 HOLD = """\
 import sys
 from pathlib import Path
-from tiktok_pipeline.orchestration.home_lock import home_lock
+from tiktok_pipeline.home.lock import home_lock
 with home_lock(Path(sys.argv[1]), timeout_seconds=5):
     print("held", flush=True)
     sys.stdin.read()

@@ -59,7 +59,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "tables": frozenset({*(f"{stage}.schema" for stage in STAGES), "personas.segments", "study"})
     | {"warehouse.base", "warehouse.contract"},
     "analysis": ALL_STAGES | {"study", "warehouse.base"},
-    "plots": frozenset({"features.catalogue", "output.*"}),
+    "plots": frozenset({"features.catalogue", "personas.verdict", "output.*"}),
     "reports": ALL_STAGES | {"analysis.*", "output.*", "plots.*", "study", "tables", "warehouse.base"},
     "home": frozenset({"settings"}),
     "privacy": frozenset({"home.*", "raw.*", "validated.clean", "settings", "warehouse.base"}),

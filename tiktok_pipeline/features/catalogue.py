@@ -1,7 +1,7 @@
-"""Every feature: its name, unit, range, formula and meaning, in the order of the columns of ``features.profiles``.
+"""The features of a profile: name, unit, range, formula, meaning and labels, in the column order of the tables.
 
-To add a feature, add one record; the table, its contract and its documentation follow. A division by zero gives a
-missing value, never infinity.
+The only place for the words of a feature: the tables, plots, report and data dictionary read them here. To add a
+feature, add one record; the table and its contract follow. A division by zero gives a missing value, never infinity.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import narwhals as nw
 
 CREATOR_KEYWORDS = ("vlogger", "influencer", "blogger", "creator", "model", "traveller")
-"""The words of seed 002 that tell a creator by the biography."""
+"""Words in a biography that mark an account as a creator (the published study behind `active_creators`)."""
 
 FOLLOWER_TIERS: Mapping[str, int] = {
     "nano": 1_000,
@@ -22,20 +22,44 @@ FOLLOWER_TIERS: Mapping[str, int] = {
     "macro": 500_000,
     "mega": 1_000_000,
 }
-"""Lower bounds of the usual tiers of the trade, in followers; under the first it is "below nano"."""
+"""Lower bound of each size tier of influencer marketing, in followers. Fewer than the first is "below nano"."""
 
 FIRST_DAY = 16_071.0
-"""2014-01-01 in days since 1970, when the first account of the platform's forerunner was made."""
+"""2014-01-01 in days since 1970: no account is older than the platform's predecessor, musical.ly."""
+
+FLAG = "0 or 1"
+"""The unit of a feature that is a boolean stored as a number."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Feature:
     """One feature of a profile.
 
-    ``expression`` computes it from the columns of ``validated.profiles``; ``lowest`` and ``highest`` are its contract.
+    Parameters
+    ----------
+    name : str
+        Name of the column.
+    label : str
+        Words in a sentence of the report, for a reader who does not know the columns.
+    short_label : str
+        Words on an axis or in the title of a plot, without the unit.
+    unit : str
+        Unit of the values.
+    formula : str
+        Formula in the columns of ``validated.<source>``.
+    description : str
+        Meaning, for the data dictionary.
+    expression : nw.Expr
+        The formula as an expression that the engine computes.
+    lowest, highest : float
+        Range of the values, in ``unit``; the contract of the column.
+    is_text : bool
+        Whether the values are text. No study can use such a feature.
     """
 
     name: str
+    label: str
+    short_label: str
     unit: str
     formula: str
     description: str
@@ -44,15 +68,24 @@ class Feature:
     highest: float = math.inf
     is_text: bool = False
 
+    @property
+    def axis_label(self) -> str:
+        """The short label with the unit, if the label leaves the unit open."""
+        if self.unit == FLAG:
+            return f"{self.short_label} (0/1)"
+        return (
+            f"{self.short_label}, {self.unit}" if self.unit in ("characters", "days", "points") else self.short_label
+        )
+
 
 def ratio(numerator: nw.Expr, denominator: nw.Expr) -> nw.Expr:
-    """``numerator / denominator``, missing where the denominator is zero or so small that no float holds the quotient."""
+    """Return ``numerator / denominator``, missing if the denominator is zero or the quotient exceeds a float."""
     quotient = numerator / denominator
     return nw.when((denominator != 0) & quotient.is_finite()).then(quotient)
 
 
 def log1p(value: nw.Expr) -> nw.Expr:
-    """Natural logarithm of ``value + 1``."""
+    """Return the natural logarithm of ``value + 1``."""
     return (value + 1.0).log()
 
 
@@ -61,14 +94,14 @@ def _number(name: str) -> nw.Expr:
 
 
 def has_keyword(biography: nw.Expr) -> nw.Expr:
-    """1.0 where the biography holds one of `CREATOR_KEYWORDS`, in whatever letters, as a word of its own, else 0.0."""
-    # à-ɏ: Latin letters with marks, so that "modelé" is no "model". Other scripts are written without spaces around it.
+    """Return 1.0 if the biography has one of `CREATOR_KEYWORDS` as a word, in any case, else 0.0."""
+    # à-ɏ: Latin letters with marks, so that "modelé" is not "model". Other scripts do not put spaces around a word.
     pattern = f"(?i)(^|[^a-z0-9_à-ɏ])({'|'.join(CREATOR_KEYWORDS)})([^a-z0-9_à-ɏ]|$)"
     return biography.fill_null("").str.contains(pattern).cast(nw.Float64)
 
 
 def follower_tier(followers: nw.Expr, bounds: Mapping[str, int] = FOLLOWER_TIERS) -> nw.Expr:
-    """The name of the highest tier whose lower bound ``followers`` reaches; "below nano" under the first."""
+    """Return the name of the highest tier whose lower bound ``followers`` reaches, or "below" and the first tier."""
     first, *_ = bounds
     tier: nw.Expr = nw.lit(f"below {first}")
     for name, bound in sorted(bounds.items(), key=lambda item: item[1]):
@@ -77,52 +110,96 @@ def follower_tier(followers: nw.Expr, bounds: Mapping[str, int] = FOLLOWER_TIERS
 
 
 def account_age_days(tiktok_id: nw.Expr, observed_on: nw.Expr) -> nw.Expr:
-    """Days from the making of the account to ``observed_on``; missing where the number tells no plausible time.
+    """Return the days from the creation of the account to ``observed_on``; missing without a plausible date.
 
-    The numbers of accounts are made like Twitter's snowflakes: the upper 32 bits are the second of their making.
-    Short numbers of the platform's first years are plain counters and tell nothing.
+    An account number is built like a Twitter snowflake: its upper 32 bits are the second of creation since 1970. The
+    short numbers of the platform's first years are plain counters and hold no date.
     """
-    # As a float: a text of 20 digits is no 64-bit integer, and a second needs far fewer digits than a float has.
-    made = tiktok_id.cast(nw.Float64) / 4_294_967_296.0 / 86_400.0
+    # As a float: a text of 20 digits does not fit a 64-bit integer, and a float is exact to far less than a second.
+    created = tiktok_id.cast(nw.Float64) / 4_294_967_296.0 / 86_400.0
     year = observed_on.dt.year()
     leap_days = (year - 1969) // 4  # right from 1970 to 2099
-    seen = ((year - 1970) * 365 + leap_days + observed_on.dt.ordinal_day() - 1).cast(nw.Float64)
-    return nw.when((made >= FIRST_DAY) & (seen >= made)).then(seen - made)
+    observed = ((year - 1970) * 365 + leap_days + observed_on.dt.ordinal_day() - 1).cast(nw.Float64)
+    return nw.when((created >= FIRST_DAY) & (observed >= created)).then(observed - created)
 
 
-def _count(name: str, description: str) -> Feature:
-    return Feature(name=name, unit="count", formula=name, description=description, expression=_number(name))
-
-
-def _rate(name: str, description: str) -> Feature:
-    return Feature(name=name, unit="fraction", formula=name, description=description, expression=_number(name))
-
-
-def _log(name: str, value: nw.Expr, formula: str, unit: str = "ln(count + 1)") -> Feature:
+def _count(name: str, label: str, description: str, *, short_label: str = "") -> Feature:
     return Feature(
-        name=name, unit=unit, formula=formula, description="heavy-tailed, so on a log scale", expression=log1p(value)
+        name=name,
+        label=label,
+        short_label=short_label or name,
+        unit="count",
+        formula=name,
+        description=description,
+        expression=_number(name),
+    )
+
+
+def _rate(name: str, label: str, short_label: str, description: str) -> Feature:
+    return Feature(
+        name=name,
+        label=label,
+        short_label=short_label,
+        unit="fraction",
+        formula=name,
+        description=description,
+        expression=_number(name),
+    )
+
+
+def _log(
+    name: str, label: str, value: nw.Expr, formula: str, short_label: str, unit: str = "ln(count + 1)"
+) -> Feature:
+    return Feature(
+        name=name,
+        label=f"{label} (log scale)",
+        short_label=short_label,
+        unit=unit,
+        formula=formula,
+        description=f"{label} on a log scale, because they are heavy-tailed",
+        expression=log1p(value),
+    )
+
+
+def _flag(name: str, label: str, short_label: str, formula: str, description: str, expression: nw.Expr) -> Feature:
+    return Feature(
+        name=name,
+        label=label,
+        short_label=short_label,
+        unit=FLAG,
+        formula=formula,
+        description=description,
+        expression=expression,
+        highest=1.0,
     )
 
 
 _COUNTED = (
-    _count("followers", "accounts that follow this one"),
-    _count("following", "accounts that this one follows"),
-    _count("likes", "likes received over the account's life"),
-    _count("videos_count", "videos published"),
-    _rate("avg_engagement_rate", "likes and comments per video and follower"),
-    _rate("comment_engagement_rate", "comments per video and follower"),
-    _rate("like_engagement_rate", "likes per video and follower"),
+    _count("followers", "followers", "accounts that follow this account"),
+    _count("following", "accounts followed", "accounts that this account follows"),
+    _count("likes", "likes received", "likes received since the account was created"),
+    _count("videos_count", "videos", "videos published", short_label="videos"),
+    _rate("avg_engagement_rate", "engagement", "engagement rate", "likes and comments per video and follower"),
+    _rate(
+        "comment_engagement_rate",
+        "comments per video and follower",
+        "comment rate",
+        "comments per video and follower",
+    ),
+    _rate("like_engagement_rate", "likes per video and follower", "like rate", "likes per video and follower"),
 )
 
 _LOGGED = (
-    _log("log_followers", _number("followers"), "ln(followers + 1)"),
-    _log("log_following", _number("following"), "ln(following + 1)"),
-    _log("log_likes", _number("likes"), "ln(likes + 1)"),
-    _log("log_videos_count", _number("videos_count"), "ln(videos_count + 1)"),
+    _log("log_followers", "followers", _number("followers"), "ln(followers + 1)", "ln(followers + 1)"),
+    _log("log_following", "accounts followed", _number("following"), "ln(following + 1)", "ln(following + 1)"),
+    _log("log_likes", "likes received", _number("likes"), "ln(likes + 1)", "ln(likes + 1)"),
+    _log("log_videos_count", "videos", _number("videos_count"), "ln(videos_count + 1)", "ln(videos + 1)"),
     _log(
         "log_engagement_percent",
+        "engagement percentages",
         _number("avg_engagement_rate") * 100.0,
         "ln(100 avg_engagement_rate + 1)",
+        "ln(engagement % + 1)",
         "ln(percent + 1)",
     ),
 )
@@ -130,109 +207,129 @@ _LOGGED = (
 _RATIOS = (
     Feature(
         name="total_engagement",
+        label="engagement, the three rates summed",
+        short_label="total engagement",
         unit="fraction",
         formula="avg + comment + like engagement rate",
-        description="the sum that seed 001 uses; as avg = comment + like, it is twice the average rate",
+        description="the sum that study top_influencers uses; because avg = comment + like, twice the average rate",
         expression=_number("avg_engagement_rate")
         + _number("comment_engagement_rate")
         + _number("like_engagement_rate"),
     ),
     Feature(
         name="comment_share",
+        label="share of comments in the engagement",
+        short_label="comments in engagement",
         unit="fraction",
         formula="comment_engagement_rate / avg_engagement_rate",
-        description="which part of the engagement is talk",
+        description="share of comments in the engagement",
         expression=ratio(_number("comment_engagement_rate"), _number("avg_engagement_rate")),
     ),
     Feature(
         name="likes_per_video",
+        label="likes per video",
+        short_label="likes per video",
         unit="likes / video",
         formula="likes / videos_count",
-        description="how much a video brings over the account's life",
+        description="likes per video since the account was created",
         expression=ratio(_number("likes"), _number("videos_count")),
     ),
     Feature(
         name="likes_per_video_padded",
+        label="likes per video (padded)",
+        short_label="likes per video (padded)",
         unit="likes / video",
         formula="likes / (videos_count + 0.0000001)",
-        description="the ratio as seed 002 has it: huge, but never missing, where there is no video",
+        description="the ratio that study active_creators uses: huge, but not missing, for an account without videos",
         expression=_number("likes") / (_number("videos_count") + 1e-7),
     ),
     Feature(
         name="lifetime_engagement_rate",
+        label="lifetime engagement",
+        short_label="lifetime engagement rate",
         unit="fraction",
         formula="likes / (videos_count x followers)",
-        description="likes per video and follower over the account's life; beside it the measured rates are a sample",
+        description="likes per video and follower since the account was created; the measured rates are of recent videos",
         expression=ratio(_number("likes"), _number("videos_count") * _number("followers")),
     ),
     Feature(
         name="likes_per_follower",
+        label="likes per follower",
+        short_label="likes per follower",
         unit="likes / follower",
         formula="likes / followers",
-        description="how far the reach goes beyond the audience",
+        description="how far the reach extends beyond the followers",
         expression=ratio(_number("likes"), _number("followers")),
     ),
     Feature(
         name="videos_per_follower",
+        label="videos per follower",
+        short_label="videos per follower",
         unit="videos / follower",
         formula="videos_count / followers",
-        description="how much work stands behind a follower",
+        description="videos published for each follower",
         expression=ratio(_number("videos_count"), _number("followers")),
     ),
 )
 
 _PROFILE = (
-    Feature(
-        name="is_verified",
-        unit="0 or 1",
-        formula="1 if verified, else 0",
-        description="the badge as a number; unknown stays missing",
-        expression=_number("is_verified"),
-        highest=1.0,
+    _flag(
+        "is_verified",
+        "verified accounts",
+        "verified",
+        "1 if verified, else 0",
+        "the verification badge as a number; an unknown badge stays missing",
+        _number("is_verified"),
     ),
-    Feature(
-        name="has_bio_link",
-        unit="0 or 1",
-        formula="1 if bio_link is there, else 0",
-        description="whether the profile leads elsewhere",
-        expression=(~nw.col("bio_link").is_null()).cast(nw.Float64),
-        highest=1.0,
+    _flag(
+        "has_bio_link",
+        "profiles with a link",
+        "link in bio",
+        "1 if bio_link is not missing, else 0",
+        "whether the profile links to another site",
+        (~nw.col("bio_link").is_null()).cast(nw.Float64),
     ),
-    Feature(
-        name="lacks_bio_link",
-        unit="0 or 1",
-        formula="1 - has_bio_link",
-        description="the same the other way round, as seed 002 has it",
-        expression=nw.col("bio_link").is_null().cast(nw.Float64),
-        highest=1.0,
+    _flag(
+        "lacks_bio_link",
+        "profiles without a link",
+        "no link in bio",
+        "1 - has_bio_link",
+        "the opposite of has_bio_link, as study active_creators uses it",
+        nw.col("bio_link").is_null().cast(nw.Float64),
     ),
     Feature(
         name="biography_length",
+        label="characters in the biography",
+        short_label="bio length",
         unit="characters",
         formula="characters of the biography; 0 without one",
-        description="how much the profile says of itself",
+        description="length of the biography",
         expression=nw.col("biography").fill_null("").str.len_chars().cast(nw.Float64),
     ),
-    Feature(
-        name="has_creator_keyword",
-        unit="0 or 1",
-        formula=f"1 if the biography has a word of {', '.join(CREATOR_KEYWORDS)}",
-        description="whether the account calls itself a creator (seed 002)",
-        expression=has_keyword(nw.col("biography")),
-        highest=1.0,
+    _flag(
+        "has_creator_keyword",
+        "profiles that call themselves a creator",
+        "creator word",
+        f"1 if the biography has one of the words {', '.join(CREATOR_KEYWORDS)}, else 0",
+        "whether the account calls itself a creator (study active_creators)",
+        has_keyword(nw.col("biography")),
     ),
     Feature(
         name="account_age_days",
+        label="age of the account in days",
+        short_label="account age",
         unit="days",
-        formula="observed_on - the time in the account's number (its upper 32 bits, seconds since 1970)",
-        description="how long the account has been there; missing where the number is older than the platform",
+        formula="observed_on - the date in the account number (its upper 32 bits, seconds since 1970)",
+        description="age of the account; missing if the account number holds no plausible date",
         expression=account_age_days(nw.col("tiktok_id"), nw.col("observed_on")),
     ),
     Feature(
         name="follower_tier",
+        label="size tier",
+        short_label="size tier",
         unit="tier",
         formula=", ".join(f"{name} from {bound:,}" for name, bound in FOLLOWER_TIERS.items()),
-        description="the trade's size classes",
+        description="size tier of influencer marketing",
         expression=follower_tier(nw.col("followers")),
         is_text=True,
     ),
@@ -242,6 +339,8 @@ PROFILE_FEATURES: tuple[Feature, ...] = (*_COUNTED, *_LOGGED, *_RATIOS, *_PROFIL
 ACTIVITY_FEATURES: tuple[Feature, ...] = (
     Feature(
         name="engagement_index",
+        label="activity score",
+        short_label="engagement index",
         unit="points",
         formula="engagement_index",
         description="frequency and depth of activity",
@@ -249,6 +348,8 @@ ACTIVITY_FEATURES: tuple[Feature, ...] = (
     ),
     Feature(
         name="monetization_maturity",
+        label="readiness to pay",
+        short_label="monetization",
         unit="points",
         formula="monetization_maturity",
         description="readiness of the audience to pay",
@@ -258,7 +359,21 @@ ACTIVITY_FEATURES: tuple[Feature, ...] = (
 FEATURES: Mapping[str, tuple[Feature, ...]] = {"profiles": PROFILE_FEATURES, "creator_activity": ACTIVITY_FEATURES}
 """The features of each source."""
 
+FEATURES_BY_NAME: Mapping[str, Feature] = {
+    feature.name: feature for features in FEATURES.values() for feature in features
+}
+"""Every feature of every source by its name; no name is used twice."""
+
 
 def feature_names(source: str) -> list[str]:
-    """The numeric features that a study of ``source`` may use."""
+    """Return the names of the numeric features that a study of ``source`` can use."""
     return [feature.name for feature in FEATURES[source] if not feature.is_text]
+
+
+def feature_label(name: str) -> str:
+    """Return the words for a feature in a sentence; for any other name, the name with spaces.
+
+    >>> feature_label("avg_engagement_rate"), feature_label("shares_per_day")
+    ('engagement', 'shares per day')
+    """
+    return FEATURES_BY_NAME[name].label if name in FEATURES_BY_NAME else name.replace("_", " ")

@@ -6,11 +6,13 @@ A picture is a matplotlib ``Figure``: a title that says the finding, axes with u
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
+
+from tiktok_pipeline.features.catalogue import FEATURES_BY_NAME
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,38 +29,18 @@ MOST_POINTS = 3_000
 LONGEST_NAME = 44
 SMALL = 8.0
 
-_LABELS: Mapping[str, str] = {
-    "videos_count": "videos",
-    "avg_engagement_rate": "engagement rate",
-    "comment_engagement_rate": "comment rate",
-    "like_engagement_rate": "like rate",
-    "total_engagement": "total engagement",
-    "comment_share": "comments in engagement",
-    "likes_per_video": "likes per video",
-    "likes_per_follower": "likes per follower",
-    "videos_per_follower": "videos per follower",
-    "log_followers": "ln(followers + 1)",
-    "log_following": "ln(following + 1)",
-    "log_likes": "ln(likes + 1)",
-    "log_videos_count": "ln(videos + 1)",
-    "log_engagement_percent": "ln(engagement % + 1)",
-    "is_verified": "verified (0/1)",
-    "has_bio_link": "link in bio (0/1)",
-    "biography_length": "bio length, characters",
-    "has_creator_keyword": "creator word (0/1)",
-    "engagement_index": "engagement index, points",
-    "monetization_maturity": "monetization, points",
-}
-
-
 def label(feature: str) -> str:
-    """The words for a feature on an axis, with the unit where the words do not tell it; else its name with spaces."""
-    return _LABELS.get(feature, short(feature.replace("_", " ").strip() or "(no name)", 32))
+    """Return the words for a feature on an axis, with the unit if the words leave it open."""
+    return FEATURES_BY_NAME[feature].axis_label if feature in FEATURES_BY_NAME else _plain_words(feature)
 
 
 def in_words(feature: str) -> str:
-    """The words for a feature in a sentence: its label without the unit."""
-    return label(feature).partition(",")[0].removesuffix(" (0/1)")
+    """Return the words for a feature in the title of a plot, without the unit."""
+    return FEATURES_BY_NAME[feature].short_label if feature in FEATURES_BY_NAME else _plain_words(feature)
+
+
+def _plain_words(feature: str) -> str:
+    return short(feature.replace("_", " ").strip() or "(no name)", 32)
 
 
 def persona_styles(names: Iterable[str], known: Sequence[str] = ()) -> dict[str, tuple[str, str]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from tiktok_pipeline.features.catalogue import feature_label
 from tiktok_pipeline.personas.verdict import VERDICTS
 
 RECOMMENDED = "balanced_segments"
@@ -91,28 +92,6 @@ class Persona:
     typical: list[Row]
 
 
-LABELS = {
-    "followers": "followers",
-    "following": "accounts followed",
-    "likes": "likes received",
-    "videos_count": "videos",
-    "avg_engagement_rate": "engagement",
-    "comment_engagement_rate": "comments per video and follower",
-    "like_engagement_rate": "likes per video and follower",
-    "total_engagement": "engagement, the three rates summed",
-    "comment_share": "share of comments in the engagement",
-    "likes_per_video": "likes per video",
-    "likes_per_follower": "likes per follower",
-    "videos_per_follower": "videos per follower",
-    "is_verified": "verified accounts",
-    "has_bio_link": "profiles with a link",
-    "has_creator_keyword": "profiles that call themselves a creator",
-    "biography_length": "characters in the biography",
-    "engagement_index": "activity score",
-    "monetization_maturity": "readiness to pay",
-}
-"""Features in words; any other is its name without underscores."""
-
 COUNTS = frozenset({"followers", "following", "likes", "videos_count"})
 FLAGS = frozenset({"is_verified", "has_bio_link", "has_creator_keyword"})
 SAME_SIGNAL = {"like_engagement_rate": "avg_engagement_rate", "total_engagement": "avg_engagement_rate"}
@@ -126,13 +105,6 @@ def grouped(value: float, digits: int = 0) -> str:
     """A number with thin spaces between thousands: 12 345.6; a minus sign instead of a hyphen."""
     text = f"{value:,.{digits}f}".replace(",", THIN_SPACE)
     return text.replace("-", "\u2212") if float(f"{value:.{digits}f}") else text.lstrip("-")
-
-
-def label(feature: str) -> str:
-    """A feature in words."""
-    if feature.startswith("log_"):
-        return f"{label(feature.removeprefix('log_'))} (log scale)"
-    return LABELS.get(feature, feature.replace("_", " "))
 
 
 def records(frame: pd.DataFrame, *columns: str) -> list[Row]:
@@ -150,7 +122,7 @@ def in_words(feature: str, relative: float) -> str:
     >>> in_words("followers", 3.2)
     'followers 4.2 times the average'
     """
-    name = label(feature)
+    name = feature_label(feature)
     if relative <= -1.0:
         return f"no {name}" if feature in FLAGS else f"{name}: none at all"
     if relative < -0.99:

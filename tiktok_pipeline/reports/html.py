@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+from tiktok_pipeline.features.catalogue import feature_label
 from tiktok_pipeline.personas.verdict import JACCARD_THRESHOLDS, VERDICTS
 from tiktok_pipeline.reports import contents as shaping
 from tiktok_pipeline.reports.contents import THIN_SPACE, ReportModel, grouped
@@ -198,7 +199,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    filters = (shown, count, figure, percent, in_unit, with_spread, paragraphs, shaping.label)
-    environment.filters |= {one.__name__: one for one in filters}
+    filters = (shown, count, figure, percent, in_unit, with_spread, paragraphs)
+    environment.filters |= {one.__name__: one for one in filters} | {"label": feature_label}
     environment.globals |= {"shaping": shaping, "NOTHING": NOTHING, "verdicts": VERDICTS, "thresholds": JACCARD_THRESHOLDS}
     return environment

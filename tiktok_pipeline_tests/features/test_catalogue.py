@@ -13,7 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tiktok_pipeline.features.build import build_features
-from tiktok_pipeline.features.catalogue import FEATURES, FOLLOWER_TIERS, feature_names, follower_tier
+from tiktok_pipeline.features.catalogue import (
+    FEATURES,
+    FEATURES_BY_NAME,
+    FOLLOWER_TIERS,
+    feature_label,
+    feature_names,
+    follower_tier,
+)
 from tiktok_pipeline.features.schema import SCHEMAS, TABLES
 from tiktok_pipeline.validated.schema import LARGEST_COUNT
 from tiktok_pipeline.warehouse.contract import rules
@@ -262,6 +269,33 @@ def test_there_is_one_row_for_each_row_with_the_columns_of_the_table(engine: Duc
 def test_a_study_may_use_every_feature_but_the_texts() -> None:
     assert "follower_tier" not in feature_names("profiles")
     assert len(feature_names("profiles")) == len(FEATURES["profiles"]) - 1
+
+
+def test_no_name_and_no_label_is_used_twice() -> None:
+    features = [feature for group in FEATURES.values() for feature in group]
+    assert len(FEATURES_BY_NAME) == len(features)
+    for words in ("label", "short_label"):
+        assert len({getattr(feature, words) for feature in features}) == len(features)
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "axis_label"),
+    [
+        ("followers", "followers", "followers"),
+        ("avg_engagement_rate", "engagement", "engagement rate"),
+        ("log_likes", "likes received (log scale)", "ln(likes + 1)"),
+        ("is_verified", "verified accounts", "verified (0/1)"),
+        ("biography_length", "characters in the biography", "bio length, characters"),
+        ("account_age_days", "age of the account in days", "account age, days"),
+        ("engagement_index", "activity score", "engagement index, points"),
+    ],
+)
+def test_labels_of_a_feature(name: str, label: str, axis_label: str) -> None:
+    assert (feature_label(name), FEATURES_BY_NAME[name].axis_label) == (label, axis_label)
+
+
+def test_feature_label_of_another_name_is_the_name_with_spaces() -> None:
+    assert feature_label("shares_per_day") == "shares per day"
 
 
 _COUNTS = st.integers(min_value=0, max_value=LARGEST_COUNT)

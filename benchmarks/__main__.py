@@ -17,6 +17,7 @@ from benchmarks.performance import scale as scaling
 from benchmarks.performance.many import as_json as many_as_json
 from benchmarks.performance.many import many
 from benchmarks.performance.refresh import refresh_file, refresh_sample, summary
+from benchmarks.performance.same_tables import same_tables_command
 from benchmarks.reliability.crash import CannotMountError, measure_crashes, save, table
 from benchmarks.reliability.together import backfill, refresh_together
 from tiktok_pipeline.output.print_rows import print_rows
@@ -232,6 +233,8 @@ def backfill_command(
     typer.echo(f"all in one go: {found.in_one_go:.1f} s ({found.in_one_go / snapshots:.1f} s each)")
     typer.echo(f"warehouse {found.warehouse_megabytes:,.0f} MB, published {found.published_megabytes:,.0f} MB")
 
+
+app.command("same-tables")(same_tables_command)
 
 if __name__ == "__main__":
     app()

@@ -43,6 +43,12 @@ class PipelineError(Exception):
         self.remedy = remedy
 
 
+class FileError(PipelineError):
+    """A delivered file cannot be used as it is; the other files of the delivery are not affected."""
+
+    code = "file"
+
+
 def expected_error_codes() -> dict[str, str]:
     """Return the code of `PipelineError`, `OSError` and all their loaded subclasses by class name.
 

@@ -27,27 +27,12 @@ def read_settings() -> Settings:
 @contextmanager
 def exit_on_expected_error() -> Iterator[None]:
     """Turn the errors whose text is meant for the person into one line and an exit code."""
-    from tiktok_pipeline.home.lock import HomeLockedError
-    from tiktok_pipeline.home.manifest import ManifestError
-    from tiktok_pipeline.privacy.mentions import RedactionError
-    from tiktok_pipeline.raw.dialects import UnknownDialectError
-    from tiktok_pipeline.raw.snapshots import SnapshotKeyError
-    from tiktok_pipeline.study import StudyError
-    from tiktok_pipeline.warehouse.base import WarehouseError
+    from tiktok_pipeline.errors import PipelineError
 
     try:
         yield
-    except SnapshotKeyError as problem:
-        fail(str(problem), USAGE_ERROR)
-    except (
-        WarehouseError,
-        UnknownDialectError,
-        HomeLockedError,
-        ManifestError,
-        RedactionError,
-        StudyError,
-    ) as problem:
-        fail(str(problem))
+    except PipelineError as error:
+        fail(str(error), USAGE_ERROR if error.is_usage_error else FAILED)
     except BrokenPipeError:  # whoever read the answer has enough of it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(FAILED) from None

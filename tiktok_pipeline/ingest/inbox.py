@@ -12,15 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tiktok_pipeline.errors import FileError
 from tiktok_pipeline.home.layout import REASON_SUFFIX
 from tiktok_pipeline.ingest.register import IngestConfig, Registered, register
-from tiktok_pipeline.privacy.mentions import RedactionError
 from tiktok_pipeline.privacy.suppression import read_suppression_list
-from tiktok_pipeline.raw.dialects import UnknownDialectError
 from tiktok_pipeline.raw.snapshots import (
     FORMATS,
     FileStat,
-    SnapshotKeyError,
     file_format,
     is_being_written,
     list_inbox,
@@ -29,8 +27,6 @@ from tiktok_pipeline.raw.snapshots import (
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.base import Engine, UnreadableFileError
-
-_BAD_FILE = (UnreadableFileError, UnknownDialectError, SnapshotKeyError, RedactionError)
 
 
 @dataclass(frozen=True)
@@ -80,7 +76,7 @@ def ingest_inbox(
         path = settings.incoming / name
         try:
             _take(path, intake, snapshot, found)
-        except _BAD_FILE as problem:
+        except FileError as problem:
             found.refused.append(refuse(path, settings.refused, str(problem)))
         except FileNotFoundError:  # taken away by whoever brought it
             continue

@@ -14,8 +14,8 @@ from typing import Any
 import narwhals as nw
 
 from tiktok_pipeline.home.manifest import StoredFile, read_manifest
-from tiktok_pipeline.raw.dialects import DIALECTS
-from tiktok_pipeline.raw.read import read_file
+from tiktok_pipeline.raw.dialects import find_dialect
+from tiktok_pipeline.raw.read import read_stored_file
 from tiktok_pipeline.raw.schema import SOURCES, Source
 from tiktok_pipeline.raw.snapshots import file_format
 from tiktok_pipeline.warehouse.base import Engine, ExternalSliceReader, Slice, TableSpec, UnreadableFileError
@@ -68,11 +68,4 @@ def _rows_of(path: Path, entry: StoredFile, engine: Engine) -> nw.LazyFrame[Any]
     if not path.exists() or path.stat().st_size != entry.bytes:
         msg = f"{path}: gone, or changed since it was delivered; deliver the file again"
         raise UnreadableFileError(msg)
-    kind = file_format(path)
-    if kind is None:
-        msg = f"{path}: of no known format"
-        raise UnreadableFileError(msg)
-    (dialect,) = (one for one in DIALECTS if one.name == entry.dialect)
-    return read_file(
-        engine.scan(path, kind), dialect, source_file=entry.file, engine=engine, forgotten=entry.forgotten_rows
-    )
+    return read_stored_file(path, find_dialect(entry.dialect), engine=engine, forgotten=entry.forgotten_rows)

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tiktok_pipeline.errors import PipelineError
+from tiktok_pipeline.errors import FileError
 
 if TYPE_CHECKING:
     pass
 
-FORGOTTEN = "@[forgotten]"
+FORGOTTEN_MENTION = "@[forgotten]"
 """What stands where someone was mentioned."""
 
 LONGEST_RECORD = 128 * 1024 * 1024
@@ -26,7 +26,7 @@ _MENTION = re.compile(r"(?:(?<![A-Za-z0-9._])|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{
 Change = Callable[[str], str]
 
 
-class RedactionError(PipelineError):
+class RedactionError(FileError):
     """A file cannot be written without someone; the text says why, and what to do."""
 
     code = "redaction"
@@ -43,9 +43,9 @@ def _replacing(source: Path, mentions: Sequence[str]) -> Change:
     def replaced(found: re.Match[str]) -> str:
         handle = found[1].lower()
         if handle in forgotten:
-            return FORGOTTEN
+            return FORGOTTEN_MENTION
         name = handle.rstrip(".")  # they end a sentence
-        return FORGOTTEN + found[1][len(name) :] if name in forgotten else found[0]
+        return FORGOTTEN_MENTION + found[1][len(name) :] if name in forgotten else found[0]
 
     def change(text: str) -> str:
         return _MENTION.sub(replaced, text) if "@" in text else text

@@ -28,7 +28,7 @@ def redact(source: Path, target: Path, *, rows: Collection[int], mentions: Seque
     """Write ``source`` to ``target`` without the records ``rows`` and without mentions of ``mentions``.
 
     The records, counted from 1 as the engine counts ``source_row``, keep their place and lose their cells; "@handle"
-    becomes `FORGOTTEN` in all others. The format is told by the name of ``source``. ``target`` is on disk when this
+    becomes `FORGOTTEN_MENTION` in all others. The format is told by the name of ``source``. ``target`` is on disk when this
     returns, and is not there when it raises: `RedactionError`, or an `OSError` of the disk.
     """
     if target.exists() and target.samefile(source):

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tiktok_pipeline.errors import PipelineError
+from tiktok_pipeline.errors import FileError
 from tiktok_pipeline.raw.schema import CREATOR_ACTIVITY, PROFILES, Source
 from tiktok_pipeline.safe_text import one_line
 
 
-class UnknownDialectError(PipelineError):
+class UnknownDialectError(FileError):
     """The columns of a file fit no dialect; the text names what there is and what is missing."""
 
     code = "unknown_dialect"
@@ -175,6 +175,18 @@ def recognise(header: Sequence[str], *, file: str) -> Dialect:
         msg = f"{file}: column {names} stands there more than once; keep one of them"
         raise UnknownDialectError(msg)
     return dialect
+
+
+def find_dialect(name: str) -> Dialect:
+    """Return the dialect of this name; raises `UnknownDialectError` if there is none."""
+    for dialect in DIALECTS:
+        if dialect.name == name:
+            return dialect
+    known = ", ".join(dialect.name for dialect in DIALECTS)
+    raise UnknownDialectError(
+        f"dialect {name!r} is not known (known: {known})",
+        remedy="use the version of the program that ingested the file, or deliver the file again",
+    )
 
 
 def _refusal(header: Sequence[str], file: str) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Any
 
 import narwhals as nw
 
 from tiktok_pipeline.raw.dialects import Dialect
 from tiktok_pipeline.raw.schema import Source
-from tiktok_pipeline.warehouse.base import Engine, ScannedFile
+from tiktok_pipeline.raw.snapshots import file_format
+from tiktok_pipeline.warehouse.base import Engine, ScannedFile, UnreadableFileError
 
-FORGOTTEN = "forgotten"
-"""Why a record has no cells: the creator asked to be forgotten."""
+FORGOTTEN_RECORD = "forgotten"
+"""The ``read_problem`` of a record that was blanked because its creator asked to be forgotten."""
 
 
 def read_file(
@@ -50,13 +52,52 @@ def read_file(
     return found.select(dialect.source.table.frame_names)
 
 
+def read_stored_file(
+    path: Path, dialect: Dialect, *, engine: Engine, forgotten: Collection[int] = ()
+) -> nw.LazyFrame[Any]:
+    """Scan a file of a known dialect and read it with `read_file`.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its name becomes ``source_file``.
+    dialect : Dialect
+        The dialect that was recognised when the file was ingested.
+    engine : Engine
+        The engine that scans the file.
+    forgotten : collection of int
+        Ordinals (from 1) of the records that have no cells, see `read_file`.
+
+    Returns
+    -------
+    narwhals.LazyFrame
+        Rows of ``raw.<source>``, without ``snapshot``.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the file cannot be scanned, or lacks columns that the dialect requires.
+    """
+    format_ = file_format(path)
+    if format_ is None:
+        raise UnreadableFileError(f"{path}: of no known format", remedy="deliver the file again")
+    with engine.reading(path):
+        scan = engine.scan(path, format_)
+        if missing := dialect.missing(scan.header):
+            raise UnreadableFileError(
+                f"{path}: lacks {', '.join(missing)}, which a file of dialect {dialect.name} has",
+                remedy="restore it from a backup, or deliver the file again",
+            )
+        return read_file(scan, dialect, source_file=path.name, engine=engine, forgotten=forgotten)
+
+
 def without_cells(rows: nw.LazyFrame[Any], forgotten: nw.Expr, source: Source) -> nw.LazyFrame[Any]:
     """Rows of ``raw.<source>`` in which those that are ``forgotten`` have their place and no cells."""
     cells = [
         nw.when(~forgotten).then(nw.col(name)).otherwise(nw.lit(None).cast(nw.String)).alias(name)
         for name in (*source.columns, "extra")
     ]
-    reason = nw.when(forgotten).then(nw.lit(FORGOTTEN)).otherwise(nw.col("read_problem"))
+    reason = nw.when(forgotten).then(nw.lit(FORGOTTEN_RECORD)).otherwise(nw.col("read_problem"))
     return rows.with_columns(*cells, reason.alias("read_problem"))
 
 

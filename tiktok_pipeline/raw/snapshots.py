@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from tiktok_pipeline.errors import PipelineError
+from tiktok_pipeline.errors import FileError
 from tiktok_pipeline.warehouse.base import FileFormat
 
 FORMATS: dict[str, FileFormat] = {
@@ -40,7 +40,7 @@ _SAFE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 _UNFINISHED = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".download", "~", ".swp")
 
 
-class SnapshotKeyError(PipelineError):
+class SnapshotKeyError(FileError):
     """A snapshot key is not a date, or none can be told."""
 
     code = "snapshot_key"

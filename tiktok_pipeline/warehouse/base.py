@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from tiktok_pipeline.errors import PipelineError
+from tiktok_pipeline.errors import FileError, PipelineError
 
 if TYPE_CHECKING:
     import narwhals as nw
@@ -48,7 +48,7 @@ class QueryError(WarehouseError):
     is_usage_error = True
 
 
-class UnreadableFileError(WarehouseError):
+class UnreadableFileError(FileError):
     """A file as a whole cannot be read; the text names it and what to do."""
 
     code = "unreadable_file"

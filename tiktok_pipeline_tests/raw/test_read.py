@@ -11,7 +11,7 @@ import narwhals as nw
 import pytest
 
 from tiktok_pipeline.raw.dialects import recognise
-from tiktok_pipeline.raw.read import FORGOTTEN, read_file, without_cells
+from tiktok_pipeline.raw.read import FORGOTTEN_RECORD, read_file, without_cells
 from tiktok_pipeline.raw.schema import PROFILES
 from tiktok_pipeline.raw.snapshots import file_format
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -145,7 +145,7 @@ def test_a_forgotten_row_of_the_activity_file(engine: DuckDBWarehouse, tmp_path:
     rows = read(engine, tmp_path / "f.csv", content, [1])
     names = ("read_problem", "account_id", "engagement_index", "monetization_maturity", "extra")
     assert [tuple(row[name] for name in names) for row in rows] == [
-        (FORGOTTEN, None, None, None, None),
+        (FORGOTTEN_RECORD, None, None, None, None),
         (None, "4", "5", "6", '{"more":"m"}'),
     ]
 
@@ -173,7 +173,7 @@ def test_cells_are_taken_from_the_rows_that_an_expression_names(engine: DuckDBWa
     assert left.collect_schema().names() == rows.collect_schema().names()
     found = left.sort("source_row").collect("pyarrow").to_native().to_pylist()
     assert [(row["account_id"], row["url"], row["read_problem"]) for row in found] == [
-        (None, None, FORGOTTEN),
+        (None, None, FORGOTTEN_RECORD),
         ("b", "u", None),
         ("c", None, "ragged: fewer than 6 cells"),
     ]

@@ -92,11 +92,8 @@ class Home:
 
     def deliver(self, *paths: Path, snapshot: str | None = None) -> list[Registered]:
         """Register files as the command line does."""
-        engine = DuckDBWarehouse(None)
-        try:
+        with DuckDBWarehouse(None) as engine:
             return register(paths, IngestConfig(raw=self.settings.raw, engine=engine), snapshot=snapshot)
-        finally:
-            engine.close()
 
     def refresh(
         self, snapshot: str, *, selection: Sequence[AssetKey] | None = None, instance: DagsterInstance | None = None

@@ -154,12 +154,9 @@ def _treated(ground: Ground, one: Delivery, key: str, broken: list[str]) -> tupl
 
 
 def _take_in(ground: Ground, key: str) -> IngestResult:
-    engine = open_engine(ground.settings)
-    try:
+    with open_engine(ground.settings) as engine:
         with home_lock(ground.settings.lock_file, timeout_seconds=60):
             return ingest_inbox(ground.settings, engine, snapshot=key)
-    finally:
-        engine.close()
 
 
 def _refresh(ground: Ground, key: str) -> tuple[str, str]:
@@ -260,12 +257,9 @@ def _unbalanced(ground: Ground, key: str) -> list[str]:
 
 def _raw_rows(ground: Ground, key: str, source: str) -> int:
     """The rows of ``raw.<source>`` as the program reads them: stored, or where they lie."""
-    warehouse = open_warehouse(ground.settings)
-    try:
+    with open_warehouse(ground.settings) as warehouse:
         rows = warehouse.read_slice(TABLES[f"raw.{source}"].spec, {"snapshot": key})
         return int(rows.select(nw.len().alias("rows")).collect("pyarrow").item(0, "rows"))
-    finally:
-        warehouse.close()
 
 
 def _strange(ground: Ground, key: str) -> list[str]:
@@ -310,11 +304,8 @@ def _clear(ground: Ground, key: str) -> None:
     """Drop the snapshot as `prune` does, and what lies in the incoming folder."""
     shutil.rmtree(ground.settings.incoming)
     ground.settings.incoming.mkdir()
-    warehouse = open_warehouse(ground.settings)
-    try:
+    with open_warehouse(ground.settings) as warehouse:
         prune(ground.settings, [key], warehouse=warehouse, instance=ground.instance, studies=ground.studies)
-    finally:
-        warehouse.close()
 
 
 # All of them.

@@ -34,11 +34,8 @@ def erase_creator(settings: Settings, name: str | None, *, yes: bool) -> None:
 
         remove_leftovers(settings)
         info("looking through the raw files ...")
-        engine = open_engine(settings)
-        try:
+        with open_engine(settings) as engine:
             found = CreatorRecords((), (), {}) if name is None else find_creator(settings, name, engine)
-        finally:
-            engine.close()
         for (snapshot, file), rows in sorted(found.records.items()):
             info(
                 f"snapshot {snapshot}: {file}, record {', '.join(map(str, rows[:10]))}{' ...' if len(rows) > 10 else ''}"

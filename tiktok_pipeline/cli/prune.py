@@ -31,8 +31,7 @@ def prune_snapshots(settings: Settings, *, keep: int | None, before: str | None,
         from tiktok_pipeline.upkeep.prune import every_snapshot, prunable, prune
 
         remove_leftovers(settings)
-        warehouse = open_warehouse(settings)
-        try:
+        with open_warehouse(settings) as warehouse:
             with _dagster(settings) as instance:
                 there = every_snapshot(settings, warehouse, instance)
                 gone = prunable(there, keep=keep, before=before)
@@ -44,6 +43,4 @@ def prune_snapshots(settings: Settings, *, keep: int | None, before: str | None,
                 _ask(f"remove {len(gone)} of {len(there)} snapshots, files and tables, for good?", yes=yes)
                 studies = load_studies(tiktok_pipeline.studies)
                 prune(settings, gone, warehouse=warehouse, instance=instance, studies=studies)
-        finally:
-            warehouse.close()
     info(f"removed: {', '.join(gone)}")

@@ -89,11 +89,8 @@ def _register(settings: Settings, paths: Sequence[Path], snapshot: str | None) -
     from tiktok_pipeline.ingest.register import register
 
     info("reading the files ...")
-    engine = open_engine(settings)
-    try:
+    with open_engine(settings) as engine:
         registered = register(paths, ingest_config(settings, engine), snapshot=snapshot)
-    finally:
-        engine.close()
     for one in registered:
         info(f"snapshot {one.snapshot}: {one.file} ({one.outcome})")
     return sorted({one.snapshot for one in registered})
@@ -107,11 +104,8 @@ def _take_in(settings: Settings, snapshot: str | None) -> tuple[list[str], int]:
     from tiktok_pipeline.safe_text import one_line
     from tiktok_pipeline.warehouse.duckdb.connection import published_delivery_ids
 
-    engine = open_engine(settings)
-    try:
+    with open_engine(settings) as engine:
         found = ingest_inbox(settings, engine, snapshot=snapshot, say=info)
-    finally:
-        engine.close()
     for one in found.registered:
         info(f"snapshot {one.snapshot}: {one.file} ({one.outcome})")
     for name in found.waiting:
@@ -230,13 +224,10 @@ def _not_finished(
     from tiktok_pipeline.home.manifest import compute_delivery_id, read_manifest
     from tiktok_pipeline.orchestration.runs.resume import finished_assets, left_to_do
 
-    warehouse = open_warehouse(settings)
-    try:
+    with open_warehouse(settings) as warehouse:
         finished = finished_assets(
             instance, key, compute_delivery_id(read_manifest(settings.raw / key)), warehouse.slices()
         )
-    finally:
-        warehouse.close()
     todo = left_to_do(definitions, wanted, finished)
     info(f"snapshot {key}: {len(wanted) - len(todo)} of {len(wanted)} tables are finished")
     return todo

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 def tune_study(settings: Settings, name: str, *, trials: int, snapshot: str | None, random_state: int) -> None:
     """Search, and print the published and the best settings side by side."""
     from tiktok_pipeline.analysis.classification import labelled_rows
+    from tiktok_pipeline.assembly import open_warehouse
     from tiktok_pipeline.classifiers.labels import NotEnoughRowsError, check_class_counts
     from tiktok_pipeline.classifiers.network import is_installed
     from tiktok_pipeline.classifiers.recipe import PublishedNetwork
     from tiktok_pipeline.home.lock import home_lock
     from tiktok_pipeline.output.print_rows import print_rows
     from tiktok_pipeline.tables import TABLES
-    from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
     study = _study(name)
     classification = study.classification
@@ -31,15 +31,13 @@ def tune_study(settings: Settings, name: str, *, trials: int, snapshot: str | No
         fail("PyTorch is not installed; install the extra `neural` to tune a network")
     key = snapshot or _newest(settings)
     with home_lock(settings.lock_file, timeout_seconds=settings.lock_timeout_seconds, say=info):
-        warehouse = DuckDBWarehouse(settings.warehouse_file, lock_timeout_seconds=settings.lock_timeout_seconds)
-        try:
-            features = warehouse.read_slice(TABLES[f"features.{study.source}"].spec, {"snapshot": key})
-            rows, labels = labelled_rows(features, classification, warehouse)
-            check_class_counts(labels, at_least=10)
-        except NotEnoughRowsError as problem:
-            fail(f"snapshot {key}: {problem}")
-        finally:
-            warehouse.close()
+        with open_warehouse(settings) as warehouse:
+            try:
+                features = warehouse.read_slice(TABLES[f"features.{study.source}"].spec, {"snapshot": key})
+                rows, labels = labelled_rows(features, classification, warehouse)
+                check_class_counts(labels, at_least=10)
+            except NotEnoughRowsError as error:
+                fail(f"snapshot {key}: {error}")
     from tiktok_pipeline.classifiers.tune import tune_network
 
     chosen = _network_set(classification)

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 FORGOTTEN_MENTION = "@[forgotten]"
 """What stands where someone was mentioned."""
 
-LONGEST_RECORD = 128 * 1024 * 1024
-"""The engine reads no longer record; one longer is refused here too, so that no file is taken into memory whole."""
-
 _HANDLE = re.compile(r"[A-Za-z0-9._]+")
 
 # The letter of a JSON escape ("\n@anna") is no letter of a mail address.

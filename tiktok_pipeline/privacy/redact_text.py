@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
 import contextlib
-import csv
 import gzip
 import io
 import itertools
@@ -13,20 +11,19 @@ import re
 from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import BinaryIO, cast
 
-from tiktok_pipeline.privacy.mentions import LONGEST_RECORD, Change, RedactionError
+from tiktok_pipeline.privacy.mentions import Change, RedactionError
 from tiktok_pipeline.raw.snapshots import file_format
-
-if TYPE_CHECKING:
-    pass
-
-_DELIMITERS = (",", ";", "\t")
-
-_LONGEST_HEADER = 1_000_000
-
-# The engine splits a file of lines at this text, and looks at what stands before it only.
-_NO_SUCH_TEXT = "\x02\x1f\x03"
+from tiktok_pipeline.text_files import (
+    LONGEST_RECORD_BYTES,
+    NO_SUCH_TEXT,
+    has_byte_order_mark,
+    is_gzipped,
+    open_text,
+    read_head,
+    read_header,
+)
 
 _ENGINES_BLANKS = " \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 
@@ -39,7 +36,8 @@ Piece = tuple[str, bool]
 def _redact_text(source: Path, written: BinaryIO, rows: Collection[int], change: Change) -> int:
     """Copy a text with its records blanked or changed; gives the number of records."""
     count = 0
-    with _opened(source) as (text, marked), _text_writer(source, written, marked=marked) as out:
+    marked = has_byte_order_mark(source)
+    with open_text(source) as text, _text_writer(source, written, marked=marked) as out:
         pieces, blank = _records(source, text)
         for piece, is_record in pieces:
             count += is_record
@@ -55,18 +53,9 @@ def _records(source: Path, text: io.TextIOWrapper) -> tuple[Iterator[Piece], Cha
     if _is_array(source):
         return _array_pieces(text.read()), lambda _: "{}"
     lines = _lines(source, text)
-    pieces = ((line, bool(line.rstrip("\r\n").partition(_NO_SUCH_TEXT)[0].strip(_ENGINES_BLANKS))) for line in lines)
+    # The engine splits a line at this text and reads only the part before it.
+    pieces = ((line, bool(line.rstrip("\r\n").partition(NO_SUCH_TEXT)[0].strip(_ENGINES_BLANKS))) for line in lines)
     return pieces, lambda record: "{}" + _line_end(record)
-
-
-@contextlib.contextmanager
-def _opened(source: Path) -> Iterator[tuple[io.TextIOWrapper, bool]]:
-    """A plain or gzipped text with its line ends as they are, and whether a byte order mark stands before it."""
-    opened = gzip.open(source) if source.suffix == ".gz" else source.open("rb")  # noqa: SIM115
-    with opened as stream, io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
-        marked = stream.read(3) == codecs.BOM_UTF8
-        stream.seek(0)
-        yield text, marked
 
 
 @contextlib.contextmanager
@@ -74,7 +63,7 @@ def _text_writer(source: Path, written: BinaryIO, *, marked: bool) -> Iterator[i
     """A text into an open file, which stays open; packed, and with a byte order mark, where ``source`` is."""
     # Without a time and a name, so that the same content gives the same bytes.
     packed = partial(gzip.GzipFile, filename="", mode="wb", compresslevel=6, mtime=0)
-    with packed(fileobj=written) if source.suffix == ".gz" else contextlib.nullcontext(written) as stream:
+    with packed(fileobj=written) if is_gzipped(source) else contextlib.nullcontext(written) as stream:
         text = io.TextIOWrapper(cast("BinaryIO", stream), encoding="utf-8-sig" if marked else "utf-8", newline="")
         try:
             yield text
@@ -84,14 +73,14 @@ def _text_writer(source: Path, written: BinaryIO, *, marked: bool) -> Iterator[i
 
 def _lines(source: Path, text: io.TextIOBase) -> Iterator[str]:
     """The lines with their ends: a line feed, a carriage return, or both."""
-    for line in iter(partial(text.readline, LONGEST_RECORD + 1), ""):
+    for line in iter(partial(text.readline, LONGEST_RECORD_BYTES + 1), ""):
         _check_length(source, len(line))
         yield line
 
 
 def _check_length(source: Path, length: int) -> None:
-    if length > LONGEST_RECORD:
-        msg = f"a record is longer than {LONGEST_RECORD // 2**20} MB, often an unclosed quote; mend that record"
+    if length > LONGEST_RECORD_BYTES:
+        msg = f"a record is longer than {LONGEST_RECORD_BYTES // 2**20} MB, often an unclosed quote; mend that record"
         raise RedactionError(f"{source.name}: {msg}")
 
 
@@ -100,22 +89,11 @@ def _line_end(record: str) -> str:
 
 
 def _csv_header(source: Path) -> tuple[str, int]:
-    """The delimiter, told as the engine's reader tells it, and the number of the header's cells."""
-    head = ""
-    with _opened(source) as (text, _):
-        while len(head) < _LONGEST_HEADER:
-            line = text.readline(_LONGEST_HEADER)
-            head += line
-            if not line or head.count('"') % 2 == 0:
-                break
-    counts = dict.fromkeys(_DELIMITERS, 0)
-    for delimiter in _DELIMITERS:
-        with contextlib.suppress(csv.Error, StopIteration):
-            counts[delimiter] = len(next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)))
-    delimiter = max(_DELIMITERS, key=counts.__getitem__)
-    if not head.strip() or not counts[delimiter]:
+    """Return the delimiter and the number of cells of the header."""
+    header = read_header(source)
+    if not header.names:
         raise RedactionError(f"{source.name}: the first line is no header; expected the names of the columns")
-    return delimiter, counts[delimiter]
+    return header.delimiter, len(header.names)
 
 
 def _csv_pieces(source: Path, text: io.TextIOBase, delimiter: str) -> Iterator[Piece]:
@@ -173,8 +151,8 @@ def _blank_csv(record: str, *, delimiter: str, cells: int) -> str:
 
 def _is_array(source: Path) -> bool:
     """Whether a JSON file is an array; else it has one object a line."""
-    with _opened(source) as (text, _):
-        start = text.read(65_536).lstrip()[:1]
+    with open_text(source) as text:
+        start = read_head(text)[:1]
         if start == "{" and file_format(source) == "json":
             text.seek(0)
             json.loads(next(line for line in _lines(source, text) if line.strip()))

@@ -6,19 +6,13 @@ here; see `tiktok_pipeline.raw.read`.
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import gzip
 import io
-import zlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from tiktok_pipeline.raw.snapshots import file_format
-
-_LONGEST_CELL = 128 * 1024 * 1024
-_DELIMITERS = (",", ";", "\t")
-_UNREADABLE = (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error)
+from tiktok_pipeline.text_files import READ_ERRORS, long_cells, open_text, read_head, read_header
 
 
 def first_lines(path: Path, rows: Collection[int]) -> dict[int, int]:
@@ -33,16 +27,17 @@ def first_lines(path: Path, rows: Collection[int]) -> dict[int, int]:
     found: dict[int, int] = {}
     last = max(rows)
     try:
-        with _long_cells(), _opened(path) as stream:
-            starts = (
-                _record_starts(_Lines(stream), _delimiter(path)) if kind == "csv" else _object_starts(path, stream)
-            )
+        with long_cells(), open_text(path) as stream:
+            if kind == "csv":
+                starts = _record_starts(_Lines(stream), read_header(path).delimiter)
+            else:
+                starts = _object_starts(path, stream)
             for ordinal, line in enumerate(starts, start=1):
                 if ordinal in rows:
                     found[ordinal] = line
                 if ordinal >= last:
                     break
-    except _UNREADABLE:
+    except READ_ERRORS:
         return {}
     return found
 
@@ -83,8 +78,8 @@ def _record_starts(lines: _Lines, delimiter: str) -> Iterator[int]:
 
 def _object_starts(path: Path, stream: io.TextIOBase) -> Iterator[int]:
     """The line of each object of a file with one a line; none where the file is an array."""
-    with _opened(path) as head:
-        if head.read(65_536).lstrip().startswith("["):
+    with open_text(path) as text:
+        if read_head(text).startswith("["):
             return
     lines = _Lines(stream)
     start = lines.next_line
@@ -92,29 +87,3 @@ def _object_starts(path: Path, stream: io.TextIOBase) -> Iterator[int]:
         if text.strip(" \r\n"):  # a line of tabs is a record, a broken one
             yield start
         start = lines.next_line
-
-
-def _delimiter(path: Path) -> str:
-    """The delimiter that splits the header into the most cells, as the engine chooses it."""
-
-    def cells(delimiter: str) -> int:
-        with _opened(path) as stream:
-            return len(next(csv.reader(stream, delimiter=delimiter), []))
-
-    return max(_DELIMITERS, key=cells)
-
-
-def _opened(path: Path) -> io.TextIOWrapper:
-    """A plain or gzipped file as UTF-8 text with the line ends that it has."""
-    stream = gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")  # noqa: SIM115
-    return io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
-
-
-@contextlib.contextmanager
-def _long_cells() -> Iterator[None]:
-    """Lift the csv module's limit of 128 kB for a cell; it is the process's, so it is put back."""
-    before = csv.field_size_limit(_LONGEST_CELL)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(before)

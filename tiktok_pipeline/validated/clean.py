@@ -18,11 +18,10 @@ import narwhals as nw
 
 from tiktok_pipeline.raw.dialects import DIALECTS
 from tiktok_pipeline.raw.schema import ACTIVITY_COLUMNS, PROFILE_COLUMNS, PROFILES, Source
-from tiktok_pipeline.warehouse.base import CastType, Engine
+from tiktok_pipeline.warehouse.base import NULL_WORDS, WHITE_SPACE, CastType, Engine
 
 TRUE_WORDS = ("true", "t", "yes", "y", "1")
 FALSE_WORDS = ("false", "f", "no", "n", "0")
-NO_VALUE = ("null", "NULL", "None", "NaN")
 CANONICAL_HANDLE = r"^[A-Za-z0-9._]{1,64}$"
 
 COUNTS = ("followers", "following", "likes", "videos_count")
@@ -37,8 +36,8 @@ DAY_FIRST_DIALECTS = [dialect.name for dialect in DIALECTS if dialect.date_forma
 
 _DIGITS = r"^[0-9]+$"
 _ISO_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-_BLANK = r"^[ \t\n\r\x0b\x0c]*(null|NULL|None|NaN)?[ \t\n\r\x0b\x0c]*$"
-_SPACE_LAST = r"[ \t\n\r\x0b\x0c]$"
+_BLANK = rf"^[{WHITE_SPACE}]*({'|'.join(NULL_WORDS)})?[{WHITE_SPACE}]*$"
+_SPACE_LAST = rf"[{WHITE_SPACE}]$"
 _WHOLE = r"^[+-]?[0-9]+([.]0*)?$"
 _GROUPED = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+$"
 _SHORT = r"^[+-]?[0-9]+([.][0-9]{1,3}[kK]|[.][0-9]{1,6}[mM]|[.][0-9]{1,9}[bB]|[kKmMbB])$"
@@ -134,7 +133,7 @@ def delivered_handle(source: Source) -> nw.Expr:
     text = strip_and_nullify(delivered)
     if source.name != PROFILES.name:
         return text
-    is_canonical = delivered.str.contains(CANONICAL_HANDLE) & ~one_of(delivered, NO_VALUE)
+    is_canonical = delivered.str.contains(CANONICAL_HANDLE) & ~one_of(delivered, NULL_WORDS)
     return nw.when(is_canonical).then(delivered).otherwise(parse_handle(text, strip_and_nullify(nw.col("url"))))
 
 

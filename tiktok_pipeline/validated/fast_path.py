@@ -18,7 +18,6 @@ from tiktok_pipeline.validated.clean import (
     COUNTS,
     DAY_FIRST_DIALECTS,
     FALSE_WORDS,
-    NO_VALUE,
     RATES,
     TRUE_WORDS,
     TYPES,
@@ -27,7 +26,7 @@ from tiktok_pipeline.validated.clean import (
     one_of,
 )
 from tiktok_pipeline.validated.schema import LONGEST_CHARACTERS, PROFILES_TABLE
-from tiktok_pipeline.warehouse.base import Engine
+from tiktok_pipeline.warehouse.base import NULL_WORDS, Engine
 
 _NUMBER_OF_ACCOUNT = r"^[0-9]{1,20}$"
 _COUNT = r"^[0-9]{1,15}$"
@@ -59,7 +58,7 @@ def mark_canonical(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> nw
 def _is_canonical(numbers: Mapping[str, str]) -> nw.Expr:
     cells = [
         nw.col("read_problem").is_null(),
-        _matches("account_id", CANONICAL_HANDLE) & ~one_of(nw.col("account_id"), NO_VALUE),
+        _matches("account_id", CANONICAL_HANDLE) & ~one_of(nw.col("account_id"), NULL_WORDS),
         nw.col("tiktok_id").is_null() | _matches("tiktok_id", _NUMBER_OF_ACCOUNT),
         *(_matches(name, _COUNT) for name in COUNTS),
         *(nw.col(name).is_null() | _is_canonical_rate(name, number) for name, number in numbers.items()),

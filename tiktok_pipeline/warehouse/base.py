@@ -11,7 +11,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from tiktok_pipeline.errors import FileError, PipelineError
 
@@ -25,6 +26,12 @@ CastType = Literal["integer", "float", "date"]
 FileFormat = Literal["csv", "json", "ndjson", "parquet"]
 Slice = Mapping[str, str]
 """Which part of a table: a value for each of its slice columns."""
+
+NULL_WORDS = ("null", "NULL", "None", "NaN")
+"""The words in a delivered cell that mean: no value."""
+
+WHITE_SPACE = " \t\n\v\f\r"
+"""The characters that are stripped from both ends of a delivered cell."""
 
 _IDENTIFIER = re.compile(r"^[a-z][a-z0-9_]*$")
 
@@ -160,7 +167,17 @@ class StoredSlice:
 
 
 class Engine(Protocol):
-    """What narwhals lacks on this engine: things said in the engine's own functions."""
+    """What narwhals lacks on the engine. A ``with`` block closes it at its end."""
+
+    def __enter__(self) -> Self:
+        """Return the engine itself; it opens its database at first use."""
+        ...
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the engine."""
+        ...
 
     @property
     def connection_generation(self) -> int:
@@ -210,7 +227,11 @@ class Engine(Protocol):
         ...
 
     def unpersist_all(self) -> None:
-        """Let go of every staged frame that need not last; what was made from them can no longer be read."""
+        """Drop the persisted frames that need not outlast this call; frames derived from them can no longer be read."""
+        ...
+
+    def close(self) -> None:
+        """Close the database; safe to call twice."""
         ...
 
 
@@ -279,10 +300,6 @@ class Warehouse(Engine, Protocol):
 
     def rebuild(self) -> None:
         """Write the database anew, so that nothing of what was deleted stays in its file."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the database; safe to call twice."""
         ...
 
 

@@ -109,9 +109,8 @@ def run(frame: nw.LazyFrame[Any], study: Study, engine: DuckDBWarehouse) -> Tabl
 @pytest.fixture(scope="module")
 def engine() -> Iterator[DuckDBWarehouse]:
     """One engine for the synthetic frames."""
-    warehouse = DuckDBWarehouse(None)
-    yield warehouse
-    warehouse.close()
+    with DuckDBWarehouse(None) as warehouse:
+        yield warehouse
 
 
 @pytest.fixture(scope="module")

@@ -29,9 +29,8 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def engine() -> Iterator[DuckDBWarehouse]:
-    opened = DuckDBWarehouse(None)
-    yield opened
-    opened.close()
+    with DuckDBWarehouse(None) as opened:
+        yield opened
 
 
 def drop(settings: Settings, name: str = "scrape.csv", day: str = "2024-03-01", count: int = 5) -> Path:

@@ -23,9 +23,8 @@ from tiktok_pipeline_tests.scrapes import activity, creators, write_csv
 
 @pytest.fixture
 def engine() -> Iterator[DuckDBWarehouse]:
-    opened = DuckDBWarehouse(None)
-    yield opened
-    opened.close()
+    with DuckDBWarehouse(None) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -12,6 +12,5 @@ from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 @pytest.fixture(scope="module")
 def engine() -> Iterator[DuckDBWarehouse]:
     """One engine for a module; each test replaces the slice that it reads."""
-    warehouse = DuckDBWarehouse(None)
-    yield warehouse
-    warehouse.close()
+    with DuckDBWarehouse(None) as warehouse:
+        yield warehouse

@@ -555,7 +555,7 @@ def test_what_cannot_be_done_is_said_and_leaves_no_target(
 
 
 def test_a_record_without_an_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LONGEST_RECORD", 1000)
+    monkeypatch.setattr(module, "LONGEST_RECORD_BYTES", 1000)
     for name, old in (
         ("f.csv", b'a,b\n1,"' + b"x\n" * 600),
         ("g.csv", b"a,b\n1," + b"x" * 1200),

@@ -12,6 +12,5 @@ from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 @pytest.fixture
 def engine() -> Iterator[DuckDBWarehouse]:
     """An engine in memory."""
-    opened = DuckDBWarehouse(None)
-    yield opened
-    opened.close()
+    with DuckDBWarehouse(None) as opened:
+        yield opened

@@ -48,9 +48,8 @@ def laid_aside(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def opened() -> Iterator[DuckDBWarehouse]:
     """One engine for all examples of a property."""
-    engine = DuckDBWarehouse(None)
-    yield engine
-    engine.close()
+    with DuckDBWarehouse(None) as engine:
+        yield engine
 
 
 def of_csv(engine: DuckDBWarehouse, folder: Path, content: str) -> Verdict:

@@ -15,17 +15,15 @@ from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 @pytest.fixture(params=["memory", "file"])
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
     """Each implementation that the contract suite holds to the port."""
-    opened = DuckDBWarehouse(None if request.param == "memory" else tmp_path / "store" / "tiktok.duckdb")
-    yield opened
-    opened.close()
+    with DuckDBWarehouse(None if request.param == "memory" else tmp_path / "store" / "tiktok.duckdb") as opened:
+        yield opened
 
 
 @pytest.fixture
 def engine() -> Iterator[DuckDBWarehouse]:
     """An engine in memory."""
-    opened = DuckDBWarehouse(None)
-    yield opened
-    opened.close()
+    with DuckDBWarehouse(None) as opened:
+        yield opened
 
 
 @pytest.fixture

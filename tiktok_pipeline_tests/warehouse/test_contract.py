@@ -70,9 +70,8 @@ def profiles(draw: st.DrawFn) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def opened() -> Iterator[DuckDBWarehouse]:
     """One engine for all examples of a property."""
-    engine = DuckDBWarehouse(None)
-    yield engine
-    engine.close()
+    with DuckDBWarehouse(None) as engine:
+        yield engine
 
 
 def judged_by_the_engine(engine: DuckDBWarehouse, rows: list[dict[str, Any]]) -> set[tuple[int, str]]:

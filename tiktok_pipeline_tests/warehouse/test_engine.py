@@ -11,7 +11,7 @@ import duckdb
 import narwhals as nw
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tiktok_pipeline.validated.clean import strip_and_nullify
@@ -134,6 +134,7 @@ def test_a_table_in_memory_is_staged_too(engine: DuckDBWarehouse) -> None:
         rows_of(staged)
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), st.text(" \t\n\r\x0b\x0c!Nanuléü🎉\u00a0\x1f", max_size=7)), max_size=30))
 def test_texts_without_blanks_are_those_of_the_rule(texts: list[str | None]) -> None:
     engine = DuckDBWarehouse(None)

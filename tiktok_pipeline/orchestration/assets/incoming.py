@@ -32,11 +32,8 @@ def incoming_asset(settings: Settings, open_engine: Callable[[], Warehouse]) -> 
     )
     def incoming(context: AssetExecutionContext) -> MaterializeResult[Any]:
         with home_lock(settings.lock_file, timeout_seconds=settings.home_timeout_seconds, say=context.log.info):
-            engine = open_engine()
-            try:
+            with open_engine() as engine:
                 found = ingest_inbox(settings, engine, say=context.log.info)
-            finally:
-                engine.close()
         add_snapshots(context.instance, found.snapshots)
         for one in found.refused:
             context.log.error(f"refused: {one.why}")

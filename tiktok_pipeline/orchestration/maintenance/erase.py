@@ -109,12 +109,9 @@ def forget(
     """
     forgotten = read_suppression_list(settings.forgotten_file).with_names(found.names)
     write_suppression_list(settings.forgotten_file, forgotten)
-    engine = open_engine()
-    try:
+    with open_engine() as engine:
         say("rewriting the raw files ...")
         records = _redact_files(settings, forgotten, found.handles, engine)
-    finally:
-        engine.close()
     affected = _affected(settings, open_warehouse)
     pages = []
     for key in affected:
@@ -220,16 +217,13 @@ def _is_mentioned(rows: nw.LazyFrame[Any], source: Source, handles: Collection[s
 
 def _affected(settings: Settings, open_warehouse: OpenWarehouse) -> list[str]:
     """The snapshots whose tables were made from other files than the manifest names now."""
-    warehouse = open_warehouse()
-    try:
+    with open_warehouse() as warehouse:
         origins = {one.snapshot: one.delivery_id for one in warehouse.slices() if one.snapshot and not one.study}
         mixed = {
             one.snapshot
             for one in warehouse.slices()
             if one.snapshot and one.delivery_id != origins.get(one.snapshot)
         }
-    finally:
-        warehouse.close()
     return [
         key
         for key in snapshots_on_disk(settings.raw)
@@ -255,8 +249,7 @@ def _remake(
     manifest = read_manifest(settings.raw / key)
     tags = {"tiktok_pipeline/snapshot": refresh_tags(key, manifest)["tiktok_pipeline/snapshot"]}
     outcome = refresh_snapshot(job, key, instance=instance, tags=tags, selection=shared, quiet=True)
-    warehouse = open_warehouse()
-    try:
+    with open_warehouse() as warehouse:
         if outcome.failure is not None:  # too few good rows are left, say: no table may keep the creator for that
             warehouse.drop_snapshots([table.spec for table in TABLES.values()], [key])
             return
@@ -270,17 +263,12 @@ def _remake(
                 staged = warehouse.persist(kept.select(spec.frame_names))
                 warehouse.replace_slice(spec, slice_, staged, delivery_id=one.delivery_id)
         warehouse.set_delivery_id(key, compute_delivery_id(manifest))
-    finally:
-        warehouse.close()
 
 
 def _rebuild(settings: Settings, open_warehouse: OpenWarehouse, studies: Sequence[Study]) -> None:
-    warehouse = open_warehouse()
-    try:
+    with open_warehouse() as warehouse:
         warehouse.rebuild()
         if settings.published_file.exists():
             warehouse.publish(
                 settings.published_file, tables=published_tables(), snapshots=None, views=segment_views_of(studies)
             )
-    finally:
-        warehouse.close()

@@ -29,11 +29,8 @@ def warehouse_resource(settings: Settings, open_warehouse: OpenWarehouse) -> Res
         wait_seconds = settings.home_timeout_seconds
         with home_lock(settings.lock_file, timeout_seconds=wait_seconds, say=say), fast_event_log():
             remove_leftovers(settings)
-            warehouse = open_warehouse()
-            try:
+            with open_warehouse() as warehouse:
                 warehouse.slices()
                 yield warehouse
-            finally:
-                warehouse.close()
 
     return ResourceDefinition(resource_fn=provide, description=f"DuckDB at {settings.warehouse_file}")

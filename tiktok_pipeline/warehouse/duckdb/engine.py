@@ -9,12 +9,20 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 import narwhals as nw
 
-from tiktok_pipeline.warehouse.base import CastType, FileFormat, ScannedFile, WarehouseError
+from tiktok_pipeline.warehouse.base import (
+    NULL_WORDS,
+    WHITE_SPACE,
+    CastType,
+    FileFormat,
+    ScannedFile,
+    WarehouseError,
+)
 from tiktok_pipeline.warehouse.duckdb.connection import connect
 from tiktok_pipeline.warehouse.duckdb.migrations import check_version
 from tiktok_pipeline.warehouse.duckdb.scan import explain_read_error, file_query
@@ -23,8 +31,7 @@ from tiktok_pipeline.warehouse.duckdb.tables import SQL_TYPES, quoted
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_WHITE_SPACE = "' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)"
-_NO_VALUE = ("null", "NULL", "None", "NaN")
+_WHITE_SPACE_SQL = " || ".join(f"chr({ord(character)})" for character in WHITE_SPACE)
 
 
 class DuckDBEngine:
@@ -40,6 +47,14 @@ class DuckDBEngine:
         self._open: duckdb.DuckDBPyConnection | None = None
         self._staged = 0
         self._connection_generation = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
 
     @property
     def connection_generation(self) -> int:
@@ -76,10 +91,10 @@ class DuckDBEngine:
         texts = []
         for new, name in columns.items():
             text = quoted(name)
-            stripped = f"trim({text}, {_WHITE_SPACE})"
-            words = " ".join(f"when {text} = '{word}' then null" for word in _NO_VALUE)
+            stripped = f"trim({text}, {_WHITE_SPACE_SQL})"
+            words = " ".join(f"when {text} = '{word}' then null" for word in NULL_WORDS)
             # A pattern, not a list: of a list the engine makes a join, through which all rows go.
-            is_blank = f"regexp_matches({stripped}, '^({'|'.join(_NO_VALUE)})?$')"
+            is_blank = f"regexp_matches({stripped}, '^({'|'.join(NULL_WORDS)})?$')"
             texts.append(
                 f"case when {text} < '!' or {text}[-1] < '!' then case when not {is_blank} then {stripped} end "
                 f"{words} else {text} end as {quoted(new)}"

@@ -7,18 +7,25 @@ No meaning is read into a cell here; that is the work of the stages.
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import gzip
-import io
 import json
 import re
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tiktok_pipeline.safe_text import one_line
+from tiktok_pipeline.text_files import (
+    LONGEST_RECORD_BYTES,
+    NO_SUCH_TEXT,
+    READ_ERRORS,
+    first_record,
+    long_cells,
+    open_bytes,
+    open_text,
+    read_head,
+    split_header,
+)
 from tiktok_pipeline.warehouse.base import FileFormat, UnreadableFileError
 from tiktok_pipeline.warehouse.duckdb.tables import quoted
 
@@ -27,13 +34,6 @@ if TYPE_CHECKING:
 
 LONGEST_CELL_BYTES = 1_000_000
 """A cell longer than this marks its record as unreadable (the longest honest one, a list of videos, has about 20 kB)."""
-
-LONGEST_RECORD_BYTES = 128 * 1024 * 1024
-"""The engine's buffer for one record; a longer one makes the file unreadable."""
-
-_NO_SUCH_TEXT = "\x02\x1f\x03"
-_DELIMITERS = (",", ";", "\t")
-_UNREADABLE = (UnicodeDecodeError, EOFError, OSError, zlib.error, csv.Error)
 
 Query = tuple[tuple[str, ...], str, list[Any]]
 """Header, SQL and its parameters."""
@@ -100,15 +100,15 @@ def _csv_query(path: Path) -> Query:
         "nullstr=?, null_padding=true, strict_mode=false, parallel=false, "
         f"max_line_size={LONGEST_RECORD_BYTES}, buffer_size={LONGEST_RECORD_BYTES + 2**20})"
     )
-    return header, sql, [str(path), delimiter, _NO_SUCH_TEXT]
+    return header, sql, [str(path), delimiter, NO_SUCH_TEXT]
 
 
 def _csv_header(path: Path) -> tuple[tuple[str, ...], str]:
     try:
         with open_text(path) as lines:
-            head = _first_record(lines)
+            head = first_record(lines)
             more = bool(head) and not head.strip() and bool(lines.read(1_000_000).strip())
-    except _UNREADABLE as problem:
+    except READ_ERRORS as problem:
         raise explain_read_error(path, problem) from problem
     if "\x00" in head:
         raise UnreadableFileError(f"{path.name}: the text is not UTF-8; save or convert it as UTF-8")
@@ -116,19 +116,10 @@ def _csv_header(path: Path) -> tuple[tuple[str, ...], str]:
         raise UnreadableFileError(f"{path.name}: the first line is blank; expected the header there")
     if not head.strip():
         raise UnreadableFileError(f"{path.name}: the file is empty; expected a header and rows")
-    names = {delimiter: _split(head, delimiter) for delimiter in _DELIMITERS}
-    delimiter = max(_DELIMITERS, key=lambda mark: len(names[mark]))
-    if not names[delimiter]:
+    header = split_header(head)
+    if not header.names:
         raise UnreadableFileError(f"{path.name}: the first line is no header; expected the names of the columns")
-    return tuple(name.strip() for name in names[delimiter]), delimiter
-
-
-def _split(record: str, delimiter: str) -> list[str]:
-    """The cells of one record; none where it is no record with this delimiter."""
-    try:
-        return next(csv.reader(io.StringIO(record, newline=""), delimiter=delimiter))
-    except csv.Error:
-        return []
+    return tuple(name.strip() for name in header.names), header.delimiter
 
 
 def _check_quotes(path: Path, delimiter: str) -> None:
@@ -137,47 +128,20 @@ def _check_quotes(path: Path, delimiter: str) -> None:
         if _quotes(path) % 2 == 0:
             return
         whole = 0
-        with open_text(path) as lines, _long_cells():
+        with open_text(path) as lines, long_cells():
             try:
                 for record in csv.reader(lines, delimiter=delimiter, strict=True):
                     whole += bool(record)
             except csv.Error as problem:
                 msg = f"{path.name}: a quote in record {whole} is not closed, all after it would be lost; mend that record"
                 raise UnreadableFileError(msg) from problem
-    except _UNREADABLE as problem:
+    except READ_ERRORS as problem:
         raise explain_read_error(path, problem) from problem
 
 
 def _quotes(path: Path) -> int:
-    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
+    with open_bytes(path) as stream:
         return sum(block.count(b'"') for block in iter(lambda: stream.read(1 << 20), b""))
-
-
-@contextlib.contextmanager
-def _long_cells() -> Iterator[None]:
-    """Lift the csv module's limit of 128 kB for a cell; it is the process's, so it is put back."""
-    before = csv.field_size_limit(LONGEST_RECORD_BYTES)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(before)
-
-
-def _first_record(lines: io.TextIOBase) -> str:
-    """The text up to the first line end outside of quotes, at most 1 MB."""
-    head = ""
-    while len(head) < 1_000_000:
-        line = lines.readline(1_000_000)
-        head += line
-        if not line or head.count('"') % 2 == 0:
-            break
-    return head
-
-
-def open_text(path: Path) -> io.TextIOWrapper:
-    """Open a plain or gzipped text file as UTF-8, with or without a byte order mark."""
-    stream = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # noqa: SIM115
-    return io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
 
 
 def _parquet_query(connection: duckdb.DuckDBPyConnection, path: Path) -> Query:
@@ -203,7 +167,7 @@ def _json_query(connection: duckdb.DuckDBPyConnection, path: Path, file_format: 
     layout = _json_layout(path, file_format)
     lines = (
         "read_csv(?, columns={'line': 'VARCHAR', 'more': 'VARCHAR'}, auto_detect=false, header=false, quote='', escape='', "
-        f"delim='{_NO_SUCH_TEXT}', null_padding=true, strict_mode=false, parallel=false, max_line_size={LONGEST_RECORD_BYTES}, buffer_size={LONGEST_RECORD_BYTES + 2**20})"
+        f"delim='{NO_SUCH_TEXT}', null_padding=true, strict_mode=false, parallel=false, max_line_size={LONGEST_RECORD_BYTES}, buffer_size={LONGEST_RECORD_BYTES + 2**20})"
     )
     objects = f"read_json_objects(?, format='array', maximum_object_size={LONGEST_RECORD_BYTES})"
     record = (
@@ -248,12 +212,12 @@ def _json_layout(path: Path, file_format: FileFormat) -> str:
     more = False
     try:
         with open_text(path) as text:
-            head = text.read(65_536).lstrip()
+            head = read_head(text)
             start = head[:1]
             if start == "{" and file_format == "json":
                 line, end, rest = (head + text.readline(LONGEST_RECORD_BYTES)).partition("\n")
                 more = bool(end) and _is_json(line) and bool((rest + text.read(65_536)).strip())
-    except _UNREADABLE as problem:
+    except READ_ERRORS as problem:
         raise explain_read_error(path, problem) from problem
     if not start:
         raise UnreadableFileError(

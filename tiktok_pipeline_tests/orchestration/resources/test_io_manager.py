@@ -33,9 +33,8 @@ GOOD = pd.DataFrame(
 
 @pytest.fixture
 def warehouse() -> Iterator[DuckDBWarehouse]:
-    opened = DuckDBWarehouse(None)
-    yield opened
-    opened.close()
+    with DuckDBWarehouse(None) as opened:
+        yield opened
 
 
 def write(warehouse: DuckDBWarehouse, frame: Any, key: AssetKey = KEY) -> dict[str, Any]:

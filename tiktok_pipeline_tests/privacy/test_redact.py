@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from tiktok_pipeline.privacy import redact as module
+from tiktok_pipeline.privacy import redact_text
 from tiktok_pipeline.privacy.mentions import RedactionError
 from tiktok_pipeline.privacy.redact import redact
 from tiktok_pipeline.raw.snapshots import file_format
@@ -555,7 +555,7 @@ def test_what_cannot_be_done_is_said_and_leaves_no_target(
 
 
 def test_a_record_without_an_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LONGEST_RECORD_BYTES", 1000)
+    monkeypatch.setattr(redact_text, "LONGEST_RECORD_BYTES", 1000)
     for name, old in (
         ("f.csv", b'a,b\n1,"' + b"x\n" * 600),
         ("g.csv", b"a,b\n1," + b"x" * 1200),

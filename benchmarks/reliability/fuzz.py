@@ -154,9 +154,8 @@ def _treated(ground: Ground, one: Delivery, key: str, broken: list[str]) -> tupl
 
 
 def _take_in(ground: Ground, key: str) -> IngestResult:
-    with open_engine(ground.settings) as engine:
-        with home_lock(ground.settings.lock_file, timeout_seconds=60):
-            return ingest_inbox(ground.settings, engine, snapshot=key)
+    with open_engine(ground.settings) as engine, home_lock(ground.settings.lock_file, timeout_seconds=60):
+        return ingest_inbox(ground.settings, engine, snapshot=key)
 
 
 def _refresh(ground: Ground, key: str) -> tuple[str, str]:

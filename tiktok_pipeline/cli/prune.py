@@ -31,16 +31,15 @@ def prune_snapshots(settings: Settings, *, keep: int | None, before: str | None,
         from tiktok_pipeline.upkeep.prune import every_snapshot, prunable, prune
 
         remove_leftovers(settings)
-        with open_warehouse(settings) as warehouse:
-            with _dagster(settings) as instance:
-                there = every_snapshot(settings, warehouse, instance)
-                gone = prunable(there, keep=keep, before=before)
-                if not gone:
-                    info(f"nothing to remove: {len(there)} snapshot(s) are there")
-                    return
-                for key in gone:
-                    info(f"snapshot {key}")
-                _ask(f"remove {len(gone)} of {len(there)} snapshots, files and tables, for good?", yes=yes)
-                studies = load_studies(tiktok_pipeline.studies)
-                prune(settings, gone, warehouse=warehouse, instance=instance, studies=studies)
+        with open_warehouse(settings) as warehouse, _dagster(settings) as instance:
+            there = every_snapshot(settings, warehouse, instance)
+            gone = prunable(there, keep=keep, before=before)
+            if not gone:
+                info(f"nothing to remove: {len(there)} snapshot(s) are there")
+                return
+            for key in gone:
+                info(f"snapshot {key}")
+            _ask(f"remove {len(gone)} of {len(there)} snapshots, files and tables, for good?", yes=yes)
+            studies = load_studies(tiktok_pipeline.studies)
+            prune(settings, gone, warehouse=warehouse, instance=instance, studies=studies)
     info(f"removed: {', '.join(gone)}")

@@ -30,14 +30,16 @@ def tune_study(settings: Settings, name: str, *, trials: int, snapshot: str | No
     if not is_installed():
         fail("PyTorch is not installed; install the extra `neural` to tune a network")
     key = snapshot or _newest(settings)
-    with home_lock(settings.lock_file, timeout_seconds=settings.lock_timeout_seconds, say=info):
-        with open_warehouse(settings) as warehouse:
-            try:
-                features = warehouse.read_slice(TABLES[f"features.{study.source}"].spec, {"snapshot": key})
-                rows, labels = labelled_rows(features, classification, warehouse)
-                check_class_counts(labels, at_least=10)
-            except NotEnoughRowsError as error:
-                fail(f"snapshot {key}: {error}")
+    with (
+        home_lock(settings.lock_file, timeout_seconds=settings.lock_timeout_seconds, say=info),
+        open_warehouse(settings) as warehouse,
+    ):
+        try:
+            features = warehouse.read_slice(TABLES[f"features.{study.source}"].spec, {"snapshot": key})
+            rows, labels = labelled_rows(features, classification, warehouse)
+            check_class_counts(labels, at_least=10)
+        except NotEnoughRowsError as error:
+            fail(f"snapshot {key}: {error}")
     from tiktok_pipeline.classifiers.tune import tune_network
 
     chosen = _network_set(classification)

@@ -31,9 +31,11 @@ def incoming_asset(settings: Settings, open_engine: Callable[[], Warehouse]) -> 
         description=f"The inbox {settings.incoming}: materialise it to take in what lies there, each file by itself.",
     )
     def incoming(context: AssetExecutionContext) -> MaterializeResult[Any]:
-        with home_lock(settings.lock_file, timeout_seconds=settings.home_timeout_seconds, say=context.log.info):
-            with open_engine() as engine:
-                found = ingest_inbox(settings, engine, say=context.log.info)
+        with (
+            home_lock(settings.lock_file, timeout_seconds=settings.home_timeout_seconds, say=context.log.info),
+            open_engine() as engine,
+        ):
+            found = ingest_inbox(settings, engine, say=context.log.info)
         add_snapshots(context.instance, found.snapshots)
         for one in found.refused:
             context.log.error(f"refused: {one.why}")

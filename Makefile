@@ -1,7 +1,7 @@
 # `make run` and `make test` set everything up themselves; they need python3 (3.11 or newer) and make.
 # NEURAL=0 leaves out PyTorch (on most machines it is a download of several gigabytes).
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint format ui clean install
+.PHONY: help run test test-all lint format docs ui clean install
 
 PYTHON ?= python3
 NEURAL ?= 1
@@ -10,11 +10,13 @@ BIN := $(VENV)/bin
 comma := ,
 EXTRAS := dev$(if $(filter-out 0,$(NEURAL)),$(comma)neural)
 STAMP := $(VENV)/.installed-$(EXTRAS)
+DOCS_STAMP := $(VENV)/.installed-docs
 
 help:
 	@echo "make run       set up, then turn the sample scrapes into segment tables"
 	@echo "make test      set up, then run the tests (make test-all: the slow ones and those in Chromium, too)"
 	@echo "make lint      ruff and mypy"
+	@echo "make docs      build the documentation in docs/_build/html"
 	@echo "make ui        Dagster's UI on http://127.0.0.1:3000"
 	@echo "make clean     remove .venv, caches and everything that the pipeline made in data/"
 	@echo "NEURAL=0       with any of them: without PyTorch"
@@ -29,6 +31,11 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "Installing the packages of constraints.txt ($(EXTRAS)); the first time takes a few minutes ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[$(EXTRAS)]"
 	@rm -f $(VENV)/.installed-*
+	@touch "$@"
+
+$(DOCS_STAMP): $(STAMP)
+	@echo "Installing the packages that build the documentation ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[docs]"
 	@touch "$@"
 
 install: $(STAMP)
@@ -53,10 +60,16 @@ format: $(STAMP)
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+docs: $(DOCS_STAMP)
+	@echo "Building the documentation ..."
+	@$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
+	@echo "Documentation: docs/_build/html/index.html"
+
 ui: $(STAMP)
 	@$(BIN)/tiktok-pipeline ui
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage build *.egg-info
+	rm -rf docs/_build docs/_generated docs/api docs/studies
 	find data -mindepth 1 -maxdepth 1 ! -name sample -exec rm -rf {} +
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""Every query in the README runs, as the reader would type it."""
+"""Every query of the README and of the documentation runs, as the reader would type it, over the sample."""
 
 from __future__ import annotations
 
@@ -10,51 +10,88 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tiktok_pipeline.settings import Settings
+
 if TYPE_CHECKING:
     from tiktok_pipeline_tests.homes import Home, Said
 
-README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "decisions").glob("*.md"))]
+SQL_COMMAND = "tiktok-pipeline sql "
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+def blocks(page: Path, language: str) -> list[str]:
+    text = page.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
 
 
-COMMANDS = [
-    shlex.split(line, comments=True)[1:]
-    for block in blocks("bash")
-    for line in block.splitlines()
-    if line.startswith("tiktok-pipeline sql ")
+def commands(page: Path) -> list[str]:
+    """The commands of a page: the lines of its bash blocks, and the lines after a prompt of its console blocks."""
+    typed = [line for block in blocks(page, "bash") for line in block.splitlines()]
+    recorded = [line for block in blocks(page, "console") for line in block.splitlines() if line.startswith("$ ")]
+    return [*typed, *(line.removeprefix("$ ") for line in recorded)]
+
+
+SQL_COMMANDS = [
+    pytest.param(line, id=f"{page.name}: {line}")
+    for page in PAGES
+    for line in commands(page)
+    if line.startswith(SQL_COMMAND) and "--warehouse" not in line
 ]
-QUERIES = blocks("sql")
+QUERIES = [pytest.param(query, id=f"{page.name}: {query}") for page in PAGES for query in blocks(page, "sql")]
 
 
 @pytest.fixture(scope="module")
-def readme_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A home with segments and scores, such as the reader has one."""
-    from tiktok_pipeline_tests.homes import TWO_STUDIES, Home
-    from tiktok_pipeline_tests.scrapes import creators, spoilt, write_csv
+def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home with the newest profiles of the sample, two studies with segments and one with scores."""
+    import tiktok_pipeline.studies
+    from tiktok_pipeline.study import load_studies
+    from tiktok_pipeline_tests.homes import TWO_STUDIES, Home, with_draws
 
-    folder = tmp_path_factory.mktemp("readme")
-    home = Home(folder / "home", studies=TWO_STUDIES)
-    home.deliver(write_csv(folder / "profiles_2024-03-01.csv", spoilt(creators(120), 3, followers="-1")))
-    assert home.refresh("2024-03-01").success
+    balanced = [study for study in load_studies(tiktok_pipeline.studies) if study.name == "balanced_segments"]
+    home = Home(
+        tmp_path_factory.mktemp("readme") / "home",
+        studies=(*TWO_STUDIES, *(with_draws(study, 4) for study in balanced)),
+    )
+    home.deliver(ROOT / "data" / "sample" / "profiles_2024-04-29.csv")
+    assert home.refresh("2024-04-29").success
     return home
 
 
-def test_the_readme_has_queries() -> None:
-    assert len(COMMANDS) >= 3
-    assert len(QUERIES) >= 3
-    assert README.index("make run") < README.index("make test") < README.index("tiktok-pipeline refresh")
+def test_readme_shows_what_one_gets_then_two_commands_then_use() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 150
+    assert len(blocks(README, "sql")) >= 3
+    assert len(SQL_COMMANDS) >= 3
+    shown = ["docs/images/report.png", "docs/images/graph.png", "make run", "make test", "tiktok-pipeline refresh"]
+    assert sorted(shown, key=text.index) == shown
 
 
-@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
-def test_a_command_of_the_readme_runs(arguments: list[str], readme_home: Home, call: Callable[..., Said]) -> None:
-    said = call(readme_home.path, *arguments)
+@pytest.mark.parametrize("line", SQL_COMMANDS)
+def test_sql_command_runs(line: str, sample_home: Home, call: Callable[..., Said]) -> None:
+    said = call(sample_home.path, *shlex.split(line, comments=True)[1:])
     assert said.code == 0, said.err
     assert len(said.out.splitlines()) > 1
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_a_query_of_the_readme_runs(query: str, readme_home: Home) -> None:
-    assert readme_home.sql(query, published=True)
+def test_query_returns_rows(query: str, sample_home: Home) -> None:
+    assert sample_home.sql(query, published=True)
+
+
+def test_settings_page_lists_every_variable_with_its_default() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(TIKTOK_PIPELINE_\w+)` \|.*\| ([^|]+) \|$", page, flags=re.MULTILINE))
+    source = (ROOT / "tiktok_pipeline" / "settings.py").read_text(encoding="utf-8")
+    assert set(rows) == set(re.findall(r"TIKTOK_PIPELINE_[A-Z_]+", source))
+    home = {"TIKTOK_PIPELINE_HOME": "home"}
+    values = {name: default.strip("`") for name, default in rows.items() if " " not in default}
+    assert len(values) >= 6
+    assert Settings.from_env(home | values) == Settings.from_env(home)
+
+
+def test_links_of_readme_lead_to_files() -> None:
+    links = re.findall(r"(?<!!)\[[^\]]+\]\(([^)#]+)", README.read_text(encoding="utf-8"))
+    assert len(links) >= 10
+    assert [link for link in links if not (ROOT / link).exists()] == []

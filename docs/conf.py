@@ -1,0 +1,47 @@
+"""Settings of the documentation site, which `make docs` builds."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+DOCS = Path(__file__).resolve().parent
+sys.path[:0] = [str(DOCS), str(DOCS.parent)]
+
+from generate import write_pages  # noqa: E402 - the folder of this file is not a package
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+project = "tiktok_pipeline"
+author = "The tiktok_pipeline maintainers"
+release = tomllib.loads((DOCS.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build", "_generated/*.md"]
+templates_path = ["_templates"]
+default_role = "py:obj"
+myst_heading_anchors = 3
+suppress_warnings = ["image.not_readable"]  # until the images of the README are in docs/images
+
+html_theme = "furo"
+html_title = f"tiktok_pipeline {release}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sphinx = False
+html_copy_source = False
+
+autosummary_generate = True
+autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+napoleon_google_docstring = False
+napoleon_numpy_docstring = True
+napoleon_use_rtype = False
+
+
+def setup(app: Sphinx) -> None:
+    """Write the generated pages before Sphinx reads any page."""
+    app.connect("config-inited", lambda *_: write_pages(DOCS))

@@ -1,0 +1,117 @@
+"""Renders measured times, memory and disk from ``benchmarks/results``: of each kind of measurement, the newest."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from generate.markdown import code, escape, paragraphs, table
+
+RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
+SHOWN_STEPS = 8
+
+
+def render_scale() -> str:
+    """Return the refreshes of one snapshot by its size, and the longest steps of the largest."""
+    newest: dict[tuple[int, int], tuple[dict[str, Any], dict[str, Any]]] = {}
+    for result in _results("scale"):
+        for run in result["runs"]:
+            newest[run["rows"], len(run["studies"])] = (run, result["machine"])
+    runs = [run for _, (run, _) in sorted(newest.items())]
+    rows = [
+        [
+            f"{run['rows']:,}",
+            str(len(run["studies"])),
+            f"{run['measured']['wall_seconds']:,.0f} s",
+            f"{run['rows_per_second']:,.0f}",
+            _gigabytes(run["measured"]["peak_megabytes"]),
+            _gigabytes(run["measured"]["disk_megabytes"]),
+        ]
+        for run in runs
+    ]
+    largest, machine = newest[max(newest)]
+    steps = sorted(largest["seconds_by_step"].items(), key=lambda item: -item[1])[:SHOWN_STEPS]
+    return paragraphs(
+        _machine(machine),
+        table(["Rows", "Studies", "Time", "Rows per second", "Peak memory", "Disk beside the snapshot"], rows),
+        f"The longest steps with {largest['rows']:,} rows:",
+        table(["Step", "Time"], [[code(name), f"{seconds:,.0f} s"] for name, seconds in steps]),
+    )
+
+
+def render_sizes() -> str:
+    """Return how many bytes a row takes in the largest refresh of one study."""
+    runs = [run for result in _results("scale") for run in result["runs"] if len(run["studies"]) == 1]
+    most = max(run["rows"] for run in runs)
+    run = [run for run in runs if run["rows"] == most][-1]
+    sizes = {
+        "delivered Parquet file": run["snapshot_megabytes"],
+        "warehouse": run["warehouse_megabytes"],
+        "published copy": run["published_megabytes"],
+    }
+    rows = [[what, f"{megabytes * 1e6 / run['rows']:,.0f} bytes"] for what, megabytes in sizes.items()]
+    return paragraphs(table(["File", f"Per row, with {run['rows']:,} rows and one study"], rows))
+
+
+def render_many() -> str:
+    """Return how the time of a refresh and of queries depends on the number of stored snapshots."""
+    result = _results("many")[-1]
+    queries = [[escape(name), f"{seconds:,.2f} s"] for name, seconds in result["query_seconds"].items()]
+    first, last = median(result["first_seconds"]), median(result["last_seconds"])
+    return paragraphs(
+        f"With {result['snapshots']} snapshots of {result['profiles']:,} profiles, a refresh takes {last:,.1f} s."
+        f" The first refreshes took {first:,.1f} s."
+        f" The published copy is {_gigabytes(result['published_megabytes'])}.",
+        table(["Query of the published copy", "Time"], queries),
+    )
+
+
+def render_compare() -> str:
+    """Return the medians of paired runs of this project and of the scripts that do part of its work."""
+    newest = {
+        (pair["profiles"], pair["rival"]): (pair, result)
+        for result in _results("compare")
+        for pair in result["pairs"]
+        if pair["ours"] and pair["theirs"]
+    }
+    rows = [
+        [
+            escape(rival),
+            f"{profiles:,}",
+            *_measured(pair, "wall_seconds", "s", 1),
+            *_measured(pair, "peak_megabytes", "MB", 0),
+            ", ".join(code(f"{name}={value}") for name, value in result["settings_of_ours"].items()),
+        ]
+        for (profiles, rival), (pair, result) in sorted(newest.items())
+    ]
+    header = ["Script", "Profiles", "Time here", "Time there", "Memory here", "Memory there", "Settings here"]
+    return paragraphs(table(header, rows))
+
+
+def _results(kind: str) -> list[dict[str, Any]]:
+    """Return all results of a kind, the newest last."""
+
+    def number(path: Path) -> tuple[str, int]:
+        _, day, nth = re.fullmatch(rf"({kind})-(\d{{4}}-\d\d-\d\d)(?:-(\d+))?", path.stem).groups()  # type: ignore[union-attr]
+        return day, int(nth or 1)
+
+    return [
+        json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob(f"{kind}-*.json"), key=number)
+    ]
+
+
+def _measured(pair: dict[str, Any], name: str, unit: str, digits: int) -> Iterator[str]:
+    for side in ("ours", "theirs"):
+        yield f"{median(run[name] for run in pair[side]):,.{digits}f} {unit}"
+
+
+def _machine(machine: dict[str, Any]) -> str:
+    return f"Machine: {machine['cores']} cores, {machine['memory_gb']:.0f} GB of memory, Python {machine['python']}."
+
+
+def _gigabytes(megabytes: float) -> str:
+    return f"{megabytes / 1000:,.1f} GB"

@@ -36,6 +36,7 @@ def _findings(settings: Settings, *, quick: bool) -> Iterator[Finding]:
     from dagster import DagsterInstance
 
     from tiktok_pipeline.ingest.snapshot_rows import external_slices
+    from tiktok_pipeline.orchestration.partitions import known_snapshots
     from tiktok_pipeline.upkeep import doctor as health
 
     yield from health.check_home(settings)
@@ -53,7 +54,7 @@ def _findings(settings: Settings, *, quick: bool) -> Iterator[Finding]:
         yield health.Finding("warning", f"{settings.dagster_home}: Dagster's records are gone", health.ADD_TO_DAGSTER)
     elif manifests:
         with DagsterInstance.from_config(str(settings.dagster_home)) as instance:
-            yield from health.check_dagster(manifests, instance)
+            yield from health.check_partitions(manifests, known_snapshots(instance))
 
 
 def _look_into(path: Path) -> Database:

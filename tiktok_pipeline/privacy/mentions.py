@@ -29,6 +29,11 @@ class RedactionError(FileError):
     code = "redaction"
 
 
+def is_handle(text: str) -> bool:
+    """Return whether the text has only the characters of a handle."""
+    return _HANDLE.fullmatch(text) is not None
+
+
 def _replacing(source: Path, mentions: Sequence[str]) -> Change:
     """What takes each mention out of a text."""
     forgotten = {handle.removeprefix("@").lower() for handle in mentions}

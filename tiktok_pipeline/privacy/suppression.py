@@ -1,98 +1,121 @@
-"""Who asked to be forgotten: a salted hash of each handle and number, by which a later scrape is known to hold them.
+"""The suppression list: salted hashes of the handles and numbers of creators who asked to be forgotten.
 
-The names themselves are nowhere. How a file is rewritten is the matter of `tiktok_pipeline.privacy.redact`.
+A later delivery is matched against the hashes; the names themselves are not stored. Files are rewritten in
+`tiktok_pipeline.privacy.redact`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase
-from typing import Any
+from typing import Any, NamedTuple
 
 import narwhals as nw
 
+from tiktok_pipeline.atomic_write import atomic_write_text
 from tiktok_pipeline.raw.schema import Source
 from tiktok_pipeline.validated.clean import parse_account_id, parse_handle, strip_and_nullify
 from tiktok_pipeline.warehouse.base import Engine
 
-_SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
+_ASCII_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
+_NAMES = ("name_handle", "name_number")
 
 
 @dataclass(frozen=True)
 class SuppressionList:
-    """The salt (hexadecimal) of a home and the hashes made with it; ``unfinished`` while an erasure is under way."""
+    """The salt of a home and the hashes made with it.
+
+    Attributes
+    ----------
+    salt : str
+        Random, hexadecimal, one for each home.
+    hashes : frozenset of str
+        SHA-256 of the salt and a handle or number, hexadecimal.
+    unfinished : bool
+        Whether an erasure has begun and not ended.
+    """
 
     salt: str
     hashes: frozenset[str] = frozenset()
     unfinished: bool = False
 
     def hash_of(self, name: str) -> str:
-        """The salted hash of a handle or number, in any case of letters."""
-        return hashlib.sha256((self.salt + name.translate(_SMALL)).encode()).hexdigest()
-
-    def knows(self, name: str) -> bool:
-        """Whether the creator of this handle or number asked to be forgotten."""
-        return self.hash_of(name) in self.hashes
+        """Return the salted hash of a handle or number; the case of ASCII letters does not matter."""
+        return hashlib.sha256((self.salt + name.translate(_ASCII_LOWER)).encode()).hexdigest()
 
     def with_names(self, names: Collection[str]) -> SuppressionList:
-        """The same with more names in it, the erasure not finished."""
+        """Return the list with more names in it, marked as unfinished."""
         return replace(self, hashes=self.hashes | {self.hash_of(name) for name in names}, unfinished=True)
 
 
+class SuppressedRow(NamedTuple):
+    """A raw record of a suppressed creator: its ordinal (from 1), handle and number; "" if the record has none."""
+
+    source_row: int
+    handle: str
+    number: str
+
+
 def read_suppression_list(file: Path) -> SuppressionList:
-    """Who is to be forgotten in this home; nobody, with a new salt, where there is no such file."""
+    """Return the suppression list of a home; an empty one with a new salt if the file is missing."""
     if not file.exists():
         return SuppressionList(secrets.token_hex(16))
-    found = json.loads(file.read_text(encoding="utf-8"))
-    return SuppressionList(found["salt"], frozenset(found["hashes"]), bool(found["unfinished"]))
+    content = json.loads(file.read_text(encoding="utf-8"))
+    return SuppressionList(content["salt"], frozenset(content["hashes"]), bool(content["unfinished"]))
 
 
-def write_suppression_list(file: Path, forgotten: SuppressionList) -> None:
-    """Keep the hashes, in one step."""
-    draft = file.with_name(f".{file.name}.draft")
-    content = {"salt": forgotten.salt, "hashes": sorted(forgotten.hashes), "unfinished": forgotten.unfinished}
-    with draft.open("w", encoding="utf-8") as target:
-        json.dump(content, target, indent=1)
-        target.flush()
-        os.fsync(target.fileno())
-    draft.replace(file)
+def write_suppression_list(file: Path, suppression: SuppressionList) -> None:
+    """Replace the file of the suppression list."""
+    content = {"salt": suppression.salt, "hashes": sorted(suppression.hashes), "unfinished": suppression.unfinished}
+    atomic_write_text(file, json.dumps(content, indent=1))
 
 
 def suppressed_rows(
-    rows: nw.LazyFrame[Any], source: Source, forgotten: SuppressionList, engine: Engine
-) -> list[tuple[int, str, str]]:
-    """The records of ``raw.<source>`` that belong to the forgotten: (ordinal, handle, number), "" where there is none.
+    rows: nw.LazyFrame[Any], source: Source, suppression: SuppressionList, engine: Engine
+) -> list[SuppressedRow]:
+    """Find the records that belong to suppressed creators.
 
-    A record belongs to them by its handle, by the handle in its address or by its number; a torn one by any cell.
+    A record belongs to a creator by its handle, by the handle in its profile address or by its number. A record with a
+    read problem belongs to a creator if any of its cells is the name, because its cells may be in the wrong columns.
+
+    Parameters
+    ----------
+    rows : narwhals.LazyFrame
+        Rows of ``raw.<source>``.
+    source : Source
+        The source that defines the columns.
+    suppression : SuppressionList
+        The names to look for, as hashes.
+    engine : Engine
+        The engine of ``rows``, which computes the hashes.
+
+    Returns
+    -------
+    list of SuppressedRow
+        In the order of the file.
     """
-    if not forgotten.hashes:
+    if not suppression.hashes:
         return []
     named = rows.select("source_row", "read_problem", *names_of(source), *source.columns)
-    hashed = engine.salted_hash(named, [*_NAMES, *source.columns], forgotten.salt)
-    known = sorted(forgotten.hashes)
-    is_torn = ~nw.col("read_problem").is_null()
-    theirs = nw.any_horizontal(*(nw.col(f"{name}_hash").is_in(known) for name in _NAMES), ignore_nulls=True)
-    somewhere = nw.any_horizontal(
-        *(nw.col(f"{name}_hash").is_in(known) for name in source.columns), ignore_nulls=True
-    )
-    found = hashed.filter(theirs | (is_torn & somewhere)).select("source_row", *_NAMES).sort("source_row")
+    hashed = engine.salted_hash(named, [*_NAMES, *source.columns], suppression.salt)
+    hashes = sorted(suppression.hashes)
+    has_read_problem = ~nw.col("read_problem").is_null()
+    is_named = nw.any_horizontal(*(nw.col(f"{name}_hash").is_in(hashes) for name in _NAMES), ignore_nulls=True)
+    has_cell = nw.any_horizontal(*(nw.col(f"{name}_hash").is_in(hashes) for name in source.columns), ignore_nulls=True)
+    matches = hashed.filter(is_named | (has_read_problem & has_cell)).select("source_row", *_NAMES).sort("source_row")
     return [
-        (int(one["source_row"]), one["name_handle"] or "", one["name_number"] or "")
-        for one in found.collect("pyarrow").to_native().to_pylist()
+        SuppressedRow(int(row["source_row"]), row["name_handle"] or "", row["name_number"] or "")
+        for row in matches.collect("pyarrow").to_native().to_pylist()
     ]
 
 
-_NAMES = ("name_handle", "name_number")
-
-
 def names_of(source: Source) -> tuple[nw.Expr, nw.Expr]:
-    """The handle and the number of a raw record, as expressions ``name_handle`` and ``name_number``."""
+    """Return expressions for the handle (``name_handle``) and the number (``name_number``) of a raw record."""
     texts = {name: strip_and_nullify(nw.col(name)) for name in source.columns}
     if "url" not in texts:
         return texts["account_id"].alias("name_handle"), nw.lit(None).cast(nw.String).alias("name_number")

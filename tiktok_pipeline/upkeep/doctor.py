@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dagster import DagsterInstance
-
 from tiktok_pipeline.home.cleanup import leftovers
 from tiktok_pipeline.home.layout import home_folders
 from tiktok_pipeline.home.lock import holder_of
@@ -26,14 +24,10 @@ from tiktok_pipeline.home.manifest import (
     read_manifest,
 )
 from tiktok_pipeline.ingest.inbox import refused_files
-from tiktok_pipeline.orchestration.partitions import known_snapshots
 from tiktok_pipeline.privacy.suppression import read_suppression_list
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.tables import TABLES
-from tiktok_pipeline.warehouse.base import StoredSlice
-
-Counts = dict[tuple[str, str, str], int]
-
+from tiktok_pipeline.warehouse.base import SliceCounts, StoredSlice
 
 ADD_TO_DAGSTER = "run `tiktok-pipeline refresh --all`, or start the UI, whose sensor adds it"
 _REFRESH = "run `tiktok-pipeline refresh`"
@@ -59,7 +53,7 @@ class Database:
     version: int | None = None
     expected_version: int = 0
     slices: tuple[StoredSlice, ...] = ()
-    counts: Counts | None = None
+    counts: SliceCounts | None = None
 
 
 def check_home(settings: Settings) -> Iterator[Finding]:
@@ -225,9 +219,9 @@ def _agreement_of_tables(
             yield Finding("error", f"snapshot {key}: {text}", f"run `tiktok-pipeline refresh --all --snapshot {key}`")
 
 
-def check_dagster(manifests: dict[str, list[StoredFile]], instance: DagsterInstance) -> Iterator[Finding]:
-    """Dagster's partitions are the snapshots that have files."""
-    known = set(known_snapshots(instance))
+def check_partitions(manifests: dict[str, list[StoredFile]], partitions: Collection[str]) -> Iterator[Finding]:
+    """Check that Dagster's partitions are the snapshots that have files."""
+    known = set(partitions)
     for key in sorted(known - set(manifests)):
         yield Finding("warning", f"Dagster knows snapshot {key}, which has no files", _PRUNE)
     for key in sorted(set(manifests) - known):

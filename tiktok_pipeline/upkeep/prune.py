@@ -1,35 +1,49 @@
-"""Removes old snapshots whole: rows, files, pages, partitions and runs. Stopped half-way, it is ended by doing it again.
+"""Remove old snapshots: rows, files and reports. An interrupted removal is completed by doing it again.
 
-The rows go first, in one transaction: what is left of a snapshot after that is without rows, never rows without a file.
+The rows go first, in one transaction: an interruption may leave files without rows, never rows without files.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
-
-from dagster import DagsterInstance, RunsFilter
+from collections.abc import Callable, Iterable, Sequence
 
 from tiktok_pipeline.home.cleanup import PRUNED_PREFIX
 from tiktok_pipeline.home.manifest import snapshots_on_disk
-from tiktok_pipeline.orchestration.partitions import known_snapshots
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study
 from tiktok_pipeline.tables import TABLES, published_tables, segment_views_of
 from tiktok_pipeline.warehouse.base import Warehouse
 
 
-def every_snapshot(settings: Settings, warehouse: Warehouse, instance: DagsterInstance) -> list[str]:
-    """Every snapshot of which anything is left anywhere, oldest first."""
-    stored = {one.snapshot for one in warehouse.slices() if one.snapshot}
-    return sorted({*stored, *snapshots_on_disk(settings.raw), *known_snapshots(instance)})
+def all_snapshots(settings: Settings, warehouse: Warehouse, *, known_to_dagster: Iterable[str]) -> list[str]:
+    """Return every snapshot that has rows, files or a partition, oldest first."""
+    with_rows = {stored_slice.snapshot for stored_slice in warehouse.slices() if stored_slice.snapshot}
+    return sorted({*with_rows, *snapshots_on_disk(settings.raw), *known_to_dagster})
 
 
-def prunable(snapshots: Sequence[str], *, keep: int | None, before: str | None) -> list[str]:
-    """Which of the snapshots go: all but the newest ``keep``, or those before the day ``before``."""
+def select_prunable(snapshots: Sequence[str], *, keep: int | None, before: str | None) -> list[str]:
+    """Return the snapshots to remove.
+
+    Parameters
+    ----------
+    snapshots : sequence of str
+        All snapshots.
+    keep : int, optional
+        Keep this number of the newest snapshots.
+    before : str, optional
+        Remove the snapshots before this day; ignored if ``keep`` is given.
+
+    Examples
+    --------
+    >>> select_prunable(["2024-01-31", "2024-02-29", "2024-03-31"], keep=1, before=None)
+    ['2024-01-31', '2024-02-29']
+    >>> select_prunable(["2024-01-31", "2024-02-29"], keep=None, before="2024-02-29")
+    ['2024-01-31']
+    """
     if keep is not None:
         return sorted(snapshots)[: max(0, len(snapshots) - keep)]
-    return sorted(key for key in snapshots if before is not None and key[:10] < before)
+    return sorted(snapshot for snapshot in snapshots if before is not None and snapshot[:10] < before)
 
 
 def prune(
@@ -37,24 +51,36 @@ def prune(
     snapshots: Sequence[str],
     *,
     warehouse: Warehouse,
-    instance: DagsterInstance,
     studies: Sequence[Study],
+    delete_records: Callable[[str], None],
 ) -> None:
-    """Remove the snapshots; only for the one who holds the home's lock."""
+    """Remove snapshots; only for the holder of the home's lock.
+
+    Parameters
+    ----------
+    settings : Settings
+        The home.
+    snapshots : sequence of str
+        The snapshots to remove.
+    warehouse : Warehouse
+        The warehouse of the home.
+    studies : sequence of Study
+        The studies whose views the published file has.
+    delete_records : callable
+        Called with each snapshot after its files are gone, to delete what the orchestrator keeps of it.
+    """
     warehouse.drop_snapshots([table.spec for table in TABLES.values()], snapshots)
     if settings.published_file.exists():
-        warehouse.publish(
-            settings.published_file, tables=published_tables(), snapshots=None, views=segment_views_of(studies)
-        )
-    for key in snapshots:
-        (settings.reports / f"{key}.html").unlink(missing_ok=True)
-        shutil.rmtree(settings.reports / key, ignore_errors=True)
-        folder = settings.raw / key
+        views = segment_views_of(studies)
+        warehouse.publish(settings.published_file, tables=published_tables(), snapshots=None, views=views)
+    for snapshot in snapshots:
+        (settings.reports / f"{snapshot}.html").unlink(missing_ok=True)
+        shutil.rmtree(settings.reports / snapshot, ignore_errors=True)
+        folder = settings.raw / snapshot
         if folder.exists():
-            gone = folder.with_name(f"{PRUNED_PREFIX}{key}")
-            shutil.rmtree(gone, ignore_errors=True)
-            folder.rename(gone)
-            shutil.rmtree(gone)
-        for record in instance.get_run_records(RunsFilter(tags={"dagster/partition": key})):
-            instance.delete_run(record.dagster_run.run_id)
-        instance.delete_dynamic_partition("snapshots", key)
+            # Renamed first, so that no half of a snapshot is ever taken for a snapshot.
+            pruned = folder.with_name(f"{PRUNED_PREFIX}{snapshot}")
+            shutil.rmtree(pruned, ignore_errors=True)
+            folder.rename(pruned)
+            shutil.rmtree(pruned)
+        delete_records(snapshot)

@@ -1,1 +1,1 @@
-"""Changes to Dagster's own records and to what its runs made."""
+"""Change what Dagster keeps of a home: erase a creator, delete the records of a snapshot."""

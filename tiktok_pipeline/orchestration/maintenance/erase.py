@@ -1,69 +1,79 @@
-"""Erases a creator from a home: raw files, tables, pages, the copy for readers, exports and logs; a hash of the name stays.
+"""Erase a creator from a home: stored files, tables, reports, the published file, exports and logs.
 
-The steps are in an order in which each can be done again: first the hash, so that whatever comes later is left out, then the
-files, then what was made of them. Stopped half-way, it is ended by asking again for the same name.
+What remains is a salted hash of the names. The steps are in an order in which each can be repeated: first the hash, so
+that a later delivery is suppressed, then the files, then everything computed from them. An interrupted erasure is
+completed by asking again for the same name.
 """
 
 from __future__ import annotations
 
-import re
-import tempfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import narwhals as nw
 from dagster import AssetKey, DagsterInstance, JobDefinition
 
-from tiktok_pipeline.home.manifest import (
-    StoredFile,
-    compute_delivery_id,
-    file_sha256,
-    read_manifest,
-    snapshots_on_disk,
-    store_files,
-)
+from tiktok_pipeline.home.manifest import compute_delivery_id, read_manifest, snapshots_on_disk
 from tiktok_pipeline.orchestration.asset_keys import asset_key
+from tiktok_pipeline.orchestration.maintenance.scrub import scrub_event_log
 from tiktok_pipeline.orchestration.runs.refresh import refresh_snapshot, refresh_tags
-from tiktok_pipeline.privacy.redact import redact
-from tiktok_pipeline.privacy.scrub import name_pattern, remove_files, scrub_event_log, scrub_log
-from tiktok_pipeline.privacy.suppression import (
-    SuppressionList,
-    read_suppression_list,
-    suppressed_rows,
-    write_suppression_list,
-)
-from tiktok_pipeline.raw.dialects import DIALECTS, UnknownDialectError
-from tiktok_pipeline.raw.read import read_file
-from tiktok_pipeline.raw.schema import SOURCES, Source
-from tiktok_pipeline.raw.snapshots import file_format
+from tiktok_pipeline.privacy.find_creator import CreatorRecords
+from tiktok_pipeline.privacy.redact_files import redact_stored_files
+from tiktok_pipeline.privacy.scrub import name_pattern, remove_matching_files, scrub_log
+from tiktok_pipeline.privacy.suppression import SuppressionList, read_suppression_list, write_suppression_list
+from tiktok_pipeline.raw.schema import SOURCES
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study
 from tiktok_pipeline.tables import TABLES, published_tables, segment_views_of
-from tiktok_pipeline.warehouse.base import Engine, UnreadableFileError, Warehouse
-
-OpenWarehouse = Callable[[], Warehouse]
-Say = Callable[[str], None]
+from tiktok_pipeline.warehouse.base import Warehouse
 
 
-@dataclass(frozen=True)
-class CreatorRecords:
-    """What a home holds of a creator: every handle and number, and the records by (snapshot, file)."""
+@dataclass(frozen=True, kw_only=True)
+class Eraser:
+    """What an erasure works with.
 
-    handles: tuple[str, ...]
-    numbers: tuple[str, ...]
-    records: dict[tuple[str, str], tuple[int, ...]]
+    Attributes
+    ----------
+    settings : Settings
+        The home.
+    open_engine, open_warehouse : callable
+        Open an engine that reads files, and the warehouse of the home. Each step opens its own: a run of Dagster needs
+        the database in between.
+    instance : DagsterInstance
+        Dagster's storage of the home.
+    job : JobDefinition
+        The job that refreshes a snapshot. Only the assets that all studies share, and the report, are materialized.
+    studies : sequence of Study
+        The studies whose views the published file has.
+    log : callable
+        Called with the name of each longer step.
+    """
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Handles and numbers."""
-        return (*self.handles, *self.numbers)
+    settings: Settings
+    open_engine: Callable[[], Warehouse]
+    open_warehouse: Callable[[], Warehouse]
+    instance: DagsterInstance
+    job: JobDefinition
+    studies: Sequence[Study]
+    log: Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class ErasureResult:
-    """What went: records of files, snapshots whose tables were made anew, files of people, records of Dagster."""
+    """What was erased.
+
+    Attributes
+    ----------
+    records : int
+        Records of stored files that were blanked.
+    snapshots : tuple of str
+        Snapshots whose shared tables were rebuilt.
+    files : tuple of Path
+        Deleted exports and rejected files.
+    dagster_records : int
+        Deleted messages, failures and outputs of Dagster's runs.
+    """
 
     records: int
     snapshots: tuple[str, ...]
@@ -71,204 +81,127 @@ class ErasureResult:
     dagster_records: int
 
 
-def find_creator(settings: Settings, name: str, engine: Engine) -> CreatorRecords:
-    """Look for a handle or number in every raw file; numbers are followed to the other handles of the same account."""
-    asked = name.strip().removeprefix("@")
-    numbers: set[str] = set()
-    handles = {asked}
-    for _ in range(2):  # the handle's numbers, then those numbers' handles
-        who = read_suppression_list(settings.forgotten_file).with_names({*handles, *numbers})
-        for _, _, rows in _records(settings, who, engine):
-            numbers |= {number for _, handle, number in rows if number and handle.lower() == asked.lower()}
-            handles |= {handle for _, handle, number in rows if handle and number and number in {*numbers, asked}}
-    who = SuppressionList(who.salt).with_names({*handles, *numbers})
-    records = {
-        (key, entry.file): tuple(row for row, _, _ in rows) for key, entry, rows in _records(settings, who, engine)
-    }
-    if asked in numbers or (asked.isdigit() and len(handles) > 1):
-        handles.discard(asked)
-        numbers.add(asked)
-    return CreatorRecords(tuple(sorted(handles)), tuple(sorted(numbers)), records)
+def erase(eraser: Eraser, creator: CreatorRecords) -> ErasureResult:
+    """Erase a creator, and everyone whose erasure was interrupted; only for the holder of the home's lock.
 
+    The statistics of the studies still count the creator until their snapshots are refreshed.
 
-def forget(
-    settings: Settings,
-    found: CreatorRecords,
-    *,
-    open_engine: OpenWarehouse,
-    open_warehouse: OpenWarehouse,
-    instance: DagsterInstance,
-    job: JobDefinition,
-    studies: Sequence[Study],
-    say: Say,
-) -> ErasureResult:
-    """Erase the creator everywhere; only for the one who holds the home's lock.
+    Parameters
+    ----------
+    eraser : Eraser
+        The home and what is needed to rebuild its tables.
+    creator : CreatorRecords
+        The creator's names, see `tiktok_pipeline.privacy.find_creator`. Without names, those of earlier erasures are
+        erased again, for example after a backup was restored.
 
-    ``job`` refreshes a snapshot; of it only what all studies share is run. The studies' figures still count the creator
-    until their snapshots are refreshed.
+    Returns
+    -------
+    ErasureResult
+        What was erased.
     """
-    forgotten = read_suppression_list(settings.forgotten_file).with_names(found.names)
-    write_suppression_list(settings.forgotten_file, forgotten)
-    with open_engine() as engine:
-        say("rewriting the raw files ...")
-        records = _redact_files(settings, forgotten, found.handles, engine)
-    affected = _affected(settings, open_warehouse)
-    pages = []
-    for key in affected:
-        say(f"snapshot {key}: making its shared tables anew ...")
-        _remake(settings, key, forgotten, open_warehouse=open_warehouse, instance=instance, job=job)
-        page = settings.reports / f"{key}.html"
-        if page.exists():
-            page.unlink()
-            pages.append(key)
-    say("rebuilding the database files ...")
-    _rebuild(settings, open_warehouse, studies)
-    for key in pages:
-        refresh_snapshot(job, key, instance=instance, tags={}, selection=[AssetKey("report")], quiet=True)
-    files: list[Path] = []
-    dagster_records = 0
-    if found.names:
-        pattern = name_pattern(found.names)
-        files = remove_files(settings, pattern)
-        scrub_log(settings.failures_file, pattern)
-        dagster_records = scrub_event_log(settings.dagster_home, pattern)
-    write_suppression_list(settings.forgotten_file, replace(forgotten, unfinished=False))
-    return ErasureResult(records, tuple(affected), tuple(files), dagster_records)
+    settings = eraser.settings
+    suppression = read_suppression_list(settings.forgotten_file).with_names(creator.names)
+    write_suppression_list(settings.forgotten_file, suppression)
+    records = _redact_files(eraser, suppression, creator)
+    snapshots = _stale_snapshots(eraser)
+    with_report = _rebuild_snapshots(eraser, snapshots, suppression)
+    _rebuild_databases(eraser)
+    for snapshot in with_report:
+        refresh_snapshot(
+            eraser.job, snapshot, instance=eraser.instance, tags={}, selection=[AssetKey("report")], quiet=True
+        )
+    files, dagster_records = _scrub(settings, creator.names)
+    write_suppression_list(settings.forgotten_file, replace(suppression, unfinished=False))
+    return ErasureResult(records, tuple(snapshots), tuple(files), dagster_records)
 
 
-def _records(
-    settings: Settings, who: SuppressionList, engine: Engine
-) -> Iterator[tuple[str, StoredFile, list[tuple[int, str, str]]]]:
-    """The records of ``who`` in every raw file that has one."""
-    for key in snapshots_on_disk(settings.raw):
-        for entry in read_manifest(settings.raw / key):
-            rows, source = _raw_rows(settings.raw / key, entry, engine)
-            found = suppressed_rows(rows, source, who, engine)
-            if found:
-                yield key, entry, found
+def _redact_files(eraser: Eraser, suppression: SuppressionList, creator: CreatorRecords) -> int:
+    eraser.log("rewriting the raw files ...")
+    with eraser.open_engine() as engine:
+        return redact_stored_files(eraser.settings.raw, suppression, handles=creator.handles, engine=engine)
 
 
-def _raw_rows(folder: Path, entry: StoredFile, engine: Engine) -> tuple[nw.LazyFrame[Any], Source]:
-    path = folder / entry.file
-    dialect = next(one for one in DIALECTS if one.name == entry.dialect)
-    kind = file_format(path)
-    assert kind is not None, path  # noqa: S101 - a stored file has one of the endings
-    with engine.reading(path):
-        scan = engine.scan(path, kind)
-        if dialect.missing(scan.header):
-            msg = f"{path}: lacks the columns of its kind"
-            raise UnknownDialectError(msg)
-        rows = read_file(scan, dialect, source_file=entry.file, engine=engine, forgotten=entry.forgotten_rows)
-    return rows, dialect.source
-
-
-def _redact_files(settings: Settings, forgotten: SuppressionList, handles: Collection[str], engine: Engine) -> int:
-    """Rewrite each raw file that holds the creator's records, or mentions them; gives the records that were blanked."""
-    blanked = 0
-    plain = sorted(handle for handle in handles if re.fullmatch(r"[A-Za-z0-9._]+", handle))
-    for key in snapshots_on_disk(settings.raw):
-        folder = settings.raw / key
-        kept = {entry.file: entry for entry in read_manifest(folder)}
-        for entry in list(kept.values()):
-            rows, source = _raw_rows(folder, entry, engine)
-            theirs = {row for row, _, _ in suppressed_rows(rows, source, forgotten, engine)}
-            if not theirs and not _is_mentioned(rows, source, plain):
-                continue
-            with tempfile.TemporaryDirectory(prefix=".staging-", dir=settings.raw) as staging:
-                target = Path(staging) / entry.file
-                redact(folder / entry.file, target, rows=theirs, mentions=plain)
-                rewritten = replace(
-                    entry,
-                    stored_sha256=file_sha256(target),
-                    bytes=target.stat().st_size,
-                    forgotten_rows=tuple(sorted({*entry.forgotten_rows, *theirs})),
-                )
-                if is_readable(target, rewritten, engine):
-                    kept[entry.file] = rewritten
-                    store_files(folder, {entry.file: target}, list(kept.values()))
-                else:  # nothing but those who asked to be forgotten: there is no file without them
-                    del kept[entry.file]
-                    store_files(folder, {}, list(kept.values()))
-            blanked += len(theirs)
-    return blanked
-
-
-def is_readable(path: Path, entry: StoredFile, engine: Engine) -> bool:
-    """Whether a rewritten file is still one of its kind, with as many records."""
-    try:
-        rows, _ = _raw_rows(path.parent, replace(entry, file=path.name), engine)
-        with engine.reading(path):
-            return bool(rows.select(nw.len().alias("rows")).collect("pyarrow").item(0, "rows") == entry.rows)
-    except (UnreadableFileError, UnknownDialectError):
-        return False
-
-
-def _is_mentioned(rows: nw.LazyFrame[Any], source: Source, handles: Collection[str]) -> bool:
-    if not handles:
-        return False
-    mentions = [
-        nw.col(name).str.to_lowercase().str.contains(f"@{handle.lower()}", literal=True)
-        for name in (*source.columns, "extra", "read_problem")
-        for handle in handles
-    ]
-    found = rows.filter(nw.any_horizontal(*mentions, ignore_nulls=True)).select(nw.len().alias("rows"))
-    return bool(found.collect("pyarrow").item(0, "rows"))
-
-
-def _affected(settings: Settings, open_warehouse: OpenWarehouse) -> list[str]:
-    """The snapshots whose tables were made from other files than the manifest names now."""
-    with open_warehouse() as warehouse:
-        origins = {one.snapshot: one.delivery_id for one in warehouse.slices() if one.snapshot and not one.study}
-        mixed = {
-            one.snapshot
-            for one in warehouse.slices()
-            if one.snapshot and one.delivery_id != origins.get(one.snapshot)
-        }
+def _stale_snapshots(eraser: Eraser) -> list[str]:
+    """Return the snapshots whose tables were computed from other files than their manifest lists now."""
+    raw = eraser.settings.raw
+    with eraser.open_warehouse() as warehouse:
+        slices = [stored_slice for stored_slice in warehouse.slices() if stored_slice.snapshot]
+    shared = {stored_slice.snapshot: stored_slice.delivery_id for stored_slice in slices if not stored_slice.study}
+    mixed = {
+        stored_slice.snapshot
+        for stored_slice in slices
+        if stored_slice.delivery_id != shared.get(stored_slice.snapshot)
+    }
     return [
-        key
-        for key in snapshots_on_disk(settings.raw)
-        if key in origins and (key in mixed or origins[key] != compute_delivery_id(read_manifest(settings.raw / key)))
+        snapshot
+        for snapshot in snapshots_on_disk(raw)
+        if snapshot in shared
+        and (snapshot in mixed or shared[snapshot] != compute_delivery_id(read_manifest(raw / snapshot)))
     ]
 
 
-def _remake(
-    settings: Settings,
-    key: str,
-    forgotten: SuppressionList,
-    *,
-    open_warehouse: OpenWarehouse,
-    instance: DagsterInstance,
-    job: JobDefinition,
-) -> None:
-    """Make the shared tables of a snapshot from the rewritten files, take the creator out of the studies' tables."""
-    shared = [
-        *(asset_key(f"raw.{name}") for name in ("files", *(one.name for one in SOURCES))),
-        *(asset_key(f"validated.{name}") for name in ("rejected", *(one.name for one in SOURCES))),
-        *(asset_key(f"features.{name}") for name in ("statistics", *(one.name for one in SOURCES))),
-    ]
-    manifest = read_manifest(settings.raw / key)
-    tags = {"tiktok_pipeline/snapshot": refresh_tags(key, manifest)["tiktok_pipeline/snapshot"]}
-    outcome = refresh_snapshot(job, key, instance=instance, tags=tags, selection=shared, quiet=True)
-    with open_warehouse() as warehouse:
-        if outcome.failure is not None:  # too few good rows are left, say: no table may keep the creator for that
-            warehouse.drop_snapshots([table.spec for table in TABLES.values()], [key])
+def _rebuild_snapshots(eraser: Eraser, snapshots: Sequence[str], suppression: SuppressionList) -> list[str]:
+    """Rebuild the tables of the snapshots, remove their reports, and return those that had one."""
+    with_report = []
+    for snapshot in snapshots:
+        eraser.log(f"snapshot {snapshot}: rebuilding its shared tables ...")
+        _rebuild_snapshot(eraser, snapshot, suppression)
+        report = eraser.settings.reports / f"{snapshot}.html"
+        if report.exists():
+            report.unlink()
+            with_report.append(snapshot)
+    return with_report
+
+
+def _rebuild_snapshot(eraser: Eraser, snapshot: str, suppression: SuppressionList) -> None:
+    """Rebuild the shared tables of a snapshot from the rewritten files, and filter the tables of the studies."""
+    names = [source.name for source in SOURCES]
+    tables = {"raw": ["files", *names], "validated": ["rejected", *names], "features": ["statistics", *names]}
+    shared = [asset_key(f"{stage}.{name}") for stage, stage_tables in tables.items() for name in stage_tables]
+    manifest = read_manifest(eraser.settings.raw / snapshot)
+    tags = {"tiktok_pipeline/snapshot": refresh_tags(snapshot, manifest)["tiktok_pipeline/snapshot"]}
+    outcome = refresh_snapshot(
+        eraser.job, snapshot, instance=eraser.instance, tags=tags, selection=shared, quiet=True
+    )
+    with eraser.open_warehouse() as warehouse:
+        if outcome.failure is not None:  # for example too few valid rows are left; no table may keep the creator
+            warehouse.drop_snapshots([table.spec for table in TABLES.values()], [snapshot])
             return
-        for one in warehouse.slices():
-            spec = TABLES[one.table].spec if one.table in TABLES else None
-            if spec is not None and one.snapshot == key and one.study and "account_id" in spec.frame_names:
-                slice_ = {"snapshot": key, "study": one.study}
-                # By hash, because a run that was killed knew names that the files hold no more.
-                rows = warehouse.salted_hash(warehouse.read_slice(spec, slice_), ["account_id"], forgotten.salt)
-                kept = rows.filter(~nw.col("account_id_hash").is_in(sorted(forgotten.hashes)))
-                staged = warehouse.persist(kept.select(spec.frame_names))
-                warehouse.replace_slice(spec, slice_, staged, delivery_id=one.delivery_id)
-        warehouse.set_delivery_id(key, compute_delivery_id(manifest))
+        _filter_study_tables(warehouse, snapshot, suppression)
+        warehouse.set_delivery_id(snapshot, compute_delivery_id(manifest))
 
 
-def _rebuild(settings: Settings, open_warehouse: OpenWarehouse, studies: Sequence[Study]) -> None:
-    with open_warehouse() as warehouse:
+def _filter_study_tables(warehouse: Warehouse, snapshot: str, suppression: SuppressionList) -> None:
+    """Remove the rows of suppressed creators from the tables of the studies."""
+    for stored_slice in warehouse.slices():
+        spec = TABLES[stored_slice.table].spec if stored_slice.table in TABLES else None
+        if spec is None or stored_slice.snapshot != snapshot or not stored_slice.study:
+            continue
+        if "account_id" in spec.frame_names:
+            key = {"snapshot": snapshot, "study": stored_slice.study}
+            # By hash, because an interrupted erasure knew names that the files no longer hold.
+            rows = warehouse.salted_hash(warehouse.read_slice(spec, key), ["account_id"], suppression.salt)
+            kept = rows.filter(~nw.col("account_id_hash").is_in(sorted(suppression.hashes)))
+            persisted = warehouse.persist(kept.select(spec.frame_names))
+            warehouse.replace_slice(spec, key, persisted, delivery_id=stored_slice.delivery_id)
+
+
+def _rebuild_databases(eraser: Eraser) -> None:
+    """Rewrite both database files, so that they keep no deleted row."""
+    eraser.log("rebuilding the database files ...")
+    published_file = eraser.settings.published_file
+    with eraser.open_warehouse() as warehouse:
         warehouse.rebuild()
-        if settings.published_file.exists():
-            warehouse.publish(
-                settings.published_file, tables=published_tables(), snapshots=None, views=segment_views_of(studies)
-            )
+        if published_file.exists():
+            views = segment_views_of(eraser.studies)
+            warehouse.publish(published_file, tables=published_tables(), snapshots=None, views=views)
+
+
+def _scrub(settings: Settings, names: Sequence[str]) -> tuple[list[Path], int]:
+    """Remove the names from exports, rejected files, logs and Dagster's records."""
+    if not names:
+        return [], 0
+    pattern = name_pattern(names)
+    files = remove_matching_files(settings, pattern)
+    scrub_log(settings.failures_file, pattern)
+    return files, scrub_event_log(settings.dagster_home, pattern)

@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tiktok_pipeline.warehouse.base import QueryError, StoredSlice
+from tiktok_pipeline.warehouse.base import QueryError, SliceCounts, StoredSlice
 from tiktok_pipeline.warehouse.duckdb.connection import ReadOnlyDatabase, open_read_only
 from tiktok_pipeline.warehouse.duckdb.migrations import VERSION
 from tiktok_pipeline.warehouse.duckdb.tables import quoted
-
-Counts = dict[tuple[str, str, str], int]
-"""(table, snapshot, study) -> rows."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +17,7 @@ class Inspection:
 
     version: int | None
     slices: tuple[StoredSlice, ...]
-    counts: Counts
+    counts: SliceCounts
 
     @property
     def is_of_this_version(self) -> bool:
@@ -43,14 +40,14 @@ def inspect_database(path: Path) -> Inspection:
         return Inspection(version, tuple(StoredSlice(*row) for row in found), _counts(reader))
 
 
-def _counts(reader: ReadOnlyDatabase) -> Counts:
+def _counts(reader: ReadOnlyDatabase) -> SliceCounts:
     _, tables = reader.rows(
         "select table_schema, table_name, bool_or(column_name = 'study') from information_schema.columns "
         "join information_schema.tables using (table_catalog, table_schema, table_name) "
         "where table_type = 'BASE TABLE' and table_schema <> 'meta' group by all having bool_or(column_name = 'snapshot') "
         "order by all"
     )
-    counts: Counts = {}
+    counts: SliceCounts = {}
     for schema, name, has_study in tables:
         study = "study" if has_study else "''"
         _, rows = reader.rows(

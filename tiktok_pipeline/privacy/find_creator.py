@@ -1,0 +1,96 @@
+"""Find every record of a creator in the stored files of a home."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tiktok_pipeline.home.manifest import StoredFile, read_manifest, snapshots_on_disk
+from tiktok_pipeline.privacy.suppression import (
+    SuppressedRow,
+    SuppressionList,
+    read_suppression_list,
+    suppressed_rows,
+)
+from tiktok_pipeline.raw.dialects import find_dialect
+from tiktok_pipeline.raw.read import read_stored_file
+from tiktok_pipeline.settings import Settings
+from tiktok_pipeline.warehouse.base import Engine
+
+
+@dataclass(frozen=True)
+class CreatorRecords:
+    """What the stored files hold of a creator.
+
+    Attributes
+    ----------
+    handles, numbers : tuple of str
+        Every handle and every platform number of the account.
+    records : dict of (str, str) to tuple of int
+        Ordinals of the records (from 1) by snapshot and file.
+    """
+
+    handles: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    records: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Handles and numbers."""
+        return (*self.handles, *self.numbers)
+
+
+def find_creator(settings: Settings, name: str, engine: Engine) -> CreatorRecords:
+    """Search every stored file for a creator; numbers are followed to the other handles of the same account.
+
+    Parameters
+    ----------
+    settings : Settings
+        The home to search.
+    name : str
+        A handle, with or without "@", or the platform's number.
+    engine : Engine
+        The engine that reads the files.
+
+    Returns
+    -------
+    CreatorRecords
+        Without records if no file has the name.
+
+    Raises
+    ------
+    UnreadableFileError
+        If a stored file cannot be read.
+    """
+    name = name.strip().removeprefix("@")
+    numbers: set[str] = set()
+    handles = {name}
+    suppression = read_suppression_list(settings.forgotten_file)
+    for _ in range(2):  # first the numbers of the handle, then the handles of these numbers
+        wanted = suppression.with_names({*handles, *numbers})
+        for _, _, rows in _matching_files(settings.raw, wanted, engine):
+            numbers |= {row.number for row in rows if row.number and row.handle.lower() == name.lower()}
+            handles |= {row.handle for row in rows if row.handle and row.number and row.number in {*numbers, name}}
+    only_this = SuppressionList(suppression.salt).with_names({*handles, *numbers})
+    records = {
+        (snapshot, entry.file): tuple(row.source_row for row in rows)
+        for snapshot, entry, rows in _matching_files(settings.raw, only_this, engine)
+    }
+    if name in numbers or (name.isdigit() and len(handles) > 1):
+        handles.discard(name)
+        numbers.add(name)
+    return CreatorRecords(tuple(sorted(handles)), tuple(sorted(numbers)), records)
+
+
+def _matching_files(
+    raw: Path, suppression: SuppressionList, engine: Engine
+) -> Iterator[tuple[str, StoredFile, list[SuppressedRow]]]:
+    """Yield (snapshot, file, records) of every stored file that has a record of the list."""
+    for snapshot in snapshots_on_disk(raw):
+        for entry in read_manifest(raw / snapshot):
+            dialect = find_dialect(entry.dialect)
+            path = raw / snapshot / entry.file
+            rows = read_stored_file(path, dialect, engine=engine, forgotten=entry.forgotten_rows)
+            if matches := suppressed_rows(rows, dialect.source, suppression, engine):
+                yield snapshot, entry, matches

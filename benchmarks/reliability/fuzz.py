@@ -16,6 +16,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 import narwhals as nw
@@ -31,6 +32,7 @@ from tiktok_pipeline.home.layout import REASON_SUFFIX
 from tiktok_pipeline.home.lock import home_lock
 from tiktok_pipeline.home.manifest import file_sha256, read_manifest
 from tiktok_pipeline.ingest.inbox import IngestResult, ingest_inbox
+from tiktok_pipeline.orchestration.maintenance.snapshots import delete_snapshot_records
 from tiktok_pipeline.orchestration.partitions import add_snapshots
 from tiktok_pipeline.orchestration.runs.refresh import refresh_snapshot, refresh_tags, step_logger
 from tiktok_pipeline.raw.snapshots import is_finished
@@ -304,7 +306,8 @@ def _clear(ground: Ground, key: str) -> None:
     shutil.rmtree(ground.settings.incoming)
     ground.settings.incoming.mkdir()
     with open_warehouse(ground.settings) as warehouse:
-        prune(ground.settings, [key], warehouse=warehouse, instance=ground.instance, studies=ground.studies)
+        delete = partial(delete_snapshot_records, ground.instance)
+        prune(ground.settings, [key], warehouse=warehouse, studies=ground.studies, delete_records=delete)
 
 
 # All of them.

@@ -28,14 +28,15 @@ def erase_creator(settings: Settings, name: str | None, *, yes: bool) -> None:
         import tiktok_pipeline.studies
         from tiktok_pipeline.assembly import build_definitions, open_engine, open_warehouse, refresh_job
         from tiktok_pipeline.home.cleanup import remove_leftovers
-        from tiktok_pipeline.orchestration.maintenance.erase import CreatorRecords, find_creator, forget
+        from tiktok_pipeline.orchestration.maintenance.erase import Eraser, erase
         from tiktok_pipeline.orchestration.runs.refresh import step_logger
+        from tiktok_pipeline.privacy.find_creator import CreatorRecords, find_creator
         from tiktok_pipeline.study import load_studies
 
         remove_leftovers(settings)
         info("looking through the raw files ...")
         with open_engine(settings) as engine:
-            found = CreatorRecords((), (), {}) if name is None else find_creator(settings, name, engine)
+            found = CreatorRecords() if name is None else find_creator(settings, name, engine)
         for (snapshot, file), rows in sorted(found.records.items()):
             info(
                 f"snapshot {snapshot}: {file}, record {', '.join(map(str, rows[:10]))}{' ...' if len(rows) > 10 else ''}"
@@ -45,16 +46,16 @@ def erase_creator(settings: Settings, name: str | None, *, yes: bool) -> None:
         who = one_line(", ".join(found.names)) or "all who were forgotten before"
         _ask(f"erase {who} from this home, for good?", yes=yes)
         with _dagster(settings) as instance:
-            erased = forget(
-                settings,
-                found,
+            eraser = Eraser(
+                settings=settings,
                 open_engine=lambda: open_engine(settings),
                 open_warehouse=lambda: open_warehouse(settings),
                 instance=instance,
                 job=refresh_job(build_definitions(settings, logger=step_logger(lambda _: None))),
                 studies=load_studies(tiktok_pipeline.studies),
-                say=info,
+                log=info,
             )
+            erased = erase(eraser, found)
     info(f"gone: {erased.records} record(s) of raw files, and the tables, pages and copies made of them")
     for path in erased.files:
         info(f"deleted: {one_line(str(path))}")

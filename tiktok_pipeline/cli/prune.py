@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tiktok_pipeline.cli.console import USAGE_ERROR, fail, info, locked_home
@@ -27,13 +28,15 @@ def prune_snapshots(settings: Settings, *, keep: int | None, before: str | None,
         import tiktok_pipeline.studies
         from tiktok_pipeline.assembly import open_warehouse
         from tiktok_pipeline.home.cleanup import remove_leftovers
+        from tiktok_pipeline.orchestration.maintenance.snapshots import delete_snapshot_records
+        from tiktok_pipeline.orchestration.partitions import known_snapshots
         from tiktok_pipeline.study import load_studies
-        from tiktok_pipeline.upkeep.prune import every_snapshot, prunable, prune
+        from tiktok_pipeline.upkeep.prune import all_snapshots, prune, select_prunable
 
         remove_leftovers(settings)
         with open_warehouse(settings) as warehouse, _dagster(settings) as instance:
-            there = every_snapshot(settings, warehouse, instance)
-            gone = prunable(there, keep=keep, before=before)
+            there = all_snapshots(settings, warehouse, known_to_dagster=known_snapshots(instance))
+            gone = select_prunable(there, keep=keep, before=before)
             if not gone:
                 info(f"nothing to remove: {len(there)} snapshot(s) are there")
                 return
@@ -41,5 +44,11 @@ def prune_snapshots(settings: Settings, *, keep: int | None, before: str | None,
                 info(f"snapshot {key}")
             _ask(f"remove {len(gone)} of {len(there)} snapshots, files and tables, for good?", yes=yes)
             studies = load_studies(tiktok_pipeline.studies)
-            prune(settings, gone, warehouse=warehouse, instance=instance, studies=studies)
+            prune(
+                settings,
+                gone,
+                warehouse=warehouse,
+                studies=studies,
+                delete_records=partial(delete_snapshot_records, instance),
+            )
     info(f"removed: {', '.join(gone)}")

@@ -166,6 +166,10 @@ class StoredSlice:
     written_at: datetime
 
 
+SliceCounts = dict[tuple[str, str, str], int]
+"""Stored rows by (table, snapshot, study)."""
+
+
 class Engine(Protocol):
     """What narwhals lacks on the engine. A ``with`` block closes it at its end."""
 

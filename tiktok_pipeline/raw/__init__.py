@@ -1,4 +1,4 @@
-"""Stage 1: what was delivered, cell by cell as text, each row with its file and its place in it.
+"""Stage 1: the delivered rows. Every cell is text; every row has its file and its position in that file.
 
-Nothing is interpreted here beyond which column is which; text becomes values in `tiktok_pipeline.validated`.
+This stage only maps columns to canonical names. `tiktok_pipeline.validated` parses the text.
 """

@@ -1,6 +1,6 @@
-"""Whose columns a file has: the dialects, as records, and the rule that recognises them.
+"""The dialects: how each source of files spells the canonical columns, and how a file's dialect is recognized.
 
-A dialect is recognised by its columns, never by its values. To read one more kind of file, add one record here.
+A dialect is recognized by its column names, never by its values. To read another type of file, add a record here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tiktok_pipeline.safe_text import one_line
 
 
 class UnknownDialectError(FileError):
-    """The columns of a file fit no dialect; the text names what there is and what is missing."""
+    """The columns of a file fit no dialect; the text names the columns it has and those it lacks."""
 
     code = "unknown_dialect"
 
@@ -24,8 +24,20 @@ class UnknownDialectError(FileError):
 class Dialect:
     """How one source of files spells the canonical columns.
 
-    ``columns`` maps canonical names to the file's; ``required`` are canonical names that must be there, where a
-    group in it means one of them; ``also_known`` are further columns by which the dialect is told from others.
+    Attributes
+    ----------
+    name, description : str
+        Name in ``raw.files``, and what the dialect is, for messages.
+    source : Source
+        The source that the rows belong to.
+    columns : mapping of str to str
+        Canonical name to the column name in the file.
+    required : tuple of tuple of str
+        Groups of canonical names; at least one column of each group must be present.
+    date_format : {"iso", "day_first"}
+        ``iso`` is yyyy-mm-dd, ``day_first`` is dd-mm-yyyy.
+    also_known : frozenset of str
+        Other column names that are typical of the dialect.
     """
 
     name: str
@@ -37,16 +49,16 @@ class Dialect:
     also_known: frozenset[str] = field(default_factory=frozenset)
 
     def missing(self, header: Sequence[str]) -> list[str]:
-        """The required columns that ``header`` lacks, in the file's spelling ("a or b" for a group)."""
-        there = set(header)
+        """Return the required columns that ``header`` lacks, as the file spells them ("a or b" for a group)."""
+        present = set(header)
         return [
             " or ".join(self.columns[name] for name in group)
             for group in self.required
-            if not any(self.columns[name] in there for name in group)
+            if not any(self.columns[name] in present for name in group)
         ]
 
-    def known(self, header: Sequence[str]) -> int:
-        """How many of the columns in ``header`` the dialect knows."""
+    def count_known(self, header: Sequence[str]) -> int:
+        """Return how many columns of ``header`` the dialect knows."""
         return len(set(header) & (set(self.columns.values()) | self.also_known))
 
 
@@ -160,19 +172,34 @@ DIALECTS: tuple[Dialect, ...] = (PUBLIC_CSV, SPREADSHEET_CSV, VENDOR_EXPORT, RES
 
 
 def recognise(header: Sequence[str], *, file: str) -> Dialect:
-    """The dialect whose required columns are all there and that knows most of ``header``; the first on a tie.
+    """Return the dialect that has all its required columns in ``header`` and knows most of its names.
 
-    Raises `UnknownDialectError` where no dialect fits, or where a column that it maps stands there twice.
+    Parameters
+    ----------
+    header : sequence of str
+        The column names of the file.
+    file : str
+        The file's name, for messages.
+
+    Returns
+    -------
+    Dialect
+        The first in `DIALECTS` on a tie.
+
+    Raises
+    ------
+    UnknownDialectError
+        If no dialect fits, or a mapped column occurs twice.
     """
     fitting = [dialect for dialect in DIALECTS if not dialect.missing(header)]
     if not fitting:
         raise UnknownDialectError(_refusal(header, file))
-    dialect = max(fitting, key=lambda one: one.known(header))
+    dialect = max(fitting, key=lambda candidate: candidate.count_known(header))
     mapped = set(dialect.columns.values())
-    twice = sorted({name for name in header if name in mapped and list(header).count(name) > 1})
-    if twice:
-        names = ", ".join(one_line(name[:40]) for name in twice)
-        msg = f"{file}: column {names} stands there more than once; keep one of them"
+    repeated = sorted({name for name in header if name in mapped and list(header).count(name) > 1})
+    if repeated:
+        names = ", ".join(one_line(name[:40]) for name in repeated)
+        msg = f"{file}: column {names} occurs more than once; keep one of them"
         raise UnknownDialectError(msg)
     return dialect
 
@@ -190,10 +217,13 @@ def find_dialect(name: str) -> Dialect:
 
 
 def _refusal(header: Sequence[str], file: str) -> str:
-    nearest = min(DIALECTS, key=lambda one: (len(one.missing(header)) / len(one.required), -one.known(header)))
-    shown = ", ".join(one_line(name[:40]) for name in list(header)[:40]) or "none"
+    def distance(dialect: Dialect) -> tuple[float, int]:
+        return len(dialect.missing(header)) / len(dialect.required), -dialect.count_known(header)
+
+    nearest = min(DIALECTS, key=distance)
+    names = ", ".join(one_line(name[:40]) for name in list(header)[:40]) or "none"
     return (
-        f"{file}: its columns fit no known kind of file. It has: {shown}. Known: "
-        f"{', '.join(dialect.name for dialect in DIALECTS)}. The nearest, {nearest.name} ({nearest.description}), "
-        f"lacks: {', '.join(nearest.missing(header))}. Rename the columns, or add a dialect"
+        f"{file}: its columns match no known type of file. It has: {names}. Known types: "
+        f"{', '.join(dialect.name for dialect in DIALECTS)}. The closest is {nearest.name} ({nearest.description}); "
+        f"missing: {', '.join(nearest.missing(header))}. Rename the columns, or add a dialect"
     )

@@ -1,4 +1,4 @@
-"""Maps a scanned file to the canonical columns of its source; every cell stays the text that it was."""
+"""Map a scanned file to the canonical columns of its source; every cell keeps its text."""
 
 from __future__ import annotations
 
@@ -20,15 +20,31 @@ FORGOTTEN_RECORD = "forgotten"
 def read_file(
     scan: ScannedFile, dialect: Dialect, *, source_file: str, engine: Engine, forgotten: Collection[int] = ()
 ) -> nw.LazyFrame[Any]:
-    """The rows of one file as rows of ``raw.<source>`` (without ``snapshot``), lazily.
+    """Return the rows of one file as rows of ``raw.<source>``, lazily, without ``snapshot``.
 
-    The rows whose ordinal is in ``forgotten`` keep their place and nothing else.
+    A record that repeats the header gets a ``read_problem``. Columns that the dialect does not map go to ``extra``, a
+    JSON object; a name that occurs twice gets its position appended.
 
-    A record that repeats the header keeps its place and gets a ``read_problem``. Columns that the dialect does not
-    map go to ``extra``; a name that stands there twice gets its position appended.
+    Parameters
+    ----------
+    scan : ScannedFile
+        The file as the engine reads it.
+    dialect : Dialect
+        How the file spells the canonical columns.
+    source_file : str
+        The file's name in ``raw/<snapshot>/``.
+    engine : Engine
+        The engine that the frame lives in.
+    forgotten : collection of int, optional
+        Ordinals (from 1) of the records to blank: they keep their position and no cell.
+
+    Returns
+    -------
+    LazyFrame
+        One row per record, in the column order of ``raw.<source>``.
     """
     mapped = {
-        name: f"cell_{scan.header.index(theirs)}" for name, theirs in dialect.columns.items() if theirs in scan.header
+        name: f"cell_{scan.header.index(column)}" for name, column in dialect.columns.items() if column in scan.header
     }
     rows = engine.to_json(scan.rows, "extra", _unmapped(scan.header, set(mapped.values())))
     repeats = nw.all_horizontal(
@@ -37,7 +53,7 @@ def read_file(
     )
     absent = [name for name in dialect.source.columns if name not in mapped]
     problem = nw.when(nw.col("read_problem").is_null() & repeats).then(nw.lit("the header, repeated among the rows"))
-    found = rows.select(
+    mapped_rows = rows.select(
         nw.lit(source_file).alias("source_file"),
         nw.col("source_row").cast(nw.Int64),
         nw.lit(dialect.name).alias("dialect"),
@@ -47,9 +63,9 @@ def read_file(
         nw.col("extra"),
     )
     if forgotten:
-        found = without_cells(found, nw.col("source_row").is_in(sorted(forgotten)), dialect.source)
-    # In one order for all dialects: the engine stacks the files of a snapshot by position.
-    return found.select(dialect.source.table.frame_names)
+        mapped_rows = blank_rows(mapped_rows, nw.col("source_row").is_in(sorted(forgotten)), dialect.source)
+    # The engine concatenates the files of a snapshot by column position.
+    return mapped_rows.select(dialect.source.table.frame_names)
 
 
 def read_stored_file(
@@ -91,8 +107,8 @@ def read_stored_file(
         return read_file(scan, dialect, source_file=path.name, engine=engine, forgotten=forgotten)
 
 
-def without_cells(rows: nw.LazyFrame[Any], forgotten: nw.Expr, source: Source) -> nw.LazyFrame[Any]:
-    """Rows of ``raw.<source>`` in which those that are ``forgotten`` have their place and no cells."""
+def blank_rows(rows: nw.LazyFrame[Any], forgotten: nw.Expr, source: Source) -> nw.LazyFrame[Any]:
+    """Return rows of ``raw.<source>`` in which the ``forgotten`` rows have a position and no cells."""
     cells = [
         nw.when(~forgotten).then(nw.col(name)).otherwise(nw.lit(None).cast(nw.String)).alias(name)
         for name in (*source.columns, "extra")
@@ -101,9 +117,9 @@ def without_cells(rows: nw.LazyFrame[Any], forgotten: nw.Expr, source: Source) -
     return rows.with_columns(*cells, reason.alias("read_problem"))
 
 
-def _unmapped(header: Sequence[str], taken: set[str]) -> dict[str, str]:
+def _unmapped(header: Sequence[str], mapped: set[str]) -> dict[str, str]:
     cells: dict[str, str] = {}
     for number, name in enumerate(header):
-        if f"cell_{number}" not in taken:
+        if f"cell_{number}" not in mapped:
             cells[name if name not in cells else f"{name} ({number + 1})"] = f"cell_{number}"
     return cells

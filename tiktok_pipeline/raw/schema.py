@@ -1,7 +1,6 @@
-"""The tables of stage ``raw`` and the two sources that the project knows.
+"""The tables of stage ``raw``, and the two sources of rows.
 
-A source is a kind of delivery: profiles, or the two-score activity file. Its canonical columns are what every
-dialect is mapped to.
+A source is a type of delivery: profiles, or the two-score activity file. Every dialect maps to its canonical columns.
 """
 
 from __future__ import annotations
@@ -19,46 +18,46 @@ SOURCE_ROW = Column(name="source_row", type="integer", description="the record's
 
 PROFILE_COLUMNS: Mapping[str, str] = {
     "account_id": "handle, without @",
-    "tiktok_id": "the platform's number of the account, stable when the handle changes",
+    "tiktok_id": "the platform's id of the account; it stays when the handle changes",
     "nickname": "displayed name",
     "biography": "text of the profile",
     "bio_link": "link in the profile",
     "is_verified": "whether the account carries the badge",
     "followers": "accounts that follow this one",
     "following": "accounts that this one follows",
-    "likes": "likes received over the account's life",
+    "likes": "likes received since the account was created",
     "videos_count": "videos published",
     "avg_engagement_rate": "likes and comments per video and follower, mean over the scraped videos",
     "comment_engagement_rate": "comments per video and follower, mean over the scraped videos",
     "like_engagement_rate": "likes per video and follower, mean over the scraped videos",
-    "observed_on": "day on which the profile was scraped",
+    "observed_on": "date on which the profile was scraped",
     "top_videos": "the scraped videos, as delivered",
     "language": "predicted language",
     "region": "region of the account",
-    "url": "address of the profile",
+    "url": "URL of the profile",
     "is_under_age": "whether the platform says the person is under 18",
 }
 
 ACTIVITY_COLUMNS: Mapping[str, str] = {
-    "account_id": "number of the user",
+    "account_id": "id of the user",
     "engagement_index": "frequency and depth of activity (published as 'Instagram visit score')",
     "monetization_maturity": "readiness of the audience to pay, 0 to 100 (published as 'Spending_rank')",
 }
 
 HIGH_CARDINALITY_COLUMNS = frozenset({"account_id", "tiktok_id", "biography", "bio_link", "top_videos", "url"})
-"""Delivered texts of which nearly every row has its own."""
+"""Columns in which nearly every row has a different text."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A kind of delivery: its name, its canonical columns, and its table of raw rows."""
+    """A type of delivery: its name and its canonical columns with their descriptions."""
 
     name: str
     columns: Mapping[str, str]
 
     @property
     def table(self) -> TableSpec:
-        """The raw table of the source: every canonical column as text."""
+        """The table ``raw.<source>``: every canonical column as text."""
         return TableSpec(
             schema="raw",
             name=self.name,
@@ -67,8 +66,15 @@ class Source:
                 SNAPSHOT,
                 SOURCE_FILE,
                 SOURCE_ROW,
-                Column(name="dialect", type="text", description="whose columns the file has", nullable=False),
-                Column(name="read_problem", type="text", description="why the record is not whole; NULL where it is"),
+                Column(
+                    name="dialect",
+                    type="text",
+                    description="how the file spells its columns (name of a dialect)",
+                    nullable=False,
+                ),
+                Column(
+                    name="read_problem", type="text", description="why the record is damaged; NULL if it is intact"
+                ),
                 *(
                     Column(
                         name=name, type="text", description=text, is_high_cardinality=name in HIGH_CARDINALITY_COLUMNS
@@ -100,8 +106,13 @@ FILES = TableSpec(
         Column(name="stored_sha256", type="text", description="hash of the stored copy", nullable=False),
         Column(name="bytes", type="integer", description="size of the stored copy in bytes", nullable=False),
         Column(name="rows", type="integer", description="records in the file", nullable=False),
-        Column(name="source", type="text", description="kind of delivery", nullable=False),
-        Column(name="dialect", type="text", description="whose columns the file has", nullable=False),
+        Column(name="source", type="text", description="type of delivery", nullable=False),
+        Column(
+            name="dialect",
+            type="text",
+            description="how the file spells its columns (name of a dialect)",
+            nullable=False,
+        ),
         Column(name="ingested_at", type="timestamp", description="UTC time of registration", nullable=False),
     ),
 )

@@ -1,4 +1,4 @@
-"""How large a file is once unpacked: an archive that explodes is stopped before anything reads it."""
+"""Check how large a file is once decompressed, before anything reads it."""
 
 from __future__ import annotations
 
@@ -13,22 +13,36 @@ _MANY_ROWS, _FEWEST_BYTES_IN_A_ROW = 100_000, 4
 
 
 def check_size(path: Path, *, name: str, largest_bytes: int) -> None:
-    """Raise `UnreadableFileError` where the file holds more than ``largest_bytes``, unpacked; ``name`` is how it is told.
+    """Raise an error if a file holds more than ``largest_bytes`` once decompressed.
 
-    A gzip stream is unpacked piece by piece and stopped at the limit; a Parquet file says itself what it holds.
+    A gzip stream is decompressed block by block up to the limit. A Parquet file states its size in its metadata.
+
+    Parameters
+    ----------
+    path : Path
+        The file to check.
+    name : str
+        The file's name in messages.
+    largest_bytes : int
+        The limit in bytes.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the file is too large, or cannot be decompressed.
     """
     if path.suffix == ".gz":
         is_larger = _unpacks_to_more(path, name, largest_bytes)
     elif path.suffix == ".parquet":
         rows, held_bytes = _parquet_size(path, name)
-        # A dictionary may hold a long text once for a million rows: no honest scrape has so little in a row.
+        # A dictionary can hold one long text for a million rows; no real scrape has so few bytes per row.
         is_larger = held_bytes > largest_bytes or (rows > _MANY_ROWS and held_bytes < rows * _FEWEST_BYTES_IN_A_ROW)
     else:
         is_larger = path.stat().st_size > largest_bytes
     if is_larger:
         msg = (
-            f"{name}: holds more than {largest_bytes / 1e9:,.3g} GB unpacked, the largest that is taken; "
-            "raise TIKTOK_PIPELINE_LARGEST_FILE if it is what it should be"
+            f"{name}: larger than the limit of {largest_bytes / 1e9:,.3g} GB when decompressed; "
+            "raise TIKTOK_PIPELINE_LARGEST_FILE if the file is correct"
         )
         raise UnreadableFileError(msg)
 
@@ -48,7 +62,7 @@ def _unpacks_to_more(path: Path, name: str, limit: int) -> bool:
 
 
 def _parquet_size(path: Path, name: str) -> tuple[int, int]:
-    """The rows of a Parquet file, and its bytes before compression."""
+    """Return the number of rows of a Parquet file, and its bytes before compression."""
     import pyarrow as pa  # noqa: PLC0415 - only this format needs it
     import pyarrow.parquet as pq  # noqa: PLC0415
 

@@ -1,6 +1,6 @@
-"""What lies in a folder, whether it is complete, and which snapshot it belongs to.
+"""List the files of a folder, tell whether they are complete, and which snapshot each belongs to.
 
-Only names, sizes and dates are looked at; nothing is read, copied or written here.
+This module uses names, sizes and dates only; it reads, copies and writes no file.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FORMATS: dict[str, FileFormat] = {
     ".jsonl.gz": "ndjson",
     ".parquet": "parquet",
 }
-"""The endings that are read, and as what."""
+"""File name suffix to the format it is read as."""
 
 SNAPSHOT_KEY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}-[0-9]{2}-[0-9]{2}Z)?$"
 """A sortable UTC date, or date and time."""
@@ -41,26 +41,26 @@ _UNFINISHED = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".download",
 
 
 class SnapshotKeyError(FileError):
-    """A snapshot key is not a date, or none can be told."""
+    """A snapshot key is not a date, or no key can be derived for a file."""
 
     code = "snapshot_key"
     is_usage_error = True
 
 
 def file_format(path: Path) -> FileFormat | None:
-    """The format by the file's ending; None where it is not one that is read."""
+    """Return the format by the suffix of the name; None if the suffix is not supported."""
     name = path.name.lower()
-    endings = [ending for ending in FORMATS if name.endswith(ending)]
-    return FORMATS[max(endings, key=len)] if endings else None
+    suffixes = [suffix for suffix in FORMATS if name.endswith(suffix)]
+    return FORMATS[max(suffixes, key=len)] if suffixes else None
 
 
 def is_finished(path: Path) -> bool:
-    """Whether the name is that of a whole file: not hidden, not a download or a copy under way."""
+    """Return whether the name is that of a complete file: not hidden, and not a download or copy in progress."""
     return not path.name.startswith(".") and not path.name.lower().endswith(_UNFINISHED)
 
 
 def scrapes_in(folder: Path) -> list[Path]:
-    """The files of a folder that can be read, by name; links and folders in it are left out."""
+    """Return the readable files of a folder, sorted by name, without links and subfolders."""
     return sorted(
         path
         for path in folder.iterdir()
@@ -70,7 +70,7 @@ def scrapes_in(folder: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class FileStat:
-    """What one look at a file tells: its size in bytes, and when its content and its entry last changed (ns)."""
+    """Size of a file in bytes, and when its content and its directory entry last changed (ns since 1970)."""
 
     bytes: int
     modified_ns: int
@@ -78,20 +78,20 @@ class FileStat:
 
 
 def list_inbox(folder: Path) -> dict[str, FileStat]:
-    """What lies in an incoming folder under a finished name, by name: files of any kind, and links, which are not followed."""
-    found = {}
+    """Return the complete files of a folder by name: files of any type, and links, which are not followed."""
+    files = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         try:
-            seen = path.lstat()
-        except FileNotFoundError:  # taken away between the two looks
+            status = path.lstat()
+        except FileNotFoundError:  # removed since the folder was listed
             continue
-        if is_finished(path) and not stat.S_ISDIR(seen.st_mode):
-            found[path.name] = FileStat(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
-    return found
+        if is_finished(path) and not stat.S_ISDIR(status.st_mode):
+            files[path.name] = FileStat(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return files
 
 
 def is_being_written(path: Path) -> bool:
-    """Whether a program on this machine has the file open for writing; False where the system cannot tell."""
+    """Return whether a program on this machine has the file open for writing; False if the system cannot tell."""
     if not hasattr(fcntl, "F_SETLEASE"):
         return False
     try:
@@ -99,8 +99,10 @@ def is_being_written(path: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)  # what a writer that comes now sets off; it is ignored
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)  # refused while there is a writer
+        fcntl.fcntl(
+            descriptor, fcntl.F_SETSIG, signal.SIGURG
+        )  # a writer that opens the file now sends this signal, which is ignored
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)  # fails while a writer has it open
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as problem:
         return problem.errno == errno.EAGAIN
@@ -110,9 +112,9 @@ def is_being_written(path: Path) -> bool:
 
 
 def check_snapshot_key(key: str) -> str:
-    """Give ``key`` back; raises `SnapshotKeyError` where it is no real date of the expected form."""
+    """Return ``key``; raise `SnapshotKeyError` if it is not a real date in the expected form."""
     try:
-        if re.fullmatch(SNAPSHOT_KEY, key) and not key.endswith("\n"):  # "$" stands before a last line break too
+        if re.fullmatch(SNAPSHOT_KEY, key) and not key.endswith("\n"):  # "$" also matches before a final line break
             datetime.fromisoformat(key[:10] + key[10:].replace("-", ":"))
             return key
     except ValueError:
@@ -122,39 +124,51 @@ def check_snapshot_key(key: str) -> str:
 
 
 def date_in_name(path: Path) -> date | None:
-    """The last real date (2023-08-12 or 20230812) in a file's name."""
-    found = None
+    """Return the last real date (2023-08-12 or 20230812) in a file's name; None if there is none."""
+    last = None
     for year, month, day in _DATE.findall(path.name):
         try:
-            found = date(int(year), int(month), int(day))
+            last = date(int(year), int(month), int(day))
         except ValueError:
             continue
-    return found
+    return last
 
 
 def snapshot_keys(newest_dates: dict[Path, date | None], *, given: str | None = None) -> dict[Path, str]:
-    """Which snapshot each file of one call belongs to.
+    """Return the snapshot key of each file of one call.
 
-    The given key; else the newest date in the file's rows (``newest_dates``); else the date in its name; else the
-    newest key of the other files of the call. Raises `SnapshotKeyError` where none of these is there.
+    The key is the given one; else the newest date in the file's rows; else the date in its name; else the newest key
+    of the other files of the call.
+
+    Parameters
+    ----------
+    newest_dates : dict of Path to date or None
+        The newest date in the rows of each file.
+    given : str, optional
+        The key that the user gave.
+
+    Raises
+    ------
+    SnapshotKeyError
+        If the given key is not a date, or no date can be found for a file.
     """
     if given is not None:
         return dict.fromkeys(newest_dates, check_snapshot_key(given))
-    told = {path: newest or date_in_name(path) for path, newest in newest_dates.items()}
-    known = [day for day in told.values() if day is not None]
+    dates = {path: newest or date_in_name(path) for path, newest in newest_dates.items()}
+    known = [day for day in dates.values() if day is not None]
     keys = {}
-    for path, day in told.items():
+    for path, day in dates.items():
         if day is None and not known:
-            msg = f"{path.name}: no date in its rows or its name; say which snapshot it is: --snapshot 2023-08-12"
+            msg = f"{path.name}: no date in its rows or its name; give the snapshot key: --snapshot 2023-08-12"
             raise SnapshotKeyError(msg)
         keys[path] = (day or max(known)).isoformat()
     return keys
 
 
 def safe_name(path: Path) -> str:
-    """A plain name to store the file under: itself, or with odd characters replaced and a short hash added."""
+    """Return a safe file name: the file's own, or with unusual characters replaced and a short hash added."""
     ending = max((end for end in FORMATS if path.name.lower().endswith(end)), key=len, default="")
     if _SAFE_NAME.match(path.name) and len(path.name) <= 120:
-        return path.name[: len(path.name) - len(ending)] + ending  # the engine knows endings in small letters only
+        return path.name[: len(path.name) - len(ending)] + ending  # the engine expects lower-case suffixes
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", path.name[: len(path.name) - len(ending)])[:80].strip("_-") or "file"
     return f"{stem}-{hashlib.sha256(path.name.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}{ending}"

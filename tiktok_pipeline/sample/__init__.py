@@ -1,8 +1,7 @@
-"""Synthetic scrapes: invented creators in the columns of the public data set, as small or as large as one likes.
+"""Synthetic scrapes: invented creators in the columns of the public data set, of any size.
 
-Distributions are those of a real scrape (quantiles and rank correlations only); no text, handle or link of a real person
-went into it. Everything is drawn block by block from the seed, so that a file does not depend on memory or machine.
-Nothing is read or judged here.
+The distributions follow a real scrape (quantiles and rank correlations only). No text, handle or link of a real
+person is in it. Rows are drawn block by block from the seed, so a file does not depend on the machine.
 """
 
 from tiktok_pipeline.sample.write import write_sample

@@ -13,19 +13,24 @@ _GROUPS = (
     (0.192, 23.9, 25.0),
     (0.304, 89.3, 20.0),
 )
-"""Share, mean of the first score, mean of the second; both spread by about 7.3 points."""
+"""Share of creators, mean of the first score, mean of the second score."""
+
 _SPREAD = 7.3
+"""Standard deviation of both scores, in points."""
 
 
 def activity_lines(rows: int, draws: np.random.Generator) -> str:
-    """The whole file as text: a header and ``rows`` lines, of which the last two are bad."""
+    """Return the file as text: a header and ``rows`` lines, the last two of them invalid."""
     shares = [share for share, _, _ in _GROUPS]
     group = draws.choice(len(_GROUPS), size=rows, p=np.array(shares) / sum(shares))
     centers = np.array([group_means[1:] for group_means in _GROUPS])[group]
     values = centers + draws.standard_normal((rows, 2)) * _SPREAD
     first = np.clip(np.rint(values[:, 0]), 5, 118).astype(int)
     second = np.clip(values[:, 1], 0.9, 107.0)
-    lines = [f"{number},{one},{two:.6f}" for number, (one, two) in enumerate(zip(first, second, strict=True))]
+    lines = [
+        f"{number},{visits},{spending:.6f}"
+        for number, (visits, spending) in enumerate(zip(first, second, strict=True))
+    ]
     if rows > 2:
         lines[-2:] = [f"{rows - 2},n/a,20.5", f"{rows - 1},60,-5"]
     return HEADER + "\n".join(lines) + "\n"

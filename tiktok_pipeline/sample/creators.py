@@ -1,8 +1,8 @@
-"""The population: who the creators are, and how they live from one snapshot to the next.
+"""The population: the creators, and how they change from one snapshot to the next.
 
-A creator's figures are a Gaussian copula over the quantiles of a real scrape (Nelsen 2006, ch. 2): normal scores with its
-rank correlations, each turned into a figure by its quantile table. Creators are drawn in blocks of their number; a block
-depends on the seed and its own number alone.
+A creator's numbers follow a Gaussian copula over the quantiles of a real scrape (Nelsen 2006, ch. 2): normal
+scores with its rank correlations, each mapped through a quantile table. Creators are drawn in blocks by their number; a block
+depends only on the seed and its own number.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ CELEBRITY = {
     "videos_count": (3.2, 0.1),
     "rate": (-2.05, 0.1),
 }
-"""Two groups that stand apart in real scrapes: mean and spread of the decimal logarithm of each figure. Builders follow
-thousands of others and are small; a celebrity is one creator in 700 and half of them are verified."""
+"""Two groups that are distinct in real scrapes: mean and spread of the decimal logarithm of each number. Builders are
+small and follow thousands of others. One creator in 700 is a celebrity; half of the celebrities are verified."""
 
 _SHARES = (0.0, 0.01, 0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95, 0.99, 0.998, 1.0)
 _LOG10_QUANTILES: dict[str, tuple[float, ...]] = {
@@ -50,9 +50,9 @@ _LOG10_QUANTILES: dict[str, tuple[float, ...]] = {
     "rate": (-4.0, -3.32, -2.82, -2.54, -1.90, -1.53, -1.27, -1.04, -0.69, -0.07, 0.28, 0.85, 1.58, 1.8),
     "comment_share": (-3.5, -3.0, -2.5, -2.3, -2.0, -1.72, -1.57, -1.43, -1.20, -0.95, -0.76, -0.43, -0.30, 0.0),
 }
-"""Decimal logarithms (of count + 1 for the counts, of the fraction for the rates) at `_SHARES`, rounded."""
+"""Rounded decimal logarithms of count + 1 for counts, and of the fraction for rates, at the quantiles `_SHARES`."""
 
-_FIGURES = tuple(_LOG10_QUANTILES)
+_NUMBERS = tuple(_LOG10_QUANTILES)
 _RANK_CORRELATIONS = np.array(
     [
         [1.00, 0.93, 0.67, 0.09, -0.52, -0.49],
@@ -69,9 +69,10 @@ _LINKED_AT = ((1.5, 0.005), (3.0, 0.06), (4.0, 0.22), (5.0, 0.35), (6.0, 0.5), (
 
 @dataclass(frozen=True)
 class Block:
-    """The creators of one block that a snapshot finds, as columns of equal length.
+    """The creators of one block in a snapshot, as columns of equal length.
 
-    ``number`` is the creator's own; ``handle_version`` counts changes of the handle; rates are fractions of followers.
+    ``number`` identifies the creator, ``handle_version`` counts changes of the handle, rates are fractions of
+    followers.
     """
 
     number: Integers
@@ -87,19 +88,19 @@ class Block:
 
 
 def generator(random_state: int, *purpose: int) -> np.random.Generator:
-    """A generator for one purpose (a block, a snapshot), independent of all others of the same seed."""
+    """Return a generator for one purpose (a block, a snapshot), independent of the others of the same seed."""
     return np.random.default_rng([random_state, *purpose])
 
 
 def block_count(*, profiles: int, snapshot: int) -> int:
-    """How many blocks snapshot ``snapshot`` (from 0) has; see `block_at`."""
+    """Return the number of blocks of a snapshot (numbered from 0); see `block_at`."""
     return -(-_pool(profiles, snapshot) // BLOCK_CREATORS)
 
 
 def block_at(place: int, *, profiles: int, snapshot: int, random_state: int) -> Block:
-    """The creators of block ``place`` that are there at snapshot ``snapshot`` (from 0); there may be none.
+    """Return the creators of block ``place`` that exist at a snapshot (numbered from 0); it may be empty.
 
-    ``profiles`` creators are there at first; at each later snapshot 5 % join, and 4 % have left.
+    The first snapshot has ``profiles`` creators; at each later one 5 % join and 4 % leave.
     """
     start = place * BLOCK_CREATORS
     number = np.arange(start, min(start + BLOCK_CREATORS, _pool(profiles, snapshot)), dtype=np.int64)
@@ -112,33 +113,33 @@ def _pool(profiles: int, snapshot: int) -> int:
 
 def _block(number: Integers, place: int, profiles: int, snapshot: int, random_state: int) -> Block:
     draws = generator(random_state, 1, place)
-    scores = draws.standard_normal((BLOCK_CREATORS, len(_FIGURES)))[: len(number)] @ _factor().T
+    scores = draws.standard_normal((BLOCK_CREATORS, len(_NUMBERS)))[: len(number)] @ _factor().T
     chance = draws.random((BLOCK_CREATORS, 6))[: len(number)]
-    figures = {name: _figure(name, scores[:, column]) for column, name in enumerate(_FIGURES)}
+    numbers = {name: _number(name, scores[:, column]) for column, name in enumerate(_NUMBERS)}
     is_builder, is_celebrity = chance[:, 5] < BUILDER_SHARE, number % CELEBRITY_EVERY == CELEBRITY_EVERY // 2
-    _shape(figures, is_builder, BUILDER, scores)
-    _shape(figures, is_celebrity, CELEBRITY, scores)
+    _shape(numbers, is_builder, BUILDER, scores)
+    _shape(numbers, is_celebrity, CELEBRITY, scores)
 
     joined = np.where(number < profiles, 0, (number - profiles) // max(1, round(profiles * JOINING_SHARE)) + 1)
     age = snapshot - joined
     stays = np.floor(np.log(chance[:, 0]) / np.log(1.0 - LEAVING_SHARE))
     renames = HANDLE_CHANGE_SHARE * age > chance[:, 1]
-    # About half of the creators stall; the others grow by some per cent from one snapshot to the next.
+    # About half of the creators stall; the others grow by a few per cent per snapshot.
     growth = np.maximum(0.0, chance[:, 2] - 0.5) * 0.12
     scale = 10.0 ** np.where(age > 0, growth * age, 0.0)
 
-    followers = np.maximum(1, np.rint((figures["followers"] - 1) * scale)).astype(np.int64)
-    log_followers = np.log10(figures["followers"])
-    rate = np.clip(figures["rate"] / np.sqrt(scale), 1e-5, 60.0)
-    share = np.where(chance[:, 4] < 0.01, 0.0, np.minimum(figures["comment_share"], 0.5))
+    followers = np.maximum(1, np.rint((numbers["followers"] - 1) * scale)).astype(np.int64)
+    log_followers = np.log10(numbers["followers"])
+    rate = np.clip(numbers["rate"] / np.sqrt(scale), 1e-5, 60.0)
+    share = np.where(chance[:, 4] < 0.01, 0.0, np.minimum(numbers["comment_share"], 0.5))
     verified = chance[:, 3] < _chance(log_followers, _VERIFIED_AT)
     block = Block(
         number=number,
         handle_version=renames.astype(np.int64),
         followers=followers,
-        following=np.clip(np.rint(figures["following"] - 1), 0, 10_000).astype(np.int64),
-        likes=np.maximum(1, np.rint((figures["likes"] - 1) * scale)).astype(np.int64),
-        videos_count=np.maximum(1, np.rint((figures["videos_count"] - 1) * scale**0.5)).astype(np.int64),
+        following=np.clip(np.rint(numbers["following"] - 1), 0, 10_000).astype(np.int64),
+        likes=np.maximum(1, np.rint((numbers["likes"] - 1) * scale)).astype(np.int64),
+        videos_count=np.maximum(1, np.rint((numbers["videos_count"] - 1) * scale**0.5)).astype(np.int64),
         comment_rate=rate * share,
         like_rate=rate - rate * share,
         is_verified=np.where(is_celebrity, number // CELEBRITY_EVERY % 2 == 0, verified & ~is_builder),
@@ -148,27 +149,27 @@ def _block(number: Integers, place: int, profiles: int, snapshot: int, random_st
 
 
 def only(block: Block, kept: Booleans) -> Block:
-    """The creators of a block for which ``kept`` is true."""
+    """Return the creators of a block for which ``kept`` is true."""
     return Block(**{name: column[kept] for name, column in vars(block).items()})
 
 
 def _shape(
-    figures: dict[str, Floats], chosen: Booleans, group: dict[str, tuple[float, float]], scores: Floats
+    numbers: dict[str, Floats], chosen: Booleans, group: dict[str, tuple[float, float]], scores: Floats
 ) -> None:
-    """Put the figures of a group in place of those of the chosen creators, spread by the same normal scores."""
+    """Replace the numbers of the chosen creators by those of a group, spread by the same normal scores."""
     for name, (mean, spread) in group.items():
-        own = 10.0 ** (mean + spread * scores[:, _FIGURES.index(name)])
-        figures[name] = np.where(chosen, own, figures[name])
+        own = 10.0 ** (mean + spread * scores[:, _NUMBERS.index(name)])
+        numbers[name] = np.where(chosen, own, numbers[name])
 
 
 def _chance(log_followers: Floats, at: tuple[tuple[float, float], ...]) -> Floats:
-    """The chance at each size of audience, straight between the points."""
+    """Interpolate a probability by audience size, linearly between the points."""
     sizes, chances = np.array(at).T
     return np.asarray(np.interp(log_followers, sizes, chances), dtype=np.float64)
 
 
 def _factor() -> Floats:
-    """Cholesky factor of the Pearson correlations of the normal scores (2 sin(pi r / 6) of the rank correlations)."""
+    """Return the Cholesky factor of the scores' Pearson correlations: 2 sin(pi r / 6) of the rank correlations."""
     pearson = 2.0 * np.sin(np.pi * _RANK_CORRELATIONS / 6.0)
     values, vectors = np.linalg.eigh(pearson)
     nearest = vectors @ np.diag(np.maximum(values, 1e-6)) @ vectors.T
@@ -176,12 +177,12 @@ def _factor() -> Floats:
     return np.linalg.cholesky(nearest / np.outer(scale, scale))
 
 
-def _figure(name: str, scores: Floats) -> Floats:
-    """Turn normal scores into a figure by its quantile table, straight between the knots on the normal scale."""
+def _number(name: str, scores: Floats) -> Floats:
+    """Map normal scores through a quantile table, linearly between the knots on the normal scale."""
     inside = np.clip(_SHARES, 2e-4, 1.0 - 2e-4)
     knots = ndtri(inside)
     logs = np.interp(np.clip(scores, -6, 6), knots, _LOG10_QUANTILES[name])
-    # Past the last knot the tail goes on with its last slope, so that larger files hold larger accounts.
+    # Beyond the last knot the tail keeps its slope, so that larger files hold larger accounts.
     if name in ("followers", "likes"):
         slope = (_LOG10_QUANTILES[name][-1] - _LOG10_QUANTILES[name][-2]) / (knots[-1] - knots[-2])
         logs = logs + np.maximum(0.0, scores - knots[-1]) * slope * 0.5

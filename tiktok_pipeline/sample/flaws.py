@@ -1,6 +1,6 @@
-"""The ways in which real files are bad, put into a small share of rows. What they mean is judged elsewhere.
+"""Flaws of real files, put into a small share of the rows.
 
-Two of them (1.2M, 12,345) are readable: a reader that loses such rows is wrong.
+Two of them (12K, 12,345) are readable: a reader that rejects such rows is wrong.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ def _constant(text: str) -> Callable[[pa.Array], pa.Array]:
 
 
 def _short(column: pa.Array) -> pa.Array:
-    """12345 -> 12K; what is below a thousand stays."""
+    """12345 -> 12K; counts below a thousand stay."""
     thousands = pc.binary_join_element_wise(pc.utf8_slice_codeunits(column, 0, -3), "K", "")
     return pc.if_else(pc.greater(pc.utf8_length(column), 3), thousands, column)
 
 
 def _grouped(column: pa.Array) -> pa.Array:
-    """12345 -> 12,345; only where one comma is enough."""
+    """12345 -> 12,345; only counts that need one comma."""
     head, tail = pc.utf8_slice_codeunits(column, 0, -3), pc.utf8_slice_codeunits(column, -3)
     fits = pc.and_(pc.greater(pc.utf8_length(column), 3), pc.less(pc.utf8_length(column), 7))
     return pc.if_else(fits, pc.binary_join_element_wise(head, tail, ","), column)
@@ -49,22 +49,22 @@ FLAWS: tuple[Flaw, ...] = (
     ("is_verified", _constant("maybe")),
     ("videos_count", _constant("")),
 )
-"""The column that is spoilt, and how."""
+"""The column that is changed, and the change."""
 
 
 def spoil(table: pa.Table, draws: np.random.Generator) -> pa.Table:
-    """Spoil a share of the rows of a table of texts, each by one flaw."""
-    kind = draws.integers(0, len(FLAWS), len(table))
-    hit = draws.random(len(table)) < FLAWED_SHARE
+    """Put one flaw into each of a small share of the rows of a table of texts."""
+    flaw = draws.integers(0, len(FLAWS), len(table))
+    is_flawed = draws.random(len(table)) < FLAWED_SHARE
     for place, (name, change) in enumerate(FLAWS):
         column = table.column(name).combine_chunks()
-        spoilt = pc.if_else(pa.array(hit & (kind == place)), change(column), column)
+        spoilt = pc.if_else(pa.array(is_flawed & (flaw == place)), change(column), column)
         table = table.set_column(table.schema.get_field_index(name), name, spoilt)
     return table
 
 
 def repeats(table: pa.Table, draws: np.random.Generator, *, older: str) -> pa.Table:
-    """A few rows of the table once more, observed on the day ``older``."""
+    """Return a few rows of the table again, with the observation date ``older``."""
     chosen = np.flatnonzero(draws.random(len(table)) < 0.002)
     again = table.take(pa.array(chosen))
     return again.set_column(0, "timestamp", pa.array([older] * len(again), pa.string()))

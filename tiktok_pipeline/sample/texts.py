@@ -1,6 +1,6 @@
-"""Invented texts of profiles: handles, names, biographies in several scripts, links. None is a real person's.
+"""Invented texts of profiles: handles, names, biographies in several scripts, links. None belongs to a real person.
 
-Texts are put together from short lists by number, column by column (pyarrow), so that millions cost seconds.
+Texts are assembled from short lists by creator number, column by column (pyarrow): millions take seconds.
 """
 
 from __future__ import annotations
@@ -33,21 +33,30 @@ _ENDINGS = (
 )
 _JOINTS = (".", "_", "", "__")
 _NICKNAMES = (
-    "Lumi", "Baxo", "Dorita ✨", "キリ", "Мила", "ليلى ١", "דנה 🎧", "Zupo 🔥", "नीलू", "Ñandú", "Çilek 🍓", "วิว",
-    "小星", "Grix", "Øyo", "Tune Box", "★ Vibe ★", "Quin'o", "\"Pax\"", "Wex, the", "Jörgl", "Łucka", "🦊🦊", "R. Solace",
+    "Lumi", "Baxo", "Dorita ✨", "キリ", "Мила", "ليلى ١", "דנה 🎧", "Zupo 🔥", "नीलू", "Ñandú",
+    "Çilek 🍓", "วิว",
+    "小星", "Grix", "Øyo", "Tune Box", "★ Vibe ★", "Quin'o", "\"Pax\"", "Wex, the", "Jörgl", "Łucka",
+    "🦊🦊", "R. Solace",
 )  # fmt: skip
 _OPENINGS = (
-    "daily clips", "cooking with leftovers", "chess, but loud", "plants & pots", "learning to skate", "slow travel",
-    "drawing one line a day", "büro humor", "música de cocina", "vidéos de vélo", "жизнь на даче", "рисую котиков",
-    "يوميات مطبخ صغير", "رسم كل يوم", "סרטונים קצרים", "מתכונים ועוד", "毎日ちょっと絵", "猫と暮らす", "手工與茶",
-    "खाना और कहानी", "ทำอาหารง่ายๆ", "요리하는 하루", "paper boats", "tiny houses", "old radios", "knots and ropes",
+    "daily clips", "cooking with leftovers", "chess, but loud", "plants & pots", "learning to skate",
+    "slow travel",
+    "drawing one line a day", "büro humor", "música de cocina", "vidéos de vélo", "жизнь на даче",
+    "рисую котиков",
+    "يوميات مطبخ صغير", "رسم كل يوم", "סרטונים קצרים", "מתכונים ועוד", "毎日ちょっと絵", "猫と暮らす",
+    "手工與茶",
+    "खाना और कहानी", "ทำอาหารง่ายๆ", "요리하는 하루", "paper boats", "tiny houses", "old radios",
+    "knots and ropes",
 )  # fmt: skip
 _MIDDLES = (
-    "\n", " | ", "\n\n", " 🌱 ", " - ", "\n✨ ", ", ", " 🎬 ", "\n📩 ", " • ", "\n👇 ", " \"so they say\" ", " 😂😂 ", "\n— ",
+    "\n", " | ", "\n\n", " 🌱 ", " - ", "\n✨ ", ", ", " 🎬 ", "\n📩 ", " • ", "\n👇 ",
+    " \"so they say\" ", " 😂😂 ", "\n— ",
 )  # fmt: skip
 _CLOSINGS = (
-    "new every Friday", "hello@example.com", "DM for collabs", "be kind", "from the coast", "road to 10k", "no reposts",
-    "shop below", "part two is up", "gracias por todo", "merci", "спасибо", "شكرا", "תודה", "ありがとう", "धन्यवाद", "18+", "she/they",
+    "new every Friday", "hello@example.com", "DM for collabs", "be kind", "from the coast",
+    "road to 10k", "no reposts",
+    "shop below", "part two is up", "gracias por todo", "merci", "спасибо", "شكرا", "תודה",
+    "ありがとう", "धन्यवाद", "18+", "she/they",
     "ask me anything", "link in bio", "it's fine, really", "since 2019", "=1+1 is two", "@everyone welcome",
 )  # fmt: skip
 _CALLINGS = ("creator", "Vlogger", "model", "digital creator", "Influencer", "food blogger", "traveller")
@@ -56,7 +65,9 @@ MISSING_BIOGRAPHY_SHARE = 0.003
 
 
 def handles(number: Integers, version: Integers) -> pa.Array:
-    """Handles of lower-case letters, digits, dots and underscores; unique by the creator's number and its version."""
+    ""
+    "Handles of lower-case letters, digits, dots and underscores; unique by the creator's number and its version."
+    ""
     mixed = _mixed(number, 1)
     digits = pa.array(number + 100).cast(pa.string())
     renamed = pc.if_else(pa.array(version > 0), ".new", "")
@@ -67,12 +78,14 @@ def nicknames(number: Integers) -> pa.Array:
     """Displayed names in several scripts, some with emoji, quotes or commas."""
     mixed = _mixed(number, 2)
     words = _take(tuple(word.title() for word in _ENDINGS), mixed // 32)
-    more = _join(_take(_NICKNAMES, mixed), " ", _take(tuple(one.title() for one in _ONSETS), mixed // 512), words)
+    more = _join(_take(_NICKNAMES, mixed), " ", _take(tuple(onset.title() for onset in _ONSETS), mixed // 512), words)
     return pc.if_else(pa.array((mixed // 8192) % 4 > 0), more, _take(_NICKNAMES, mixed))
 
 
 def biographies(number: Integers) -> pa.Array:
-    """Biographies of one to five parts, most over several lines; ``null`` for a few; a creator's word in some."""
+    ""
+    "Biographies of one to five parts, most over several lines; ``null`` for a few; a creator's word in some."
+    ""
     mixed = _mixed(number, 3)
     long = _join(_take(_OPENINGS, mixed), _take(_MIDDLES, mixed // 32), _take(_CLOSINGS, mixed // 1024))
     longer = _join(

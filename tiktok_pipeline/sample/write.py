@@ -1,6 +1,6 @@
-"""Writes synthetic scrapes, block by block: CSV (also gzipped) or Parquet, and the activity file beside them.
+"""Write synthetic scrapes block by block: CSV (plain or gzip) or Parquet, and the activity file beside them.
 
-A file appears under its name only when it is whole. The columns and their quoting are those of the public data set.
+A file gets its name only when it is complete. Columns and quoting are those of the public data set.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ SCRAPING_DAYS = 25
 FORMATS = ("csv", "csv.gz", "parquet")
 COLUMNS = (
     "timestamp", "account_id", "nickname", "biography", "awg_engagement_rate", "comment_engagement_rate",
-    "like_engagement_rate", "bio_link", "is_verified", "followers", "following", "likes", "videos_count", "create_time",
+    "like_engagement_rate", "bio_link", "is_verified", "followers", "following", "likes",
+    "videos_count", "create_time",
     "id", "top_videos", "url", "profile_pic_url",
 )  # fmt: skip
 _HEADER = ",".join(f'"{name}"' for name in COLUMNS) + "\n"
@@ -51,10 +52,38 @@ def write_sample(
     top_videos: int = 1,
     processes: int = 1,
 ) -> list[Path]:
-    """Write ``profiles_<date>`` for each snapshot and ``creator_activity_<date>.csv`` for the last; gives their paths.
+    """Write ``profiles_<date>`` for each snapshot and ``creator_activity_<date>.csv`` for the last one.
 
-    The same arguments give the same bytes, whatever the number of ``processes`` that make them. Raises `ValueError` for
-    an unknown format.
+    The same arguments give the same bytes, whatever the number of processes.
+
+    Parameters
+    ----------
+    out : Path
+        The folder to write to; it is created if it does not exist.
+    profiles : int
+        Creators in the first snapshot; 5 % more join and 4 % leave at each later one.
+    snapshots : int
+        Number of snapshots, 28 days apart.
+    random_state : int
+        Seed of all draws.
+    activity : int, default 2600
+        Rows of the activity file; 0 writes none.
+    file_format : {"csv", "csv.gz", "parquet"}
+        Format of the profiles.
+    top_videos : int, default 1
+        The largest number of video links of a creator.
+    processes : int, default 1
+        Processes that make blocks in parallel.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    ValueError
+        If the format is unknown.
     """
     if file_format not in FORMATS:
         msg = f"format {file_format!r}: expected one of {', '.join(FORMATS)}"
@@ -77,7 +106,7 @@ def write_sample(
 
 @dataclass(frozen=True)
 class _Recipe:
-    """What the rows of a snapshot depend on."""
+    """The arguments that the rows of a snapshot depend on."""
 
     profiles: int
     snapshot: int
@@ -87,14 +116,14 @@ class _Recipe:
 
 
 def _all_tables(recipe: _Recipe, processes: int) -> Iterator[pa.Table]:
-    """The tables of a snapshot in their order, of which each process makes a few ahead of the writer."""
+    """Yield the tables of a snapshot in order; each process makes a few ahead of the writer."""
     places = range(block_count(profiles=recipe.profiles, snapshot=recipe.snapshot))
     make = partial(_tables_of, recipe)
     if processes == 1:
         for place in places:
             yield from make(place)
         return
-    # "spawn": a process that is forked while threads run may never come to an end.
+    # A process that is forked while threads run may never end.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         ahead: deque[Future[list[pa.Table]]] = deque()
         for place in places:
@@ -114,9 +143,9 @@ def _tables_of(recipe: _Recipe, place: int) -> list[pa.Table]:
 
 
 def _tables(block: Block, day: date, draws: np.random.Generator, top_videos: int) -> Iterator[pa.Table]:
-    """The rows of one block as texts, some of them spoilt, and then a few of them once more."""
+    """Yield the rows of one block as text, some with flaws, then a few rows again."""
     ages = np.minimum(draws.geometric(0.18, len(block.number)) - 1, SCRAPING_DAYS)
-    ages[:1] = 0  # the day of the snapshot is among its rows, however few they are
+    ages[:1] = 0  # at least one row has the date of the snapshot
     days = pa.array([str(day - timedelta(days=age)) for age in range(SCRAPING_DAYS + 1)])
     handle = texts.handles(block.number, block.handle_version)
     columns = {
@@ -159,7 +188,7 @@ def _write_csv_gz(path: Path, tables: Iterator[pa.Table]) -> None:
 
 
 def _write_lines(target: IO[bytes] | gzip.GzipFile, tables: Iterator[pa.Table]) -> None:
-    """Write the header and all rows; behind the first table come the flaws that only a CSV can have."""
+    """Write the header and all rows, and after the first table the flaws that only a CSV can have."""
     target.write(_HEADER.encode())
     options = pa_csv.WriteOptions(include_header=False, quoting_style="all_valid")
     for number, table in enumerate(tables):

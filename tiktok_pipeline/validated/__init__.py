@@ -1,4 +1,4 @@
-"""Stage 2: text becomes values, rows are judged, and nothing is dropped in silence.
+"""Stage 2: parse text into typed values, validate each row, drop nothing.
 
-Good rows go to ``validated.<source>``, the others to ``validated.rejected`` with every reason and their record.
+Valid rows go to ``validated.<source>``. All others go to ``validated.rejected``, with every reason and the record.
 """

@@ -1,12 +1,12 @@
-r"""Text to types, one function a rule. A cell that cannot be read becomes NULL and a reason, never an exception.
+r"""Parse text into types, one function per type. A cell that cannot be parsed becomes NULL with a reason.
 
-Each rule takes a text expression and gives a text that the engine can cast, or NULL. Patterns use ASCII classes and
-``^...$`` only: Python's ``re`` and the engine's RE2 disagree on the rest. Whether a value is plausible is not asked
-here; see `tiktok_pipeline.validated.schema`.
+Each parser takes a text expression and returns a text that the engine can cast, or NULL. Patterns use ASCII classes
+and ``^...$`` only, because Python's ``re`` and the engine's RE2 disagree on the rest. Parsers do not check whether a
+value is plausible; see `tiktok_pipeline.validated.schema`.
 
-A rule asks for the usual spelling first, and works out the rest only for the cells that have another: the engine
-evaluates a branch of ``when`` for the rows that reach it. Words are compared one by one: of ``is_in`` the engine makes a join
-for each column, through which all rows go. A rule names its text few times: rules are put into each other, and grow.
+A parser tests for the canonical spelling first: the engine evaluates a branch of ``when`` only for the rows that
+reach it. Words are compared one by one, because the engine turns ``is_in`` into a join over all rows. A parser uses
+its text expression as few times as possible, because nested parsers multiply it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TYPES: Mapping[str, CastType] = {
     **dict.fromkeys(COUNTS, "integer"),
     **dict.fromkeys(RATES, "float"),
 }
-"""What the texts of the profiles' columns are cast to."""
+"""The type that each text column of a profile is cast to."""
 DAY_FIRST_DIALECTS = [dialect.name for dialect in DIALECTS if dialect.date_format == "day_first"]
 
 _DIGITS = r"^[0-9]+$"
@@ -48,11 +48,22 @@ _SPLIT = "\x1f"
 
 
 def clean_profiles(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
-    """Rows of ``raw.profiles`` with typed columns, and ``problems`` (text; empty where every cell could be read).
+    """Parse the rows of ``raw.profiles``.
 
-    The delivered texts stay beside them under ``raw_<name>``, for the record of a rejected row.
+    Parameters
+    ----------
+    raw : LazyFrame
+        Rows of ``raw.profiles``, all text.
+    engine : Engine
+        The engine that the frame lives in.
+
+    Returns
+    -------
+    LazyFrame
+        The typed columns, and ``problems``: a text that is empty if every cell could be parsed. The delivered texts
+        stay in ``raw_<name>`` for the record of a rejected row.
     """
-    # Of these columns every cell is looked at; the other rules ask for it only where a cell has no usual spelling.
+    # Every cell of these columns is stripped; the other parsers strip a cell only if its spelling is not canonical.
     texts = (
         "account_id",
         "url",
@@ -70,8 +81,8 @@ def clean_profiles(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
         parse_account_id(nw.col("text_tiktok_id")).alias("tiktok_id"),
         parse_bool(_text("is_verified")).alias("is_verified"),
         parse_bool(_text("is_under_age")).alias("is_under_age"),
-        *(_usual(name, _DIGITS, parse_count).alias(name) for name in COUNTS),
-        *(_usual(name, _NUMBER, parse_float).alias(name) for name in RATES),
+        *(_parse_cell(name, _DIGITS, parse_count).alias(name) for name in COUNTS),
+        *(_parse_cell(name, _NUMBER, parse_float).alias(name) for name in RATES),
         parse_observed_date(nw.col("raw_observed_on"), nw.col("dialect")).alias("observed_on"),
         count_videos(nw.col("text_top_videos")).alias("scraped_videos"),
         *(nw.col(f"text_{name}").alias(name) for name in ("nickname", "biography", "bio_link", "language", "region")),
@@ -87,38 +98,39 @@ def clean_profiles(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
 
 
 def clean_activity(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
-    """Rows of ``raw.creator_activity`` with typed columns, and ``problems`` as in `clean_profiles`."""
+    """Parse the rows of ``raw.creator_activity``; returns typed columns and ``problems`` as `clean_profiles` does."""
     scores: dict[str, CastType] = {"engagement_index": "float", "monetization_maturity": "float"}
     cleaned = _texts(raw, ACTIVITY_COLUMNS).with_columns(
-        _text("account_id").alias("account_id"), *(_usual(name, _NUMBER, parse_float).alias(name) for name in scores)
+        _text("account_id").alias("account_id"),
+        *(_parse_cell(name, _NUMBER, parse_float).alias(name) for name in scores),
     )
     return _with_problems(engine.try_cast(cleaned, scores), dict.fromkeys(scores, "a number"), texts=("account_id",))
 
 
 def observed_days(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
-    """``observed_on`` alone, as dates, one row for each raw row of profiles; NULL where it cannot be read."""
+    """Return ``observed_on`` as a date for each row of ``raw.profiles``; NULL if the cell cannot be parsed."""
     days = raw.select(parse_observed_date(nw.col("observed_on"), nw.col("dialect")).alias("observed_on"))
     return engine.try_cast(days, {"observed_on": "date"})
 
 
 def one_of(text: nw.Expr, words: Iterable[str]) -> nw.Expr:
-    """Whether a text is one of ``words``, compared one after the other; false for NULL."""
-    found: Any = nw
+    """Return whether a text equals one of ``words``; false for NULL."""
+    branches: Any = nw
     for word in words:
-        found = found.when(text == nw.lit(word)).then(nw.lit(True))
-    return nw.lit(False) if found is nw else found.otherwise(nw.lit(False))
+        branches = branches.when(text == nw.lit(word)).then(nw.lit(True))
+    return nw.lit(False) if branches is nw else branches.otherwise(nw.lit(False))
 
 
 def strip_and_nullify(text: nw.Expr) -> nw.Expr:
-    """Surrounding white space off; empty, null, NULL, None and NaN become NULL. `Engine.strip_and_nullify` does the same."""
-    # The first character sorts before "!" where it is white space, or another mark that is left as it is.
+    """Strip white space; empty, null, NULL, None and NaN become NULL. `Engine.strip_and_nullify` gives the same."""
+    # White space sorts before "!"; so do a few other characters, which stay as they are.
     has_space = (text < nw.lit("!")) | text.str.contains(_SPACE_LAST)
     stripped = nw.when(has_space).then(text.str.strip_chars()).otherwise(text)
     return nw.when(~text.str.contains(_BLANK)).then(stripped)
 
 
 def parse_handle(account_id: nw.Expr, url: nw.Expr) -> nw.Expr:
-    """The handle without @; taken from the profile's address where it is missing or masked with a black block."""
+    """Return the handle without @; the one in the profile URL if the cell is empty or masked with a black block."""
     from_url = nw.when(url.str.contains(r"^https?://([a-z]+[.])?tiktok[.]com/@[^/?#]+")).then(
         url.str.replace_all(r"^https?://([a-z]+[.])?tiktok[.]com/@", "").str.replace_all(r"[/?#].*$", "")
     )
@@ -128,7 +140,7 @@ def parse_handle(account_id: nw.Expr, url: nw.Expr) -> nw.Expr:
 
 
 def delivered_handle(source: Source) -> nw.Expr:
-    """The handle of a raw row, as `clean_profiles` and `clean_activity` give it; the usual spelling is told at once."""
+    """Return the handle of a raw row, as `clean_profiles` and `clean_activity` parse it."""
     delivered = nw.col("account_id")
     text = strip_and_nullify(delivered)
     if source.name != PROFILES.name:
@@ -138,20 +150,20 @@ def delivered_handle(source: Source) -> nw.Expr:
 
 
 def parse_account_id(text: nw.Expr) -> nw.Expr:
-    """The account's number as text; a number in E-notation has lost its digits and is no id."""
+    """Return the account id as text; NULL for a number in E-notation, which has lost its last digits."""
     other = nw.when(~text.str.contains(_SCIENTIFIC)).then(text.str.replace_all(r"[.]0+$", ""))
     return nw.when(text.str.contains(_DIGITS)).then(text).otherwise(other)
 
 
 def parse_bool(text: nw.Expr) -> nw.Expr:
-    """A boolean in any spelling seen (true, TRUE, t, yes, 1 ...); NULL for any other text."""
+    """Return a boolean for a word of `TRUE_WORDS` or `FALSE_WORDS`, in any case; NULL for any other text."""
     lowered = text.str.to_lowercase()
     is_true, is_false = one_of(lowered, TRUE_WORDS), one_of(lowered, FALSE_WORDS)
     return nw.when(is_true).then(nw.lit(True)).when(is_false).then(nw.lit(False))
 
 
 def parse_count(text: nw.Expr) -> nw.Expr:
-    """A count as text to cast: 1200, 1200.0, 12,345, 1.2M and 1.5E+06; a fraction is none."""
+    """Return a count as text to cast: 1200, 1200.0, 12,345, 1.2M and 1.5E+06; NULL for a fraction."""
     plain = text.str.replace_all(r"[.]0*$", "")
     grouped = text.str.replace_all(",", "", literal=True)
     short = (
@@ -175,12 +187,12 @@ def parse_count(text: nw.Expr) -> nw.Expr:
 
 
 def parse_float(text: nw.Expr) -> nw.Expr:
-    """A decimal number as text to cast; anything else (percent signs, decimal commas, infinity) is NULL."""
+    """Return a decimal number as text to cast; NULL for percent signs, decimal commas, infinity and other text."""
     return nw.when(text.str.contains(_NUMBER)).then(text)
 
 
 def parse_date(text: nw.Expr, day_first: nw.Expr) -> nw.Expr:
-    """A date as ISO text to cast: yyyy-mm-dd (a time behind it is dropped), or dd-mm-yyyy where ``day_first``."""
+    """Return a date as ISO text to cast: from yyyy-mm-dd (without its time), or from dd-mm-yyyy if ``day_first``."""
     with_time = text.str.contains(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.+Zz-]*$")
     iso = nw.when(text.str.contains(_ISO_DAY)).then(text).when(with_time).then(text.str.slice(0, 10))
     named = nw.when(text.str.contains(r"^[0-9]{2}-[0-9]{2}-[0-9]{4}$")).then(day_first_to_iso(text))
@@ -188,19 +200,19 @@ def parse_date(text: nw.Expr, day_first: nw.Expr) -> nw.Expr:
 
 
 def day_first_to_iso(text: nw.Expr) -> nw.Expr:
-    """dd-mm-yyyy as yyyy-mm-dd."""
+    """Rearrange dd-mm-yyyy into yyyy-mm-dd."""
     return nw.concat_str([text.str.slice(6, 4), text.str.slice(3, 2), text.str.slice(0, 2)], separator="-")
 
 
 def parse_observed_date(delivered: nw.Expr, dialect: nw.Expr) -> nw.Expr:
-    """The day of a delivered cell as ISO text to cast, in the form that its kind of file has; see `parse_date`."""
+    """Return the observation date as ISO text to cast, in the date format of its dialect; see `parse_date`."""
     day_first = one_of(dialect, DAY_FIRST_DIALECTS)
-    is_canonical = ~day_first & delivered.str.contains(_ISO_DAY)
-    return nw.when(is_canonical).then(delivered).otherwise(parse_date(strip_and_nullify(delivered), day_first))
+    is_iso = ~day_first & delivered.str.contains(_ISO_DAY)
+    return nw.when(is_iso).then(delivered).otherwise(parse_date(strip_and_nullify(delivered), day_first))
 
 
 def count_videos(text: nw.Expr) -> nw.Expr:
-    """How many videos a list of them holds: ``"video_id"`` in a JSON array of objects, ``/video/`` in a list of links."""
+    """Count the videos of a list: ``"video_id"`` in a JSON array of objects, or ``/video/`` in a list of links."""
 
     def occurrences(mark: str) -> nw.Expr:
         return (text.str.len_chars() - text.str.replace_all(mark, "", literal=True).str.len_chars()) // len(mark)
@@ -210,26 +222,26 @@ def count_videos(text: nw.Expr) -> nw.Expr:
 
 
 def _texts(raw: nw.LazyFrame[Any], names: Iterable[str]) -> nw.LazyFrame[Any]:
-    """Keep the delivered cells under ``raw_<name>``."""
+    """Rename the delivered columns to ``raw_<name>``."""
     return raw.rename({name: f"raw_{name}" for name in names})
 
 
 def _text(name: str) -> nw.Expr:
-    """The delivered cell, blanks made NULL."""
+    """Return the delivered cell, stripped, blank as NULL."""
     return strip_and_nullify(nw.col(f"raw_{name}"))
 
 
-def _usual(name: str, pattern: str, rule: Callable[[nw.Expr], nw.Expr]) -> nw.Expr:
-    """What ``rule`` makes of the delivered cell; one that matches ``pattern`` is itself."""
+def _parse_cell(name: str, pattern: str, parser: Callable[[nw.Expr], nw.Expr]) -> nw.Expr:
+    """Apply ``parser`` to the delivered cell, unless it matches the canonical ``pattern`` already."""
     delivered = nw.col(f"raw_{name}")
-    return nw.when(delivered.str.contains(pattern)).then(delivered).otherwise(rule(_text(name)))
+    return nw.when(delivered.str.contains(pattern)).then(delivered).otherwise(parser(_text(name)))
 
 
 def _with_problems(
     frame: nw.LazyFrame[Any], expected: dict[str, str], *, texts: tuple[str, ...]
 ) -> nw.LazyFrame[Any]:
-    r"""Add ``problems``: what each unreadable cell holds and what was expected, one text, parts split by ``\\x1f``."""
-    unread = [
+    r"""Add ``problems``: each cell that cannot be parsed with the expected form, joined by ``\\x1f``."""
+    unparsed = [
         nw.when(nw.col(name).is_null()).then(
             nw.when(~_text(name).is_null()).then(
                 nw.concat_str(
@@ -238,22 +250,22 @@ def _with_problems(
                         nw.col(f"raw_{name}")
                         .str.slice(0, _QUOTED_CHARACTERS)
                         .str.replace_all(_SPLIT, " ", literal=True),
-                        nw.lit(f" is not {what}"),
+                        nw.lit(f" is not {form}"),
                     ]
                 )
             )
         )
-        for name, what in expected.items()
+        for name, form in expected.items()
     ]
     nul = [
         nw.when(nw.col(name).str.contains("\x00", literal=True)).then(nw.lit(f"{name}: holds a NUL character"))
         for name in texts
     ]
-    is_doubtful = nw.any_horizontal(
+    has_problem = nw.any_horizontal(
         ~nw.col("read_problem").is_null(),
         *(nw.col(name).is_null() for name in expected),
         *(nw.col(name).fill_null("").str.contains("\x00", literal=True) for name in texts),
         ignore_nulls=False,
     )
-    told = nw.concat_str([nw.col("read_problem"), *unread, *nul], separator=_SPLIT, ignore_nulls=True)
-    return frame.with_columns(nw.when(is_doubtful).then(told).otherwise(nw.lit("")).alias("problems"))
+    problems = nw.concat_str([nw.col("read_problem"), *unparsed, *nul], separator=_SPLIT, ignore_nulls=True)
+    return frame.with_columns(nw.when(has_problem).then(problems).otherwise(nw.lit("")).alias("problems"))

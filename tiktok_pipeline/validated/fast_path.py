@@ -1,8 +1,8 @@
-"""Tells the rows that surely keep every rule by a look at their delivered texts, and reads them; only the others are judged.
+"""The fast path: recognize rows that certainly keep every rule by their text, and parse them with casts alone.
 
-A cell is usual where it has the plainest spelling of a value that no rule minds. A row that is not usual may be good all the
-same; one that is usual must be: `tiktok_pipeline.validated.validate` never looks at it, and it is read without the rules of
-`tiktok_pipeline.validated.clean`, which would give the same.
+A cell is canonical if it has the plainest spelling of a value that every rule accepts. A row that is not canonical
+may still be valid. A canonical row must be valid: `tiktok_pipeline.validated.validate` does not check it, and the
+parsers of `tiktok_pipeline.validated.clean` would read the same values. A property test holds both.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ _DAY_FIRST = r"^(0[1-9]|1[0-9]|2[0-8])-(0[1-9]|1[0-2])-20[0-9]{2}$"
 
 
 def mark_canonical(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> nw.LazyFrame[Any]:
-    """Add ``is_canonical``: whether a row of ``raw.<source>`` surely keeps every rule; never NULL. Only profiles are usual."""
+    """Add ``is_canonical`` to rows of ``raw.<source>``: never NULL; false for every source other than profiles."""
     if source.name != PROFILES.name:
-        return raw.with_columns(nw.lit(False).alias("is_usual"))
-    # To cast a rate takes a third of the time of a pattern for its twenty characters.
+        return raw.with_columns(nw.lit(False).alias("is_canonical"))
+    # Casting a rate takes a third of the time of matching a pattern of twenty characters.
     numbers = {name: f"number_{name}" for name in RATES}
     cast = engine.try_cast(
         raw.with_columns(*(nw.col(name).alias(number) for name, number in numbers.items())),
         dict.fromkeys(numbers.values(), "float"),
     )
-    return cast.with_columns(_is_canonical(numbers).alias("is_usual")).drop(*numbers.values())
+    return cast.with_columns(_is_canonical(numbers).alias("is_canonical")).drop(*numbers.values())
 
 
 def _is_canonical(numbers: Mapping[str, str]) -> nw.Expr:
@@ -70,11 +70,11 @@ def _is_canonical(numbers: Mapping[str, str]) -> nw.Expr:
     return nw.all_horizontal(*cells, ignore_nulls=False)
 
 
-def parse_canonical(usual: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
-    """Rows of ``validated.profiles`` for rows of ``raw.profiles`` that are all usual."""
+def parse_canonical(canonical: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
+    """Parse canonical rows of ``raw.profiles`` into rows of ``validated.profiles``."""
     texts = ("nickname", "biography", "bio_link", "language", "region", "top_videos")
-    raw = usual.rename({name: f"raw_{name}" for name in texts})
-    read = engine.strip_and_nullify(raw, {name: f"raw_{name}" for name in texts}).with_columns(
+    raw = canonical.rename({name: f"raw_{name}" for name in texts})
+    parsed = engine.strip_and_nullify(raw, {name: f"raw_{name}" for name in texts}).with_columns(
         nw.when(~nw.col("is_verified").is_null())
         .then(one_of(nw.col("is_verified"), TRUE_WORDS))
         .alias("is_verified"),
@@ -84,7 +84,7 @@ def parse_canonical(usual: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[An
         .alias("observed_on"),
         count_videos(nw.col("top_videos")).alias("scraped_videos"),
     )
-    return engine.try_cast(read, TYPES).select(PROFILES_TABLE.frame_names)
+    return engine.try_cast(parsed, TYPES).select(PROFILES_TABLE.frame_names)
 
 
 def _matches(name: str, pattern: str) -> nw.Expr:
@@ -92,8 +92,7 @@ def _matches(name: str, pattern: str) -> nw.Expr:
 
 
 def _is_canonical_rate(name: str, number: str) -> nw.Expr:
-    # It begins with a digit, and has none of the marks that a cast takes and a rule may not: 1_000, 1e0005. Python writes
-    # small rates as 9.9e-05.
+    # A cast accepts spellings that the parser refuses, such as 1_000 and 1e0005. Python writes 9.9e-05.
     text = nw.col(name)
     is_small = text.str.slice(-4, 2) == nw.lit("e-")
     has_exponent = text.str.contains("e", literal=True) | text.str.contains("E", literal=True)
@@ -105,8 +104,10 @@ def _is_canonical_rate(name: str, number: str) -> nw.Expr:
 def _is_canonical_day() -> nw.Expr:
     delivered = nw.col("observed_on")
     is_day_first = one_of(nw.col("dialect"), DAY_FIRST_DIALECTS)
-    named = nw.when(is_day_first).then(delivered.str.contains(_DAY_FIRST)).otherwise(delivered.str.contains(_ISO_DAY))
-    return delivered.is_null() | named.fill_null(False)
+    matches = (
+        nw.when(is_day_first).then(delivered.str.contains(_DAY_FIRST)).otherwise(delivered.str.contains(_ISO_DAY))
+    )
+    return delivered.is_null() | matches.fill_null(False)
 
 
 def _is_plain(name: str, longest: int) -> nw.Expr:

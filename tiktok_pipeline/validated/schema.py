@@ -1,6 +1,6 @@
 """The tables of stage ``validated`` with their contracts: types, units, ranges.
 
-The row rules stand once, as pandera checks; `judge` reads them off for the engine.
+Each row rule is a pandera check; `tiktok_pipeline.validated.validate` evaluates the same checks inside the engine.
 """
 
 from __future__ import annotations
@@ -31,32 +31,36 @@ PROFILES_TABLE = TableSpec(
         Column(
             name="tiktok_id",
             type="text",
-            description="the platform's number of the account; digits",
+            description="the platform's id of the account; digits",
             is_high_cardinality=True,
         ),
-        Column(name="nickname", type="text", description="displayed name (hostile text: escape it)"),
+        Column(name="nickname", type="text", description="displayed name (untrusted text: escape it)"),
         Column(
             name="biography",
             type="text",
-            description="text of the profile (hostile text: escape it)",
+            description="text of the profile (untrusted text: escape it)",
             is_high_cardinality=True,
         ),
         Column(
             name="bio_link",
             type="text",
-            description="link in the profile (hostile text: escape it)",
+            description="link in the profile (untrusted text: escape it)",
             is_high_cardinality=True,
         ),
         Column(name="is_verified", type="boolean", description="whether the account carries the badge"),
         Column(name="followers", type="integer", description="accounts that follow this one", nullable=False),
         Column(name="following", type="integer", description="accounts that this one follows", nullable=False),
-        Column(name="likes", type="integer", description="likes received over the account's life", nullable=False),
+        Column(
+            name="likes", type="integer", description="likes received since the account was created", nullable=False
+        ),
         Column(name="videos_count", type="integer", description="videos published", nullable=False),
         Column(name="avg_engagement_rate", type="float", description=f"likes and comments, {RATE}"),
         Column(name="comment_engagement_rate", type="float", description=f"comments, {RATE}"),
         Column(name="like_engagement_rate", type="float", description=f"likes, {RATE}"),
-        Column(name="observed_on", type="date", description="day on which the profile was scraped"),
-        Column(name="scraped_videos", type="integer", description="videos over which the rates are means"),
+        Column(name="observed_on", type="date", description="date on which the profile was scraped"),
+        Column(
+            name="scraped_videos", type="integer", description="number of videos that the rates are averaged over"
+        ),
         Column(name="language", type="text", description="predicted language"),
         Column(name="region", type="text", description="region of the account"),
         SOURCE_FILE,
@@ -65,13 +69,13 @@ PROFILES_TABLE = TableSpec(
 )
 
 LARGEST_COUNT = 10**15
-"""No count on the platform comes near; beyond it a float no longer holds every integer."""
+"""Far above any count on the platform; beyond about this size a float cannot hold every integer."""
 
 _COUNT = [pa.Check.in_range(0, LARGEST_COUNT)]
 _RATE = [pa.Check.in_range(0.0, 1e6)]
 
 LONGEST_CHARACTERS = {"nickname": 1_000, "biography": 10_000, "bio_link": 4_000, "language": 100, "region": 100}
-"""Longer texts are no profile's."""
+"""The longest text of each column, in characters; a longer one is not from a profile."""
 
 PROFILES_CHECKS: Checks = {
     "account_id": [pa.Check.str_matches(r"^[^@/\\ \t\r\n\x00]{1,64}$")],
@@ -106,20 +110,20 @@ ACTIVITY_TABLE = TableSpec(
 ACTIVITY_CHECKS: Checks = {
     "account_id": PROFILES_CHECKS["account_id"],
     "engagement_index": [pa.Check.in_range(0.0, 1e6)],
-    # The published file says "0 to 100" and goes to 104.93.
+    # The published file says "0 to 100" but reaches 104.93.
     "monetization_maturity": [pa.Check.in_range(0.0, 110.0)],
 }
 
 REJECTED_TABLE = TableSpec(
     schema="validated",
     name="rejected",
-    description="every delivered row that is not in validated.<source>, with every reason",
+    description="every delivered row that is not in validated.<source>, with all reasons",
     columns=(
         SNAPSHOT,
-        Column(name="source", type="text", description="kind of delivery", nullable=False),
+        Column(name="source", type="text", description="type of delivery", nullable=False),
         SOURCE_FILE,
         SOURCE_ROW,
-        Column(name="account_id", type="text", description="handle, where one could be read"),
+        Column(name="account_id", type="text", description="handle, if one could be read"),
         Column(name="reasons", type="texts", description="every rule that the row breaks", nullable=False),
         Column(
             name="record",

@@ -1,7 +1,7 @@
-"""Good rows and rejected rows: every reason a row fails for, judged once, inside the engine.
+"""Validate the rows of a source: each row is valid, or rejected with every reason.
 
-The rules are read off the pandera schema; a duplicate of an account within a snapshot is a rule of its own: the newest
-observed row stays, then the last delivered.
+The rules are read from the pandera schema and evaluated inside the engine. Duplicates of an account within a snapshot
+are a rule of their own: the row observed last stays, then the row delivered last.
 """
 
 from __future__ import annotations
@@ -22,117 +22,168 @@ from tiktok_pipeline.warehouse.base import Engine
 from tiktok_pipeline.warehouse.contract import rules
 
 _SPLIT = "\x1f"
-PLACE = ["source_file", "source_row"]
+POSITION = ["source_file", "source_row"]
 DUPLICATE = "account_id: an older or earlier duplicate of the row that is kept for this account"
 UNDER_AGE = "is_under_age: the platform says the person is under 18; nothing of the profile is kept"
-LARGEST_REJECTED_SHARE = 0.5
+MAX_REJECTED_SHARE = 0.5
 RATE_TOLERANCE = 1e-6
 
 MAX_MATERIALIZED_SHARE = 0.1
-"""To lay a row aside takes room for all its texts twice, on disk where memory ends."""
+"""Share of rows that are not canonical, up to which they are materialized: that stores all their texts twice."""
+
 FIRST_ROWS = 100_000
-"""So many rows tell how many are odd."""
+"""Number of leading rows from which the share of rows that are not canonical is estimated."""
 
 
 class SnapshotRejectedError(PipelineError):
-    """A snapshot is empty, or more than half of its rows are bad; the text says which rules they break."""
+    """A snapshot is empty, or more than half of its rows are rejected; the text names the rules that they break."""
 
     code = "snapshot_rejected"
 
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """The two frames of a source: rows of ``validated.<source>`` and of ``validated.rejected``."""
+    """The two frames of a source.
+
+    Attributes
+    ----------
+    valid : LazyFrame
+        Rows of ``validated.<source>``.
+    rejected : LazyFrame
+        Rows of ``validated.rejected``.
+    """
 
     valid: nw.LazyFrame[Any]
     rejected: nw.LazyFrame[Any]
 
 
 def validate_source(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> ValidationResult:
-    """Clean and judge the raw rows of one source of one snapshot; each row is in exactly one of the two frames.
+    """Validate the raw rows of one source of one snapshot; each row is in exactly one of the two frames.
 
-    Only odd rows are judged: those that are not usual, and those of an account that may stand there more than once. Where they
-    are few they are laid aside and the usual ones are read as they are written; where they are many, as in what a spreadsheet
-    saved, only the doubtful ones are laid aside and all the others are cleaned as they are written. Both give the same rows.
+    A row is suspect if it is not canonical (see `tiktok_pipeline.validated.fast_path`), or if its account may occur
+    more than once. Only suspect rows are cleaned and checked against the rules. There are two ways to assemble the
+    valid rows, which give the same result:
+
+    - If few rows are not canonical, the suspect rows are materialized and the others are parsed on the fast path.
+    - If many are not, as in a file that a spreadsheet saved, only rows with a problem or a repeated account are
+      materialized, and all rows are cleaned.
+
+    Parameters
+    ----------
+    raw : LazyFrame
+        Rows of ``raw.<source>``, all text.
+    source : Source
+        The source that the rows belong to.
+    engine : Engine
+        The engine that the frame lives in.
+
+    Returns
+    -------
+    ValidationResult
+        Both frames are lazy; they stay readable until `Engine.unpersist_all`.
     """
     clean = {"profiles": clean_profiles, "creator_activity": clean_activity}[source.name]
-    table = TABLES[source.name]
-    handle = delivered_handle(source)
-    told = nw.when(nw.col("is_usual")).then(nw.col("account_id")).otherwise(handle)
-    named = mark_canonical(raw, source, engine).with_columns(told.alias("handle"))
-    marked = engine.mark_repeated(named, "handle", among=raw.select(handle.alias("handle"))).drop("handle")
-    judged = apply_rules(
-        clean(marked.filter(~nw.col("is_usual") | nw.col("is_repeated")), engine), SCHEMAS[source.name]
-    )
-    is_doubtful = (nw.col("problems") != "") | nw.col("is_repeated")
-    use_fast_path = _share_not_canonical(named) < MAX_MATERIALIZED_SHARE
-    aside = engine.persist(judged if use_fast_path else judged.filter(is_doubtful))
-    doubtful = aside.filter(is_doubtful)
-    rejected = engine.persist(mark_duplicates(doubtful).filter(nw.col("problems") != ""))
-    is_kept = nw.col("problems") != UNDER_AGE
+    marked = mark_canonical(raw, source, engine)
+    use_fast_path = _share_not_canonical(marked) < MAX_MATERIALIZED_SHARE
+    checked = apply_rules(clean(_suspect_rows(marked, raw, source, engine), engine), SCHEMAS[source.name])
+    may_be_rejected = (nw.col("problems") != "") | nw.col("is_repeated")
+    materialized = engine.persist(checked if use_fast_path else checked.filter(may_be_rejected))
+    with_duplicates = mark_duplicates(materialized.filter(may_be_rejected))
+    rejected = engine.persist(with_duplicates.filter(nw.col("problems") != ""))
+
+    columns = TABLES[source.name].frame_names
+    cleaned = materialized if use_fast_path else clean(raw, engine)
+    valid = cleaned.join(rejected.select(*POSITION), on=POSITION, how="anti").select(columns)
+    if use_fast_path:
+        canonical = raw.join(materialized.select(*POSITION), on=POSITION, how="anti")
+        valid = nw.concat([parse_canonical(canonical, engine), valid], how="vertical")
+    return ValidationResult(valid=valid, rejected=_rejected_rows(rejected, source, engine))
+
+
+def _suspect_rows(
+    marked: nw.LazyFrame[Any], raw: nw.LazyFrame[Any], source: Source, engine: Engine
+) -> nw.LazyFrame[Any]:
+    """Return the rows that are not canonical or whose handle may occur more than once, with ``is_repeated``."""
+    delivered = delivered_handle(source)
+    handle = nw.when(nw.col("is_canonical")).then(nw.col("account_id")).otherwise(delivered)
+    with_handle = marked.with_columns(handle.alias("handle"))
+    repeated = engine.mark_repeated(with_handle, "handle", among=raw.select(delivered.alias("handle")))
+    return repeated.drop("handle").filter(~nw.col("is_canonical") | nw.col("is_repeated"))
+
+
+def _rejected_rows(rejected: nw.LazyFrame[Any], source: Source, engine: Engine) -> nw.LazyFrame[Any]:
+    """Return rows of ``validated.rejected``; nothing of a person under age is kept."""
+    may_keep = nw.col("problems") != UNDER_AGE
     delivered = {name: f"raw_{name}" for name in source.columns} | {"extra": "extra"}
     records = engine.to_json(rejected, "record", delivered).with_columns(
-        nw.when(is_kept).then(nw.col("account_id")).alias("account_id"),
-        nw.when(is_kept).then(nw.col("record")).alias("record"),
+        nw.when(may_keep).then(nw.col("account_id")).alias("account_id"),
+        nw.when(may_keep).then(nw.col("record")).alias("record"),
         nw.lit(source.name).alias("source"),
         nw.col("problems").str.split(_SPLIT).alias("reasons"),
     )
-    cleaned = aside if use_fast_path else clean(raw, engine)
-    good = cleaned.join(rejected.select(*PLACE), on=PLACE, how="anti").select(table.frame_names)
-    if use_fast_path:
-        usual = raw.join(aside.select(*PLACE), on=PLACE, how="anti")
-        good = nw.concat([parse_canonical(usual, engine), good], how="vertical")
-    return ValidationResult(valid=good, rejected=records.select(REJECTED_TABLE.frame_names))
+    return records.select(REJECTED_TABLE.frame_names)
 
 
 def _share_not_canonical(marked: nw.LazyFrame[Any]) -> float:
-    """The share of rows that are not usual among the first ones of a source."""
-    usual = marked.head(FIRST_ROWS).select(usual=nw.col("is_usual").cast(nw.Float64).mean())
-    return 1.0 - (usual.collect("pyarrow").item(0, "usual") or 0.0)
+    """Return the share of rows that are not canonical among the first `FIRST_ROWS`."""
+    share = marked.head(FIRST_ROWS).select(canonical=nw.col("is_canonical").cast(nw.Float64).mean())
+    return 1.0 - (share.collect("pyarrow").item(0, "canonical") or 0.0)
 
 
 def apply_rules(cleaned: nw.LazyFrame[Any], schema: pa.DataFrameSchema) -> nw.LazyFrame[Any]:
-    r"""Add every broken rule to ``problems`` (one text, split by ``\\x1f``; empty for a good row).
+    r"""Add every broken rule to ``problems``.
 
-    A row that is not whole is judged by that alone: its cells may stand in the wrong columns. So is that of a person under
-    age: no other reason may quote it. A cell that could not be read counts as that, not as missing too.
+    A damaged record has that reason alone, because its cells may be in the wrong columns. A row of a person under
+    age has that reason alone, because no reason may quote it. A cell that cannot be parsed is not also missing.
+
+    Parameters
+    ----------
+    cleaned : LazyFrame
+        Rows as `tiktok_pipeline.validated.clean` returns them.
+    schema : DataFrameSchema
+        The contract of the validated table.
+
+    Returns
+    -------
+    LazyFrame
+        The same rows; ``problems`` holds all reasons joined by ``\\x1f``, and is empty for a valid row.
     """
-    whole = nw.col("read_problem").is_null()
+    is_intact = nw.col("read_problem").is_null()
     broken = []
     for rule in rules(schema):
-        applies = whole & ~rule.holds
+        applies = is_intact & ~rule.holds
         if rule.reason.endswith(": missing") and f"raw_{rule.column}" in cleaned.collect_schema().names():
             applies = applies & ~nw.col("problems").str.contains(f"(^|{_SPLIT}){rule.column}: ")
         broken.append(nw.when(applies).then(nw.lit(rule.reason)))
-    unread = nw.when(nw.col("problems") != "").then(nw.col("problems"))
-    torn = nw.col("read_problem").str.replace_all(_SPLIT, " ", literal=True)
-    first = nw.when(whole).then(unread).otherwise(torn)
-    told = nw.concat_str([first, *broken], separator=_SPLIT, ignore_nulls=True)
-    # Nearly every row is sound: for those no reason is put together.
-    is_sound = nw.all_horizontal(
-        whole, nw.col("problems") == "", *(rule.holds for rule in rules(schema)), ignore_nulls=False
+    unparsed = nw.when(nw.col("problems") != "").then(nw.col("problems"))
+    damage = nw.col("read_problem").str.replace_all(_SPLIT, " ", literal=True)
+    first = nw.when(is_intact).then(unparsed).otherwise(damage)
+    reasons = nw.concat_str([first, *broken], separator=_SPLIT, ignore_nulls=True)
+    # Nearly every row is valid: no reason is assembled for those.
+    is_valid = nw.all_horizontal(
+        is_intact, nw.col("problems") == "", *(rule.holds for rule in rules(schema)), ignore_nulls=False
     )
-    problems = nw.when(is_sound).then(nw.lit("")).otherwise(told)
+    problems = nw.when(is_valid).then(nw.lit("")).otherwise(reasons)
     if "is_under_age" in cleaned.collect_schema().names():
-        # Not in a torn row: what stands in the column there may be anything.
-        problems = nw.when(whole & nw.col("is_under_age")).then(nw.lit(UNDER_AGE)).otherwise(problems)
+        # Not in a damaged record, where the cell may belong to another column.
+        problems = nw.when(is_intact & nw.col("is_under_age")).then(nw.lit(UNDER_AGE)).otherwise(problems)
     return cleaned.with_columns(problems.alias("problems"))
 
 
-def mark_duplicates(judged: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-    """Mark all but one of the good rows of an account as duplicates of the one that stays.
+def mark_duplicates(checked: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """Mark all but one of the valid rows of an account as duplicates of the row that stays.
 
-    None stays where any row of the account says that the person is under age. Only accounts that stand there more than
-    once are sorted: a window over all rows would spill for nothing.
+    No row stays if any row of the account is of a person under age. Only accounts that occur more than once are
+    sorted, because a window over all rows would spill to disk.
     """
-    order = [name for name in ("observed_on", *PLACE) if name in judged.collect_schema().names()]
-    good = judged.filter(nw.col("problems") == "").select("account_id", *order)
-    repeated = good.group_by("account_id").agg(nw.len().alias("rows")).filter(nw.col("rows") > 1)
-    place = nw.col("source_row").cum_count(reverse=True).over("account_id", order_by=order)
-    ranked = good.join(repeated.select("account_id"), on="account_id", how="inner").with_columns(place.alias("place"))
-    older = ranked.filter(nw.col("place") > 1).select(*PLACE, nw.lit(DUPLICATE).alias("duplicate"))
-    under_age = judged.filter(nw.col("problems") == UNDER_AGE).select("account_id", nw.lit(UNDER_AGE).alias("minor"))
-    marked = judged.join(older, on=PLACE, how="left").join(under_age.unique(), on="account_id", how="left")
+    order = [name for name in ("observed_on", *POSITION) if name in checked.collect_schema().names()]
+    valid = checked.filter(nw.col("problems") == "").select("account_id", *order)
+    repeated = valid.group_by("account_id").agg(nw.len().alias("rows")).filter(nw.col("rows") > 1)
+    rank = nw.col("source_row").cum_count(reverse=True).over("account_id", order_by=order)
+    ranked = valid.join(repeated.select("account_id"), on="account_id", how="inner").with_columns(rank.alias("rank"))
+    older = ranked.filter(nw.col("rank") > 1).select(*POSITION, nw.lit(DUPLICATE).alias("duplicate"))
+    under_age = checked.filter(nw.col("problems") == UNDER_AGE).select("account_id", nw.lit(UNDER_AGE).alias("minor"))
+    marked = checked.join(older, on=POSITION, how="left").join(under_age.unique(), on="account_id", how="left")
     problem = (
         nw.when(~nw.col("minor").is_null())
         .then(nw.col("minor"))
@@ -144,7 +195,7 @@ def mark_duplicates(judged: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
 
 
 def without_quoted_cells(reason: nw.Expr) -> nw.Expr:
-    """A reason as it may stand in a log: what it quotes of a cell is somebody's own."""
+    """Return a reason without the cells it quotes, as it may be written to a log."""
     return (
         reason.str.replace_all(r"(?s)^(ragged: more than [0-9]+ cells, the next one is ).*$", r"\1...")
         .str.replace_all(r"(?s)^([a-z_]+: ).* is not (an? |true )", r"\1a cell is not \2")
@@ -153,19 +204,32 @@ def without_quoted_cells(reason: nw.Expr) -> nw.Expr:
 
 
 def check_balance(counts: Mapping[str, int], *, snapshot: str, source: str, worst: Mapping[str, int]) -> None:
-    """Hold ``raw = validated + rejected`` and the share of rejected rows; ``worst`` counts reasons.
+    """Check that ``raw = validated + rejected`` and that at most half of the rows are rejected.
 
-    Raises `SnapshotRejectedError` where the snapshot is empty or more than half of it is bad, and `AssertionError`
-    where rows were lost or doubled, which is a defect of this program.
+    Parameters
+    ----------
+    counts : mapping of str to int
+        Rows by stage: ``raw``, ``validated``, ``rejected``.
+    snapshot, source : str
+        What the rows belong to.
+    worst : mapping of str to int
+        The most frequent reasons and their rows.
+
+    Raises
+    ------
+    SnapshotRejectedError
+        If the source has no row, or more than half of its rows are rejected.
+    AssertionError
+        If rows were lost or duplicated, which is a defect of this program.
     """
-    raw, good, rejected = counts["raw"], counts["validated"], counts["rejected"]
-    if raw != good + rejected:
-        msg = f"snapshot {snapshot}, {source}: {raw} raw rows became {good} validated and {rejected} rejected ones"
+    raw, valid, rejected = counts["raw"], counts["validated"], counts["rejected"]
+    if raw != valid + rejected:
+        msg = f"snapshot {snapshot}, {source}: {raw} raw rows became {valid} validated and {rejected} rejected rows"
         raise AssertionError(msg)
     if raw == 0:
-        msg = f"snapshot {snapshot}: its {source} files hold no row; validated tables stay as they were"
+        msg = f"snapshot {snapshot}: its {source} files have no rows; the validated tables stay as they were"
         raise SnapshotRejectedError(msg)
-    if rejected > LARGEST_REJECTED_SHARE * raw:
+    if rejected > MAX_REJECTED_SHARE * raw:
         reasons = "; ".join(f"{reason} ({rows})" for reason, rows in list(worst.items())[:3])
         msg = (
             f"snapshot {snapshot}, {source}: {rejected} of {raw} rows are rejected (at most half may be): {reasons}. "
@@ -175,6 +239,6 @@ def check_balance(counts: Mapping[str, int], *, snapshot: str, source: str, wors
 
 
 def inconsistent_rates(profiles: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-    """The validated profiles whose average rate is not likes plus comments, to 1e-6."""
+    """Return the validated profiles whose average rate differs from like rate plus comment rate by more than 1e-6."""
     gap = nw.col("avg_engagement_rate") - nw.col("comment_engagement_rate") - nw.col("like_engagement_rate")
     return profiles.filter(gap.abs() > RATE_TOLERANCE)

@@ -89,7 +89,7 @@ def test_a_bad_file_is_set_aside_with_its_reason_and_the_others_go_on(
     reasons = {one.file: one.why for one in refused_files(settings.refused)}
     assert "truncated" in reasons["b.csv.gz"]
     assert "not a kind of file that can be read" in reasons["c.xlsx"]
-    assert "fit no known kind of file" in reasons["d.csv"]
+    assert "match no known type of file" in reasons["d.csv"]
 
 
 def test_a_file_put_right_and_dropped_again_is_taken(settings: Settings, engine: DuckDBWarehouse) -> None:
@@ -133,7 +133,7 @@ def test_an_archive_that_explodes_is_stopped_at_the_limit(settings: Settings, en
     (settings.incoming / "bomb.csv.gz").write_bytes(gzip.compress(b"0" * 20_000_000))
     started = time.monotonic()
     found = ingest_inbox(settings, engine)
-    assert "holds more than 0.001 GB unpacked" in found.refused[0].why
+    assert "larger than the limit of 0.001 GB" in found.refused[0].why
     assert time.monotonic() - started < 10
 
 

@@ -115,7 +115,7 @@ def test_likes_given_are_never_likes_received(dialect: Dialect) -> None:
 
 def test_likes_given_do_not_stand_in_for_likes() -> None:
     header = [name for name in VENDOR if name != "likes"]
-    with pytest.raises(UnknownDialectError, match=r"vendor_export .*lacks: likes[.] "):
+    with pytest.raises(UnknownDialectError, match=r"vendor_export .*missing: likes[.] "):
         recognise(header, file="f.csv")
 
 
@@ -141,9 +141,9 @@ def test_a_refusal_says_what_there_is_and_what_is_missing(header: list[str], nea
     with pytest.raises(UnknownDialectError) as caught:
         recognise(header, file="odd.csv")
     text = str(caught.value)
-    assert text.startswith(f"odd.csv: its columns fit no known kind of file. It has: {', '.join(header)}. Known: ")
-    assert f"The nearest, {nearest} (" in text
-    assert f"lacks: {lacks}. Rename the columns, or add a dialect" in text
+    assert text.startswith(f"odd.csv: its columns match no known type of file. It has: {', '.join(header)}. Known types: ")
+    assert f"The closest is {nearest} (" in text
+    assert f"missing: {lacks}. Rename the columns, or add a dialect" in text
     assert all(dialect.name in text for dialect in DIALECTS)
 
 
@@ -157,5 +157,5 @@ def test_a_refusal_is_one_short_line_that_a_terminal_can_show(header: list[str])
 
 @pytest.mark.parametrize("twice", ["likes", "account_id", "biography", "timestamp"])
 def test_a_mapped_column_that_stands_there_twice_is_refused(twice: str) -> None:
-    with pytest.raises(UnknownDialectError, match=f"^f.csv: column {twice} stands there more than once; keep one"):
+    with pytest.raises(UnknownDialectError, match=f"^f.csv: column {twice} occurs more than once; keep one"):
         recognise([*PUBLIC, twice], file="f.csv")

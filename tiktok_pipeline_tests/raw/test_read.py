@@ -11,7 +11,7 @@ import narwhals as nw
 import pytest
 
 from tiktok_pipeline.raw.dialects import recognise
-from tiktok_pipeline.raw.read import FORGOTTEN_RECORD, read_file, without_cells
+from tiktok_pipeline.raw.read import FORGOTTEN_RECORD, read_file, blank_rows
 from tiktok_pipeline.raw.schema import PROFILES
 from tiktok_pipeline.raw.snapshots import file_format
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -169,7 +169,7 @@ def test_cells_are_taken_from_the_rows_that_an_expression_names(engine: DuckDBWa
     path.write_text(HEAD + "a,1,2,3,4,u\nb,1,2,3,4,u\nc\n")
     scan = engine.scan(path, "csv")
     rows = read_file(scan, recognise(scan.header, file="f.csv"), source_file="f.csv", engine=engine)
-    left = without_cells(rows, nw.col("account_id") == "a", PROFILES)
+    left = blank_rows(rows, nw.col("account_id") == "a", PROFILES)
     assert left.collect_schema().names() == rows.collect_schema().names()
     found = left.sort("source_row").collect("pyarrow").to_native().to_pylist()
     assert [(row["account_id"], row["url"], row["read_problem"]) for row in found] == [

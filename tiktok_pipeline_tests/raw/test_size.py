@@ -23,7 +23,7 @@ def stored(path: Path, content: bytes) -> Path:
 def assert_holds(path: Path, size: int) -> None:
     """The file is taken where exactly so many bytes are allowed, and refused where one less is."""
     check_size(path, name="told.as", largest_bytes=size)
-    with pytest.raises(UnreadableFileError, match=r"^told[.]as: holds more than .* GB unpacked"):
+    with pytest.raises(UnreadableFileError, match=r"^told[.]as: larger than the limit of .* GB when decompressed"):
         check_size(path, name="told.as", largest_bytes=size - 1)
 
 
@@ -36,8 +36,8 @@ def test_the_refusal_says_the_limit_and_how_to_raise_it(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFileError) as caught:
         check_size(stored(tmp_path / "x.csv", b"x" * 2_500_001), name="as delivered.csv", largest_bytes=2_500_000)
     assert str(caught.value) == (
-        "as delivered.csv: holds more than 0.0025 GB unpacked, the largest that is taken; "
-        "raise TIKTOK_PIPELINE_LARGEST_FILE if it is what it should be"
+        "as delivered.csv: larger than the limit of 0.0025 GB when decompressed; "
+        "raise TIKTOK_PIPELINE_LARGEST_FILE if the file is correct"
     )
 
 
@@ -54,7 +54,7 @@ def test_every_part_of_a_gzip_file_counts(tmp_path: Path) -> None:
 def test_what_a_gzip_file_says_of_its_size_is_not_believed(tmp_path: Path) -> None:
     content = gzip.compress(bytes(5 * MEGABYTE))
     lying = content[:-4] + (10).to_bytes(4, "little")
-    with pytest.raises(UnreadableFileError, match="holds more than"):
+    with pytest.raises(UnreadableFileError, match="larger than the limit"):
         check_size(stored(tmp_path / "a.csv.gz", lying), name="a.csv.gz", largest_bytes=MEGABYTE)
 
 
@@ -63,7 +63,7 @@ def test_a_bomb_is_unpacked_to_the_limit_and_no_further(tmp_path: Path) -> None:
     bomb = gzip.compress(bytes(100 * MEGABYTE))
     assert len(bomb) < MEGABYTE
     path = stored(tmp_path / "a.csv.gz", bomb[: len(bomb) // 2])
-    with pytest.raises(UnreadableFileError, match="holds more than"):
+    with pytest.raises(UnreadableFileError, match="larger than the limit"):
         check_size(path, name="a.csv.gz", largest_bytes=10 * MEGABYTE)
     with pytest.raises(UnreadableFileError, match="truncated"):
         check_size(path, name="a.csv.gz", largest_bytes=90 * MEGABYTE)
@@ -100,7 +100,7 @@ def test_a_parquet_file_is_as_large_as_it_says_over_all_its_parts(tmp_path: Path
     assert path.stat().st_size < 200_000
     check_size(path, name="a.parquet", largest_bytes=3 * MEGABYTE)
     for limit in (600_000, 1_900_000):  # more than one of the four parts holds; less than all of them
-        with pytest.raises(UnreadableFileError, match=r"^a[.]parquet: holds more than .* GB unpacked"):
+        with pytest.raises(UnreadableFileError, match=r"^a[.]parquet: larger than the limit of .* GB when decompressed"):
             check_size(path, name="a.parquet", largest_bytes=limit)
 
 

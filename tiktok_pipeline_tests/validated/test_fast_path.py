@@ -69,13 +69,13 @@ def told(engine: DuckDBWarehouse, raw: nw.LazyFrame[Any]) -> list[dict[str, Any]
     assert_usual_rows_are_read_as_cleaned(engine, raw)
     marked = mark_canonical(raw, PROFILES, engine).with_columns(delivered_handle(PROFILES).alias("handle"))
     judged = apply_rules(clean_profiles(marked, engine), SCHEMAS["profiles"])
-    columns = ("source_row", "is_usual", "problems", "handle", "account_id", "followers", "observed_on")
+    columns = ("source_row", "is_canonical", "problems", "handle", "account_id", "followers", "observed_on")
     found: list[dict[str, Any]] = judged.select(columns).sort("source_row").collect("pyarrow").to_native().to_pylist()
     return found
 
 
 def assert_usual_rows_are_read_as_cleaned(engine: DuckDBWarehouse, raw: nw.LazyFrame[Any]) -> None:
-    usual = engine.persist(mark_canonical(raw, PROFILES, engine).filter(nw.col("is_usual")).drop("is_usual"))
+    usual = engine.persist(mark_canonical(raw, PROFILES, engine).filter(nw.col("is_canonical")).drop("is_canonical"))
     read, cleaned = (
         frame.select(TABLES["profiles"].frame_names).sort("source_row").collect("pyarrow").to_native()
         for frame in (parse_canonical(usual, engine), clean_profiles(usual, engine))
@@ -85,15 +85,15 @@ def assert_usual_rows_are_read_as_cleaned(engine: DuckDBWarehouse, raw: nw.LazyF
 
 
 def assert_usual_rows_are_good(found: list[dict[str, Any]]) -> int:
-    assert {row["is_usual"] for row in found} <= {True, False}
-    assert [row for row in found if row["is_usual"] and row["problems"] != ""] == []
+    assert {row["is_canonical"] for row in found} <= {True, False}
+    assert [row for row in found if row["is_canonical"] and row["problems"] != ""] == []
     assert [row for row in found if row["handle"] != row["account_id"]] == []
-    return sum(row["is_usual"] for row in found)
+    return sum(row["is_canonical"] for row in found)
 
 
 def test_a_plain_row_is_usual(engine: DuckDBWarehouse) -> None:
     (row,) = told(engine, raw_rows(engine, [USUAL]))
-    assert (row["is_usual"], row["problems"], row["followers"]) == (True, "", 1200)
+    assert (row["is_canonical"], row["problems"], row["followers"]) == (True, "", 1200)
 
 
 @pytest.mark.parametrize("column", PROFILE_COLUMNS)
@@ -123,15 +123,15 @@ def test_a_usual_day_is_a_real_one(engine: DuckDBWarehouse, dialect: str, form: 
     ]
     found = told(engine, raw_rows(engine, [USUAL | {"observed_on": day} for day in days], dialect))
     assert assert_usual_rows_are_good(found) > 5 * 12 * 28 - 1
-    assert [row for row in found if row["is_usual"] and row["observed_on"] is None] == []
+    assert [row for row in found if row["is_canonical"] and row["observed_on"] is None] == []
 
 
 @pytest.mark.parametrize("changed", [{"read_problem": "ragged"}, {"is_under_age": "true"}, {"is_under_age": "maybe"}])
 def test_a_torn_row_and_one_of_a_minor_are_judged(engine: DuckDBWarehouse, changed: dict[str, str]) -> None:
     (row,) = told(engine, raw_rows(engine, [USUAL | changed]))
-    assert not row["is_usual"]
+    assert not row["is_canonical"]
 
 
 def test_rows_of_activity_are_all_judged(engine: DuckDBWarehouse) -> None:
     frame = engine.persist(pa.table({"account_id": ["a"]}))
-    assert mark_canonical(frame, CREATOR_ACTIVITY, engine).collect("pyarrow").item(0, "is_usual") is False
+    assert mark_canonical(frame, CREATOR_ACTIVITY, engine).collect("pyarrow").item(0, "is_canonical") is False

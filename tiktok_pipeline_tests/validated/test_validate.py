@@ -458,7 +458,7 @@ def test_more_than_half_bad_fails_with_the_worst_reasons(counts: tuple[int, int,
 
 def test_an_empty_snapshot_fails() -> None:
     with pytest.raises(
-        SnapshotRejectedError, match="its profiles files hold no row; validated tables stay as they were"
+        SnapshotRejectedError, match="its profiles files have no rows; the validated tables stay as they were"
     ):
         balance(0, 0, 0)
 

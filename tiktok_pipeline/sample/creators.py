@@ -1,8 +1,8 @@
 """The population: the creators, and how they change from one snapshot to the next.
 
-A creator's numbers follow a Gaussian copula over the quantiles of a real scrape (Nelsen 2006, ch. 2): normal
-scores with its rank correlations, each mapped through a quantile table. Creators are drawn in blocks by their number; a block
-depends only on the seed and its own number.
+A creator's numbers follow a Gaussian copula over the quantiles of a real scrape (Nelsen 2006, ch. 2): normal scores
+with its rank correlations, each mapped through a quantile table. Creators are drawn in blocks by their number; a
+block depends only on the seed and its own number.
 """
 
 from __future__ import annotations

@@ -65,9 +65,7 @@ MISSING_BIOGRAPHY_SHARE = 0.003
 
 
 def handles(number: Integers, version: Integers) -> pa.Array:
-    ""
-    "Handles of lower-case letters, digits, dots and underscores; unique by the creator's number and its version."
-    ""
+    """Return handles of lower-case letters, digits, dots and underscores, unique by creator number and version."""
     mixed = _mixed(number, 1)
     digits = pa.array(number + 100).cast(pa.string())
     renamed = pc.if_else(pa.array(version > 0), ".new", "")
@@ -75,7 +73,7 @@ def handles(number: Integers, version: Integers) -> pa.Array:
 
 
 def nicknames(number: Integers) -> pa.Array:
-    """Displayed names in several scripts, some with emoji, quotes or commas."""
+    """Return displayed names in several scripts, some with emoji, quotes or commas."""
     mixed = _mixed(number, 2)
     words = _take(tuple(word.title() for word in _ENDINGS), mixed // 32)
     more = _join(_take(_NICKNAMES, mixed), " ", _take(tuple(onset.title() for onset in _ONSETS), mixed // 512), words)
@@ -83,9 +81,7 @@ def nicknames(number: Integers) -> pa.Array:
 
 
 def biographies(number: Integers) -> pa.Array:
-    ""
-    "Biographies of one to five parts, most over several lines; ``null`` for a few; a creator's word in some."
-    ""
+    """Return biographies of one to five parts, most of several lines; ``null`` for a few."""
     mixed = _mixed(number, 3)
     long = _join(_take(_OPENINGS, mixed), _take(_MIDDLES, mixed // 32), _take(_CLOSINGS, mixed // 1024))
     longer = _join(
@@ -101,17 +97,17 @@ def biographies(number: Integers) -> pa.Array:
 
 
 def links(handle: pa.Array, has_link: NDArray[np.bool_]) -> pa.Array:
-    """Links to a reserved example domain; ``null`` where the profile has none."""
+    """Return links to a reserved example domain; ``null`` for a profile without a link."""
     return pc.if_else(pa.array(has_link), _join("https://example.com/", handle), "null")
 
 
 def account_numbers(number: Integers) -> pa.Array:
-    """Nineteen digits, unique for each creator and the same whatever the handle."""
+    """Return account ids of nineteen digits, unique per creator, independent of the handle."""
     return pa.array(6_000_000_000_000_000_000 + (number * 77_743_999_331 + 12_345_678_901) % 2**59).cast(pa.string())
 
 
 def video_links(handle: pa.Array, number: Integers, videos_count: Integers, most: int) -> pa.Array:
-    """Up to ``most`` links to videos, separated by commas; no more than the creator has videos."""
+    """Return up to ``most`` links to videos, joined by commas; never more than the creator has videos."""
     address = _join("https://www.tiktok.com/@", handle, "/video/")
     listed = _join(address, pa.array(_mixed(number, 5) % 10**6).cast(pa.string()))
     for place in range(1, most):
@@ -121,7 +117,7 @@ def video_links(handle: pa.Array, number: Integers, videos_count: Integers, most
 
 
 def _mixed(number: Integers, salt: int) -> Integers:
-    """A spread-out non-negative number for each creator (the finaliser of SplitMix64)."""
+    """Return a well-mixed non-negative number for each creator (the finalizer of SplitMix64)."""
     value = number.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(salt * 0x632BE59BD9B4E019 % 2**64)
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -23,6 +23,8 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sp
 exclude_patterns = ["_build", "_generated/*.md"]
 templates_path = ["_templates"]
 default_role = "py:obj"
+add_module_names = False
+smartquotes = False  # they turn the two hyphens of an option into a dash
 myst_heading_anchors = 3
 suppress_warnings = ["image.not_readable"]  # until the images of the README are in docs/images
 
@@ -34,7 +36,7 @@ html_show_sphinx = False
 html_copy_source = False
 
 autosummary_generate = True
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True}
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 napoleon_google_docstring = False

@@ -5,6 +5,7 @@ Each module renders one page or part of a page as Markdown or SVG. Nothing it wr
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from generate import commands, diagram, dialects, dictionary, measurements, studies
@@ -31,7 +32,15 @@ def write_pages(docs: Path) -> None:
     for path in (docs / "studies").glob("*.md"):
         if f"studies/{path.name}" not in files:
             path.unlink()
-    for path in (docs / "api").glob("*.rst"):
-        module = docs.parent / path.stem.replace(".", "/")
-        if not ((module / "__init__.py").exists() or module.with_suffix(".py").exists()):
-            path.unlink()
+    if _stubs(docs / "api") != _modules(docs.parent / "tiktok_pipeline"):
+        shutil.rmtree(docs / "api", ignore_errors=True)  # autosummary never removes the page of a module
+
+
+def _stubs(folder: Path) -> set[str]:
+    return {path.stem for path in folder.glob("*.rst")}
+
+
+def _modules(package: Path) -> set[str]:
+    files = (path.relative_to(package.parent).with_suffix("") for path in package.rglob("*.py"))
+    names = {".".join(path.parts).removesuffix(".__init__") for path in files}
+    return names - {f"{package.name}.__main__"}

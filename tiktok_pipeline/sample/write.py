@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from tiktok_pipeline.atomic_write import atomic_write
 from tiktok_pipeline.sample import texts
 from tiktok_pipeline.sample.activity import activity_lines
 from tiktok_pipeline.sample.creators import Block, block_at, block_count, generator
@@ -217,11 +218,6 @@ _WRITERS: dict[str, Callable[[Path, Iterator[pa.Table]], None]] = {
 
 @contextlib.contextmanager
 def _whole(path: Path) -> Iterator[IO[bytes]]:
-    """A file under a temporary name that takes its own name only when the block ends well."""
-    draft = path.with_name(f".{path.name}.part")
-    try:
-        with draft.open("wb") as target:
-            yield target
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    """Give the block a file to write; it replaces ``path`` when the block ends without an error."""
+    with atomic_write(path) as draft, draft.open("wb") as target:
+        yield target

@@ -1,10 +1,10 @@
 """The asset ``report``: the HTML report of a snapshot."""
 
-import os
 from typing import Any
 
 from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, MaterializeResult, MetadataValue, asset
 
+from tiktok_pipeline.atomic_write import atomic_write_text
 from tiktok_pipeline.orchestration.automation.conditions import after_its_tables
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.reports.gather import SnapshotReader, gather
@@ -31,9 +31,7 @@ def report_asset(settings: Settings, studies: tuple[Study, ...], upstream: list[
         page = render_report(gather(reader, studies, context.resources.pictures))
         settings.reports.mkdir(parents=True, exist_ok=True)
         target = settings.reports / f"{context.partition_key}.html"
-        beside = target.with_suffix(".part")
-        beside.write_text(page, encoding="utf-8")
-        os.replace(beside, target)  # noqa: PTH105 - readers see the old page or the new one
+        atomic_write_text(target, page)
         return MaterializeResult(metadata={"path": MetadataValue.path(str(target)), "bytes": target.stat().st_size})
 
     return report

@@ -5,7 +5,6 @@ What is drawn is decided by the assets; how, by `tiktok_pipeline.reports`. No HT
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from dagster import InitResourceContext, MetadataValue, ResourceDefinition
 
+from tiktok_pipeline.atomic_write import atomic_write_text
 from tiktok_pipeline.orchestration.metadata import picture
 from tiktok_pipeline.plots.render import png, svg
 
@@ -46,10 +46,8 @@ class FigureStore:
         written = set()
         for place, (name, figure) in enumerate(figures.items()):
             target = folder / f"{group}.{step}.{place:02d}.{name}.svg"
-            beside = target.with_suffix(".part")
             shown[name] = picture(png(figure))
-            beside.write_text(svg(figure, f"{group}-{name}"), encoding="utf-8")
-            os.replace(beside, target)  # noqa: PTH105 - the name of the step that matters
+            atomic_write_text(target, svg(figure, f"{group}-{name}"))
             written.add(target)
         for old in set(folder.glob(f"{group}.{step}.*.svg")) - written:
             old.unlink()

@@ -44,8 +44,23 @@ def segment_views(
         f"join {profiles} as p on p.snapshot = a.snapshot and p.account_id = a.account_id {joined}"
         f"where a.study = '{study}'"
     )
+    columns_from = (base, *([SUMMARIES_TABLE] if has_segments else []), *([scores] if scores else []), profiles)
     newest = f"(select max(snapshot) from {base} where study = '{study}')"  # noqa: S608
     return (
-        View(schema="segments", name=study, sql=f"{everything} and a.snapshot = {newest}"),
-        View(schema="segments", name=f"{study}_history", sql=everything),
+        View(
+            schema="segments",
+            name=study,
+            sql=f"{everything} and a.snapshot = {newest}",
+            description=f"one row for each creator of the newest snapshot that has study {study}",
+            columns_from=columns_from,
+            rows_per=("account_id",),
+        ),
+        View(
+            schema="segments",
+            name=f"{study}_history",
+            sql=everything,
+            description=f"one row for each creator of each snapshot that has study {study}",
+            columns_from=columns_from,
+            rows_per=("snapshot", "account_id"),
+        ),
     )

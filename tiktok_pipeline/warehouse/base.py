@@ -88,8 +88,8 @@ class Column:
 class TableSpec:
     """The contract of one table: where it stands, its typed columns, and which of them make a slice.
 
-    ``columns`` holds the slice columns too; the frames that are written and read by slice do not carry them. Of a table that
-    is ``derived`` nothing is stored: it is a view.
+    ``columns`` holds the slice columns too; the frames that are written and read by slice do not carry them.
+    ``rows_per`` names the columns that together identify a row. A table that is ``derived`` stores nothing: it is a view.
     """
 
     schema: str
@@ -97,6 +97,7 @@ class TableSpec:
     description: str
     columns: tuple[Column, ...]
     slice_by: tuple[str, ...] = ("snapshot",)
+    rows_per: tuple[str, ...] = ()
     derived: Derived | None = None
 
     def __post_init__(self) -> None:
@@ -109,8 +110,8 @@ class TableSpec:
         if len(set(names)) != len(names):
             msg = f"table {self}: a column is named twice"
             raise ValueError(msg)
-        if missing := set(self.slice_by) - set(names):
-            msg = f"table {self}: slice columns {sorted(missing)} are not among its columns"
+        if missing := {*self.slice_by, *self.rows_per} - set(names):
+            msg = f"table {self}: columns {sorted(missing)} of its slice or key are not among its columns"
             raise ValueError(msg)
 
     def __str__(self) -> str:
@@ -309,11 +310,18 @@ class Warehouse(Engine, Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """A named query of the published file, e.g. ``segments.influencer_segments``."""
+    """A named query of the published file, e.g. ``segments.influencer_segments``.
+
+    ``columns_from`` holds the tables whose columns it shows: the first that has a column describes it. ``rows_per`` names
+    the columns that together identify a row.
+    """
 
     schema: str
     name: str
     sql: str
+    description: str
+    columns_from: tuple[TableSpec, ...] = ()
+    rows_per: tuple[str, ...] = ()
 
 
 def check_slice(table: TableSpec, slice_: Slice) -> Iterator[tuple[str, str]]:

@@ -59,7 +59,7 @@ def test_rows_that_are_lost_or_not_listed_are_seen(file: Path) -> None:
 
 
 def test_views_and_the_list_itself_are_not_counted(file: Path, tmp_path: Path) -> None:
-    view = View(schema="segments", name="newest", sql="select * from shelf.things")
+    view = View(schema="segments", name="newest", sql="select * from shelf.things", description="all things")
     warehouse = DuckDBWarehouse(file)
     warehouse.publish(tmp_path / "published.duckdb", tables=[THINGS, SCORES], snapshots=None, views=[view])
     warehouse.close()

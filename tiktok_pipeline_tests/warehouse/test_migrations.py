@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from tiktok_pipeline.validated.schema import PROFILES_TABLE, REJECTED_TABLE
 from tiktok_pipeline.warehouse.base import WarehouseError
 from tiktok_pipeline.warehouse.duckdb import migrations
 from tiktok_pipeline.warehouse.duckdb.connection import open_read_only, query
+from tiktok_pipeline.warehouse.duckdb.meta import SLICES_TABLE
 from tiktok_pipeline.warehouse.duckdb.migrations import VERSION
 from tiktok_pipeline.warehouse.duckdb.tables import SQL_TYPES
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -211,7 +213,10 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(
     number = {"first step": 1, "last step": VERSION - 1}.get(broken)
     with monkeypatch.context() as patched:
         if number is None:
-            patched.setattr(migrations, "_CREATE_SLICES", migrations._CREATE_SLICES.replace("bigint", "date"))
+            wrong = [
+                replace(column, type="date") if column.name == "rows" else column for column in SLICES_TABLE.columns
+            ]
+            patched.setattr(migrations, "SLICES_TABLE", replace(SLICES_TABLE, columns=tuple(wrong)))
         else:
             steps[number] = [*steps[number], "alter table raw.nowhere add column x integer"]
             patched.setattr(migrations, "_STEPS", steps)

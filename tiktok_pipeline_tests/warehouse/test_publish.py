@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -18,7 +19,12 @@ from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.warehouse.tables import APRIL, MARCH, SCORES, THINGS, things
 
 NEWEST = View(
-    schema="segments", name="newest", sql="select name, rate from shelf.things where snapshot = '2024-04-01'"
+    schema="segments",
+    name="newest",
+    sql="select name, rate from shelf.things where snapshot = '2024-04-01'",
+    description="things of April",
+    columns_from=(THINGS,),
+    rows_per=("name",),
 )
 OTHERS = TableSpec(
     schema="shelf",
@@ -68,8 +74,10 @@ def test_only_what_is_asked_for_is_published(store: DuckDBWarehouse, target: Pat
     publish(store, target, "2024-04-01")
     tables = "select table_schema || '.' || table_name from information_schema.tables order by 1"
     assert [row[0] for row in query(target, tables)[1]] == [
+        "meta.columns",
         "meta.published_at",
         "meta.slices",
+        "meta.tables",
         "meta.version",
         "segments.newest",
         "shelf.scores",
@@ -136,7 +144,7 @@ def test_a_failing_publish_leaves_the_old_file_and_no_draft(
         publish(store, target, "2024-04-01")
     before = target.read_bytes() if target.exists() else None
     store.replace_slice(THINGS, APRIL, things({"name": "a2"}, {"name": "a3"}))
-    broken = View(schema="segments", name="newest", sql="select nothing from shelf.things")
+    broken = View(schema="segments", name="newest", sql="select nothing from shelf.things", description="broken")
     with pytest.raises(WarehouseError, match=r"publish.* failed, the table is as it was: .*nothing"):
         publish(store, target, "2024-04-01", broken)
     assert (target.read_bytes() if target.exists() else None) == before
@@ -229,7 +237,7 @@ def test_a_half_refreshed_snapshot_is_refused(refreshed: DuckDBWarehouse, target
         publish_all(refreshed, target, "2024-03-01", "2024-04-01")
     text = str(caught.value)
     for part in (
-        "snapshot 2024-04-01: its tables stem from different deliveries",
+        "snapshot 2024-04-01: its tables come from different deliveries",
         "shelf.others",
         "shelf.things",
         "nothing was published. Run `tiktok-pipeline refresh --all --snapshot 2024-04-01`",
@@ -355,3 +363,103 @@ def test_a_damaged_copy_has_no_origins(refreshed: DuckDBWarehouse, target: Path)
     """All its snapshots are to be refreshed then, and the copy is built anew; a refresh must not end at this look."""
     target.write_bytes(target.read_bytes()[:5000])
     assert published_delivery_ids(target) == {}
+
+
+COMMENTS = (
+    "select schema_name || '.' || table_name, column_name, comment from duckdb_columns() "
+    "where schema_name in ('shelf', 'segments') and comment is not null order by table_name, column_index"
+)
+TABLE_COMMENTS = (
+    "select table_name, comment from duckdb_tables() where schema_name = 'shelf' "
+    "union all select view_name, comment from duckdb_views() where schema_name = 'segments' order by 1"
+)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_tables_views_and_columns_are_commented_in_both_files(
+    store: DuckDBWarehouse, target: Path, tmp_path: Path, times: int
+) -> None:
+    for _ in range(times):
+        publish(store, target, "2024-04-01")
+    store.close()
+    published = [column for column in THINGS.columns if column.published]
+    view = [("segments.newest", "name", "text"), ("segments.newest", "rate", "float")]
+    scores = [("shelf.scores", column.name, column.description) for column in SCORES.columns]
+    for file, columns in ((target, published), (tmp_path / "store.duckdb", THINGS.columns)):
+        things_columns = [("shelf.things", column.name, column.description) for column in columns]
+        assert query(file, COMMENTS)[1] == [*view, *scores, *things_columns]
+        assert query(file, TABLE_COMMENTS)[1] == [
+            ("newest", "things of April"),
+            ("scores", SCORES.description),
+            ("things", THINGS.description),
+        ]
+
+
+def test_the_file_lists_its_tables(store: DuckDBWarehouse, target: Path) -> None:
+    publish(store, target, "2024-04-01")
+    tables = "select * from meta.tables where schema_name <> 'meta' order by schema_name, table_name"
+    assert query(target, tables) == (
+        ["schema_name", "table_name", "kind", "description", "slice_by", "rows_per"],
+        [
+            ("segments", "newest", "view", "things of April", [], ["name"]),
+            ("shelf", "scores", "table", SCORES.description, ["snapshot", "study"], []),
+            ("shelf", "things", "table", THINGS.description, ["snapshot"], []),
+        ],
+    )
+    listed = query(target, "select schema_name || '.' || table_name from meta.tables order by 1")[1]
+    present = query(target, "select table_schema || '.' || table_name from information_schema.tables order by 1")[1]
+    assert listed == present
+
+
+def test_the_file_lists_its_columns(store: DuckDBWarehouse, target: Path) -> None:
+    publish(store, target, "2024-04-01")
+    columns = "select * from meta.columns where table_name in ('scores', 'newest') order by table_name, position"
+    assert query(target, columns) == (
+        ["schema_name", "table_name", "column_name", "position", "type", "description", "nullable"],
+        [
+            ("segments", "newest", "name", 1, "VARCHAR", "text", True),
+            ("segments", "newest", "rate", 2, "DOUBLE", "float", True),
+            ("shelf", "scores", "snapshot", 1, "VARCHAR", "slice", False),
+            ("shelf", "scores", "study", 2, "VARCHAR", "slice", False),
+            ("shelf", "scores", "score", 3, "BIGINT", "integer", True),
+        ],
+    )
+    names = "table_schema, table_name, column_name, ordinal_position"
+    present = query(target, f"select {names} from information_schema.columns order by all")[1]
+    assert (
+        query(target, "select * exclude (type, description, nullable) from meta.columns order by all")[1] == present
+    )
+
+
+def test_a_changed_description_is_written_at_the_next_publish(store: DuckDBWarehouse, target: Path) -> None:
+    publish(store, target, "2024-04-01")
+    first, second, *others = THINGS.columns
+    changed = replace(
+        THINGS, description="it's new", columns=(first, replace(second, description="it's a name"), *others)
+    )
+    store.publish(target, tables=[changed, SCORES], snapshots=["2024-04-01"], views=[NEWEST])
+    assert ("things", "it's new") in query(target, TABLE_COMMENTS)[1]
+    assert ("shelf.things", "name", "it's a name") in query(target, COMMENTS)[1]
+    listed = "select description from meta.tables where table_name = 'things'"
+    assert query(target, listed)[1] == [("it's new",)]
+    described = "select description from meta.columns where (table_name, column_name) = ('things', 'name')"
+    assert query(target, described)[1] == [("it's a name",)]
+
+
+def test_a_file_of_a_later_storage_version_is_rebuilt(refreshed: DuckDBWarehouse, target: Path) -> None:
+    """Such a file was written by a version of this program that did not care for older clients."""
+    later = target.with_name("later.duckdb")
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{target}' as old; attach '{later}' as later; copy from database old to later")
+    later.replace(target)
+    assert storage_version(target) > 65
+    assert publish_all(refreshed, target, "2024-04-01") == []
+    assert storage_version(target) == 65
+    assert query(target, COUNTED)[1] == [("2024-03-01", 1), ("2024-04-01", 1)]
+    publish_all(refreshed, target, "2024-04-01")
+    assert storage_version(target) == 65
+
+
+def storage_version(file: Path) -> int:
+    """The number in a file's header: 65 is DuckDB 1.2's."""
+    return int.from_bytes(file.read_bytes()[12:20], "little")

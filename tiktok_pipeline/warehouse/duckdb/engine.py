@@ -26,7 +26,7 @@ from tiktok_pipeline.warehouse.base import (
 from tiktok_pipeline.warehouse.duckdb.connection import connect
 from tiktok_pipeline.warehouse.duckdb.migrations import check_version
 from tiktok_pipeline.warehouse.duckdb.scan import explain_read_error, file_query
-from tiktok_pipeline.warehouse.duckdb.tables import SQL_TYPES, quoted
+from tiktok_pipeline.warehouse.duckdb.tables import SQL_TYPES, quoted, quoted_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -105,7 +105,7 @@ class DuckDBEngine:
         """Add a JSON object of the mapped columns, NULLs left out; NULL where nothing is left."""
         if not cells:
             return self._project(frame, f"*, null::varchar as {quoted(name)}")
-        pairs = ", ".join(f"{_literal(key)}, {quoted(column)}" for key, column in cells.items())
+        pairs = ", ".join(f"{quoted_text(key)}, {quoted(column)}" for key, column in cells.items())
         lacks_one = " or ".join(f"{quoted(column)} is null" for column in cells.values())
         # A patch leaves NULLs out, and takes three times as long.
         patched = f"nullif(json_merge_patch('{{}}', json_object({pairs}))::varchar, '{{}}')"
@@ -133,7 +133,7 @@ class DuckDBEngine:
     def salted_hash(self, frame: nw.LazyFrame[Any], columns: Sequence[str], salt: str) -> nw.LazyFrame[Any]:
         """Add ``<column>_hash``: the SHA-256 of ``salt`` and the text, the letters A to Z in lower case."""
         hashes = ", ".join(
-            f"sha256({_literal(salt)} || translate({quoted(name)}, '{ascii_uppercase}', '{ascii_lowercase}')) "
+            f"sha256({quoted_text(salt)} || translate({quoted(name)}, '{ascii_uppercase}', '{ascii_lowercase}')) "
             f"as {quoted(f'{name}_hash')}"
             for name in columns
         )
@@ -190,7 +190,3 @@ class DuckDBEngine:
     def _run(self, sql: str, parameters: Sequence[Any] = (), rows: Any = None) -> None:  # noqa: ANN401, ARG002
         """Run a statement; DuckDB finds ``rows`` (a relation, a frame, an Arrow table) by its name in this call."""
         self._connection.execute(sql, list(parameters))
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -13,14 +13,11 @@ from pathlib import Path
 import duckdb
 
 from tiktok_pipeline.warehouse.base import WarehouseError
+from tiktok_pipeline.warehouse.duckdb.meta import SLICES_TABLE, VERSION_TABLE
+from tiktok_pipeline.warehouse.duckdb.tables import create_table
 
 VERSION = 4
 """Version of the tables, kept in ``meta.version`` of every database file."""
-
-_CREATE_SLICES = (
-    "create table if not exists {prefix}meta.slices (table_name varchar not null, snapshot varchar not null, "
-    "study varchar not null, rows bigint not null, origin varchar not null, written_at timestamp not null)"
-)
 
 _STEPS: Mapping[int, Sequence[str]] = {
     1: (
@@ -79,16 +76,16 @@ def version_of(connection: duckdb.DuckDBPyConnection, catalog: str | None = None
 
 def write_meta(connection: duckdb.DuckDBPyConnection, prefix: str) -> None:
     """Put the version, and the list of slices, into the catalog that ``prefix`` names (empty, or a name and a dot)."""
-    connection.execute(f"create schema if not exists {prefix}meta")
-    connection.execute(f"create or replace table {prefix}meta.version as select {VERSION}::integer as version")
-    connection.execute(_CREATE_SLICES.format(prefix=prefix))
+    create_table(connection, VERSION_TABLE, prefix)
+    connection.execute(f"delete from {prefix}{VERSION_TABLE}")
+    connection.execute(f"insert into {prefix}{VERSION_TABLE} values ({VERSION})")
+    create_table(connection, SLICES_TABLE, prefix)
 
 
 def _migrate(connection: duckdb.DuckDBPyConnection, path: Path | None, version: int) -> None:
     connection.begin()
     try:
-        connection.execute("create schema if not exists meta")
-        connection.execute(_CREATE_SLICES.format(prefix=""))
+        create_table(connection, SLICES_TABLE)
         for step in range(version, VERSION):
             for statement in _STEPS[step]:
                 connection.execute(statement)

@@ -1,26 +1,63 @@
-"""The copy that readers open: brought up to date beside the old one, put in its place in one step.
+"""The published copy of the warehouse: brought up to date beside the old file, then put in its place in one step.
 
-Only whole snapshots are copied: those of which all shared tables stem from one delivery. A study that was computed from an
-earlier delivery than the rest of its snapshot is left out of the copy until it is computed anew, and that is told.
+Only complete snapshots are copied: those whose shared tables were all computed from one delivery. A study that was computed
+from an earlier delivery than the rest of its snapshot is left out until it is computed again; `publish` returns it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
+from tiktok_pipeline.atomic_write import atomic_replace, draft_of
+from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import StoredSlice, TableSpec, View, WarehouseError
+from tiktok_pipeline.warehouse.duckdb.meta import (
+    META_TABLES,
+    PUBLISHED_AT_TABLE,
+    SLICES_TABLE,
+    describe_table,
+    describe_view,
+    document,
+)
 from tiktok_pipeline.warehouse.duckdb.migrations import VERSION, version_of, write_meta
 from tiktok_pipeline.warehouse.duckdb.tables import create_table, create_view, quoted, stored_slices
 
+STORAGE_VERSION = "v1.2.0"
+"""The storage format of the published file: the oldest one with Zstandard, readable by DuckDB 1.2 and every later version."""
+
+_CATALOG = "published"
+_PREFIX = f"{_CATALOG}."
+
 Transaction = Callable[[str], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class _Content:
+    """What one publish writes: rows of ``snapshots``, without the slices in ``stale``; all other rows go if ``is_fresh``."""
+
+    tables: tuple[TableSpec, ...]
+    views: tuple[View, ...]
+    snapshots: tuple[str, ...]
+    stale: tuple[StoredSlice, ...]
+    is_fresh: bool
+
+    @property
+    def stored(self) -> list[TableSpec]:
+        """The tables that hold rows."""
+        return [table for table in self.tables if table.derived is None]
+
+    @property
+    def derived(self) -> list[TableSpec]:
+        """The tables that are views of other tables."""
+        return [table for table in self.tables if table.derived is not None]
 
 
 def publish(
@@ -30,96 +67,100 @@ def publish(
     tables: Sequence[TableSpec],
     snapshots: Sequence[str] | None,
     views: Sequence[View],
+    created: Sequence[TableSpec],
     transaction: Transaction,
 ) -> list[StoredSlice]:
-    """Replace ``snapshots`` in a copy of ``target`` and put the copy in place by `os.replace`; build it anew where None.
+    """Bring the published file up to date, in a copy that replaces it at the end.
 
-    A missing file, or one of another version, is built anew too. Gives the slices that were left out. Raises
-    `WarehouseError` where a snapshot that was asked for is not whole. Readers of the old file keep it until they close it.
+    Readers of the old file keep it until they close it.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+        The warehouse.
+    target : Path
+        The published file. A missing file, and one of another version of the tables or of the storage, is rebuilt.
+    tables : sequence of TableSpec
+        The tables to publish, without the columns that are not ``published``.
+    snapshots : sequence of str, optional
+        The snapshots to replace; None rebuilds the file with all complete snapshots.
+    views : sequence of View
+        The views to create.
+    created : sequence of TableSpec
+        Tables of the warehouse that are described there, published or not.
+    transaction : callable
+        Opens a transaction on ``connection``; its argument names the work in an error.
+
+    Returns
+    -------
+    list of StoredSlice
+        The slices of studies that were left out.
+
+    Raises
+    ------
+    WarehouseError
+        If a requested snapshot is incomplete, or the file cannot be written. The old file is unchanged.
     """
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = target.with_name(f".{target.name}.draft")
+    slices = stored_slices(connection)
+    mixed = _mixed_deliveries(slices)
+    _check_complete(snapshots, mixed)
+    draft = draft_of(target)
     _remove(draft)
-    stored = stored_slices(connection)
-    broken = _mixed_deliveries(stored)
-    if halves := sorted(set(snapshots or ()) & set(broken)):
-        msg = (
-            f"snapshot {', '.join(halves)}: its tables stem from different deliveries ({broken[halves[0]]}); nothing was "
-            f"published. Run `tiktok-pipeline refresh --all --snapshot {halves[0]}`"
-        )
-        raise WarehouseError(msg)
-    held = [table for table in tables if table.derived is None]
-    derived = [table for table in tables if table.derived is not None]
     try:
         with _attached(connection, draft, None if snapshots is None else target) as is_fresh:
-            whole = sorted({one.snapshot for one in stored if one.snapshot} - set(broken))
-            chosen = whole if is_fresh or snapshots is None else sorted(snapshots)
-            left_out = _stale_slices(stored, chosen)
+            complete = {stored.snapshot for stored in slices if stored.snapshot} - set(mixed)
+            chosen = sorted(complete if is_fresh or snapshots is None else snapshots)
+            stale = _stale_slices(slices, chosen)
+            content = _Content(tuple(tables), tuple(views), tuple(chosen), tuple(stale), is_fresh)
             with transaction("preparing to publish"):
-                for table in (*held, *derived):
-                    if table.derived is None:
-                        create_table(connection, table)
-                    else:
-                        create_view(connection, table)
-                for view in views:
-                    _create_view(connection, "", view)
+                _create_in_warehouse(connection, content, created)
             with transaction("publishing"):
-                _clear(connection, None if is_fresh else chosen, held)
-                for table in held:
-                    _copy(connection, table, chosen, left_out)
-                for table in derived:
-                    create_view(connection, table, "published.")
-                _copy_slices(connection, tables, chosen, left_out)
-                for view in views:
-                    _create_view(connection, "published.", view)
-                at = "published.meta.published_at"
-                connection.execute(f"create or replace table {at} as select ?::timestamp as published_at", [_now()])
-            connection.execute("checkpoint published")
-            connection.execute("detach published")
+                _fill(connection, content)
+            connection.execute(f"checkpoint {_CATALOG}")
+            connection.execute(f"detach {_CATALOG}")
         atomic_replace(draft, target)
-    except (duckdb.Error, OSError) as problem:
-        why = " ".join(str(problem).split())[:200]
-        msg = f"{target}: could not be brought up to date, readers have it as it was: {why}"
-        raise WarehouseError(msg) from problem
+    except (duckdb.Error, OSError) as error:
+        reason = one_line(str(error))[:200]
+        msg = f"{target}: could not be brought up to date, readers have it as it was: {reason}"
+        raise WarehouseError(msg) from error
     finally:
         _remove(draft)
-    return left_out
+    return stale
 
 
 @contextlib.contextmanager
 def _attached(connection: duckdb.DuckDBPyConnection, draft: Path, target: Path | None) -> Iterator[bool]:
-    """Attach a copy of the published file as ``published``, a new one where there is none; gives whether it is empty."""
+    """Attach a copy of the published file, or an empty file; yields whether it is empty."""
     try:
-        is_fresh = target is None or not target.exists()
-        if target is not None and not is_fresh:
-            shutil.copyfile(target, draft)
-            try:
-                connection.execute("attach ? as published", [str(draft)])
-                is_fresh = version_of(connection, "published") != VERSION
-            except duckdb.Error:  # cut off by a broken disk, or no database at all: it is made anew
-                is_fresh = True
-            if is_fresh:
-                connection.execute("detach database if exists published")
-                _remove(draft)
+        is_fresh = target is None or not _attach_copy(connection, draft, target)
         if is_fresh:
-            connection.execute("attach ? as published", [str(draft)])
-            write_meta(connection, "published.")
+            _attach(connection, draft)
+            write_meta(connection, _PREFIX)
         yield is_fresh
     finally:
         with contextlib.suppress(duckdb.Error):
-            connection.execute("detach database if exists published")
+            connection.execute(f"detach database if exists {_CATALOG}")
 
 
-def atomic_replace(draft: Path, target: Path) -> None:
-    """Replace ``target`` by ``draft`` so that a loss of power leaves the one or the other."""
-    with draft.open("rb") as written:
-        os.fsync(written.fileno())
-    draft.replace(target)
-    folder = os.open(target.parent, os.O_RDONLY)
+def _attach_copy(connection: duckdb.DuckDBPyConnection, draft: Path, target: Path) -> bool:
+    """Attach a copy of the published file; return False if there is none that can be brought up to date."""
+    if not target.exists():
+        return False
+    shutil.copyfile(target, draft)
     try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        _attach(connection, draft)
+        if version_of(connection, _CATALOG) == VERSION:
+            return True
+    except duckdb.Error:  # cut off by a broken disk, not a database, or of a later storage version
+        pass
+    connection.execute(f"detach database if exists {_CATALOG}")
+    _remove(draft)
+    return False
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, draft: Path) -> None:
+    connection.execute(f"attach ? as {_CATALOG} (storage_version '{STORAGE_VERSION}')", [str(draft)])
 
 
 def _remove(draft: Path) -> None:
@@ -127,94 +168,126 @@ def _remove(draft: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
-def _shared_delivery_ids(stored: Sequence[StoredSlice]) -> dict[str, dict[str, str]]:
-    """For each snapshot the tables that all studies share, by origin."""
-    found: dict[str, dict[str, str]] = {}
-    for one in stored:
-        if one.snapshot and not one.study:
-            found.setdefault(one.snapshot, {}).setdefault(one.delivery_id, one.table)
-    return found
+def _shared_delivery_ids(slices: Sequence[StoredSlice]) -> dict[str, dict[str, str]]:
+    """Return, for each snapshot, the delivery ids of the tables that all studies share, each with one of its tables."""
+    delivery_ids: dict[str, dict[str, str]] = {}
+    for stored in slices:
+        if stored.snapshot and not stored.study:
+            delivery_ids.setdefault(stored.snapshot, {}).setdefault(stored.delivery_id, stored.table)
+    return delivery_ids
 
 
-def _mixed_deliveries(stored: Sequence[StoredSlice]) -> dict[str, str]:
-    """The snapshots whose shared tables have several origins, and which tables tell it."""
-    shared = _shared_delivery_ids(stored)
-    return {key: " and ".join(origins.values()) for key, origins in shared.items() if len(origins) > 1}
+def _mixed_deliveries(slices: Sequence[StoredSlice]) -> dict[str, str]:
+    """Return the snapshots whose shared tables come from several deliveries, with the names of such tables."""
+    shared = _shared_delivery_ids(slices)
+    return {snapshot: " and ".join(tables.values()) for snapshot, tables in shared.items() if len(tables) > 1}
 
 
-def _stale_slices(stored: Sequence[StoredSlice], snapshots: Sequence[str]) -> list[StoredSlice]:
-    """The slices of studies that were made from another delivery than what all studies share."""
-    shared = _shared_delivery_ids(stored)
+def _check_complete(snapshots: Sequence[str] | None, mixed: dict[str, str]) -> None:
+    incomplete = sorted(set(snapshots or ()) & set(mixed))
+    if incomplete:
+        first = incomplete[0]
+        msg = (
+            f"snapshot {', '.join(incomplete)}: its tables come from different deliveries ({mixed[first]}); nothing was "
+            f"published. Run `tiktok-pipeline refresh --all --snapshot {first}`"
+        )
+        raise WarehouseError(msg)
+
+
+def _stale_slices(slices: Sequence[StoredSlice], snapshots: Sequence[str]) -> list[StoredSlice]:
+    """Return the slices of studies that were computed from another delivery than the shared tables."""
+    shared = _shared_delivery_ids(slices)
     return [
-        one
-        for one in stored
-        if one.snapshot in snapshots
-        and one.study
-        and shared.get(one.snapshot)
-        and one.delivery_id not in shared[one.snapshot]
+        stored
+        for stored in slices
+        if stored.snapshot in snapshots
+        and stored.study
+        and shared.get(stored.snapshot)
+        and stored.delivery_id not in shared[stored.snapshot]
     ]
 
 
-def _clear(
-    connection: duckdb.DuckDBPyConnection, snapshots: Sequence[str] | None, tables: Sequence[TableSpec]
+def _create_in_warehouse(
+    connection: duckdb.DuckDBPyConnection, content: _Content, created: Sequence[TableSpec]
 ) -> None:
-    """Delete what will be copied anew: the rows of ``snapshots``, all where None."""
-    for table in tables:
-        create_table(connection, table, "published.", only_published=True)
-        if snapshots is None or "snapshot" not in table.slice_by:
-            connection.execute(f"delete from published.{table}")
+    """Create in the warehouse what is published, and describe it and all other tables there."""
+    for table in content.stored:
+        create_table(connection, table)
+    for table in content.derived:
+        create_view(connection, table)
+    for view in content.views:
+        _create_view(connection, view)
+    tables = {str(table): table for table in (*META_TABLES, *created, *content.tables)}
+    document(connection, [*map(describe_table, tables.values()), *map(describe_view, content.views)])
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, content: _Content) -> None:
+    """Write rows, views and descriptions into the attached file."""
+    for table in (*content.stored, PUBLISHED_AT_TABLE):
+        create_table(connection, table, _PREFIX, only_published=True)
+    _delete(connection, content)
+    for table in content.stored:
+        _copy(connection, table, content)
+    _copy_slices(connection, content)
+    for table in content.derived:
+        create_view(connection, table, _PREFIX)
+    for view in content.views:
+        _create_view(connection, view, _PREFIX)
+    connection.execute(f"delete from {_PREFIX}{PUBLISHED_AT_TABLE}")
+    connection.execute(f"insert into {_PREFIX}{PUBLISHED_AT_TABLE} values (?)", [_now()])
+    tables = (*META_TABLES, PUBLISHED_AT_TABLE, *content.tables)
+    document(connection, [*map(describe_table, tables), *map(describe_view, content.views)], _CATALOG)
+
+
+def _delete(connection: duckdb.DuckDBPyConnection, content: _Content) -> None:
+    """Delete the rows that are copied again."""
+    if content.is_fresh:
+        return
+    chosen = "snapshot in (select unnest(?::varchar[]))"
+    for table in content.stored:
+        if "snapshot" in table.slice_by:
+            connection.execute(f"delete from {_PREFIX}{table} where {chosen}", [list(content.snapshots)])
         else:
-            connection.execute(
-                f"delete from published.{table} where snapshot in (select unnest(?::varchar[]))", [list(snapshots)]
-            )
-    if snapshots is None:
-        connection.execute("delete from published.meta.slices")
-    else:
-        connection.execute(
-            "delete from published.meta.slices where snapshot in (select unnest(?::varchar[])) or snapshot = ''",
-            [list(snapshots)],
-        )
+            connection.execute(f"delete from {_PREFIX}{table}")
+    connection.execute(
+        f"delete from {_PREFIX}{SLICES_TABLE} where {chosen} or snapshot = ''", [list(content.snapshots)]
+    )
 
 
-def _copy(
-    connection: duckdb.DuckDBPyConnection, table: TableSpec, snapshots: Sequence[str], left_out: Sequence[StoredSlice]
-) -> None:
+def _copy(connection: duckdb.DuckDBPyConnection, table: TableSpec, content: _Content) -> None:
     names = ", ".join(quoted(column.name) for column in table.columns if column.published)
-    insert = f"insert into published.{table} by name select {names} from {table}"
+    insert = f"insert into {_PREFIX}{table} by name select {names} from {table}"
     if "snapshot" not in table.slice_by:
         connection.execute(insert)
         return
-    for snapshot in snapshots:
-        late = [one.study for one in left_out if one.snapshot == snapshot and one.table == str(table)]
-        if late:
+    for snapshot in content.snapshots:
+        stale = [
+            slice_.study for slice_ in content.stale if (slice_.snapshot, slice_.table) == (snapshot, str(table))
+        ]
+        if stale:
             connection.execute(
-                f"{insert} where snapshot = ? and study not in (select unnest(?::varchar[]))", [snapshot, late]
+                f"{insert} where snapshot = ? and study not in (select unnest(?::varchar[]))", [snapshot, stale]
             )
         else:
             connection.execute(f"{insert} where snapshot = ?", [snapshot])
 
 
-def _copy_slices(
-    connection: duckdb.DuckDBPyConnection,
-    tables: Sequence[TableSpec],
-    snapshots: Sequence[str],
-    left_out: Sequence[StoredSlice],
-) -> None:
+def _copy_slices(connection: duckdb.DuckDBPyConnection, content: _Content) -> None:
     connection.execute(
-        "insert into published.meta.slices select * from meta.slices where table_name in (select unnest(?::varchar[])) and "
-        "(snapshot = '' or snapshot in (select unnest(?::varchar[])))",
-        [[str(table) for table in tables], list(snapshots)],
+        f"insert into {_PREFIX}{SLICES_TABLE} select * from {SLICES_TABLE} where table_name in (select unnest(?::varchar[])) "
+        "and (snapshot = '' or snapshot in (select unnest(?::varchar[])))",
+        [[str(table) for table in content.tables], list(content.snapshots)],
     )
-    for one in left_out:
+    for stale in content.stale:
         connection.execute(
-            "delete from published.meta.slices where table_name = ? and snapshot = ? and study = ?",
-            [one.table, one.snapshot, one.study],
+            f"delete from {_PREFIX}{SLICES_TABLE} where table_name = ? and snapshot = ? and study = ?",
+            [stale.table, stale.snapshot, stale.study],
         )
 
 
-def _create_view(connection: duckdb.DuckDBPyConnection, catalog: str, view: View) -> None:
-    connection.execute(f"create schema if not exists {catalog}{view.schema}")
-    connection.execute(f"create or replace view {catalog}{view.schema}.{view.name} as {view.sql}")
+def _create_view(connection: duckdb.DuckDBPyConnection, view: View, prefix: str = "") -> None:
+    connection.execute(f"create schema if not exists {prefix}{view.schema}")
+    connection.execute(f"create or replace view {prefix}{view.schema}.{view.name} as {view.sql}")
 
 
 def _now() -> datetime:

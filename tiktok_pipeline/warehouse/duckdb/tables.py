@@ -29,6 +29,11 @@ def quoted(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
+def quoted_text(text: str) -> str:
+    """A text in SQL's single quotes."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def create_table(
     connection: duckdb.DuckDBPyConnection, table: TableSpec, prefix: str = "", *, only_published: bool = False
 ) -> None:

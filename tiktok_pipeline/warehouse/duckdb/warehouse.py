@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import narwhals as nw
 
+from tiktok_pipeline.atomic_write import atomic_replace, draft_of
 from tiktok_pipeline.warehouse.base import (
     ExternalSliceReader,
     Slice,
@@ -25,7 +26,7 @@ from tiktok_pipeline.warehouse.base import (
     check_slice,
 )
 from tiktok_pipeline.warehouse.duckdb.engine import DuckDBEngine
-from tiktok_pipeline.warehouse.duckdb.publishing import atomic_replace, publish
+from tiktok_pipeline.warehouse.duckdb.publishing import publish
 from tiktok_pipeline.warehouse.duckdb.tables import (
     check_columns,
     create_table,
@@ -54,7 +55,7 @@ class DuckDBWarehouse(DuckDBEngine):
     ) -> None:
         super().__init__(path, lock_timeout_seconds=lock_timeout_seconds, memory_limit=memory_limit, threads=threads)
         self._external_slice_reader = external_slice_reader
-        self._created: set[str] = set()
+        self._created: dict[str, TableSpec] = {}
 
     # Tables by slice.
 
@@ -173,6 +174,7 @@ class DuckDBWarehouse(DuckDBEngine):
                 tables=tables,
                 snapshots=chosen,
                 views=views,
+                created=tuple(self._created.values()),
                 transaction=self._transaction,
             )
 
@@ -187,7 +189,7 @@ class DuckDBWarehouse(DuckDBEngine):
         """Write the file anew and put it in place: what was deleted is in no block of it any more."""
         if self._path is None:
             return
-        draft = self._path.with_name(f".{self._path.name}.draft")
+        draft = draft_of(self._path)
         draft.unlink(missing_ok=True)
         connection = self._connection
         try:
@@ -229,15 +231,16 @@ class DuckDBWarehouse(DuckDBEngine):
         self._run("delete from meta.slices where table_name = ? and snapshot = ? and study = ?", values)
 
     def _create(self, table: TableSpec) -> None:
-        connection = self._connection
         if str(table) in self._created:
             return
-        if table.derived is None:
-            create_table(connection, table)
-        else:
+        if table.derived is not None:
             self._create(table.derived.of)
-            create_view(connection, table)
-        self._created.add(str(table))
+        with self._transaction(f"creating {table}"):
+            if table.derived is None:
+                create_table(self._connection, table)
+            else:
+                create_view(self._connection, table)
+        self._created[str(table)] = table
 
     @contextlib.contextmanager
     def _transaction(self, doing: str) -> Iterator[None]:

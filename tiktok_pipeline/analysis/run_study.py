@@ -12,22 +12,19 @@ import narwhals as nw
 import pandas as pd
 
 from tiktok_pipeline.analysis.classification import classify_study
+from tiktok_pipeline.analysis.fit_sample import FitSample, build_fit_sample
 from tiktok_pipeline.analysis.segmentation import (
     assign_study,
-    assign_with_features,
+    build_personas,
     fit_study,
-    jaccards,
     measure_stability,
     score_study,
 )
 from tiktok_pipeline.classifiers.evaluation import Evaluation
-from tiktok_pipeline.clusters.model import (
-    from_frame,
-)
+from tiktok_pipeline.clusters.model import from_frame
 from tiktok_pipeline.features.build import build_features
-from tiktok_pipeline.features.sample import SampledFrame, sample_frame
-from tiktok_pipeline.personas.summarise import aggregate, match_personas, persona_features, summaries
-from tiktok_pipeline.study import Segmentation, Study
+from tiktok_pipeline.features.sample import sample_frame
+from tiktok_pipeline.study import Study
 from tiktok_pipeline.warehouse.base import Engine
 
 
@@ -61,29 +58,27 @@ def run_study(validated: nw.LazyFrame[Any], study: Study, *, engine: Engine) -> 
     `tiktok_pipeline.classifiers.labels.NotEnoughRowsError` where they do not for its classifiers.
     """
     features = engine.persist(build_features(validated, study.source))
-    segments = (
-        _segments(sample_frame(features, engine), study, study.segmentation, engine) if study.segmentation else None
-    )
+    segments = None
+    if study.segmentation is not None:
+        segments = _segments(build_fit_sample(sample_frame(features, engine), study, engine), engine)
     evaluation, leakage = (
         classify_study(features, study.classification, engine) if study.classification else (None, None)
     )
     return Result(segments, evaluation, leakage)
 
 
-def _segments(drawn: SampledFrame, study: Study, segmentation: Segmentation, engine: Engine) -> Segments:
-    models, fits = fit_study(drawn, segmentation, engine)
+def _segments(sample: FitSample, engine: Engine) -> Segments:
+    models, fits = fit_study(sample, engine)
     model = from_frame(models)
-    assignments = engine.persist(assign_study(drawn.rows, drawn, model, segmentation, engine))
-    aggregates = aggregate(*assign_with_features(drawn, model, study, engine), study.described_features)
-    matches = match_personas(aggregates, segmentation.personas)
-    trust = measure_stability(drawn, model, segmentation, engine)
+    stability = measure_stability(sample, model, engine)
+    personas = build_personas(sample, model, stability.stability, fits, engine)
     return Segments(
-        k_scores=score_study(drawn, segmentation, engine),
+        k_scores=score_study(sample, engine),
         models=models,
         fits=fits,
-        stability=trust.stability,
-        stability_runs=trust.runs,
-        assignments=assignments,
-        summaries=summaries(aggregates, matches, jaccards(trust.stability)),
-        persona_features=persona_features(aggregates, matches),
+        stability=stability.stability,
+        stability_runs=stability.runs,
+        assignments=engine.persist(assign_study(sample, model, engine)),
+        summaries=personas.summaries,
+        persona_features=personas.features,
     )

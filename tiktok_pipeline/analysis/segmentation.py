@@ -1,19 +1,21 @@
-"""The steps of a segmentation on one frame: fit, score every k, measure stability, assign.
+"""The steps of a segmentation on one `FitSample`: fit, score every k, measure stability, assign, build personas.
 
 The assets and `run_study` call the same functions. No Dagster and no database here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import narwhals as nw
 import pandas as pd
 
+from tiktok_pipeline.analysis.fit_sample import FitSample
 from tiktok_pipeline.clusters.choose_k import score_k
 from tiktok_pipeline.clusters.effect_size import eta_squared, fit_statistics
-from tiktok_pipeline.clusters.fit_rows import FitFilter, build_fit_filter, count_by_step, is_complete
+from tiktok_pipeline.clusters.fit_rows import count_by_step
 from tiktok_pipeline.clusters.model import (
     SegmentModel,
     TooFewRowsError,
@@ -26,40 +28,59 @@ from tiktok_pipeline.clusters.model import (
 from tiktok_pipeline.clusters.schema import STABILITY_RUNS_TABLE, STABILITY_TABLE
 from tiktok_pipeline.clusters.silhouettes import mean_silhouettes
 from tiktok_pipeline.clusters.stability import MAX_STABILITY_ROWS, FitSettings, StabilityResult, fingerprint, measure
-from tiktok_pipeline.features.sample import (
-    MAX_SAMPLE_ROWS,
-    SOURCE_ORDER,
-    SampledFrame,
-    collect_sample,
-    key_limit,
-    sample_frame,
-)
-from tiktok_pipeline.study import Segmentation, Study
+from tiktok_pipeline.personas.name import Match
+from tiktok_pipeline.personas.summarise import aggregate, match_personas, persona_features, summaries
 from tiktok_pipeline.warehouse.base import Engine
 
-PLOTTED_FEATURES = ("followers", "avg_engagement_rate")
-"""What every picture of segments shows, whatever the study looks at."""
+EXPLAINED_FEATURES = ("followers", "likes", "videos_count", "avg_engagement_rate")
+"""Features whose eta squared every fit reports, beside that of its own features."""
 
 NOTHING_DELIVERED = "the snapshot has no rows of the kind that the study reads"
-"""Why a study has nothing to say of a snapshot that was never meant for it."""
+"""Why a study has no results for a snapshot without its source. Warehouses store this text as the note of a fit."""
 
 
-def fit_study(drawn: SampledFrame, segmentation: Segmentation, engine: Engine) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Fit the study's model: rows of ``clusters.models`` and of ``clusters.fits``."""
-    whole = _complete(drawn, segmentation, engine)
-    seen = _rows(whole, segmentation)
-    counts = count_by_step(drawn.rows, seen)
+@dataclass(frozen=True)
+class PersonaTables:
+    """The personas of a study in one snapshot.
+
+    Parameters
+    ----------
+    summaries : DataFrame
+        Rows of ``personas.summaries``, one for each segment.
+    features : DataFrame
+        Rows of ``personas.features``, one for each segment, base and feature.
+    matches : mapping of int to Match
+        The persona of each cluster.
+    sample : LazyFrame
+        A bounded sample of the profiles with their cluster and features, for plots.
+    """
+
+    summaries: pd.DataFrame
+    features: pd.DataFrame
+    matches: Mapping[int, Match]
+    sample: nw.LazyFrame[Any]
+
+
+def fit_study(sample: FitSample, engine: Engine) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Fit the study's model.
+
+    Returns
+    -------
+    models, fits : DataFrame
+        Rows of ``clusters.models`` and of ``clusters.fits``.
+
+    Raises
+    ------
+    TooFewRowsError
+        If the snapshot has no rows of the study's source, or fewer distinct rows than clusters.
+    """
+    segmentation = sample.segmentation
+    counts = count_by_step(sample.features.rows, sample.fit_filter)
     if not counts["rows"]:
         raise TooFewRowsError(NOTHING_DELIVERED)
-    described = [
-        name
-        for name in ("followers", "likes", "videos_count", "avg_engagement_rate")
-        if name in drawn.rows.collect_schema().names()
-    ]
-    columns = list(dict.fromkeys((*segmentation.features, *described)))
-    rows = collect_sample(
-        whole.sample.filter(seen.condition), columns, max_rows=segmentation.max_fit_rows, engine=engine
-    )
+    explained = [name for name in EXPLAINED_FEATURES if name in sample.columns]
+    columns = list(dict.fromkeys((*segmentation.features, *explained)))
+    rows = sample.collect(columns, engine)
     scaled_by = fit_scaler(rows, features=segmentation.features, scaling=segmentation.scaling)
     fit = fit_kmeans(
         rows,
@@ -80,14 +101,16 @@ def fit_study(drawn: SampledFrame, segmentation: Segmentation, engine: Engine) -
     return to_frame(fit.model), fit_statistics(counts | measured)
 
 
-def score_study(drawn: SampledFrame, segmentation: Segmentation, engine: Engine) -> pd.DataFrame:
-    """Score each k on the bounded sample of the fitted rows: rows of ``clusters.k_scores``."""
-    rows = collect_sample(
-        _fitted(drawn, segmentation, engine),
-        segmentation.features,
-        max_rows=segmentation.max_score_rows,
-        engine=engine,
-    )
+def score_study(sample: FitSample, engine: Engine) -> pd.DataFrame:
+    """Score each k on a bounded sample of the fitted rows: rows of ``clusters.k_scores``.
+
+    Raises
+    ------
+    TooFewRowsError
+        If no row is left to fit.
+    """
+    segmentation = sample.segmentation
+    rows = sample.collect(segmentation.features, engine, max_rows=segmentation.max_score_rows)
     scaled_by = fit_scaler(rows, features=segmentation.features, scaling=segmentation.scaling)
     return score_k(
         scaled_by.transform(rows),
@@ -100,25 +123,27 @@ def score_study(drawn: SampledFrame, segmentation: Segmentation, engine: Engine)
 
 
 def measure_stability(
-    drawn: SampledFrame,
-    model: SegmentModel | None,
-    segmentation: Segmentation,
-    engine: Engine,
-    *,
-    known: StabilityResult | None = None,
+    sample: FitSample, model: SegmentModel | None, engine: Engine, *, known: StabilityResult | None = None
 ) -> StabilityResult:
-    """Measure how far each cluster can be trusted, on a bounded sample of the fitted rows; no rows without a model.
+    """Measure the stability of each cluster on a bounded sample of the fitted rows.
 
-    ``known`` is an earlier measurement: it is given back where it was made of the same model, rows and settings.
+    Parameters
+    ----------
+    sample : FitSample
+        The rows that the model was fitted on.
+    model : SegmentModel or None
+        The fitted model; without one the result has no rows.
+    engine : Engine
+        The engine that holds the sample.
+    known : StabilityResult, optional
+        An earlier result. It is returned as it is if it was measured on the same model, rows and settings.
     """
     if model is None:
         return StabilityResult(
             pd.DataFrame(columns=STABILITY_TABLE.frame_names), pd.DataFrame(columns=STABILITY_RUNS_TABLE.frame_names)
         )
-    rows = collect_sample(
-        _fitted(drawn, segmentation, engine), segmentation.features, max_rows=MAX_STABILITY_ROWS, engine=engine
-    )
-    matrix = model.transform(rows)
+    segmentation = sample.segmentation
+    matrix = model.transform(sample.collect(segmentation.features, engine, max_rows=MAX_STABILITY_ROWS))
     settings = FitSettings(
         k=segmentation.k,
         n_init=segmentation.n_init,
@@ -133,86 +158,76 @@ def measure_stability(
 
 
 def jaccards(stability: pd.DataFrame) -> dict[int, float]:
-    """The bootstrap Jaccard of each cluster that has one."""
+    """Return the mean bootstrap Jaccard coefficient of each cluster that has one."""
     measured = stability.dropna(subset=["jaccard"])
     return {int(row["cluster"]): float(row["jaccard"]) for row in measured.to_dict("records")}
 
 
-def assign_study(
+def assign_study(sample: FitSample, model: SegmentModel | None, engine: Engine) -> nw.LazyFrame[Any]:
+    """Assign every row of the snapshot: rows of ``clusters.assignments``, lazily.
+
+    Without a model no row has a cluster.
+    """
+    return _assign(sample.features.rows, sample, model, engine)
+
+
+def assign_with_features(
+    sample: FitSample, model: SegmentModel | None, engine: Engine
+) -> tuple[nw.LazyFrame[Any], nw.LazyFrame[Any]]:
+    """Assign every row, and keep the columns that describe it.
+
+    To assign again costs less than to join the features to the stored assignments.
+
+    Returns
+    -------
+    everyone, representatives : LazyFrame
+        Rows of ``clusters.assignments`` with ``sample.columns`` beside them: of every row, lazily, and of the bounded
+        sample of all rows, stored in the engine. Both are the same frame if the sample has every row.
+    """
+    representatives = engine.persist(_assign(sample.representatives, sample, model, engine, keep=sample.columns))
+    if sample.features.largest_key is None:
+        return representatives, representatives
+    return _assign(sample.features.rows, sample, model, engine, keep=sample.columns), representatives
+
+
+def _assign(
     rows: nw.LazyFrame[Any],
-    drawn: SampledFrame,
+    sample: FitSample,
     model: SegmentModel | None,
-    segmentation: Segmentation,
     engine: Engine,
     *,
     keep: Sequence[str] = (),
 ) -> nw.LazyFrame[Any]:
-    """Assign ``rows`` (those of ``drawn``, or some of them): rows of ``clusters.assignments``, lazily, with the columns of ``keep``.
-
-    To assign anew costs less than to join features to stored assignments.
-    """
     if model is None:
         return assign_none(rows, keep)
-    whole = _complete(drawn, segmentation, engine)
-    in_fit = _rows(whole, segmentation).condition
-    limit = key_limit(whole.sample.filter(in_fit), segmentation.max_fit_rows, engine) or whole.largest_key
-    if limit is not None:
-        # A key is made only of the rows that the rules leave.
-        candidates = rows.with_columns(nw.when(in_fit).then(nw.col("account_id")).alias("candidate"))
-        rows = engine.sample_key(candidates, "candidate")
-        in_fit = (nw.col("sample_key") <= limit).fill_null(False)
-    return assign(rows, model, in_fit=in_fit, keep=keep)
+    marked, in_fit = sample.mark(rows, engine)
+    return assign(marked, model, in_fit=in_fit, keep=keep)
 
 
-def assign_with_features(
-    drawn: SampledFrame, model: SegmentModel | None, study: Study, engine: Engine
-) -> tuple[nw.LazyFrame[Any], nw.LazyFrame[Any]]:
-    """Every row with its cluster, whether it was in the fit, its place in the source, and the features that describe it.
+def build_personas(
+    sample: FitSample, model: SegmentModel | None, stability: pd.DataFrame, fits: pd.DataFrame, engine: Engine
+) -> PersonaTables:
+    """Describe the clusters, match them with the study's personas and judge them.
 
-    Gives all rows, and those of the sample, which are staged.
+    Parameters
+    ----------
+    sample : FitSample
+        The rows that the model was fitted on.
+    model : SegmentModel or None
+        The fitted model. Without one every profile belongs to "Not enough data".
+    stability, fits : DataFrame
+        Rows of ``clusters.stability`` and ``clusters.fits``. The note of the fit says why there is no model.
+    engine : Engine
+        The engine that holds the sample.
     """
-    if study.segmentation is None:
-        msg = f"study {study.name} has no segments"
-        raise ValueError(msg)
-    keep = dict.fromkeys((*SOURCE_ORDER, *study.described_features, *study.segmentation.features, *PLOTTED_FEATURES))
-    there = set(drawn.rows.collect_schema().names())
-    kept = [name for name in keep if name in there]
-    whole = _complete(drawn, study.segmentation, engine)
-    few = drawn.sample if whole is drawn else _with(whole.sample, drawn.sample, study.segmentation)
-    sample = engine.persist(assign_study(few, drawn, model, study.segmentation, engine, keep=kept))
-    if drawn.largest_key is None:
-        return sample, sample
-    return assign_study(drawn.rows, drawn, model, study.segmentation, engine, keep=kept), sample
-
-
-def _complete(drawn: SampledFrame, segmentation: Segmentation, engine: Engine) -> SampledFrame:
-    """What a fit is made from: ``drawn``, or where its sample holds few rows that the study can use, a draw from those alone.
-
-    Scrapes of one kind may lack what the study needs, however many rows they bring.
-    """
-    if drawn.largest_key is None or segmentation.scaling.missing != "drop":
-        return drawn
-    has_all = is_complete(segmentation.features)
-    usable = drawn.sample.filter(has_all).select(nw.len().alias("rows")).collect("pyarrow").item(0, "rows")
-    return drawn if usable >= MAX_SAMPLE_ROWS // 4 else sample_frame(drawn.rows.filter(has_all), engine)
-
-
-def _with(whole: nw.LazyFrame[Any], sample: nw.LazyFrame[Any], segmentation: Segmentation) -> nw.LazyFrame[Any]:
-    """The rows of ``whole``, and of ``sample`` those that lack a feature."""
-    lacking = sample.filter(~is_complete(segmentation.features))
-    return nw.concat([whole, lacking.select(whole.collect_schema().names())], how="vertical")
-
-
-def _fitted(drawn: SampledFrame, segmentation: Segmentation, engine: Engine) -> nw.LazyFrame[Any]:
-    """The rows of the sample that the fit may see."""
-    whole = _complete(drawn, segmentation, engine)
-    return whole.sample.filter(_rows(whole, segmentation).condition)
-
-
-def _rows(drawn: SampledFrame, segmentation: Segmentation) -> FitFilter:
-    return build_fit_filter(
-        drawn.sample,
-        features=segmentation.features,
-        drop_missing=segmentation.scaling.missing == "drop",
-        rule=segmentation.outliers,
+    everyone, representatives = assign_with_features(sample, model, engine)
+    aggregates = aggregate(everyone, representatives, sample.described_features)
+    matches = match_personas(aggregates, sample.segmentation.personas)
+    notes = fits["note"].dropna()
+    why_none = str(notes.iloc[0]) if len(notes) else None
+    return PersonaTables(
+        summaries=summaries(aggregates, matches, jaccards(stability), why_none=why_none),
+        features=persona_features(aggregates, matches),
+        matches=matches,
+        sample=representatives,
     )

@@ -1,18 +1,17 @@
 """What is drawn of the personas of a study: a bounded sample of fitted profiles, put to the study's pictures."""
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import narwhals as nw
 import pandas as pd
 
-from tiktok_pipeline.analysis.segmentation import PLOTTED_FEATURES
+from tiktok_pipeline.analysis.fit_sample import PLOTTED_FEATURES
+from tiktok_pipeline.analysis.segmentation import PersonaTables
 from tiktok_pipeline.clusters.model import SegmentModel
 from tiktok_pipeline.clusters.silhouettes import silhouettes
 from tiktok_pipeline.clusters.stability import nearest
 from tiktok_pipeline.features.sample import collect_sample
-from tiktok_pipeline.personas.name import Match
 from tiktok_pipeline.plots.segments import (
     plot_archetypes,
     plot_biplot,
@@ -31,37 +30,38 @@ PLOTTED_PROFILES = 3_000
 def persona_figures(
     study: Study,
     segmentation: Segmentation,
+    personas: PersonaTables,
     *,
-    described: nw.LazyFrame[Any],
     model: SegmentModel | None,
-    matches: Mapping[int, Match],
-    marks: pd.DataFrame,
-    trust: pd.DataFrame,
+    stability: pd.DataFrame,
     engine: Engine,
 ) -> dict[str, Any]:
-    """The pictures by name; none where there is no model.
+    """Return the figures of a study's personas by name; none without a model.
 
-    ``described`` are the sample of `tiktok_pipeline.analysis.segmentation.assign_with_features`, ``marks`` rows of ``personas.features``, ``trust`` rows of ``clusters.stability`` with their verdict.
+    ``stability`` are rows of ``clusters.stability``.
     """
     if model is None:
         return {}
-    names = {cluster: match.name for cluster, match in matches.items()}
+    names = {cluster: match.name for cluster, match in personas.matches.items()}
     known = [persona.name for persona in segmentation.personas.personas]
+    judged = stability.merge(personas.summaries[["cluster", "verdict"]], on="cluster")
     figures: dict[str, Any] = {}
     if study.source == "profiles":
-        points = collect_sample(described, (*PLOTTED_FEATURES, "cluster"), max_rows=PLOTTED_PROFILES, engine=engine)
+        points = collect_sample(
+            personas.sample, (*PLOTTED_FEATURES, "cluster"), max_rows=PLOTTED_PROFILES, engine=engine
+        )
         figures["followers_and_engagement"] = plot_personas(points, names, study.name, known)
     columns = list(segmentation.features)
-    rows = collect_sample(described.filter(nw.col("in_fit")), columns, max_rows=PLOTTED_PROFILES, engine=engine)
+    rows = collect_sample(personas.sample.filter(nw.col("in_fit")), columns, max_rows=PLOTTED_PROFILES, engine=engine)
     scaled = pd.DataFrame(model.transform(rows), columns=columns)
     labels = nearest(scaled.to_numpy(), model)
     if len(columns) == 2:
         figures["archetypes"] = plot_archetypes(rows[columns].assign(cluster=labels), _centroids(model), names, known)
     else:
         figures["biplot"] = plot_biplot(scaled, pd.Series(labels), names, known)
-    figures["snake"] = plot_snake(marks, known)
-    figures["relative_importance"] = plot_relative_importance(marks, known)
-    figures["trust"] = plot_trust(trust, names, known)
+    figures["snake"] = plot_snake(personas.features, known)
+    figures["relative_importance"] = plot_relative_importance(personas.features, known)
+    figures["trust"] = plot_trust(judged, names, known)
     (samples,) = silhouettes(scaled.to_numpy(), [labels])
     if samples is not None:
         knife = pd.DataFrame({"cluster": labels, "silhouette": samples})

@@ -14,7 +14,10 @@ import pandas as pd
 import pytest
 
 import tiktok_pipeline.studies
+from tiktok_pipeline.analysis import fit_sample as fit_sample_module
+from tiktok_pipeline.analysis import run_study as run_study_module
 from tiktok_pipeline.analysis.classification import classify_study, score_creators
+from tiktok_pipeline.analysis.fit_sample import FitSample, build_fit_sample
 from tiktok_pipeline.analysis.run_study import Segments, run_study
 from tiktok_pipeline.analysis.segmentation import (
     assign_study,
@@ -27,6 +30,7 @@ from tiktok_pipeline.analysis.segmentation import (
 from tiktok_pipeline.classifiers.labels import NotEnoughRowsError
 from tiktok_pipeline.classifiers.recipe import Classification, FeatureSet, Label, PublishedForest
 from tiktok_pipeline.classifiers.schema import LEAKAGE_SCHEMA, METRICS_SCHEMA, SCORES_SCHEMA
+from tiktok_pipeline.clusters import fit_rows
 from tiktok_pipeline.clusters.fit_rows import InterquartileRule
 from tiktok_pipeline.clusters.model import Matrix, SegmentModel, TooFewRowsError, from_frame
 from tiktok_pipeline.clusters.scaling import Scaling
@@ -124,7 +128,7 @@ def of_file(real_data: Callable[[str], Path]) -> Callable[[str], Tables]:
             scan = warehouse.scan(path, "csv")
             dialect = recognise(scan.header, file=name)
             raw = read_file(scan, dialect, source_file=name, engine=warehouse)
-            kept[name] = run(validate_source(raw, dialect.source, warehouse).good, STUDY, warehouse)
+            kept[name] = run(validate_source(raw, dialect.source, warehouse).valid, STUDY, warehouse)
             warehouse.close()
         return kept[name]
 
@@ -196,6 +200,10 @@ def small_study(**changes: Any) -> Study:
 def settings_of(study: Study) -> Segmentation:
     assert study.segmentation is not None
     return study.segmentation
+
+
+def fit_sample(features: nw.LazyFrame[Any], study: Study, engine: DuckDBWarehouse, **bound: int) -> FitSample:
+    return build_fit_sample(sample_frame(features, engine, **bound), study, engine)
 
 
 def test_every_table_of_a_result_keeps_its_contract(engine: DuckDBWarehouse) -> None:
@@ -330,15 +338,15 @@ class Fitted:
     ) -> StabilityResult:
         """The trust in the model, on the first rows, with some settings of the study changed."""
         features = self.features.filter(nw.col("account_id") < f"creator_{rows:05d}")
-        settings = settings_of(small_study(outliers=None, **changes))
-        return measure_stability(sample_frame(features, engine), self.model, settings, engine, known=known)
+        study = small_study(outliers=None, **changes)
+        return measure_stability(fit_sample(features, study, engine), self.model, engine, known=known)
 
 
 @pytest.fixture
 def fitted(engine: DuckDBWarehouse) -> Fitted:
     """See `Fitted`."""
     features = engine.persist(build_features(validated(engine, creators(150)), "profiles"))
-    model = from_frame(fit_study(sample_frame(features, engine), settings_of(small_study(outliers=None)), engine)[0])
+    model = from_frame(fit_study(fit_sample(features, small_study(outliers=None), engine), engine)[0])
     assert model is not None
     return Fitted(features, model)
 
@@ -387,7 +395,7 @@ def test_it_is_measured_anew_where_anything_changed(
 
 
 def test_an_empty_table_is_nothing_known(engine: DuckDBWarehouse, fitted: Fitted, measured: list[int]) -> None:
-    nothing = measure_stability(sample_frame(fitted.features, engine), None, settings_of(small_study()), engine)
+    nothing = measure_stability(fit_sample(fitted.features, small_study(), engine), None, engine)
     assert (len(nothing.stability), len(nothing.runs), measured) == (0, 0, [])
     STABILITY_SCHEMA.validate(nothing.stability)
     STABILITY_RUNS_SCHEMA.validate(nothing.runs)
@@ -399,9 +407,7 @@ def test_trust_is_measured_on_the_fitted_rows_and_on_a_bounded_sample(
     engine: DuckDBWarehouse, fitted: Fitted, measured: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rule = InterquartileRule(columns=("avg_engagement_rate",))
-    measure_stability(
-        sample_frame(fitted.features, engine), fitted.model, settings_of(small_study(outliers=rule)), engine
-    )
+    measure_stability(fit_sample(fitted.features, small_study(outliers=rule), engine), fitted.model, engine)
     assert 100 < measured.pop() < 150
     monkeypatch.setattr("tiktok_pipeline.analysis.segmentation.MAX_STABILITY_ROWS", 70)
     fitted.trust(engine)
@@ -481,22 +487,63 @@ def test_where_few_rows_have_what_the_study_needs_the_fit_sees_all_of_them(
     ]
     frame = build_features(validated(engine, [*creators(150), *lacking]), "profiles")
     study = small_study(outliers=None)
-    segmentation = settings_of(study)
-    assert segmentation.scaling.missing == "drop"
-    everybody = fit_study(sample_frame(frame, engine), segmentation, engine)
-    monkeypatch.setattr("tiktok_pipeline.analysis.segmentation.MAX_SAMPLE_ROWS", 200)
-    drawn = sample_frame(frame, engine, max_rows=200)
-    assert drawn.largest_key is not None
-    models, fits = fit_study(drawn, segmentation, engine)
+    assert settings_of(study).scaling.missing == "drop"
+    everybody = fit_study(fit_sample(frame, study, engine), engine)
+    monkeypatch.setattr("tiktok_pipeline.analysis.fit_sample.MAX_SAMPLE_ROWS", 200)
+    sample = fit_sample(frame, study, engine, max_rows=200)
+    assert sample.features.largest_key is not None
+    assert sample.complete.largest_key is None
+    models, fits = fit_study(sample, engine)
     figures = fits.set_index("statistic")["value"]
     assert figures[["rows", "rows_after_missing", "rows_in_fit"]].tolist() == [1_050.0, 150.0, 150.0]
     pd.testing.assert_frame_equal(models, everybody[0])
     model = from_frame(models)
-    assert len(score_study(drawn, segmentation, engine))
-    assert measure_stability(drawn, model, segmentation, engine).stability["profiles"].sum() == 150
-    assigned = pandas(assign_study(drawn.rows, drawn, model, segmentation, engine), "account_id")
+    assert len(score_study(sample, engine))
+    assert measure_stability(sample, model, engine).stability["profiles"].sum() == 150
+    assigned = pandas(assign_study(sample, model, engine), "account_id")
     assert (int(assigned["in_fit"].sum()), len(assigned)) == (150, 1_050)
-    everyone, sample = assign_with_features(drawn, model, study, engine)
-    counts = pandas(sample, "account_id")["cluster"].isna()
+    everyone, representatives = assign_with_features(sample, model, engine)
+    counts = pandas(representatives, "account_id")["cluster"].isna()
     assert (int((~counts).sum()), int(counts.sum()) > 100) == (150, True)
     assert len(pandas(everyone, "account_id")) == 1_050
+
+
+def test_every_step_of_a_run_shares_one_fit_sample(engine: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fences of a column, the complete rows and the largest key are computed once, not once for each step."""
+    fenced: list[str] = []
+    calls: list[str] = []
+
+    def counting(module: Any, name: str) -> None:
+        original = getattr(module, name)
+
+        def counted(*arguments: Any, **settings: Any) -> Any:
+            calls.append(name)
+            return original(*arguments, **settings)
+
+        monkeypatch.setattr(module, name, counted)
+
+    fences = fit_rows._fences
+
+    def counted_fences(frame: nw.LazyFrame[Any], column: str, width: float) -> tuple[float | None, float | None]:
+        fenced.append(column)
+        return fences(frame, column, width)
+
+    monkeypatch.setattr(fit_rows, "_fences", counted_fences)
+    for name in ("_complete_rows", "build_fit_filter", "build_fit_sample"):
+        counting(fit_sample_module, name)
+    monkeypatch.setattr(run_study_module, "build_fit_sample", fit_sample_module.build_fit_sample)
+    run(validated(engine, creators(150)), small_study(), engine)
+    assert fenced == ["avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate"]
+    assert sorted(calls) == ["_complete_rows", "build_fit_filter", "build_fit_sample"]
+
+
+def test_in_fit_marks_exactly_the_rows_that_the_fit_saw(engine: DuckDBWarehouse) -> None:
+    study = small_study(max_fit_rows=60)
+    features = engine.persist(build_features(validated(engine, with_gaps()), "profiles"))
+    sample = fit_sample(features, study, engine, max_rows=120)
+    assert sample.largest_key is not None
+    seen = set(sample.collect(settings_of(study).features, engine)["account_id"])
+    model = from_frame(fit_study(sample, engine)[0])
+    assigned = pandas(assign_study(sample, model, engine), "account_id")
+    assert set(assigned.loc[assigned["in_fit"], "account_id"]) == seen
+    assert len(seen) == 60

@@ -26,7 +26,7 @@ def _validated(path: Path, engine: DuckDBWarehouse) -> nw.LazyFrame[Any]:
     scan = engine.scan(path, "csv")
     dialect = recognise(scan.header, file=path.name)
     raw = read_file(scan, dialect, source_file=path.name, engine=engine)
-    return validate_source(raw, dialect.source, engine).good
+    return validate_source(raw, dialect.source, engine).valid
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 from dagster import AssetExecutionContext, AssetsDefinition, Output, multi_asset
 
+from tiktok_pipeline.analysis.fit_sample import FitSample
 from tiktok_pipeline.analysis.segmentation import (
     assign_study,
-    assign_with_features,
+    build_personas,
     fit_study,
-    jaccards,
     measure_stability,
     score_study,
 )
@@ -19,11 +19,11 @@ from tiktok_pipeline.clusters.effect_size import fit_statistics
 from tiktok_pipeline.clusters.model import TooFewRowsError, from_frame
 from tiktok_pipeline.clusters.schema import K_SCORES_TABLE, MODELS_TABLE
 from tiktok_pipeline.clusters.stability import StabilityResult
-from tiktok_pipeline.features.sample import SampledFrame
+from tiktok_pipeline.frames import to_pandas
 from tiktok_pipeline.orchestration.assets.classifiers import classifier_assets
 from tiktok_pipeline.orchestration.metadata import table_in, table_out
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
-from tiktok_pipeline.personas.summarise import aggregate, match_personas, persona_features, recommendations, summaries
+from tiktok_pipeline.personas.summarise import recommendations
 from tiktok_pipeline.plots.stability import plot_k_scores, plot_seeds, plot_stability_by_k
 from tiktok_pipeline.reports.persona_figures import persona_figures
 from tiktok_pipeline.study import Segmentation, Study
@@ -38,10 +38,10 @@ def study_assets(study: Study) -> list[AssetsDefinition]:
     assets: list[AssetsDefinition] = []
     if study.segmentation is not None:
         assets += [
-            _k_scores(study, study.segmentation),
-            _model(study, study.segmentation),
+            _k_scores(study),
+            _model(study),
             _stability(study, study.segmentation),
-            _assignments(study, study.segmentation),
+            _assignments(study),
             _personas(study, study.segmentation),
         ]
     if study.classification is not None:
@@ -58,7 +58,7 @@ def _settings(study: Study, name: str) -> dict[str, Any]:
     }
 
 
-def _k_scores(study: Study, segmentation: Segmentation) -> AssetsDefinition:
+def _k_scores(study: Study) -> AssetsDefinition:
     out = table_out("clusters.k_scores", study=study.name, kinds={"scikitlearn"}, code_version=study.version)
 
     @multi_asset(
@@ -66,7 +66,7 @@ def _k_scores(study: Study, segmentation: Segmentation) -> AssetsDefinition:
     )
     def k_scores(context: AssetExecutionContext, features: Frame) -> Output[Any]:
         try:
-            scores = score_study(_drawn(context, study, features), segmentation, context.resources.warehouse)
+            scores = score_study(_fit_sample(context, study, features), context.resources.warehouse)
         except TooFewRowsError as problem:
             context.log.warning(f"{study.name}: no k could be scored: {problem}")
             return Output(
@@ -80,7 +80,7 @@ def _k_scores(study: Study, segmentation: Segmentation) -> AssetsDefinition:
     return k_scores
 
 
-def _model(study: Study, segmentation: Segmentation) -> AssetsDefinition:
+def _model(study: Study) -> AssetsDefinition:
     outs = {
         name: table_out(f"clusters.{name}", study=study.name, kinds={"scikitlearn"}, code_version=study.version)
         for name in ("models", "fits")
@@ -89,7 +89,7 @@ def _model(study: Study, segmentation: Segmentation) -> AssetsDefinition:
     @multi_asset(ins={"features": table_in(f"features.{study.source}")}, outs=outs, **_settings(study, "model"))
     def model(context: AssetExecutionContext, features: Frame) -> tuple[Output[Any], Output[Any]]:
         try:
-            models, fits = fit_study(_drawn(context, study, features), segmentation, context.resources.warehouse)
+            models, fits = fit_study(_fit_sample(context, study, features), context.resources.warehouse)
         except TooFewRowsError as problem:
             context.log.warning(f"{study.name}: no model could be fitted: {problem}")
             why = {"why_empty": str(problem)}
@@ -120,29 +120,29 @@ def _stability(study: Study, segmentation: Segmentation) -> AssetsDefinition:
     def stability(context: AssetExecutionContext, features: Frame, models: Frame) -> tuple[Output[Any], Output[Any]]:
         warehouse = context.resources.warehouse
         slice_ = {"snapshot": context.partition_key, "study": study.name}
-        known = StabilityResult(
-            *(
-                _pandas(warehouse.read_slice(TABLES[f"clusters.{name}"].spec, slice_))
-                for name in ("stability", "stability_runs")
-            )
+        stored = (
+            to_pandas(warehouse.read_slice(TABLES[f"clusters.{name}"].spec, slice_))
+            for name in ("stability", "stability_runs")
         )
-        model = from_frame(_pandas(models))
-        trust = measure_stability(_drawn(context, study, features), model, segmentation, warehouse, known=known)
-        shown = _pictures(context, study, "b_stability", lambda: _trust_figures(trust, segmentation))
-        return Output(trust.stability, "stability"), Output(trust.runs, "stability_runs", metadata=shown)
+        model = from_frame(to_pandas(models))
+        sample = _fit_sample(context, study, features)
+        result = measure_stability(sample, model, warehouse, known=StabilityResult(*stored))
+        shown = _pictures(context, study, "b_stability", lambda: _stability_figures(result, segmentation))
+        return Output(result.stability, "stability"), Output(result.runs, "stability_runs", metadata=shown)
 
     return stability
 
 
-def _trust_figures(trust: StabilityResult, segmentation: Segmentation) -> dict[str, Any]:
-    if trust.runs.empty:
+def _stability_figures(result: StabilityResult, segmentation: Segmentation) -> dict[str, Any]:
+    if result.runs.empty:
         return {}
-    return {"stability_by_k": plot_stability_by_k(trust.runs, segmentation.k), "seeds": plot_seeds(trust.runs)}
+    return {"stability_by_k": plot_stability_by_k(result.runs, segmentation.k), "seeds": plot_seeds(result.runs)}
 
 
-def _drawn(context: AssetExecutionContext, study: Study, features: Frame) -> SampledFrame:
-    drawn: SampledFrame = context.resources.samples.of(features, snapshot=context.partition_key, source=study.source)
-    return drawn
+def _fit_sample(context: AssetExecutionContext, study: Study, features: Frame) -> FitSample:
+    """Return what the study's model is fitted on; the assets of a run share it."""
+    sample: FitSample = context.resources.samples.for_fit(features, snapshot=context.partition_key, study=study)
+    return sample
 
 
 def _pictures(
@@ -153,7 +153,7 @@ def _pictures(
     return shown
 
 
-def _assignments(study: Study, segmentation: Segmentation) -> AssetsDefinition:
+def _assignments(study: Study) -> AssetsDefinition:
     @multi_asset(
         ins={
             "features": table_in(f"features.{study.source}"),
@@ -163,9 +163,8 @@ def _assignments(study: Study, segmentation: Segmentation) -> AssetsDefinition:
         **_settings(study, "assignments"),
     )
     def assignments(context: AssetExecutionContext, features: Frame, models: Frame) -> Output[Any]:
-        drawn, model = _drawn(context, study, features), from_frame(_pandas(models))
-        rows = assign_study(drawn.rows, drawn, model, segmentation, context.resources.warehouse)
-        return Output(rows, "assignments")
+        sample, model = _fit_sample(context, study, features), from_frame(to_pandas(models))
+        return Output(assign_study(sample, model, context.resources.warehouse), "assignments")
 
     return assignments
 
@@ -190,46 +189,25 @@ def _personas(study: Study, segmentation: Segmentation) -> AssetsDefinition:
     def personas(
         context: AssetExecutionContext, features: Frame, assignments: Frame, **clusters: Frame
     ) -> tuple[Output[Any], Output[Any]]:
-        del assignments  # they are computed from the same model; to join them costs more than to assign anew
+        del assignments  # build_personas assigns again: that costs less than a join with the stored assignments
         engine: Warehouse = context.resources.warehouse
-        model = from_frame(_pandas(clusters["models"]))
-        everyone, described = assign_with_features(_drawn(context, study, features), model, study, engine)
-        aggregates = aggregate(everyone, described, study.described_features)
-        matches = match_personas(aggregates, segmentation.personas)
-        trust = _pandas(clusters["stability"])
-        summary = summaries(aggregates, matches, jaccards(trust), why_none=_note(_pandas(clusters["fits"])))
-        marks = persona_features(aggregates, matches)
+        model = from_frame(to_pandas(clusters["models"]))
+        stability, fits = to_pandas(clusters["stability"]), to_pandas(clusters["fits"])
+        tables = build_personas(_fit_sample(context, study, features), model, stability, fits, engine)
         figures = partial(
-            persona_figures,
-            study,
-            segmentation,
-            described=described,
-            model=model,
-            matches=matches,
-            marks=marks,
-            trust=trust.merge(summary[["cluster", "verdict"]], on="cluster"),
-            engine=engine,
+            persona_figures, study, segmentation, tables, model=model, stability=stability, engine=engine
         )
         shown = _pictures(context, study, "c_personas", figures)
         engine.unpersist_all()
         of_features = {"snake", "relative_importance"}
         return (
-            Output(summary, "summaries", metadata={key: shown[key] for key in shown if key not in of_features}),
-            Output(marks, "features", metadata={key: shown[key] for key in shown if key in of_features}),
+            Output(
+                tables.summaries, "summaries", metadata={key: shown[key] for key in shown if key not in of_features}
+            ),
+            Output(tables.features, "features", metadata={key: shown[key] for key in shown if key in of_features}),
         )
 
     return personas
-
-
-def _pandas(frame: Frame) -> pd.DataFrame:
-    taken: pd.DataFrame = frame.collect("pandas").to_native()
-    return taken
-
-
-def _note(fits: pd.DataFrame) -> str | None:
-    """Why there is no model; None where there is one."""
-    notes = fits["note"].dropna()
-    return str(notes.iloc[0]) if len(notes) else None
 
 
 def _recommendations(study: Study) -> AssetsDefinition:

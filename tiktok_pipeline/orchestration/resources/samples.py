@@ -1,6 +1,6 @@
-"""The sample of the features of a snapshot, drawn once in a run: models, medians and pictures are all made from it.
+"""The samples of a snapshot, each computed once in a run and shared by the assets.
 
-How it is drawn is the matter of `tiktok_pipeline.features.sample`.
+What a sample is: `tiktok_pipeline.features.sample` and `tiktok_pipeline.analysis.fit_sample`.
 """
 
 from __future__ import annotations
@@ -11,24 +11,35 @@ from typing import Any
 import narwhals as nw
 from dagster import InitResourceContext, ResourceDefinition
 
+from tiktok_pipeline.analysis.fit_sample import FitSample, build_fit_sample
 from tiktok_pipeline.features.sample import SampledFrame, sample_frame
+from tiktok_pipeline.study import Study
 from tiktok_pipeline.warehouse.base import Engine
 
 
 class Samples:
-    """What was drawn in this run, by snapshot and source. Nothing writes features again in a run that has read them."""
+    """The samples of this run. No step of a run writes features that an earlier step has read."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._drawn: dict[tuple[str, str, int], SampledFrame] = {}
+        self._sampled: dict[tuple[str, str, int], SampledFrame] = {}
+        self._fit_samples: dict[tuple[str, str, int], FitSample] = {}
 
     def of(self, features: nw.LazyFrame[Any], *, snapshot: str, source: str) -> SampledFrame:
-        """The features of a source in a snapshot, with their sample."""
-        # A write that fails closes the connection; what was drawn goes with it, and the steps that go on draw anew.
+        """Return the features of a source in a snapshot, with their sample."""
+        # A failed write closes the connection, and the stored samples are lost with it.
         key = (snapshot, source, self._engine.connection_generation)
-        if key not in self._drawn:
-            self._drawn[key] = sample_frame(features, self._engine, keep_until_close=True)
-        return self._drawn[key]
+        if key not in self._sampled:
+            self._sampled[key] = sample_frame(features, self._engine, keep_until_close=True)
+        return self._sampled[key]
+
+    def for_fit(self, features: nw.LazyFrame[Any], *, snapshot: str, study: Study) -> FitSample:
+        """Return what the model of a study is fitted on in a snapshot."""
+        key = (snapshot, study.name, self._engine.connection_generation)
+        if key not in self._fit_samples:
+            sampled = self.of(features, snapshot=snapshot, source=study.source)
+            self._fit_samples[key] = build_fit_sample(sampled, study, self._engine)
+        return self._fit_samples[key]
 
 
 def samples_resource() -> ResourceDefinition:

@@ -1,16 +1,20 @@
-"""The sample of a run: drawn once, and anew where the connection was closed in between."""
+"""The samples of a run are computed once, and again after the connection was closed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import narwhals as nw
 import pytest
 
+from tiktok_pipeline.clusters import fit_rows
 from tiktok_pipeline.orchestration.resources import samples
 from tiktok_pipeline.orchestration.resources.samples import Samples
 from tiktok_pipeline.warehouse.base import WarehouseError
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
+from tiktok_pipeline_tests.homes import Home
 from tiktok_pipeline_tests.warehouse.tables import APRIL, MARCH, THINGS, rows_of, things
 
 OF_MARCH = {"snapshot": "2024-03-01", "source": "things"}
@@ -19,7 +23,7 @@ OF_MARCH = {"snapshot": "2024-03-01", "source": "things"}
 @pytest.fixture
 def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DuckDBWarehouse]:
     """A warehouse of 50 rows, of which a sample holds 20."""
-    draw = samples.draw
+    draw = samples.sample_frame
 
     def small(rows, engine, **settings):  # type: ignore[no-untyped-def]
         keyed = rows.rename({"name": "account_id"})
@@ -48,3 +52,16 @@ def test_after_a_write_that_failed_it_is_drawn_anew(warehouse: DuckDBWarehouse) 
         warehouse.replace_slice(THINGS, APRIL, things({"name": None}))
     again = rows_of(drawn.of(warehouse.read_slice(THINGS, MARCH), **OF_MARCH).sample)
     assert sorted(row["account_id"] for row in again) == sorted(row["account_id"] for row in first)
+
+
+def test_the_assets_of_a_run_share_one_fit_sample(copied_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    fenced: list[str] = []
+    fences = fit_rows._fences
+
+    def counted(frame: nw.LazyFrame[Any], column: str, width: float) -> tuple[float | None, float | None]:
+        fenced.append(column)
+        return fences(frame, column, width)
+
+    monkeypatch.setattr(fit_rows, "_fences", counted)
+    assert copied_home.refresh("2024-03-01").success
+    assert fenced == ["avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate"]

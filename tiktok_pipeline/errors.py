@@ -5,6 +5,7 @@ Any other exception is a defect of this program or a broken machine.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 OS_ERROR_CODE = "os_error"
@@ -20,13 +21,15 @@ class PipelineError(Exception):
         What is wrong, in one line.
     remedy : str, optional
         What to do about it; appended to the text.
+    details : sequence of str, optional
+        More lines for a terminal, such as the hint of a query engine; not part of the text.
 
     Attributes
     ----------
     code : str
         A stable name for the error, for programs that read JSON output.
     is_usage_error : bool
-        Whether the command was called with a wrong argument (exit code 2) rather than failed at its work (exit code 1).
+        True for a wrong argument (exit code 2), False for work that failed (exit code 1).
 
     Examples
     --------
@@ -37,10 +40,11 @@ class PipelineError(Exception):
     code: ClassVar[str] = "pipeline_error"
     is_usage_error: ClassVar[bool] = False
 
-    def __init__(self, message: str, *, remedy: str | None = None) -> None:
+    def __init__(self, message: str, *, remedy: str | None = None, details: Sequence[str] = ()) -> None:
         super().__init__(f"{message}; {remedy}" if remedy else message)
         self.message = message
         self.remedy = remedy
+        self.details = tuple(details)
 
 
 class FileError(PipelineError):

@@ -43,6 +43,20 @@ def one_line(text: str, *, max_characters: int | None = None) -> str:
     >>> one_line("a\x1b[31mb\nc\u202ed")
     'a[31mb cd'
     """
+    line = " ".join(printable(text).split())
+    if max_characters is not None and len(line) > max_characters:
+        return f"{line[: max_characters - 4]} ..."
+    return line
+
+
+def printable(text: str) -> str:
+    r"""Return the text with a blank for each line break, without other unsafe characters; its spacing stays.
+
+    Examples
+    --------
+    >>> printable("a  b\n  \x1b^")
+    'a  b   ^'
+    """
     kept = (
         " " if character in _LINE_BREAKS else character
         for character in _NOT_TEXT.sub("", text)
@@ -50,10 +64,7 @@ def one_line(text: str, *, max_characters: int | None = None) -> str:
         or character == ZERO_WIDTH_JOINER
         or unicodedata.category(character) not in _UNSAFE_CATEGORIES
     )
-    line = " ".join("".join(kept).split())
-    if max_characters is not None and len(line) > max_characters:
-        return f"{line[: max_characters - 4]} ..."
-    return line
+    return "".join(kept)
 
 
 def multi_line(text: str) -> str:

@@ -1,63 +1,108 @@
-"""The work behind ``doctor``: gather what is known of a home, print every finding, leave with 1 where one is an error."""
+"""The command ``doctor``: check that files, tables and Dagster's records of the home agree."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tiktok_pipeline.cli.console import FAILED, info
+from tiktok_pipeline.cli.console import (
+    FAILED,
+    JsonOption,
+    QuietOption,
+    error_document,
+    exit_on_expected_error,
+    info,
+    print_json,
+    read_settings,
+)
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from tiktok_pipeline.upkeep.doctor import Database, Finding
 
-
-def run_doctor(settings: Settings, *, quick: bool) -> None:
-    """Print what is well and what is not."""
-    worst = "ok"
-    marks = {"ok": "ok     ", "warning": "WARNING", "error": "ERROR  "}
-    for finding in _findings(settings, quick=quick):
-        typer.echo(
-            f"{marks[finding.level]} {one_line(finding.what)}"
-            f"{f' -> {one_line(finding.advice)}' if finding.advice else ''}"
-        )
-        worst = max(worst, finding.level, key=("ok", "warning", "error").index)
-    if worst == "error":
-        info("something is wrong: see the lines that begin with ERROR")
-        raise typer.Exit(FAILED)
-    info("all is well" if worst == "ok" else "nothing is wrong; see the lines that begin with WARNING")
+_LABELS = {"ok": "ok     ", "warning": "WARNING", "error": "ERROR  "}
+_LEVELS = tuple(_LABELS)
 
 
-def _findings(settings: Settings, *, quick: bool) -> Iterator[Finding]:
-    from dagster import DagsterInstance
+def doctor(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Compare only the sizes of the raw files, not their hashes.")
+    ] = False,
+    as_json: JsonOption = False,
+    _quiet: QuietOption = False,
+) -> None:
+    """Check that files, tables and Dagster's records agree, and show how to repair what does not.
 
+    Changes nothing. Exits with 1 if a finding is an error. With --json: {"ok", "error", "level", "findings": [{"level",
+    "message", "remedy"}]}, where level is ok, warning or error.
+    """
+    with exit_on_expected_error(as_json=as_json):
+        settings = read_settings()
+        findings = []
+        for finding in _check_home(settings, quick=quick):
+            findings.append(finding)
+            if not as_json:
+                typer.echo(_describe(finding))
+        worst = max((finding.level for finding in findings), key=_LEVELS.index, default="ok")
+        if as_json:
+            _print_document(findings, worst)
+        if worst == "error":
+            info("the home has errors; see the lines that begin with ERROR")
+            raise typer.Exit(FAILED)
+        info("no problem found" if worst == "ok" else "no error found; see the lines that begin with WARNING")
+
+
+def _describe(finding: Finding) -> str:
+    remedy = f" -> {one_line(finding.advice)}" if finding.advice else ""
+    return f"{_LABELS[finding.level]} {one_line(finding.what)}{remedy}"
+
+
+def _print_document(findings: list[Finding], worst: str) -> None:
+    errors = sum(finding.level == "error" for finding in findings)
+    print_json(
+        {
+            "ok": not errors,
+            "error": error_document("unhealthy", f"{errors} finding(s) are errors") if errors else None,
+            "level": worst,
+            "findings": [
+                {"level": finding.level, "message": finding.what, "remedy": finding.advice or None}
+                for finding in findings
+            ],
+        }
+    )
+
+
+def _check_home(settings: Settings, *, quick: bool) -> Iterator[Finding]:
     from tiktok_pipeline.ingest.snapshot_rows import external_slices
     from tiktok_pipeline.orchestration.partitions import known_snapshots
-    from tiktok_pipeline.upkeep import doctor as health
+    from tiktok_pipeline.orchestration.runs.instance import open_instance
+    from tiktok_pipeline.upkeep import doctor as checks
 
-    yield from health.check_home(settings)
+    yield from checks.check_home(settings)
     if not settings.home.is_dir():
         return
-    manifests, wrong = health.read_manifests(settings)
-    yield from wrong
-    yield from health.check_files(settings, manifests, quick=quick)
-    warehouse, published = _look_into(settings.warehouse_file), _look_into(settings.published_file)
+    manifests, unreadable = checks.read_manifests(settings)
+    yield from unreadable
+    yield from checks.check_files(settings, manifests, quick=quick)
+    warehouse, published = _inspect(settings.warehouse_file), _inspect(settings.published_file)
     external = external_slices(manifests)
     for database in (warehouse, published):
-        yield from health.check_database(database, has_snapshots=bool(manifests), external=external)
-    yield from health.check_agreement(manifests, warehouse, published)
+        yield from checks.check_database(database, has_snapshots=bool(manifests), external=external)
+    yield from checks.check_agreement(manifests, warehouse, published)
     if manifests and not (settings.dagster_home / "dagster.yaml").exists():
-        yield health.Finding("warning", f"{settings.dagster_home}: Dagster's records are gone", health.ADD_TO_DAGSTER)
+        yield checks.Finding(
+            "warning", f"{settings.dagster_home}: Dagster's records are missing", checks.ADD_TO_DAGSTER
+        )
     elif manifests:
-        with DagsterInstance.from_config(str(settings.dagster_home)) as instance:
-            yield from health.check_partitions(manifests, known_snapshots(instance))
+        with open_instance(settings) as instance:
+            yield from checks.check_partitions(manifests, known_snapshots(instance))
 
 
-def _look_into(path: Path) -> Database:
+def _inspect(path: Path) -> Database:
     from tiktok_pipeline.upkeep.doctor import Database
     from tiktok_pipeline.warehouse.base import WarehouseError
     from tiktok_pipeline.warehouse.duckdb.inspection import inspect_database
@@ -66,7 +111,7 @@ def _look_into(path: Path) -> Database:
     if not path.exists():
         return Database(path, exists=False)
     try:
-        found = inspect_database(path)
-    except WarehouseError as problem:
-        return Database(path, exists=True, problem=str(problem))
-    return Database(path, True, None, found.version, VERSION, found.slices, found.counts)
+        inspection = inspect_database(path)
+    except WarehouseError as error:
+        return Database(path, exists=True, problem=str(error))
+    return Database(path, True, None, inspection.version, VERSION, inspection.slices, inspection.counts)

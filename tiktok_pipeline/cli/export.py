@@ -1,92 +1,125 @@
-"""The work behind ``export``: find the creators of a study in the published file and write them to a file."""
+"""The command ``export``: write the creators of a study to a file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tiktok_pipeline.cli.console import USAGE_ERROR, fail, info
-from tiktok_pipeline.safe_text import formula_safe, one_line
+from tiktok_pipeline.cli.console import (
+    CommandFailedError,
+    CommandUsageError,
+    QuietOption,
+    exit_on_expected_error,
+    info,
+    read_settings,
+    select_studies,
+)
+from tiktok_pipeline.safe_text import formula_safe
 from tiktok_pipeline.settings import Settings
-from tiktok_pipeline.warehouse.duckdb.connection import ReadOnlyDatabase, open_read_only
+
+if TYPE_CHECKING:
+    from tiktok_pipeline.study import Study
+    from tiktok_pipeline.warehouse.duckdb.connection import ReadOnlyDatabase
 
 
-def export_study(
-    settings: Settings, study: str, out: Path, *, persona: str | None, snapshot: str | None, overwrite: bool
+def export(
+    study: Annotated[str, typer.Argument(help="Name of the study, such as influencer_segments.")],
+    out: Annotated[Path, typer.Option(help="File to write: .csv, .xlsx (for spreadsheets) or .parquet.")],
+    persona: Annotated[str | None, typer.Option(help="Only the creators of this persona.")] = None,
+    snapshot: Annotated[
+        str | None, typer.Option(help="Key of a snapshot, such as 2023-08-12; the newest one by default.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    _quiet: QuietOption = False,
 ) -> None:
-    """Write the creators of a study (of one persona, of one snapshot) to ``out``, the most certain first.
+    """Write the creators of a study, or of one persona, to a file.
 
-    A study without segments is written by score, the highest first.
+    The creators with the largest margin come first, or with the highest score if the study has scores and no personas.
     """
-    import tiktok_pipeline.studies
-    from tiktok_pipeline.output.write_rows import check_rows, check_target, write_file
-    from tiktok_pipeline.study import load_studies
+    with exit_on_expected_error():
+        settings = read_settings()
+        (chosen,) = select_studies([study])
+        _export_study(settings, chosen, out, persona=persona, snapshot=snapshot, overwrite=overwrite)
 
-    studies = {one.name: one for one in load_studies(tiktok_pipeline.studies)}
-    if study not in studies:  # from here on its name is a plain identifier
-        fail(f"no study {study!r}; there are: {', '.join(studies)}", USAGE_ERROR)
-    has_segments = studies[study].segmentation is not None
+
+def _export_study(
+    settings: Settings, study: Study, out: Path, *, persona: str | None, snapshot: str | None, overwrite: bool
+) -> None:
+    from tiktok_pipeline.output.write_rows import check_rows, check_target, write_file
+    from tiktok_pipeline.warehouse.duckdb.connection import open_read_only
+
+    has_segments = study.segmentation is not None
     if persona is not None and not has_segments:
-        fail(f"study {study} has scores and no personas; leave --persona out", USAGE_ERROR)
-    certain = "margin" if has_segments else "score"
-    with _told(out):
+        msg = f"study {study.name} has scores and no personas; leave out --persona"
+        raise CommandUsageError(msg)
+    certainty = "margin" if has_segments else "score"
+    with _name_target_in_errors(out):
         check_target(out, overwrite=overwrite)
     file = settings.published_file
-    with open_read_only(file, memory_limit=settings.memory_limit, threads=settings.threads) as reader:
-        creators, values = _creators(reader, file, study, persona, snapshot)
-        _, ((rows,),) = reader.rows(f"select count(*) {creators}", values)
-        with _told(out):
+    with open_read_only(file, memory_limit=settings.memory_limit, threads=settings.threads) as database:
+        creators, values = _from_clause(database, file, study.name, persona, snapshot)
+        _, ((rows,),) = database.rows(f"select count(*) {creators}", values)
+        with _name_target_in_errors(out):
             check_rows(out, rows)  # before minutes of writing
-            schema, batches = reader.batches(
-                f"select * {creators} order by {certain} desc nulls last, account_id", values
+            schema, batches = database.batches(
+                f"select * {creators} order by {certainty} desc nulls last, account_id", values
             )
             written = write_file(out, schema, batches, guard=formula_safe, overwrite=overwrite)
     if written.cut:
-        info(f"{written.cut:,} texts are longer than a cell can be and were cut; a .csv or .parquet holds them whole")
+        info(f"{written.cut:,} texts were cut to the longest that a cell can hold; a .csv or .parquet file keeps them whole")
     info(f"{written.rows:,} creators")
     typer.echo(str(out))
 
 
 @contextmanager
-def _told(out: Path) -> Iterator[None]:
-    """Turn what is wrong with the file to write into one line and an exit code."""
-    from tiktok_pipeline.output.write_rows import ExportRefusedError
-
+def _name_target_in_errors(out: Path) -> Iterator[None]:
+    """Raise the errors of the disk with the name of the file to write, not of the draft beside it."""
     try:
         yield
-    except ExportRefusedError as problem:
-        fail(one_line(str(problem)), USAGE_ERROR)
-    except OSError as problem:
-        fail(one_line(f"{out}: cannot be written: {problem.strerror or problem}"))
+    except OSError as error:
+        msg = f"{out}: cannot be written: {error.strerror or error}"
+        raise CommandFailedError(msg) from error
 
 
-def _creators(
-    reader: ReadOnlyDatabase, file: Path, study: str, persona: str | None, snapshot: str | None
+def _from_clause(
+    database: ReadOnlyDatabase, file: Path, study: str, persona: str | None, snapshot: str | None
 ) -> tuple[str, list[str]]:
-    """The part of the query from ``from`` on, and its values; ends the command where there is nothing of that name."""
+    """Return the query from ``from`` on and its parameters.
+
+    Raises
+    ------
+    CommandFailedError
+        If the study was not published yet.
+    CommandUsageError
+        If there is no such snapshot or persona.
+    """
     view = "select 1 from information_schema.tables where table_schema = 'segments' and table_name = ?"
-    is_published = reader.rows(view, [f"{study}_history"])[1]
+    is_published = database.rows(view, [f"{study}_history"])[1]
     newest, history = f"from segments.{study}", f"from segments.{study}_history"
-    snapshots = _names(reader, f"select distinct snapshot {history}") if is_published else []
+    snapshots = _values(database, f"select distinct snapshot {history}") if is_published else []
     if not snapshots:
-        fail(f"{file}: nothing of study {study} is there yet; run `tiktok-pipeline refresh FILE --study {study}`")
+        msg = f"{file}: study {study} has no creators yet"
+        raise CommandFailedError(msg, remedy=f"run `tiktok-pipeline refresh FILE --study {study}`")
     if snapshot is None:
         creators, values = f"{newest} where true", []
     elif snapshot in snapshots:
         creators, values = f"{history} where snapshot = ?", [snapshot]
     else:
-        fail(f"no snapshot {snapshot!r} of study {study}; there are: {', '.join(snapshots)}", USAGE_ERROR)
+        msg = f"no snapshot {snapshot!r} of study {study}; the snapshots are: {', '.join(snapshots)}"
+        raise CommandUsageError(msg)
     if persona is None:
         return creators, values
-    personas = _names(reader, f"select distinct persona {creators}", values)
+    personas = _values(database, f"select distinct persona {creators}", values)
     if persona not in personas:
-        there = one_line(", ".join(personas))
-        fail(f"no persona {persona!r} in study {study}; there are: {there}", USAGE_ERROR)
+        msg = f"no persona {persona!r} in study {study}; the personas are: {', '.join(personas)}"
+        raise CommandUsageError(msg)
     return f"{creators} and persona = ?", [*values, persona]
 
 
-def _names(reader: ReadOnlyDatabase, sql: str, values: list[str] | None = None) -> list[str]:
-    return sorted(str(name) for (name,) in reader.rows(sql, values or [])[1])
+def _values(database: ReadOnlyDatabase, sql: str, parameters: list[str] | None = None) -> list[str]:
+    """Return the values of a query's one column, sorted."""
+    return sorted(str(value) for (value,) in database.rows(sql, parameters or [])[1])

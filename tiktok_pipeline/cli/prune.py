@@ -4,51 +4,83 @@ from __future__ import annotations
 
 from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from tiktok_pipeline.cli.console import USAGE_ERROR, fail, info, locked_home
-from tiktok_pipeline.cli.erase import _ask, _dagster
+import typer
+
+from tiktok_pipeline.cli.console import (
+    CommandUsageError,
+    QuietOption,
+    YesOption,
+    confirm,
+    exit_on_expected_error,
+    info,
+    locked_home,
+    read_settings,
+    select_studies,
+)
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.settings import Settings
 
-if TYPE_CHECKING:
-    pass
+
+def prune(
+    keep: Annotated[int | None, typer.Option(help="Number of snapshots to keep, the newest ones.", min=0)] = None,
+    before: Annotated[
+        str | None, typer.Option(help="Remove the snapshots before this day, such as 2024-01-31.")
+    ] = None,
+    yes: YesOption = False,
+    _quiet: QuietOption = False,
+) -> None:
+    """Remove old snapshots with their files, tables, reports and Dagster records.
+
+    If it is interrupted, run the same command again.
+    """
+    with exit_on_expected_error(when_interrupted="stopped; run the same command again to finish the removal"):
+        settings = read_settings()
+        if (keep is None) == (before is None):
+            msg = "use either --keep N or --before DATE"
+            raise CommandUsageError(msg)
+        if before is not None:
+            _check_day(before)
+        with locked_home(settings):
+            _prune_snapshots(settings, keep=keep, before=before, yes=yes)
 
 
-def prune_snapshots(settings: Settings, *, keep: int | None, before: str | None, yes: bool) -> None:
-    """Remove old snapshots whole."""
-    if (keep is None) == (before is None):
-        fail("say either --keep N or --before DATE", USAGE_ERROR)
-    if before is not None:
-        try:
-            date.fromisoformat(before)
-        except ValueError:
-            fail(f"--before {one_line(before)[:40]!r}: expected a day such as 2024-01-31", USAGE_ERROR)
-    with locked_home(settings):
-        import tiktok_pipeline.studies
-        from tiktok_pipeline.assembly import open_warehouse
-        from tiktok_pipeline.home.cleanup import remove_leftovers
-        from tiktok_pipeline.orchestration.maintenance.snapshots import delete_snapshot_records
-        from tiktok_pipeline.orchestration.partitions import known_snapshots
-        from tiktok_pipeline.study import load_studies
-        from tiktok_pipeline.upkeep.prune import all_snapshots, prune, select_prunable
+def _check_day(text: str) -> None:
+    try:
+        date.fromisoformat(text)
+    except ValueError as error:
+        msg = f"--before {one_line(text, max_characters=40)!r}: expected a day such as 2024-01-31"
+        raise CommandUsageError(msg) from error
 
-        remove_leftovers(settings)
-        with open_warehouse(settings) as warehouse, _dagster(settings) as instance:
-            there = all_snapshots(settings, warehouse, known_to_dagster=known_snapshots(instance))
-            gone = select_prunable(there, keep=keep, before=before)
-            if not gone:
-                info(f"nothing to remove: {len(there)} snapshot(s) are there")
-                return
-            for key in gone:
-                info(f"snapshot {key}")
-            _ask(f"remove {len(gone)} of {len(there)} snapshots, files and tables, for good?", yes=yes)
-            studies = load_studies(tiktok_pipeline.studies)
-            prune(
-                settings,
-                gone,
-                warehouse=warehouse,
-                studies=studies,
-                delete_records=partial(delete_snapshot_records, instance),
-            )
-    info(f"removed: {', '.join(gone)}")
+
+def _prune_snapshots(settings: Settings, *, keep: int | None, before: str | None, yes: bool) -> None:
+    from tiktok_pipeline.assembly import open_warehouse
+    from tiktok_pipeline.home.cleanup import remove_leftovers
+    from tiktok_pipeline.orchestration.maintenance.snapshots import delete_snapshot_records
+    from tiktok_pipeline.orchestration.partitions import known_snapshots
+    from tiktok_pipeline.orchestration.runs.instance import open_instance, prepare_dagster_home
+    from tiktok_pipeline.upkeep.prune import all_snapshots, select_prunable
+    from tiktok_pipeline.upkeep.prune import prune as prune_home
+
+    remove_leftovers(settings)
+    prepare_dagster_home(settings)
+    with open_warehouse(settings) as warehouse, open_instance(settings) as instance:
+        known = all_snapshots(settings, warehouse, known_to_dagster=known_snapshots(instance))
+        removed = select_prunable(known, keep=keep, before=before)
+        if not removed:
+            info(f"nothing to remove: the home has {len(known)} snapshot(s)")
+            return
+        for key in removed:
+            info(f"snapshot {key}")
+        confirm(
+            f"Remove {len(removed)} of {len(known)} snapshots, files and tables? This cannot be undone.", yes=yes
+        )
+        prune_home(
+            settings,
+            removed,
+            warehouse=warehouse,
+            studies=select_studies([]),
+            delete_records=partial(delete_snapshot_records, instance),
+        )
+    info(f"removed {', '.join(removed)}")

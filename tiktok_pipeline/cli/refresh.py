@@ -1,85 +1,163 @@
-"""The work behind ``refresh``: register the files, materialise their snapshots, show what came out."""
+"""The command ``refresh``: register scrapes as snapshots, materialise their tables, show the result."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tiktok_pipeline.cli.console import FAILED, USAGE_ERROR, fail, info
-from tiktok_pipeline.orchestration.runs.instance import prepare_dagster_home
+from tiktok_pipeline.cli.console import (
+    FAILED,
+    CommandUsageError,
+    Interrupts,
+    JsonOption,
+    QuietOption,
+    exit_on_expected_error,
+    info,
+    is_quiet,
+    locked_home,
+    print_error,
+    print_json,
+    read_settings,
+    select_studies,
+)
 from tiktok_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from dagster import AssetKey, DagsterInstance, Definitions
 
+    from tiktok_pipeline.ingest.inbox import Refused
+    from tiktok_pipeline.ingest.register import Registered
     from tiktok_pipeline.orchestration.runs.outcome import Failure, Outcome
+    from tiktok_pipeline.study import Study
 
-_LITTLE_ROOM_BYTES = 20_000_000
-_SHOWN_SNAPSHOTS = 3
+WHEN_INTERRUPTED = "stopped; run `tiktok-pipeline refresh --resume` to continue from the last finished table"
+
+_ALMOST_FULL_BYTES = 20_000_000
 _REPORTED_CHECKS = frozenset({"rejected_share", "drift", "rates_add_up"})
+"""The checks of which a failure is printed; the others are shown in the report and in Dagster's UI."""
 
 
-def refresh_home(
-    settings: Settings,
-    paths: Sequence[Path],
-    snapshot: str | None,
-    names: Sequence[str],
-    *,
-    everything: bool = False,
-    resume: bool = False,
-    verbose: bool = False,
-) -> None:
-    """Register the files and materialise their snapshots; ``names`` are the studies asked for, none for all.
+@dataclass
+class RefreshResult:
+    """What a refresh did.
 
-    Without ``paths`` it takes in what lies in the incoming folder, and finishes what was delivered before and never
-    published; ``everything`` computes all snapshots anew, ``resume`` goes on where a refresh was interrupted.
+    Attributes
+    ----------
+    outcomes : dict of str to Outcome
+        How the run of each snapshot ended, by key; a run that was published with others fails with that publication.
+    refused : list of Refused
+        The files of the inbox that cannot be read.
+    remedies : dict of str to str
+        What to do about the failure of a snapshot, by key.
     """
-    import tiktok_pipeline.studies
+
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    refused: list[Refused] = field(default_factory=list)
+    remedies: dict[str, str | None] = field(default_factory=dict)
+
+    @property
+    def finished(self) -> list[str]:
+        """The snapshots that were materialised and published."""
+        return [key for key, outcome in self.outcomes.items() if outcome.failure is None]
+
+    @property
+    def failed(self) -> list[str]:
+        """The snapshots that were not."""
+        return [key for key, outcome in self.outcomes.items() if outcome.failure is not None]
+
+
+def refresh(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Files or folders with scrapes. Without any, the files in incoming/ of the home are ingested."),
+    ] = None,
+    snapshot: Annotated[
+        str | None,
+        typer.Option(help="Key of the snapshot, such as 2023-08-12. By default it is the newest date in the data."),
+    ] = None,
+    study: Annotated[
+        list[str] | None,
+        typer.Option(help="Compute only this study, and what all studies share. May be repeated."),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Recompute every snapshot, or the one of --snapshot.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue an interrupted refresh from the last finished table.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print Dagster's log.")] = False,
+    as_json: JsonOption = False,
+    _quiet: QuietOption = False,
+) -> None:
+    """Register scrapes as snapshots and compute all their tables, reports and the published copy.
+
+    Formats: .csv, .json, .ndjson, .jsonl (each also .gz) and .parquet. The same file twice gives the same tables.
+
+    With --json: {"ok", "error", "snapshots": [{"snapshot", "run_id", "ok", "error", "warnings": [{"asset", "check",
+    "severity", "summary"}], "valid_rows", "rejected_rows", "studies": [{"study", "incomplete_because", "personas":
+    [{"persona", "profiles", "profiles_in_fit", "share", "verdict"}]}], "report"}], "refused": [{"file", "reason"}],
+    "published"}. An error is null or {"code", "message", "remedy"}.
+    """
+    with exit_on_expected_error(as_json=as_json, when_interrupted=WHEN_INTERRUPTED) as interrupts:
+        settings = read_settings()
+        if everything and paths:
+            msg = "--all recomputes the snapshots of the home; leave it out to register files"
+            raise CommandUsageError(msg)
+        if resume and (paths or everything):
+            msg = "--resume continues with files that were registered before; use it without files and without --all"
+            raise CommandUsageError(msg)
+        studies = select_studies(study or [])
+        with locked_home(settings):
+            keys, refused = _find_snapshots(settings, paths or [], snapshot, everything=everything, resume=resume)
+            result = RefreshResult(refused=refused)
+            if keys:
+                names = [chosen.name for chosen in studies] if study else []
+                _materialise(settings, keys, names, result, interrupts, resume=resume, verbose=verbose)
+            _print_result(settings, result, studies, as_json=as_json)
+        if result.failed or result.refused:
+            raise typer.Exit(FAILED)
+
+
+def _find_snapshots(
+    settings: Settings, paths: Sequence[Path], snapshot: str | None, *, everything: bool, resume: bool
+) -> tuple[list[str], list[Refused]]:
+    """Return the snapshots to materialise, oldest first, and the files of the inbox that cannot be read."""
     from tiktok_pipeline.home.cleanup import remove_leftovers
-    from tiktok_pipeline.study import load_studies
 
-    studies = load_studies(tiktok_pipeline.studies)
-    if unknown := sorted(set(names) - {study.name for study in studies}):
-        fail(f"no study {', '.join(unknown)}; there are: {', '.join(study.name for study in studies)}", USAGE_ERROR)
     remove_leftovers(settings)
-    refused = 0
-    if everything:
-        keys = _all_snapshots(settings, snapshot)
-    elif resume:
-        keys = _interrupted(settings, snapshot)
-    elif paths:
-        keys = _register(settings, paths, snapshot)
-    else:
-        keys, refused = _take_in(settings, snapshot)
-    if keys:
-        _materialise(settings, keys, names, resume=resume, verbose=verbose)
-    if refused:
-        raise typer.Exit(FAILED)
+    if everything or (resume and snapshot is not None):
+        return _stored_snapshots(settings, snapshot), []
+    if resume:
+        return _interrupted_snapshots(settings), []
+    if paths:
+        return _register(settings, paths, snapshot), []
+    return _ingest_inbox(settings, snapshot)
 
 
-def _all_snapshots(settings: Settings, snapshot: str | None) -> list[str]:
+def _stored_snapshots(settings: Settings, snapshot: str | None) -> list[str]:
     from tiktok_pipeline.home.manifest import snapshots_on_disk
 
-    there = snapshots_on_disk(settings.raw)
-    keys = [key for key in there if snapshot in (None, key)]
+    stored = snapshots_on_disk(settings.raw)
+    keys = [key for key in stored if snapshot in (None, key)]
     if not keys:
-        fail(f"no snapshot {snapshot or ''} in {settings.home}; there are: {', '.join(there) or 'none'}", USAGE_ERROR)
+        name = f"no snapshot {snapshot}" if snapshot else "no snapshot"
+        msg = f"{name} in {settings.home}; the snapshots are: {', '.join(stored) or 'none'}"
+        raise CommandUsageError(msg)
     return keys
 
 
-def _interrupted(settings: Settings, snapshot: str | None) -> list[str]:
+def _interrupted_snapshots(settings: Settings) -> list[str]:
     from tiktok_pipeline.orchestration.runs.resume import pending_snapshots
     from tiktok_pipeline.warehouse.duckdb.connection import published_delivery_ids
 
-    if snapshot is not None:
-        return _all_snapshots(settings, snapshot)
     keys = pending_snapshots(settings, published_delivery_ids(settings.published_file))
     if not keys:
-        info("every snapshot is refreshed to its end; nothing to go on with")
+        info("nothing to resume: every snapshot is complete")
     return keys
 
 
@@ -91,78 +169,87 @@ def _register(settings: Settings, paths: Sequence[Path], snapshot: str | None) -
     info("reading the files ...")
     with open_engine(settings) as engine:
         registered = register(paths, ingest_config(settings, engine), snapshot=snapshot)
-    for one in registered:
-        info(f"snapshot {one.snapshot}: {one.file} ({one.outcome})")
-    return sorted({one.snapshot for one in registered})
+    _print_registered(registered)
+    return sorted({entry.snapshot for entry in registered})
 
 
-def _take_in(settings: Settings, snapshot: str | None) -> tuple[list[str], int]:
-    """The snapshots to refresh, and how many files were refused."""
+def _ingest_inbox(settings: Settings, snapshot: str | None) -> tuple[list[str], list[Refused]]:
     from tiktok_pipeline.assembly import open_engine
     from tiktok_pipeline.ingest.inbox import ingest_inbox
     from tiktok_pipeline.orchestration.runs.resume import pending_snapshots
-    from tiktok_pipeline.safe_text import one_line
     from tiktok_pipeline.warehouse.duckdb.connection import published_delivery_ids
 
     with open_engine(settings) as engine:
-        found = ingest_inbox(settings, engine, snapshot=snapshot, say=info)
-    for one in found.registered:
-        info(f"snapshot {one.snapshot}: {one.file} ({one.outcome})")
-    for name in found.waiting:
-        info(f"{one_line(name)} is still being written; it is left for later")
-    for refused in found.refused:
-        why = one_line(refused.why)
-        typer.echo(f"tiktok-pipeline: {why} (moved to {settings.refused / refused.file})", err=True)
-    unfinished = sorted(
-        set(pending_snapshots(settings, published_delivery_ids(settings.published_file))) - set(found.snapshots)
-    )
-    if unfinished:
-        info(f"delivered before and not finished: {', '.join(unfinished)}")
-    keys = sorted({*found.snapshots, *unfinished})
+        ingested = ingest_inbox(settings, engine, snapshot=snapshot, say=info)
+    _print_registered(ingested.registered)
+    for name in ingested.waiting:
+        info(f"{name} is still being written; the next refresh ingests it")
+    for refused in ingested.refused:
+        print_error(f"{refused.why} (moved to {settings.refused / refused.file})")
+    pending = set(pending_snapshots(settings, published_delivery_ids(settings.published_file)))
+    if unfinished := sorted(pending - set(ingested.snapshots)):
+        info(f"registered before and not complete: {', '.join(unfinished)}")
+    keys = sorted({*ingested.snapshots, *unfinished})
     if not keys:
-        info(f"nothing new in {settings.incoming}")
-    return keys, len(found.refused)
+        info(f"no new file in {settings.incoming}")
+    return keys, ingested.refused
+
+
+def _print_registered(registered: Sequence[Registered]) -> None:
+    for entry in registered:
+        info(f"snapshot {entry.snapshot}: {entry.file} ({entry.outcome})")
 
 
 def _materialise(
-    settings: Settings, keys: Sequence[str], names: Sequence[str], *, resume: bool, verbose: bool
+    settings: Settings,
+    keys: Sequence[str],
+    names: Sequence[str],
+    result: RefreshResult,
+    interrupts: Interrupts,
+    *,
+    resume: bool,
+    verbose: bool,
 ) -> None:
+    """Materialise the snapshots and record how each ended in ``result``; print warnings and failures as they come."""
     info("starting Dagster ...")
-    prepare_dagster_home(settings)
-    from dagster import DagsterInstance
-
     from tiktok_pipeline.home.failure_log import log_failure
     from tiktok_pipeline.orchestration.partitions import add_snapshots
     from tiktok_pipeline.orchestration.resources.event_log import fast_event_log
     from tiktok_pipeline.orchestration.runs.dead_runs import fail_orphaned_runs
+    from tiktok_pipeline.orchestration.runs.instance import open_instance, prepare_dagster_home
 
-    failed = 0
-    with fast_event_log(), DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+    prepare_dagster_home(settings)
+    with fast_event_log(), open_instance(settings) as instance:
         fail_orphaned_runs(instance)
         add_snapshots(instance, list(keys))
-        for key, outcome in _run_all(settings, instance, keys, names, resume=resume, verbose=verbose):
+        for covered, outcome in _run_all(settings, instance, keys, names, resume=resume, verbose=verbose):
+            interrupts.raise_if_received()
             for warning in outcome.warnings:
                 if warning.check in _REPORTED_CHECKS:
-                    info(f"snapshot {key}: {warning}")
+                    info(f"snapshot {covered[0]}: {warning}")
             failure = outcome.failure
             if failure is not None:
-                failed += 1
-                typer.echo(f"tiktok-pipeline: {failure.message}{_hint(settings, failure)}", err=True)
-                tags = {"tiktok_pipeline/snapshot": key}
+                remedy = _remedy(settings, failure)
+                print_error(f"{failure.message}; {remedy}" if remedy else failure.message)
                 log_failure(
-                    settings.failures_file, run_id=outcome.run_id, step=failure.step, why=failure.message, tags=tags
+                    settings.failures_file,
+                    run_id=outcome.run_id,
+                    step=failure.step,
+                    why=failure.message,
+                    tags={"tiktok_pipeline/snapshot": covered[0]},
                 )
-    if failed:
-        raise typer.Exit(FAILED)
-    _show(settings, keys)
+                result.remedies |= dict.fromkeys(covered, remedy)
+            for key in covered:
+                if key not in result.outcomes or failure is not None:
+                    result.outcomes[key] = outcome
 
 
-def _hint(settings: Settings, failure: Failure) -> str:
-    """What to look at where the text of a failure may not say it."""
+def _remedy(settings: Settings, failure: Failure) -> str | None:
+    """Return what to do about a failure whose text may not tell it."""
     free = shutil.disk_usage(settings.home).free
-    if free < _LITTLE_ROOM_BYTES:
-        return f" [the disk of {settings.home} is full: {free / 1e6:,.0f} MB free]"
-    return "" if failure.is_expected else f" [in step {failure.step}; --verbose shows the whole log]"
+    if free < _ALMOST_FULL_BYTES:
+        return f"the disk of {settings.home} is full ({free / 1e6:,.0f} MB free): free some space"
+    return None if failure.is_expected else f"the step {failure.step} failed; --verbose prints the whole log"
 
 
 def _run_all(
@@ -173,8 +260,8 @@ def _run_all(
     *,
     resume: bool,
     verbose: bool,
-) -> Iterator[tuple[str, Outcome]]:
-    """Materialise the snapshots one by one; of several, the copy for readers is made once, after the last."""
+) -> Iterator[tuple[list[str], Outcome]]:
+    """Run each snapshot; several are published together, after the last. Yields the snapshots of each run."""
     from tiktok_pipeline.assembly import build_definitions, refresh_job
     from tiktok_pipeline.cli.progress import Bar
     from tiktok_pipeline.home.manifest import read_manifest
@@ -186,55 +273,54 @@ def _run_all(
         steps_of,
     )
 
-    bar = Bar(shown=not verbose)
+    bar = Bar(shown=not verbose and not is_quiet())
     with bar.shown():
         definitions = build_definitions(settings, logger=None if verbose else step_logger(bar.step))
         job = refresh_job(definitions)
-        selection = _selection(definitions, names, publish=len(keys) == 1)
+        selection = _select_assets(definitions, names, publish=len(keys) == 1)
         done = []
         for key in keys:
             manifest = read_manifest(settings.raw / key)
             chosen = selection
             if resume:
-                chosen = _not_finished(settings, instance, definitions, key, selection)
-            bar.begin(key, steps_of(job, chosen), sum(one.rows for one in manifest))
+                chosen = _unfinished_assets(settings, instance, definitions, key, selection)
+            bar.begin(key, steps_of(job, chosen), sum(entry.rows for entry in manifest))
             outcome = refresh_snapshot(
                 job, key, instance=instance, tags=refresh_tags(key, manifest), selection=chosen, quiet=not verbose
             )
             bar.end(went_well=outcome.failure is None)
             if outcome.failure is None:
                 done.append(key)
-            yield key, outcome
+            yield [key], outcome
         if len(keys) > 1 and done:
             bar.begin("all snapshots", ["published"], 0)
-            for key, outcome in publish_snapshots(job, done, instance=instance, quiet=not verbose):
+            for covered, outcome in publish_snapshots(job, done, instance=instance, quiet=not verbose):
                 bar.end(went_well=outcome.failure is None)
-                yield key, outcome
+                yield covered, outcome
 
 
-def _not_finished(
+def _unfinished_assets(
     settings: Settings,
     instance: DagsterInstance,
     definitions: Definitions,
     key: str,
     wanted: Sequence[AssetKey],
 ) -> list[AssetKey]:
-    """What an interrupted refresh of a snapshot did not come to, said to the person."""
+    """Return the assets of a snapshot that an interrupted refresh did not finish, and print how many it did."""
     from tiktok_pipeline.assembly import open_warehouse
     from tiktok_pipeline.home.manifest import compute_delivery_id, read_manifest
     from tiktok_pipeline.orchestration.runs.resume import finished_assets, left_to_do
 
+    delivery_id = compute_delivery_id(read_manifest(settings.raw / key))
     with open_warehouse(settings) as warehouse:
-        finished = finished_assets(
-            instance, key, compute_delivery_id(read_manifest(settings.raw / key)), warehouse.slices()
-        )
-    todo = left_to_do(definitions, wanted, finished)
-    info(f"snapshot {key}: {len(wanted) - len(todo)} of {len(wanted)} tables are finished")
-    return todo
+        finished = finished_assets(instance, key, delivery_id, warehouse.slices())
+    unfinished = left_to_do(definitions, wanted, finished)
+    info(f"snapshot {key}: {len(wanted) - len(unfinished)} of {len(wanted)} tables are complete")
+    return unfinished
 
 
-def _selection(definitions: Definitions, names: Sequence[str], *, publish: bool) -> list[AssetKey]:
-    """The assets of the studies (all where none is named) with what they share."""
+def _select_assets(definitions: Definitions, names: Sequence[str], *, publish: bool) -> list[AssetKey]:
+    """Return the assets of the named studies (without names, of all) and those that all studies share."""
     from dagster import AssetKey, AssetSelection
 
     graph = definitions.resolve_asset_graph()
@@ -243,46 +329,15 @@ def _selection(definitions: Definitions, names: Sequence[str], *, publish: bool)
     if names:
         needed = AssetSelection.groups(*names).upstream().required_multi_asset_neighbors()
         wanted = needed | shared | AssetSelection.assets("published", "report")
-    left_out = {AssetKey("incoming"), *(() if publish else (AssetKey("published"),))}
-    return sorted(wanted.resolve(graph) - left_out)
+    excluded = {AssetKey("incoming"), *(() if publish else (AssetKey("published"),))}
+    return sorted(wanted.resolve(graph) - excluded)
 
 
-def _show(settings: Settings, keys: Sequence[str]) -> None:
-    from tiktok_pipeline.analysis.segmentation import NOTHING_DELIVERED
-    from tiktok_pipeline.output.print_rows import print_rows
-    from tiktok_pipeline.warehouse.duckdb.connection import query
+def _print_result(settings: Settings, result: RefreshResult, studies: Sequence[Study], *, as_json: bool) -> None:
+    from tiktok_pipeline.cli.refresh_summary import print_summary, refresh_document, summarise_snapshots
 
-    shown = keys[-_SHOWN_SNAPSHOTS:]
-    if len(shown) < len(keys):
-        info(f"{len(keys)} snapshots are refreshed; the newest {len(shown)}:")
-    listed = ", ".join(f"'{key}'" for key in shown)  # keys are checked dates
-    names, rows = query(
-        settings.published_file,
-        "select snapshot, study, persona, profiles, profiles_in_fit as fitted, round(100 * share, 1) as percent, verdict "  # noqa: S608
-        f"from personas.summaries where snapshot in ({listed}) order by snapshot, study, profiles desc",
-    )
-    print_rows(names, rows, "table")
-    _, counts = query(
-        settings.published_file,
-        "select snapshot, count(*) filter (where kept), count(*) filter (where not kept) from (select snapshot, true as kept "  # noqa: S608
-        "from validated.profiles union all select snapshot, true from validated.creator_activity union all "
-        f"select snapshot, false from validated.rejected) where snapshot in ({listed}) group by 1 order by 1",
-    )
-    for key, kept, rejected in counts:
-        info(
-            f"snapshot {key}: {kept:,} rows are good, {rejected:,} set aside with their reasons (validated.rejected)"
-        )
-    _, undone = query(
-        settings.published_file,
-        f"select snapshot, study, note from clusters.fits where note is not null and snapshot in ({listed}) "  # noqa: S608
-        "union select snapshot, study, value from classifiers.cards where item in ('why_empty', 'missing') "
-        f"and snapshot in ({listed}) order by all",
-    )
-    for key, study, why in undone:
-        if why != NOTHING_DELIVERED:
-            info(f"snapshot {key}: {study} is not complete: {why}")
-    for key in shown:
-        info(f"report: {settings.reports / f'{key}.html'}")
-    info(f"tables for analysts: {settings.published_file}")
-    info('query them: tiktok-pipeline sql "select persona, count(*) from segments.influencer_segments group by 1"')
-    info("look at the graph: tiktok-pipeline ui")
+    summaries = summarise_snapshots(settings, result.finished, studies) if result.finished else []
+    if as_json:
+        print_json(refresh_document(settings, result, summaries))
+    elif summaries:
+        print_summary(settings, summaries, studies)

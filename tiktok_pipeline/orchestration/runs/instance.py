@@ -1,12 +1,21 @@
-"""Prepare Dagster's own storage in a home: its settings, and the variable by which Dagster finds it."""
+"""Dagster's own storage in a home: its settings, the variable by which Dagster finds it, its records."""
 
 from __future__ import annotations
 
 import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from tiktok_pipeline.atomic_write import atomic_write_text
+from tiktok_pipeline.errors import PipelineError
 from tiktok_pipeline.home.layout import prepare_home
+from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
 
 DAGSTER_YAML = """\
 # Dagster's settings for this home, written by tiktok-pipeline where the file is missing or as it wrote it before.
@@ -65,3 +74,30 @@ def prepare_dagster_home(settings: Settings) -> None:
     if not file.exists() or file.read_text(encoding="utf-8") in _BEFORE:
         atomic_write_text(file, DAGSTER_YAML)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
+
+
+class DagsterRecordsError(PipelineError):
+    """Dagster's records of runs, events and partitions cannot be read or written."""
+
+    code = "dagster_records"
+
+
+@contextmanager
+def open_instance(settings: Settings) -> Iterator[DagsterInstance]:
+    """Open Dagster's storage of the home.
+
+    Raises
+    ------
+    DagsterRecordsError
+        If a record cannot be read or written inside the block.
+    """
+    from dagster import DagsterInstance  # noqa: PLC0415 - loads for a second
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+
+    try:
+        with DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+            yield instance
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        reason = one_line(str(getattr(error, "orig", None) or error))
+        msg = f"{settings.dagster_home}: Dagster's records cannot be read or written: {reason}"
+        raise DagsterRecordsError(msg, remedy="check the free disk space; see `tiktok-pipeline doctor`") from error

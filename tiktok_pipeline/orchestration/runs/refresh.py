@@ -91,8 +91,14 @@ def steps_of(job: JobDefinition, selection: Sequence[AssetKey]) -> list[str]:
 
 def publish_snapshots(
     job: JobDefinition, snapshots: Sequence[str], *, instance: DagsterInstance, quiet: bool = False
-) -> Iterator[tuple[str, Outcome]]:
-    """Publish snapshots whose tables are there: one run for all that stand together in Dagster's list of partitions."""
+) -> Iterator[tuple[list[str], Outcome]]:
+    """Publish finished snapshots, with one run for each contiguous range of Dagster's partitions.
+
+    Yields
+    ------
+    tuple of (list of str, Outcome)
+        The snapshots of a run and how it ended.
+    """
     for stretch in _contiguous_ranges(snapshots, list(instance.get_dynamic_partitions("snapshots"))):
         result = job.execute_in_process(
             run_config={"loggers": {STEP_LOGGER: {}}} if quiet else None,
@@ -102,7 +108,7 @@ def publish_snapshots(
             tags={ASSET_PARTITION_RANGE_START_TAG: stretch[0], ASSET_PARTITION_RANGE_END_TAG: stretch[-1]},
         )
         failure = None if result.success else failure_of(instance, result.run_id)
-        yield f"{stretch[0]} to {stretch[-1]}", Outcome(result.run_id, failure)
+        yield stretch, Outcome(result.run_id, failure)
 
 
 def _contiguous_ranges(wanted: Sequence[str], order: Sequence[str]) -> list[list[str]]:

@@ -159,7 +159,8 @@ def _translate_errors(path: Path) -> Iterator[None]:
     except duckdb.IOException as problem:
         raise WarehouseError(_unreadable(path, problem)) from problem
     except duckdb.Error as problem:
-        raise QueryError(str(problem).strip().partition("\n")[0]) from problem
+        first, *others = str(problem).strip().splitlines() or [""]
+        raise QueryError(first, details=[line for line in others if line.strip()]) from problem
 
 
 def _unreadable(path: Path, problem: Exception) -> str:

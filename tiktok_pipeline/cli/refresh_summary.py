@@ -1,0 +1,220 @@
+"""What a refresh made, read from the published file: the closing lines of ``refresh`` and its JSON document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tiktok_pipeline.cli.console import error_document, info
+from tiktok_pipeline.home.manifest import read_manifest
+from tiktok_pipeline.output.print_rows import print_rows
+from tiktok_pipeline.warehouse.duckdb.connection import ReadOnlyDatabase, open_read_only
+
+if TYPE_CHECKING:
+    from tiktok_pipeline.cli.refresh import RefreshResult
+    from tiktok_pipeline.settings import Settings
+    from tiktok_pipeline.study import Study
+
+_SHOWN_SNAPSHOTS = 3
+_COLUMNS = ("snapshot", "study", "persona", "profiles", "fitted", "percent", "verdict")
+
+
+@dataclass(frozen=True)
+class PersonaSummary:
+    """One segment of a study in a snapshot; ``share`` is of all profiles, from 0 to 1."""
+
+    persona: str
+    profiles: int
+    profiles_in_fit: int
+    share: float
+    verdict: str
+
+
+@dataclass(frozen=True)
+class StudySummary:
+    """A study of a snapshot: its segments, the largest first, and why a part of it could not be computed."""
+
+    study: str
+    incomplete_because: str | None
+    personas: tuple[PersonaSummary, ...]
+
+
+@dataclass(frozen=True)
+class SnapshotSummary:
+    """A snapshot as published: its rows, and the studies whose source it has."""
+
+    snapshot: str
+    valid_rows: int
+    rejected_rows: int
+    studies: tuple[StudySummary, ...]
+    report: Path
+
+
+def summarise_snapshots(
+    settings: Settings, keys: Sequence[str], studies: Sequence[Study]
+) -> list[SnapshotSummary]:
+    """Return what the published file has of the snapshots and studies.
+
+    A study whose source was not delivered with a snapshot has nothing to compute there and is left out.
+    """
+    file = settings.published_file
+    with open_read_only(file, memory_limit=settings.memory_limit, threads=settings.threads) as database:
+        rows, personas, reasons = _row_counts(database, keys), _personas(database, keys), _reasons(database, keys)
+    summaries = []
+    for key in keys:
+        sources = {entry.source for entry in read_manifest(settings.raw / key)}
+        summaries.append(
+            SnapshotSummary(
+                snapshot=key,
+                valid_rows=rows.get(key, (0, 0))[0],
+                rejected_rows=rows.get(key, (0, 0))[1],
+                studies=tuple(
+                    StudySummary(
+                        study.name,
+                        "; ".join(reasons.get((key, study.name), [])) or None,
+                        tuple(personas.get((key, study.name), [])),
+                    )
+                    for study in studies
+                    if study.source in sources
+                ),
+                report=settings.reports / f"{key}.html",
+            )
+        )
+    return summaries
+
+
+def _row_counts(database: ReadOnlyDatabase, keys: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Return the number of valid and rejected rows by snapshot."""
+    _, rows = database.rows(
+        "select snapshot, count(*) filter (where is_valid), count(*) filter (where not is_valid) from ("
+        "select snapshot, true as is_valid from validated.profiles "
+        "union all select snapshot, true from validated.creator_activity "
+        "union all select snapshot, false from validated.rejected"
+        ") where snapshot in (select unnest(?)) group by 1",
+        [list(keys)],
+    )
+    return {snapshot: (valid, rejected) for snapshot, valid, rejected in rows}
+
+
+def _personas(database: ReadOnlyDatabase, keys: Sequence[str]) -> dict[tuple[str, str], list[PersonaSummary]]:
+    """Return the segments by (snapshot, study), the largest first."""
+    _, rows = database.rows(
+        "select snapshot, study, persona, profiles, profiles_in_fit, share, verdict from personas.summaries "
+        "where snapshot in (select unnest(?)) order by snapshot, study, profiles desc",
+        [list(keys)],
+    )
+    personas: dict[tuple[str, str], list[PersonaSummary]] = {}
+    for snapshot, study, *cells in rows:
+        personas.setdefault((snapshot, study), []).append(PersonaSummary(*cells))
+    return personas
+
+
+def _reasons(database: ReadOnlyDatabase, keys: Sequence[str]) -> dict[tuple[str, str], list[str]]:
+    """Return why a part of a study could not be computed, by (snapshot, study)."""
+    _, rows = database.rows(
+        "select snapshot, study, note from clusters.fits where note is not null "
+        "and snapshot in (select unnest(?)) "
+        "union select snapshot, study, value from classifiers.cards where item in ('why_empty', 'missing') "
+        "and snapshot in (select unnest(?)) order by all",
+        [list(keys), list(keys)],
+    )
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for snapshot, study, reason in rows:
+        reasons.setdefault((snapshot, study), []).append(reason)
+    return reasons
+
+
+def print_summary(settings: Settings, summaries: Sequence[SnapshotSummary], studies: Sequence[Study]) -> None:
+    """Print the segments as a table on stdout, and what to know and do next as notes."""
+    shown = summaries[-_SHOWN_SNAPSHOTS:]
+    if len(shown) < len(summaries):
+        info(f"{len(summaries)} snapshots are complete; the newest {len(shown)}:")
+    rows = [
+        (
+            summary.snapshot,
+            study.study,
+            persona.persona,
+            persona.profiles,
+            persona.profiles_in_fit,
+            round(100 * persona.share, 1),
+            persona.verdict,
+        )
+        for summary in shown
+        for study in sorted(summary.studies, key=lambda study: study.study)
+        for persona in study.personas
+    ]
+    print_rows(_COLUMNS, rows, "table")
+    for summary in shown:
+        rejected = f"{summary.rejected_rows:,} rejected"
+        reasons = ", with the reasons in validated.rejected" if summary.rejected_rows else ""
+        info(f"snapshot {summary.snapshot}: {summary.valid_rows:,} valid rows, {rejected}{reasons}")
+        for study in summary.studies:
+            if study.incomplete_because:
+                info(f"snapshot {summary.snapshot}: {study.study} is incomplete: {study.incomplete_because}")
+    for summary in shown:
+        info(f"report: {summary.report}")
+    info(f"published tables: {settings.published_file}")
+    info("next:")
+    for command in _next_commands(shown[-1], studies):
+        info(f"  {command}")
+
+
+def _next_commands(summary: SnapshotSummary, studies: Sequence[Study]) -> list[str]:
+    """Return the commands to run next; the query and the export are of a study that was refreshed."""
+    commands = [f"tiktok-pipeline report {summary.snapshot} --open"]
+    with_personas = [study.study for study in summary.studies if study.personas]
+    scored = [study.name for study in studies if study.segmentation is None and study.classification is not None]
+    scored = [study.study for study in summary.studies if study.study in scored and not study.incomplete_because]
+    if with_personas:
+        name = with_personas[0]
+        query = f"select persona, count(*) as creators from segments.{name} group by all order by creators desc"
+    elif scored:
+        name = scored[0]
+        query = f"select account_id, score from segments.{name} order by score desc limit 10"
+    else:
+        return [*commands, "tiktok-pipeline ui"]
+    return [
+        *commands,
+        f'tiktok-pipeline sql "{query}"',
+        f"tiktok-pipeline export {name} --out {name}.xlsx",
+        "tiktok-pipeline ui",
+    ]
+
+
+def refresh_document(
+    settings: Settings, result: RefreshResult, summaries: Sequence[SnapshotSummary]
+) -> dict[str, Any]:
+    """Return the JSON document of a refresh; its keys are described in the help of the command."""
+    by_key = {summary.snapshot: summary for summary in summaries}
+    error = None
+    if result.failed:
+        message = f"{len(result.failed)} of {len(result.outcomes)} snapshots failed: {', '.join(result.failed)}"
+        error = error_document("snapshots_failed", message)
+    elif result.refused:
+        message = f"{len(result.refused)} file(s) cannot be read"
+        error = error_document("files_refused", message, f"see {settings.refused}")
+    return {
+        "ok": error is None,
+        "error": error,
+        "snapshots": [_snapshot_document(key, result, by_key.get(key)) for key in result.outcomes],
+        "refused": [{"file": str(settings.refused / entry.file), "reason": entry.why} for entry in result.refused],
+        "published": str(settings.published_file) if summaries else None,
+    }
+
+
+def _snapshot_document(key: str, result: RefreshResult, summary: SnapshotSummary | None) -> dict[str, Any]:
+    outcome = result.outcomes[key]
+    failure = outcome.failure
+    return {
+        "snapshot": key,
+        "run_id": outcome.run_id,
+        "ok": failure is None,
+        "error": error_document(failure.code, failure.message, result.remedies.get(key)) if failure else None,
+        "warnings": [asdict(warning) for warning in outcome.warnings],
+        "valid_rows": summary.valid_rows if summary else None,
+        "rejected_rows": summary.rejected_rows if summary else None,
+        "studies": [asdict(study) for study in summary.studies] if summary else [],
+        "report": str(summary.report) if summary else None,
+    }

@@ -1,0 +1,81 @@
+"""The command ``ui``: start Dagster's web server and daemon for the home."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tiktok_pipeline.cli.console import CommandFailedError, QuietOption, exit_on_expected_error, info, read_settings
+
+_HOST = "127.0.0.1"
+
+
+def ui(
+    port: Annotated[int, typer.Option(help=f"Port on {_HOST}.", min=1, max=65535)] = 3000,
+    _quiet: QuietOption = False,
+) -> None:
+    """Start Dagster's web server and daemon on 127.0.0.1.
+
+    The daemon ingests new files of incoming/ and refreshes their snapshots. Ctrl-C stops both.
+    """
+    with exit_on_expected_error():
+        settings = read_settings()
+        _check_port(port)
+        from tiktok_pipeline.orchestration.runs.dead_runs import fail_orphaned_runs
+        from tiktok_pipeline.orchestration.runs.instance import open_instance, prepare_dagster_home
+
+        prepare_dagster_home(settings)
+        _lock_until_exit(settings.dagster_home / "ui.lock")
+        with open_instance(settings) as instance:
+            fail_orphaned_runs(instance)
+        info(f"Dagster's UI: http://{_HOST}:{port} (Ctrl-C stops it)")
+        environment = os.environ | {
+            "DAGSTER_HOME": str(settings.dagster_home),
+            "TIKTOK_PIPELINE_HOME": str(settings.home),
+            "DAGSTER_DISABLE_TELEMETRY": "1",
+        }
+        dagster = [sys.executable, "-W", "ignore::FutureWarning", "-m", "dagster", "dev"]
+        options = ["-m", "tiktok_pipeline.definitions", "--log-level", "warning", "-h", _HOST, "-p", str(port)]
+        os.execve(sys.executable, [*dagster, *options], environment)  # noqa: S606
+
+
+def _check_port(port: int) -> None:
+    """Raise `CommandFailedError` if no server can listen on the port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server that just ended does not block the port
+        try:
+            probe.bind((_HOST, port))
+        except OSError as error:
+            reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+            msg = f"port {port} of {_HOST} {reason}"
+            raise CommandFailedError(msg, remedy="choose another one with --port") from error
+
+
+def _lock_until_exit(file: Path) -> None:
+    """Hold a lock on ``file`` for as long as this process lives, also after it became Dagster's.
+
+    Two daemons of one home would start every run twice.
+
+    Raises
+    ------
+    CommandFailedError
+        If another process holds the lock.
+    """
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+        os.close(descriptor)
+        msg = f"process {holder} runs the UI of {file.parent.parent} already"
+        raise CommandFailedError(msg, remedy="use that one, or stop it first") from error
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()}\n".encode())
+    os.set_inheritable(descriptor, True)  # the lock belongs to the open file, which the new program keeps

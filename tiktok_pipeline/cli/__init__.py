@@ -1,1 +1,1 @@
-"""The command line `tiktok-pipeline`: one file per command; `app` puts them together. Heavy imports are inside the commands."""
+"""The command line `tiktok-pipeline`: one file for each command; `app` registers them."""

@@ -70,10 +70,10 @@ def _print_version(value: bool) -> None:
 
 @app.callback()
 def root(
-    version: Annotated[  # noqa: ARG001 - its callback prints
+    version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
-    quiet: QuietOption = False,  # noqa: ARG001 - its callback turns the notes off
+    quiet: QuietOption = False,
 ) -> None:
     """Turn scrapes of TikTok profiles into segment tables that you can trust.
 
@@ -103,7 +103,9 @@ def process() -> None:
         main()
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would print a stack trace while threads end
+            signal.signal(
+                signal.SIGINT, signal.SIG_IGN
+            )  # a second Ctrl-C would print a stack trace while threads end
         if "torch" in sys.modules:
             # With torch loaded, the interpreter unloads modules in an order in which DuckDB's bindings print a page of
             # warnings. All work is closed by now.

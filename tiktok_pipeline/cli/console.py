@@ -74,7 +74,9 @@ def is_quiet() -> bool:
 
 QuietOption = Annotated[
     bool,
-    typer.Option("--quiet", "-q", callback=set_quiet, help="Print only results and errors, no notes and no progress."),
+    typer.Option(
+        "--quiet", "-q", callback=set_quiet, help="Print only results and errors, no notes and no progress."
+    ),
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on standard output, also for an error.")
@@ -240,7 +242,7 @@ def select_studies(names: Sequence[str]) -> tuple[Study, ...]:
     studies = load_studies(tiktok_pipeline.studies)
     known = [study.name for study in studies]
     if unknown := sorted(set(names) - set(known)):
-        msg = f"no study {', '.join(unknown)}; the studies are: {', '.join(known)}"
+        msg = f"no study {', '.join(map(repr, unknown))}; the studies are: {', '.join(known)}"
         raise CommandUsageError(msg)
     return tuple(study for study in studies if not names or study.name in names)
 

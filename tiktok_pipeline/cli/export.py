@@ -70,7 +70,9 @@ def _export_study(
             )
             written = write_file(out, schema, batches, guard=formula_safe, overwrite=overwrite)
     if written.cut:
-        info(f"{written.cut:,} texts were cut to the longest that a cell can hold; a .csv or .parquet file keeps them whole")
+        info(
+            f"{written.cut:,} texts were cut to the longest that a cell can hold; a .csv or .parquet file keeps them whole"
+        )
     info(f"{written.rows:,} creators")
     typer.echo(str(out))
 

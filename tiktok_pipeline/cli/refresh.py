@@ -74,7 +74,9 @@ class RefreshResult:
 def refresh(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(help="Files or folders with scrapes. Without any, the files in incoming/ of the home are ingested."),
+        typer.Argument(
+            help="Files or folders with scrapes. Without any, the files in incoming/ of the home are ingested."
+        ),
     ] = None,
     snapshot: Annotated[
         str | None,
@@ -84,6 +86,7 @@ def refresh(
         list[str] | None,
         typer.Option(help="Compute only this study, and what all studies share. May be repeated."),
     ] = None,
+    *,
     everything: Annotated[
         bool, typer.Option("--all", help="Recompute every snapshot, or the one of --snapshot.")
     ] = False,

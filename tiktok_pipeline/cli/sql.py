@@ -29,7 +29,9 @@ def sql(
     output: Annotated[TableFormat, typer.Option("--format", help="How to print the rows.")] = TableFormat.TABLE,
     warehouse: Annotated[
         bool,
-        typer.Option("--warehouse", help="Query the warehouse, which has the raw rows too, instead of the published copy."),
+        typer.Option(
+            "--warehouse", help="Query the warehouse, which has the raw rows too, instead of the published copy."
+        ),
     ] = False,
     _quiet: QuietOption = False,
 ) -> None:

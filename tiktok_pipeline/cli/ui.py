@@ -49,7 +49,9 @@ def ui(
 def _check_port(port: int) -> None:
     """Raise `CommandFailedError` if no server can listen on the port."""
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server that just ended does not block the port
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # a server that just ended does not block the port
         try:
             probe.bind((_HOST, port))
         except OSError as error:

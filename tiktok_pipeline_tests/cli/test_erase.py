@@ -98,7 +98,7 @@ def test_a_forgotten_creator_is_in_no_file_of_the_home(home: Home, call: Call) -
     assert places_of(home, HANDLE, LATER_HANDLE, NUMBER) == []
     assert not export.exists()
     assert other.exists()
-    assert f"deleted: {export}" in said.err
+    assert f"deleted {export}" in said.err
     assert sorted(path.name for path in home.settings.refused.iterdir()) == []
 
 
@@ -205,7 +205,7 @@ def test_dagster_s_messages_that_quote_the_creator_go_and_the_rest_stays(home: H
         connection.commit()
         (before,) = connection.execute("select count(*) from event_logs").fetchone()
     said = call(home.path, "forget", HANDLE, "--yes")
-    assert "deleted: 1 message(s) of Dagster's records" in said.err
+    assert "deleted 1 message(s) of Dagster's records" in said.err
     with closing(sqlite3.connect(database)) as connection:
         (after,) = connection.execute("select count(*) from event_logs where run_id <> 'x'").fetchone()
     assert after >= before - 1

@@ -175,7 +175,7 @@ def test_an_unknown_persona_is_one_line_with_those_there_are(
     said = call(refreshed_home.path, "export", STUDY, "--persona", persona, "--out", tmp_path / "a.csv")
     there = ", ".join(personas(refreshed_home))
     assert refused(said, cli.USAGE_ERROR) == (
-        f"tiktok-pipeline: no persona {persona!r} in study {STUDY}; there are: {there}"
+        f"tiktok-pipeline: no persona {persona!r} in study {STUDY}; the personas are: {there}"
     )
     assert list(tmp_path.iterdir()) == []
 
@@ -186,7 +186,7 @@ def test_an_unknown_study_is_one_line_with_those_there_are(
 ) -> None:
     line = refused(call(refreshed_home.path, "export", study, "--out", tmp_path / "a.csv"), cli.USAGE_ERROR)
     there = ", ".join(one.name for one in load_studies(tiktok_pipeline.studies))
-    assert line == f"tiktok-pipeline: no study {study!r}; there are: {there}"
+    assert line == f"tiktok-pipeline: no study {study!r}; the studies are: {there}"
     assert STUDY in there
 
 
@@ -196,7 +196,7 @@ def test_an_unknown_snapshot_is_one_line_with_those_there_are(
 ) -> None:
     said = call(refreshed_home.path, "export", STUDY, "--snapshot", snapshot, "--out", tmp_path / "a.csv")
     assert refused(said, cli.USAGE_ERROR) == (
-        f"tiktok-pipeline: no snapshot {snapshot!r} of study {STUDY}; there are: 2024-03-01, 2024-04-01"
+        f"tiktok-pipeline: no snapshot {snapshot!r} of study {STUDY}; the snapshots are: 2024-03-01, 2024-04-01"
     )
 
 
@@ -204,7 +204,7 @@ def test_a_study_that_was_not_refreshed_says_what_to_run(copied_home: Home, call
     """The views may be absent, and they may be empty."""
     arguments = ("export", "top_influencers", "--out", tmp_path / "a.csv")
     line = refused(call(copied_home.path, *arguments), cli.FAILED)
-    assert "nothing of study top_influencers is there yet; run `tiktok-pipeline refresh FILE --study" in line
+    assert "study top_influencers has no creators yet; run `tiktok-pipeline refresh FILE --study" in line
     with duckdb.connect(str(copied_home.settings.published_file)) as connection:
         connection.execute(
             f"create view segments.top_influencers_history as select * from segments.{STUDY} where false"
@@ -290,7 +290,7 @@ def test_too_many_rows_for_a_sheet_are_refused_before_any_is_written(
     refreshed_home: Home, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export_file, "MAX_XLSX_ROWS", 117)
-    monkeypatch.setattr(export_file, "_draft", None)
+    monkeypatch.setattr(export_file, "atomic_write", None)
     said = call(refreshed_home.path, "export", STUDY, "--out", tmp_path / "a.xlsx")
     assert refused(said, cli.USAGE_ERROR) == (
         f"tiktok-pipeline: {tmp_path / 'a.xlsx'}: a sheet holds at most 117 rows, and there are 118; "
@@ -309,7 +309,7 @@ def test_hostile_texts_of_profiles_stay_texts_and_long_ones_are_told(
     for ending in ("csv", "xlsx", "parquet"):
         said = call(copied_home.path, "export", STUDY, "--out", tmp_path / f"a.{ending}")
         assert said.code == 0
-        cut = "118 texts are longer than a cell can be and were cut; a .csv or .parquet holds them whole\n"
+        cut = "118 texts were cut to the longest that a cell can hold; a .csv or .parquet file keeps them whole\n"
         assert said.err == f"{cut if ending == 'xlsx' else ''}118 creators\n"
     for rows in (csv_rows(tmp_path / "a.csv"), xlsx_rows(tmp_path / "a.xlsx")):
         assert {(row["nickname"], row["bio_link"]) for row in rows} == {(f"'{link}", "'\t＠x")}
@@ -364,9 +364,9 @@ def test_batches_that_nobody_read_to_the_end_hold_up_nobody(refreshed_home: Home
     script = (
         "import sys, pathlib\n"
         "from tiktok_pipeline.warehouse.base import WarehouseError\n"
-        "from tiktok_pipeline.warehouse.duckdb.connection import open_to_read, query\n"
+        "from tiktok_pipeline.warehouse.duckdb.connection import open_read_only, query\n"
         "file = pathlib.Path(sys.argv[1])\n"
-        "with open_to_read(file) as reader:\n"
+        "with open_read_only(file) as reader:\n"
         "    _, batches = reader.batches('select a.account_id from clusters.assignments a, range(1000)')\n"
         "    kept = [next(batches) for _ in range(int(sys.argv[2]))]\n"
         "print(query(file, 'select 1 as one'), len(kept), flush=True)\n"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tiktok_pipeline.cli import app as cli
-from tiktok_pipeline.reports.find import find_report
+from tiktok_pipeline.reports.find import ReportNotFoundError, find_report
 
 if TYPE_CHECKING:
     from tiktok_pipeline_tests.homes import Home, Said
@@ -36,17 +36,18 @@ def test_it_is_shown_in_the_browser(refreshed_home: Home, call: Call, monkeypatc
 def test_an_unknown_snapshot_is_one_line_with_those_there_are(refreshed_home: Home, call: Call, key: str) -> None:
     said = call(refreshed_home.path, "report", key)
     assert said.code == cli.FAILED
-    assert said.err == f"tiktok-pipeline: no report of snapshot {key}; there are: 2024-03-01, 2024-04-01\n"
+    assert said.err == f"tiktok-pipeline: no report of snapshot {key}; the reports are: 2024-03-01, 2024-04-01\n"
 
 
 def test_without_a_page_it_says_what_to_run(tmp_path: Path) -> None:
-    assert find_report(tmp_path, None) == f"no report in {tmp_path} yet; run `tiktok-pipeline refresh FILE`"
+    with pytest.raises(ReportNotFoundError, match="no report in .* yet; run `tiktok-pipeline refresh FILE` first"):
+        find_report(tmp_path, None)
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        (["no_such"], cli.USAGE_ERROR, "no study no_such; there are: active_creators"),
+        (["no_such"], cli.USAGE_ERROR, "no study 'no_such'; the studies are: active_creators"),
         (["balanced_segments"], cli.USAGE_ERROR, "study balanced_segments has no network to tune"),
         (
             ["active_creators", "--snapshot", "2020-01-01"],

@@ -50,7 +50,7 @@ def test_a_killed_refresh_goes_on(
     said = call(home.path, "refresh", "--resume", "--study", STUDY)
     assert said.code == 0, said.err
     assert f"snapshot {KEY}: " in said.err
-    assert "tables are finished" in said.err
+    assert "tables are complete" in said.err
     written = written_by_the_last_run(home)
     assert not written & done, "what is finished is not made again"
     assert left <= written
@@ -59,7 +59,7 @@ def test_a_killed_refresh_goes_on(
     assert clean.refresh(KEY).success
     assert home.tables() == clean.tables()
     assert home.tables(published=True) == clean.tables(published=True)
-    assert "nothing to go on with" in call(home.path, "refresh", "--resume").err
+    assert "nothing to resume" in call(home.path, "refresh", "--resume").err
 
 
 def test_another_delivery_is_made_from_its_start(tmp_path: Path, call: Call) -> None:
@@ -75,4 +75,4 @@ def test_another_delivery_is_made_from_its_start(tmp_path: Path, call: Call) -> 
 def test_it_is_not_for_new_files(tmp_path: Path, call: Call, other: str) -> None:
     said = call(tmp_path / "home", "refresh", "--resume", other)
     assert said.code == cli.USAGE_ERROR
-    assert "--resume goes on with what was delivered before" in said.err
+    assert "--resume continues with files that were registered before" in said.err

@@ -87,8 +87,8 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for con
 class Interrupts:
     """Whether Ctrl-C was pressed while a command ran.
 
-    A signal that arrives inside the query engine or a step of Dagster may surface as an error of theirs, or not at all.
-    The interpreter's wake-up descriptor receives every signal.
+    A signal that arrives inside the query engine or a step of Dagster may surface as an error of theirs, or not at
+    all. The interpreter's wake-up descriptor receives every signal.
     """
 
     def __init__(self, descriptor: int | None) -> None:

@@ -73,9 +73,7 @@ def _prune_snapshots(settings: Settings, *, keep: int | None, before: str | None
             return
         for key in removed:
             info(f"snapshot {key}")
-        confirm(
-            f"Remove {len(removed)} of {len(known)} snapshots, files and tables? This cannot be undone.", yes=yes
-        )
+        confirm(f"Remove {len(removed)} of {len(known)} snapshots, files and tables? This cannot be undone.", yes=yes)
         prune_home(
             settings,
             removed,

@@ -9,8 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 import pandas as pd
 
+from tiktok_pipeline.arrays import Matrix
 from tiktok_pipeline.classifiers import network
-from tiktok_pipeline.classifiers.arrays import Matrix
 from tiktok_pipeline.classifiers.cross_validation import CrossValidationResult, cross_validate
 from tiktok_pipeline.classifiers.labels import Flags, check_class_counts
 from tiktok_pipeline.classifiers.metrics import curves

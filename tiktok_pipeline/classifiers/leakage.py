@@ -11,7 +11,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from tiktok_pipeline.classifiers.arrays import Matrix, Vector
+from tiktok_pipeline.arrays import Matrix, Vector
 from tiktok_pipeline.classifiers.labels import Flags
 from tiktok_pipeline.classifiers.metrics import average_precision, best_f1, roc_auc
 from tiktok_pipeline.classifiers.models import logged_regression

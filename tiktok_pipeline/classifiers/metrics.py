@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tiktok_pipeline.arrays import Vector
 from tiktok_pipeline.classifiers.labels import Flags
 
-Vector = NDArray[np.float64]
 CURVE_POINTS = 60
 THRESHOLDS = np.linspace(0.0, 1.0, 51)
 CALIBRATION_BINS = 10

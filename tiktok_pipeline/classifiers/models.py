@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tiktok_pipeline.classifiers.arrays import Matrix, Vector
+from tiktok_pipeline.arrays import Matrix, Vector
 from tiktok_pipeline.classifiers.labels import Flags
 from tiktok_pipeline.classifiers.recipe import ModelName, Network
 from tiktok_pipeline.errors import PipelineError

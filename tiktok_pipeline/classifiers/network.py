@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tiktok_pipeline.classifiers.arrays import Matrix, Vector
+from tiktok_pipeline.arrays import Matrix, Vector
 from tiktok_pipeline.classifiers.labels import Flags
 from tiktok_pipeline.classifiers.models import ModelMissingError
 from tiktok_pipeline.classifiers.recipe import Network, PublishedNetwork

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tiktok_pipeline.classifiers.arrays import Matrix, Vector
+from tiktok_pipeline.arrays import Matrix, Vector
 from tiktok_pipeline.classifiers.cross_validation import permutation_losses
 from tiktok_pipeline.classifiers.labels import Flags
 from tiktok_pipeline.classifiers.metrics import curves, ranking_metrics, threshold_for_precision, threshold_metrics

@@ -12,7 +12,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from tiktok_pipeline.classifiers.arrays import Matrix, Vector
+from tiktok_pipeline.arrays import Matrix, Vector
 from tiktok_pipeline.classifiers.labels import Flags
 from tiktok_pipeline.classifiers.metrics import LARGEST_LOG_ODDS, apply_platt, best_f1, fit_platt
 from tiktok_pipeline.classifiers.models import inner_scores, logged_regression

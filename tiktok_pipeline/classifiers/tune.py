@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from tiktok_pipeline.classifiers.arrays import Matrix
+from tiktok_pipeline.arrays import Matrix
 from tiktok_pipeline.classifiers.cross_validation import CrossValidationResult, cross_validate
 from tiktok_pipeline.classifiers.labels import Flags
 from tiktok_pipeline.classifiers.recipe import Network

@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 
-from tiktok_pipeline.clusters.model import Matrix, distinct_rows
+from tiktok_pipeline.arrays import Matrix
+from tiktok_pipeline.clusters.model import distinct_rows
 from tiktok_pipeline.clusters.schema import K_SCORES_TABLE
 from tiktok_pipeline.clusters.silhouettes import mean_silhouettes
 

@@ -15,11 +15,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tiktok_pipeline.arrays import Matrix, Vector
 from tiktok_pipeline.clusters.scaling import Scaling
 from tiktok_pipeline.clusters.schema import MODELS_TABLE
 from tiktok_pipeline.errors import PipelineError
-
-Matrix = NDArray[np.float64]
 
 
 class TooFewRowsError(PipelineError):
@@ -35,8 +34,8 @@ class SegmentModel:
     features: tuple[str, ...]
     transforms: tuple[str, ...]
     fills: tuple[float | None, ...]
-    centers: Matrix
-    scales: Matrix
+    centers: Vector
+    scales: Vector
     centroids: Matrix
 
     def transform(self, values: pd.DataFrame) -> Matrix:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tiktok_pipeline.clusters.model import Matrix
+from tiktok_pipeline.arrays import Matrix, Vector
 
 MAX_SILHOUETTE_ROWS = 10_000
 DISTANCES_MEGABYTES = 64
@@ -21,7 +21,7 @@ DISTANCES_MEGABYTES = 64
 Labels = NDArray[np.int64]
 
 
-def silhouettes(matrix: Matrix, clusterings: Sequence[Labels]) -> list[Matrix | None]:
+def silhouettes(matrix: Matrix, clusterings: Sequence[Labels]) -> list[Vector | None]:
     """The silhouette of each row (rows,) in each clustering; None where it has one cluster only, or as many as rows."""
     from sklearn import config_context  # noqa: PLC0415 - importing it costs seconds
     from sklearn.metrics import pairwise_distances_chunked  # noqa: PLC0415
@@ -57,7 +57,7 @@ def mean_silhouettes(matrix: Matrix, clusterings: Sequence[Labels], *, random_st
     return [None if samples is None else float(samples.mean()) for samples in silhouettes(matrix, clusterings)]
 
 
-def _of_one(sums: Matrix, labels: Labels, sizes: Matrix) -> Matrix:
+def _of_one(sums: Matrix, labels: Labels, sizes: Vector) -> Vector:
     """(b - a) / max(a, b): a, the mean distance to the others of the own cluster; b, that to the nearest other cluster."""
     each = np.arange(len(labels))
     own = sums[each, labels] / np.maximum(sizes[labels] - 1, 1)
@@ -65,6 +65,6 @@ def _of_one(sums: Matrix, labels: Labels, sizes: Matrix) -> Matrix:
     others[each, labels] = np.inf
     nearest = others.min(axis=1)
     larger = np.maximum(own, nearest)
-    found: Matrix = np.divide(nearest - own, larger, out=np.zeros_like(own), where=larger > 0)
+    found: Vector = np.divide(nearest - own, larger, out=np.zeros_like(own), where=larger > 0)
     found[sizes[labels] == 1] = 0.0
     return found

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tiktok_pipeline.clusters.model import Matrix, SegmentModel, distinct_rows
+from tiktok_pipeline.arrays import Matrix
+from tiktok_pipeline.clusters.model import SegmentModel, distinct_rows
 from tiktok_pipeline.clusters.schema import STABILITY_RUNS_TABLE, STABILITY_TABLE
 from tiktok_pipeline.clusters.silhouettes import Labels, silhouettes
 

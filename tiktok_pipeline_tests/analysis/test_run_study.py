@@ -27,12 +27,13 @@ from tiktok_pipeline.analysis.segmentation import (
     measure_stability,
     score_study,
 )
+from tiktok_pipeline.arrays import Matrix
 from tiktok_pipeline.classifiers.labels import NotEnoughRowsError
 from tiktok_pipeline.classifiers.recipe import Classification, FeatureSet, Label, PublishedForest
 from tiktok_pipeline.classifiers.schema import LEAKAGE_SCHEMA, METRICS_SCHEMA, SCORES_SCHEMA
 from tiktok_pipeline.clusters import fit_rows
 from tiktok_pipeline.clusters.fit_rows import InterquartileRule
-from tiktok_pipeline.clusters.model import Matrix, SegmentModel, TooFewRowsError, from_frame
+from tiktok_pipeline.clusters.model import SegmentModel, TooFewRowsError, from_frame
 from tiktok_pipeline.clusters.scaling import Scaling
 from tiktok_pipeline.clusters.schema import (
     ASSIGNMENTS_SCHEMA,

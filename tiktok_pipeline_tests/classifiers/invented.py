@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tiktok_pipeline.classifiers.arrays import Matrix, Vector
+from tiktok_pipeline.arrays import Matrix, Vector
 from tiktok_pipeline.classifiers.labels import Flags
 from tiktok_pipeline.classifiers.models import Fitted
 from tiktok_pipeline.classifiers.recipe import (

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
+from tiktok_pipeline.arrays import Matrix, Vector
 from tiktok_pipeline.classifiers import cross_validation as evaluate
-from tiktok_pipeline.classifiers.arrays import Matrix, Vector
 from tiktok_pipeline.classifiers.cross_validation import (
     SHUFFLES,
     CrossValidationResult,

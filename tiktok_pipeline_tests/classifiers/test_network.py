@@ -16,7 +16,7 @@ pytest.importorskip("torch")
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from tiktok_pipeline.classifiers.arrays import Matrix
+from tiktok_pipeline.arrays import Matrix
 from tiktok_pipeline.classifiers.labels import Flags
 from tiktok_pipeline.classifiers.network import (
     Trained,

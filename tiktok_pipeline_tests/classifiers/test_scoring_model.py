@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from tiktok_pipeline.analysis.classification import labelled_rows, score_creators
-from tiktok_pipeline.classifiers.arrays import Matrix
+from tiktok_pipeline.arrays import Matrix
 from tiktok_pipeline.classifiers.evaluation import empty_evaluation, run_protocols
 from tiktok_pipeline.classifiers.metrics import apply_platt, best_f1, fit_platt
 from tiktok_pipeline.classifiers.models import logged_regression

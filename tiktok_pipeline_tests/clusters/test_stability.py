@@ -16,8 +16,9 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_samples
 from threadpoolctl import threadpool_limits
 
+from tiktok_pipeline.arrays import Matrix
 from tiktok_pipeline.clusters import stability
-from tiktok_pipeline.clusters.model import Matrix, SegmentModel, from_frame, to_frame
+from tiktok_pipeline.clusters.model import SegmentModel, from_frame, to_frame
 from tiktok_pipeline.clusters.schema import (
     MODELS_TABLE,
     STABILITY_RUNS_SCHEMA,

@@ -17,7 +17,7 @@ from dagster import AssetKey, DagsterInstance, Definitions, ExecuteInProcessResu
 import tiktok_pipeline.studies
 from tiktok_pipeline.assembly import build_definitions, refresh_job
 from tiktok_pipeline.classifiers.recipe import PublishedForest
-from tiktok_pipeline.ingest.register import IngestConfig, Registered, register
+from tiktok_pipeline.ingest.register import IngestConfig, RegisteredFile, register
 from tiktok_pipeline.orchestration.partitions import add_snapshots
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study, load_studies
@@ -90,7 +90,7 @@ class Home:
     def definitions(self) -> Definitions:
         return build_definitions(self.settings, self.studies)
 
-    def deliver(self, *paths: Path, snapshot: str | None = None) -> list[Registered]:
+    def deliver(self, *paths: Path, snapshot: str | None = None) -> list[RegisteredFile]:
         """Register files as the command line does."""
         with DuckDBWarehouse(None) as engine:
             return register(paths, IngestConfig(raw=self.settings.raw, engine=engine), snapshot=snapshot)

@@ -105,7 +105,7 @@ def prepared(work: Path, *, whole: bool = True) -> Iterator[Ground]:
         wanted = shared | AssetSelection.groups(study.name) if whole else shared
         why = _refresh(replace(ground, selection=tuple(sorted(wanted.resolve(graph)))), GOOD)[1]
         if taken.refused or why:
-            msg = f"the good snapshot cannot be made: {why or taken.refused[0].why}"
+            msg = f"the good snapshot cannot be made: {why or taken.refused[0].reason}"
             raise RuntimeError(msg)
         yield replace(ground, slices=_slices(ground), hashes=_hashes(ground), files=_files(ground))
 
@@ -143,7 +143,7 @@ def _treated(ground: Ground, one: Delivery, key: str, broken: list[str]) -> tupl
         broken.append(f"left in incoming: {left}")
     if found.refused:
         broken += _badly_refused(ground, one, found, key)
-        return REFUSED, found.refused[0].why
+        return REFUSED, found.refused[0].reason
     if len(found.registered) != 1 or found.registered[0].outcome != "new":
         broken.append(f"neither taken nor refused: {found}")
     outcome, why = _refresh(ground, key)
@@ -221,14 +221,14 @@ def _badly_refused(ground: Ground, one: Delivery, found: IngestResult, key: str)
     """What is wrong with how the file was set aside."""
     (refused,) = found.refused
     folder = ground.settings.refused
-    broken = unplain(refused.why)
+    broken = unplain(refused.reason)
     expected = sorted([refused.file, f"{refused.file}{REASON_SUFFIX}"])
     there = sorted(path.name for path in folder.iterdir())
     if there != expected:
         return [*broken, f"in refused/ lies {there}, expected {expected}"]
     if (folder / refused.file).read_bytes() != one.content:
         broken.append("the refused file is not what was delivered")
-    if (folder / f"{refused.file}{REASON_SUFFIX}").read_text(encoding="utf-8").strip() != refused.why.strip():
+    if (folder / f"{refused.file}{REASON_SUFFIX}").read_text(encoding="utf-8").strip() != refused.reason.strip():
         broken.append("the text beside the refused file is not the reason")
     if found.registered or (ground.settings.raw / key).exists():
         broken.append("the file was refused and stored too")

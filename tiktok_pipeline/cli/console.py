@@ -254,7 +254,7 @@ def locked_home(settings: Settings) -> Iterator[None]:
     from tiktok_pipeline.home.lock import home_lock
 
     prepare_home(settings)
-    with home_lock(settings.lock_file, timeout_seconds=settings.home_timeout_seconds, say=info):
+    with home_lock(settings.lock_file, timeout_seconds=settings.home_timeout_seconds, log=info):
         yield
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dagster import AssetKey, DagsterInstance, Definitions
 
     from tiktok_pipeline.ingest.inbox import Refused
-    from tiktok_pipeline.ingest.register import Registered
+    from tiktok_pipeline.ingest.register import RegisteredFile
     from tiktok_pipeline.orchestration.runs.outcome import Failure, Outcome
     from tiktok_pipeline.study import Study
 
@@ -183,12 +183,12 @@ def _ingest_inbox(settings: Settings, snapshot: str | None) -> tuple[list[str], 
     from tiktok_pipeline.warehouse.duckdb.connection import published_delivery_ids
 
     with open_engine(settings) as engine:
-        ingested = ingest_inbox(settings, engine, snapshot=snapshot, say=info)
+        ingested = ingest_inbox(settings, engine, snapshot=snapshot, log=info)
     _print_registered(ingested.registered)
     for name in ingested.waiting:
         info(f"{name} is still being written; the next refresh ingests it")
     for refused in ingested.refused:
-        print_error(f"{refused.why} (moved to {settings.refused / refused.file})")
+        print_error(f"{refused.reason} (moved to {settings.refused / refused.file})")
     pending = set(pending_snapshots(settings, published_delivery_ids(settings.published_file)))
     if unfinished := sorted(pending - set(ingested.snapshots)):
         info(f"registered before and not complete: {', '.join(unfinished)}")
@@ -198,7 +198,7 @@ def _ingest_inbox(settings: Settings, snapshot: str | None) -> tuple[list[str], 
     return keys, ingested.refused
 
 
-def _print_registered(registered: Sequence[Registered]) -> None:
+def _print_registered(registered: Sequence[RegisteredFile]) -> None:
     for entry in registered:
         info(f"snapshot {entry.snapshot}: {entry.file} ({entry.outcome})")
 

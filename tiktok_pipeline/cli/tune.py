@@ -93,7 +93,7 @@ def _labelled_rows(
     from tiktok_pipeline.tables import TABLES
 
     with (
-        home_lock(settings.lock_file, timeout_seconds=settings.lock_timeout_seconds, say=info),
+        home_lock(settings.lock_file, timeout_seconds=settings.lock_timeout_seconds, log=info),
         open_warehouse(settings) as warehouse,
     ):
         try:

@@ -20,20 +20,28 @@ PRUNED_PREFIX = ".pruned-"
 
 
 def leftovers(settings: Settings) -> list[Path]:
-    """Return the files and folders that a killed process left; while a process works in the home, they may be its own."""
+    """Return the files and folders that a killed process left behind.
+
+    They may be those of a running process; see `tiktok_pipeline.home.lock.lock_holder`.
+    """
     drafts = [draft_of(settings.forgotten_file), draft_of(settings.failures_file)]
     found = raw_leftovers(settings.raw)
     for database in (settings.warehouse_file, settings.published_file):
         drafts += database.parent.glob(f"{draft_of(database).name}*")  # the database engine adds endings of its own
         drafts.append(database.with_name(f"{database.name}.tmp"))  # where it spills
-    for folder in (settings.reports, *settings.reports.glob("*/")):
+    for folder in (settings.reports, *settings.reports.glob("*/"), settings.refused):
         drafts += [*folder.glob(draft_of(Path("*")).name), *folder.glob("*.part")]
     return [*found, *(draft for draft in drafts if draft.exists())]
 
 
 def raw_leftovers(raw: Path) -> list[Path]:
     """Return the leftovers in ``raw/``: staged and pruned folders, pending files, drafts of manifests."""
-    patterns = (f"{STAGING_PREFIX}*", f"{PRUNED_PREFIX}*", f"*/{PENDING_PREFIX}*", f"*/{draft_of(Path(MANIFEST)).name}")
+    patterns = (
+        f"{STAGING_PREFIX}*",
+        f"{PRUNED_PREFIX}*",
+        f"*/{PENDING_PREFIX}*",
+        f"*/{draft_of(Path(MANIFEST)).name}",
+    )
     return [path for pattern in patterns for path in raw.glob(pattern)]
 
 

@@ -1,4 +1,4 @@
-"""The folders of a home, private to the person who runs the program, and the names of files that several rooms share."""
+"""The folders of a home, private to the person who runs the program, and file names that several rooms share."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""One writer at a time in a home: an advisory lock on a file, which the kernel frees when its holder dies.
+"""One writer at a time in a home: an advisory lock on a file, which the kernel releases when its holder dies.
 
-The command line and every run take it alike, so neither can work on half of what the other does.
+The command line and every run of Dagster take the same lock, so neither reads what the other has half written.
 """
 
 from __future__ import annotations
@@ -17,19 +17,32 @@ from tiktok_pipeline.errors import PipelineError
 
 _FIRST_POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.05, 1.0
 _held: dict[Path, int] = {}
+"""The locks that this process holds, with their file descriptors."""
 
 
 class HomeLockedError(PipelineError):
-    """Another process was at work in the home for longer than the configured wait."""
+    """Another process used the home for longer than the configured wait."""
 
     code = "home_locked"
 
 
 @contextlib.contextmanager
-def home_lock(path: Path, *, timeout_seconds: float, say: Callable[[str], None] = lambda _: None) -> Iterator[None]:
-    """Hold the lock at ``path``; may be nested within one process.
+def home_lock(path: Path, *, timeout_seconds: float, log: Callable[[str], None] = lambda _: None) -> Iterator[None]:
+    """Hold the lock of a home; may be nested within one process.
 
-    ``say`` is told once when there is a wait. Raises `HomeLockedError` after ``timeout_seconds``.
+    Parameters
+    ----------
+    path : Path
+        The lock file; it and its folder are created if they are missing.
+    timeout_seconds : float
+        The longest wait for another process.
+    log : callable
+        Called once with a line of text if there is a wait.
+
+    Raises
+    ------
+    HomeLockedError
+        If another process holds the lock for longer than ``timeout_seconds``.
     """
     path = path.resolve()
     if path in _held:
@@ -38,7 +51,7 @@ def home_lock(path: Path, *, timeout_seconds: float, say: Callable[[str], None] 
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        _wait(descriptor, path, timeout_seconds, say)
+        _acquire(descriptor, path, timeout_seconds, log)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
         _held[path] = descriptor
@@ -50,8 +63,8 @@ def home_lock(path: Path, *, timeout_seconds: float, say: Callable[[str], None] 
         os.close(descriptor)
 
 
-def holder_of(path: Path) -> str | None:
-    """The process that holds the lock at ``path``, as text; None where nobody does. Takes nothing and waits for nobody."""
+def lock_holder(path: Path) -> str | None:
+    """Return the process that holds a lock, as text, or None; takes nothing and does not wait."""
     if path.resolve() in _held:
         return str(os.getpid())
     try:
@@ -61,33 +74,36 @@ def holder_of(path: Path) -> str | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+        return _read_holder(descriptor)
     else:
         return None
     finally:
         os.close(descriptor)
 
 
-def _wait(descriptor: int, path: Path, timeout_seconds: float, say: Callable[[str], None]) -> None:
+def _acquire(descriptor: int, path: Path, timeout_seconds: float, log: Callable[[str], None]) -> None:
     deadline = time.monotonic() + timeout_seconds
-    told = False
+    is_logged = False
     pause = _FIRST_POLL_SECONDS
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            holder = _read_holder(descriptor)
             if time.monotonic() >= deadline:
-                msg = (
-                    f"{path.parent}: process {holder} is at work in this home; waited {timeout_seconds:g} s. "
-                    "Let it finish or stop it, then try again"
-                )
-                raise HomeLockedError(msg) from None
-            if not told:
-                say(f"waiting for process {holder}, which is at work in {path.parent} ...")
-                told = True
-            # Each at a time of its own, so that of many who wait none is always the late one.
+                raise HomeLockedError(
+                    f"{path.parent}: process {holder} is using this home; waited {timeout_seconds:g} s",
+                    remedy="let it finish or stop it, then try again",
+                ) from None
+            if not is_logged:
+                log(f"waiting for process {holder}, which is using {path.parent} ...")
+                is_logged = True
+            # Random pauses, so that of many waiting processes none is always the last.
             time.sleep(min(pause * random.uniform(0.5, 1.5), max(0.0, deadline - time.monotonic())))  # noqa: S311
             pause = min(pause * 2, _LONGEST_POLL_SECONDS)
         else:
             return
+
+
+def _read_holder(descriptor: int) -> str:
+    return os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"

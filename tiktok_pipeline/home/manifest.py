@@ -1,4 +1,4 @@
-"""The manifest of a snapshot: which files it has, as they were delivered and as they are stored in ``raw/<snapshot>/``.
+"""The manifest of a snapshot: its files, as they were delivered and as they are stored in ``raw/<snapshot>/``.
 
 The manifest is the truth about deliveries; the table ``raw.files`` is made from it. Whoever writes here holds the
 lock of the home.

@@ -1,4 +1,4 @@
-"""Whether a snapshot fits on the disk: asked before the work, so that hours are not spent on what cannot be stored."""
+"""Check that a snapshot fits on the disk before the work begins, not after hours of it."""
 
 from __future__ import annotations
 
@@ -11,48 +11,60 @@ from tiktok_pipeline.ingest.snapshot_rows import is_external
 from tiktok_pipeline.raw.schema import SOURCES
 from tiktok_pipeline.settings import Settings
 
-BYTES_A_ROW = 110
-"""What validated rows take, compressed, in the warehouse; as much again in the copy for readers."""
+BYTES_PER_ROW = 110
+"""Compressed size of a validated row in the warehouse; the published file needs as much again."""
 
-RAW_BYTES_A_ROW = 125
-"""What the texts of a delivered row take in the warehouse, where they are not left in their file."""
+RAW_BYTES_PER_ROW = 125
+"""Compressed size of a delivered row's texts in the warehouse, unless they stay in their file."""
 
-BYTES_AN_ASSIGNMENT = 26
-"""What a profile's segment in one study takes, in the warehouse and again in the copy for readers."""
+BYTES_PER_ASSIGNMENT = 26
+"""Size of a profile's segment in one study, in the warehouse and again in the published file."""
 
 
 class InsufficientDiskSpaceError(PipelineError):
-    """The disk cannot hold what a snapshot needs; nothing was begun."""
+    """The disk cannot hold what a snapshot needs; nothing was written."""
 
     code = "insufficient_disk_space"
 
 
 def needed_bytes(manifest: Sequence[StoredFile], *, published_bytes: int) -> int:
-    """What a refresh for one study needs beside the files of the snapshot, about; the old copy stays while the new is made.
+    """Estimate what a refresh of one study writes beside the files of the snapshot.
 
-    The figures a row are measured on synthetic profiles, see docs/scaling.md; longer biographies take more.
+    Sizes per row were measured on synthetic profiles, see ``docs/scaling.md``; longer biographies need more.
+
+    Parameters
+    ----------
+    manifest : sequence of StoredFile
+        The files of the snapshot.
+    published_bytes : int
+        Size of the published file; the old one stays while the new one is written.
+
+    Returns
+    -------
+    int
+        Bytes.
     """
-    rows = sum(one.rows for one in manifest)
-    stored = sum(
-        one.rows
+    rows = sum(entry.rows for entry in manifest)
+    rows_in_warehouse = sum(
+        entry.rows
         for source in SOURCES
         if not is_external(manifest, source)
-        for one in manifest
-        if one.source == source.name
+        for entry in manifest
+        if entry.source == source.name
     )
-    return 2 * rows * (BYTES_A_ROW + BYTES_AN_ASSIGNMENT) + stored * RAW_BYTES_A_ROW + published_bytes
+    tables = 2 * rows * (BYTES_PER_ROW + BYTES_PER_ASSIGNMENT)
+    return tables + rows_in_warehouse * RAW_BYTES_PER_ROW + published_bytes
 
 
 def check_disk_space(settings: Settings, snapshot: str, manifest: Sequence[StoredFile]) -> None:
-    """Raise `InsufficientDiskSpaceError` where the disk of the home has less room than the snapshot needs."""
+    """Raise `InsufficientDiskSpaceError` if the disk of the home has less free space than the snapshot needs."""
     published = settings.published_file
     needed = needed_bytes(manifest, published_bytes=published.stat().st_size if published.exists() else 0)
     free = shutil.disk_usage(settings.home).free
     if needed > free:
-        rows = sum(one.rows for one in manifest)
-        msg = (
+        rows = sum(entry.rows for entry in manifest)
+        raise InsufficientDiskSpaceError(
             f"snapshot {snapshot}: its {rows:,} rows need about {needed / 1e9:,.1f} GB of disk beside their files, "
-            f"{free / 1e9:,.1f} GB are free in {settings.home}; nothing was begun. Make room (`tiktok-pipeline prune`), "
-            "or put the home on a larger disk (TIKTOK_PIPELINE_HOME)"
+            f"{free / 1e9:,.1f} GB are free in {settings.home}; nothing was written",
+            remedy="free some (`tiktok-pipeline prune`), or move the home to a larger disk (TIKTOK_PIPELINE_HOME)",
         )
-        raise InsufficientDiskSpaceError(msg)

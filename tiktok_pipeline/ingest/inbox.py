@@ -1,7 +1,7 @@
-"""Takes in what lies in the incoming folder: each whole file by itself, what cannot be read is set aside with the reason.
+"""Ingest the files of the incoming folder, each on its own; a file that cannot be read is refused with a reason.
 
-The command line, the sensor's runs and the schedule's all come through `ingest_inbox`. Incoming is an inbox: a file that was
-stored in ``raw/`` leaves it; one that was refused moves to ``incoming/refused/``.
+The command line and all runs of Dagster ingest through `ingest_inbox`. Incoming is an inbox: a file that was stored
+in ``raw/`` is removed from it, a refused file moves to ``incoming/refused/``.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tiktok_pipeline.atomic_write import atomic_write_text
 from tiktok_pipeline.errors import FileError
 from tiktok_pipeline.home.layout import REASON_SUFFIX
-from tiktok_pipeline.ingest.register import IngestConfig, Registered, register
+from tiktok_pipeline.ingest.register import IngestConfig, RegisteredFile, register
 from tiktok_pipeline.privacy.suppression import read_suppression_list
 from tiktok_pipeline.raw.snapshots import (
     FORMATS,
@@ -30,118 +31,152 @@ from tiktok_pipeline.warehouse.base import Engine, UnreadableFileError
 
 
 @dataclass(frozen=True)
-class Refused:
-    """A file that could not be read: its name in ``incoming/refused/`` and why."""
+class RefusedFile:
+    """A file that could not be read: its name in ``incoming/refused/`` and the reason, on one line."""
 
     file: str
-    why: str
+    reason: str
 
 
 @dataclass
 class IngestResult:
-    """What became of the files in incoming; ``waiting`` are still being written."""
+    """What became of the files in incoming; the ``waiting`` ones are still being written."""
 
-    registered: list[Registered] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
+    registered: list[RegisteredFile] = field(default_factory=list)
+    refused: list[RefusedFile] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
 
     @property
     def snapshots(self) -> list[str]:
-        """The snapshots that got a file, oldest first."""
-        return sorted({one.snapshot for one in self.registered})
+        """The snapshots of the registered files, oldest first."""
+        return sorted({file.snapshot for file in self.registered})
 
 
 def ingest_config(settings: Settings, engine: Engine) -> IngestConfig:
-    """How this home takes files in."""
+    """Return how files are ingested into the home of ``settings``."""
     return IngestConfig(
         raw=settings.raw,
         engine=engine,
         largest_bytes=settings.largest_file_bytes,
-        forgotten=read_suppression_list(settings.forgotten_file) if settings.forgotten_file.exists() else None,
+        suppression=read_suppression_list(settings.forgotten_file) if settings.forgotten_file.exists() else None,
     )
 
 
 def ingest_inbox(
-    settings: Settings, engine: Engine, *, snapshot: str | None = None, say: Callable[[str], None] = lambda _: None
+    settings: Settings, engine: Engine, *, snapshot: str | None = None, log: Callable[[str], None] = lambda _: None
 ) -> IngestResult:
-    """Register every whole file of the incoming folder; only for the one who holds the home's lock.
+    """Register every complete file of the incoming folder; only for the holder of the home's lock.
 
-    A file that changed within the settle window is looked at once more after it, and left for later where it still grows.
+    A file that changed within the settle window is checked once more after it; if it still changes, it waits.
+
+    Parameters
+    ----------
+    settings : Settings
+        The home.
+    engine : Engine
+        The engine that reads the files.
+    snapshot : str, optional
+        The snapshot of all files, see `tiktok_pipeline.ingest.register.register`.
+    log : callable
+        Called with a line of text if there is a wait.
+
+    Returns
+    -------
+    IngestResult
+        The registered, refused and waiting files.
     """
     settings.incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
-    settled, waiting = _settled(settings, say)
-    found = IngestResult(waiting=waiting)
-    intake = ingest_config(settings, engine)
+    settled, waiting = _settled_and_waiting(settings, log)
+    result = IngestResult(waiting=waiting)
+    config = ingest_config(settings, engine)
     for name in settled:
         path = settings.incoming / name
         try:
-            _take(path, intake, snapshot, found)
-        except FileError as problem:
-            found.refused.append(refuse(path, settings.refused, str(problem)))
-        except FileNotFoundError:  # taken away by whoever brought it
+            result.registered += _ingest_file(path, config, snapshot)
+        except FileError as error:
+            result.refused.append(_refuse(path, settings.refused, str(error)))
+        except FileNotFoundError:  # removed by whoever delivered it
             continue
-    return found
+    return result
 
 
-def _take(path: Path, intake: IngestConfig, snapshot: str | None, found: IngestResult) -> None:
-    before = path.lstat()
-    if path.is_symlink() or not path.is_file():
-        msg = f"{path.name}: a link or no plain file; only files are taken: copy the file itself into the folder"
-        raise UnreadableFileError(msg)
-    if file_format(path) is None:
-        msg = f"{path.name}: not a kind of file that can be read; expected a name ending in {', '.join(FORMATS)}"
-        raise UnreadableFileError(msg)
-    found.registered += register([path], intake, snapshot=snapshot)
-    after = path.lstat()
-    same = ("st_ino", "st_size", "st_mtime_ns")
-    if all(getattr(before, name) == getattr(after, name) for name in same):  # else it is a newer one by that name
-        path.unlink()
+def refused_files(folder: Path) -> list[RefusedFile]:
+    """Return the refused files that are still in the folder, by name."""
+    refused = []
+    for reason_file in sorted(folder.glob(f"*{REASON_SUFFIX}")):
+        name = reason_file.name.removesuffix(REASON_SUFFIX)
+        if _exists(folder / name):
+            refused.append(RefusedFile(name, reason_file.read_text(encoding="utf-8").strip()))
+    return refused
 
 
-def refuse(path: Path, folder: Path, why: str) -> Refused:
-    """Set a file aside with a text beside it that says why; one of the same name that lies there is not overwritten."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    why = one_line(why)
-    name = safe_name(path)
-    number = 1
-    while (folder / name).exists() or (folder / name).is_symlink():
-        number += 1
-        name = f"{number}-{safe_name(path)}"
-    (folder / f"{name}{REASON_SUFFIX}").write_text(f"{why}\n", encoding="utf-8")
-    os.replace(path, folder / name)  # noqa: PTH105 - a link is moved, not followed
-    return Refused(name, why)
+def settled_names(stats: dict[str, FileStat], folder: Path, settle_seconds: float) -> set[str]:
+    """Return the names of the files that nobody writes to and that did not change within the settle window.
 
-
-def refused_files(folder: Path) -> list[Refused]:
-    """The files that were set aside and still lie there, by name, with the reasons."""
-    found = []
-    for reason in sorted(folder.glob(f"*{REASON_SUFFIX}")):
-        name = reason.name.removesuffix(REASON_SUFFIX)
-        if (folder / name).exists() or (folder / name).is_symlink():
-            found.append(Refused(name, reason.read_text(encoding="utf-8").strip()))
-    return found
-
-
-def settled_names(looks: dict[str, FileStat], folder: Path, settle_seconds: float) -> set[str]:
-    """The files that nobody writes to and that did not change within the settle window, by their entry's own time."""
+    Parameters
+    ----------
+    stats : dict of str to FileStat
+        The files of ``folder``, see `tiktok_pipeline.raw.snapshots.list_inbox`.
+    folder : Path
+        The incoming folder.
+    settle_seconds : float
+        The settle window. It counts from the change of the directory entry too, because a copy may keep an old time.
+    """
     now = time.time_ns()
     return {
         name
-        for name, look in looks.items()
-        if 0 <= now - max(look.changed_ns, min(look.modified_ns, now)) >= settle_seconds * 1e9
+        for name, file_stat in stats.items()
+        if 0 <= now - max(file_stat.changed_ns, min(file_stat.modified_ns, now)) >= settle_seconds * 1e9
         and not is_being_written(folder / name)
     }
 
 
-def _settled(settings: Settings, say: Callable[[str], None]) -> tuple[list[str], list[str]]:
-    """The names of the files that are whole, and of those that still change."""
+def _settled_and_waiting(settings: Settings, log: Callable[[str], None]) -> tuple[list[str], list[str]]:
+    """Return the names of the complete files, and of those that still change."""
     folder = settings.incoming
-    looks = list_inbox(folder)
-    settled = settled_names(looks, folder, settings.settle_seconds)
-    if young := sorted(set(looks) - settled):
-        say(f"waiting {settings.settle_seconds:g} s to see that {len(young)} new file(s) are whole ...")
+    stats = list_inbox(folder)
+    settled = settled_names(stats, folder, settings.settle_seconds)
+    if recent := sorted(set(stats) - settled):
+        log(f"waiting {settings.settle_seconds:g} s to make sure that {len(recent)} new file(s) are complete ...")
         time.sleep(settings.settle_seconds)
         again = list_inbox(folder)
-        settled |= {name for name in young if again.get(name) == looks[name] and not is_being_written(folder / name)}
-    there = list_inbox(folder)
-    return sorted(settled & set(there)), sorted(set(there) - settled)
+        settled |= {name for name in recent if again.get(name) == stats[name] and not is_being_written(folder / name)}
+    names = set(list_inbox(folder))
+    return sorted(settled & names), sorted(names - settled)
+
+
+def _ingest_file(path: Path, config: IngestConfig, snapshot: str | None) -> list[RegisteredFile]:
+    """Register a file and remove it from the folder, unless another file took its name meanwhile."""
+    before = path.lstat()
+    if path.is_symlink() or not path.is_file():
+        raise UnreadableFileError(
+            f"{path.name}: a link or a special file; only files are ingested",
+            remedy="copy the file itself into the folder",
+        )
+    if file_format(path) is None:
+        raise UnreadableFileError(
+            f"{path.name}: not a known file format; expected a name ending in {', '.join(FORMATS)}"
+        )
+    registered = register([path], config, snapshot=snapshot)
+    after = path.lstat()
+    if all(getattr(before, name) == getattr(after, name) for name in ("st_ino", "st_size", "st_mtime_ns")):
+        path.unlink()
+    return registered
+
+
+def _refuse(path: Path, folder: Path, reason: str) -> RefusedFile:
+    """Move a file to the refused ones, with a text beside it; an older one of the same name is not overwritten."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    reason = one_line(reason)
+    name = safe_name(path)
+    number = 1
+    while _exists(folder / name):
+        number += 1
+        name = f"{number}-{safe_name(path)}"
+    atomic_write_text(folder / f"{name}{REASON_SUFFIX}", f"{reason}\n")
+    os.replace(path, folder / name)  # noqa: PTH105 - a link is moved, not followed
+    return RefusedFile(name, reason)
+
+
+def _exists(path: Path) -> bool:
+    return path.exists() or path.is_symlink()

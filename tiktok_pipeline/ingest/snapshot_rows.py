@@ -1,8 +1,8 @@
-"""The raw rows of a snapshot, out of the files that its manifest names.
+"""The raw rows of a snapshot, read from the files that its manifest lists.
 
-Text files are read once and stored in ``raw.<source>``. Parquet is columns already, typed, packed and never changed in place:
-where all files of a source are Parquet, ``raw.<source>`` is read where they lie and nothing is stored a second time. What the
-rows mean is not known here.
+Text files are read once and stored in ``raw.<source>``. Parquet files are typed, compressed and never changed in
+place: if all files of a source are Parquet, ``raw.<source>`` is external, that is, read from the files, and nothing
+is stored twice.
 """
 
 from __future__ import annotations
@@ -22,50 +22,66 @@ from tiktok_pipeline.warehouse.base import Engine, ExternalSliceReader, Slice, T
 
 
 def raw_rows(folder: Path, source: Source, engine: Engine) -> nw.LazyFrame[Any] | None:
-    """The rows of all files of a source in the folder of a snapshot, lazily; None where there is no such file.
+    """Read all files of a source in a snapshot, lazily.
 
-    Raises `UnreadableFileError` where a file is gone, or has another size than it was delivered with.
+    Parameters
+    ----------
+    folder : Path
+        ``raw/<snapshot>``.
+    source : Source
+        The source to read.
+    engine : Engine
+        The engine that reads the files.
+
+    Returns
+    -------
+    narwhals.LazyFrame or None
+        Rows of ``raw.<source>``, without ``snapshot``; None if the snapshot has no file of the source.
+
+    Raises
+    ------
+    UnreadableFileError
+        If a file is missing, or its size is not the one in the manifest.
     """
-    parts = [_rows_of(folder / one.file, one, engine) for one in _of(read_manifest(folder), source)]
+    parts = [_rows_of(folder / entry.file, entry, engine) for entry in _entries_of(read_manifest(folder), source)]
     return nw.concat(parts, how="vertical") if parts else None
 
 
 def is_external(manifest: Sequence[StoredFile], source: Source) -> bool:
-    """Whether the files of a source are all such that they are read where they lie."""
-    return {file_format(Path(one.file)) for one in _of(manifest, source)} == {"parquet"}
+    """Return whether the rows of a source stay in their files: there are files, and all are Parquet."""
+    return {file_format(Path(entry.file)) for entry in _entries_of(manifest, source)} == {"parquet"}
 
 
 def external_slices(manifests: Mapping[str, Sequence[StoredFile]]) -> set[tuple[str, str]]:
-    """The slices (table, snapshot) of these snapshots whose rows stay in files."""
+    """Return the (table, snapshot) pairs of these snapshots whose rows stay in files."""
     return {
-        (str(source.table), key)
-        for key, manifest in manifests.items()
+        (str(source.table), snapshot)
+        for snapshot, manifest in manifests.items()
         for source in SOURCES
         if is_external(manifest, source)
     }
 
 
 def external_slice_reader(raw: Path) -> ExternalSliceReader:
-    """What tells a warehouse the rows of the slices that it reads from the files below ``raw``."""
+    """Return the function by which a warehouse reads the slices that stay in files below ``raw``."""
     sources = {str(source.table): source for source in SOURCES}
 
-    def of_slice(engine: Engine, table: TableSpec, slice_: Slice) -> nw.LazyFrame[Any] | None:
+    def read_external_slice(engine: Engine, table: TableSpec, slice_: Slice) -> nw.LazyFrame[Any] | None:
         source = sources.get(str(table))
         if source is None:
             return None
         folder = raw / slice_["snapshot"]
         return raw_rows(folder, source, engine) if is_external(read_manifest(folder), source) else None
 
-    return of_slice
+    return read_external_slice
 
 
-def _of(manifest: Sequence[StoredFile], source: Source) -> list[StoredFile]:
-    return [one for one in manifest if one.source == source.name and file_format(Path(one.file))]
+def _entries_of(manifest: Sequence[StoredFile], source: Source) -> list[StoredFile]:
+    return [entry for entry in manifest if entry.source == source.name and file_format(Path(entry.file))]
 
 
 def _rows_of(path: Path, entry: StoredFile, engine: Engine) -> nw.LazyFrame[Any]:
-    # A delivered file may share its blocks with the copy: one that is edited in place changes both.
+    # A delivered file may share its blocks with the stored one: editing it in place changes both.
     if not path.exists() or path.stat().st_size != entry.bytes:
-        msg = f"{path}: gone, or changed since it was delivered; deliver the file again"
-        raise UnreadableFileError(msg)
+        raise UnreadableFileError(f"{path}: gone, or changed since it was delivered", remedy="deliver the file again")
     return read_stored_file(path, find_dialect(entry.dialect), engine=engine, forgotten=entry.forgotten_rows)

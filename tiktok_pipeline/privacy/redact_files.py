@@ -23,9 +23,7 @@ from tiktok_pipeline.raw.schema import Source
 from tiktok_pipeline.warehouse.base import Engine
 
 
-def redact_stored_files(
-    raw: Path, suppression: SuppressionList, *, handles: Collection[str], engine: Engine
-) -> int:
+def redact_stored_files(raw: Path, suppression: SuppressionList, *, handles: Collection[str], engine: Engine) -> int:
     """Rewrite each stored file that has a record of a suppressed creator or mentions one of ``handles``.
 
     A file that holds nothing else is removed from its snapshot.

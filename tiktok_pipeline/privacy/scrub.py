@@ -1,7 +1,7 @@
 """Find and remove a creator's names outside of the tables and the stored files: exports, rejected files, logs.
 
-The program itself does not write names there on purpose; an error message may quote a cell, and a person may put an export
-into the home.
+The program itself does not write names there on purpose; an error message may quote a cell, and a person may put an
+export into the home.
 """
 
 from __future__ import annotations

@@ -80,8 +80,9 @@ def suppressed_rows(
 ) -> list[SuppressedRow]:
     """Find the records that belong to suppressed creators.
 
-    A record belongs to a creator by its handle, by the handle in its profile address or by its number. A record with a
-    read problem belongs to a creator if any of its cells is the name, because its cells may be in the wrong columns.
+    A record belongs to a creator by its handle, by the handle in its profile address or by its number. A record
+    with a read problem belongs to a creator if any of its cells is the name, because its cells may be in the wrong
+    columns.
 
     Parameters
     ----------
@@ -106,7 +107,9 @@ def suppressed_rows(
     hashes = sorted(suppression.hashes)
     has_read_problem = ~nw.col("read_problem").is_null()
     is_named = nw.any_horizontal(*(nw.col(f"{name}_hash").is_in(hashes) for name in _NAMES), ignore_nulls=True)
-    has_cell = nw.any_horizontal(*(nw.col(f"{name}_hash").is_in(hashes) for name in source.columns), ignore_nulls=True)
+    has_cell = nw.any_horizontal(
+        *(nw.col(f"{name}_hash").is_in(hashes) for name in source.columns), ignore_nulls=True
+    )
     matches = hashed.filter(is_named | (has_read_problem & has_cell)).select("source_row", *_NAMES).sort("source_row")
     return [
         SuppressedRow(int(row["source_row"]), row["name_handle"] or "", row["name_number"] or "")

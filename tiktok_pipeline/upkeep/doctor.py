@@ -14,7 +14,7 @@ from typing import Literal
 
 from tiktok_pipeline.home.cleanup import leftovers
 from tiktok_pipeline.home.layout import home_folders
-from tiktok_pipeline.home.lock import holder_of
+from tiktok_pipeline.home.lock import lock_holder
 from tiktok_pipeline.home.manifest import (
     MANIFEST,
     ManifestError,
@@ -70,11 +70,11 @@ def check_home(settings: Settings) -> Iterator[Finding]:
                 f"{folder}: every user of this machine may read it",
                 f"chmod o= {folder}, or leave it so on purpose",
             )
-    holder = holder_of(settings.lock_file)
+    holder = lock_holder(settings.lock_file)
     yield Finding("ok", f"process {holder} is at work here" if holder else "nobody is at work here")
     yield _room(settings)
     for refused in refused_files(settings.refused):
-        yield Finding("warning", f"refused: {refused.why}", f"see {settings.refused / refused.file}")
+        yield Finding("warning", f"refused: {refused.reason}", f"see {settings.refused / refused.file}")
     if settings.forgotten_file.exists() and read_suppression_list(settings.forgotten_file).unfinished:
         yield Finding("error", "an erasure was interrupted", "run `tiktok-pipeline forget` for the same name again")
     if holder is None:

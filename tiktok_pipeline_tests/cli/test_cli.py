@@ -250,9 +250,9 @@ def test_a_home_at_work_ends_in_its_message_within_the_bound(
             other.kill()
     assert said.code == cli.FAILED
     waiting, problem = said.err.splitlines()
-    assert waiting == f"waiting for process {other.pid}, which is at work in {copied_home.path} ..."
+    assert waiting == f"waiting for process {other.pid}, which is using {copied_home.path} ..."
     assert problem == (
-        f"tiktok-pipeline: {copied_home.path}: process {other.pid} is at work in this home; waited 1 s. "
-        "Let it finish or stop it, then try again"
+        f"tiktok-pipeline: {copied_home.path}: process {other.pid} is using this home; waited 1 s; "
+        "let it finish or stop it, then try again"
     )
     assert answered.code == 0, "readers are never blocked"

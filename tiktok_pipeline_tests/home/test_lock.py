@@ -72,14 +72,14 @@ def test_a_second_process_says_once_that_it_waits_and_gives_up_within_its_bound(
     said: list[str] = []
     with holder(lock) as other:
         started = time.monotonic()
-        with pytest.raises(HomeLockedError) as caught, home_lock(lock, timeout_seconds=1.0, say=said.append):
+        with pytest.raises(HomeLockedError) as caught, home_lock(lock, timeout_seconds=1.0, log=said.append):
             pass
         took = time.monotonic() - started
         assert 0.9 <= took < 3
         assert str(other.pid) in str(caught.value)
         assert str(lock.parent) in str(caught.value)
         assert "waited 1 s" in str(caught.value)
-        assert "Let it finish or stop it, then try again" in str(caught.value)
+        assert "let it finish or stop it, then try again" in str(caught.value)
         assert len(said) == 1
         assert str(other.pid) in said[0]
         assert "waiting" in said[0]
@@ -100,7 +100,7 @@ def test_the_kernel_frees_what_a_killed_process_held(lock: Path) -> None:
         other.send_signal(signal.SIGKILL)
         other.wait(timeout=10)
         said: list[str] = []
-        with home_lock(lock, timeout_seconds=1, say=said.append):
+        with home_lock(lock, timeout_seconds=1, log=said.append):
             pass
         assert said == []
 

@@ -59,7 +59,7 @@ def test_a_refresh_without_room_begins_nothing(
         == 0
     )
     before = home.tables(published=True)
-    monkeypatch.setattr("tiktok_pipeline.ingest.disk_space.BYTES_A_ROW", 10**15)
+    monkeypatch.setattr("tiktok_pipeline.ingest.disk_space.BYTES_PER_ROW", 10**15)
     later = write_csv(tmp_path / "b.csv", creators(60, day="2024-04-01"))
     said = call(home.path, "refresh", later, "--study", "influencer_segments")
     assert said.code == 1

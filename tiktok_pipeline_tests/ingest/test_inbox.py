@@ -86,9 +86,9 @@ def test_a_bad_file_is_set_aside_with_its_reason_and_the_others_go_on(
     assert [one.file for one in found.registered] == ["a.csv"]
     assert [one.file for one in found.refused] == ["b.csv.gz", "c.xlsx", "d.csv"]
     assert there(settings) == ["refused"]
-    reasons = {one.file: one.why for one in refused_files(settings.refused)}
+    reasons = {one.file: one.reason for one in refused_files(settings.refused)}
     assert "truncated" in reasons["b.csv.gz"]
-    assert "not a kind of file that can be read" in reasons["c.xlsx"]
+    assert "not a known file format" in reasons["c.xlsx"]
     assert "match no known type of file" in reasons["d.csv"]
 
 
@@ -123,7 +123,7 @@ def test_a_link_is_moved_aside_and_not_followed(settings: Settings, engine: Duck
     (settings.incoming / "link.csv").symlink_to(secret)
     found = ingest_inbox(settings, engine)
     assert found.registered == []
-    assert "only files are taken" in found.refused[0].why
+    assert "only files are ingested" in found.refused[0].reason
     assert (settings.refused / "link.csv").is_symlink()
     assert secret.read_bytes() == before
     assert not settings.raw.exists() or snapshots_on_disk(settings.raw) == []
@@ -133,7 +133,7 @@ def test_an_archive_that_explodes_is_stopped_at_the_limit(settings: Settings, en
     (settings.incoming / "bomb.csv.gz").write_bytes(gzip.compress(b"0" * 20_000_000))
     started = time.monotonic()
     found = ingest_inbox(settings, engine)
-    assert "larger than the limit of 0.001 GB" in found.refused[0].why
+    assert "larger than the limit of 0.001 GB" in found.refused[0].reason
     assert time.monotonic() - started < 10
 
 

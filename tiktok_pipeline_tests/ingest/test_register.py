@@ -13,7 +13,7 @@ import pytest
 
 from tiktok_pipeline.home import manifest
 from tiktok_pipeline.home.manifest import read_manifest, snapshots_on_disk
-from tiktok_pipeline.ingest.register import IngestConfig, Registered, register
+from tiktok_pipeline.ingest.register import IngestConfig, RegisteredFile, register
 from tiktok_pipeline.raw.dialects import UnknownDialectError
 from tiktok_pipeline.raw.snapshots import SnapshotKeyError
 from tiktok_pipeline.warehouse.base import UnreadableFileError
@@ -44,7 +44,7 @@ def files_in(raw: Path) -> list[str]:
 def test_a_new_file_is_stored_under_the_newest_date_of_its_rows(
     engine: DuckDBWarehouse, raw: Path, scrape: Path
 ) -> None:
-    assert register([scrape], IngestConfig(raw=raw, engine=engine)) == [Registered("2024-03-01", "scrape.csv", "new")]
+    assert register([scrape], IngestConfig(raw=raw, engine=engine)) == [RegisteredFile("2024-03-01", "scrape.csv", "new")]
     assert files_in(raw) == ["2024-03-01/manifest.json", "2024-03-01/scrape.csv"]
     assert snapshots_on_disk(raw) == ["2024-03-01"]
 
@@ -109,7 +109,7 @@ def test_a_file_of_the_same_name_replaces(
     else:  # written over in place: the stored name may be a hard link to the very same file
         changed = write_csv(scrape, creators(7))
     assert register([changed], IngestConfig(raw=raw, engine=engine)) == [
-        Registered("2024-03-01", "scrape.csv", "replaced")
+        RegisteredFile("2024-03-01", "scrape.csv", "replaced")
     ]
     (entry,) = read_manifest(raw / "2024-03-01")
     assert entry.rows == 7
@@ -122,7 +122,7 @@ def test_the_same_file_under_a_new_explicit_key_is_a_new_snapshot(
     register([scrape], IngestConfig(raw=raw, engine=engine))
     key = "2024-03-02T06-30-00Z"
     assert register([scrape], IngestConfig(raw=raw, engine=engine), snapshot=key) == [
-        Registered(key, "scrape.csv", "new")
+        RegisteredFile(key, "scrape.csv", "new")
     ]
     assert snapshots_on_disk(raw) == ["2024-03-01", key]
 
@@ -131,7 +131,7 @@ def test_a_second_file_adds_to_the_snapshot(engine: DuckDBWarehouse, raw: Path, 
     register([scrape], IngestConfig(raw=raw, engine=engine))
     other = write_csv(tmp_path / "scores.csv", activity(4))
     assert register([other], IngestConfig(raw=raw, engine=engine), snapshot="2024-03-01") == [
-        Registered("2024-03-01", "scores.csv", "new")
+        RegisteredFile("2024-03-01", "scores.csv", "new")
     ]
     assert [(one.file, one.source) for one in read_manifest(raw / "2024-03-01")] == [
         ("scores.csv", "creator_activity"),

@@ -11,7 +11,7 @@ import narwhals as nw
 import pytest
 
 from tiktok_pipeline.raw.dialects import recognise
-from tiktok_pipeline.raw.read import FORGOTTEN_RECORD, read_file, blank_rows
+from tiktok_pipeline.raw.read import FORGOTTEN_RECORD, blank_rows, read_file
 from tiktok_pipeline.raw.schema import PROFILES
 from tiktok_pipeline.raw.snapshots import file_format
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse

@@ -32,13 +32,13 @@ def incoming_asset(settings: Settings, open_engine: Callable[[], Warehouse]) -> 
     )
     def incoming(context: AssetExecutionContext) -> MaterializeResult[Any]:
         with (
-            home_lock(settings.lock_file, timeout_seconds=settings.home_timeout_seconds, say=context.log.info),
+            home_lock(settings.lock_file, timeout_seconds=settings.home_timeout_seconds, log=context.log.info),
             open_engine() as engine,
         ):
-            found = ingest_inbox(settings, engine, say=context.log.info)
+            found = ingest_inbox(settings, engine, log=context.log.info)
         add_snapshots(context.instance, found.snapshots)
         for one in found.refused:
-            context.log.error(f"refused: {one.why}")
+            context.log.error(f"refused: {one.reason}")
         return MaterializeResult(metadata=_metadata(found))
 
     return incoming
@@ -47,7 +47,7 @@ def incoming_asset(settings: Settings, open_engine: Callable[[], Warehouse]) -> 
 def _metadata(found: IngestResult) -> dict[str, Any]:
     rows = [
         *({"file": one.file, "snapshot": one.snapshot, "outcome": one.outcome} for one in found.registered),
-        *({"file": one.file, "snapshot": "", "outcome": f"refused: {one.why}"} for one in found.refused),
+        *({"file": one.file, "snapshot": "", "outcome": f"refused: {one.reason}"} for one in found.refused),
         *({"file": name, "snapshot": "", "outcome": "still being written"} for name in found.waiting),
     ]
     if not rows:

@@ -30,7 +30,7 @@ from dagster import (
 )
 
 from tiktok_pipeline.home.failure_log import log_failure
-from tiktok_pipeline.home.lock import holder_of
+from tiktok_pipeline.home.lock import lock_holder
 from tiktok_pipeline.home.manifest import (
     ManifestError,
     StoredFile,
@@ -134,8 +134,8 @@ def _delivered_sensor(settings: Settings) -> SensorDefinition:
     )
     def new_deliveries(context: SensorEvaluationContext) -> SensorResult | SkipReason:
         fail_orphaned_runs(context.instance)
-        if holder := holder_of(settings.lock_file):
-            return SkipReason(f"process {holder} is at work in this home")
+        if holder := lock_holder(settings.lock_file):
+            return SkipReason(f"process {holder} is using this home")
         done: dict[str, str] = json.loads(context.cursor or "{}")
         there = _manifests(settings.raw, context.log.error)
         deliveries = {key: compute_delivery_id(manifest) for key, manifest in there.items()}
@@ -208,7 +208,7 @@ def _failure_sensor(settings: Settings) -> SensorDefinition:
             settings.failures_file,
             run_id=run.run_id,
             step=failure.step,
-            why=failure.message or context.failure_event.message or "no reason was recorded",
+            message=failure.message or context.failure_event.message or "no reason was recorded",
             tags=run.tags,
         )
 

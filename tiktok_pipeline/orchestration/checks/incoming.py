@@ -26,7 +26,7 @@ def incoming_check(settings: Settings) -> AssetChecksDefinition:
         refused = refused_files(settings.refused)
         if not refused:
             return AssetCheckResult(passed=True, metadata={"refused": "none"})
-        table = MetadataValue.table([TableRecord({"file": one.file, "why": one.why}) for one in refused])
+        table = MetadataValue.table([TableRecord({"file": one.file, "why": one.reason}) for one in refused])
         advice = (
             f"see {settings.refused}: put the file right, drop it into {settings.incoming} again, delete it there"
         )

@@ -1,8 +1,8 @@
 """Erase a creator from a home: stored files, tables, reports, the published file, exports and logs.
 
-What remains is a salted hash of the names. The steps are in an order in which each can be repeated: first the hash, so
-that a later delivery is suppressed, then the files, then everything computed from them. An interrupted erasure is
-completed by asking again for the same name.
+What remains is a salted hash of the names. The steps are in an order in which each can be repeated: first the hash,
+so that a later delivery is suppressed, then the files, then everything computed from them. An interrupted erasure
+is completed by asking again for the same name.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Eraser:
     settings : Settings
         The home.
     open_engine, open_warehouse : callable
-        Open an engine that reads files, and the warehouse of the home. Each step opens its own: a run of Dagster needs
-        the database in between.
+        Open an engine that reads files, and the warehouse of the home. Each step opens its own: a run of Dagster
+        needs the database in between.
     instance : DagsterInstance
         Dagster's storage of the home.
     job : JobDefinition

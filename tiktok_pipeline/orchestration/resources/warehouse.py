@@ -25,9 +25,9 @@ def warehouse_resource(settings: Settings, open_warehouse: OpenWarehouse) -> Res
     """
 
     def provide(context: InitResourceContext) -> Iterator[Warehouse]:
-        say = context.log.info if context.log else (lambda _: None)
+        log = context.log.info if context.log else (lambda _: None)
         wait_seconds = settings.home_timeout_seconds
-        with home_lock(settings.lock_file, timeout_seconds=wait_seconds, say=say), fast_event_log():
+        with home_lock(settings.lock_file, timeout_seconds=wait_seconds, log=log), fast_event_log():
             remove_leftovers(settings)
             with open_warehouse() as warehouse:
                 warehouse.slices()

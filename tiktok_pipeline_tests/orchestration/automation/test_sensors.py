@@ -174,7 +174,7 @@ def test_new_deliveries_waits_while_somebody_is_at_work(
 ) -> None:
     home.deliver(write_csv(tmp_path / "a.csv", creators(5)))
     with home_lock(home.settings.lock_file, timeout_seconds=1):
-        assert said(tick(home, "new_deliveries", instance)) == f"process {os.getpid()} is at work in this home"
+        assert said(tick(home, "new_deliveries", instance)) == f"process {os.getpid()} is using this home"
     assert len(tick(home, "new_deliveries", instance).run_requests or []) == 1
 
 
@@ -197,8 +197,8 @@ def test_a_failure_is_one_line_and_only_once(tmp_path: Path) -> None:
     log = tmp_path / "failures.log"
     tags = {"tiktok_pipeline/snapshot": "2024-03-01", "tiktok_pipeline/files": "a.csv,\x1b[2J b.csv"}
     for _ in range(2):
-        log_failure(log, run_id="abc", step="raw", why="no\nsuch \x1b[31mthing", tags=tags)
-    log_failure(log, run_id="def", step="raw", why="x", tags={"dagster/partition": "2024-04-01"})
+        log_failure(log, run_id="abc", step="raw", message="no\nsuch \x1b[31mthing", tags=tags)
+    log_failure(log, run_id="def", step="raw", message="x", tags={"dagster/partition": "2024-04-01"})
     first, second = log.read_text(encoding="utf-8").splitlines()
     assert first.partition(" ")[2] == "run=abc snapshot=2024-03-01 files=a.csv, [2J b.csv step=raw: no such [31mthing"
     assert second.partition(" ")[2] == "run=def snapshot=2024-04-01 files=- step=raw: x"
@@ -207,7 +207,7 @@ def test_a_failure_is_one_line_and_only_once(tmp_path: Path) -> None:
 def test_a_long_log_of_failures_is_begun_anew(tmp_path: Path) -> None:
     log = tmp_path / "failures.log"
     log.write_text("x" * 1_100_000, encoding="utf-8")
-    log_failure(log, run_id="abc", step="raw", why="x", tags={})
+    log_failure(log, run_id="abc", step="raw", message="x", tags={})
     assert log.stat().st_size < 1_000
     assert log.with_name("failures.log.1").stat().st_size == 1_100_000
 

@@ -30,7 +30,7 @@ from tiktok_pipeline.settings import Settings
 if TYPE_CHECKING:
     from dagster import AssetKey, DagsterInstance, Definitions
 
-    from tiktok_pipeline.ingest.inbox import Refused
+    from tiktok_pipeline.ingest.inbox import RefusedFile
     from tiktok_pipeline.ingest.register import RegisteredFile
     from tiktok_pipeline.orchestration.runs.outcome import Failure, Outcome
     from tiktok_pipeline.study import Study
@@ -50,14 +50,14 @@ class RefreshResult:
     ----------
     outcomes : dict of str to Outcome
         How the run of each snapshot ended, by key; a run that was published with others fails with that publication.
-    refused : list of Refused
+    refused : list of RefusedFile
         The files of the inbox that cannot be read.
     remedies : dict of str to str
         What to do about the failure of a snapshot, by key.
     """
 
     outcomes: dict[str, Outcome] = field(default_factory=dict)
-    refused: list[Refused] = field(default_factory=list)
+    refused: list[RefusedFile] = field(default_factory=list)
     remedies: dict[str, str | None] = field(default_factory=dict)
 
     @property
@@ -128,7 +128,7 @@ def refresh(
 
 def _find_snapshots(
     settings: Settings, paths: Sequence[Path], snapshot: str | None, *, everything: bool, resume: bool
-) -> tuple[list[str], list[Refused]]:
+) -> tuple[list[str], list[RefusedFile]]:
     """Return the snapshots to materialise, oldest first, and the files of the inbox that cannot be read."""
     from tiktok_pipeline.home.cleanup import remove_leftovers
 
@@ -176,7 +176,7 @@ def _register(settings: Settings, paths: Sequence[Path], snapshot: str | None) -
     return sorted({entry.snapshot for entry in registered})
 
 
-def _ingest_inbox(settings: Settings, snapshot: str | None) -> tuple[list[str], list[Refused]]:
+def _ingest_inbox(settings: Settings, snapshot: str | None) -> tuple[list[str], list[RefusedFile]]:
     from tiktok_pipeline.assembly import open_engine
     from tiktok_pipeline.ingest.inbox import ingest_inbox
     from tiktok_pipeline.orchestration.runs.resume import pending_snapshots
@@ -238,7 +238,7 @@ def _materialise(
                     settings.failures_file,
                     run_id=outcome.run_id,
                     step=failure.step,
-                    why=failure.message,
+                    message=failure.message,
                     tags={"tiktok_pipeline/snapshot": covered[0]},
                 )
                 result.remedies |= dict.fromkeys(covered, remedy)

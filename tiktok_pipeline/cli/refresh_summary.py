@@ -197,7 +197,7 @@ def refresh_document(
         "ok": error is None,
         "error": error,
         "snapshots": [_snapshot_document(key, result, by_key.get(key)) for key in result.outcomes],
-        "refused": [{"file": str(settings.refused / entry.file), "reason": entry.why} for entry in result.refused],
+        "refused": [{"file": str(settings.refused / entry.file), "reason": entry.reason} for entry in result.refused],
         "published": str(settings.published_file) if summaries else None,
     }
 

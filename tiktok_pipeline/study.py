@@ -13,45 +13,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from types import ModuleType
 
-from tiktok_pipeline.classifiers.recipe import Classification, PublishedNetwork
-from tiktok_pipeline.clusters.fit_rows import InterquartileRule
-from tiktok_pipeline.clusters.scaling import Scaling
 from tiktok_pipeline.errors import PipelineError
 from tiktok_pipeline.features.catalogue import FEATURES, feature_names
-from tiktok_pipeline.personas.catalogue import PersonaCatalogue
-
-MAX_FIT_ROWS = 2_000_000
-MAX_SCORE_ROWS = 50_000
+from tiktok_pipeline.recipes.classification import Classification, PublishedNetwork
+from tiktok_pipeline.recipes.segmentation import Segmentation
 
 
 class StudyError(PipelineError):
     """A study is written down wrongly; the text names its file and the field."""
 
     code = "study"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Segmentation:
-    """Settings of a clustering: what is compared, on which rows, into how many groups, and what they are called.
-
-    ``k_range`` and ``elbow_range`` are inclusive. ``sweep_n_init`` and ``sweep_random_state`` belong to the sweep over
-    k, ``n_init`` and ``random_state`` to the fit that is kept. ``draws`` is how many bootstrap draws the trust rests on.
-    """
-
-    features: tuple[str, ...]
-    k: int
-    personas: PersonaCatalogue
-    scaling: Scaling = Scaling()  # noqa: RUF009 - frozen
-    outliers: InterquartileRule | None = None
-    n_init: int = 10
-    random_state: int = 42
-    k_range: tuple[int, int] = (2, 10)
-    elbow_range: tuple[int, int] | None = None
-    sweep_n_init: int = 10
-    sweep_random_state: int = 42
-    draws: int = 100
-    max_fit_rows: int = MAX_FIT_ROWS
-    max_score_rows: int = MAX_SCORE_ROWS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,9 +16,9 @@ from dagster import AssetKey, DagsterInstance, Definitions, ExecuteInProcessResu
 
 import tiktok_pipeline.studies
 from tiktok_pipeline.assembly import build_definitions, refresh_job
-from tiktok_pipeline.classifiers.recipe import PublishedForest
 from tiktok_pipeline.ingest.register import IngestConfig, RegisteredFile, register
 from tiktok_pipeline.orchestration.partitions import add_snapshots
+from tiktok_pipeline.recipes.classification import PublishedForest
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study, load_studies
 from tiktok_pipeline.tables import TABLES

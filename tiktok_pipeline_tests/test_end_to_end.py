@@ -228,9 +228,9 @@ def test_a_refresh_killed_in_the_middle_does_not_block_the_next(
 
 SIXTH = '''
 """Size alone."""
-from tiktok_pipeline.clusters.scaling import Scaling
-from tiktok_pipeline.personas.catalogue import Persona, PersonaCatalogue
-from tiktok_pipeline.study import Segmentation, Study
+from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
+from tiktok_pipeline.recipes.segmentation import Scaling, Segmentation
+from tiktok_pipeline.study import Study
 
 def _persona(name, followers):
     return Persona(name=name, description="d", strategic_value="s", recommendation="r",

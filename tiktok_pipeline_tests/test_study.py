@@ -12,18 +12,23 @@ from typing import Any
 
 import pytest
 
-from tiktok_pipeline.classifiers.recipe import Classification, FeatureSet, Label, PublishedForest, PublishedNetwork
-from tiktok_pipeline.clusters.fit_rows import InterquartileRule
-from tiktok_pipeline.clusters.scaling import Scaling
-from tiktok_pipeline.personas.catalogue import Persona, PersonaCatalogue
-from tiktok_pipeline.study import Segmentation, Study, StudyError, check_studies, load_studies
+from tiktok_pipeline.recipes.classification import (
+    Classification,
+    FeatureSet,
+    Label,
+    PublishedForest,
+    PublishedNetwork,
+)
+from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
+from tiktok_pipeline.recipes.segmentation import InterquartileRule, Scaling, Segmentation
+from tiktok_pipeline.study import Study, StudyError, check_studies, load_studies
 
 GOOD = '''\
 """Who is large? Source: invented."""
 
-from tiktok_pipeline.clusters.scaling import Scaling
-from tiktok_pipeline.personas.catalogue import Persona, PersonaCatalogue
-from tiktok_pipeline.study import Segmentation, Study
+from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
+from tiktok_pipeline.recipes.segmentation import Scaling, Segmentation
+from tiktok_pipeline.study import Study
 
 _WORDS = {"description": "Some.", "strategic_value": "Some.", "recommendation": "Some.", "profiles": 1}
 

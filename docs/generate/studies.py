@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import tiktok_pipeline.studies
 from generate.markdown import code, escape, paragraphs, table
-from tiktok_pipeline.classifiers.recipe import Classification
-from tiktok_pipeline.study import Segmentation, Study, load_studies
+from tiktok_pipeline.recipes.classification import Classification
+from tiktok_pipeline.recipes.segmentation import Segmentation
+from tiktok_pipeline.study import Study, load_studies
 
 
 def render() -> dict[str, str]:

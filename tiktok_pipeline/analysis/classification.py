@@ -11,9 +11,9 @@ import pyarrow as pa
 from tiktok_pipeline.classifiers.evaluation import Evaluation, run_protocols
 from tiktok_pipeline.classifiers.labels import Flags, NotEnoughRowsError, label_threshold, positives
 from tiktok_pipeline.classifiers.leakage import audit
-from tiktok_pipeline.classifiers.recipe import Classification
 from tiktok_pipeline.classifiers.scoring_model import score
 from tiktok_pipeline.features.sample import collect_sample
+from tiktok_pipeline.recipes.classification import Classification
 from tiktok_pipeline.warehouse.base import Engine
 
 

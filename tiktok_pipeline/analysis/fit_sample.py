@@ -16,7 +16,8 @@ import pandas as pd
 from tiktok_pipeline.clusters.fit_rows import FitFilter, build_fit_filter, is_complete
 from tiktok_pipeline.features.sample import MAX_SAMPLE_ROWS, SOURCE_ORDER, SampledFrame, collect_sample, sample_frame
 from tiktok_pipeline.frames import count_rows
-from tiktok_pipeline.study import Segmentation, Study
+from tiktok_pipeline.recipes.segmentation import Segmentation
+from tiktok_pipeline.study import Study
 from tiktok_pipeline.warehouse.base import Engine
 
 PLOTTED_FEATURES = ("followers", "avg_engagement_rate")

@@ -17,7 +17,7 @@ from tiktok_pipeline.arrays import Matrix, Vector
 from tiktok_pipeline.classifiers.labels import Flags
 from tiktok_pipeline.classifiers.metrics import apply_platt, best_f1, fit_platt, ranking_metrics, threshold_metrics
 from tiktok_pipeline.classifiers.models import fit
-from tiktok_pipeline.classifiers.recipe import ModelName, Network
+from tiktok_pipeline.recipes.classification import ModelName, Network
 
 SHUFFLES = 5
 Rows = NDArray[np.int64]

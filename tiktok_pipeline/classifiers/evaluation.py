@@ -15,14 +15,6 @@ from tiktok_pipeline.classifiers.cross_validation import CrossValidationResult, 
 from tiktok_pipeline.classifiers.labels import Flags, check_class_counts
 from tiktok_pipeline.classifiers.metrics import curves
 from tiktok_pipeline.classifiers.published import EvaluationRows, confusion_rows, run_forest, run_network
-from tiktok_pipeline.classifiers.recipe import (
-    Classification,
-    FeatureSet,
-    ModelName,
-    Network,
-    PublishedForest,
-    PublishedNetwork,
-)
 from tiktok_pipeline.classifiers.schema import (
     CARDS_TABLE,
     CONFUSION_TABLE,
@@ -33,6 +25,14 @@ from tiktok_pipeline.classifiers.schema import (
     SCORES_TABLE,
 )
 from tiktok_pipeline.classifiers.scoring_model import ScoringModel, fit_scoring_model, out_of_fold_rows, to_frame
+from tiktok_pipeline.recipes.classification import (
+    Classification,
+    FeatureSet,
+    ModelName,
+    Network,
+    PublishedForest,
+    PublishedNetwork,
+)
 
 FEWEST_OF_A_KIND = 10
 MISSING_TORCH = "neural_network: PyTorch is not installed; install the extra `neural` to have it"

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tiktok_pipeline.classifiers.recipe import Label
 from tiktok_pipeline.errors import PipelineError
+from tiktok_pipeline.recipes.classification import Label
 
 Flags = NDArray[np.bool_]
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from tiktok_pipeline.arrays import Matrix, Vector
 from tiktok_pipeline.classifiers.labels import Flags
-from tiktok_pipeline.classifiers.recipe import ModelName, Network
 from tiktok_pipeline.errors import PipelineError
+from tiktok_pipeline.recipes.classification import ModelName, Network
 
 INNER_FOLDS = 3
 

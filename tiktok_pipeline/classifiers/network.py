@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tiktok_pipeline.arrays import Matrix, Vector
 from tiktok_pipeline.classifiers.labels import Flags
 from tiktok_pipeline.classifiers.models import ModelMissingError
-from tiktok_pipeline.classifiers.recipe import Network, PublishedNetwork
+from tiktok_pipeline.recipes.classification import Network, PublishedNetwork
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from tiktok_pipeline.arrays import Matrix, Vector
 from tiktok_pipeline.classifiers.cross_validation import permutation_losses
 from tiktok_pipeline.classifiers.labels import Flags
 from tiktok_pipeline.classifiers.metrics import curves, ranking_metrics, threshold_for_precision, threshold_metrics
-from tiktok_pipeline.classifiers.recipe import Protocol, PublishedForest, PublishedNetwork
+from tiktok_pipeline.recipes.classification import Protocol, PublishedForest, PublishedNetwork
 
 SEEDS = (0, 1, 2)
 """One training of a network is one draw; the figures are means over these."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandera.pandas as pa
 
-from tiktok_pipeline.classifiers.recipe import MODELS
 from tiktok_pipeline.clusters.schema import SLICE, STUDY
 from tiktok_pipeline.raw.schema import SNAPSHOT
+from tiktok_pipeline.recipes.classification import MODELS
 from tiktok_pipeline.validated.schema import ACCOUNT_ID
 from tiktok_pipeline.warehouse.base import Column, TableSpec
 from tiktok_pipeline.warehouse.contract import schema_for

@@ -16,7 +16,7 @@ import pandas as pd
 from tiktok_pipeline.arrays import Matrix
 from tiktok_pipeline.classifiers.cross_validation import CrossValidationResult, cross_validate
 from tiktok_pipeline.classifiers.labels import Flags
-from tiktok_pipeline.classifiers.recipe import Network
+from tiktok_pipeline.recipes.classification import Network
 
 if TYPE_CHECKING:
     from optuna import Trial

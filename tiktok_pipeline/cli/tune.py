@@ -21,7 +21,7 @@ from tiktok_pipeline.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tiktok_pipeline.classifiers.recipe import Classification
+    from tiktok_pipeline.recipes.classification import Classification
     from tiktok_pipeline.study import Study
 
 _LEAST_OF_A_CLASS = 10
@@ -49,9 +49,9 @@ def tune(
 
 def _tune_study(settings: Settings, study: Study, *, trials: int, snapshot: str | None, random_state: int) -> None:
     from tiktok_pipeline.classifiers.network import is_installed
-    from tiktok_pipeline.classifiers.recipe import PublishedNetwork
     from tiktok_pipeline.classifiers.tune import tune_network
     from tiktok_pipeline.output.print_rows import print_rows
+    from tiktok_pipeline.recipes.classification import PublishedNetwork
 
     classification = study.classification
     if classification is None or not isinstance(classification.published, PublishedNetwork):

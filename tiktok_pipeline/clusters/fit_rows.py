@@ -11,16 +11,7 @@ from typing import Any
 
 import narwhals as nw
 
-
-@dataclass(frozen=True, kw_only=True)
-class InterquartileRule:
-    """Keep values within ``width`` interquartile ranges of the quartiles (Tukey's fences), one column after the other.
-
-    The quartiles of each column are computed on what the columns before left, with linear interpolation.
-    """
-
-    columns: tuple[str, ...]
-    width: float = 1.5
+from tiktok_pipeline.recipes.segmentation import InterquartileRule
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tiktok_pipeline.arrays import Matrix, Vector
-from tiktok_pipeline.clusters.scaling import Scaling
 from tiktok_pipeline.clusters.schema import MODELS_TABLE
 from tiktok_pipeline.errors import PipelineError
+from tiktok_pipeline.recipes.segmentation import Scaling
 
 
 class TooFewRowsError(PipelineError):

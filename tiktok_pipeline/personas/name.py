@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tiktok_pipeline.personas.catalogue import Persona, PersonaCatalogue
+from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
 
 LARGEST_LOG_RATIO = 2.0
 """Beyond a hundredfold, more is no further difference; also what a mean of zero counts as."""

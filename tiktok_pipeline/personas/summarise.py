@@ -9,11 +9,11 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
-from tiktok_pipeline.personas.catalogue import PersonaCatalogue
 from tiktok_pipeline.personas.name import Match, name_clusters, unnamed
 from tiktok_pipeline.personas.schema import FEATURES_TABLE, RECOMMENDATIONS_TABLE, SUMMARIES_TABLE
 from tiktok_pipeline.personas.segments import NOT_ENOUGH_DATA
 from tiktok_pipeline.personas.verdict import NO_SEGMENT, Verdict, segment_verdict
+from tiktok_pipeline.recipes.personas import PersonaCatalogue
 
 BASES = {"fitted": True, "all": False}
 

@@ -21,7 +21,8 @@ from tiktok_pipeline.plots.segments import (
     plot_snake,
 )
 from tiktok_pipeline.plots.stability import plot_trust
-from tiktok_pipeline.study import Segmentation, Study
+from tiktok_pipeline.recipes.segmentation import Segmentation
+from tiktok_pipeline.study import Study
 from tiktok_pipeline.warehouse.base import Engine
 
 PLOTTED_PROFILES = 3_000

@@ -11,7 +11,7 @@ can recover its own target. The published threshold was tuned on the test rows, 
 The label finds small, loud accounts: a median of about a thousand followers against twelve thousand of the others.
 """
 
-from tiktok_pipeline.classifiers.recipe import Classification, FeatureSet, Label, PublishedNetwork
+from tiktok_pipeline.recipes.classification import Classification, FeatureSet, Label, PublishedNetwork
 from tiktok_pipeline.study import Study
 
 _COUNTS = ("followers", "following", "likes", "videos_count", "is_verified", "has_bio_link", "has_creator_keyword")

@@ -8,9 +8,9 @@ What to know before acting on it: the silhouette is about 0.35. The segments cut
 islands. They are stable all the same: another sample or another seed gives the same parts.
 """
 
-from tiktok_pipeline.clusters.scaling import Scaling
-from tiktok_pipeline.personas.catalogue import Persona, PersonaCatalogue
-from tiktok_pipeline.study import Segmentation, Study
+from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
+from tiktok_pipeline.recipes.segmentation import Scaling, Segmentation
+from tiktok_pipeline.study import Study
 
 _FEATURES = ("log_followers", "log_likes", "log_videos_count", "log_engagement_percent")
 _PERSONAS = PersonaCatalogue(

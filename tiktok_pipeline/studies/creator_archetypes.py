@@ -8,9 +8,9 @@ What to know before acting on it: the source calls k = 5 the optimum of the silh
 stable, and the fifth group splits off the hobbyists, which is a matter of use and not of proof.
 """
 
-from tiktok_pipeline.clusters.scaling import Scaling
-from tiktok_pipeline.personas.catalogue import Persona, PersonaCatalogue
-from tiktok_pipeline.study import Segmentation, Study
+from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
+from tiktok_pipeline.recipes.segmentation import Scaling, Segmentation
+from tiktok_pipeline.study import Study
 
 _PERSONAS = PersonaCatalogue(
     # Two scores that differ by a few times at most: a wrong name is nearer here than among followers.

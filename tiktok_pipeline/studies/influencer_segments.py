@@ -9,10 +9,9 @@ filter leaves out the loudest third of the profiles (they are assigned to the ne
 average rate and the like rate are one signal counted twice; with a single start, another seed gives other segments.
 """
 
-from tiktok_pipeline.clusters.fit_rows import InterquartileRule
-from tiktok_pipeline.clusters.scaling import Scaling
-from tiktok_pipeline.personas.catalogue import Persona, PersonaCatalogue
-from tiktok_pipeline.study import Segmentation, Study
+from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
+from tiktok_pipeline.recipes.segmentation import InterquartileRule, Scaling, Segmentation
+from tiktok_pipeline.study import Study
 
 _RATES = ("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate")
 

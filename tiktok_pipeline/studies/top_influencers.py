@@ -11,10 +11,10 @@ What to know before acting on it: with a single start the clustering is a poor l
 less inertia), two of its groups are two and four accounts, and total_engagement is the average rate twice.
 """
 
-from tiktok_pipeline.classifiers.recipe import Classification, FeatureSet, Label, PublishedForest
-from tiktok_pipeline.clusters.scaling import Scaling
-from tiktok_pipeline.personas.catalogue import Persona, PersonaCatalogue
-from tiktok_pipeline.study import Segmentation, Study
+from tiktok_pipeline.recipes.classification import Classification, FeatureSet, Label, PublishedForest
+from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
+from tiktok_pipeline.recipes.segmentation import Scaling, Segmentation
+from tiktok_pipeline.study import Study
 
 _PERSONAS = PersonaCatalogue(
     personas=(

@@ -8,9 +8,9 @@ What to know before acting on it: nothing is left out, so the extremes take the 
 account each and one holds 97 % of all profiles; the silhouette of 0.93 says that nearly all rows are one heap.
 """
 
-from tiktok_pipeline.clusters.scaling import Scaling
-from tiktok_pipeline.personas.catalogue import Persona, PersonaCatalogue
-from tiktok_pipeline.study import Segmentation, Study
+from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
+from tiktok_pipeline.recipes.segmentation import Scaling, Segmentation
+from tiktok_pipeline.study import Study
 
 _PERSONAS = PersonaCatalogue(
     personas=(

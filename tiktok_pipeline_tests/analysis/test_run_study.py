@@ -29,12 +29,9 @@ from tiktok_pipeline.analysis.segmentation import (
 )
 from tiktok_pipeline.arrays import Matrix
 from tiktok_pipeline.classifiers.labels import NotEnoughRowsError
-from tiktok_pipeline.classifiers.recipe import Classification, FeatureSet, Label, PublishedForest
 from tiktok_pipeline.classifiers.schema import LEAKAGE_SCHEMA, METRICS_SCHEMA, SCORES_SCHEMA
 from tiktok_pipeline.clusters import fit_rows
-from tiktok_pipeline.clusters.fit_rows import InterquartileRule
 from tiktok_pipeline.clusters.model import SegmentModel, TooFewRowsError, from_frame
-from tiktok_pipeline.clusters.scaling import Scaling
 from tiktok_pipeline.clusters.schema import (
     ASSIGNMENTS_SCHEMA,
     FITS_SCHEMA,
@@ -50,7 +47,9 @@ from tiktok_pipeline.personas.schema import FEATURES_SCHEMA, SUMMARIES_SCHEMA
 from tiktok_pipeline.personas.verdict import segment_verdict
 from tiktok_pipeline.raw.dialects import recognise
 from tiktok_pipeline.raw.read import read_file
-from tiktok_pipeline.study import Segmentation, Study, load_studies
+from tiktok_pipeline.recipes.classification import Classification, FeatureSet, Label, PublishedForest
+from tiktok_pipeline.recipes.segmentation import InterquartileRule, Scaling, Segmentation
+from tiktok_pipeline.study import Study, load_studies
 from tiktok_pipeline.validated.validate import validate_source
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import creators, pandas, validated

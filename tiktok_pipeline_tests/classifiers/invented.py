@@ -10,7 +10,7 @@ import pandas as pd
 from tiktok_pipeline.arrays import Matrix, Vector
 from tiktok_pipeline.classifiers.labels import Flags
 from tiktok_pipeline.classifiers.models import Fitted
-from tiktok_pipeline.classifiers.recipe import (
+from tiktok_pipeline.recipes.classification import (
     Classification,
     FeatureSet,
     Label,

@@ -19,7 +19,7 @@ from tiktok_pipeline.classifiers.cross_validation import (
 )
 from tiktok_pipeline.classifiers.labels import Flags
 from tiktok_pipeline.classifiers.models import Fitted
-from tiktok_pipeline.classifiers.recipe import ModelName
+from tiktok_pipeline.recipes.classification import ModelName
 from tiktok_pipeline_tests.classifiers.invented import SMALL, Memory, creators, row_numbers
 
 FEATURES = ["likes", "videos_count", "following"]

@@ -14,7 +14,6 @@ from tiktok_pipeline.analysis.classification import classify_study, labelled_row
 from tiktok_pipeline.classifiers import network
 from tiktok_pipeline.classifiers.evaluation import MISSING_TORCH, Evaluation, empty_evaluation, run_protocols
 from tiktok_pipeline.classifiers.labels import Flags, NotEnoughRowsError
-from tiktok_pipeline.classifiers.recipe import Classification, FeatureSet, Label, ModelName, PublishedNetwork
 from tiktok_pipeline.classifiers.schema import (
     CARDS_SCHEMA,
     CONFUSION_SCHEMA,
@@ -26,6 +25,7 @@ from tiktok_pipeline.classifiers.schema import (
     SCORES_SCHEMA,
 )
 from tiktok_pipeline.features.build import build_features
+from tiktok_pipeline.recipes.classification import Classification, FeatureSet, Label, ModelName, PublishedNetwork
 from tiktok_pipeline.study import load_studies
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.classifiers.invented import NETWORK, SMALL, classification, creators

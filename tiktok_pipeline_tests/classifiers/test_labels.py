@@ -14,7 +14,7 @@ from tiktok_pipeline.classifiers.labels import (
     label_threshold,
     positives,
 )
-from tiktok_pipeline.classifiers.recipe import Label
+from tiktok_pipeline.recipes.classification import Label
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import features
 

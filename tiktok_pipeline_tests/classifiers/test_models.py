@@ -13,7 +13,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from tiktok_pipeline.classifiers import models, network
 from tiktok_pipeline.classifiers.models import ModelMissingError, build, fit, inner_scores, logged_regression
-from tiktok_pipeline.classifiers.recipe import ModelName, Network
+from tiktok_pipeline.recipes.classification import ModelName, Network
 from tiktok_pipeline_tests.classifiers.invented import SMALL, Memory, creators, row_numbers
 
 FEATURES = ["likes", "videos_count", "following"]

@@ -26,7 +26,7 @@ from tiktok_pipeline.classifiers.network import (
     published_inputs,
     train,
 )
-from tiktok_pipeline.classifiers.recipe import Network, PublishedNetwork
+from tiktok_pipeline.recipes.classification import Network, PublishedNetwork
 from tiktok_pipeline_tests.classifiers.invented import SMALL, creators
 
 RECIPE = PublishedNetwork(

@@ -16,8 +16,8 @@ pytest.importorskip("optuna")
 import tiktok_pipeline.studies
 from tiktok_pipeline.classifiers import tune
 from tiktok_pipeline.classifiers.cross_validation import CrossValidationResult, cross_validate
-from tiktok_pipeline.classifiers.recipe import Network, PublishedNetwork
 from tiktok_pipeline.classifiers.tune import FOLDS, tune_network
+from tiktok_pipeline.recipes.classification import Network, PublishedNetwork
 from tiktok_pipeline.study import load_studies
 from tiktok_pipeline_tests.classifiers.invented import SMALL, creators, row_numbers
 

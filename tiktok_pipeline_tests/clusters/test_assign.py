@@ -20,9 +20,9 @@ from tiktok_pipeline.clusters.model import (
     from_frame,
     to_frame,
 )
-from tiktok_pipeline.clusters.scaling import Scaling
 from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE, MODELS_TABLE
 from tiktok_pipeline.features.sample import collect_sample
+from tiktok_pipeline.recipes.segmentation import Scaling
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import features, pandas, stored
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tiktok_pipeline.clusters.fit_rows import InterquartileRule, build_fit_filter, count_by_step
+from tiktok_pipeline.clusters.fit_rows import build_fit_filter, count_by_step
+from tiktok_pipeline.recipes.segmentation import InterquartileRule
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import features, pandas
 

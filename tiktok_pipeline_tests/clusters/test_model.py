@@ -11,8 +11,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, RobustScaler, StandardScaler
 
 from tiktok_pipeline.clusters.model import TooFewRowsError, fit_kmeans, fit_scaler, from_frame, to_frame
-from tiktok_pipeline.clusters.scaling import Scaling
 from tiktok_pipeline.clusters.schema import MODELS_SCHEMA
+from tiktok_pipeline.recipes.segmentation import Scaling
 
 FEATURES = ("followers", "likes", "avg_engagement_rate")
 

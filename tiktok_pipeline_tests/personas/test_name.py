@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tiktok_pipeline.personas.catalogue import Persona, PersonaCatalogue
 from tiktok_pipeline.personas.name import log_ratios, name_clusters
+from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
 
 
 def persona(name: str, profiles: int, **typical: float) -> Persona:

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE
-from tiktok_pipeline.personas.catalogue import Persona, PersonaCatalogue
 from tiktok_pipeline.personas.name import Match
 from tiktok_pipeline.personas.schema import FEATURES_SCHEMA, RECOMMENDATIONS_SCHEMA, SUMMARIES_SCHEMA
 from tiktok_pipeline.personas.summarise import (
@@ -20,6 +19,7 @@ from tiktok_pipeline.personas.summarise import (
     recommendations,
     summaries,
 )
+from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import features, stored
 

@@ -12,7 +12,8 @@ import pytest
 
 import tiktok_pipeline.studies
 from tiktok_pipeline.features.catalogue import feature_names
-from tiktok_pipeline.study import Segmentation, Study, load_studies
+from tiktok_pipeline.recipes.segmentation import Segmentation
+from tiktok_pipeline.study import Study, load_studies
 
 STUDIES = load_studies(tiktok_pipeline.studies)
 FOLDER = Path(next(iter(tiktok_pipeline.studies.__path__)))

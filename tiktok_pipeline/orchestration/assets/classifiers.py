@@ -9,7 +9,6 @@ from dagster import AssetExecutionContext, AssetsDefinition, Output, multi_asset
 from tiktok_pipeline.analysis.classification import classify_study, score_creators
 from tiktok_pipeline.classifiers.evaluation import Evaluation, empty_evaluation
 from tiktok_pipeline.classifiers.labels import NotEnoughRowsError
-from tiktok_pipeline.classifiers.recipe import Classification
 from tiktok_pipeline.classifiers.schema import LEAKAGE_TABLE
 from tiktok_pipeline.orchestration.metadata import table_in, table_out
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
@@ -22,6 +21,7 @@ from tiktok_pipeline.plots.classifiers import (
     plot_precision_recall,
     plot_thresholds,
 )
+from tiktok_pipeline.recipes.classification import Classification
 from tiktok_pipeline.study import Study
 
 Frame = Any

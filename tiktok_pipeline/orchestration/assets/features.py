@@ -20,8 +20,8 @@ from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.orchestration.resources.figures import SHARED
 from tiktok_pipeline.orchestration.resources.io_manager import ExternalRows
 from tiktok_pipeline.raw.schema import SOURCES, Source
+from tiktok_pipeline.recipes.segmentation import MAX_SCORE_ROWS
 from tiktok_pipeline.reports.feature_figures import feature_figures
-from tiktok_pipeline.study import MAX_SCORE_ROWS
 from tiktok_pipeline.warehouse.base import Warehouse
 
 

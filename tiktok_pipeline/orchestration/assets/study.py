@@ -25,8 +25,9 @@ from tiktok_pipeline.orchestration.metadata import table_in, table_out
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.personas.summarise import recommendations
 from tiktok_pipeline.plots.stability import plot_k_scores, plot_seeds, plot_stability_by_k
+from tiktok_pipeline.recipes.segmentation import Segmentation
 from tiktok_pipeline.reports.persona_figures import persona_figures
-from tiktok_pipeline.study import Segmentation, Study
+from tiktok_pipeline.study import Study
 from tiktok_pipeline.tables import TABLES
 from tiktok_pipeline.warehouse.base import Warehouse
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tiktok_pipeline.classifiers.recipe import Classification, Label
+from tiktok_pipeline.recipes.classification import Classification, Label
 from tiktok_pipeline.study import Study, StudyError
 from tiktok_pipeline_tests.classifiers.invented import FOREST, HONEST, NAIVE, NETWORK, classification
 

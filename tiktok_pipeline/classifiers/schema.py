@@ -27,12 +27,13 @@ FEATURE_SET = Column(name="feature_set", type="text", description="name of the f
 FEATURE = Column(name="feature", type="text", description="the feature", nullable=False)
 
 
-def _table(name: str, description: str, *columns: Column) -> TableSpec:
+def _table(name: str, description: str, *columns: Column, rows_per: tuple[str, ...]) -> TableSpec:
     return TableSpec(
         schema="classifiers",
         name=name,
         description=description,
         slice_by=SLICE,
+        rows_per=(*SLICE, *rows_per) if rows_per else (),
         columns=(SNAPSHOT, STUDY, *columns),
     )
 
@@ -51,6 +52,7 @@ METRICS_TABLE = _table(
     ),
     Column(name="value", type="float", description="the mean over folds; NULL where it is not defined"),
     Column(name="std", type="float", description="standard deviation over folds; NULL for a single split"),
+    rows_per=("model", "protocol", "feature_set", "metric"),
 )
 CONFUSION_TABLE = _table(
     "confusion",
@@ -61,6 +63,7 @@ CONFUSION_TABLE = _table(
     Column(name="actual", type="boolean", description="what the label says", nullable=False),
     Column(name="predicted", type="boolean", description="what the model says", nullable=False),
     Column(name="profiles", type="integer", description="how many", nullable=False),
+    rows_per=("model", "protocol", "feature_set", "actual", "predicted"),
 )
 IMPORTANCES_TABLE = _table(
     "importances",
@@ -77,6 +80,7 @@ IMPORTANCES_TABLE = _table(
     ),
     Column(name="importance", type="float", description="the figure", nullable=False),
     Column(name="std", type="float", description="standard deviation over shuffles; NULL where there is none"),
+    rows_per=("model", "protocol", "feature_set", "feature", "method"),
 )
 CURVES_TABLE = _table(
     "curves",
@@ -93,6 +97,7 @@ CURVES_TABLE = _table(
     Column(name="threshold", type="float", description="the score from which a creator counts; NULL for calibration"),
     Column(name="x", type="float", description="see curve", nullable=False),
     Column(name="y", type="float", description="see curve", nullable=False),
+    rows_per=(),  # points that coincide are kept
 )
 LEAKAGE_TABLE = _table(
     "leakage",
@@ -105,6 +110,7 @@ LEAKAGE_TABLE = _table(
     Column(name="ap_without", type="float", description="average precision of the reference model without it"),
     Column(name="kind", type="text", description="leak, quasi_label or clear", nullable=False),
     Column(name="verdict", type="text", description="the same in words", nullable=False),
+    rows_per=("feature", "other_feature"),
 )
 SCORES_TABLE = _table(
     "scores",
@@ -116,6 +122,7 @@ SCORES_TABLE = _table(
     Column(
         name="out_of_fold", type="boolean", description="scored by a model that never saw this row", nullable=False
     ),
+    rows_per=("account_id",),
 )
 MODELS_TABLE = _table(
     "models",
@@ -132,12 +139,14 @@ MODELS_TABLE = _table(
     Column(
         name="coefficient", type="float", description="weight of the scaled feature, or the number", nullable=False
     ),
+    rows_per=("model", "feature_set", "feature"),
 )
 CARDS_TABLE = _table(
     "cards",
     "the model card: what was learnt from what, with which versions, how well, and what is missing",
     Column(name="item", type="text", description="which fact", nullable=False),
     Column(name="value", type="text", description="the fact", nullable=False),
+    rows_per=("item",),
 )
 
 _SHARE = [pa.Check.in_range(0.0, 1.0)]

@@ -18,6 +18,7 @@ K_SCORES_TABLE = TableSpec(
     name="k_scores",
     description="how well each number of clusters does",
     slice_by=SLICE,
+    rows_per=("snapshot", "study", "k"),
     columns=(
         SNAPSHOT,
         STUDY,
@@ -40,6 +41,7 @@ FITS_TABLE = TableSpec(
     name="fits",
     description="figures of the fit: rows after each rule, inertia, silhouette, eta squared of ranks",
     slice_by=SLICE,
+    rows_per=("snapshot", "study", "statistic"),
     columns=(
         SNAPSHOT,
         STUDY,
@@ -54,6 +56,7 @@ MODELS_TABLE = TableSpec(
     name="models",
     description="the whole model: how a feature is transformed and scaled, and where the centroids are",
     slice_by=SLICE,
+    rows_per=("snapshot", "study", "cluster", "feature"),
     columns=(
         SNAPSHOT,
         STUDY,
@@ -77,6 +80,7 @@ ASSIGNMENTS_TABLE = TableSpec(
     name="assignments",
     description="the cluster of every profile of the snapshot, and how sure that is",
     slice_by=SLICE,
+    rows_per=("snapshot", "study", "account_id"),
     columns=(
         SNAPSHOT,
         STUDY,
@@ -93,6 +97,7 @@ STABILITY_TABLE = TableSpec(
     name="stability",
     description="how far each cluster can be trusted: bootstrap Jaccard, silhouette, size",
     slice_by=SLICE,
+    rows_per=("snapshot", "study", "cluster"),
     columns=(
         SNAPSHOT,
         STUDY,
@@ -117,6 +122,7 @@ STABILITY_RUNS_TABLE = TableSpec(
     name="stability_runs",
     description="the runs behind the trust: other seeds for the chosen k, other draws for other k",
     slice_by=SLICE,
+    rows_per=("snapshot", "study", "measure", "k", "seed"),
     columns=(
         SNAPSHOT,
         STUDY,

@@ -39,6 +39,7 @@ def _table(source: str) -> TableSpec:
         schema="features",
         name=source,
         description=f"every catalogued feature of the validated {source.replace('_', ' ')}",
+        rows_per=("snapshot", "account_id"),
         columns=(SNAPSHOT, ACCOUNT_ID, SOURCE_FILE, SOURCE_ROW, *map(_column, FEATURES[source])),
         derived=Derived(VALIDATED[source], partial(build_features, source=source, keep=("snapshot",))),
     )
@@ -51,6 +52,7 @@ STATISTICS_TABLE = TableSpec(
     schema="features",
     name="statistics",
     description="how each feature is distributed and how pairs go together",
+    rows_per=("snapshot", "source", "feature", "other_feature", "statistic"),
     columns=(
         SNAPSHOT,
         Column(name="source", type="text", description="kind of delivery", nullable=False),

@@ -17,6 +17,7 @@ SUMMARIES_TABLE = TableSpec(
     name="summaries",
     description="one row for each segment: how many, how far to trust it, what to do with it",
     slice_by=SLICE,
+    rows_per=("snapshot", "study", "cluster"),
     columns=(
         SNAPSHOT,
         STUDY,
@@ -45,6 +46,7 @@ FEATURES_TABLE = TableSpec(
     name="features",
     description="what marks each segment: means, medians and how they stand to the average",
     slice_by=SLICE,
+    rows_per=("snapshot", "study", "persona", "base", "feature"),
     columns=(
         SNAPSHOT,
         STUDY,
@@ -69,6 +71,7 @@ RECOMMENDATIONS_TABLE = TableSpec(
     name="recommendations",
     description="what a study advises, for each persona and as a whole",
     slice_by=("study",),
+    rows_per=("study", "persona", "recommendation"),
     columns=(
         STUDY,
         Column(name="persona", type="text", description="name of the segment; empty: the study", nullable=False),

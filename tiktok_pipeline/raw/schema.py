@@ -62,6 +62,7 @@ class Source:
             schema="raw",
             name=self.name,
             description=f"{self.name.replace('_', ' ')} as delivered, every cell as text",
+            rows_per=("snapshot", "source_file", "source_row"),
             columns=(
                 SNAPSHOT,
                 SOURCE_FILE,
@@ -99,6 +100,7 @@ FILES = TableSpec(
     schema="raw",
     name="files",
     description="the manifest: every file of every snapshot",
+    rows_per=("snapshot", "file"),
     columns=(
         SNAPSHOT,
         Column(name="file", type="text", description="name in raw/<snapshot>/", nullable=False),

@@ -25,6 +25,7 @@ PROFILES_TABLE = TableSpec(
     schema="validated",
     name="profiles",
     description="one row for each creator of a snapshot, typed and within the contract",
+    rows_per=("snapshot", "account_id"),
     columns=(
         SNAPSHOT,
         ACCOUNT_ID,
@@ -95,6 +96,7 @@ ACTIVITY_TABLE = TableSpec(
     schema="validated",
     name="creator_activity",
     description="one row for each creator of the two-score activity file",
+    rows_per=("snapshot", "account_id"),
     columns=(
         SNAPSHOT,
         ACCOUNT_ID,
@@ -118,6 +120,7 @@ REJECTED_TABLE = TableSpec(
     schema="validated",
     name="rejected",
     description="every delivered row that is not in validated.<source>, with all reasons",
+    rows_per=("snapshot", "source_file", "source_row"),
     columns=(
         SNAPSHOT,
         Column(name="source", type="text", description="type of delivery", nullable=False),

@@ -117,3 +117,13 @@ def test_materialize_alone_needs_no_other_asset(copied_home: Home) -> None:
     result = copied_home.refresh("2024-03-01", selection=[AssetKey(["features", "statistics"])])
     assert result.success
     assert materialised(result) == {"features/statistics"}
+
+
+def test_the_columns_of_rows_per_identify_a_row(refreshed_home: Home) -> None:
+    keys = refreshed_home.sql(
+        "select schema_name || '.' || table_name, rows_per from meta.tables where rows_per <> []", published=True
+    )
+    for name, columns in keys:
+        distinct = f"(select count(*) from (select distinct {', '.join(columns)} from {name}))"
+        assert refreshed_home.sql(f"select count(*) - {distinct} from {name}", published=True) == [(0,)], name
+    assert len(keys) >= 20

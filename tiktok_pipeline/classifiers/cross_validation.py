@@ -1,6 +1,6 @@
 """The protocol ``honest``: repeated stratified cross-validation, thresholds and calibration chosen inside the folds.
 
-Nothing that a figure is computed on was seen by the model, by its threshold or by its calibration.
+No row that a metric is computed on was seen by the model, by its threshold or by its calibration.
 """
 
 from __future__ import annotations
@@ -20,15 +20,25 @@ from tiktok_pipeline.classifiers.models import fit
 from tiktok_pipeline.recipes.classification import ModelName, Network
 
 SHUFFLES = 5
+"""Shuffles of each feature per fold."""
+
 Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class CrossValidationResult:
-    """What cross-validation says of one model on one feature set.
+    """The cross-validation of one model on one feature set.
 
-    ``metrics``: metric -> (mean, std) over all folds. The rest is of the first repeat, where each row is held out once:
-    ``scores`` (calibrated) and ``predicted`` by row, and ``permutation``: feature place -> loss of F1 by shuffle.
+    Attributes
+    ----------
+    metrics : dict of str to (float, float)
+        Mean and standard deviation of each metric over all folds.
+    scores : ndarray of shape (n_rows,)
+        Calibrated out-of-fold scores of the first repeat.
+    predicted : ndarray of bool of shape (n_rows,)
+        Out-of-fold predictions of the first repeat.
+    permutation : dict of int to list of float
+        Loss of F1 per shuffle, by the position of the feature; from the first repeat.
     """
 
     metrics: dict[str, tuple[float, float]]
@@ -39,7 +49,7 @@ class CrossValidationResult:
 
 @dataclass(frozen=True)
 class _Fold:
-    figures: dict[str, float]
+    metrics: dict[str, float]
     scores: Vector
     predicted: Flags
     permutation: dict[int, list[float]]
@@ -55,36 +65,64 @@ def cross_validate(
     random_state: int,
     network: Network,
     importances: bool = False,
+    threads: int = 2,
 ) -> CrossValidationResult:
-    """Judge a model by repeated stratified cross-validation; the same arguments give the same figures."""
+    """Evaluate a model by repeated stratified cross-validation; the same arguments give the same metrics.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model.
+    matrix : ndarray of shape (n_rows, n_features)
+        The features; NaN if missing.
+    labels : ndarray of bool of shape (n_rows,)
+        Whether a row is positive.
+    folds, repeats : int
+        Folds of each repeat, and repeats.
+    random_state : int
+        Seed of the splits, the models and the shuffles.
+    network : Network
+        Settings of the neural network; the other models ignore it.
+    importances : bool, default False
+        Compute permutation importances on the first repeat.
+    threads : int, default 2
+        Folds evaluated at the same time.
+    """
     from sklearn.model_selection import RepeatedStratifiedKFold  # noqa: PLC0415 - importing it costs seconds
     from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
-    cut = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=random_state)
-    parts = list(cut.split(matrix, labels))
+    splitter = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=random_state)
+    splits = list(splitter.split(matrix, labels))
 
-    def one(place: int) -> _Fold:
-        train, test = parts[place]
-        shuffled = importances and place < folds
+    def evaluate(number: int) -> _Fold:
+        train, test = splits[number]
+        is_first_repeat = number < folds
         return _evaluate_fold(
-            name, matrix, labels, train, test, random_state=random_state, network=network, importances=shuffled
+            name,
+            matrix,
+            labels,
+            train,
+            test,
+            random_state=random_state,
+            network=network,
+            importances=importances and is_first_repeat,
         )
 
-    # OpenMP counts its threads for each of ours anew, and four that spin for two cores take five times as long.
-    with threadpool_limits(1), ThreadPoolExecutor(2, initializer=threadpool_limits, initargs=(1,)) as pool:
-        found = list(pool.map(one, range(len(parts))))
+    # OpenMP starts its threads for each of these; four that spin on two cores take five times as long.
+    with threadpool_limits(1), ThreadPoolExecutor(threads, initializer=threadpool_limits, initargs=(1,)) as pool:
+        results = list(pool.map(evaluate, range(len(splits))))
     scores, predicted = np.empty(len(labels)), np.zeros(len(labels), dtype=np.bool_)
-    for fold, (_, test) in zip(found[:folds], parts[:folds], strict=True):
+    for fold, (_, test) in zip(results[:folds], splits[:folds], strict=True):
         scores[test], predicted[test] = fold.scores, fold.predicted
-    frame = pd.DataFrame([fold.figures for fold in found])
+    frame = pd.DataFrame([fold.metrics for fold in results])
     means, spreads = frame.mean(), frame.std(ddof=0)
     return CrossValidationResult(
         {metric: (float(means[metric]), float(spreads[metric])) for metric in frame.columns},
         scores,
         predicted,
         {
-            place: [loss for fold in found[:folds] for loss in fold.permutation[place]]
-            for place in found[0].permutation
+            position: [loss for fold in results[:folds] for loss in fold.permutation[position]]
+            for position in results[0].permutation
         },
     )
 
@@ -106,7 +144,7 @@ def _evaluate_fold(
     threshold, _ = best_f1(apply_platt(fitted.inner_scores, slope, offset), fitted.inner_labels)
     scores = apply_platt(raw, slope, offset)
     tuned = threshold_metrics(scores, actual, threshold)
-    figures = {
+    metrics = {
         **threshold_metrics(raw, actual, 0.5),
         **ranking_metrics(raw, actual),
         **{f"{metric}_tuned": value for metric, value in tuned.items()},
@@ -114,28 +152,49 @@ def _evaluate_fold(
         "brier_calibrated": float(((scores - actual) ** 2).mean()),
     }
 
-    def score(some: Matrix) -> Vector:
-        return apply_platt(fitted.score(some), slope, offset)
+    def score(rows: Matrix) -> Vector:
+        return apply_platt(fitted.score(rows), slope, offset)
 
     losses = (
         permutation_losses(score, matrix[test], actual, threshold=threshold, random_state=random_state)
         if importances
         else {}
     )
-    return _Fold(figures, scores, scores >= threshold, losses)
+    return _Fold(metrics, scores, scores >= threshold, losses)
 
 
 def permutation_losses(
     score: Callable[[Matrix], Vector], matrix: Matrix, labels: Flags, *, threshold: float, random_state: int
 ) -> dict[int, list[float]]:
-    """How much F1 at a threshold falls when a feature is shuffled, by place of the feature (Breiman 2001)."""
+    """Return how much F1 at a threshold falls when a feature is shuffled.
+
+    Parameters
+    ----------
+    score : callable
+        Maps a matrix (rows x features) to scores.
+    matrix, labels : ndarray
+        Rows that the model did not see, and their labels.
+    threshold : float
+        A row with at least this score is predicted positive.
+    random_state : int
+        Seed of the shuffles.
+
+    Returns
+    -------
+    dict of int to list of float
+        The losses of `SHUFFLES` shuffles, by the position of the feature.
+
+    References
+    ----------
+    Breiman 2001, Random forests.
+    """
     generator = np.random.default_rng(random_state)
-    whole = threshold_metrics(score(matrix), labels, threshold)["f1"]
+    baseline = threshold_metrics(score(matrix), labels, threshold)["f1"]
     losses: dict[int, list[float]] = {}
-    for place in range(matrix.shape[1]):
-        losses[place] = []
+    for position in range(matrix.shape[1]):
+        losses[position] = []
         for _ in range(SHUFFLES):
             shuffled = matrix.copy()
-            shuffled[:, place] = generator.permutation(shuffled[:, place])
-            losses[place].append(whole - threshold_metrics(score(shuffled), labels, threshold)["f1"])
+            shuffled[:, position] = generator.permutation(shuffled[:, position])
+            losses[position].append(baseline - threshold_metrics(score(shuffled), labels, threshold)["f1"])
     return losses

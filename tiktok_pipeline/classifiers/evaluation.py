@@ -1,8 +1,9 @@
-"""All protocols of a classification side by side, over one bounded sample of labelled rows."""
+"""Evaluate a classification under all protocols, on one bounded sample of labelled rows."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
@@ -34,13 +35,13 @@ from tiktok_pipeline.recipes.classification import (
     PublishedNetwork,
 )
 
-FEWEST_OF_A_KIND = 10
+MIN_ROWS_PER_CLASS = 10
 MISSING_TORCH = "neural_network: PyTorch is not installed; install the extra `neural` to have it"
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Rows of the tables of stage ``classifiers`` (without the slice columns), and the model that scores creators."""
+    """Rows of the tables of stage ``classifiers``, without the slice columns, and the model that scores creators."""
 
     metrics: pd.DataFrame
     confusion: pd.DataFrame
@@ -53,27 +54,38 @@ class Evaluation:
 
 
 def run_protocols(rows: pd.DataFrame, labels: Flags, classification: Classification) -> Evaluation:
-    """Judge every model of a classification under every protocol.
+    """Evaluate every model of a classification under every protocol.
 
-    ``rows`` has ``account_id`` and every feature of the classification, in source order. Raises
-    `tiktok_pipeline.classifiers.labels.NotEnoughRowsError` where one kind is too rare to be judged.
+    Parameters
+    ----------
+    rows : DataFrame
+        ``account_id`` and every feature of the classification, in source order.
+    labels : ndarray of bool of shape (n_rows,)
+        Whether a row is positive.
+    classification : Classification
+        The study's settings.
+
+    Raises
+    ------
+    NotEnoughRowsError
+        If one class has too few rows to be evaluated.
     """
-    check_class_counts(labels, at_least=max(FEWEST_OF_A_KIND, classification.folds))
-    part, missing = _published(rows, labels, classification)
-    part.importances += _mutual_information(rows, labels, classification)
+    check_class_counts(labels, at_least=max(MIN_ROWS_PER_CLASS, classification.folds))
+    tables, missing = _published(rows, labels, classification)
+    tables.importances += _mutual_information(rows, labels, classification)
     scoring: CrossValidationResult | None = None
-    for one in classification.sets:
-        matrix = _matrix(rows, one)
-        for name in one.models:
+    for feature_set in classification.sets:
+        matrix = _to_matrix(rows, feature_set.features)
+        for name in feature_set.models:
             if name == "neural_network" and not network.is_installed():
                 missing.append(MISSING_TORCH)
                 continue
-            is_scoring = (one.name, name) == classification.scored_by
-            judged = _judge(name, matrix, labels, classification, importances=is_scoring)
-            part.add(_rows_of(judged, labels, one, name))
-            scoring = judged if is_scoring else scoring
+            is_scoring = (feature_set.name, name) == classification.scored_by
+            result = _cross_validate(name, matrix, labels, classification, importances=is_scoring)
+            tables.add(_rows_of(result, labels, feature_set, name))
+            scoring = result if is_scoring else scoring
     model = fit_scoring_model(
-        _matrix(rows, classification.scoring_set),
+        _to_matrix(rows, classification.scoring_set.features),
         labels,
         feature_set=classification.scoring_set.name,
         features=classification.scoring_set.features,
@@ -82,18 +94,18 @@ def run_protocols(rows: pd.DataFrame, labels: Flags, classification: Classificat
     empty = pd.DataFrame(columns=SCORES_TABLE.frame_names)
     held_out = out_of_fold_rows(rows["account_id"], scoring.scores, scoring.predicted) if scoring else empty
     cards = _card(rows, labels, classification, model, scoring) | _missing(missing)
-    return Evaluation(*_frames(part), to_frame(model), card_rows(cards), held_out, model)
+    return Evaluation(*_frames(tables), to_frame(model), card_rows(cards), held_out, model)
 
 
-def empty_evaluation(why: str) -> Evaluation:
-    """The tables of a classification that could not be done, with the reason on its card."""
+def empty_evaluation(reason: str) -> Evaluation:
+    """Return empty tables for a classification that could not be computed, with the reason on its card."""
     empty = pd.DataFrame(columns=SCORES_TABLE.frame_names)
     models = pd.DataFrame(columns=MODELS_TABLE.frame_names)
-    return Evaluation(*_frames(EvaluationRows()), models, card_rows({"why_empty": why}), empty, None)
+    return Evaluation(*_frames(EvaluationRows()), models, card_rows({"why_empty": reason}), empty, None)
 
 
 def card_rows(items: dict[str, str]) -> pd.DataFrame:
-    """Facts as rows of ``classifiers.cards``."""
+    """Return facts as rows of ``classifiers.cards``."""
     return pd.DataFrame(list(items.items()), columns=CARDS_TABLE.frame_names)
 
 
@@ -106,7 +118,7 @@ def _published(rows: pd.DataFrame, labels: Flags, classification: Classification
     return run_network(rows, labels, recipe), []
 
 
-def _judge(
+def _cross_validate(
     name: ModelName, matrix: Matrix, labels: Flags, classification: Classification, *, importances: bool
 ) -> CrossValidationResult:
     recipe = classification.published
@@ -123,49 +135,54 @@ def _judge(
     )
 
 
-def _rows_of(judged: CrossValidationResult, labels: Flags, one: FeatureSet, name: ModelName) -> EvaluationRows:
-    key = (name, "honest", one.name)
-    part = EvaluationRows(metrics=[(*key, metric, mean, std) for metric, (mean, std) in judged.metrics.items()])
-    part.confusion = confusion_rows(key, labels, judged.predicted)
+def _rows_of(
+    result: CrossValidationResult, labels: Flags, feature_set: FeatureSet, name: ModelName
+) -> EvaluationRows:
+    key = (name, "honest", feature_set.name)
+    tables = EvaluationRows(metrics=[(*key, metric, mean, std) for metric, (mean, std) in result.metrics.items()])
+    tables.confusion = confusion_rows(key, labels, result.predicted)
     if name != "dummy":
-        part.curves = [(*key, *point) for point in curves(judged.scores, labels)]
-    part.importances = [
-        (*key, one.features[place], "permutation", float(np.mean(losses)), float(np.std(losses)))
-        for place, losses in judged.permutation.items()
+        tables.curves = [(*key, *point) for point in curves(result.scores, labels)]
+    tables.importances = [
+        (*key, feature_set.features[position], "permutation", float(np.mean(losses)), float(np.std(losses)))
+        for position, losses in result.permutation.items()
     ]
-    return part
+    return tables
 
 
 def _mutual_information(
     rows: pd.DataFrame, labels: Flags, classification: Classification
 ) -> list[tuple[object, ...]]:
-    """Mutual information of each feature with the label, in nats (Kraskov and others 2004)."""
+    """Return the mutual information of each feature with the label, in nats.
+
+    References
+    ----------
+    Kraskov, Stoegbauer and Grassberger 2004, Estimating mutual information.
+    """
     from sklearn.feature_selection import mutual_info_classif  # noqa: PLC0415 - importing it costs seconds
 
     names = [name for name in classification.every_feature if name != classification.label.feature]
-    matrix = network.impute_median(_plain(rows, names), _plain(rows, names))
-    flags = [bool(np.isin(matrix[:, place], (0.0, 1.0)).all()) for place in range(len(names))]
-    found = mutual_info_classif(matrix, labels, discrete_features=flags, random_state=classification.random_state)
+    matrix = network.impute_median(_to_matrix(rows, names), _to_matrix(rows, names))
+    is_binary = [bool(np.isin(column, (0.0, 1.0)).all()) for column in matrix.T]
+    information = mutual_info_classif(
+        matrix, labels, discrete_features=is_binary, random_state=classification.random_state
+    )
     return [
         ("", "published", "all", name, "mutual_information", float(value), None)
-        for name, value in zip(names, found, strict=True)
+        for name, value in zip(names, information, strict=True)
     ]
 
 
-def _matrix(rows: pd.DataFrame, one: FeatureSet) -> Matrix:
-    return _plain(rows, list(one.features))
-
-
-def _plain(rows: pd.DataFrame, names: list[str]) -> Matrix:
-    matrix: Matrix = rows[names].to_numpy(dtype=np.float64, na_value=np.nan)
+def _to_matrix(rows: pd.DataFrame, names: Sequence[str]) -> Matrix:
+    matrix: Matrix = rows[list(names)].to_numpy(dtype=np.float64, na_value=np.nan)
     return matrix
 
 
-def _frames(part: EvaluationRows) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    metrics = pd.DataFrame(part.metrics, columns=METRICS_TABLE.frame_names)
-    confusion = pd.DataFrame(part.confusion, columns=CONFUSION_TABLE.frame_names)
-    importances = pd.DataFrame(part.importances, columns=IMPORTANCES_TABLE.frame_names)
-    points = pd.DataFrame(part.curves, columns=CURVES_TABLE.frame_names)
+def _frames(tables: EvaluationRows) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    metrics = pd.DataFrame(tables.metrics, columns=METRICS_TABLE.frame_names)
+    confusion = pd.DataFrame(tables.confusion, columns=CONFUSION_TABLE.frame_names)
+    importances = pd.DataFrame(tables.importances, columns=IMPORTANCES_TABLE.frame_names)
+    points = pd.DataFrame(tables.curves, columns=CURVES_TABLE.frame_names)
     return (
         metrics.astype({"value": "float64", "std": "float64"}),
         confusion,

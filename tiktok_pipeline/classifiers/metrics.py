@@ -1,4 +1,4 @@
-"""Figures of scores against a label: at a threshold, over all thresholds, and calibrated. Plain arrays in and out."""
+"""Metrics of scores against a label: at a threshold, over all thresholds, and calibrated. Arrays in, numbers out."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ CURVE_POINTS = 60
 THRESHOLDS = np.linspace(0.0, 1.0, 51)
 CALIBRATION_BINS = 10
 LARGEST_LOG_ODDS = 25.0
-"""Beyond it a probability is held (1 - 1.4e-11, still below 1 in the digits that tables keep): a threshold is a score, and
-no score falls short of it because one of the two was rounded."""
+"""Log odds are clipped here, so that a probability (at most 1 - 1.4e-11) stays below 1 in the digits of the tables.
+A threshold is a score; without the clip, rounding could put a score below its own threshold."""
 
 
 def threshold_metrics(scores: Vector, labels: Flags, threshold: float) -> dict[str, float]:
-    """Precision, recall, F1 and balanced accuracy of ``score >= threshold``; a ratio over nothing is 0.
+    """Return precision, recall, F1 and balanced accuracy of ``score >= threshold``; 0 divided by 0 is 0.
 
-    >>> at_threshold(np.array([0.9, 0.8, 0.2, 0.1]), np.array([True, False, True, False]), 0.5)["f1"]
+    Examples
+    --------
+    >>> threshold_metrics(np.array([0.9, 0.8, 0.2, 0.1]), np.array([True, False, True, False]), 0.5)["f1"]
     0.5
     """
-    taken = scores >= threshold
-    true_positives = float((taken & labels).sum())
-    true_negatives = float((~taken & ~labels).sum())
-    precision = _ratio(true_positives, float(taken.sum()))
+    predicted = scores >= threshold
+    true_positives = float((predicted & labels).sum())
+    true_negatives = float((~predicted & ~labels).sum())
+    precision = _ratio(true_positives, float(predicted.sum()))
     recall = _ratio(true_positives, float(labels.sum()))
     specificity = _ratio(true_negatives, float((~labels).sum()))
     return {
@@ -36,7 +38,7 @@ def threshold_metrics(scores: Vector, labels: Flags, threshold: float) -> dict[s
 
 
 def ranking_metrics(scores: Vector, labels: Flags) -> dict[str, float]:
-    """ROC-AUC, average precision and Brier score; both kinds must be there."""
+    """Return ROC-AUC, average precision and Brier score; both classes must occur."""
     return {
         "roc_auc": roc_auc(scores, labels),
         "average_precision": average_precision(scores, labels),
@@ -45,58 +47,65 @@ def ranking_metrics(scores: Vector, labels: Flags) -> dict[str, float]:
 
 
 def roc_auc(scores: Vector, labels: Flags) -> float:
-    """The share of pairs of a positive and a negative in which the positive has the higher score; a tie is half a pair.
+    """Return the share of positive-negative pairs in which the positive scores higher; a tie is half a pair.
 
-    Mann and Whitney's count. It is scikit-learn's figure, which a test holds, at a tenth of the time: a refresh needs some
-    thousand of them.
+    This is Mann and Whitney's statistic. It equals scikit-learn's value, which a test checks, at a tenth of the time:
+    a refresh computes about a thousand.
 
+    Examples
+    --------
     >>> roc_auc(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True]))
     0.75
     """
-    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2.0)[place]
+    _, position, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2.0)[position]
     positives = int(labels.sum())
     negatives = len(labels) - positives
     return float((ranks[labels].sum() - positives * (positives + 1) / 2.0) / (positives * negatives))
 
 
 def average_precision(scores: Vector, labels: Flags) -> float:
-    """Precision at each threshold, weighted by the recall that it adds: a sum of steps, not an area."""
+    """Return the mean of the precision at each threshold, weighted by the gain in recall; no interpolation."""
     _, precision, recall = _sweep(scores, labels)
     return float((-np.diff(recall, append=0.0) * precision).sum())
 
 
 def best_f1(scores: Vector, labels: Flags) -> tuple[float, float]:
-    """The threshold with the highest F1, and that F1; the lowest of equal ones."""
+    """Return the threshold with the highest F1 and that F1; the lowest threshold on a tie."""
     thresholds, precision, recall = _sweep(scores, labels)
     f1 = np.divide(
         2 * precision * recall, precision + recall, out=np.zeros(len(thresholds)), where=precision + recall > 0
     )
-    best = int(f1.round(12).argmax())  # equal ones may differ in the last digit
+    best = int(f1.round(12).argmax())  # ties may differ in the last digit
     return float(thresholds[best]), float(f1[best])
 
 
 def threshold_for_precision(scores: Vector, labels: Flags, wanted: float) -> float:
-    """The lowest threshold that reaches a precision; where none does, the one with the highest precision."""
+    """Return the lowest threshold that reaches a precision; if none does, the one with the highest precision."""
     thresholds, precision, _ = _sweep(scores, labels)
     reached = np.flatnonzero(precision >= wanted)
     return float(thresholds[reached[0] if len(reached) else int(precision.argmax())])
 
 
 def _sweep(scores: Vector, labels: Flags) -> tuple[Vector, Vector, Vector]:
-    """Each distinct score as a threshold, ascending, with precision and recall of ``score >= threshold``."""
+    """Return each distinct score as a threshold, ascending, with precision and recall of ``score >= threshold``."""
     order = np.argsort(-scores, kind="stable")
     hits = np.cumsum(labels[order])
     last_of_its_value = np.append(np.diff(scores[order]) != 0, True)
-    taken = np.arange(1, len(scores) + 1)[last_of_its_value]
-    found = hits[last_of_its_value]
+    predicted = np.arange(1, len(scores) + 1)[last_of_its_value]
+    true_positives = hits[last_of_its_value]
     thresholds = scores[order][last_of_its_value]
-    recall = found / max(1, int(labels.sum()))
-    return thresholds[::-1], (found / taken)[::-1], recall[::-1]
+    recall = true_positives / max(1, int(labels.sum()))
+    return thresholds[::-1], (true_positives / predicted)[::-1], recall[::-1]
 
 
 def fit_platt(scores: Vector, labels: Flags) -> tuple[float, float]:
-    """Slope and offset of Platt's sigmoid over the log odds of held-out scores (Platt 1999); (1, 0) for constant ones."""
+    """Return slope and offset of Platt's sigmoid over the log odds of held-out scores; (1, 0) for constant scores.
+
+    References
+    ----------
+    Platt 1999, Probabilistic outputs for support vector machines.
+    """
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
 
     if scores.min() == scores.max():
@@ -106,23 +115,23 @@ def fit_platt(scores: Vector, labels: Flags) -> tuple[float, float]:
 
 
 def apply_platt(scores: Vector, slope: float, offset: float) -> Vector:
-    """The scores as probabilities, by Platt's sigmoid."""
-    held = np.clip(slope * log_odds(scores) + offset, -LARGEST_LOG_ODDS, LARGEST_LOG_ODDS)
-    found: Vector = 1.0 / (1.0 + np.exp(-held))
-    return found
+    """Return the scores as calibrated probabilities, by Platt's sigmoid."""
+    clipped = np.clip(slope * log_odds(scores) + offset, -LARGEST_LOG_ODDS, LARGEST_LOG_ODDS)
+    probabilities: Vector = 1.0 / (1.0 + np.exp(-clipped))
+    return probabilities
 
 
 def log_odds(scores: Vector) -> Vector:
-    """Natural logarithm of p / (1 - p), with p held to 1e-6 .. 1 - 1e-6."""
-    held = np.clip(scores, 1e-6, 1.0 - 1e-6)
-    found: Vector = np.log(held / (1.0 - held))
-    return found
+    """Return the natural logarithm of p / (1 - p), with p clipped to 1e-6 .. 1 - 1e-6."""
+    clipped = np.clip(scores, 1e-6, 1.0 - 1e-6)
+    odds: Vector = np.log(clipped / (1.0 - clipped))
+    return odds
 
 
 def curves(scores: Vector, labels: Flags) -> list[tuple[str, float | None, float, float]]:
-    """Points (curve, threshold, x, y) of the precision-recall, threshold and calibration curves, thinned."""
+    """Return points (curve, threshold, x, y) of the precision-recall, threshold and calibration curves, thinned."""
     thresholds, precision, recall = _sweep(scores, labels)
-    # Evenly by recall: where positives are rare, most thresholds differ in false alarms only.
+    # Evenly by recall: if positives are rare, most thresholds differ only in false positives.
     wanted = np.linspace(recall[0], 0.0, CURVE_POINTS)
     kept = np.unique(np.clip(np.searchsorted(-recall, -wanted, side="right") - 1, 0, len(recall) - 1))
     points: list[tuple[str, float | None, float, float]] = [
@@ -131,15 +140,15 @@ def curves(scores: Vector, labels: Flags) -> list[tuple[str, float | None, float
     ]
     for threshold in THRESHOLDS:
         if (scores >= threshold).any():
-            found = threshold_metrics(scores, labels, float(threshold))
+            metrics = threshold_metrics(scores, labels, float(threshold))
             points += [
-                (name, float(threshold), float(threshold), found[name]) for name in ("precision", "recall", "f1")
+                (name, float(threshold), float(threshold), metrics[name]) for name in ("precision", "recall", "f1")
             ]
     return [*points, *_calibration(scores, labels)]
 
 
 def _calibration(scores: Vector, labels: Flags) -> list[tuple[str, float | None, float, float]]:
-    """Mean score and share of positives in tenths of the rows, by score."""
+    """Return mean score and share of positives in tenths of the rows, ordered by score."""
     order = np.argsort(scores, kind="stable")
     return [
         ("calibration", None, float(scores[part].mean()), float(labels[part].mean()))

@@ -1,6 +1,6 @@
-"""The models that are put to a label, each with what it says of rows that it never saw.
+"""The models of a classification, each with its out-of-sample scores of the training rows.
 
-scikit-learn and torch are imported inside the functions: importing them costs seconds. How a model is judged stands in
+scikit-learn and torch are imported inside the functions, because importing them costs seconds. Evaluation is in
 `tiktok_pipeline.classifiers.cross_validation`.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from tiktok_pipeline.arrays import Matrix, Vector
 from tiktok_pipeline.classifiers.labels import Flags
-from tiktok_pipeline.errors import PipelineError
+from tiktok_pipeline.classifiers.network import fit_min_max, impute_median, train
 from tiktok_pipeline.recipes.classification import ModelName, Network
 
 INNER_FOLDS = 3
@@ -22,17 +22,17 @@ INNER_FOLDS = 3
 TREES = 100
 
 
-class ModelMissingError(PipelineError):
-    """A model needs a library that is not installed; the text names both."""
-
-    code = "model_missing"
-
-
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted model: how it scores rows, and its scores of training rows by a model that did not see them.
+    """A fitted model.
 
-    ``inner_scores`` and ``inner_labels`` are what a threshold and a calibration may be chosen on.
+    Attributes
+    ----------
+    score : callable
+        Maps a matrix (rows x features) to scores in 0..1, one per row.
+    inner_scores, inner_labels : ndarray of shape (n_inner_rows,)
+        Scores of training rows by a model that did not see them, and their labels: a threshold or a calibration may
+        be chosen on these.
     """
 
     score: Callable[[Matrix], Vector]
@@ -41,9 +41,25 @@ class Fitted:
 
 
 def fit(name: ModelName, matrix: Matrix, labels: Flags, *, random_state: int, network: Network) -> Fitted:
-    """Fit one of the models on a matrix (rows x features, NaN where missing).
+    """Fit one of the models.
 
-    Raises `ModelMissingError` where the library of the model is not installed.
+    Parameters
+    ----------
+    name : str
+        Name of the model.
+    matrix : ndarray of shape (n_rows, n_features)
+        The features; NaN if missing.
+    labels : ndarray of bool of shape (n_rows,)
+        Whether a row is positive.
+    random_state : int
+        Seed of the model.
+    network : Network
+        Settings of the neural network; the other models ignore it.
+
+    Raises
+    ------
+    ModelMissingError
+        If the library of the model is not installed.
     """
     if name == "neural_network":
         return _fit_network(matrix, labels, random_state=random_state, network=network)
@@ -59,19 +75,17 @@ def fit(name: ModelName, matrix: Matrix, labels: Flags, *, random_state: int, ne
 
 
 def inner_scores(name: ModelName, matrix: Matrix, labels: Flags, *, random_state: int) -> Vector:
-    """The score of each row by a model fitted on the other parts of these rows (three parts)."""
-    from sklearn.model_selection import StratifiedKFold  # noqa: PLC0415
+    """Score each row with a model fitted on the other folds of the same rows; see `INNER_FOLDS`."""
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict  # noqa: PLC0415
 
-    parts = StratifiedKFold(INNER_FOLDS, shuffle=True, random_state=random_state)
-    scores = np.empty(len(labels))
-    for train, test in parts.split(matrix, labels):
-        model = build(name, random_state=random_state).fit(matrix[train], labels[train])
-        scores[test] = model.predict_proba(matrix[test])[:, 1]
+    folds = StratifiedKFold(INNER_FOLDS, shuffle=True, random_state=random_state)
+    model = build(name, random_state=random_state)
+    scores: Vector = cross_val_predict(model, matrix, labels, cv=folds, method="predict_proba")[:, 1]
     return scores
 
 
 def build(name: ModelName, *, random_state: int) -> Any:  # noqa: ANN401 - scikit-learn has no types
-    """The unfitted model of a name, with our settings."""
+    """Return the unfitted model of a name, with the settings of this project."""
     from sklearn.dummy import DummyClassifier  # noqa: PLC0415
     from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier  # noqa: PLC0415
     from sklearn.impute import SimpleImputer  # noqa: PLC0415
@@ -81,7 +95,7 @@ def build(name: ModelName, *, random_state: int) -> Any:  # noqa: ANN401 - sciki
         case "random_forest":
             return RandomForestClassifier(n_estimators=TREES, oob_score=True, random_state=random_state)
         case "gradient_boosting":
-            # A column without any value makes its binning fail, so a missing one is a value below all others.
+            # Its binning fails on a column without values, so a missing value becomes one below all others.
             return make_pipeline(
                 SimpleImputer(strategy="constant", fill_value=-1.0, keep_empty_features=True),
                 HistGradientBoostingClassifier(
@@ -93,12 +107,12 @@ def build(name: ModelName, *, random_state: int) -> Any:  # noqa: ANN401 - sciki
         case "dummy":
             return DummyClassifier(strategy="prior")
         case _:
-            msg = f"{name} is not built here"
+            msg = f"model {name!r} is not a scikit-learn model of this module"
             raise ValueError(msg)
 
 
 def logged_regression() -> Any:  # noqa: ANN401 - scikit-learn has no types
-    """Logistic regression on ln(x + 1), standardised, a missing value as the median: counts are heavy-tailed."""
+    """Return a logistic regression on standardized ln(x + 1), missing values as the median."""
     from sklearn.impute import SimpleImputer  # noqa: PLC0415
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
     from sklearn.pipeline import Pipeline  # noqa: PLC0415
@@ -117,17 +131,21 @@ def logged_regression() -> Any:  # noqa: ANN401 - scikit-learn has no types
 def _fit_network(matrix: Matrix, labels: Flags, *, random_state: int, network: Network) -> Fitted:
     from sklearn.model_selection import train_test_split  # noqa: PLC0415
 
-    from tiktok_pipeline.classifiers.network import fit_min_max, impute_median, train  # noqa: PLC0415
-
     rows = np.arange(len(labels))
-    kept, held = train_test_split(rows, test_size=0.2, stratify=labels, random_state=random_state)
-    inputs = fit_min_max(impute_median(matrix[kept], matrix[kept]))
-    prepared = inputs(impute_median(matrix, matrix[kept]))
+    train_rows, held_out = train_test_split(rows, test_size=0.2, stratify=labels, random_state=random_state)
+    to_inputs = fit_min_max(impute_median(matrix[train_rows], matrix[train_rows]))
+    inputs = to_inputs(impute_median(matrix, matrix[train_rows]))
     trained = train(
-        prepared[kept], labels[kept], prepared[held], labels[held], network, seed=random_state, as_published=False
+        inputs[train_rows],
+        labels[train_rows],
+        inputs[held_out],
+        labels[held_out],
+        network,
+        seed=random_state,
+        as_published=False,
     )
     return Fitted(
-        lambda others: trained.score(inputs(impute_median(others, matrix[kept]))),
-        trained.score(prepared[held]),
-        labels[held],
+        lambda other_rows: trained.score(to_inputs(impute_median(other_rows, matrix[train_rows]))),
+        trained.score(inputs[held_out]),
+        labels[held_out],
     )

@@ -1,8 +1,8 @@
-"""The fully connected network of seed 002 in PyTorch: as published, and with its slips put right.
+"""The fully connected network of study ``active_creators`` in PyTorch: as published, and with its errors corrected.
 
-The published loop looks at the validation loss every ten epochs, leaves dropout on while it scores, and keeps as "best
-weights" a reference to the last ones. No training library does that, which is why the loop stands here in full; with
-``as_published=False`` the same loop scores without dropout and keeps a copy of the best weights.
+The published training loop checks the validation loss every ten epochs, leaves dropout on while it scores, and keeps
+as "best weights" a reference to the last weights. No training library does that, so the loop is written out here.
+With ``as_published=False`` the same loop scores without dropout and keeps a copy of the best weights.
 """
 
 from __future__ import annotations
@@ -18,13 +18,29 @@ from numpy.typing import NDArray
 
 from tiktok_pipeline.arrays import Matrix, Vector
 from tiktok_pipeline.classifiers.labels import Flags
-from tiktok_pipeline.classifiers.models import ModelMissingError
+from tiktok_pipeline.errors import PipelineError
 from tiktok_pipeline.recipes.classification import Network, PublishedNetwork
+
+
+class ModelMissingError(PipelineError):
+    """A model needs a library that is not installed; the text names both."""
+
+    code = "model_missing"
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network: how it scores prepared rows (inputs in 0..1), and how long it was trained."""
+    """A trained network.
+
+    Attributes
+    ----------
+    score : callable
+        Maps inputs in 0..1 (rows x inputs) to scores in 0..1, one per row.
+    epochs : int
+        Epochs until training stopped.
+    validation_loss : float
+        The lowest binary cross-entropy on the validation rows.
+    """
 
     score: Callable[[Matrix], Vector]
     epochs: int
@@ -32,7 +48,7 @@ class Trained:
 
 
 def is_installed() -> bool:
-    """Whether PyTorch is there; it is an extra, because it weighs more than everything else together."""
+    """Return whether PyTorch is installed; it is an optional extra because of its size."""
     from importlib.util import find_spec  # noqa: PLC0415
 
     return find_spec("torch") is not None
@@ -41,85 +57,104 @@ def is_installed() -> bool:
 def train(
     inputs: Matrix,
     labels: Flags,
-    other_inputs: Matrix,
-    other_labels: Flags,
+    validation_inputs: Matrix,
+    validation_labels: Flags,
     settings: Network,
     *,
     seed: int,
     as_published: bool,
 ) -> Trained:
-    """Train on prepared rows (inputs in 0..1) until the loss on the other rows no longer falls.
+    """Train the network until the loss on the validation rows no longer falls.
 
-    ``as_published`` leaves dropout on while scoring and keeps the last weights, as the published notebook does. All chance
-    comes from one generator of its own, and one thread does the sums: the same seed gives the same network, whatever
-    else the process does. Raises `ModelMissingError` where PyTorch is not installed.
+    All random numbers come from a generator of this call and one thread does the sums, so the same seed gives the
+    same network whatever else the process does.
+
+    Parameters
+    ----------
+    inputs, validation_inputs : ndarray of shape (n_rows, n_inputs)
+        Inputs scaled to 0..1.
+    labels, validation_labels : ndarray of bool of shape (n_rows,)
+        Whether a row is positive.
+    settings : Network
+        Size of the network and settings of the training.
+    seed : int
+        Seed of the weights and of dropout.
+    as_published : bool
+        Leave dropout on while scoring and keep the last weights, as the published notebook does.
+
+    Raises
+    ------
+    ModelMissingError
+        If PyTorch is not installed.
     """
     if not is_installed():
-        msg = "neural_network: PyTorch is not installed; install the extra `neural` to have it"
-        raise ModelMissingError(msg)
+        raise ModelMissingError(
+            "model neural_network: PyTorch is not installed", remedy="install the extra `neural` to have it"
+        )
     import torch  # noqa: PLC0415 - an extra, and importing it costs seconds
 
     torch.set_num_threads(1)
-    chance = torch.Generator().manual_seed(seed)
-    weights = _first_weights(inputs.shape[1], settings, chance)
-    rows, wanted = _tensor(inputs), _tensor(labels[:, None])
-    other_rows, other_wanted = _tensor(other_inputs), _tensor(other_labels[:, None])
+    generator = torch.Generator().manual_seed(seed)
+    weights = _initial_weights(inputs.shape[1], settings, generator)
+    rows, target = _tensor(inputs), _tensor(labels[:, None])
+    validation_rows, validation_target = _tensor(validation_inputs), _tensor(validation_labels[:, None])
     optimizer = torch.optim.Adam(weights, lr=settings.learning_rate, fused=True)
     loss = torch.nn.functional.binary_cross_entropy
     dropout_while_scoring = settings.dropout if as_published else 0.0
-    least, since_least, best, epoch = np.inf, 0, weights, 0
+    best_loss, checks_without_gain, best_weights, epoch = np.inf, 0, weights, 0
     for epoch in range(settings.most_epochs):
         for start in range(0, len(rows), settings.batch_rows):
             batch = slice(start, start + settings.batch_rows)
             optimizer.zero_grad()
-            said = _forward(weights, rows[batch], settings.dropout, chance)
-            torch.autograd.backward(loss(said, wanted[batch]))
+            output = _forward(weights, rows[batch], settings.dropout, generator)
+            torch.autograd.backward(loss(output, target[batch]))
             optimizer.step()
         if epoch % settings.epochs_a_look:
             continue
         with torch.no_grad():
-            now = float(loss(_forward(weights, other_rows, dropout_while_scoring, chance), other_wanted))
-        if now < least:
-            least, since_least = now, 0
-            best = weights if as_published else [one.detach().clone() for one in weights]
+            output = _forward(weights, validation_rows, dropout_while_scoring, generator)
+            validation_loss = float(loss(output, validation_target))
+        if validation_loss < best_loss:
+            best_loss, checks_without_gain = validation_loss, 0
+            best_weights = weights if as_published else [tensor.detach().clone() for tensor in weights]
         else:
-            since_least += 1
-        if since_least >= settings.patience_looks:
+            checks_without_gain += 1
+        if checks_without_gain >= settings.patience_looks:
             break
 
-    def score(prepared: Matrix) -> Vector:
-        again = torch.Generator().manual_seed(seed)
+    def score(scored_inputs: Matrix) -> Vector:
+        scoring_generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
-            said = _forward(best, _tensor(prepared), dropout_while_scoring, again)
-        found: Vector = said.numpy().ravel().astype(np.float64)
-        return found
+            output = _forward(best_weights, _tensor(scored_inputs), dropout_while_scoring, scoring_generator)
+        scores: Vector = output.numpy().ravel().astype(np.float64)
+        return scores
 
-    return Trained(score, epoch + 1, least)
+    return Trained(score, epoch + 1, best_loss)
 
 
-def _first_weights(inputs: int, settings: Network, chance: Any) -> list[Any]:  # noqa: ANN401 - torch has its own types
-    """Weights and offsets of each layer, uniform within 1 / sqrt(inputs): PyTorch's own way to start a linear layer."""
+def _initial_weights(inputs: int, settings: Network, generator: Any) -> list[Any]:  # noqa: ANN401 - torch has its own types
+    """Return weights and offsets of each layer, uniform within 1 / sqrt(inputs), as PyTorch starts a linear layer."""
     import torch  # noqa: PLC0415
 
     weights = []
     for outputs in [settings.units] * settings.layers + [1]:
         bound = 1.0 / math.sqrt(inputs)
         for shape in ((inputs, outputs), (outputs,)):
-            start = (torch.rand(shape, generator=chance) * 2.0 - 1.0) * bound
+            start = (torch.rand(shape, generator=generator) * 2.0 - 1.0) * bound
             weights.append(start.requires_grad_())
         inputs = outputs
     return weights
 
 
-def _forward(weights: list[Any], rows: Any, dropout: float, chance: Any) -> Any:  # noqa: ANN401
-    """What the network says of some rows; a share of ``dropout`` of each hidden layer is silenced by chance."""
+def _forward(weights: list[Any], rows: Any, dropout: float, generator: Any) -> Any:  # noqa: ANN401
+    """Return the output of the network for some rows; ``dropout`` is the share of each hidden layer set to 0."""
     import torch  # noqa: PLC0415
 
     *hidden, weight, offset = weights
     for place in range(0, len(hidden), 2):
         rows = torch.relu(torch.addmm(hidden[place + 1], rows, hidden[place]))
         if dropout:
-            rows = rows * torch.rand(rows.shape, generator=chance).ge_(dropout).div_(1.0 - dropout)
+            rows = rows * torch.rand(rows.shape, generator=generator).ge_(dropout).div_(1.0 - dropout)
     return torch.sigmoid(torch.addmm(offset, rows, weight))
 
 
@@ -129,26 +164,26 @@ def _tensor(values: NDArray[Any]) -> Any:  # noqa: ANN401 - a torch tensor
     return torch.tensor(np.asarray(values, dtype=np.float32))
 
 
-def impute_median(matrix: Matrix, learnt_from: Matrix) -> Matrix:
-    """The matrix with the median of ``learnt_from`` in place of missing values (0 where a column has none at all)."""
-    known = ~np.isnan(learnt_from)
-    medians = [
-        np.median(column[there]) if there.any() else 0.0 for column, there in zip(learnt_from.T, known.T, strict=True)
-    ]
-    return np.where(np.isnan(matrix), np.array(medians), matrix)
+def impute_median(matrix: Matrix, fitted_on: Matrix) -> Matrix:
+    """Replace missing values by the medians of ``fitted_on``, or by 0 if a column has no value there."""
+    from sklearn.impute import SimpleImputer  # noqa: PLC0415
+
+    imputed: Matrix = SimpleImputer(strategy="median", keep_empty_features=True).fit(fitted_on).transform(matrix)
+    return imputed
 
 
 def fit_min_max(matrix: Matrix) -> Callable[[Matrix], Matrix]:
-    """A function that maps the smallest value of each column to 0 and the largest to 1 (a constant one to 0)."""
+    """Return a function that maps the smallest value of each column to 0 and the largest to 1; a constant to 0."""
+    # scikit-learn's MinMaxScaler multiplies by a rounded factor, so that the largest value may come out above 1.
     low, high = matrix.min(axis=0), matrix.max(axis=0)
     width = np.where(high > low, high - low, 1.0)
     return lambda rows: (rows - low) / width
 
 
 def published_inputs(features: pd.DataFrame, recipe: PublishedNetwork) -> Matrix:
-    """The inputs of the published network: its features, the principal components after the first.
+    """Return the inputs of the published network: its features, with the principal components after the first one.
 
-    As published, the components are learnt from all rows, test rows included.
+    As published, the components are fitted on all rows, test rows included.
     """
     from sklearn.decomposition import PCA  # noqa: PLC0415
     from sklearn.preprocessing import StandardScaler  # noqa: PLC0415

@@ -20,7 +20,7 @@ MODEL = Column(
 PROTOCOL = Column(
     name="protocol",
     type="text",
-    description="published (the source's own steps), mended (its slips put right), honest (cross-validated)",
+    description="published (the source's own steps), mended (its errors corrected), honest (cross-validated)",
     nullable=False,
 )
 FEATURE_SET = Column(name="feature_set", type="text", description="name of the feature set", nullable=False)
@@ -40,34 +40,34 @@ def _table(name: str, description: str, *columns: Column, rows_per: tuple[str, .
 
 METRICS_TABLE = _table(
     "metrics",
-    "how well each model finds the label, under each protocol",
+    "metrics of each model under each protocol",
     MODEL,
     PROTOCOL,
     FEATURE_SET,
     Column(
         name="metric",
         type="text",
-        description="f1, precision, recall, roc_auc, average_precision, balanced_accuracy, brier, threshold, ..._tuned",
+        description="f1, precision, recall, roc_auc, average_precision, balanced_accuracy, brier, threshold, *_tuned",
         nullable=False,
     ),
-    Column(name="value", type="float", description="the mean over folds; NULL where it is not defined"),
+    Column(name="value", type="float", description="mean over folds; NULL if it is not defined"),
     Column(name="std", type="float", description="standard deviation over folds; NULL for a single split"),
     rows_per=("model", "protocol", "feature_set", "metric"),
 )
 CONFUSION_TABLE = _table(
     "confusion",
-    "how many creators of each kind a model takes for which",
+    "confusion matrix of each model",
     MODEL,
     PROTOCOL,
     FEATURE_SET,
-    Column(name="actual", type="boolean", description="what the label says", nullable=False),
-    Column(name="predicted", type="boolean", description="what the model says", nullable=False),
-    Column(name="profiles", type="integer", description="how many", nullable=False),
+    Column(name="actual", type="boolean", description="the label", nullable=False),
+    Column(name="predicted", type="boolean", description="the prediction", nullable=False),
+    Column(name="profiles", type="integer", description="number of creators", nullable=False),
     rows_per=("model", "protocol", "feature_set", "actual", "predicted"),
 )
 IMPORTANCES_TABLE = _table(
     "importances",
-    "what a model goes by",
+    "feature importances of each model",
     MODEL,
     PROTOCOL,
     FEATURE_SET,
@@ -78,23 +78,23 @@ IMPORTANCES_TABLE = _table(
         description="impurity, permutation (loss of F1 when the feature is shuffled), mutual_information (nats)",
         nullable=False,
     ),
-    Column(name="importance", type="float", description="the figure", nullable=False),
-    Column(name="std", type="float", description="standard deviation over shuffles; NULL where there is none"),
+    Column(name="importance", type="float", description="the importance, in the unit of the method", nullable=False),
+    Column(name="std", type="float", description="standard deviation over shuffles or trees; NULL if there is none"),
     rows_per=("model", "protocol", "feature_set", "feature", "method"),
 )
 CURVES_TABLE = _table(
     "curves",
-    "curves of a model, thinned to what a picture can show",
+    "curves of each model, thinned for plotting",
     MODEL,
     PROTOCOL,
     FEATURE_SET,
     Column(
         name="curve",
         type="text",
-        description="precision_recall (x recall, y precision), precision, recall, f1 (x threshold), calibration (x said, y seen)",
+        description="precision_recall (x recall, y precision); precision, recall, f1 (x threshold); calibration",
         nullable=False,
     ),
-    Column(name="threshold", type="float", description="the score from which a creator counts; NULL for calibration"),
+    Column(name="threshold", type="float", description="the threshold on the score; NULL for calibration"),
     Column(name="x", type="float", description="see curve", nullable=False),
     Column(name="y", type="float", description="see curve", nullable=False),
     rows_per=(),  # points that coincide are kept
@@ -103,18 +103,30 @@ LEAKAGE_TABLE = _table(
     "leakage",
     "whether a feature gives the label away",
     FEATURE,
-    Column(name="other_feature", type="text", description="the second of a sum; empty for one", nullable=False),
-    Column(name="is_published", type="boolean", description="an input of the published model", nullable=False),
+    Column(
+        name="other_feature",
+        type="text",
+        description="the second feature of a sum; empty for a single feature",
+        nullable=False,
+    ),
+    Column(
+        name="is_published",
+        type="boolean",
+        description="whether it is an input of the published model",
+        nullable=False,
+    ),
     Column(name="single_feature_auc", type="float", description="ROC-AUC of the feature alone, 0.5 to 1"),
-    Column(name="best_f1", type="float", description="best F1 of a threshold on it alone (or on the sum)"),
-    Column(name="ap_without", type="float", description="average precision of the reference model without it"),
+    Column(name="best_f1", type="float", description="best F1 of a threshold on the feature alone (or on the sum)"),
+    Column(
+        name="ap_without", type="float", description="average precision of the reference model without the feature"
+    ),
     Column(name="kind", type="text", description="leak, quasi_label or clear", nullable=False),
     Column(name="verdict", type="text", description="the same in words", nullable=False),
     rows_per=("feature", "other_feature"),
 )
 SCORES_TABLE = _table(
     "scores",
-    "how likely each creator is a positive, by the honest model, calibrated",
+    "calibrated probability that a creator is positive, by the honest model",
     MODEL,
     ACCOUNT_ID,
     Column(name="score", type="float", description="calibrated probability, 0 to 1"),
@@ -126,16 +138,21 @@ SCORES_TABLE = _table(
 )
 MODELS_TABLE = _table(
     "models",
-    "the scoring model as plain numbers; no pickle",
+    "the scoring model, as numbers",
     MODEL,
     FEATURE_SET,
-    Column(name="position", type="integer", description="place of the feature from 0; -1 the rest", nullable=False),
+    Column(
+        name="position",
+        type="integer",
+        description="position of the feature, from 0; -1 for the other numbers",
+        nullable=False,
+    ),
     Column(
         name="feature", type="text", description="the feature, or intercept, slope, offset, threshold", nullable=False
     ),
-    Column(name="fill", type="float", description="value in place of a missing one"),
+    Column(name="fill", type="float", description="value used for a missing one"),
     Column(name="center", type="float", description="subtracted from ln(x + 1)"),
-    Column(name="scale", type="float", description="divides what is left"),
+    Column(name="scale", type="float", description="divisor after centering"),
     Column(
         name="coefficient", type="float", description="weight of the scaled feature, or the number", nullable=False
     ),
@@ -143,9 +160,9 @@ MODELS_TABLE = _table(
 )
 CARDS_TABLE = _table(
     "cards",
-    "the model card: what was learnt from what, with which versions, how well, and what is missing",
-    Column(name="item", type="text", description="which fact", nullable=False),
-    Column(name="value", type="text", description="the fact", nullable=False),
+    "the model card: data, settings, versions, metrics, and what is missing",
+    Column(name="item", type="text", description="name of the fact", nullable=False),
+    Column(name="value", type="text", description="the fact, as text", nullable=False),
     rows_per=("item",),
 )
 

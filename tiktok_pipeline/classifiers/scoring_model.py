@@ -1,6 +1,6 @@
-"""The model that scores creators: logistic regression with Platt's sigmoid, kept as rows, applied inside the engine.
+"""The model that scores creators: logistic regression with Platt's sigmoid, stored as rows, applied in the engine.
 
-Rebuilt from its rows without scikit-learn; no pickle is ever written or loaded.
+It is rebuilt from its rows without scikit-learn. No pickle is written or loaded.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _NUMBERS = ("intercept", "slope", "offset", "threshold")
 
 @dataclass(frozen=True)
 class ScoringModel:
-    """ln(x + 1) of each feature, standardised, weighted and summed: log odds, then a calibrated probability.
+    """Standardized ln(x + 1) of each feature, weighted and summed to log odds, then calibrated to a probability.
 
-    ``threshold`` is on the calibrated probability.
+    ``threshold`` applies to the calibrated probability.
     """
 
     feature_set: str
@@ -41,18 +41,18 @@ class ScoringModel:
     threshold: float
 
     def score(self, matrix: Matrix) -> Vector:
-        """The calibrated probability of each row (rows x features, NaN where missing)."""
+        """Return the calibrated probability of each row of a matrix (rows x features, NaN if missing)."""
         filled = np.where(np.isnan(matrix), self.fills, matrix)
         odds = ((np.log1p(filled) - self.centers) / self.scales) @ self.coefficients + self.intercept
-        held = np.clip(self.slope * odds + self.offset, -LARGEST_LOG_ODDS, LARGEST_LOG_ODDS)
-        found: Vector = 1.0 / (1.0 + np.exp(-held))
-        return found
+        clipped = np.clip(self.slope * odds + self.offset, -LARGEST_LOG_ODDS, LARGEST_LOG_ODDS)
+        probabilities: Vector = 1.0 / (1.0 + np.exp(-clipped))
+        return probabilities
 
 
 def fit_scoring_model(
     matrix: Matrix, labels: Flags, *, feature_set: str, features: tuple[str, ...], random_state: int
 ) -> ScoringModel:
-    """Fit the model on all labelled rows; calibration and threshold come from parts that it did not see."""
+    """Fit the model on all labelled rows; calibration and threshold use scores of rows held out from the fit."""
     fitted = logged_regression().fit(matrix, labels)
     inner = inner_scores(LOGISTIC, matrix, labels, random_state=random_state)
     slope, offset = fit_platt(inner, labels)
@@ -72,7 +72,7 @@ def fit_scoring_model(
 
 
 def to_frame(model: ScoringModel) -> pd.DataFrame:
-    """The model as rows of ``classifiers.models``."""
+    """Return the model as rows of ``classifiers.models``."""
     rows: list[tuple[Any, ...]] = [
         (
             LOGISTIC,
@@ -94,7 +94,7 @@ def to_frame(model: ScoringModel) -> pd.DataFrame:
 
 
 def from_frame(rows: pd.DataFrame) -> ScoringModel | None:
-    """The model that `to_frame` wrote, whatever the order of the rows; None where there are none."""
+    """Return the model that `to_frame` wrote, whatever the order of the rows; None if there are no rows."""
     if rows.empty:
         return None
     weights = rows[rows["position"] >= 0].sort_values("position")
@@ -114,17 +114,19 @@ def from_frame(rows: pd.DataFrame) -> ScoringModel | None:
 
 
 def score(features: nw.LazyFrame[Any], model: ScoringModel) -> nw.LazyFrame[Any]:
-    """Rows of ``classifiers.scores`` for rows of ``features.<source>``, inside the engine; none is out of fold."""
+    """Return rows of ``classifiers.scores`` for rows of ``features.<source>``, lazily; none is out of fold."""
     odds: nw.Expr = nw.lit(model.intercept)
     for place, name in enumerate(model.features):
         logged = (nw.col(name).fill_null(float(model.fills[place])) + 1.0).log()
         weight = float(model.coefficients[place]) / float(model.scales[place])
         odds = odds + (logged - float(model.centers[place])) * weight
-    shown = odds * model.slope + model.offset
-    held = nw.max_horizontal(nw.min_horizontal(nw.col("odds"), nw.lit(LARGEST_LOG_ODDS)), nw.lit(-LARGEST_LOG_ODDS))
+    calibrated = odds * model.slope + model.offset
+    clipped = nw.max_horizontal(
+        nw.min_horizontal(nw.col("odds"), nw.lit(LARGEST_LOG_ODDS)), nw.lit(-LARGEST_LOG_ODDS)
+    )
     scored = (
-        features.select("account_id", shown.alias("odds"))
-        .select("account_id", held.alias("odds"))
+        features.select("account_id", calibrated.alias("odds"))
+        .select("account_id", clipped.alias("odds"))
         .with_columns((1.0 / (1.0 + (nw.col("odds") * -1.0).exp())).alias("score"))
     )
     return scored.select(
@@ -137,7 +139,7 @@ def score(features: nw.LazyFrame[Any], model: ScoringModel) -> nw.LazyFrame[Any]
 
 
 def out_of_fold_rows(account_ids: pd.Series[str], scores: Vector, predicted: Flags) -> pd.DataFrame:
-    """Rows of ``classifiers.scores`` for labelled rows, each scored by a model that did not see it."""
+    """Return rows of ``classifiers.scores`` for labelled rows, each scored by a model that did not see it."""
     frame = pd.DataFrame(
         {
             "model": LOGISTIC,

@@ -1,8 +1,8 @@
-"""The search for better settings of a network (seed 002), honestly judged: never part of a refresh.
+"""Search for better settings of a study's network; never part of a refresh.
 
-Tree-structured Parzen estimator (Bergstra and others 2011) by optuna, seeded. Each trial is judged by stratified
-cross-validation on the leakage-free inputs. The best of many trials is judged too kindly by the very folds that chose it,
-so both it and the published settings are judged once more on other folds.
+The search is optuna's tree-structured Parzen estimator (Bergstra and others 2011) with a seed. Each trial is
+evaluated by stratified cross-validation on the leakage-free inputs. The folds that chose the best trial overrate it,
+so the best and the published settings are evaluated again on other folds.
 """
 
 from __future__ import annotations
@@ -34,24 +34,43 @@ def tune_network(
     random_state: int,
     on_trial: Callable[[int, float], None],
 ) -> pd.DataFrame:
-    """The published and the best settings side by side: one row each, settings, then mean and std of each metric.
+    """Search for the settings with the highest average precision, and compare them with the published ones.
 
-    ``on_trial`` is called with the number of each finished trial and the best average precision so far.
+    Parameters
+    ----------
+    matrix : ndarray of shape (n_rows, n_features)
+        The leakage-free inputs; NaN if missing.
+    labels : ndarray of bool of shape (n_rows,)
+        Whether a row is positive.
+    published : Network
+        The published settings; they are the first trial.
+    trials : int
+        Number of settings to try.
+    random_state : int
+        Seed of the search and the folds.
+    on_trial : callable
+        Called with the number of each finished trial and the best average precision so far.
+
+    Returns
+    -------
+    DataFrame
+        One row for the published and one for the best settings: the settings, then mean and standard deviation of
+        each metric.
     """
     import optuna  # noqa: PLC0415 - importing it costs a second
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-    def judged(network: Network, seed: int) -> CrossValidationResult:
+    def evaluate(network: Network, seed: int) -> CrossValidationResult:
         return cross_validate(
             "neural_network", matrix, labels, folds=FOLDS, repeats=1, random_state=seed, network=network
         )
 
     def objective(trial: Trial) -> float:
-        return judged(_suggest(trial, published), random_state).metrics["average_precision"][0]
+        return evaluate(_suggest(trial, published), random_state).metrics["average_precision"][0]
 
     search = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=random_state))
-    # The published settings are the first trial: nothing is called better that is not.
+    # With the published settings as the first trial, the best found is never worse than they are.
     search.enqueue_trial(_settings(published))
     search.optimize(
         objective, n_trials=trials, callbacks=[lambda study, trial: on_trial(trial.number + 1, study.best_value)]
@@ -59,9 +78,9 @@ def tune_network(
     best = replace(published, **search.best_params)
     rows = []
     for name, network in (("published", published), ("best found", best)):
-        metrics = judged(network, random_state + 1).metrics
-        figures = {f"{metric} ± std": f"{metrics[metric][0]:.3f} ± {metrics[metric][1]:.3f}" for metric in SHOWN}
-        rows.append({"settings": name, **_settings(network), **figures})
+        metrics = evaluate(network, random_state + 1).metrics
+        summary = {f"{metric} ± std": f"{metrics[metric][0]:.3f} ± {metrics[metric][1]:.3f}" for metric in SHOWN}
+        rows.append({"settings": name, **_settings(network), **summary})
     return pd.DataFrame(rows)
 
 

@@ -1,6 +1,6 @@
-"""The settings of a classification: its label, its published recipe, and the feature sets it is honestly judged on.
+"""The settings of a classification: its label, its published recipe, and the feature sets it is evaluated on.
 
-Records only, free of scikit-learn: importing that costs seconds.
+Records only. This module does not import scikit-learn, which costs seconds.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ Protocol = Literal["published", "mended", "honest"]
 
 @dataclass(frozen=True, kw_only=True)
 class Label:
-    """Who counts as positive: a value above ``above``, or one that reaches the quantile ``top_share`` from the top.
+    """The rule that makes a profile positive: a value above ``above``, or among the ``top_share`` largest.
 
-    Exactly one of the two is set. ``top_share`` is a fraction: 0.05 for the top 5 %.
+    Exactly one of the two is set. ``above`` is in the unit of the feature. ``top_share`` is a fraction: 0.05 is the
+    top 5 %.
     """
 
     name: str
@@ -33,9 +34,9 @@ class Label:
     top_share: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a label without a rule or with two."""
+        """Reject a label without a rule or with two."""
         if (self.above is None) == (self.top_share is None):
-            msg = f"label {self.name!r}: expected either above or top_share, not both and not none"
+            msg = f"label {self.name!r}: set exactly one of above and top_share"
             raise ValueError(msg)
         if self.top_share is not None and not 0.0 < self.top_share < 1.0:
             msg = f"label {self.name!r}: top_share is {self.top_share}, expected a fraction between 0 and 1"
@@ -59,8 +60,9 @@ class PublishedForest:
 class Network:
     """A fully connected network: ``layers`` of ``units`` with ReLU and dropout, then one sigmoid unit.
 
-    Adam (``learning_rate``), binary cross-entropy, batches of ``batch_rows`` in the order of the rows. The validation
-    loss is looked at every ``epochs_a_look`` epochs; after ``patience_looks`` looks without a better one it stops.
+    It is trained with Adam (``learning_rate``) and binary cross-entropy, in batches of ``batch_rows`` in row order.
+    The validation loss is checked every ``epochs_a_look`` epochs. Training stops after ``patience_looks`` checks
+    without a lower loss.
     """
 
     layers: int = 3
@@ -75,10 +77,10 @@ class Network:
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedNetwork:
-    """The network on a stratified split, cut twice; its inputs scaled to 0..1.
+    """A network on a stratified split into training, validation and test rows; inputs are scaled to 0..1.
 
-    ``principal_components`` are features of which the components take their place, after the first input.
-    ``precision_wanted`` is what the threshold of protocol ``mended`` aims at, on the validation rows.
+    ``principal_components`` are features that are replaced by their principal components, after the first input.
+    ``precision_wanted`` is the precision that the threshold aims at.
     """
 
     features: tuple[str, ...]
@@ -91,7 +93,7 @@ class PublishedNetwork:
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureSet:
-    """Features under one name, which models are judged on them, and what was left out for which reason."""
+    """A named set of features, the models evaluated on it, and why; ``leaks`` if it gives the label away."""
 
     name: str
     features: tuple[str, ...]
@@ -104,8 +106,9 @@ class FeatureSet:
 class Classification:
     """Settings of a classification.
 
-    ``sets`` are judged by repeated stratified cross-validation; the model ``scored_by`` (set, model) scores creators.
-    ``audited`` are further features that the leakage audit looks at. At most ``max_rows`` labelled rows are used.
+    ``sets`` are evaluated by repeated stratified cross-validation. The model ``scored_by`` (feature set, model)
+    scores creators. ``audited`` are further features for the leakage audit. At most ``max_rows`` labelled rows are
+    used.
     """
 
     label: Label
@@ -122,15 +125,15 @@ class Classification:
 
     @property
     def every_feature(self) -> tuple[str, ...]:
-        """Each feature that any part of it reads, once."""
-        read = [self.label.feature, *self.published.features]
+        """Every feature that the classification reads, once."""
+        names = [self.label.feature, *self.published.features]
         if isinstance(self.published, PublishedNetwork):
-            read += self.published.principal_components
-        for one in self.sets:
-            read += one.features
-        return tuple(dict.fromkeys([*read, *self.audited]))
+            names += self.published.principal_components
+        for feature_set in self.sets:
+            names += feature_set.features
+        return tuple(dict.fromkeys([*names, *self.audited]))
 
     @property
     def scoring_set(self) -> FeatureSet:
         """The feature set of the model that scores creators."""
-        return next(one for one in self.sets if one.name == self.scored_by[0])
+        return next(feature_set for feature_set in self.sets if feature_set.name == self.scored_by[0])

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin
 
 from tiktok_pipeline.arrays import Matrix, Vector
 from tiktok_pipeline.classifiers.labels import Flags
@@ -91,19 +92,23 @@ def row_numbers(count: int, share: float, *, random_state: int = 0) -> tuple[Mat
     return np.arange(count, dtype=np.float64)[:, None], np.random.default_rng(random_state).permutation(labels)
 
 
-class Memory:
-    """A model that answers with the label for a row that it was fitted on, and with 0.5 for any other."""
+class Memory(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A model that returns the label of a row that it was fitted on, and 0.5 for any other row."""
 
     def fit(self, matrix: Matrix, labels: Flags) -> Memory:
-        self.seen = {float(row[0]): bool(label) for row, label in zip(matrix, labels, strict=True)}
+        self.classes_ = np.array([False, True])
+        self.labels_ = {float(row[0]): bool(label) for row, label in zip(matrix, labels, strict=True)}
         return self
 
+    def predict(self, matrix: Matrix) -> Flags:
+        return self.predict_proba(matrix)[:, 1] > 0.5
+
     def predict_proba(self, matrix: Matrix) -> Matrix:
-        said = np.array([float(self.seen.get(float(row[0]), 0.5)) for row in matrix])
-        return np.column_stack([1.0 - said, said])
+        scores = np.array([float(self.labels_.get(float(row[0]), 0.5)) for row in matrix])
+        return np.column_stack([1.0 - scores, scores])
 
     def fitted(self, matrix: Matrix, labels: Flags) -> Fitted:
-        """As `tiktok_pipeline.classifiers.models.fit` gives a model back."""
+        """Return a model as `tiktok_pipeline.classifiers.models.fit` does."""
         self.fit(matrix, labels)
 
         def score(rows: Matrix) -> Vector:

@@ -1,4 +1,4 @@
-"""Protocol ``honest``: nothing that a figure is computed on was seen by the model, its threshold or its calibration."""
+"""The protocol ``honest``: no row behind a metric was seen by the model, its threshold or its calibration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All protocols side by side: every table keeps its contract, with torch and without, on good rows and on poor ones."""
+"""All protocols: every table keeps its contract, with and without torch, on good and on poor rows."""
 
 from __future__ import annotations
 

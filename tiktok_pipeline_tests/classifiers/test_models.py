@@ -12,7 +12,8 @@ from sklearn.metrics import average_precision_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from tiktok_pipeline.classifiers import models, network
-from tiktok_pipeline.classifiers.models import ModelMissingError, build, fit, inner_scores, logged_regression
+from tiktok_pipeline.classifiers.models import build, fit, inner_scores, logged_regression
+from tiktok_pipeline.classifiers.network import ModelMissingError
 from tiktok_pipeline.recipes.classification import ModelName, Network
 from tiktok_pipeline_tests.classifiers.invented import SMALL, Memory, creators, row_numbers
 
@@ -94,9 +95,9 @@ def test_the_same_seed_gives_the_same_model(name: ModelName) -> None:
         pytest.importorskip("torch")
     rows, labels = creators(120)
     matrix = rows[FEATURES].to_numpy()
-    one, again = (fit(name, matrix, labels, random_state=9, network=SMALL) for _ in range(2))
-    np.testing.assert_array_equal(one.score(matrix), again.score(matrix))
-    np.testing.assert_array_equal(one.inner_scores, again.inner_scores)
+    first, second = (fit(name, matrix, labels, random_state=9, network=SMALL) for _ in range(2))
+    np.testing.assert_array_equal(first.score(matrix), second.score(matrix))
+    np.testing.assert_array_equal(first.inner_scores, second.inner_scores)
 
 
 @pytest.mark.parametrize("random_state", range(8))
@@ -110,7 +111,7 @@ def test_the_network_chooses_its_threshold_on_rows_that_it_was_not_trained_on(
         seen.update(inputs=inputs, own=own, other_inputs=other_inputs, other=other, **options)
         return network.Trained(lambda rows: rows[:, 0] / 10.0, 1, 0.0)
 
-    monkeypatch.setattr(network, "train", spy)
+    monkeypatch.setattr(models, "train", spy)
     fitted = fit("neural_network", matrix, labels, random_state=random_state, network=SMALL)
     assert (len(seen["inputs"]), len(seen["other_inputs"])) == (80, 20)
     assert not set(seen["inputs"].ravel()) & set(seen["other_inputs"].ravel())
@@ -130,5 +131,5 @@ def test_without_its_library_a_model_says_what_is_missing(monkeypatch: pytest.Mo
 
 
 def test_what_is_no_model_of_scikit_learn_is_not_built() -> None:
-    with pytest.raises(ValueError, match="neural_network is not built here"):
+    with pytest.raises(ValueError, match="model 'neural_network' is not a scikit-learn model"):
         build("neural_network", random_state=0)

@@ -94,7 +94,7 @@ def test_as_published_dropout_stays_on_while_it_scores() -> None:
 
 
 def test_as_published_the_last_weights_are_kept_else_the_best() -> None:
-    """The rows looked at contradict those learnt from: the first look is the best one, and from there on it gets worse."""
+    """The validation labels contradict the training labels: the first check is the best, later ones get worse."""
     inputs, labels = parted()
     settings = replace(SMALL, dropout=0.0, most_epochs=40)
     both: dict[bool, Trained] = {
@@ -128,14 +128,14 @@ def test_layers_and_units_are_those_of_the_settings(monkeypatch: pytest.MonkeyPa
     from tiktok_pipeline.classifiers import network
 
     shapes: list[list[tuple[int, ...]]] = []
-    first_weights = network._first_weights
+    first_weights = network._initial_weights
 
     def spy(*given: Any) -> Any:
         weights = first_weights(*given)
         shapes.append([tuple(one.shape) for one in weights])
         return weights
 
-    monkeypatch.setattr(network, "_first_weights", spy)
+    monkeypatch.setattr(network, "_initial_weights", spy)
     trained(replace(SMALL, layers=2, units=5, most_epochs=1))
     assert shapes == [[(2, 5), (5,), (5, 5), (5,), (5, 1), (1,)]]
 
@@ -158,10 +158,10 @@ def test_any_rows_lie_between_zero_and_one_in_their_own_range(rows: list[tuple[f
     assert not found[:, 2].any()
 
 
-def test_a_missing_value_is_the_median_of_the_rows_learnt_from() -> None:
+def test_a_missing_value_is_the_median_of_the_rows_fitted_on() -> None:
     nan = np.nan
-    learnt_from = np.array([[1.0, nan], [3.0, nan], [100.0, nan], [nan, nan]])
-    assert impute_median(np.array([[nan, nan], [7.0, 5.0]]), learnt_from).tolist() == [[3.0, 0.0], [7.0, 5.0]]
+    fitted_on = np.array([[1.0, nan], [3.0, nan], [100.0, nan], [nan, nan]])
+    assert impute_median(np.array([[nan, nan], [7.0, 5.0]]), fitted_on).tolist() == [[3.0, 0.0], [7.0, 5.0]]
 
 
 def test_published_inputs_are_the_keyword_two_components_and_the_rest() -> None:

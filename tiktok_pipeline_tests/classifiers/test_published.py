@@ -14,8 +14,7 @@ from sklearn.model_selection import train_test_split
 
 from tiktok_pipeline.classifiers import network, published
 from tiktok_pipeline.classifiers.labels import Flags
-from tiktok_pipeline.classifiers.models import ModelMissingError
-from tiktok_pipeline.classifiers.network import Trained
+from tiktok_pipeline.classifiers.network import ModelMissingError, Trained
 from tiktok_pipeline.classifiers.published import (
     SEEDS,
     EvaluationRows,

@@ -99,8 +99,8 @@ def test_features_of_another_source_are_unknown() -> None:
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({}, "expected either above or top_share, not both and not none"),
-        ({"above": 1.0, "top_share": 0.5}, "expected either above or top_share, not both and not none"),
+        ({}, "set exactly one of above and top_share"),
+        ({"above": 1.0, "top_share": 0.5}, "set exactly one of above and top_share"),
         ({"top_share": 0.0}, r"top_share is 0\.0, expected a fraction between 0 and 1"),
         ({"top_share": 5.0}, r"top_share is 5\.0, expected a fraction between 0 and 1"),
         ({"top_share": 1.0}, r"top_share is 1\.0, expected"),

@@ -1,1 +1,1 @@
-"""Forget a creator: who is suppressed, and how files are redacted."""
+"""Forget a creator: find their records, suppress them in later deliveries, redact files, scrub exports and logs."""

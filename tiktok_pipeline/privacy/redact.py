@@ -1,8 +1,8 @@
-"""The same file without what it says about some people: their records blanked in place, mentions of them replaced.
+"""Rewrite a file without some creators: their records are blanked in place, mentions of them are replaced.
 
-Every other record keeps its ordinal and its cells, because a record is counted here exactly as the engine counts it
-(`tiktok_pipeline.warehouse.duckdb.scan`). Who is to be forgotten, and which records are theirs, is decided elsewhere; so is
-what becomes of the file that was rewritten.
+Every other record keeps its ordinal and its cells, because records are counted as the engine counts them
+(`tiktok_pipeline.warehouse.duckdb.scan`). The caller decides whose records and mentions these are, and what becomes of the
+rewritten file.
 """
 
 from __future__ import annotations
@@ -13,61 +13,89 @@ import os
 import zlib
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
-from tiktok_pipeline.privacy.mentions import Change, RedactionError, _replacing
-from tiktok_pipeline.privacy.redact_parquet import _redact_parquet
-from tiktok_pipeline.privacy.redact_text import _redact_text
+from tiktok_pipeline.privacy.mentions import RedactionError, TextChange, mention_replacer
+from tiktok_pipeline.privacy.redact_text import redact_text
+from tiktok_pipeline.privacy.text_records import RecordTooLongError
 from tiktok_pipeline.raw.snapshots import file_format
 
-if TYPE_CHECKING:
-    pass
+_Rewriter = Callable[[Path, BinaryIO, Collection[int], TextChange], int]
+"""Write a source file to an open target without some rows and with changed texts; return the number of records."""
 
 
 def redact(source: Path, target: Path, *, rows: Collection[int], mentions: Sequence[str] = ()) -> None:
-    """Write ``source`` to ``target`` without the records ``rows`` and without mentions of ``mentions``.
+    """Write ``source`` to ``target`` without some records and mentions.
 
-    The records, counted from 1 as the engine counts ``source_row``, keep their place and lose their cells; "@handle"
-    becomes `FORGOTTEN_MENTION` in all others. The format is told by the name of ``source``. ``target`` is on disk when this
-    returns, and is not there when it raises: `RedactionError`, or an `OSError` of the disk.
+    Parameters
+    ----------
+    source : Path
+        The file; its name decides its format.
+    target : Path
+        The file to write. It is on the disk when this returns, and does not exist if this raises.
+    rows : collection of int
+        Ordinals of the records to blank, as the engine counts ``source_row`` (from 1). They keep their place and lose
+        their cells.
+    mentions : sequence of str
+        Handles whose mentions are replaced by `tiktok_pipeline.privacy.mentions.FORGOTTEN_MENTION` in all other
+        records.
+
+    Raises
+    ------
+    RedactionError
+        If the file cannot be read or rewritten, or has no such record.
+    OSError
+        If the disk fails.
     """
     if target.exists() and target.samefile(source):
-        raise RedactionError(f"{source.name}: a file cannot be rewritten onto itself; give another target")
+        raise RedactionError(f"{source.name}: a file cannot be rewritten onto itself", remedy="give another target")
     try:
-        change = _replacing(source, mentions)
+        change = mention_replacer(mentions, file=source.name)
         rewrite = _rewriter(source)
         with target.open("wb") as written:
             count = rewrite(source, written, frozenset(rows), change)
-            _check_rows(source, rows, count)
+            _check_ordinals(source, rows, count)
             written.flush()
             os.fsync(written.fileno())
-    except BaseException as problem:
+    except BaseException as error:
         target.unlink(missing_ok=True)
-        if what := _fault_of_the_file(problem):
-            raise RedactionError(f"{source.name}: {what}") from problem
+        if explained := _explain(error):
+            message, remedy = explained
+            raise RedactionError(f"{source.name}: {message}", remedy=remedy) from error
         raise
 
 
-def _rewriter(source: Path) -> Callable[[Path, BinaryIO, Collection[int], Change], int]:
-    kind = file_format(source)
-    if kind is None:
-        msg = "the ending tells no format; expected .csv, .json, .ndjson or .jsonl (also with .gz), or .parquet"
-        raise RedactionError(f"{source.name}: {msg}")
-    return _redact_parquet if kind == "parquet" else _redact_text
+def _rewriter(source: Path) -> _Rewriter:
+    format_ = file_format(source)
+    if format_ is None:
+        raise RedactionError(
+            f"{source.name}: not a known file format; expected a name ending in .csv, .json, .ndjson or .jsonl "
+            "(also with .gz), or .parquet"
+        )
+    if format_ == "parquet":
+        from tiktok_pipeline.privacy.redact_parquet import redact_parquet  # noqa: PLC0415 - pyarrow costs a second
+
+        return redact_parquet
+    return redact_text
 
 
-def _check_rows(source: Path, rows: Collection[int], count: int) -> None:
+def _check_ordinals(source: Path, rows: Collection[int], count: int) -> None:
     if absent := sorted(row for row in rows if not 1 <= row <= count):
-        msg = f"there is no record {absent[0]}, the file has {count}; give numbers that stand in its source_row"
-        raise RedactionError(f"{source.name}: {msg}")
+        raise RedactionError(
+            f"{source.name}: there is no record {absent[0]}, the file has {count}",
+            remedy="give numbers of source_row",
+        )
 
 
-def _fault_of_the_file(problem: BaseException) -> str | None:
-    match problem:
+def _explain(error: BaseException) -> tuple[str, str] | None:
+    """Return message and remedy of an error that the content of a file causes; None for any other error."""
+    match error:
+        case RecordTooLongError():
+            return str(error), "repair that record"
         case UnicodeError():
-            return "the text is not UTF-8; save or convert it as UTF-8"
+            return "the text is not UTF-8", "save or convert it as UTF-8"
         case EOFError() | zlib.error() | gzip.BadGzipFile():
-            return "the gzip stream is truncated or no gzip at all; copy the file again"
+            return "the gzip stream is truncated or not gzip at all", "copy the file again"
         case json.JSONDecodeError() | RecursionError():
-            return "this is no readable JSON (an array of objects, or one object a line); write or copy it again"
+            return "not readable as JSON (an array of objects, or one object per line)", "write or copy it again"
     return None

@@ -1,114 +1,148 @@
-"""Redact records and mentions in Parquet files."""
+"""Redact records and mentions in Parquet files. Imports pyarrow, so that only a Parquet file pays for it."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
-from tiktok_pipeline.privacy.mentions import Change, RedactionError
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+from tiktok_pipeline.privacy.mentions import RedactionError, TextChange, unchanged
+from tiktok_pipeline.safe_text import one_line
 
 _CODECS = {"UNCOMPRESSED": "none", **{name.upper(): name for name in ("snappy", "gzip", "brotli", "zstd", "lz4")}}
 
 
-def _redact_parquet(source: Path, written: BinaryIO, rows: Collection[int], change: Change) -> int:
-    """Copy a table with its rows blanked or changed; gives the number of rows."""
-    import pyarrow as pa  # noqa: PLC0415 - importing it costs a second
-    import pyarrow.parquet as pq  # noqa: PLC0415
+def redact_parquet(source: Path, written: BinaryIO, rows: Collection[int], change: TextChange) -> int:
+    """Copy a table with some rows blanked and the texts of the others changed.
 
-    before = 0
+    Parameters
+    ----------
+    source : Path
+        A Parquet file.
+    written : BinaryIO
+        The open target; it stays open.
+    rows : collection of int
+        Ordinals (from 1) of the rows to blank: every cell becomes NULL.
+    change : callable
+        Applied to every text of the other rows, also in lists, structs and maps.
+
+    Returns
+    -------
+    int
+        The number of rows.
+
+    Raises
+    ------
+    RedactionError
+        If the file is damaged, or has a column of a type that pyarrow cannot rewrite.
+    """
     try:
-        # In microseconds, as the engine reads the old INT96 times; in nanoseconds they would end in the year 2262.
-        table = pq.ParquetFile(source, coerce_int96_timestamp_unit="us")
-        if any(table.schema.column(place).converted_type == "INTERVAL" for place in range(len(table.schema))):
-            raise pa.ArrowNotImplementedError("an interval loses its type")
-        schema = pa.schema(map(_plain, table.schema_arrow), metadata=table.schema_arrow.metadata)
-        with pq.ParquetWriter(written, schema, compression=_compression(table)) as out:
-            for number in range(table.num_row_groups):
-                group = table.read_row_group(number)
-                keep = [None if before + row + 1 in rows else row for row in range(group.num_rows)]
-                columns = [_redacted(*one, keep, change) for one in zip(group.columns, schema.types, strict=True)]
-                out.write_table(pa.Table.from_arrays(columns, schema=schema), row_group_size=max(group.num_rows, 1))
-                before += group.num_rows
-    except (pa.ArrowException, OSError) as problem:
-        if isinstance(problem, OSError) and problem.errno is not None:
+        return _copy_groups(source, written, rows, change)
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
             raise
-        what = " ".join(str(problem).split())[:200]
-        msg = f"{source.name}: this Parquet file cannot be rewritten ({what}); write it again with plain columns"
-        raise RedactionError(msg) from problem
-    return before
+        reason = one_line(str(error))[:200]
+        raise RedactionError(
+            f"{source.name}: this Parquet file cannot be rewritten ({reason})",
+            remedy="write it again with plain columns",
+        ) from error
 
 
-def _compression(table: pq.ParquetFile) -> str:
-    """The codec of the first column; that of the writer where there is none, or one that it does not know."""
-    known = table.num_row_groups and len(table.schema)
-    return _CODECS.get(table.metadata.row_group(0).column(0).compression, "snappy") if known else "snappy"
+def _copy_groups(source: Path, written: BinaryIO, rows: Collection[int], change: TextChange) -> int:
+    # In microseconds, as the engine reads the old INT96 times; nanoseconds end in the year 2262.
+    file = pq.ParquetFile(source, coerce_int96_timestamp_unit="us")
+    if any(file.schema.column(index).converted_type == "INTERVAL" for index in range(len(file.schema))):
+        raise pa.ArrowNotImplementedError("an interval loses its type")
+    schema = pa.schema(map(_plain_field, file.schema_arrow), metadata=file.schema_arrow.metadata)
+    rows_before = 0
+    with pq.ParquetWriter(written, schema, compression=_compression(file)) as writer:
+        for number in range(file.num_row_groups):
+            group = file.read_row_group(number)
+            kept = [None if rows_before + row + 1 in rows else row for row in range(group.num_rows)]
+            columns = [
+                _redact_column(column, type_, kept, change)
+                for column, type_ in zip(group.columns, schema.types, strict=True)
+            ]
+            table = pa.Table.from_arrays(columns, schema=schema)
+            writer.write_table(table, row_group_size=max(group.num_rows, 1))
+            rows_before += group.num_rows
+    return rows_before
 
 
-def _plain(field: pa.Field) -> pa.Field:
-    """The field in Parquet's own terms and with NULL: a dictionary would keep the texts of blanked rows."""
-    import pyarrow as pa  # noqa: PLC0415
-
-    kind, of = field.type, pa.types
-    if of.is_dictionary(kind):
-        return _plain(field.with_type(kind.value_type))
-    if of.is_string_view(kind):
-        kind = pa.string()
-    elif of.is_struct(kind):
-        kind = pa.struct([_plain(inner) for inner in kind])
-    elif of.is_map(kind):
-        kind = pa.map_(_plain(kind.key_field).with_nullable(False), _plain(kind.item_field))
-    elif of.is_list(kind) or of.is_fixed_size_list(kind) or of.is_list_view(kind):
-        kind = pa.list_(_plain(kind.value_field))
-    elif of.is_large_list(kind):
-        kind = pa.large_list(_plain(kind.value_field))
-    return field.with_type(kind).with_nullable(True)
+def _compression(file: pq.ParquetFile) -> str:
+    """Return the codec of the first column; the writer's default if there is no column or an unknown codec."""
+    has_column = file.num_row_groups and len(file.schema)
+    return _CODECS.get(file.metadata.row_group(0).column(0).compression, "snappy") if has_column else "snappy"
 
 
-def _redacted(
-    column: pa.ChunkedArray, kind: pa.DataType, keep: Sequence[int | None], change: Change
+def _plain_field(field: pa.Field) -> pa.Field:
+    """Return the field in Parquet's own types and nullable: a dictionary would keep the texts of blanked rows."""
+    type_, types = field.type, pa.types
+    if types.is_dictionary(type_):
+        return _plain_field(field.with_type(type_.value_type))
+    if types.is_string_view(type_):
+        type_ = pa.string()
+    elif types.is_struct(type_):
+        type_ = pa.struct([_plain_field(inner) for inner in type_])
+    elif types.is_map(type_):
+        type_ = pa.map_(_plain_field(type_.key_field).with_nullable(False), _plain_field(type_.item_field))
+    elif types.is_list(type_) or types.is_fixed_size_list(type_) or types.is_list_view(type_):
+        type_ = pa.list_(_plain_field(type_.value_field))
+    elif types.is_large_list(type_):
+        type_ = pa.large_list(_plain_field(type_.value_field))
+    return field.with_type(type_).with_nullable(True)
+
+
+def _redact_column(
+    column: pa.ChunkedArray, type_: pa.DataType, kept: Sequence[int | None], change: TextChange
 ) -> pa.ChunkedArray:
-    """A column with NULL in each row that is not kept, and with its texts changed."""
-    import pyarrow as pa  # noqa: PLC0415
-
+    """Return a column with NULL in each row whose ``kept`` is None, and with its texts changed."""
     chunks, start = [], 0
     for chunk in column.chunks:
-        here = keep[start : start + len(chunk)]
-        rows = pa.array([None if row is None else row - start for row in here], pa.int64())
-        plain = chunk if chunk.type == kind else chunk.cast(kind)
+        indices = [None if row is None else row - start for row in kept[start : start + len(chunk)]]
+        rows = pa.array(indices, pa.int64())
+        plain = chunk if chunk.type == type_ else chunk.cast(type_)
         plain = plain.take(rows) if rows.null_count else plain
-        chunks.append(plain if change is str else _changed(plain, change))
+        chunks.append(plain if change is unchanged else _change_texts(plain, change))
         start += len(chunk)
-    return pa.chunked_array(chunks, type=kind)
+    return pa.chunked_array(chunks, type=type_)
 
 
-def _changed(array: pa.Array, change: Change) -> pa.Array:
-    """An array with each text in it changed, also in lists, structs and maps."""
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.compute as pc  # noqa: PLC0415
-
-    kind, of = array.type, pa.types
-    if of.is_string(kind) or of.is_large_string(kind):
-        found = pc.fill_null(pc.match_substring(array, "@"), False)
-        new = [change(text) for text in array.filter(found).to_pylist()]
-        return pc.replace_with_mask(array, found, pa.array(new, kind)) if new else array
+def _change_texts(array: pa.Array, change: TextChange) -> pa.Array:
+    """Return an array with each text in it changed, also in lists, structs and maps."""
+    type_, types = array.type, pa.types
+    if types.is_string(type_) or types.is_large_string(type_):
+        return _change_strings(array, change)
     if isinstance(array, pa.ExtensionArray):
-        return pa.ExtensionArray.from_storage(kind, _changed(array.storage, change))
-    if of.is_struct(kind) and kind.num_fields:
-        parts = [_changed(array.field(place), change) for place in range(kind.num_fields)]
-        return pa.StructArray.from_arrays(parts, fields=list(kind), mask=array.is_null())
-    if not (of.is_map(kind) or of.is_list(kind) or of.is_large_list(kind)):
-        return array
-    pairs = pa.list_(pa.struct([kind.key_field, kind.item_field])) if of.is_map(kind) else None
-    lists = array.cast(pairs) if pairs else array
-    # Counted anew, because a list that is NULL, or of which the array is a part, may hide values.
+        return pa.ExtensionArray.from_storage(type_, _change_texts(array.storage, change))
+    if types.is_struct(type_) and type_.num_fields:
+        fields = [_change_texts(array.field(index), change) for index in range(type_.num_fields)]
+        return pa.StructArray.from_arrays(fields, fields=list(type_), mask=array.is_null())
+    if types.is_map(type_) or types.is_list(type_) or types.is_large_list(type_):
+        return _change_lists(array, change)
+    return array
+
+
+def _change_strings(array: pa.Array, change: TextChange) -> pa.Array:
+    has_mention = pc.fill_null(pc.match_substring(array, "@"), False)
+    changed = [change(text) for text in array.filter(has_mention).to_pylist()]
+    return pc.replace_with_mask(array, has_mention, pa.array(changed, array.type)) if changed else array
+
+
+def _change_lists(array: pa.Array, change: TextChange) -> pa.Array:
+    """Change the texts in a list, a large list, or a map, which is a list of pairs."""
+    type_, types = array.type, pa.types
+    is_map = types.is_map(type_)
+    lists = array.cast(pa.list_(pa.struct([type_.key_field, type_.item_field]))) if is_map else array
+    # The offsets are computed again: a NULL list, or an array that is a slice of another, may hide values.
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_pylist()
-    starts = pa.array(itertools.accumulate(lengths, initial=0), pa.int64() if of.is_large_list(kind) else pa.int32())
-    inner = _changed(lists.flatten(), change)
-    parts = [inner.field(0), inner.field(1)] if pairs else [inner]
-    return type(array).from_arrays(starts, *parts, type=kind, mask=array.is_null())
+    offset_type = pa.int64() if types.is_large_list(type_) else pa.int32()
+    offsets = pa.array(itertools.accumulate(lengths, initial=0), offset_type)
+    values = _change_texts(lists.flatten(), change)
+    parts = [values.field(0), values.field(1)] if is_map else [values]
+    return type(array).from_arrays(offsets, *parts, type=type_, mask=array.is_null())

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from tiktok_pipeline.privacy import redact_text
+from tiktok_pipeline.privacy import text_records
 from tiktok_pipeline.privacy.mentions import RedactionError
 from tiktok_pipeline.privacy.redact import redact
 from tiktok_pipeline.raw.snapshots import file_format
@@ -509,31 +509,31 @@ def test_the_target_is_on_disk_when_it_returns(tmp_path: Path, monkeypatch: pyte
 
 GOOD = b"a,b\n1,2\n3,4\n"
 REFUSED = [
-    ("f.csv", GOOD, [3], [], r"there is no record 3, the file has 2; give numbers that stand in its source_row"),
+    ("f.csv", GOOD, [3], [], r"there is no record 3, the file has 2; give numbers of source_row"),
     ("f.csv", GOOD, [0, 1], [], r"there is no record 0, the file has 2"),
     ("f.csv", GOOD, [-1], [], r"there is no record -1"),
     ("f.csv", b"a,b\n", [1], [], r"there is no record 1, the file has 0"),
     ("f.csv.gz", gzip.compress(GOOD, mtime=0), [7], [], r"there is no record 7"),
     ("f.ndjson", b'{"a":1}\n\n', [2], [], r"there is no record 2, the file has 1"),
     ("f.json", b'[{"a":1}]', [2], [], r"there is no record 2, the file has 1"),
-    ("f.csv", GOOD, [1], ["anna", ""], r"'' is no handle; expected letters, digits"),
-    ("f.csv", GOOD, [1], ["anna b"], r"'anna b' is no handle"),
-    ("f.xlsx", GOOD, [1], [], r"the ending tells no format; expected \.csv"),
-    ("f.csv", b"", [1], [], r"the first line is no header"),
-    ("f.csv", b"\n" + GOOD, [1], [], r"the first line is no header"),
+    ("f.csv", GOOD, [1], ["anna", ""], r"'' is not a handle; expected letters, digits"),
+    ("f.csv", GOOD, [1], ["anna b"], r"'anna b' is not a handle"),
+    ("f.xlsx", GOOD, [1], [], r"not a known file format; expected a name ending in \.csv"),
+    ("f.csv", b"", [1], [], r"the first line is not a header"),
+    ("f.csv", b"\n" + GOOD, [1], [], r"the first line is not a header"),
     ("f.csv", "a,b\n1,é\n".encode("latin-1"), [1], [], r"the text is not UTF-8"),
-    ("f.csv.gz", gzip.compress(GOOD * 20_000, mtime=0)[:-500], [1], [], r"the gzip stream is truncated or no gzip at all; copy"),
-    ("f.csv.gz", GOOD, [1], [], r"the gzip stream is truncated or no gzip at all"),
+    ("f.csv.gz", gzip.compress(GOOD * 20_000, mtime=0)[:-500], [1], [], r"the gzip stream is truncated or not gzip at all; copy"),
+    ("f.csv.gz", GOOD, [1], [], r"the gzip stream is truncated or not gzip at all"),
     ("f.csv.gz", gzip.compress(GOOD, mtime=0)[:10] + b"\x06" * 40, [1], [], r"the gzip stream is truncated"),
-    ("f.json", b'{\n"a":1}', [1], [], r"this is no readable JSON \(an array of objects, or one object a line\)"),
-    ("f.json", b"3", [1], [], r"this is no readable JSON"),
-    ("f.json", b"", [1], [], r"this is no readable JSON"),
-    ("f.json", b'[{"a":1},{"a":', [1], [], r"this is no readable JSON"),
-    ("f.json", b'[{"a":1}', [1], [], r"this is no readable JSON"),
-    ("f.json", b'[{"a":1},]', [1], [], r"this is no readable JSON"),
-    ("f.json", b'[{"a":1} {"a":2}]', [1], [], r"this is no readable JSON"),
-    ("f.json", b'[{"a":1}] [{"a":2}]', [1], [], r"this is no readable JSON"),
-    ("f.json", b"[" * 200_000, [1], [], r"this is no readable JSON"),
+    ("f.json", b'{\n"a":1}', [1], [], r"not readable as JSON \(an array of objects, or one object per line\)"),
+    ("f.json", b"3", [1], [], r"not readable as JSON"),
+    ("f.json", b"", [1], [], r"not readable as JSON"),
+    ("f.json", b'[{"a":1},{"a":', [1], [], r"not readable as JSON"),
+    ("f.json", b'[{"a":1}', [1], [], r"not readable as JSON"),
+    ("f.json", b'[{"a":1},]', [1], [], r"not readable as JSON"),
+    ("f.json", b'[{"a":1} {"a":2}]', [1], [], r"not readable as JSON"),
+    ("f.json", b'[{"a":1}] [{"a":2}]', [1], [], r"not readable as JSON"),
+    ("f.json", b"[" * 200_000, [1], [], r"not readable as JSON"),
     ("f.parquet", b"hello", [1], [], r"this Parquet file cannot be rewritten \(.*\); write it again with plain columns"),
     ("f.parquet", as_parquet(), [13], [], r"there is no record 13, the file has 12"),
     ("f.parquet", as_parquet()[:-100] + b"PAR1", [1], [], r"this Parquet file cannot be rewritten"),
@@ -555,14 +555,14 @@ def test_what_cannot_be_done_is_said_and_leaves_no_target(
 
 
 def test_a_record_without_an_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redact_text, "LONGEST_RECORD_BYTES", 1000)
+    monkeypatch.setattr(text_records, "LONGEST_RECORD_BYTES", 1000)
     for name, old in (
         ("f.csv", b'a,b\n1,"' + b"x\n" * 600),
         ("g.csv", b"a,b\n1," + b"x" * 1200),
         ("f.ndjson", b"x" * 1200),
     ):
         (tmp_path / name).write_bytes(old)
-        with pytest.raises(RedactionError, match="a record is longer than 0 MB, often an unclosed quote; mend"):
+        with pytest.raises(RedactionError, match="a record is longer than 0 MB, often an unclosed quote; repair"):
             redact(tmp_path / name, tmp_path / "target", rows=[1])
 
 

@@ -11,7 +11,22 @@ from tiktok_pipeline.features.catalogue import FEATURES
 
 
 def build_features(validated: nw.LazyFrame[Any], source: str, keep: Sequence[str] = ()) -> nw.LazyFrame[Any]:
-    """Rows of ``features.<source>`` for rows of ``validated.<source>``, one for one, with the columns of ``keep``."""
+    """Compute the features of each validated row, lazily.
+
+    Parameters
+    ----------
+    validated : LazyFrame
+        Rows of ``validated.<source>``.
+    source : str
+        The source, a key of `FEATURES`.
+    keep : sequence of str
+        Columns of ``validated`` that the result has, too.
+
+    Returns
+    -------
+    LazyFrame
+        Rows of ``features.<source>``, one for each validated row.
+    """
     return validated.select(
         *keep,
         nw.col("account_id"),

@@ -147,7 +147,7 @@ def _rate(name: str, label: str, short_label: str, description: str) -> Feature:
     )
 
 
-def _log(
+def _log(  # noqa: PLR0917 - each call is one record
     name: str, label: str, value: nw.Expr, formula: str, short_label: str, unit: str = "ln(count + 1)"
 ) -> Feature:
     return Feature(
@@ -161,7 +161,9 @@ def _log(
     )
 
 
-def _flag(name: str, label: str, short_label: str, formula: str, description: str, expression: nw.Expr) -> Feature:
+def _flag(  # noqa: PLR0917 - each call is one record
+    name: str, label: str, short_label: str, formula: str, description: str, expression: nw.Expr
+) -> Feature:
     return Feature(
         name=name,
         label=label,
@@ -249,7 +251,7 @@ _RATIOS = (
         short_label="lifetime engagement rate",
         unit="fraction",
         formula="likes / (videos_count x followers)",
-        description="likes per video and follower since the account was created; the measured rates are of recent videos",
+        description="likes per video and follower since the account was created (the rates are of recent videos)",
         expression=ratio(_number("likes"), _number("videos_count") * _number("followers")),
     ),
     Feature(

@@ -1,8 +1,12 @@
-"""Tells how far the distribution of each feature has moved since the snapshot before: the population stability index.
+"""Measures the drift of each feature between two snapshots with the population stability index (PSI).
 
-The index (PSI; Siddiqi 2006, Credit Risk Scorecards) compares the shares of rows in bins that the earlier snapshot sets.
-What chance alone gives is from Yurdakul 2018, Statistical Properties of Population Stability Index. Counts are the
-engine's; only they come to Python. Which snapshots are compared, and what is done about drift, does not belong here.
+The index compares the shares of rows in bins that the earlier snapshot defines. The engine counts; only the counts
+come to Python. The caller decides which snapshots are compared and what follows from drift.
+
+References
+----------
+N. Siddiqi (2006), "Credit Risk Scorecards".
+B. Yurdakul (2018), "Statistical Properties of Population Stability Index" (the index to expect by chance).
 """
 
 from __future__ import annotations
@@ -16,26 +20,36 @@ from typing import Any
 import narwhals as nw
 
 from tiktok_pipeline.features.sample import sample_frame
+from tiktok_pipeline.frames import fetch_row
 from tiktok_pipeline.warehouse.base import Engine
 
 MODERATE, MAJOR = 0.1, 0.25
-"""The usual thresholds of the index (no unit): from here on a shift is worth a look, and worth an alarm."""
+"""Common thresholds of the index (no unit): a moderate shift to review, and a major shift."""
 
 BINS = 10
-"""Bins of equal share in the earlier snapshot, where its values are not tied."""
+"""Number of bins. They have equal shares in the earlier snapshot, unless values are tied."""
 
 MOST_BY_CHANCE = MODERATE / 2
-"""The index that chance alone may give, on average, where one is to be told."""
+"""Largest index to expect by chance for which an index is reported."""
 
 SAME = 1e-13
-"""Relative difference within which two values are one: an interpolated quantile of equal values is some 1e-16 off."""
+"""Relative difference up to which values are equal: an interpolated quantile of equal values is about 1e-16 off."""
 
 
 @dataclass(frozen=True)
 class Drift:
-    """How far one feature has moved; ``psi`` has no unit and is at least 0, ``why_not`` says why there is none.
+    """The drift of one feature.
 
-    The rows are those of the whole snapshot, with the ones that lack the feature: a NULL is a bin like any other.
+    Parameters
+    ----------
+    feature : str
+        Name of the feature.
+    psi : float or None
+        Population stability index, at least 0; None if it is not defined.
+    rows_before, rows_now : int
+        Rows of the two snapshots. Rows without a value count: they are a bin of their own.
+    why_not : str or None
+        The reason if there is no index.
     """
 
     feature: str
@@ -46,43 +60,51 @@ class Drift:
 
 
 def drift(before: nw.LazyFrame[Any], now: nw.LazyFrame[Any], features: Sequence[str], engine: Engine) -> list[Drift]:
-    """The drift of each feature from one snapshot to the next, in the order given; numbers and booleans (as 0 and 1).
+    """Measure the drift of each feature from one snapshot to another.
 
-    The bins come from a bounded sample of the earlier snapshot (`sample_frame`); every row of both is counted into them.
+    Parameters
+    ----------
+    before, now : LazyFrame
+        Rows of ``features.<source>`` of the earlier and the later snapshot.
+    features : sequence of str
+        Numeric or boolean features.
+    engine : Engine
+        The engine that holds both frames.
+
+    Returns
+    -------
+    list of Drift
+        In the order of ``features``. The bins come from a bounded sample of ``before``; all rows are counted.
     """
     sample = sample_frame(before, engine).sample
     cuts = {name: _cuts(_deciles(sample, name)) for name in features}
     earlier, later = _counts(before, cuts), _counts(now, cuts)
-    return [_judged(name, earlier[name], later[name]) for name in features]
+    return [_drift_of(name, earlier[name], later[name]) for name in features]
 
 
 def _number(name: str) -> nw.Expr:
     return nw.col(name).cast(nw.Float64)
 
 
-def _fetched(frame: nw.LazyFrame[Any], aggregates: Mapping[str, nw.Expr]) -> dict[str, Any]:
-    """The one row of a query of aggregates."""
-    table = frame.select(**aggregates).collect("pyarrow").to_native()
-    row: dict[str, Any] = table.to_pylist()[0]
-    return row
-
-
 def _deciles(frame: nw.LazyFrame[Any], name: str) -> list[float]:
-    """The inner edges of `BINS` bins of equal share, ascending; none where the feature has no value.
+    """Return the inner edges of `BINS` bins of equal share, ascending; none if the feature has no value.
 
-    One query for each feature, because each exact quantile holds its whole column in memory.
+    One query for each feature, because each exact quantile holds its column in memory.
     """
     shares = [number / BINS for number in range(1, BINS)]
     value = _number(name)
-    found = _fetched(frame, {f"q{share}": value.quantile(share, interpolation="linear") for share in shares})
-    return [edge for edge in found.values() if edge is not None]
+    quantiles = fetch_row(
+        frame.select(**{f"q{share}": value.quantile(share, interpolation="linear") for share in shares})
+    )
+    return [edge for edge in quantiles.values() if edge is not None]
 
 
 def _cuts(edges: Sequence[float]) -> list[float]:
-    """The upper bounds of all bins but the last, ascending: one at each edge, and one just below an edge that repeats.
+    """Return the upper bounds of all bins but the last: one at each edge, and one just below an edge that repeats.
 
-    An edge repeats where one value has a fifth of the known rows, and may from a tenth on. That value is a bin of its
-    own then, so that a move away from it is seen either way. Bins that are empty in both snapshots count for nothing.
+    An edge repeats if one value has at least a fifth of the known rows, and can repeat from a tenth on. That value is
+    then a bin of its own, so that a move away from it shows in both directions. Bins without rows in both snapshots
+    do not count.
     """
     cuts = {edge + _slack(edge) for edge in edges}
     tied = {edge for edge, following in pairwise(edges) if math.isclose(edge, following, rel_tol=4 * SAME)}
@@ -90,30 +112,30 @@ def _cuts(edges: Sequence[float]) -> list[float]:
 
 
 def _slack(edge: float) -> float:
-    """What is added to an edge so that values equal to it are surely within; more than 0 at an edge of 0, too."""
+    """Return what is added to an edge so that values equal to it are below; positive even for an edge of 0."""
     return abs(edge) * SAME + 1e-300
 
 
 def _counts(frame: nw.LazyFrame[Any], cuts: Mapping[str, Sequence[float]]) -> dict[str, list[int]]:
-    """The rows of each feature by bin, those with NULL last; one query."""
+    """Return the rows of each feature by bin, those without a value last; one query."""
     aggregates = {"rows": nw.len()}
     for number, (name, bounds) in enumerate(cuts.items()):
         value = _number(name)
         aggregates[f"known_{number}"] = value.count()
         for place, bound in enumerate(bounds):
             aggregates[f"upto_{number}_{place}"] = (value <= bound).cast(nw.Int64).sum()
-    found = _fetched(frame, aggregates)
+    row = fetch_row(frame.select(**aggregates))
     counts = {}
     for number, (name, bounds) in enumerate(cuts.items()):
         # A sum over no rows is NULL.
-        below = [int(found[f"upto_{number}_{place}"] or 0) for place in range(len(bounds))]
-        steps = [0, *below, found[f"known_{number}"], found["rows"]]
+        below = [int(row[f"upto_{number}_{place}"] or 0) for place in range(len(bounds))]
+        steps = [0, *below, row[f"known_{number}"], row["rows"]]
         counts[name] = [int(upper - lower) for lower, upper in pairwise(steps)]
     return counts
 
 
-def _judged(name: str, before: Sequence[int], now: Sequence[int]) -> Drift:
-    """The index of one feature from its rows by bin, unless the rows are too few or all NULL."""
+def _drift_of(name: str, before: Sequence[int], now: Sequence[int]) -> Drift:
+    """Return the drift of one feature from its rows by bin; no index if the rows are too few or have no value."""
     rows_before, rows_now = sum(before), sum(now)
     occupied = [(then, later) for then, later in zip(before, now, strict=True) if then or later]
     psi, why_not = None, None
@@ -127,14 +149,14 @@ def _judged(name: str, before: Sequence[int], now: Sequence[int]) -> Drift:
 
 
 def _by_chance(bins: int, rows_before: int, rows_now: int) -> float:
-    """The index to expect of two samples of one distribution; a lone bin counts as two, of which one was not met."""
+    """Return the index to expect of two samples of one distribution; one bin counts as two, one of them empty."""
     if not rows_before or not rows_now:
         return math.inf
     return (max(bins, 2) - 1) * (1 / rows_before + 1 / rows_now)
 
 
 def _share(rows: int, of: int) -> float:
-    """The fraction of the rows; none is taken for half a row, so that the logarithm exists."""
+    """Return the fraction of the rows. No row counts as half a row, so that the logarithm is defined."""
     return (rows or 0.5) / of
 
 

@@ -1,7 +1,7 @@
-"""The tables of stage ``features``; the columns are read off the catalogue.
+"""The tables of stage ``features``. The catalogue gives their columns.
 
-The features themselves are views of the validated rows: each follows from one row, and what is asked of them is computed as
-it is read. Stored, they would take as much room as the rows that they come from.
+The features are views of the validated rows: each follows from one row and is computed when it is read. Stored, they
+would take as much disk space as the validated rows.
 """
 
 from __future__ import annotations
@@ -51,16 +51,18 @@ SCHEMAS = {source: schema_for(table, _checks(FEATURES[source])) for source, tabl
 STATISTICS_TABLE = TableSpec(
     schema="features",
     name="statistics",
-    description="how each feature is distributed and how pairs go together",
+    description="the distribution of each feature, and the correlation of each pair of features",
     rows_per=("snapshot", "source", "feature", "other_feature", "statistic"),
     columns=(
         SNAPSHOT,
-        Column(name="source", type="text", description="kind of delivery", nullable=False),
-        Column(name="feature", type="text", description="the feature", nullable=False),
+        Column(
+            name="source", type="text", description="source of the rows: profiles or creator_activity", nullable=False
+        ),
+        Column(name="feature", type="text", description="name of the feature", nullable=False),
         Column(
             name="other_feature",
             type="text",
-            description="the second of a pair; empty for one feature",
+            description="second feature of a pair; empty for a single feature",
             nullable=False,
         ),
         Column(
@@ -69,7 +71,7 @@ STATISTICS_TABLE = TableSpec(
             description="rows, missing, mean, std, q05 .. q95, skewness, normality, normality_p, pearson, spearman",
             nullable=False,
         ),
-        Column(name="value", type="float", description="its value; NULL where it is not defined", digits=9),
+        Column(name="value", type="float", description="value of the statistic; NULL if it is not defined", digits=9),
     ),
 )
 STATISTICS_SCHEMA = schema_for(STATISTICS_TABLE)

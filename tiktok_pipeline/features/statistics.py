@@ -1,6 +1,11 @@
-"""Describes the features of a snapshot: aggregates in the engine, quantiles and correlations on a bounded sample.
+"""Describes the features of a snapshot: moments in the engine, quantiles and correlations on a bounded sample.
 
-Skewness is pandas' (adjusted Fisher-Pearson, G1 of Joanes and Gill 1998); std has n - 1 in the denominator.
+Skewness is the adjusted Fisher-Pearson coefficient G1, as in pandas. The standard deviation divides by n - 1.
+
+References
+----------
+D. N. Joanes and C. A. Gill (1998), "Comparing measures of sample skewness and kurtosis", The Statistician 47(1).
+R. B. D'Agostino and E. S. Pearson (1973), "Tests for departure from normality", Biometrika 60(3).
 """
 
 from __future__ import annotations
@@ -17,21 +22,33 @@ from numpy.typing import NDArray
 
 from tiktok_pipeline.features.catalogue import feature_names
 from tiktok_pipeline.features.schema import STATISTICS_TABLE
+from tiktok_pipeline.frames import fetch_row
 
 SKEWNESS_DIGITS = 6
-"""Significant digits of a skewness: sums of third powers lose more than other sums to the order of the rows."""
+"""Significant digits of a skewness. The order of the rows changes sums of third powers more than other sums."""
 
 SMALLEST_TEST, LARGEST_TEST = 20, 5_000
-"""Rows that the test of normality needs, and that it looks at."""
+"""Fewest rows that the test of normality needs, and most rows that it is run on."""
 
 QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 
 
 def describe(features: nw.LazyFrame[Any], source: str, sample: nw.LazyFrame[Any]) -> pd.DataFrame:
-    """Rows of ``features.statistics`` for each feature of a source; no rows where there are no features.
+    """Describe each feature on its own.
 
-    Quantiles are those of ``sample``, which is all rows where there are at most
-    `tiktok_pipeline.features.sample.MAX_SAMPLE_ROWS`; all else is of all rows.
+    Parameters
+    ----------
+    features : LazyFrame
+        Rows of ``features.<source>``. Counts, means, standard deviations and skewness are of all of them.
+    source : str
+        The source of the rows.
+    sample : LazyFrame
+        The bounded sample of ``features`` (`tiktok_pipeline.features.sample`) that the quantiles are of.
+
+    Returns
+    -------
+    DataFrame
+        Rows of ``features.statistics``; none for a snapshot without rows.
     """
     names = feature_names(source)
     quantiles = {name: _quantiles(sample, name) for name in names}
@@ -39,7 +56,7 @@ def describe(features: nw.LazyFrame[Any], source: str, sample: nw.LazyFrame[Any]
     rows = [
         (source, name, "", statistic, value)
         for name in names
-        for statistic, value in _one(moments, name, quantiles[name]).items()
+        for statistic, value in _statistics_of(moments, name, quantiles[name]).items()
     ]
     if not rows or not rows[0][-1]:
         return pd.DataFrame(columns=STATISTICS_TABLE.frame_names)
@@ -47,9 +64,19 @@ def describe(features: nw.LazyFrame[Any], source: str, sample: nw.LazyFrame[Any]
 
 
 def correlate(sample: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Rows of ``features.statistics`` for each pair: Pearson, and Spearman (of ranks, so no matter how heavy the tail).
+    """Correlate each pair of features: Pearson, and Spearman, which compares ranks and so ignores heavy tails.
 
-    ``sample`` has the numeric features of at most some tens of thousands of rows; NULL where a column is constant.
+    Parameters
+    ----------
+    sample : DataFrame of shape (n_rows, n_features)
+        The numeric features of at most some tens of thousands of rows.
+    source : str
+        The source of the rows.
+
+    Returns
+    -------
+    DataFrame
+        Rows of ``features.statistics``; the value of a pair with a constant feature is missing.
     """
     names = [name for name in feature_names(source) if name in sample.columns]
     if sample.empty:
@@ -57,18 +84,30 @@ def correlate(sample: pd.DataFrame, source: str) -> pd.DataFrame:
     varying = sample[[name for name in names if sample[name].min() < sample[name].max()]]
     rows = []
     for statistic in ("pearson", "spearman"):
-        # pandas ranks each pair anew on the rows that have both: ranks of whole columns are wrong where a value is missing.
+        # pandas ranks each pair on the rows that have both values; ranks of whole columns ignore missing values.
         matrix = varying.corr(method=statistic).reindex(index=names, columns=names)
         rows += [(source, a, b, statistic, float(matrix[b][a])) for a, b in combinations(names, 2)]
     return pd.DataFrame(rows, columns=STATISTICS_TABLE.frame_names)
 
 
 def judge_normality(sample: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Rows of ``features.statistics``: a test of normality for each feature, beside the rule of seed 004.
+    """Test the normality of each feature.
 
-    The test is D'Agostino and Pearson's K² (1973; ``normality`` and its ``normality_p``), on at most 5,000 rows, because any
-    small departure is significant on many. ``is_skewness_within_1`` is the rule of seed 004, which tests nothing:
-    a bimodal feature passes it.
+    ``normality`` and ``normality_p`` are D'Agostino and Pearson's K² and its p-value, on at most 5,000 rows, because
+    on many rows every small departure is significant. ``is_skewness_within_1`` is the rule that the published study
+    behind `creator_archetypes` uses instead. It is not a test: a bimodal feature passes it.
+
+    Parameters
+    ----------
+    sample : DataFrame of shape (n_rows, n_features)
+        The numeric features of a bounded sample.
+    source : str
+        The source of the rows.
+
+    Returns
+    -------
+    DataFrame
+        Rows of ``features.statistics``; the value is missing for a constant feature or fewer than 20 known values.
     """
     from scipy.stats import normaltest, skew  # noqa: PLC0415 - importing it costs half a second
 
@@ -76,10 +115,10 @@ def judge_normality(sample: pd.DataFrame, source: str) -> pd.DataFrame:
     for name in (name for name in feature_names(source) if name in sample.columns):
         values = sample[name].dropna().astype("float64").head(LARGEST_TEST)
         varies = len(values) >= SMALLEST_TEST and values.min() < values.max()
-        found = normaltest(values) if varies else None
+        result = normaltest(values) if varies else None
         rows += [
-            (source, name, "", "normality", float(found.statistic) if found else None),
-            (source, name, "", "normality_p", float(found.pvalue) if found else None),
+            (source, name, "", "normality", float(result.statistic) if result else None),
+            (source, name, "", "normality_p", float(result.pvalue) if result else None),
             (
                 source,
                 name,
@@ -93,38 +132,40 @@ def judge_normality(sample: pd.DataFrame, source: str) -> pd.DataFrame:
 
 
 def _moments(features: nw.LazyFrame[Any], shifts: Mapping[str, float]) -> dict[str, Any]:
-    """The number of rows, and known values and sums of the first three powers of each feature, in one look at the rows.
+    """Return the number of rows, and the known values and sums of the first three powers of each feature; one query.
 
-    What is summed is the distance of a value from its shift. With a median for shift, which is never further from the mean
-    than a standard deviation, nothing cancels out, and a feature that does not vary has sums of exactly 0. Plain sums take half
-    the time of the engine's own variance and skewness.
+    The powers are of the distance from a shift, the median. It is at most one standard deviation from the mean, so
+    nothing cancels out, and the sums of a constant feature are exactly 0. Plain sums take half the time of the
+    engine's own variance and skewness.
     """
-    away = {name: nw.col(name) - shift for name, shift in shifts.items()}
-    wanted = {"rows": nw.len()}
-    for name, distance in away.items():
-        wanted |= {
+    distances = {name: nw.col(name) - shift for name, shift in shifts.items()}
+    aggregates = {"rows": nw.len()}
+    for name, distance in distances.items():
+        aggregates |= {
             f"known_{name}": nw.col(name).count(),
             f"first_{name}": distance.sum(),
             f"second_{name}": (distance * distance).sum(),
             f"third_{name}": (distance * distance * distance).sum(),
         }
-    row: dict[str, Any] = features.select(**wanted).collect("pyarrow").to_native().to_pylist()[0]
+    row = fetch_row(features.select(**aggregates))
     return row | {f"shift_{name}": shift for name, shift in shifts.items()}
 
 
 def _quantiles(sample: nw.LazyFrame[Any], name: str) -> dict[str, float | None]:
-    """The quantiles of one feature; one after the other, so that only one is in memory."""
+    """Return the quantiles of one feature. The caller takes one feature at a time, so that only one is in memory."""
     column = sample.select(name).drop_nulls(name).collect("pyarrow")[name]
     values: NDArray[np.float64] = column.to_numpy().astype("float64", copy=False)
-    found = np.quantile(values, list(QUANTILES.values())).tolist() if len(values) else [None] * len(QUANTILES)
-    return dict(zip(QUANTILES, found, strict=True))
+    quantiles = np.quantile(values, list(QUANTILES.values())).tolist() if len(values) else [None] * len(QUANTILES)
+    return dict(zip(QUANTILES, quantiles, strict=True))
 
 
-def _one(moments: Mapping[str, Any], name: str, quantiles: Mapping[str, float | None]) -> dict[str, float | None]:
-    """The statistics of one feature."""
+def _statistics_of(
+    moments: Mapping[str, Any], name: str, quantiles: Mapping[str, float | None]
+) -> dict[str, float | None]:
+    """Return the statistics of one feature."""
     known = moments[f"known_{name}"]
     first, second, third = (float(moments[f"{power}_{name}"] or 0.0) for power in ("first", "second", "third"))
-    gap = first / known if known else 0.0  # between the mean and the shift
+    gap = first / known if known else 0.0  # mean minus shift
     variance = max(second / known - gap * gap, 0.0) if known else 0.0
     cubed = third / known - 3 * gap * second / known + 2 * gap**3 if known else 0.0
     return {
@@ -138,6 +179,6 @@ def _one(moments: Mapping[str, Any], name: str, quantiles: Mapping[str, float | 
 
 
 def _skewness(biased: float, known: int) -> float:
-    """The adjusted skewness (G1) of ``known`` values of which the biased one is known."""
+    """Return the adjusted skewness (G1) of ``known`` values from their biased skewness."""
     adjusted = biased * math.sqrt(known * (known - 1)) / (known - 2)
     return float(f"{adjusted:.{SKEWNESS_DIGITS - 1}e}")

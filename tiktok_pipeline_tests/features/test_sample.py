@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from tiktok_pipeline.features.sample import collect_sample, key_limit
+from tiktok_pipeline.features.sample import collect_sample, sample_frame
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import features
 
@@ -34,8 +34,8 @@ def test_above_the_bound_the_smallest_md5_stay_in_source_order(engine: DuckDBWar
 
 def test_at_the_bound_nothing_is_left_out(engine: DuckDBWarehouse) -> None:
     frame = features(engine, ROWS)
-    assert key_limit(frame, 40, engine) is None
-    assert key_limit(frame, 39, engine) is not None
+    assert sample_frame(frame, engine, max_rows=40).largest_key is None
+    assert sample_frame(frame, engine, max_rows=39).largest_key is not None
 
 
 def test_the_order_in_which_rows_were_written_does_not_matter(engine: DuckDBWarehouse) -> None:

@@ -181,7 +181,7 @@ _COUNTED = (
     _count("following", "accounts followed", "accounts that this account follows"),
     _count("likes", "likes received", "likes received since the account was created"),
     _count("videos_count", "videos", "videos published", short_label="videos"),
-    _rate("avg_engagement_rate", "engagement", "engagement rate", "likes and comments per video and follower"),
+    _rate("avg_engagement_rate", "engagement rate", "engagement rate", "likes and comments per video and follower"),
     _rate(
         "comment_engagement_rate",
         "comments per video and follower",
@@ -198,7 +198,7 @@ _LOGGED = (
     _log("log_videos_count", "videos", _number("videos_count"), "ln(videos_count + 1)", "ln(videos + 1)"),
     _log(
         "log_engagement_percent",
-        "engagement percentages",
+        "engagement rate",
         _number("avg_engagement_rate") * 100.0,
         "ln(100 avg_engagement_rate + 1)",
         "ln(engagement % + 1)",
@@ -209,7 +209,7 @@ _LOGGED = (
 _RATIOS = (
     Feature(
         name="total_engagement",
-        label="engagement, the three rates summed",
+        label="sum of the three engagement rates",
         short_label="total engagement",
         unit="fraction",
         formula="avg + comment + like engagement rate",
@@ -341,7 +341,7 @@ PROFILE_FEATURES: tuple[Feature, ...] = (*_COUNTED, *_LOGGED, *_RATIOS, *_PROFIL
 ACTIVITY_FEATURES: tuple[Feature, ...] = (
     Feature(
         name="engagement_index",
-        label="activity score",
+        label="engagement index",
         short_label="engagement index",
         unit="points",
         formula="engagement_index",
@@ -350,7 +350,7 @@ ACTIVITY_FEATURES: tuple[Feature, ...] = (
     ),
     Feature(
         name="monetization_maturity",
-        label="readiness to pay",
+        label="monetization maturity",
         short_label="monetization",
         unit="points",
         formula="monetization_maturity",
@@ -376,6 +376,6 @@ def feature_label(name: str) -> str:
     """Return the words for a feature in a sentence; for any other name, the name with spaces.
 
     >>> feature_label("avg_engagement_rate"), feature_label("shares_per_day")
-    ('engagement', 'shares per day')
+    ('engagement rate', 'shares per day')
     """
     return FEATURES_BY_NAME[name].label if name in FEATURES_BY_NAME else name.replace("_", " ")

@@ -1,34 +1,74 @@
-"""How each picture is read: one sentence below it. What it found stands in its title."""
+"""How to read each figure: one caption by the name of the figure. Its finding is in its title."""
 
 from __future__ import annotations
 
 from tiktok_pipeline.personas.verdict import PATTERN, PATTERN_JACCARD, STABLE, STABLE_JACCARD
 
 CAPTIONS = {
-    "profiles_distributions": "How many profiles have how many followers, accounts followed and likes; log axes.",
-    "creator_activity_distributions": "How many creators have which scores.",
-    "profiles_correlations": "1: both grow together; -1: one falls as the other grows. Spearman compares ranks, so a few giants do not decide it.",
-    "creator_activity_correlations": "1: both grow together; -1: one falls as the other grows.",
-    "profiles_quantiles": "Dots on the line: normally distributed. Left as measured, right after the transform.",
-    "creator_activity_quantiles": "Dots on the line: normally distributed. Scaling changes the unit, not the shape.",
-    "engagement": "The box holds the middle half of the profiles, the line in it the median; log axis.",
-    "likes_per_video": "One dot a profile; both axes grow by factors.",
-    "likes_by_videos": "The median of likes among profiles with about as many videos.",
-    "elbow_and_silhouette": "Left: a bend means that more clusters bring little. Right: higher means clusters lie farther apart.",
-    "stability_by_k": "How well the worst cluster is found again in other draws, and how small the smallest is, by number of clusters.",
-    "seeds": "The same recipe with other seeds. Dots far apart: the result is a matter of luck.",
-    "followers_and_engagement": "One dot a profile; both axes grow by factors.",
-    "archetypes": "One dot a creator; the marks are the centres of the segments.",
-    "biplot": "The two directions in which profiles differ most; an arrow shows where a feature grows.",
-    "snake": "How each segment stands to the average, feature by feature; 0 is the average.",
-    "relative_importance": "Mean of the segment over the mean of all, minus 1: +100 % is twice the average.",
-    "trust": f"How similar the segment is to its best match in other samples. {PATTERN.label.capitalize()} from {PATTERN_JACCARD}, {STABLE.label} from {STABLE_JACCARD}.",
-    "silhouettes": "Each bar is a profile: to the right it fits its own segment, to the left it fits another one better.",
-    "average_precision": "Average precision of each model; the line is what guessing reaches. Bars that leak look best and mean least.",
-    "precision_recall": "To the right more of the positives are found; higher means fewer false alarms among those.",
-    "thresholds": "What happens when the score from which a creator counts is moved; the marked one was chosen without the test rows.",
-    "calibration": "On the line, a score of 0.7 means 7 of 10.",
-    "confusions": "Rows: what the label says. Columns: what the model says.",
-    "mutual_information": "How much knowing the feature tells of the label; 0 is nothing. High values may be leaks.",
-    "importances": "How much the model relies on a feature; not whether the feature is a cause.",
+    # Distributions of the features.
+    "profiles_distributions": (
+        "How many profiles have how many followers, accounts followed and likes. The horizontal axes are logarithmic."
+    ),
+    "creator_activity_distributions": "How many creators have each score.",
+    "profiles_correlations": (
+        "1 means that both features rise together, \u22121 that one falls as the other rises. "
+        "Spearman compares ranks, so a few very large accounts do not dominate it."
+    ),
+    "creator_activity_correlations": (
+        "1 means that both scores rise together, \u22121 that one falls as the other rises."
+    ),
+    "profiles_quantiles": (
+        "Points on the dashed line mean a normal distribution. Left: as measured. Right: after the transform."
+    ),
+    "creator_activity_quantiles": (
+        "Points on the dashed line mean a normal distribution. Scaling changes the unit, not the shape."
+    ),
+    "engagement": (
+        "Each box holds the middle half of the profiles, and its line is the median. The axis is logarithmic."
+    ),
+    "likes_per_video": "One point per profile. Both axes are logarithmic.",
+    "likes_by_videos": "The median number of likes of profiles with a similar number of videos.",
+    # Segments.
+    "elbow_and_silhouette": (
+        "Left: after the bend, more clusters add little. Right: higher values mean better separated clusters."
+    ),
+    "stability_by_k": (
+        "For each number of segments: how reliably other samples give the least stable one, and the size of the "
+        "smallest."
+    ),
+    "seeds": "The same recipe with other random seeds. If the points are far apart, the segments depend on chance.",
+    "followers_and_engagement": "One point per profile. Both axes are logarithmic.",
+    "archetypes": "One point per creator. The large markers are the centres of the segments.",
+    "biplot": (
+        "The two directions in which profiles differ most. Each arrow points to where its feature has higher values."
+    ),
+    "snake": "How far each segment is from the average, feature by feature; 0 is the average.",
+    "relative_importance": (
+        "The mean of the segment divided by the mean of all creators, minus 1: +100% is twice the average."
+    ),
+    "trust": (
+        "How similar each segment is to its best match in other samples. "
+        f"{PATTERN.label.capitalize()} from {PATTERN_JACCARD}, {STABLE.label} from {STABLE_JACCARD}."
+    ),
+    "silhouettes": (
+        "One bar per profile. Bars to the right fit their own segment; bars to the left are closer to another one."
+    ),
+    # Classifiers.
+    "average_precision": (
+        "The average precision of each model. The dashed line is what guessing reaches. "
+        "Models that use leaking features look best and mean least."
+    ),
+    "precision_recall": (
+        "Further right, the model finds more of the target creators. Higher up, it raises fewer false alarms."
+    ),
+    "thresholds": (
+        "What happens when the score that counts as a match is raised. "
+        "The marked threshold was chosen without the test rows."
+    ),
+    "calibration": "On the diagonal, 7 of 10 creators with a score of 0.7 are target creators.",
+    "confusions": "Rows: what the label says. Columns: what the model predicts.",
+    "mutual_information": (
+        "How much a feature alone reveals about the label; 0 is nothing. High values can be leaks."
+    ),
+    "importances": "How much each model relies on a feature. A feature it relies on is not necessarily a cause.",
 }

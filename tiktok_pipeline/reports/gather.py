@@ -1,5 +1,7 @@
 """Read the tables of one snapshot that the report shows."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -8,23 +10,23 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
-from tiktok_pipeline.orchestration.resources.figures import SHARED, FigureStore
+from tiktok_pipeline.frames import count_rows, to_pandas
 from tiktok_pipeline.raw.schema import SOURCES
-from tiktok_pipeline.reports.captions import CAPTIONS
-from tiktok_pipeline.reports.contents import RECOMMENDED, ReportModel, StudyContents
+from tiktok_pipeline.reports.report_model import RECOMMENDED_STUDY
+from tiktok_pipeline.reports.snapshot_tables import RowCounts, SnapshotTables, StudyTables
 from tiktok_pipeline.study import Study
 from tiktok_pipeline.tables import TABLES
 from tiktok_pipeline.warehouse.base import Warehouse
 
-TYPICAL_CREATORS = 10
+CREATORS_PER_TABLE = 10
+MAX_REASONS = 40
 
-REASONS = 40
+_SEGMENT_TABLES = ("k_scores", "fits", "stability", "stability_runs")
+_CLASSIFIER_TABLES = ("metrics", "confusion", "importances", "leakage", "cards")
+_REASON_ITEMS = ("why_empty", "missing")
+"""Items of ``classifiers.cards`` that say why a part was not computed."""
 
-_OF_SEGMENTS = ("k_scores", "fits", "stability", "stability_runs")
-
-_OF_CLASSIFIERS = ("metrics", "confusion", "importances", "leakage", "cards")
-
-_OF_A_CREATOR = {
+_CREATOR_COLUMNS = {
     "profiles": (
         "nickname",
         "biography",
@@ -46,126 +48,138 @@ class SnapshotReader:
     snapshot: str
 
     def lazy(self, table: str, study: str | None = None) -> nw.LazyFrame[Any]:
-        """A slice as a lazy frame."""
+        """Return a slice as a lazy frame."""
         spec = TABLES[table].spec
         values = {"snapshot": self.snapshot, "study": study or ""}
         return self.warehouse.read_slice(spec, {name: values[name] for name in spec.slice_by})
 
     def frame(self, table: str, study: str | None = None) -> pd.DataFrame:
-        """A small slice as pandas."""
-        return _pandas(self.lazy(table, study))
+        """Return a small slice as pandas."""
+        return to_pandas(self.lazy(table, study))
 
     def count(self, table: str, source: str | None = None) -> int:
-        """The rows of a slice, or those of one source in it."""
+        """Return the number of rows of a slice, or of one source in it."""
         rows = self.lazy(table)
-        rows = rows if source is None else rows.filter(nw.col("source") == source)
-        return int(rows.select(nw.len().alias("rows")).collect("pyarrow").item(0, "rows"))
+        return count_rows(rows if source is None else rows.filter(nw.col("source") == source))
 
 
-def gather(reader: SnapshotReader, studies: Sequence[Study], pictures: FigureStore) -> ReportModel:
-    """What the tables of a snapshot say, as the page needs it."""
-    drawn = pictures.of_snapshot(reader.snapshot)
-    files = reader.frame("raw.files")[["file", "source", "dialect", "rows", "delivered_sha256"]]
-    rows = {
-        source.name: {
-            "raw": reader.count(f"raw.{source.name}"),
-            "validated": reader.count(f"validated.{source.name}"),
-            "rejected": reader.count("validated.rejected", source.name),
-        }
-        for source in SOURCES
-        if reader.count(f"raw.{source.name}")
+def gather(
+    reader: SnapshotReader,
+    studies: Sequence[Study],
+    *,
+    figures: Mapping[str, Mapping[str, str]],
+    shared_figures: Mapping[str, str],
+) -> SnapshotTables:
+    """Read what the report of a snapshot needs.
+
+    Parameters
+    ----------
+    reader : SnapshotReader
+        Reads the snapshot.
+    studies : sequence of Study
+        The studies of the report.
+    figures : mapping of str to mapping of str to str
+        Study -> figure -> SVG text.
+    shared_figures : mapping of str to str
+        Figure -> SVG text, of the figures that belong to no study.
+    """
+    delivered = {source.name: reader.count(f"raw.{source.name}") for source in SOURCES}
+    row_counts = {
+        source: RowCounts(
+            delivered=count,
+            valid=reader.count(f"validated.{source}"),
+            rejected=reader.count("validated.rejected", source),
+        )
+        for source, count in delivered.items()
+        if count
     }
-    return ReportModel(
+    return SnapshotTables(
         snapshot=reader.snapshot,
         made_by=f"tiktok-pipeline {version('tiktok-pipeline')}",
-        files=[{str(name): value for name, value in one.items()} for one in files.to_dict("records")],
-        rows=rows,
-        rejected_reasons=_reasons(reader),
+        files=reader.frame("raw.files")[["file", "source", "dialect", "rows", "delivered_sha256"]],
+        row_counts=row_counts,
+        rejected_reasons=_rejected_reasons(reader),
         statistics=reader.frame("features.statistics"),
-        pictures=drawn.get(SHARED, {}),
-        captions=CAPTIONS,
+        figures=shared_figures,
         studies=[
-            _study(reader, study, drawn.get(study.name, {})) for study in sorted(studies, key=_recommended_first)
+            _study_tables(reader, study, figures.get(study.name, {}))
+            for study in sorted(studies, key=lambda study: (study.name != RECOMMENDED_STUDY, study.name))
         ],
     )
 
 
-def _recommended_first(study: Study) -> tuple[bool, str]:
-    return study.name != RECOMMENDED, study.name
-
-
-def _reasons(reader: SnapshotReader) -> pd.DataFrame:
+def _rejected_reasons(reader: SnapshotReader) -> pd.DataFrame:
+    """Return the most frequent first reasons of the rejected rows."""
     reason = nw.col("reasons").list.get(0)
     grouped = reader.lazy("validated.rejected").select("source", reason.alias("reason")).group_by("source", "reason")
-    found = grouped.agg(nw.len().alias("rows")).sort("rows", "source", "reason", descending=[True, False, False])
-    return _pandas(found.head(REASONS))
+    counts = grouped.agg(nw.len().alias("rows")).sort("rows", "source", "reason", descending=[True, False, False])
+    return to_pandas(counts.head(MAX_REASONS))
 
 
-def _study(reader: SnapshotReader, study: Study, pictures: Mapping[str, str]) -> StudyContents:
+def _study_tables(reader: SnapshotReader, study: Study, figures: Mapping[str, str]) -> StudyTables:
     parts: dict[str, Any] = {}
     skipped_reasons: list[str] = []
     if study.segmentation is not None:
-        parts |= {name: reader.frame(f"clusters.{name}", study.name) for name in _OF_SEGMENTS}
+        parts |= {name: reader.frame(f"clusters.{name}", study.name) for name in _SEGMENT_TABLES}
         parts["summaries"] = reader.frame("personas.summaries", study.name)
         verdicts = parts["summaries"][["cluster", "verdict"]]
         parts["stability"] = parts["stability"].merge(verdicts, on="cluster", how="left")
         parts["persona_features"] = reader.frame("personas.features", study.name)
-        parts["typical"] = _typical(reader, study, parts["summaries"])
+        parts["typical"] = _typical_creators(reader, study, parts["summaries"])
         skipped_reasons += [str(note) for note in parts["fits"]["note"].dropna().unique()]
     if study.classification is not None:
-        parts |= {name: reader.frame(f"classifiers.{name}", study.name) for name in _OF_CLASSIFIERS}
+        parts |= {name: reader.frame(f"classifiers.{name}", study.name) for name in _CLASSIFIER_TABLES}
         parts["top_scores"] = _top_scores(reader, study)
         cards = parts["cards"]
-        skipped_reasons += cards.loc[cards["item"].isin(["why_empty", "missing"]), "value"].tolist()
-        parts["cards"] = cards[~cards["item"].isin(["why_empty", "missing"])]
-        parts["leaking_sets"] = ["published", *(one.name for one in study.classification.sets if one.leaks)]
-    return StudyContents(
+        are_reasons = cards["item"].isin(_REASON_ITEMS)
+        skipped_reasons += cards.loc[are_reasons, "value"].tolist()
+        parts["cards"] = cards[~are_reasons]
+        leaking_sets = [feature_set.name for feature_set in study.classification.sets if feature_set.leaks]
+        parts["leaking_sets"] = ["published", *leaking_sets]
+    return StudyTables(
         name=study.name,
-        title=study.name.replace("_", " ").capitalize(),
         question=study.question,
         published_in=study.published_in,
         notes=study.notes,
         source=study.source,
         recommendations=reader.frame("personas.recommendations", study.name),
-        pictures=pictures,
-        captions=CAPTIONS,
+        figures=figures,
         skipped_reasons=skipped_reasons,
         **parts,
     )
 
 
-def _typical(reader: SnapshotReader, study: Study, summaries: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """For each segment the creators next to its centre, the nearest first."""
-    profiles = reader.lazy(f"validated.{study.source}").select("account_id", *_OF_A_CREATOR[study.source])
+def _typical_creators(reader: SnapshotReader, study: Study, summaries: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the creators closest to the centre of each segment, the closest first."""
+    profiles = reader.lazy(f"validated.{study.source}").select("account_id", *_CREATOR_COLUMNS[study.source])
     assignments = reader.lazy("clusters.assignments", study.name)
     personas = {
         int(row["cluster"]): str(row["persona"]) for row in summaries.dropna(subset=["cluster"]).to_dict("records")
     }
     if not personas:
         return {}
-    nearest = [
-        assignments.filter(nw.col("cluster") == cluster).sort("distance", "account_id").head(TYPICAL_CREATORS)
+    columns = ("account_id", "cluster", "distance", "margin")
+    closest = [
+        assignments.filter(nw.col("cluster") == cluster)
+        .sort("distance", "account_id")
+        .head(CREATORS_PER_TABLE)
+        .select(columns)
         for cluster in personas
     ]
-    # All segments are looked up at once: the join is a look at every profile.
-    columns = ("account_id", "cluster", "distance", "margin")
-    few = reader.warehouse.persist(nw.concat([one.select(columns) for one in nearest], how="vertical"))
-    found = _pandas(few.join(profiles, on="account_id", how="inner").sort("distance", "account_id"))
+    # One join for all segments, because it scans every profile.
+    members = reader.warehouse.persist(nw.concat(closest, how="vertical"))
+    creators = to_pandas(members.join(profiles, on="account_id", how="inner").sort("distance", "account_id"))
     return {
-        persona: found[found["cluster"] == cluster].drop(columns="cluster").reset_index(drop=True)
+        persona: creators[creators["cluster"] == cluster].drop(columns="cluster").reset_index(drop=True)
         for cluster, persona in personas.items()
     }
 
 
 def _top_scores(reader: SnapshotReader, study: Study) -> pd.DataFrame:
-    """The creators with the highest scores."""
-    scores = reader.lazy("classifiers.scores", study.name).sort("score", "account_id", descending=[True, False])
-    profiles = reader.lazy(f"validated.{study.source}").select("account_id", *_OF_A_CREATOR[study.source])
-    best = scores.head(TYPICAL_CREATORS).select("account_id", "score", "predicted", "out_of_fold")
+    """Return the creators with the highest scores."""
+    descending = [True, False]
+    scores = reader.lazy("classifiers.scores", study.name).sort("score", "account_id", descending=descending)
+    profiles = reader.lazy(f"validated.{study.source}").select("account_id", *_CREATOR_COLUMNS[study.source])
+    best = scores.head(CREATORS_PER_TABLE).select("account_id", "score", "predicted", "out_of_fold")
     joined = best.join(profiles, on="account_id", how="inner")
-    return _pandas(joined.sort("score", "account_id", descending=[True, False]))
-
-
-def _pandas(frame: nw.LazyFrame[Any]) -> pd.DataFrame:
-    taken: pd.DataFrame = frame.collect("pandas").to_native()
-    return taken
+    return to_pandas(joined.sort("score", "account_id", descending=descending))

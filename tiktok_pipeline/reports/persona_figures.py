@@ -37,9 +37,25 @@ def persona_figures(
     stability: pd.DataFrame,
     engine: Engine,
 ) -> dict[str, Any]:
-    """Return the figures of a study's personas by name; none without a model.
+    """Draw the figures of the personas of a study.
 
-    ``stability`` are rows of ``clusters.stability``.
+    Parameters
+    ----------
+    study, segmentation : Study, Segmentation
+        The study and its recipe.
+    personas : PersonaTables
+        The personas of the study, with a sample of its profiles.
+    model : SegmentModel or None
+        The fitted model; without one no figure is drawn.
+    stability : DataFrame
+        A slice of ``clusters.stability``.
+    engine : Engine
+        Collects the sample.
+
+    Returns
+    -------
+    dict of str to Figure
+        The figures by name.
     """
     if model is None:
         return {}

@@ -282,12 +282,12 @@ def test_no_name_and_no_label_is_used_twice() -> None:
     ("name", "label", "axis_label"),
     [
         ("followers", "followers", "followers"),
-        ("avg_engagement_rate", "engagement", "engagement rate"),
+        ("avg_engagement_rate", "engagement rate", "engagement rate"),
         ("log_likes", "likes received (log scale)", "ln(likes + 1)"),
         ("is_verified", "verified accounts", "verified (0/1)"),
         ("biography_length", "characters in the biography", "bio length, characters"),
         ("account_age_days", "age of the account in days", "account age, days"),
-        ("engagement_index", "activity score", "engagement index, points"),
+        ("engagement_index", "engagement index", "engagement index, points"),
     ],
 )
 def test_labels_of_a_feature(name: str, label: str, axis_label: str) -> None:

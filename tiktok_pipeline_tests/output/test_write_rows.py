@@ -408,9 +408,7 @@ def test_only_a_sheet_has_a_most_of_rows(
     target = tmp_path / f"a{ending}"
     assert write(target, texts(*"abc")) == Written(3)
     if refused:
-        with pytest.raises(
-            ExportRefusedError, match=r"at most 3 rows, and there are 4; write a \.parquet or"
-        ):
+        with pytest.raises(ExportRefusedError, match=r"at most 3 rows, and there are 4; write a \.parquet or"):
             write(target, texts(*"abcd"), overwrite=True)
     else:
         assert write(target, texts(*"abcd"), overwrite=True) == Written(4)

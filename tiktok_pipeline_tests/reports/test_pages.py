@@ -11,7 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tiktok_pipeline.reports.html import render_report
-from tiktok_pipeline_tests.reports.test_html import contents
+from tiktok_pipeline.reports.report_model import build_report
+from tiktok_pipeline_tests.reports.sample_tables import snapshot_tables
 
 CHROMIUM = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
@@ -33,7 +34,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(render_report(contents()), encoding="utf-8")
+    path.write_text(render_report(build_report(snapshot_tables())), encoding="utf-8")
     return path.as_uri()
 
 
@@ -51,7 +52,7 @@ def open_page(browser: Browser, address: str, *, width: int = 1280, dark: bool =
 
 
 def eventually(page: Page, expression: str) -> bool:
-    """Whether the expression comes true within five seconds; Playwright's own waiting is stopped by the page's policy."""
+    """Return whether the expression is true within five seconds; the page's policy blocks Playwright's own waiting."""
     for _ in range(50):
         if page.evaluate(expression):
             return True
@@ -107,7 +108,7 @@ def test_light_and_dark_have_their_grounds_and_enough_contrast(browser: Browser,
     page, _ = open_page(browser, address, dark=dark)
     ground = lightness(page, "body", "backgroundColor")
     assert ground < 0.02 if dark else ground > 0.9
-    assert lightness(page, ".picture", "backgroundColor") > 0.9
+    assert lightness(page, ".figure", "backgroundColor") > 0.9
     places = [
         ("body", "body"),
         (".lead", "body"),
@@ -136,7 +137,7 @@ def test_on_paper_it_has_pages_with_everything_open(browser: Browser, address: s
 
 def test_one_may_jump_to_a_section(browser: Browser, address: str) -> None:
     page, seen = open_page(browser, address)
-    page.locator(".toc a", has_text="Quality of the data").click()
+    page.locator(".toc a", has_text="Data quality").click()
     assert eventually(page, "location.hash === '#data'")
     assert eventually(page, "Math.abs(document.querySelector('#data').getBoundingClientRect().top) < 40")
     assert [one for one in seen if not one.startswith(address)] == []

@@ -7,8 +7,10 @@ from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, Materiali
 from tiktok_pipeline.atomic_write import atomic_write_text
 from tiktok_pipeline.orchestration.automation.conditions import after_its_tables
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
+from tiktok_pipeline.orchestration.resources.figures import SHARED
 from tiktok_pipeline.reports.gather import SnapshotReader, gather
 from tiktok_pipeline.reports.html import render_report
+from tiktok_pipeline.reports.report_model import build_report
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study
 
@@ -28,10 +30,12 @@ def report_asset(settings: Settings, studies: tuple[Study, ...], upstream: list[
     )
     def report(context: AssetExecutionContext) -> MaterializeResult[Any]:
         reader = SnapshotReader(context.resources.warehouse, context.partition_key)
-        page = render_report(gather(reader, studies, context.resources.pictures))
+        figures = context.resources.pictures.of_snapshot(context.partition_key)
+        shared_figures = figures.pop(SHARED, {})
+        tables = gather(reader, studies, figures=figures, shared_figures=shared_figures)
         settings.reports.mkdir(parents=True, exist_ok=True)
         target = settings.reports / f"{context.partition_key}.html"
-        atomic_write_text(target, page)
+        atomic_write_text(target, render_report(build_report(tables)))
         return MaterializeResult(metadata={"path": MetadataValue.path(str(target)), "bytes": target.stat().st_size})
 
     return report

@@ -1,0 +1,226 @@
+"""The classifier of a study: how well each model does, what reveals the label, and who has the highest scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tiktok_pipeline.features.catalogue import feature_label
+from tiktok_pipeline.output.number_format import format_count, format_mean, format_number
+from tiktok_pipeline.reports.creator_table import creator_table
+from tiktok_pipeline.reports.page_elements import (
+    Cell,
+    RowGroup,
+    Table,
+    TableRow,
+    Term,
+    badge_class,
+    heading,
+    number_cell,
+    number_heading,
+    row_heading,
+    simple_table,
+    text_cell,
+)
+from tiktok_pipeline.reports.snapshot_tables import Row, StudyTables, spaced, to_records
+
+PROTOCOLS = {
+    "published": "Published: the source's own steps, including its mistakes",
+    "mended": "Mended: the published steps with their mistakes corrected",
+    "honest": "Honest: cross-validated on creators that the model has not seen",
+}
+METRICS = {
+    "average_precision": "average precision",
+    "f1": "F1",
+    "precision": "precision",
+    "recall": "recall",
+    "roc_auc": "ROC-AUC",
+    "balanced_accuracy": "balanced accuracy",
+    "brier": "Brier score (lower is better)",
+}
+"""The metrics of the main table, in its order."""
+
+_BASELINE = "dummy"
+_TOP_FEATURES = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierModel:
+    """The part of a study about its classifier; tables are None if they have no rows."""
+
+    metrics_table: Table | None
+    further_metrics_table: Table | None
+    leakage_table: Table | None
+    confusion_table: Table | None
+    importance_table: Table | None
+    scores_table: Table | None
+    model_card: tuple[Term, ...]
+
+
+@dataclass(frozen=True)
+class BestScores:
+    """The best average precision of a study: as published, on unseen creators without leaks, and by guessing."""
+
+    published: float | None
+    honest: float
+    baseline: float | None
+
+
+def build_classifier(study: StudyTables) -> ClassifierModel | None:
+    """Build the part of a study about its classifier; None if the study has no results of one."""
+    if not any(map(len, (study.metrics, study.top_scores, study.cards, study.leakage))):
+        return None
+    metrics = set(study.metrics["metric"]) if len(study.metrics) else set()
+    spread = "mean \u00b1 standard deviation over folds"
+    return ClassifierModel(
+        metrics_table=_metrics_table(
+            study,
+            f"How well each model finds the target creators: {spread}",
+            [name for name in METRICS if name in metrics],
+        ),
+        further_metrics_table=_metrics_table(
+            study, f"Further metrics of each model: {spread}", sorted(metrics - set(METRICS))
+        ),
+        leakage_table=_leakage_table(study),
+        confusion_table=_confusion_table(study),
+        importance_table=_importance_table(study),
+        scores_table=creator_table(
+            "Highest scores: how likely each creator is a target creator, from 0 to 1", study.top_scores
+        ),
+        model_card=tuple(
+            Term(spaced(row["item"]), str(row["value"]), is_warning="missing" in row["item"].lower())
+            for row in to_records(study.cards)
+        ),
+    )
+
+
+def best_scores(study: StudyTables) -> BestScores | None:
+    """Return the best average precision of a study; None if no model was judged honestly without leaks."""
+    best: dict[str, float] = {}
+    for row in to_records(study.metrics):
+        group = "baseline" if row["model"] == _BASELINE else row["protocol"]
+        leaks = group == "honest" and row["feature_set"] in study.leaking_sets
+        if row["metric"] == "average_precision" and row["value"] is not None and not leaks:
+            best[group] = max(best.get(group, 0.0), float(row["value"]))
+    if "honest" not in best:
+        return None
+    return BestScores(best.get("published"), best["honest"], best.get("baseline"))
+
+
+def metric_rows(study: StudyTables) -> dict[str, list[Row]]:
+    """Return for each protocol one row per model and feature set, the baseline last.
+
+    ``metrics`` of a row is metric -> (value, standard deviation).
+    """
+    rows: dict[str, dict[tuple[bool, str, str], Row]] = {protocol: {} for protocol in PROTOCOLS}
+    for record in to_records(study.metrics, "std"):
+        model, feature_set = record["model"], record["feature_set"]
+        row = rows[record["protocol"]].setdefault(
+            (model == _BASELINE, feature_set, model), {"model": model, "feature_set": feature_set, "metrics": {}}
+        )
+        row["metrics"][record["metric"]] = (record["value"], record["std"])
+    return {protocol: [groups[key] for key in sorted(groups)] for protocol, groups in rows.items() if groups}
+
+
+def _metrics_table(study: StudyTables, caption: str, metrics: Sequence[str]) -> Table | None:
+    if not metrics:
+        return None
+    header = (
+        heading("Model"),
+        heading("Features"),
+        *(number_heading(METRICS.get(name, spaced(name))) for name in metrics),
+    )
+    groups = tuple(
+        RowGroup(tuple(_metrics_row(study, row, metrics) for row in rows), PROTOCOLS[protocol])
+        for protocol, rows in metric_rows(study).items()
+    )
+    return Table(caption, (header,), groups)
+
+
+def _metrics_row(study: StudyTables, row: Row, metrics: Sequence[str]) -> TableRow:
+    is_baseline = row["model"] == _BASELINE
+    leaks = " (reveals the label)" if row["feature_set"] in study.leaking_sets else ""
+    return TableRow(
+        (
+            row_heading("baseline (guessing)" if is_baseline else spaced(row["model"])),
+            text_cell(f"{spaced(row['feature_set'])}{leaks}"),
+            *(number_cell(format_mean(*row["metrics"].get(name, (None, None)))) for name in metrics),
+        ),
+        css_class="baseline" if is_baseline else "",
+    )
+
+
+def _leakage_table(study: StudyTables) -> Table | None:
+    header = [
+        heading("Feature"),
+        heading("Published input"),
+        number_heading("ROC-AUC alone", "0.5 to 1"),
+        number_heading("Best F1 alone"),
+        number_heading("Average precision without it"),
+        heading("Result"),
+        heading("Explanation"),
+    ]
+    rows = []
+    for row in to_records(study.leakage, "other_feature"):
+        features = [name for name in (row["feature"], row["other_feature"]) if name]
+        rows.append(
+            [
+                row_heading(" + ".join(map(feature_label, features))),
+                text_cell("yes" if row["is_published"] else "no"),
+                number_cell(format_number(row["single_feature_auc"], 3)),
+                number_cell(format_number(row["best_f1"], 3)),
+                number_cell(format_number(row["ap_without"], 3)),
+                Cell(text=spaced(row["kind"]), badge=badge_class(row["kind"])),
+                text_cell(str(row["verdict"]), "words"),
+            ]
+        )
+    return simple_table("Leakage audit: does a feature reveal the label?", header, rows)
+
+
+def _confusion_table(study: StudyTables) -> Table | None:
+    outcomes = {(True, True): "found", (True, False): "missed", (False, True): "false", (False, False): "rejected"}
+    counts: dict[tuple[int, str, str], dict[str, int]] = {}
+    for row in to_records(study.confusion):
+        key = (list(PROTOCOLS).index(row["protocol"]), row["feature_set"], row["model"])
+        count = counts.setdefault(key, dict.fromkeys(outcomes.values(), 0))
+        count[outcomes[bool(row["actual"]), bool(row["predicted"])]] += int(row["profiles"])
+    header = [heading("Protocol"), heading("Model"), heading("Features")]
+    header += [
+        number_heading("Found", "true positives"),
+        number_heading("Missed", "false negatives"),
+        number_heading("False alarms", "false positives"),
+        number_heading("Correctly rejected", "true negatives"),
+    ]
+    rows = [
+        [
+            text_cell(list(PROTOCOLS)[protocol]),
+            row_heading(spaced(model)),
+            text_cell(spaced(feature_set)),
+            *(number_cell(format_count(counts[protocol, feature_set, model][name])) for name in outcomes.values()),
+        ]
+        for protocol, feature_set, model in sorted(counts)
+    ]
+    return simple_table("Creators by label and prediction", header, rows)
+
+
+def _importance_table(study: StudyTables) -> Table | None:
+    if study.importances.empty:
+        return None
+    run = ["protocol", "feature_set", "model", "method"]
+    ordered = study.importances.sort_values(["importance", "feature"], ascending=[False, True], kind="stable")
+    top = ordered.groupby(run, sort=True).head(_TOP_FEATURES).sort_values(run, kind="stable")
+    header = [heading(name) for name in ("Protocol", "Model", "Features", "Method", "Feature")]
+    rows = [
+        [
+            text_cell(row["protocol"]),
+            text_cell(spaced(row["model"])),
+            text_cell(spaced(row["feature_set"])),
+            text_cell(spaced(row["method"])),
+            row_heading(feature_label(row["feature"])),
+            number_cell(format_mean(row["importance"], row["std"])),
+        ]
+        for row in to_records(top, "std")
+    ]
+    return simple_table(
+        "The most important features of each model, by method", [*header, number_heading("Importance")], rows
+    )

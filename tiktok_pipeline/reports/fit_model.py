@@ -1,0 +1,197 @@
+"""Why a study has its number of segments, what they explain, and how stable they are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from tiktok_pipeline.features.catalogue import feature_label
+from tiktok_pipeline.output.number_format import format_count, format_number, format_percent
+from tiktok_pipeline.reports.page_elements import (
+    Cell,
+    HeaderCell,
+    RowGroup,
+    Table,
+    TableRow,
+    badge_cell,
+    heading,
+    number_cell,
+    number_heading,
+    row_heading,
+    simple_table,
+    text_cell,
+)
+from tiktok_pipeline.reports.snapshot_tables import Row, StudyTables, spaced, to_records
+
+_ETA_SQUARED = "eta_squared_"
+_MEASURES = {
+    "inertia": ("inertia", 1),
+    "adjusted_rand_index": ("adjusted Rand index", 3),
+    "worst_jaccard": ("worst Jaccard", 3),
+    "smallest_cluster": ("creators in the smallest segment", 0),
+}
+"""Each measure of ``clusters.stability_runs`` in words, with the decimals to show."""
+
+_SILHOUETTE_MEANINGS = (
+    (0.25, "the segments overlap"),
+    (0.5, "the segments divide a continuum and are not separate islands"),
+    (0.7, "the segments are well separated"),
+    (float("inf"), "the segments are far apart, or nearly all creators are in one of them"),
+)
+"""What a silhouette below each bound means (Kaufman and Rousseeuw 1990)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitModel:
+    """How the segments of a study were found, and how far to rely on them; tables are None if they have no rows."""
+
+    reason: str
+    choice_of_k: str
+    k_table: Table | None
+    fit_summary: str
+    explained_table: Table | None
+    stability_table: Table | None
+    runs_table: Table | None
+
+
+def build_fit(study: StudyTables) -> FitModel:
+    """Build the part of a study about its fit."""
+    rows = to_records(study.k_scores, "is_chosen", "is_elbow", "is_best_silhouette", "reason")
+    return FitModel(
+        reason=str(rows[0]["reason"]) if rows else "",
+        choice_of_k=_choice_of_k(rows),
+        k_table=_k_table(rows),
+        fit_summary=_fit_summary(study),
+        explained_table=_explained_table(study),
+        stability_table=_stability_table(study),
+        runs_table=_runs_table(study),
+    )
+
+
+def _choice_of_k(rows: list[Row]) -> str:
+    def first(column: str) -> int | None:
+        return next((int(row["k"]) for row in rows if row[column]), None)
+
+    chosen, elbow, best = (first(f"is_{name}") for name in ("chosen", "elbow", "best_silhouette"))
+    parts = [
+        "the study's own k was not scored" if chosen is None else f"the study uses {chosen}",
+        "the inertia has no elbow" if elbow is None else f"the inertia has its elbow at {elbow}",
+        "no silhouette is defined" if best is None else f"the silhouette is highest at {best}",
+    ]
+    return f"Number of segments (k): {'; '.join(parts)}."
+
+
+def _k_table(rows: list[Row]) -> Table | None:
+    header = (
+        number_heading("k"),
+        number_heading("Inertia", "lower is tighter"),
+        number_heading("Silhouette", "\u22121 to 1"),
+        number_heading("Calinski-Harabasz", "higher is better"),
+        number_heading("Davies-Bouldin", "lower is better"),
+        heading("Remark"),
+    )
+    remarks = {"is_chosen": "used by the study", "is_elbow": "elbow", "is_best_silhouette": "highest silhouette"}
+    table_rows = tuple(
+        TableRow(
+            (
+                Cell(text=str(row["k"]), css_class="n", is_header=True),
+                number_cell(format_number(row["inertia"], 1)),
+                number_cell(format_number(row["silhouette"], 3)),
+                number_cell(format_number(row["calinski_harabasz"], 1)),
+                number_cell(format_number(row["davies_bouldin"], 3)),
+                text_cell(", ".join(remark for column, remark in remarks.items() if row[column])),
+            ),
+            css_class="chosen" if row["is_chosen"] else "",
+        )
+        for row in rows
+    )
+    return Table("Numbers of segments (k) and their scores", (header,), (RowGroup(table_rows),)) if rows else None
+
+
+def _fit_summary(study: StudyTables) -> str:
+    statistics = study.fit_statistics
+    if not statistics:
+        return ""
+    silhouette = statistics.get("silhouette")
+    fitted = (
+        f"The model was fitted on {format_count(statistics.get('rows_in_fit'))} of "
+        f"{format_count(statistics.get('rows'))} creators."
+    )
+    if silhouette is None:
+        return f"{fitted} Its silhouette is not defined."
+    meaning = next(meaning for bound, meaning in _SILHOUETTE_MEANINGS if silhouette < bound)
+    return f"{fitted} Its silhouette is {format_number(silhouette, 2)}: {meaning}."
+
+
+def explained_features(study: StudyTables) -> list[tuple[str, float]]:
+    """Return (feature, eta squared of ranks), the highest first, without logarithms of features that are listed.
+
+    A logarithm has the same ranks as its feature, so its value would be a repetition.
+    """
+    explained = {
+        name.removeprefix(_ETA_SQUARED): value
+        for name, value in study.fit_statistics.items()
+        if name.startswith(_ETA_SQUARED)
+    }
+    return sorted(
+        ((name, value) for name, value in explained.items() if not _repeats(name, explained)),
+        key=lambda entry: -entry[1],
+    )
+
+
+def _repeats(name: str, others: Collection[str]) -> bool:
+    feature = {"log_engagement_percent": "avg_engagement_rate"}.get(name, name.removeprefix("log_"))
+    return feature != name and feature in others
+
+
+def _explained_table(study: StudyTables) -> Table | None:
+    return simple_table(
+        "How much of each feature the segments explain",
+        [heading("Feature"), number_heading("Eta squared of ranks", "0: nothing, 1: everything")],
+        [
+            [row_heading(feature_label(name)), number_cell(format_number(value, 2))]
+            for name, value in explained_features(study)
+        ],
+    )
+
+
+def _stability_table(study: StudyTables) -> Table | None:
+    personas = {row["cluster"]: row["persona"] for row in to_records(study.summaries, "cluster", "persona")}
+    header = [
+        heading("Segment"),
+        number_heading("Jaccard", "0 to 1"),
+        number_heading("Share of samples", "with a member of it"),
+        number_heading("Silhouette", "\u22121 to 1"),
+        number_heading("Creators measured"),
+        heading("Verdict"),
+    ]
+    rows = [
+        [
+            row_heading(personas.get(row["cluster"], f"cluster {row['cluster']}")),
+            number_cell(format_number(row["jaccard"], 2)),
+            number_cell(format_percent(row["share_of_draws"])),
+            number_cell(format_number(row["silhouette"], 2)),
+            number_cell(format_count(row["profiles"])),
+            badge_cell(str(row["verdict"])),
+        ]
+        for row in to_records(study.stability, "verdict")
+    ]
+    return simple_table("How reliably other samples of the same creators give each segment", header, rows)
+
+
+def _runs_table(study: StudyTables) -> Table | None:
+    if study.stability_runs.empty:
+        return None
+    runs = study.stability_runs.groupby(["measure", "k"], sort=True)["value"]
+    header: list[HeaderCell] = [heading("Measure")]
+    header += [number_heading(name) for name in ("k", "Runs", "Mean", "Lowest", "Highest")]
+    rows = []
+    for row in to_records(runs.agg(runs="count", mean="mean", lowest="min", highest="max").reset_index()):
+        label, decimals = _MEASURES.get(row["measure"], (spaced(row["measure"]), 3))
+        numbers = (format_number(row[name], decimals) for name in ("mean", "lowest", "highest"))
+        rows.append([row_heading(label), *map(number_cell, (str(row["k"]), str(row["runs"]), *numbers))])
+    return simple_table(
+        "Runs with other seeds for the study's number of segments, and with other samples for other numbers",
+        header,
+        rows,
+    )

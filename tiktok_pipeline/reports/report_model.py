@@ -1,0 +1,160 @@
+"""The report of a snapshot as finished strings, before any HTML: build it with `build_report`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tiktok_pipeline.output.number_format import format_count, format_number
+from tiktok_pipeline.personas.verdict import NO_SEGMENT, TOO_SMALL, VERDICTS
+from tiktok_pipeline.reports.classifier_model import best_scores
+from tiktok_pipeline.reports.comparison_model import comparison_table
+from tiktok_pipeline.reports.glossary import glossary
+from tiktok_pipeline.reports.page_elements import ReportFigure, Sentence, Span, Table, Term
+from tiktok_pipeline.reports.quality_model import QualityModel, build_quality
+from tiktok_pipeline.reports.segment_model import count_noun, overall_advice, segment_cards
+from tiktok_pipeline.reports.snapshot_tables import SnapshotTables, StudyTables, to_records
+from tiktok_pipeline.reports.study_model import StudyModel, build_study, study_anchor
+
+RECOMMENDED_STUDY = "balanced_segments"
+"""The study that a marketer plans with, if the snapshot has it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportModel:
+    """Everything that the templates print; ``plan`` is the study to plan with."""
+
+    snapshot: str
+    made_by: str
+    summary: tuple[Sentence, ...]
+    plan: StudyModel | None
+    studies: tuple[StudyModel, ...]
+    comparison: Table | None
+    quality: QualityModel
+    glossary: tuple[Term, ...]
+
+    @property
+    def figures(self) -> tuple[ReportFigure, ...]:
+        """Every figure of the page."""
+        return (*self.quality.figures, *(figure for study in self.studies for figure in study.figures))
+
+
+def build_report(tables: SnapshotTables) -> ReportModel:
+    """Build the report from the tables of a snapshot.
+
+    Parameters
+    ----------
+    tables : SnapshotTables
+        The tables as `tiktok_pipeline.reports.gather.gather` reads them.
+
+    Returns
+    -------
+    ReportModel
+        Equal tables give an equal model.
+    """
+    recommended = recommended_study(tables.studies)
+    studies = {study.name: build_study(study) for study in tables.studies}
+    return ReportModel(
+        snapshot=tables.snapshot,
+        made_by=tables.made_by,
+        summary=tuple(_summary(tables, recommended)),
+        plan=studies[recommended.name] if recommended else None,
+        studies=tuple(studies.values()),
+        comparison=comparison_table(tables.studies, recommended),
+        quality=build_quality(tables),
+        glossary=glossary(),
+    )
+
+
+def recommended_study(studies: Sequence[StudyTables]) -> StudyTables | None:
+    """Return the study to plan with: `RECOMMENDED_STUDY`, else the first with segments, else the first."""
+    recommended = [study for study in studies if study.name == RECOMMENDED_STUDY]
+    with_segments = [study for study in studies if len(study.summaries)]
+    return next(iter([*recommended, *with_segments, *studies]), None)
+
+
+def _summary(tables: SnapshotTables, recommended: StudyTables | None) -> Iterable[Sentence]:
+    """Yield the sentences of the section "In one minute"."""
+    if tables.row_counts:
+        valid = sum(counts.valid for counts in tables.row_counts.values())
+        rejected = sum(counts.rejected for counts in tables.row_counts.values())
+        yield (
+            Span(format_count(valid), is_strong=True),
+            Span(" rows are valid and "),
+            Span(format_count(rejected), is_strong=True),
+            Span(" were rejected, each with its reasons ("),
+            Span("data quality", href="#data"),
+            Span(")."),
+        )
+    else:
+        yield (Span("This snapshot has no data."),)
+    if recommended is None:
+        yield (Span("No study has been run on this snapshot."),)
+    else:
+        yield from _plan_summary(tables.studies, recommended)
+    for study in tables.studies:
+        yield from _score_summary(study)
+
+
+def _plan_summary(studies: Sequence[StudyTables], recommended: StudyTables) -> Iterable[Sentence]:
+    cards = [card for card in segment_cards(recommended) if card.is_segment]
+    if cards:
+        names = ", ".join(f"{card.name} ({card.rounded_percent})" for card in cards)
+        yield (
+            Span("Plan with "),
+            Span(count_noun(len(cards), "segment"), is_strong=True),
+            Span(f": {names}. See "),
+            Span("what each is good for", href="#plan"),
+            Span("."),
+        )
+        yield (Span(_reliability(studies, recommended)),)
+    else:
+        yield (
+            Span("The study to plan with has no segments in this snapshot ("),
+            Span("why", href="#plan"),
+            Span(")."),
+        )
+    yield from ((Span(text),) for text in overall_advice(recommended)[:1])
+
+
+def _reliability(studies: Sequence[StudyTables], recommended: StudyTables) -> str:
+    """Return how many segments have each verdict, of the study to plan with and in brief of all studies."""
+    counts = verdict_counts([recommended])
+    parts = [
+        f"{count} {VERDICTS[label].predicates[count != 1]}"
+        for label, count in counts.items()
+        if label != NO_SEGMENT.label
+    ]
+    sentences = [f"How reliable they are: {', '.join(parts)}."]
+    without = sum(
+        int(row["profiles"]) for row in to_records(recommended.summaries) if row["verdict"] == NO_SEGMENT.label
+    )
+    if without:
+        sentences.append(f"{count_noun(without, 'creator')} {NO_SEGMENT.predicates[without != 1]}.")
+    small = verdict_counts(studies).get(TOO_SMALL.label, 0)
+    if len(studies) > 1 and small:
+        sentences.append(f"Across all studies, {count_noun(small, 'segment')} {TOO_SMALL.predicates[small != 1]}.")
+    return " ".join(sentences)
+
+
+def verdict_counts(studies: Iterable[StudyTables]) -> dict[str, int]:
+    """Return how many segments have each verdict, the most reliable first; only verdicts that occur."""
+    counts = Counter(row["verdict"] for study in studies for row in to_records(study.summaries, "verdict"))
+    return {label: counts[label] for label in VERDICTS if counts[label]}
+
+
+def _score_summary(study: StudyTables) -> Iterable[Sentence]:
+    best = best_scores(study)
+    if best is None:
+        return
+    published = "" if best.published is None else f"{format_number(best.published, 3)} as published; "
+    baseline = "" if best.baseline is None else f"; guessing reaches {format_number(best.baseline, 3)}"
+    yield (
+        Span("Scores of "),
+        Span(study.label, href=f"#{study_anchor(study)}"),
+        Span(
+            f": average precision {published}{format_number(best.honest, 3)} at best on creators that the model has "
+            f"not seen, without features that reveal the label{baseline}."
+        ),
+    )

@@ -1,0 +1,186 @@
+"""The segments of a study as a marketer reads them: cards, a table, typical creators and advice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from tiktok_pipeline.features.catalogue import FLAG
+from tiktok_pipeline.output.number_format import format_count, format_percent
+from tiktok_pipeline.personas.verdict import NO_SEGMENT, VERDICTS
+from tiktok_pipeline.reports.creator_table import creator_table
+from tiktok_pipeline.reports.feature_text import compare_with_average, feature_unit, labelled_value
+from tiktok_pipeline.reports.page_elements import (
+    Table,
+    badge_cell,
+    badge_class,
+    heading,
+    number_cell,
+    number_heading,
+    row_heading,
+    simple_table,
+)
+from tiktok_pipeline.reports.snapshot_tables import Row, StudyTables, to_records
+
+EXPLAINED_FEATURES = ("followers", "likes", "videos_count", "avg_engagement_rate")
+"""The features that a campaign is planned by."""
+
+_MEDIAN_FEATURES = (*EXPLAINED_FEATURES, "engagement_index", "monetization_maturity")
+_SAME_SIGNAL = {"like_engagement_rate": "avg_engagement_rate", "total_engagement": "avg_engagement_rate"}
+"""Features that repeat another one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentCard:
+    """One segment in a marketer's words.
+
+    Attributes
+    ----------
+    size : str
+        The number of creators with its noun.
+    percent_of_all : str
+        The share of all creators.
+    bar_width : str
+        The same share as a CSS width.
+    traits : tuple of str
+        How the segment differs from the average, the largest difference first.
+    medians : str
+        The medians of the fitted creators; "" if there are none.
+    typical_summary, typical : str, Table or None
+        The creators closest to the centre of the segment.
+    """
+
+    name: str
+    creators: str
+    creators_in_fit: str
+    size: str
+    percent_of_all: str
+    rounded_percent: str
+    bar_width: str
+    verdict: str
+    verdict_class: str
+    reliability: str
+    description: str
+    strategic_value: str
+    recommendation: str
+    traits: tuple[str, ...]
+    medians: str
+    typical_summary: str
+    typical: Table | None
+
+    @property
+    def is_segment(self) -> bool:
+        """Whether the card describes a segment, not the creators without one."""
+        return self.verdict != NO_SEGMENT.label
+
+
+def segment_cards(study: StudyTables) -> tuple[SegmentCard, ...]:
+    """Return the segments of a study in the order of ``personas.summaries``, the largest first."""
+    medians = _medians(study.persona_features)
+    return tuple(_card(study, row, medians) for row in to_records(study.summaries))
+
+
+def _card(study: StudyTables, row: Row, medians: Mapping[tuple[str, str], float]) -> SegmentCard:
+    name, profiles, share = row["persona"], int(row["profiles"]), float(row["share"])
+    creators = study.typical.get(name, pd.DataFrame())
+    return SegmentCard(
+        name=name,
+        creators=format_count(profiles),
+        creators_in_fit=format_count(int(row["profiles_in_fit"])),
+        size=count_noun(profiles, "creator"),
+        percent_of_all=format_percent(share, 1),
+        rounded_percent=format_percent(share, 0),
+        bar_width=f"{share * 100:.1f}%",
+        verdict=row["verdict"],
+        verdict_class=badge_class(row["verdict"]),
+        reliability=VERDICTS[row["verdict"]].description,
+        description=row["description"],
+        strategic_value=row["strategic_value"],
+        recommendation=row["recommendation"],
+        traits=segment_traits(study.persona_features, name),
+        medians=", ".join(
+            labelled_value(medians[name, feature], feature)
+            for feature in _MEDIAN_FEATURES
+            if (name, feature) in medians
+        ),
+        typical_summary=f"{name}: {count_noun(len(creators), 'typical creator') if len(creators) else 'no creators'}",
+        typical=creator_table(f"{name}: typical creators, closest to the centre of the segment first", creators),
+    )
+
+
+def count_noun(count: int, noun: str) -> str:
+    """Return a number with its noun in the singular or plural.
+
+    >>> count_noun(1, "creator"), count_noun(1200, "creator")
+    ('1 creator', '1,200 creators')
+    """
+    return f"{format_count(count)} {noun}{'' if count == 1 else 's'}"
+
+
+def segment_table(study: StudyTables, cards: tuple[SegmentCard, ...]) -> Table | None:
+    """Return the segments with their sizes and verdicts, or None if there are none."""
+    return simple_table(
+        f"{study.title}: its segments",
+        [
+            heading("Segment"),
+            number_heading("Creators"),
+            number_heading("In the fit"),
+            number_heading("Share"),
+            heading("Verdict"),
+        ],
+        [
+            [
+                row_heading(card.name),
+                number_cell(card.creators),
+                number_cell(card.creators_in_fit),
+                number_cell(card.percent_of_all),
+                badge_cell(card.verdict),
+            ]
+            for card in cards
+        ],
+    )
+
+
+def segment_traits(features: pd.DataFrame, persona: str, count: int = 3) -> tuple[str, ...]:
+    """Return how a segment differs from the average of the fitted creators, the largest difference first.
+
+    Logarithms and features that repeat another one are left out. That a segment has no badge or no link comes last,
+    because most segments have none.
+
+    Parameters
+    ----------
+    features : DataFrame
+        A slice of ``personas.features``.
+    persona : str
+        The segment.
+    count : int
+        How many differences to return at most.
+    """
+    relative = {
+        row["feature"]: float(row["relative_importance"])
+        for row in to_records(features, "persona", "base", "feature", "relative_importance")
+        if row["persona"] == persona and row["base"] == "fitted" and row["relative_importance"] is not None
+    }
+    telling = [
+        name for name in relative if not name.startswith("log_") and _SAME_SIGNAL.get(name, "") not in relative
+    ] or list(relative)
+    ordered = sorted(
+        telling, key=lambda name: (feature_unit(name) == FLAG and relative[name] <= -1.0, -abs(relative[name]), name)
+    )
+    return tuple(compare_with_average(name, relative[name]) for name in ordered[:count])
+
+
+def overall_advice(study: StudyTables) -> tuple[str, ...]:
+    """Return the recommendations for the study as a whole."""
+    rows = to_records(study.recommendations, "persona")
+    return tuple(row["recommendation"] for row in rows if not row["persona"])
+
+
+def _medians(features: pd.DataFrame) -> dict[tuple[str, str], float]:
+    return {
+        (row["persona"], row["feature"]): float(row["median"])
+        for row in to_records(features, "persona", "base", "feature", "median")
+        if row["base"] == "fitted" and row["median"] is not None
+    }

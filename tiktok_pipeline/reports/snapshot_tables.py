@@ -1,0 +1,121 @@
+"""The tables and figures of one snapshot that the report is built from, as `gather` reads them.
+
+Frames have the columns that `validated`, `features`, `clusters`, `personas` and `classifiers` declare. An empty frame
+means that the part was not computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyTables:
+    """The tables of one study.
+
+    Attributes
+    ----------
+    typical : mapping of str to DataFrame
+        The creators closest to the centre of each persona, the closest first.
+    figures : mapping of str to str
+        The SVG text of each figure by its name.
+    skipped_reasons : sequence of str
+        Why parts of the study were not computed.
+    leaking_sets : sequence of str
+        The feature sets that reveal the label of the study's classifier.
+    """
+
+    name: str
+    question: str
+    published_in: str
+    notes: str
+    source: str
+    summaries: pd.DataFrame = field(default_factory=pd.DataFrame)
+    persona_features: pd.DataFrame = field(default_factory=pd.DataFrame)
+    recommendations: pd.DataFrame = field(default_factory=pd.DataFrame)
+    typical: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    k_scores: pd.DataFrame = field(default_factory=pd.DataFrame)
+    fits: pd.DataFrame = field(default_factory=pd.DataFrame)
+    stability: pd.DataFrame = field(default_factory=pd.DataFrame)
+    stability_runs: pd.DataFrame = field(default_factory=pd.DataFrame)
+    metrics: pd.DataFrame = field(default_factory=pd.DataFrame)
+    confusion: pd.DataFrame = field(default_factory=pd.DataFrame)
+    importances: pd.DataFrame = field(default_factory=pd.DataFrame)
+    leakage: pd.DataFrame = field(default_factory=pd.DataFrame)
+    cards: pd.DataFrame = field(default_factory=pd.DataFrame)
+    top_scores: pd.DataFrame = field(default_factory=pd.DataFrame)
+    figures: Mapping[str, str] = field(default_factory=dict)
+    skipped_reasons: Sequence[str] = ()
+    leaking_sets: Sequence[str] = ()
+
+    @property
+    def label(self) -> str:
+        """The name of the study in a sentence."""
+        return spaced(self.name)
+
+    @property
+    def title(self) -> str:
+        """The name of the study as a heading."""
+        return self.label.capitalize()
+
+    @property
+    def fit_statistics(self) -> dict[str, float]:
+        """The statistics of the fit that are defined, by name."""
+        return {row["statistic"]: float(row["value"]) for row in to_records(self.fits) if row["value"] is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowCounts:
+    """The rows of one source: delivered, valid and rejected."""
+
+    delivered: int
+    valid: int
+    rejected: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotTables:
+    """The tables of one snapshot.
+
+    Attributes
+    ----------
+    files : DataFrame
+        One row per file: file, source, dialect, rows, delivered_sha256.
+    row_counts : mapping of str to RowCounts
+        By source; only sources with delivered rows.
+    rejected_reasons : DataFrame
+        source, reason, rows: the rejected rows by their first reason.
+    statistics : DataFrame
+        A slice of ``features.statistics``.
+    figures : mapping of str to str
+        The SVG text of each figure that belongs to no study.
+    """
+
+    snapshot: str
+    made_by: str
+    files: pd.DataFrame = field(default_factory=pd.DataFrame)
+    row_counts: Mapping[str, RowCounts] = field(default_factory=dict)
+    rejected_reasons: pd.DataFrame = field(default_factory=pd.DataFrame)
+    statistics: pd.DataFrame = field(default_factory=pd.DataFrame)
+    figures: Mapping[str, str] = field(default_factory=dict)
+    studies: Sequence[StudyTables] = ()
+
+
+def spaced(name: object) -> str:
+    """Return a name of a table or column with spaces instead of underscores."""
+    return str(name).replace("_", " ")
+
+
+def to_records(frame: pd.DataFrame, *columns: str) -> list[Row]:
+    """Return the rows of a frame as dictionaries, with None for missing values and for ``columns`` that it lacks."""
+    rows: list[Row] = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+    return [
+        {name: None if pd.api.types.is_scalar(value) and pd.isna(value) else value for name, value in row.items()}
+        for row in ({**dict.fromkeys(columns), **row} for row in rows)
+    ]

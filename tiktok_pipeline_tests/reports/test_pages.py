@@ -52,7 +52,7 @@ def open_page(browser: Browser, address: str, *, width: int = 1280, dark: bool =
 
 
 def eventually(page: Page, expression: str) -> bool:
-    """Return whether the expression is true within five seconds; the page's policy blocks Playwright's own waiting."""
+    """Return whether the expression is true within five seconds; the page blocks Playwright's own waiting."""
     for _ in range(50):
         if page.evaluate(expression):
             return True

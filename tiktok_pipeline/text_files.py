@@ -94,8 +94,8 @@ def split_header(record: str) -> CsvHeader:
 
     Examples
     --------
-    >>> split_header("handle;followers, total\n")
-    CsvHeader(names=('handle', 'followers, total'), delimiter=';')
+    >>> split_header("handle;followers;likes, total\n")
+    CsvHeader(names=('handle', 'followers', 'likes, total'), delimiter=';')
     """
     if not record.strip():
         return CsvHeader((), DELIMITERS[0])

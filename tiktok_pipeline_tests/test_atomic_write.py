@@ -1,0 +1,60 @@
+"""A file is replaced whole or not at all, and a failed write leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tiktok_pipeline.atomic_write import atomic_write, atomic_write_text, draft_of
+
+
+def test_the_new_content_replaces_the_old_and_no_draft_is_left(tmp_path: Path) -> None:
+    target = tmp_path / "manifest.json"
+    target.write_text("old", encoding="utf-8")
+    atomic_write_text(target, "new ✓")
+    assert target.read_text(encoding="utf-8") == "new ✓"
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
+
+
+def test_a_reader_of_the_old_file_keeps_its_content(tmp_path: Path) -> None:
+    target = tmp_path / "report.html"
+    target.write_text("old", encoding="utf-8")
+    with target.open(encoding="utf-8") as reader:
+        atomic_write_text(target, "new")
+        assert reader.read() == "old"
+
+
+def test_a_failed_write_keeps_the_old_file_and_removes_the_draft(tmp_path: Path) -> None:
+    target = tmp_path / "table.csv"
+    target.write_text("old", encoding="utf-8")
+
+    def write_half() -> None:
+        with atomic_write(target) as draft:
+            draft.write_text("half", encoding="utf-8")
+            msg = "broken"
+            raise ValueError(msg)
+
+    with pytest.raises(ValueError, match="broken"):
+        write_half()
+    assert target.read_text(encoding="utf-8") == "old"
+    assert not draft_of(target).exists()
+
+
+def test_a_draft_that_a_killed_process_left_is_not_appended_to(tmp_path: Path) -> None:
+    target = tmp_path / "notes.txt"
+    draft_of(target).write_text("left by a killed process", encoding="utf-8")
+    with atomic_write(target) as draft:
+        assert not draft.exists()
+        draft.write_text("new", encoding="utf-8")
+    assert target.read_text(encoding="utf-8") == "new"
+
+
+def test_the_content_is_on_the_disk_before_the_name_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    sync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (calls.append("fsync"), sync(descriptor))[1])
+    monkeypatch.setattr(os, "replace", lambda *paths: (calls.append("replace"), replace(*paths))[1])
+    atomic_write_text(tmp_path / "a.txt", "text")
+    assert calls == ["fsync", "replace", "fsync"]

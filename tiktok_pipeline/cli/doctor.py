@@ -57,8 +57,8 @@ def doctor(
 
 
 def _describe(finding: Finding) -> str:
-    remedy = f" -> {one_line(finding.advice)}" if finding.advice else ""
-    return f"{_LABELS[finding.level]} {one_line(finding.what)}{remedy}"
+    remedy = f" -> {one_line(finding.remedy)}" if finding.remedy else ""
+    return f"{_LABELS[finding.level]} {one_line(finding.message)}{remedy}"
 
 
 def _print_document(findings: list[Finding], worst: str) -> None:
@@ -69,7 +69,7 @@ def _print_document(findings: list[Finding], worst: str) -> None:
             "error": error_document("unhealthy", f"{errors} finding(s) are errors") if errors else None,
             "level": worst,
             "findings": [
-                {"level": finding.level, "message": finding.what, "remedy": finding.advice or None}
+                {"level": finding.level, "message": finding.message, "remedy": finding.remedy or None}
                 for finding in findings
             ],
         }
@@ -113,5 +113,5 @@ def _inspect(path: Path) -> Database:
     try:
         inspection = inspect_database(path)
     except WarehouseError as error:
-        return Database(path, exists=True, problem=str(error))
+        return Database(path, exists=True, error=str(error))
     return Database(path, True, None, inspection.version, VERSION, inspection.slices, inspection.counts)

@@ -1,13 +1,14 @@
-"""Whether files, tables and Dagster's records of a home agree: every disagreement with what to do about it.
+"""Check that the files, tables and partitions of a home agree; each disagreement comes with a remedy.
 
-Looks and changes nothing; the database files are opened for reading only.
+The checks change nothing. They get what they compare as plain values: the command line reads the databases and Dagster's
+partitions.
 """
 
 from __future__ import annotations
 
 import shutil
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -25,39 +26,69 @@ from tiktok_pipeline.home.manifest import (
 )
 from tiktok_pipeline.ingest.inbox import refused_files
 from tiktok_pipeline.privacy.suppression import read_suppression_list
+from tiktok_pipeline.raw.schema import SOURCES
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.tables import TABLES
 from tiktok_pipeline.warehouse.base import SliceCounts, StoredSlice
 
 ADD_TO_DAGSTER = "run `tiktok-pipeline refresh --all`, or start the UI, whose sensor adds it"
+"""The remedy for a snapshot that Dagster does not know."""
+
 _REFRESH = "run `tiktok-pipeline refresh`"
 _PRUNE = "restore raw/ from a backup, or remove it: `tiktok-pipeline prune --before DATE`"
+
+_REFRESH_BYTES = 500_000_000
+"""What the tables may grow by in one refresh, as a rough allowance."""
+
+Manifests = Mapping[str, Sequence[StoredFile]]
+"""The files of each snapshot."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: how bad it is, what is so, and what to do."""
+    """The result of one check: its level, what was found, and what to do about it ("" if nothing)."""
 
     level: Literal["ok", "warning", "error"]
-    what: str
-    advice: str = ""
+    message: str
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
 class Database:
-    """What is known of a database file; ``problem`` where it could not be read now."""
+    """What is known of a database file.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    exists : bool
+        Whether the file exists.
+    error : str, optional
+        Why it cannot be read now; then nothing else is known.
+    version, expected_version : int
+        The version of its tables (None if the file has none), and the version of this program.
+    slices : tuple of StoredSlice
+        The slices that it lists.
+    counts : SliceCounts, optional
+        The rows that each slice really has.
+    """
 
     path: Path
     exists: bool
-    problem: str | None = None
+    error: str | None = None
     version: int | None = None
     expected_version: int = 0
     slices: tuple[StoredSlice, ...] = ()
     counts: SliceCounts | None = None
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the slices are known and of this program's version."""
+        return self.error is None and self.version == self.expected_version
+
 
 def check_home(settings: Settings) -> Iterator[Finding]:
-    """The home itself: who may enter, who is at work, how much room is left, what waits."""
+    """Check access rights, the lock, disk space, refused files, interrupted erasures and leftovers."""
     if not settings.home.is_dir():
         yield Finding(
             "error", f"{settings.home}: there is no such folder", "run `tiktok-pipeline refresh FILE` first"
@@ -68,163 +99,189 @@ def check_home(settings: Settings) -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 f"{folder}: every user of this machine may read it",
-                f"chmod o= {folder}, or leave it so on purpose",
+                f"chmod o= {folder}, or ignore this if it is intended",
             )
     holder = lock_holder(settings.lock_file)
-    yield Finding("ok", f"process {holder} is at work here" if holder else "nobody is at work here")
-    yield _room(settings)
+    yield Finding("ok", f"process {holder} is using this home" if holder else "no process is using this home")
+    yield _check_disk_space(settings)
     for refused in refused_files(settings.refused):
         yield Finding("warning", f"refused: {refused.reason}", f"see {settings.refused / refused.file}")
     if settings.forgotten_file.exists() and read_suppression_list(settings.forgotten_file).unfinished:
         yield Finding("error", "an erasure was interrupted", "run `tiktok-pipeline forget` for the same name again")
     if holder is None:
         for leftover in leftovers(settings):
-            yield Finding(
-                "warning", f"{leftover}: left by a process that was killed", "the next refresh puts it away"
-            )
+            yield Finding("warning", f"{leftover}: left by a killed process", "the next refresh removes it")
 
 
-def _room(settings: Settings) -> Finding:
-    """Another refresh needs room for the copy for readers and for what the tables grow by."""
+def _check_disk_space(settings: Settings) -> Finding:
+    """Check that there is space for another published file and for the growth of the tables."""
     files = (settings.warehouse_file, settings.published_file)
-    needed = sum(file.stat().st_size for file in files if file.exists()) + 500_000_000
+    needed = sum(file.stat().st_size for file in files if file.exists()) + _REFRESH_BYTES
     free = shutil.disk_usage(settings.home).free
     text = f"{free / 1e9:,.1f} GB free, a refresh may need {needed / 1e9:,.1f} GB"
     if free >= needed:
         return Finding("ok", text)
-    return Finding("error", text, "make room, or remove old snapshots: `tiktok-pipeline prune --keep N`")
+    return Finding("error", text, "free some space, or remove old snapshots: `tiktok-pipeline prune --keep N`")
 
 
 def read_manifests(settings: Settings) -> tuple[dict[str, list[StoredFile]], list[Finding]]:
-    """The manifests that can be read, by snapshot, and what is wrong with the others."""
+    """Return the readable manifests by snapshot, and a finding for each folder without one."""
     manifests, findings = {}, []
     for folder in sorted(settings.raw.iterdir()) if settings.raw.is_dir() else ():
         if folder.name.startswith(".") or not folder.is_dir():
             continue
         if not (folder / MANIFEST).exists():
-            advice = "deliver its files again, then delete the folder"
-            findings.append(Finding("error", f"{folder}: a snapshot's folder without a manifest", advice))
+            remedy = "deliver its files again, then delete the folder"
+            findings.append(Finding("error", f"{folder}: a snapshot's folder without a manifest", remedy))
             continue
         try:
             manifests[folder.name] = read_manifest(folder)
-        except ManifestError as problem:
-            findings.append(Finding("error", str(problem)))
+        except ManifestError as error:
+            findings.append(Finding("error", error.message, error.remedy or ""))
     return manifests, findings
 
 
-def check_files(settings: Settings, manifests: dict[str, list[StoredFile]], *, quick: bool) -> Iterator[Finding]:
-    """Every stored file is there and is what the manifest says; no other lies beside it."""
+def check_files(settings: Settings, manifests: Manifests, *, quick: bool) -> Iterator[Finding]:
+    """Check that every stored file exists and is unchanged, and that there are no other files beside them.
+
+    Parameters
+    ----------
+    settings : Settings
+        The home.
+    manifests : mapping of str to sequence of StoredFile
+        The files of each snapshot.
+    quick : bool
+        Compare sizes only, not hashes.
+    """
     files = 0
-    for key, manifest in manifests.items():
-        folder = settings.raw / key
+    for snapshot, manifest in manifests.items():
+        folder = settings.raw / snapshot
         for entry in manifest:
             files += 1
             path = folder / entry.file
             if not path.is_file():
-                yield Finding("error", f"{path}: gone", "restore it from a backup, or deliver the file again")
+                yield Finding("error", f"{path}: missing", "restore it from a backup, or deliver the file again")
             elif path.stat().st_size != entry.bytes or (not quick and file_sha256(path) != entry.stored_sha256):
-                advice = "restore it from a backup, or deliver the file again; do not edit files in raw/"
-                yield Finding("error", f"{path}: changed since it was stored", advice)
+                remedy = "restore it from a backup, or deliver the file again; do not edit files in raw/"
+                yield Finding("error", f"{path}: changed since it was stored", remedy)
         known = {MANIFEST, *(entry.file for entry in manifest)}
         for path in sorted(folder.iterdir()):
             if path.name not in known and not path.name.startswith("."):
-                yield Finding(
-                    "warning", f"{path}: not in the manifest", "deliver it through incoming/, delete it there"
-                )
-    how = "sizes" if quick else "hashes"
-    yield Finding("ok", f"{files} raw file(s) of {len(manifests)} snapshot(s) compared by their {how}")
+                remedy = "deliver it through incoming/, then delete it there"
+                yield Finding("warning", f"{path}: not in the manifest", remedy)
+    compared = "sizes" if quick else "hashes"
+    yield Finding("ok", f"{files} raw file(s) of {len(manifests)} snapshot(s) compared by their {compared}")
 
 
 def check_database(
     database: Database, *, has_snapshots: bool, external: Collection[tuple[str, str]] = ()
 ) -> Iterator[Finding]:
-    """The file can be read, is of this version, and holds as many rows as it says.
+    """Check that a database can be read, has this program's version, and holds the rows that it lists.
 
-    ``external`` are the slices (table, snapshot) whose rows stay in files.
+    Parameters
+    ----------
+    database : Database
+        The database.
+    has_snapshots : bool
+        Whether the home has any snapshot; without one there need not be a database.
+    external : collection of (str, str)
+        The slices (table, snapshot) whose rows stay in files.
     """
     if not database.exists and has_snapshots:
-        yield Finding("error", f"{database.path}: gone, though snapshots were delivered", _REFRESH)
+        yield Finding("error", f"{database.path}: missing, though there are snapshots", _REFRESH)
     elif not database.exists:
-        yield Finding("ok", f"{database.path}: not there yet")
-    elif database.problem is not None:
-        yield Finding("warning", database.problem, "look again when it is free")
+        yield Finding("ok", f"{database.path}: does not exist yet")
+    elif database.error is not None:
+        yield Finding("warning", database.error, "check again when it is free")
     elif database.version != database.expected_version:
-        newer = database.version is not None and database.version > database.expected_version
-        advice = "install the newer program" if newer else "the next refresh brings it up to date"
-        said = f"version {database.version} of the tables, this program has {database.expected_version}"
-        yield Finding("error" if newer else "warning", f"{database.path}: {said}", advice)
+        is_newer = database.version is not None and database.version > database.expected_version
+        remedy = "install the newer program" if is_newer else "the next refresh brings it up to date"
+        versions = f"version {database.version} of the tables, this program has {database.expected_version}"
+        yield Finding("error" if is_newer else "warning", f"{database.path}: {versions}", remedy)
     elif database.counts is not None:
-        wrong = []
-        for one in database.slices:
-            has = database.counts.get((_stored_in(one.table), one.snapshot, one.study), 0)
-            lies_elsewhere = not has and (one.table, one.snapshot) in external
-            if one.snapshot and has != one.rows and not lies_elsewhere:
-                wrong.append(f"{one.table} {one.snapshot} {one.study}: {has} rows, written were {one.rows}")
-        listed = {(one.table, one.snapshot, one.study) for one in database.slices}
-        wrong += [f"{' '.join(key)}: rows that nobody wrote" for key in sorted(set(database.counts) - listed)]
-        for text in wrong:
-            yield Finding("error", f"{database.path}: {text}", "run `tiktok-pipeline refresh --all`")
-        if not wrong:
-            yield Finding("ok", f"{database.path}: {len(listed)} slices, each with the rows that were written")
+        differences = list(_row_differences(database, database.counts, external))
+        for difference in differences:
+            yield Finding("error", f"{database.path}: {difference}", "run `tiktok-pipeline refresh --all`")
+        if not differences:
+            slices = f"{len(database.slices)} slices, each with the rows that were written"
+            yield Finding("ok", f"{database.path}: {slices}")
 
 
-def _stored_in(table: str) -> str:
-    """The table in which the rows of ``table`` are stored: itself, or the one that it derives from."""
+def _row_differences(database: Database, counts: SliceCounts, external: Collection[tuple[str, str]]) -> Iterator[str]:
+    """Yield the slices whose rows are not those that were written."""
+    for entry in database.slices:
+        rows = counts.get((_storage_table(entry.table), entry.snapshot, entry.study), 0)
+        is_stored_elsewhere = not rows and (entry.table, entry.snapshot) in external
+        if entry.snapshot and rows != entry.rows and not is_stored_elsewhere:
+            yield f"{entry.table} {entry.snapshot} {entry.study}: {rows} rows, {entry.rows} were written"
+    listed = {(entry.table, entry.snapshot, entry.study) for entry in database.slices}
+    for key in sorted(set(counts) - listed):
+        yield f"{' '.join(key)}: rows that are not listed"
+
+
+def _storage_table(table: str) -> str:
+    """Return the table that stores the rows of ``table``: itself, or the one that it is derived from."""
     derived = TABLES[table].spec.derived if table in TABLES else None
     return str(derived.of) if derived else table
 
 
-def check_agreement(
-    manifests: dict[str, list[StoredFile]], warehouse: Database, published: Database
+def check_agreement(manifests: Manifests, warehouse: Database, published: Database) -> Iterator[Finding]:
+    """Check that manifests, warehouse and published file have the same snapshots, deliveries and rows."""
+    deliveries = {snapshot: compute_delivery_id(manifest) for snapshot, manifest in manifests.items()}
+    if warehouse.is_current:
+        yield from _check_warehouse(manifests, deliveries, warehouse)
+    if published.is_current:
+        in_published = {
+            entry.snapshot: entry.delivery_id for entry in published.slices if entry.snapshot and not entry.study
+        }
+        for snapshot, delivery_id in sorted(deliveries.items()):
+            if in_published.get(snapshot) != delivery_id:
+                text = f"{published.path}: does not have snapshot {snapshot} as it was delivered"
+                yield Finding("warning", text, _REFRESH)
+        for snapshot in sorted(set(in_published) - set(deliveries)):
+            yield Finding("error", f"{published.path}: snapshot {snapshot} has no files", _PRUNE)
+
+
+def _check_warehouse(manifests: Manifests, deliveries: Mapping[str, str], warehouse: Database) -> Iterator[Finding]:
+    slices: dict[str, list[StoredSlice]] = {}
+    for entry in warehouse.slices:
+        if entry.snapshot:
+            slices.setdefault(entry.snapshot, []).append(entry)
+    for snapshot in sorted(set(slices) - set(manifests)):
+        yield Finding("error", f"snapshot {snapshot}: rows in the warehouse, no files in raw/", _PRUNE)
+    for snapshot in sorted(set(manifests) - set(slices)):
+        yield Finding("warning", f"snapshot {snapshot}: delivered, not in the warehouse", _REFRESH)
+    for snapshot in sorted(set(manifests) & set(slices)):
+        yield from _check_snapshot(snapshot, manifests[snapshot], slices[snapshot], deliveries[snapshot])
+
+
+def _check_snapshot(
+    snapshot: str, manifest: Sequence[StoredFile], slices: Sequence[StoredSlice], delivery_id: str
 ) -> Iterator[Finding]:
-    """Manifests, tables and the copy for readers speak of the same snapshots, deliveries and rows."""
-    deliveries = {key: compute_delivery_id(manifest) for key, manifest in manifests.items()}
-    if warehouse.problem is None and warehouse.version == warehouse.expected_version:
-        yield from _agreement_of_tables(manifests, deliveries, warehouse)
-    if published.problem is None and published.version == published.expected_version:
-        origins = {one.snapshot: one.delivery_id for one in published.slices if one.snapshot and not one.study}
-        late = sorted(key for key in deliveries if origins.get(key) != deliveries[key])
-        for key in late:
-            yield Finding("warning", f"{published.path}: snapshot {key} is not in it as delivered", _REFRESH)
-        for key in sorted(set(origins) - set(deliveries)):
-            yield Finding("error", f"{published.path}: snapshot {key} has no files", _PRUNE)
+    """Check that a snapshot's tables are of its delivery, and that its rows add up from the files on."""
+    remedy = f"run `tiktok-pipeline refresh --all --snapshot {snapshot}`"
+    stale = sorted({entry.study for entry in slices if entry.delivery_id != delivery_id})
+    if "" in stale:  # the tables that all studies share
+        yield Finding("warning", f"snapshot {snapshot}: its tables are of an earlier delivery", _REFRESH)
+        return
+    if stale:
+        yield Finding("warning", f"snapshot {snapshot}: {', '.join(stale)} of an earlier delivery", remedy)
+    rows = {entry.table: entry.rows for entry in slices if not entry.study}
+    in_files = sum(entry.rows for entry in manifest)
+    raw = sum(rows.get(f"raw.{source.name}", 0) for source in SOURCES)
+    validated = sum(rows.get(f"validated.{source.name}", 0) for source in SOURCES)
+    rejected = rows.get("validated.rejected", 0)
+    if not in_files == raw == validated + rejected:
+        text = f"{in_files} rows in the files, {raw} raw, {validated} validated, {rejected} rejected"
+        yield Finding("error", f"snapshot {snapshot}: {text}", remedy)
 
 
-def _agreement_of_tables(
-    manifests: dict[str, list[StoredFile]], deliveries: dict[str, str], warehouse: Database
-) -> Iterator[Finding]:
-    stored: dict[str, dict[tuple[str, str], StoredSlice]] = {}
-    for one in warehouse.slices:
-        if one.snapshot:
-            stored.setdefault(one.snapshot, {})[one.table, one.study] = one
-    for key in sorted(set(stored) - set(manifests)):
-        yield Finding("error", f"snapshot {key}: rows in the warehouse, no files in raw/", _PRUNE)
-    for key in sorted(set(manifests) - set(stored)):
-        yield Finding("warning", f"snapshot {key}: delivered, not in the warehouse", _REFRESH)
-    for key in sorted(set(manifests) & set(stored)):
-        slices = stored[key]
-        others = sorted({one.study for one in slices.values() if one.delivery_id != deliveries[key]})
-        if "" in others:
-            yield Finding("warning", f"snapshot {key}: its tables stem from an earlier delivery", _REFRESH)
-        elif others:
-            advice = f"run `tiktok-pipeline refresh --all --snapshot {key}`"
-            yield Finding("warning", f"snapshot {key}: {', '.join(others)} stem from an earlier delivery", advice)
-        rows = {table: one.rows for (table, study), one in slices.items() if not study}
-        raw = rows.get("raw.profiles", 0) + rows.get("raw.creator_activity", 0)
-        good = rows.get("validated.profiles", 0) + rows.get("validated.creator_activity", 0)
-        rejected = rows.get("validated.rejected", 0)
-        in_files = sum(entry.rows for entry in manifests[key])
-        if "" not in others and not in_files == raw == good + rejected:
-            text = f"{in_files} rows in the files, {raw} raw, {good} validated, {rejected} rejected"
-            yield Finding("error", f"snapshot {key}: {text}", f"run `tiktok-pipeline refresh --all --snapshot {key}`")
-
-
-def check_partitions(manifests: dict[str, list[StoredFile]], partitions: Collection[str]) -> Iterator[Finding]:
+def check_partitions(manifests: Manifests, partitions: Collection[str]) -> Iterator[Finding]:
     """Check that Dagster's partitions are the snapshots that have files."""
     known = set(partitions)
-    for key in sorted(known - set(manifests)):
-        yield Finding("warning", f"Dagster knows snapshot {key}, which has no files", _PRUNE)
-    for key in sorted(set(manifests) - known):
-        yield Finding("warning", f"Dagster does not know snapshot {key}", ADD_TO_DAGSTER)
+    for snapshot in sorted(known - set(manifests)):
+        yield Finding("warning", f"Dagster knows snapshot {snapshot}, which has no files", _PRUNE)
+    for snapshot in sorted(set(manifests) - known):
+        yield Finding("warning", f"Dagster does not know snapshot {snapshot}", ADD_TO_DAGSTER)
     if known == set(manifests):
         yield Finding("ok", f"Dagster's partitions are the {len(known)} snapshot(s) that have files")

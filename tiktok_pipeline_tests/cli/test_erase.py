@@ -252,7 +252,7 @@ def change_a_raw_file(home: Home) -> str:
 def remove_a_raw_file(home: Home) -> str:
     path = home.settings.raw / "2024-03-01" / "profiles_2024-03-01.csv"
     path.unlink()
-    return f"{path}: gone"
+    return f"{path}: missing"
 
 
 def remove_a_manifest(home: Home) -> str:
@@ -270,12 +270,12 @@ def remove_rows(home: Home) -> str:
 
     with duckdb.connect(str(home.settings.warehouse_file)) as connection:
         connection.execute("delete from validated.profiles where snapshot = '2024-04-01' and source_row = 1")
-    return "validated.profiles 2024-04-01 : 59 rows, written were 60"
+    return "validated.profiles 2024-04-01 : 59 rows, 60 were written"
 
 
 def remove_the_copy(home: Home) -> str:
     home.settings.published_file.unlink()
-    return f"{home.settings.published_file}: gone"
+    return f"{home.settings.published_file}: missing"
 
 
 def a_newer_version(home: Home) -> str:

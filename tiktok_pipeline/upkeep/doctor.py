@@ -1,7 +1,7 @@
 """Check that the files, tables and partitions of a home agree; each disagreement comes with a remedy.
 
-The checks change nothing. They get what they compare as plain values: the command line reads the databases and Dagster's
-partitions.
+The checks change nothing. They get what they compare as plain values: the command line reads the databases and
+Dagster's partitions.
 """
 
 from __future__ import annotations

@@ -1,7 +1,10 @@
-"""How well each number of clusters does, and which one a study takes.
+"""Scores each number of clusters k, and compares the scores with the k of the study.
 
-Elbow: kneedle (Satopaa and others 2011). Calinski and Harabasz 1974. Davies and Bouldin 1979. Silhouettes have a file of their
-own.
+References
+----------
+V. Satopaa and others (2011), "Finding a 'kneedle' in a haystack" (the elbow of inertia).
+T. Calinski and J. Harabasz (1974), "A dendrite method for cluster analysis".
+D. L. Davies and D. W. Bouldin (1979), "A cluster separation measure".
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from tiktok_pipeline.clusters.schema import K_SCORES_TABLE
 from tiktok_pipeline.clusters.silhouettes import mean_silhouettes
 
 SMALL_FIT_ROWS = 10_000
-"""Fits of fewer rows are mostly Python: two of them beside each other take longer than one after the other."""
+"""Fits of fewer rows spend most of their time in Python, so that threads make them slower."""
 
 
 def score_k(
@@ -29,9 +32,25 @@ def score_k(
     random_state: int,
     elbow_range: tuple[int, int] | None = None,
 ) -> pd.DataFrame:
-    """Rows of ``clusters.k_scores`` for scaled rows in source order; k without enough distinct rows is left out.
+    """Score every k in a range.
 
-    ``k_range`` is inclusive; the elbow is looked for in ``elbow_range`` where a study has one of its own.
+    Parameters
+    ----------
+    matrix : ndarray of shape (n_rows, n_features)
+        Scaled rows in source order.
+    chosen : int
+        The k of the study.
+    k_range : tuple of int
+        First and last k, both inclusive.
+    n_init, random_state : int
+        Starts and seed of each fit.
+    elbow_range : tuple of int, optional
+        First and last k among which the elbow is looked for; by default ``k_range``.
+
+    Returns
+    -------
+    DataFrame
+        Rows of ``clusters.k_scores``. A k with too few distinct rows is missing.
     """
     from sklearn.cluster import KMeans  # noqa: PLC0415
     from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score  # noqa: PLC0415
@@ -42,10 +61,10 @@ def score_k(
 
     distinct = distinct_rows(matrix, enough=k_range[1] + 1)
     every_k = range(k_range[0], min(k_range[1], distinct - 1) + 1)
-    beside_each_other = os.cpu_count() if len(matrix) >= SMALL_FIT_ROWS else 1
-    # Each fit has one thread, so that it is the same everywhere.
+    workers = os.cpu_count() if len(matrix) >= SMALL_FIT_ROWS else 1
+    # Each fit has one thread, so that it gives the same result on every machine.
     with threadpool_limits(1):
-        with ThreadPoolExecutor(beside_each_other) as pool:
+        with ThreadPoolExecutor(workers) as pool:
             fits = list(pool.map(fit, every_k))
         silhouettes = mean_silhouettes(matrix, [fitted.labels_ for fitted in fits], random_state=random_state)
         rows = [
@@ -59,23 +78,30 @@ def score_k(
             for k, fitted, silhouette in zip(every_k, fits, silhouettes, strict=True)
         ]
     scores = pd.DataFrame(rows, columns=["k", "inertia", "silhouette", "calinski_harabasz", "davies_bouldin"])
-    return _marked(scores, chosen=chosen, elbow=find_elbow(scores, elbow_range or k_range))[
-        K_SCORES_TABLE.frame_names
-    ]
+    elbow = find_elbow(scores, elbow_range or k_range)
+    return _mark_choices(scores, chosen=chosen, elbow=elbow)[K_SCORES_TABLE.frame_names]
 
 
 def find_elbow(scores: pd.DataFrame, k_range: tuple[int, int]) -> int | None:
-    """The k at which the curve of inertia bends most; None where it has no bend."""
+    """Return the k at which the curve of inertia bends most; None if it has no bend.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Columns ``k`` and ``inertia``.
+    k_range : tuple of int
+        First and last k that count, both inclusive.
+    """
     from kneed import KneeLocator  # noqa: PLC0415 - it brings scipy
 
     inside = scores[scores["k"].between(*k_range)]
     if len(inside) < 3 or inside["inertia"].min() == inside["inertia"].max():
         return None
-    found = KneeLocator(list(inside["k"]), list(inside["inertia"]), curve="convex", direction="decreasing").elbow
-    return None if found is None else int(found)
+    elbow = KneeLocator(list(inside["k"]), list(inside["inertia"]), curve="convex", direction="decreasing").elbow
+    return None if elbow is None else int(elbow)
 
 
-def _marked(scores: pd.DataFrame, *, chosen: int, elbow: int | None) -> pd.DataFrame:
+def _mark_choices(scores: pd.DataFrame, *, chosen: int, elbow: int | None) -> pd.DataFrame:
     known = scores.dropna(subset=["silhouette"])
     best = int(known["k"].iloc[known["silhouette"].argmax()]) if len(known) else None
     return scores.assign(

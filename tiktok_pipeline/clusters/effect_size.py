@@ -1,4 +1,4 @@
-"""How much of a feature the clusters explain: eta squared of ranks, and the figures of one fit as rows."""
+"""How much of a feature the clusters explain: eta squared of ranks, and the statistics of one fit as rows."""
 
 from __future__ import annotations
 
@@ -10,9 +10,31 @@ from tiktok_pipeline.clusters.schema import FITS_TABLE
 
 
 def eta_squared(values: pd.Series[float], clusters: pd.Series[int]) -> float | None:
-    """Share of the variance of ranks that lies between clusters, 0 to 1; None where a side does not vary.
+    """Return the share of the variance of ranks that is between clusters.
 
-    Ranks, because the counts are heavy-tailed (Tomczak and Tomczak 2014, eta squared for Kruskal and Wallis' test).
+    Ranks are used because counts are heavy-tailed.
+
+    Parameters
+    ----------
+    values : Series of shape (n_rows,)
+        A feature; rows without a value do not count.
+    clusters : Series of shape (n_rows,)
+        The cluster of each row, with the same index.
+
+    Returns
+    -------
+    float or None
+        Eta squared, 0 (nothing) to 1 (everything); None if the values do not vary.
+
+    References
+    ----------
+    M. Tomczak and E. Tomczak (2014), "The need to report effect size estimates revisited": eta squared for the
+    Kruskal-Wallis test.
+
+    Examples
+    --------
+    >>> eta_squared(pd.Series([1.0, 2.0, 8.0, 9.0]), pd.Series([0, 0, 1, 1]))
+    0.8
     """
     known = values.notna()
     ranks, clusters = values[known].rank(), clusters[known]
@@ -24,7 +46,7 @@ def eta_squared(values: pd.Series[float], clusters: pd.Series[int]) -> float | N
 
 
 def fit_statistics(values: Mapping[str, float | None], *, note: str | None = None) -> pd.DataFrame:
-    """Named figures as rows of ``clusters.fits``; ``note`` says why there are no more."""
+    """Return named statistics as rows of ``clusters.fits``; ``note`` explains why there are no more."""
     rows = [(statistic, value, note) for statistic, value in values.items()]
     frame = pd.DataFrame(rows, columns=FITS_TABLE.frame_names)
     return frame.astype({"value": "float64", "note": "str"})

@@ -1,7 +1,11 @@
-"""Fits KMeans, keeps the whole model as rows, and assigns profiles by an expression inside the engine.
+"""Fits KMeans, stores the model as rows, and assigns profiles with an expression inside the engine.
 
-The fit sees its rows in source order and on one thread: only then is KMeans with one seed the same on every machine.
-Assignment is rebuilt from the rows without scikit-learn.
+The fit gets its rows in source order and runs on one thread: only then does KMeans with one seed give the same model
+on every machine. Assignment needs the stored rows and no scikit-learn.
+
+References
+----------
+D. Arthur and S. Vassilvitskii (2007), "k-means++: the advantages of careful seeding".
 """
 
 from __future__ import annotations
@@ -22,14 +26,28 @@ from tiktok_pipeline.recipes.segmentation import Scaling
 
 
 class TooFewRowsError(PipelineError):
-    """There are fewer rows to fit than clusters asked for."""
+    """The rows do not suffice for the study's number of clusters, or none is left to fit."""
 
     code = "too_few_rows"
 
 
 @dataclass(frozen=True)
 class SegmentModel:
-    """A fitted model: for each feature its transform, fill, center and scale; and the centroids (k x features)."""
+    """A fitted model, or a scaler that has no centroids yet.
+
+    Parameters
+    ----------
+    features : tuple of str
+        The features in the order of the model.
+    transforms : tuple of str
+        ``identity`` or ``log1p`` for each feature.
+    fills : tuple of float or None
+        The value in place of a missing one, in the unit of the feature; None if such rows have no cluster.
+    centers, scales : ndarray of shape (n_features,)
+        Subtracted from the transformed value, then divided by.
+    centroids : ndarray of shape (k, n_features)
+        The centroids in scaled units.
+    """
 
     features: tuple[str, ...]
     transforms: tuple[str, ...]
@@ -39,20 +57,43 @@ class SegmentModel:
     centroids: Matrix
 
     def transform(self, values: pd.DataFrame) -> Matrix:
-        """The features of some rows in the units of the centroids (rows x features); NaN where one is missing."""
+        """Scale rows as the centroids are scaled.
+
+        Parameters
+        ----------
+        values : DataFrame
+            Rows with a column for each feature of the model, in the feature's unit.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_features)
+            Scaled rows; NaN for a missing value without a fill.
+        """
         columns = []
         for place, name in enumerate(self.features):
             raw = values[name].to_numpy(dtype=np.float64, na_value=np.nan)
             fill = self.fills[place]
             filled = raw if fill is None else np.where(np.isnan(raw), fill, raw)
-            turned = np.log1p(filled) if self.transforms[place] == "log1p" else filled
-            columns.append((turned - self.centers[place]) / self.scales[place])
+            transformed = np.log1p(filled) if self.transforms[place] == "log1p" else filled
+            columns.append((transformed - self.centers[place]) / self.scales[place])
         return np.column_stack(columns)
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """A model with what the fit says of itself: inertia (scaled units) and the labels of the fitted rows."""
+    """A fitted model and its fit.
+
+    Parameters
+    ----------
+    model : SegmentModel
+        The model with its centroids.
+    inertia : float
+        Sum of squared distances to the nearest centroid, in scaled units.
+    labels : ndarray of shape (n_rows,)
+        The cluster of each fitted row.
+    iterations : int
+        Iterations of the best start.
+    """
 
     model: SegmentModel
     inertia: float
@@ -61,7 +102,27 @@ class FitResult:
 
 
 def fit_scaler(rows: pd.DataFrame, *, features: Sequence[str], scaling: Scaling) -> SegmentModel:
-    """Learn fill, center and scale of each feature from the rows of the fit; the model has no centroids yet."""
+    """Learn the fill value, center and scale of each feature from the fitted rows.
+
+    Parameters
+    ----------
+    rows : DataFrame of shape (n_rows, n_columns)
+        The rows of the fit, in source order.
+    features : sequence of str
+        Columns to scale, in the order of the model.
+    scaling : Scaling
+        The settings of the study.
+
+    Returns
+    -------
+    SegmentModel
+        A model without centroids.
+
+    Raises
+    ------
+    TooFewRowsError
+        If there is no row, or a missing value has no mean to be filled with.
+    """
     from sklearn.preprocessing import RobustScaler, StandardScaler  # noqa: PLC0415 - importing it costs seconds
 
     raw = rows[list(features)].to_numpy(dtype=np.float64, na_value=np.nan)
@@ -88,15 +149,29 @@ def fit_scaler(rows: pd.DataFrame, *, features: Sequence[str], scaling: Scaling)
 def _means(raw: Matrix, features: Sequence[str]) -> list[float | None]:
     empty = [name for name, column in zip(features, raw.T, strict=True) if np.isnan(column).all()]
     if empty:
-        msg = f"no row has a value for {', '.join(empty)}: there is no mean to put in place of the missing ones"
+        msg = f"no row has a value for {', '.join(empty)}, so there is no mean to fill the missing values with"
         raise TooFewRowsError(msg)
     return [float(value) for value in np.nanmean(raw, axis=0)]
 
 
 def fit_kmeans(rows: pd.DataFrame, *, scaled_by: SegmentModel, k: int, n_init: int, random_state: int) -> FitResult:
-    """Fit KMeans (k-means++) on rows in source order.
+    """Fit KMeans with k-means++ starts.
 
-    Raises `TooFewRowsError` where there are fewer distinct rows than clusters.
+    Parameters
+    ----------
+    rows : DataFrame of shape (n_rows, n_columns)
+        The rows of the fit, in source order.
+    scaled_by : SegmentModel
+        The result of `fit_scaler` on the same rows.
+    k : int
+        Number of clusters.
+    n_init, random_state : int
+        Number of starts, and their seed.
+
+    Raises
+    ------
+    TooFewRowsError
+        If there are fewer distinct rows than clusters.
     """
     from sklearn.cluster import KMeans  # noqa: PLC0415 - importing it costs seconds
     from threadpoolctl import threadpool_limits  # noqa: PLC0415
@@ -120,17 +195,30 @@ def fit_kmeans(rows: pd.DataFrame, *, scaled_by: SegmentModel, k: int, n_init: i
 
 
 def distinct_rows(matrix: Matrix, *, enough: int) -> int:
-    """How many distinct rows there are; counting stops at a first part of the rows that holds ``enough``."""
+    """Count the distinct rows of a matrix, at least up to ``enough``.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n_rows, n_features)
+        The rows.
+    enough : int
+        The count stops at a first part of the rows with this many distinct ones.
+
+    Examples
+    --------
+    >>> distinct_rows(np.array([[1.0, 2.0], [1.0, 2.0], [3.0, 4.0]]), enough=3)
+    2
+    """
     size = min(1_000, len(matrix))
     while True:
-        found = len(np.unique(matrix[:size], axis=0)) if size else 0
-        if found >= enough or size == len(matrix):
-            return found
+        distinct = len(np.unique(matrix[:size], axis=0)) if size else 0
+        if distinct >= enough or size == len(matrix):
+            return distinct
         size = min(size * 10, len(matrix))
 
 
 def to_frame(model: SegmentModel) -> pd.DataFrame:
-    """The model as rows of ``clusters.models``: one for each cluster and feature."""
+    """Return the model as rows of ``clusters.models``: one for each cluster and feature."""
     rows = [
         (
             cluster,
@@ -149,7 +237,7 @@ def to_frame(model: SegmentModel) -> pd.DataFrame:
 
 
 def from_frame(rows: pd.DataFrame) -> SegmentModel | None:
-    """The model that `to_frame` wrote, whatever the order of the rows; None where there are none."""
+    """Rebuild a model from rows of ``clusters.models`` in any order; None without rows."""
     if rows.empty:
         return None
     ordered = rows.sort_values(["cluster", "position"])
@@ -168,16 +256,30 @@ def from_frame(rows: pd.DataFrame) -> SegmentModel | None:
 def assign(
     frame: nw.LazyFrame[Any], model: SegmentModel, *, in_fit: nw.Expr, keep: Sequence[str] = ()
 ) -> nw.LazyFrame[Any]:
-    """Rows of ``clusters.assignments`` for rows of ``features.<source>``: nearest centroid, distance and margin.
+    """Assign each row to its nearest centroid, lazily.
 
-    A row that lacks a feature has cluster, distance and margin NULL. The lowest number wins a tie. The columns named by
-    ``keep`` stay beside them.
+    Parameters
+    ----------
+    frame : LazyFrame
+        Rows of ``features.<source>``.
+    model : SegmentModel
+        A fitted model.
+    in_fit : Expr
+        The condition that holds for the rows of the fit.
+    keep : sequence of str
+        Columns of ``frame`` that the result has, too.
+
+    Returns
+    -------
+    LazyFrame
+        Rows of ``clusters.assignments``. ``distance`` is in scaled units; ``margin`` is 1 - nearest / second nearest
+        distance. All three are NULL for a row without a value of every feature. The lowest number wins a tie.
     """
     k = len(model.centroids)
     squares = [f"square_{cluster}" for cluster in range(k)]
     scaled = frame.select("account_id", in_fit.alias("in_fit"), *keep, *_scaled_expressions(model))
-    away = scaled.with_columns(*(_square(model, cluster).alias(squares[cluster]) for cluster in range(k)))
-    nearest = away.with_columns(nw.min_horizontal(*squares).alias("least"))
+    squared = scaled.with_columns(*(_square(model, cluster).alias(squares[cluster]) for cluster in range(k)))
+    nearest = squared.with_columns(nw.min_horizontal(*squares).alias("least"))
     cluster: nw.Expr = nw.lit(None).cast(nw.Int64)
     second: nw.Expr = nw.lit(None).cast(nw.Float64)
     for number in reversed(range(k)):
@@ -187,11 +289,11 @@ def assign(
         if others:
             second = nw.when(is_nearest).then(nw.min_horizontal(*others)).otherwise(second)
     complete = ~nw.any_horizontal(*(nw.col(name).is_null() for name in squares), ignore_nulls=False)
-    found = nearest.with_columns(cluster.alias("cluster"), second.alias("second"))
+    assigned = nearest.with_columns(cluster.alias("cluster"), second.alias("second"))
     margin = (
         nw.when(nw.col("second") > 0).then(1.0 - (nw.col("least") / nw.col("second")).sqrt()).otherwise(nw.lit(0.0))
     )
-    return found.select(
+    return assigned.select(
         "account_id",
         nw.when(complete).then(nw.col("cluster")).alias("cluster"),
         (nw.col("in_fit") & complete).alias("in_fit"),
@@ -202,7 +304,7 @@ def assign(
 
 
 def assign_none(frame: nw.LazyFrame[Any], keep: Sequence[str] = ()) -> nw.LazyFrame[Any]:
-    """Rows of ``clusters.assignments`` where there is no model: no profile has a cluster."""
+    """Return rows of ``clusters.assignments`` for a study without a model: no profile has a cluster."""
     return frame.select(
         "account_id",
         nw.lit(None).cast(nw.Int64).alias("cluster"),

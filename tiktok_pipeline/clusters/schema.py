@@ -1,4 +1,4 @@
-"""The tables of stage ``clusters`` with their contracts; the whole model stands in rows, so no pickle is ever loaded."""
+"""The tables of stage ``clusters`` with their contracts. A model is stored as rows, so no pickle is ever loaded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SLICE = ("snapshot", "study")
 K_SCORES_TABLE = TableSpec(
     schema="clusters",
     name="k_scores",
-    description="how well each number of clusters does",
+    description="the scores of each number of clusters",
     slice_by=SLICE,
     rows_per=("snapshot", "study", "k"),
     columns=(
@@ -27,11 +27,24 @@ K_SCORES_TABLE = TableSpec(
         Column(name="silhouette", type="float", description="mean silhouette, -1 to 1; higher is better"),
         Column(name="calinski_harabasz", type="float", description="between / within variance; higher is better"),
         Column(name="davies_bouldin", type="float", description="mean similarity of clusters; lower is better"),
-        Column(name="is_elbow", type="boolean", description="the elbow of inertia (kneedle)", nullable=False),
-        Column(name="is_best_silhouette", type="boolean", description="the highest silhouette", nullable=False),
-        Column(name="is_chosen", type="boolean", description="the study's choice", nullable=False),
         Column(
-            name="reason", type="text", description="why the choice, and what the others would be", nullable=False
+            name="is_elbow",
+            type="boolean",
+            description="whether the inertia has its elbow here (kneedle)",
+            nullable=False,
+        ),
+        Column(
+            name="is_best_silhouette",
+            type="boolean",
+            description="whether the silhouette is highest here",
+            nullable=False,
+        ),
+        Column(name="is_chosen", type="boolean", description="whether it is the study's choice", nullable=False),
+        Column(
+            name="reason",
+            type="text",
+            description="the choice beside the elbow and the best silhouette",
+            nullable=False,
         ),
     ),
 )
@@ -39,38 +52,41 @@ K_SCORES_TABLE = TableSpec(
 FITS_TABLE = TableSpec(
     schema="clusters",
     name="fits",
-    description="figures of the fit: rows after each rule, inertia, silhouette, eta squared of ranks",
+    description="statistics of the fit: rows after each rule, inertia, silhouette, eta squared of ranks",
     slice_by=SLICE,
     rows_per=("snapshot", "study", "statistic"),
     columns=(
         SNAPSHOT,
         STUDY,
-        Column(name="statistic", type="text", description="which figure", nullable=False),
-        Column(name="value", type="float", description="its value; NULL where it is not defined"),
-        Column(name="note", type="text", description="why there is no more; NULL where all is well"),
+        Column(name="statistic", type="text", description="name of the statistic", nullable=False),
+        Column(name="value", type="float", description="value of the statistic; NULL if it is not defined"),
+        Column(name="note", type="text", description="the reason if there is no model, else NULL"),
     ),
 )
 
 MODELS_TABLE = TableSpec(
     schema="clusters",
     name="models",
-    description="the whole model: how a feature is transformed and scaled, and where the centroids are",
+    description="the model: the transform and scale of each feature, and the centroids",
     slice_by=SLICE,
     rows_per=("snapshot", "study", "cluster", "feature"),
     columns=(
         SNAPSHOT,
         STUDY,
         Column(name="cluster", type="integer", description="number of the cluster", nullable=False),
+        Column(name="feature", type="text", description="name of the feature", nullable=False),
         Column(
-            name="feature", type="text", description="the feature, in its own unit before transform", nullable=False
+            name="position",
+            type="integer",
+            description="position of the feature in the model, from 0",
+            nullable=False,
         ),
-        Column(name="position", type="integer", description="place of the feature, from 0", nullable=False),
         Column(name="transform", type="text", description="identity or log1p", nullable=False),
         Column(
-            name="fill", type="float", description="value in place of a missing one; NULL: such rows have no cluster"
+            name="fill", type="float", description="fill for a missing value, in the feature's unit; NULL: no cluster"
         ),
         Column(name="center", type="float", description="subtracted from the transformed value", nullable=False),
-        Column(name="scale", type="float", description="divides what is left", nullable=False),
+        Column(name="scale", type="float", description="divisor after the center is subtracted", nullable=False),
         Column(name="centroid", type="float", description="coordinate of the centroid, scaled units", nullable=False),
     ),
 )
@@ -78,7 +94,7 @@ MODELS_TABLE = TableSpec(
 ASSIGNMENTS_TABLE = TableSpec(
     schema="clusters",
     name="assignments",
-    description="the cluster of every profile of the snapshot, and how sure that is",
+    description="the cluster of every profile of the snapshot, with its distance and margin",
     slice_by=SLICE,
     rows_per=("snapshot", "study", "account_id"),
     columns=(
@@ -86,8 +102,8 @@ ASSIGNMENTS_TABLE = TableSpec(
         STUDY,
         ACCOUNT_ID,
         CLUSTER,
-        Column(name="in_fit", type="boolean", description="whether the model saw this row", nullable=False),
-        Column(name="distance", type="float", description="to the nearest centroid, scaled units"),
+        Column(name="in_fit", type="boolean", description="whether the model was fitted on this row", nullable=False),
+        Column(name="distance", type="float", description="distance to the nearest centroid, scaled units"),
         Column(name="margin", type="float", description="1 - nearest / second nearest centroid; 0 is on the border"),
     ),
 )
@@ -95,7 +111,7 @@ ASSIGNMENTS_TABLE = TableSpec(
 STABILITY_TABLE = TableSpec(
     schema="clusters",
     name="stability",
-    description="how far each cluster can be trusted: bootstrap Jaccard, silhouette, size",
+    description="the stability of each cluster: bootstrap Jaccard, silhouette, size",
     slice_by=SLICE,
     rows_per=("snapshot", "study", "cluster"),
     columns=(
@@ -106,13 +122,21 @@ STABILITY_TABLE = TableSpec(
         Column(
             name="share_of_draws",
             type="float",
-            description="draws that hold a profile of the cluster",
+            description="share of draws with a profile of the cluster, 0 to 1",
             nullable=False,
         ),
         Column(name="silhouette", type="float", description="mean silhouette of its profiles, -1 to 1"),
-        Column(name="profiles", type="integer", description="its profiles among those measured", nullable=False),
         Column(
-            name="fingerprint", type="text", description="hash of model, rows and settings measured", nullable=False
+            name="profiles",
+            type="integer",
+            description="profiles of the cluster in the measured sample",
+            nullable=False,
+        ),
+        Column(
+            name="fingerprint",
+            type="text",
+            description="hash of the measured model, rows and settings",
+            nullable=False,
         ),
     ),
 )
@@ -120,7 +144,7 @@ STABILITY_TABLE = TableSpec(
 STABILITY_RUNS_TABLE = TableSpec(
     schema="clusters",
     name="stability_runs",
-    description="the runs behind the trust: other seeds for the chosen k, other draws for other k",
+    description="the runs behind the stability: other seeds for the chosen k, draws for other k",
     slice_by=SLICE,
     rows_per=("snapshot", "study", "measure", "k", "seed"),
     columns=(
@@ -134,7 +158,7 @@ STABILITY_RUNS_TABLE = TableSpec(
         ),
         Column(name="k", type="integer", description="number of clusters", nullable=False),
         Column(name="seed", type="integer", description="random_state of the run", nullable=False),
-        Column(name="value", type="float", description="the figure; NULL where it is not defined"),
+        Column(name="value", type="float", description="value of the measure; NULL if it is not defined"),
     ),
 )
 

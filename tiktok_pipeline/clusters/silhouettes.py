@@ -1,8 +1,12 @@
-"""How well each row lies in its cluster (silhouette: Rousseeuw 1987), for many clusterings of the same rows at once.
+"""Silhouettes of many clusterings of the same rows at once.
 
-scikit-learn's `silhouette_samples` takes one clustering, and most of its time goes to the distances between the rows; these are the
-same for every clustering. Here they are computed once, and each clustering is a matrix product with them. A test holds that
-the figures are scikit-learn's.
+scikit-learn's `silhouette_samples` takes one clustering and spends most of its time on the distances between the
+rows. These are the same for every clustering. Here they are computed once, and each clustering is a matrix product
+with them. A test compares the values with scikit-learn's.
+
+References
+----------
+P. J. Rousseeuw (1987), "Silhouettes: a graphical aid to the interpretation and validation of cluster analysis".
 """
 
 from __future__ import annotations
@@ -16,13 +20,27 @@ from tiktok_pipeline.arrays import Matrix, Vector
 
 MAX_SILHOUETTE_ROWS = 10_000
 DISTANCES_MEGABYTES = 64
-"""Of the distances between rows so much is held at a time; scikit-learn's own bound is a gigabyte."""
+"""Most memory for the distances between rows; scikit-learn's own bound is a gigabyte."""
 
 Labels = NDArray[np.int64]
+"""Cluster numbers of shape (n_rows,)."""
 
 
 def silhouettes(matrix: Matrix, clusterings: Sequence[Labels]) -> list[Vector | None]:
-    """The silhouette of each row (rows,) in each clustering; None where it has one cluster only, or as many as rows."""
+    """Compute the silhouette of each row in each clustering.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n_rows, n_features)
+        Scaled rows.
+    clusterings : sequence of ndarray of shape (n_rows,)
+        The cluster numbers of the rows, once for each clustering.
+
+    Returns
+    -------
+    list of ndarray of shape (n_rows,) or None
+        Silhouettes, -1 to 1; None for a clustering with a single cluster, or with as many clusters as rows.
+    """
     from sklearn import config_context  # noqa: PLC0415 - importing it costs seconds
     from sklearn.metrics import pairwise_distances_chunked  # noqa: PLC0415
     from threadpoolctl import threadpool_limits  # noqa: PLC0415
@@ -38,33 +56,42 @@ def silhouettes(matrix: Matrix, clusterings: Sequence[Labels]) -> list[Vector | 
         sums = np.vstack(list(parts))
     by_clustering = np.hsplit(sums, np.cumsum([member.shape[1] for member in belongs])[:-1])
     return [
-        _of_one(distances, labels, member.sum(axis=0)) if is_defined else None
+        _row_silhouettes(distances, labels, member.sum(axis=0)) if is_defined else None
         for distances, labels, member, is_defined in zip(by_clustering, numbered, belongs, defined, strict=True)
     ]
 
 
 def mean_silhouettes(matrix: Matrix, clusterings: Sequence[Labels], *, random_state: int) -> list[float | None]:
-    """The mean silhouette of each clustering, on at most 10,000 sampled rows; None where it is not defined.
+    """Compute the mean silhouette of each clustering on at most 10,000 sampled rows.
 
-    The sample is the one that scikit-learn would draw; where it misses all clusters but one (two clusters, one of them a
-    single account) there is no silhouette, and scikit-learn would raise.
+    The sample is the one that scikit-learn's `silhouette_score` would use. If it has rows of one cluster only, the
+    silhouette is None; scikit-learn would raise.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n_rows, n_features)
+        Scaled rows.
+    clusterings : sequence of ndarray of shape (n_rows,)
+        The cluster numbers of the rows, once for each clustering.
+    random_state : int
+        Seed of the sample.
     """
     from sklearn.utils import check_random_state  # noqa: PLC0415
 
     if len(matrix) > MAX_SILHOUETTE_ROWS:
-        drawn = check_random_state(random_state).permutation(len(matrix))[:MAX_SILHOUETTE_ROWS]
-        matrix, clusterings = matrix[drawn], [labels[drawn] for labels in clusterings]
+        sampled = check_random_state(random_state).permutation(len(matrix))[:MAX_SILHOUETTE_ROWS]
+        matrix, clusterings = matrix[sampled], [labels[sampled] for labels in clusterings]
     return [None if samples is None else float(samples.mean()) for samples in silhouettes(matrix, clusterings)]
 
 
-def _of_one(sums: Matrix, labels: Labels, sizes: Vector) -> Vector:
-    """(b - a) / max(a, b): a, the mean distance to the others of the own cluster; b, that to the nearest other cluster."""
+def _row_silhouettes(sums: Matrix, labels: Labels, sizes: Vector) -> Vector:
+    """Return (b - a) / max(a, b): a is the mean distance to the own cluster, b to the nearest other cluster."""
     each = np.arange(len(labels))
     own = sums[each, labels] / np.maximum(sizes[labels] - 1, 1)
     others = sums / sizes
     others[each, labels] = np.inf
     nearest = others.min(axis=1)
     larger = np.maximum(own, nearest)
-    found: Vector = np.divide(nearest - own, larger, out=np.zeros_like(own), where=larger > 0)
-    found[sizes[labels] == 1] = 0.0
-    return found
+    values: Vector = np.divide(nearest - own, larger, out=np.zeros_like(own), where=larger > 0)
+    values[sizes[labels] == 1] = 0.0
+    return values

@@ -1,8 +1,13 @@
-"""How far a clustering can be trusted: what becomes of it under other seeds and other draws of the same profiles.
+"""Measures the stability of a clustering: how it changes with other seeds and with bootstrap draws of the profiles.
 
-Bootstrap Jaccard per cluster: Hennig 2007, "Cluster-wise assessment of cluster stability" (a draw with replacement is
-clustered anew; each cluster is compared, on the distinct profiles of the draw, with the one that fits it best). Adjusted
-Rand index: Hubert and Arabie 1985. All of it runs on a bounded sample; the words of a verdict stand in stage personas.
+Bootstrap Jaccard: a draw with replacement is clustered again. Each cluster is compared with its best match, on the
+distinct profiles of the draw. Everything runs on a bounded sample. The verdict is in
+`tiktok_pipeline.personas.verdict`.
+
+References
+----------
+C. Hennig (2007), "Cluster-wise assessment of cluster stability", Computational Statistics & Data Analysis 52(1).
+L. Hubert and P. Arabie (1985), "Comparing partitions", Journal of Classification 2 (the adjusted Rand index).
 """
 
 from __future__ import annotations
@@ -25,12 +30,12 @@ if TYPE_CHECKING:
 
 MAX_STABILITY_ROWS = 5_000
 DRAWS_AT_OTHER_K = 6
-"""For the other k one draw in so many: a comparison, not a verdict."""
+"""The other k get one draw for so many of the study's: enough for a comparison, which needs no verdict."""
 SEEDS_OF_INERTIA = 10
 SEEDS_OF_AGREEMENT = 20
 LARGEST_K = 6
 METHOD = "2"
-"""Part of the fingerprint: raise it when the way of measuring changes, so that nothing old is taken for it."""
+"""Part of the fingerprint. Raise it when the measurement changes, so that no earlier result is reused."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class StabilityResult:
 
 @dataclass(frozen=True, kw_only=True)
 class FitSettings:
-    """How the model was fitted: the same settings are used for every draw."""
+    """The settings of the fit, which every draw is fitted with, too; see `tiktok_pipeline.recipes.segmentation`."""
 
     k: int
     n_init: int
@@ -54,14 +59,14 @@ class FitSettings:
 
 
 def nearest(matrix: Matrix, model: SegmentModel) -> Labels:
-    """The number of the nearest centroid of each scaled row; the lowest number wins a tie, as in `assign`."""
+    """Return the number of the nearest centroid of each scaled row; the lowest number wins a tie, as in `assign`."""
     squares = ((matrix[:, None, :] - model.centroids[None, :, :]) ** 2).sum(axis=2)
-    found: Labels = squares.argmin(axis=1).astype(np.int64)
-    return found
+    labels: Labels = squares.argmin(axis=1).astype(np.int64)
+    return labels
 
 
 def fingerprint(matrix: Matrix, model: SegmentModel, settings: FitSettings) -> str:
-    """A hash of all that the measurement depends on: with the same one it would give the same figures."""
+    """Hash everything that the measurement depends on: equal fingerprints mean equal results."""
     digest = hashlib.sha256(repr((METHOD, settings, matrix.shape)).encode())
     for part in (matrix, model.centroids):
         digest.update(np.char.mod("%.9g", part).astype("S").tobytes())
@@ -69,7 +74,22 @@ def fingerprint(matrix: Matrix, model: SegmentModel, settings: FitSettings) -> s
 
 
 def measure(matrix: Matrix, model: SegmentModel, settings: FitSettings) -> StabilityResult:
-    """Measure the trust in each cluster of a model on scaled rows in source order (at most some thousands)."""
+    """Measure the stability of each cluster of a model.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n_rows, n_features)
+        Scaled rows of the fit in source order, at most some thousands.
+    model : SegmentModel
+        The fitted model.
+    settings : FitSettings
+        The settings that it was fitted with.
+
+    Returns
+    -------
+    StabilityResult
+        The stability of each cluster, and the runs behind it.
+    """
     from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
     labels = nearest(matrix, model)
@@ -85,52 +105,83 @@ def measure(matrix: Matrix, model: SegmentModel, settings: FitSettings) -> Stabi
 
 
 def bootstrap_jaccard(matrix: Matrix, labels: Labels, *, k: int, n_init: int, draws: int, seed: int) -> Matrix:
-    """Jaccard of each cluster with its best match in each draw (draws x clusters); NaN where the draw misses it.
+    """Compute the Jaccard coefficient of each cluster with its best match in each bootstrap draw.
 
-    A draw with fewer distinct rows than ``k`` has no clustering and counts as one that misses all clusters.
+    Parameters
+    ----------
+    matrix : ndarray of shape (n_rows, n_features)
+        Scaled rows.
+    labels : ndarray of shape (n_rows,)
+        The clusters to compare with.
+    k, n_init : int
+        Number of clusters and starts of the fit of each draw.
+    draws : int
+        Number of draws, each of n_rows rows with replacement.
+    seed : int
+        Seed of the draws; draw number i is fitted with ``seed + i``.
+
+    Returns
+    -------
+    ndarray of shape (draws, n_clusters)
+        Jaccard coefficients, 0 to 1; NaN if the draw has no row of the cluster. A draw with fewer distinct rows than
+        ``k`` has no clustering: its row is all NaN.
     """
     from sklearn.cluster import KMeans  # noqa: PLC0415 - importing it costs seconds
 
-    clusters = max(k, int(labels.max(initial=-1)) + 1)  # a bounded sample may hold no row of a small cluster
+    clusters = max(k, int(labels.max(initial=-1)) + 1)  # a bounded sample may have no row of a small cluster
     generator = np.random.default_rng(seed)
-    found = np.full((draws, clusters), np.nan)
+    overlaps = np.full((draws, clusters), np.nan)
     for draw in range(draws):
         rows = generator.integers(0, len(matrix), len(matrix))
         if distinct_rows(matrix[rows], enough=k) < k:
             continue
         fitted = KMeans(n_clusters=k, n_init=n_init, random_state=seed + draw).fit(matrix[rows])
         distinct, first = np.unique(rows, return_index=True)
-        found[draw] = jaccard(labels[distinct], fitted.labels_[first], clusters)
-    return found
+        overlaps[draw] = jaccard(labels[distinct], fitted.labels_[first], clusters)
+    return overlaps
 
 
 def jaccard(kept: Labels, other: Labels, clusters: int) -> NDArray[np.float64]:
-    """For each of ``clusters`` in ``kept``: the largest Jaccard coefficient with a cluster of ``other``; NaN if absent.
+    """Return, for each cluster of ``kept``, its largest Jaccard coefficient with a cluster of ``other``.
 
+    Parameters
+    ----------
+    kept, other : ndarray of shape (n_rows,)
+        Two clusterings of the same rows.
+    clusters : int
+        Number of clusters of ``kept``.
+
+    Returns
+    -------
+    ndarray of shape (clusters,)
+        Jaccard coefficients, 0 to 1; NaN for a cluster without a row.
+
+    Examples
+    --------
     >>> jaccard(np.array([0, 0, 0, 1]), np.array([1, 1, 0, 0]), 3).round(3).tolist()
     [0.667, 0.5, nan]
     """
     table = np.zeros((clusters, int(other.max()) + 1))
     np.add.at(table, (kept, other), 1.0)
-    together = table.sum(axis=1, keepdims=True) + table.sum(axis=0, keepdims=True) - table
-    best = (table / np.where(together > 0, together, 1.0)).max(axis=1)
+    union = table.sum(axis=1, keepdims=True) + table.sum(axis=0, keepdims=True) - table
+    best = (table / np.where(union > 0, union, 1.0)).max(axis=1)
     return np.where(table.sum(axis=1) > 0, best, np.nan)
 
 
-def _by_cluster(matrix: Matrix, labels: Labels, overlaps: Matrix, mark: str) -> pd.DataFrame:
+def _by_cluster(matrix: Matrix, labels: Labels, overlaps: Matrix, digest: str) -> pd.DataFrame:
     (samples,) = silhouettes(matrix, [labels])
     rows = []
     for cluster in range(overlaps.shape[1]):
         inside = labels == cluster
-        seen = overlaps[~np.isnan(overlaps[:, cluster]), cluster]
+        known = overlaps[~np.isnan(overlaps[:, cluster]), cluster]
         rows.append(
             (
                 cluster,
-                float(seen.mean()) if len(seen) else None,
-                len(seen) / len(overlaps),
+                float(known.mean()) if len(known) else None,
+                len(known) / len(overlaps),
                 float(samples[inside].mean()) if samples is not None and inside.any() else None,
                 int(inside.sum()),
-                mark,
+                digest,
             )
         )
     frame = pd.DataFrame(rows, columns=STABILITY_TABLE.frame_names)
@@ -138,7 +189,7 @@ def _by_cluster(matrix: Matrix, labels: Labels, overlaps: Matrix, mark: str) -> 
 
 
 def _seed_runs(matrix: Matrix, labels: Labels, settings: FitSettings) -> Iterator[tuple[str, int, int, float]]:
-    """Inertia of 10 other seeds and the adjusted Rand index of 20 to the kept labels, all with the study's starts."""
+    """Yield the inertia of 10 other seeds, and the adjusted Rand index of 20 with the kept labels."""
     from sklearn.cluster import KMeans  # noqa: PLC0415
     from sklearn.metrics import adjusted_rand_score  # noqa: PLC0415
 
@@ -154,9 +205,9 @@ def _seed_runs(matrix: Matrix, labels: Labels, settings: FitSettings) -> Iterato
 def _runs_by_k(
     matrix: Matrix, settings: FitSettings, labels: Labels, overlaps: Matrix
 ) -> Iterator[tuple[str, int, int, float | None]]:
-    """The worst bootstrap Jaccard and the smallest cluster of each k from 2 to 6, and of the study's own.
+    """Yield the worst bootstrap Jaccard and the smallest cluster of each k up to 6, and of the study's k.
 
-    For the study's own k they are those of the kept fit (``labels``, ``overlaps``).
+    For the study's k they are those of the kept fit (``labels``, ``overlaps``).
     """
     from sklearn.cluster import KMeans  # noqa: PLC0415
 
@@ -166,13 +217,13 @@ def _runs_by_k(
     seed, n_init = settings.random_state, settings.sweep_n_init
     for k in (k for k in candidates if k < distinct):
         if k == settings.k:
-            sizes, drawn = np.bincount(labels, minlength=k), overlaps
+            sizes, coefficients = np.bincount(labels, minlength=k), overlaps
         else:
             others = KMeans(n_clusters=k, n_init=n_init, random_state=seed).fit(matrix).labels_.astype(np.int64)
             sizes = np.bincount(others)
-            drawn = bootstrap_jaccard(
+            coefficients = bootstrap_jaccard(
                 matrix, others, k=k, n_init=n_init, draws=-(-settings.draws // DRAWS_AT_OTHER_K), seed=seed
             )
         yield "smallest_cluster", k, seed, float(sizes.min())
-        seen = [column[~np.isnan(column)].mean() for column in drawn.T if not np.isnan(column).all()]
-        yield "worst_jaccard", k, seed, float(min(seen)) if seen else None
+        means = [column[~np.isnan(column)].mean() for column in coefficients.T if not np.isnan(column).all()]
+        yield "worst_jaccard", k, seed, float(min(means)) if means else None

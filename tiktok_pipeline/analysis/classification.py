@@ -20,9 +20,28 @@ from tiktok_pipeline.warehouse.base import Engine
 def classify_study(
     features: nw.LazyFrame[Any], classification: Classification, engine: Engine
 ) -> tuple[Evaluation, pd.DataFrame]:
-    """Judge the study's classifiers, and audit their features: the evaluation, and rows of ``classifiers.leakage``.
+    """Evaluate the study's classifiers, and audit their features for leakage.
 
-    Raises `tiktok_pipeline.classifiers.labels.NotEnoughRowsError` where one kind is too rare.
+    Parameters
+    ----------
+    features : LazyFrame
+        Rows of ``features.<source>``.
+    classification : Classification
+        The settings of the study.
+    engine : Engine
+        The engine that holds the frame.
+
+    Returns
+    -------
+    evaluation : Evaluation
+        The tables of the classifiers, and the model that scores creators.
+    leakage : DataFrame
+        Rows of ``classifiers.leakage``.
+
+    Raises
+    ------
+    NotEnoughRowsError
+        If one class has too few labelled profiles.
     """
     rows, labels = labelled_rows(features, classification, engine)
     evaluation = run_protocols(rows, labels, classification)
@@ -39,14 +58,17 @@ def classify_study(
 def labelled_rows(
     features: nw.LazyFrame[Any], classification: Classification, engine: Engine
 ) -> tuple[pd.DataFrame, Flags]:
-    """A bounded sample of the profiles of which the label is known, in source order, and their labels.
+    """Return a bounded sample of the profiles with a known label, in source order, and their labels.
 
-    Raises `tiktok_pipeline.classifiers.labels.NotEnoughRowsError` where there is none.
+    Raises
+    ------
+    NotEnoughRowsError
+        If no profile has a value of the feature that defines the label.
     """
     label = classification.label
     threshold = label_threshold(features, label)
     if threshold is None:
-        msg = f"no profile has a value of {label.feature}, of which the label is made"
+        msg = f"no profile has a value of {label.feature}, which defines the label"
         raise NotEnoughRowsError(msg)
     known = features.filter(~nw.col(label.feature).is_null())
     rows = collect_sample(known, classification.every_feature, max_rows=classification.max_rows, engine=engine)
@@ -56,7 +78,11 @@ def labelled_rows(
 def score_creators(
     features: nw.LazyFrame[Any], evaluation: Evaluation, engine: Engine
 ) -> nw.LazyFrame[Any] | pd.DataFrame:
-    """Rows of ``classifiers.scores`` for every profile: out of fold where the label was known, else by the model."""
+    """Return rows of ``classifiers.scores`` for every profile.
+
+    Labelled profiles of the sample have the score of a model that was fitted without them; all others have the score
+    of the final model.
+    """
     if evaluation.model is None:
         return evaluation.out_of_fold
     held_out = engine.persist(pa.Table.from_pandas(evaluation.out_of_fold, preserve_index=False))

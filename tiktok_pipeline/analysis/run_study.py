@@ -52,10 +52,28 @@ class Result:
 
 
 def run_study(validated: nw.LazyFrame[Any], study: Study, *, engine: Engine) -> Result:
-    """Run ``study`` over rows of ``validated.<source>``; ``engine`` is the one that the frame lives in.
+    """Run a study over one frame.
 
-    Raises `tiktok_pipeline.clusters.model.TooFewRowsError` where the rows do not suffice for the study's k, and
-    `tiktok_pipeline.classifiers.labels.NotEnoughRowsError` where they do not for its classifiers.
+    Parameters
+    ----------
+    validated : LazyFrame
+        Rows of ``validated.<source>``.
+    study : Study
+        The study.
+    engine : Engine
+        The engine that holds the frame.
+
+    Returns
+    -------
+    Result
+        The tables of the study.
+
+    Raises
+    ------
+    TooFewRowsError
+        If there are fewer distinct rows than the study's k.
+    NotEnoughRowsError
+        If there are too few labelled rows for the study's classifiers.
     """
     features = engine.persist(build_features(validated, study.source))
     segments = None

@@ -1,4 +1,4 @@
-"""Stage 5: what a cluster is called, what marks it, and what a marketer does with it.
+"""Stage 5: the name of each cluster, the features that mark it, its verdict, and the advice for a marketer.
 
-A name comes from what a cluster looks like beside the others, never from its number.
+A name comes from the features of a cluster relative to the average, never from its number.
 """

@@ -1,8 +1,12 @@
-"""Gives clusters the names of a study's personas, by what they look like beside the average of their snapshot.
+"""Names clusters after a study's personas, by their features relative to the average.
 
-Both a persona and a cluster are described by the decimal logarithm of mean / average of the population, for each
-feature of the catalogue. Names are given so that the sum of distances is least (Kuhn 1955, the Hungarian method); a
-pair farther apart than the gate is no match: a cluster without a match is "Unnamed segment N", never a wrong name.
+A persona and a cluster are both described by decimal logarithms: the mean of a feature over its average in the
+population. The names are assigned so that the sum of distances is smallest. A pair farther apart than the catalogue's
+``max_distance`` does not match. A cluster without a match is "Unnamed segment N": no name is better than a wrong one.
+
+References
+----------
+H. W. Kuhn (1955), "The Hungarian method for the assignment problem".
 """
 
 from __future__ import annotations
@@ -16,12 +20,12 @@ import numpy as np
 from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
 
 LARGEST_LOG_RATIO = 2.0
-"""Beyond a hundredfold, more is no further difference; also what a mean of zero counts as."""
+"""Largest absolute log ratio: a hundredfold. A mean of zero has this ratio, too."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """The name of a cluster, the persona behind it (None: unnamed) and the distance to it."""
+    """The name of a cluster, with its persona and the distance to it; both are None for an unnamed cluster."""
 
     name: str
     persona: Persona | None
@@ -29,7 +33,15 @@ class Match:
 
 
 def log_ratios(means: Mapping[str, float], base: Mapping[str, float], features: tuple[str, ...]) -> list[float]:
-    """Decimal logarithm of mean / base for each feature, held to [-2, 2]; 0 where both are zero or one is missing."""
+    """Return the decimal logarithm of mean / base for each feature.
+
+    Values are clipped to [-2, 2]. The value is 0 if both are zero or either is missing.
+
+    Examples
+    --------
+    >>> log_ratios({"likes": 1000.0}, {"likes": 10.0, "followers": 5.0}, ("likes", "followers"))
+    [2.0, 0.0]
+    """
     return [_log_ratio(means.get(name, math.nan), base.get(name, math.nan)) for name in features]
 
 
@@ -44,18 +56,33 @@ def _log_ratio(mean: float, base: float) -> float:
 def name_clusters(
     means: Mapping[int, Mapping[str, float]], base: Mapping[str, float], catalogue: PersonaCatalogue
 ) -> dict[int, Match]:
-    """A name for each cluster; ``means`` and ``base`` are means of features over the fitted rows."""
+    """Match each cluster with a persona.
+
+    Parameters
+    ----------
+    means : mapping of int to mapping of str to float
+        The means of the features of each cluster, over the fitted rows.
+    base : mapping of str to float
+        Their means over all clusters.
+    catalogue : PersonaCatalogue
+        The personas of the study.
+
+    Returns
+    -------
+    dict of int to Match
+        The match of each cluster; every persona is used at most once.
+    """
     from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - importing it costs half a second
 
     clusters = sorted(means)
     if not clusters:
         return {}
-    found = np.array([log_ratios(means[cluster], base, catalogue.features) for cluster in clusters])
-    known = np.array(
+    observed = np.array([log_ratios(means[cluster], base, catalogue.features) for cluster in clusters])
+    expected = np.array(
         [log_ratios(persona.typical, catalogue.base, catalogue.features) for persona in catalogue.personas]
     )
-    distances = np.sqrt(((found[:, None, :] - known[None, :, :]) ** 2).mean(axis=2))
-    # A forbidden pair costs more than all allowed ones together, so it is taken only where nothing else is left.
+    distances = np.sqrt(((observed[:, None, :] - expected[None, :, :]) ** 2).mean(axis=2))
+    # A forbidden pair costs more than all allowed ones together, so it is used only if no other is left.
     costs = np.where(distances <= catalogue.max_distance, distances, catalogue.max_distance * (len(clusters) + 1))
     matches: dict[int, Match] = {}
     for place, persona in zip(*linear_sum_assignment(costs), strict=True):
@@ -69,5 +96,5 @@ def name_clusters(
 
 
 def unnamed(cluster: int) -> Match:
-    """The match of a cluster that is none of the personas."""
+    """Return the match of a cluster that resembles no persona."""
     return Match(f"Unnamed segment {cluster + 1}", None, None)

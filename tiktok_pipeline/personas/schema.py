@@ -1,4 +1,4 @@
-"""The tables of stage ``personas`` with their contracts: what a marketer reads."""
+"""The tables of stage ``personas`` with their contracts. Marketers read them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PERSONA = Column(name="persona", type="text", description="name of the segment",
 SUMMARIES_TABLE = TableSpec(
     schema="personas",
     name="summaries",
-    description="one row for each segment: how many, how far to trust it, what to do with it",
+    description="each segment of a study: its size, its verdict, and what to do with it",
     slice_by=SLICE,
     rows_per=("snapshot", "study", "cluster"),
     columns=(
@@ -25,17 +25,27 @@ SUMMARIES_TABLE = TableSpec(
             name="cluster", type="integer", description="number of the cluster in this snapshot; NULL: no cluster"
         ),
         PERSONA,
-        Column(name="profiles", type="integer", description="creators in it", nullable=False),
-        Column(name="profiles_in_fit", type="integer", description="of those, seen by the model", nullable=False),
-        Column(name="share", type="float", description="profiles / creators of the snapshot", nullable=False),
-        Column(name="verdict", type="text", description="how far to trust it", nullable=False),
+        Column(name="profiles", type="integer", description="creators in the segment", nullable=False),
+        Column(
+            name="profiles_in_fit",
+            type="integer",
+            description="creators of the segment that the model was fitted on",
+            nullable=False,
+        ),
+        Column(name="share", type="float", description="profiles / creators of the snapshot, 0 to 1", nullable=False),
+        Column(
+            name="verdict",
+            type="text",
+            description="stability of the segment: stable, pattern, unstable, too small, ...",
+            nullable=False,
+        ),
         Column(name="description", type="text", description="who they are", nullable=False),
         Column(name="strategic_value", type="text", description="what they are good for", nullable=False),
         Column(name="recommendation", type="text", description="what to do with them", nullable=False),
         Column(
             name="match_distance",
             type="float",
-            description="to the persona of the catalogue; NULL: unnamed",
+            description="distance to the persona of the catalogue, log10 of ratios; NULL: unnamed",
             digits=9,
         ),
     ),
@@ -44,23 +54,21 @@ SUMMARIES_TABLE = TableSpec(
 FEATURES_TABLE = TableSpec(
     schema="personas",
     name="features",
-    description="what marks each segment: means, medians and how they stand to the average",
+    description="the features of each segment: mean, median, and the mean relative to the average",
     slice_by=SLICE,
     rows_per=("snapshot", "study", "persona", "base", "feature"),
     columns=(
         SNAPSHOT,
         STUDY,
         PERSONA,
-        Column(
-            name="base", type="text", description="'fitted': rows the model saw; 'all': every row", nullable=False
-        ),
-        Column(name="feature", type="text", description="the feature", nullable=False),
+        Column(name="base", type="text", description="'fitted': rows of the fit; 'all': every row", nullable=False),
+        Column(name="feature", type="text", description="name of the feature", nullable=False),
         Column(name="mean", type="float", description="mean in the feature's unit", digits=9),
         Column(name="median", type="float", description="median in the feature's unit"),
         Column(
             name="relative_importance",
             type="float",
-            description="mean / mean of the base - 1; NULL where that is 0",
+            description="mean / mean of the base - 1; NULL if the mean of the base is 0",
             digits=6,
         ),
     ),
@@ -69,12 +77,17 @@ FEATURES_TABLE = TableSpec(
 RECOMMENDATIONS_TABLE = TableSpec(
     schema="personas",
     name="recommendations",
-    description="what a study advises, for each persona and as a whole",
+    description="the advice of a study, for each persona and for the study",
     slice_by=("study",),
     rows_per=("study", "persona", "recommendation"),
     columns=(
         STUDY,
-        Column(name="persona", type="text", description="name of the segment; empty: the study", nullable=False),
+        Column(
+            name="persona",
+            type="text",
+            description="name of the segment; empty: advice for the study",
+            nullable=False,
+        ),
         Column(name="recommendation", type="text", description="the advice", nullable=False),
     ),
 )

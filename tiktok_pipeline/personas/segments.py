@@ -1,7 +1,7 @@
 """The views that analysts query: ``segments.<study>`` and ``segments.<study>_history``.
 
-The one place outside the warehouse with SQL in it, because a view is a contract in SQL. Only names of specs and studies
-go in, which admit plain identifiers only.
+They are SQL, because a view is a contract in SQL. The text contains only names of tables and studies, which are plain
+identifiers.
 """
 
 from __future__ import annotations
@@ -11,36 +11,53 @@ from tiktok_pipeline.personas.schema import SUMMARIES_TABLE
 from tiktok_pipeline.warehouse.base import TableSpec, View
 
 NOT_ENOUGH_DATA = "Not enough data"
-"""The persona of a profile that lacks a figure which the model needs."""
+"""The persona of a profile without a value that the model needs."""
 
 
 def segment_views(
     study: str, profiles: TableSpec, *, scores: TableSpec | None = None, has_segments: bool = True
 ) -> tuple[View, View]:
-    """One row for each creator: of the newest snapshot that has the study, and of all snapshots.
+    """Define the two views of a study: one row for each creator of its newest snapshot, and of all snapshots.
 
-    ``profiles`` is the validated table that the study reads; ``scores`` the table of scores where it has a classifier.
-    A study without segments has one row for each creator with a score.
+    Parameters
+    ----------
+    study : str
+        Name of the study.
+    profiles : TableSpec
+        The validated table that the study reads.
+    scores : TableSpec, optional
+        The table of scores, if the study has a classifier.
+    has_segments : bool
+        Whether the study has a segmentation. Without one the views have a row for each creator with a score.
+
+    Raises
+    ------
+    ValueError
+        If the study has neither segments nor scores.
     """
     own = ", ".join(f"p.{name}" for name in profiles.frame_names if name != "account_id")
     scored = ", c.score, c.predicted, c.out_of_fold" if scores else ""
     if has_segments:
         base = ASSIGNMENTS_TABLE
-        told = f"coalesce(s.persona, '{NOT_ENOUGH_DATA}') as persona, s.verdict, a.cluster, a.margin, a.distance, a.in_fit"
-        joined = f"left join {SUMMARIES_TABLE} as s on s.snapshot = a.snapshot and s.study = a.study and s.cluster = a.cluster "
+        persona = f"coalesce(s.persona, '{NOT_ENOUGH_DATA}') as persona"
+        columns = f"{persona}, s.verdict, a.cluster, a.margin, a.distance, a.in_fit"
+        joined = (
+            f"left join {SUMMARIES_TABLE} as s on s.snapshot = a.snapshot and s.study = a.study "
+            "and s.cluster = a.cluster "
+        )
         if scores:
             joined += (
                 f"left join {scores} as c on c.snapshot = a.snapshot and c.study = a.study "
                 "and c.account_id = a.account_id "
             )
     elif scores:
-        base, told, joined = scores, "a.score, a.predicted, a.out_of_fold, a.model", ""
+        base, columns, joined = scores, "a.score, a.predicted, a.out_of_fold, a.model", ""
         scored = ""
     else:
-        msg = f"study {study} has neither segments nor scores to look at"
+        msg = f"study {study} has neither segments nor scores"
         raise ValueError(msg)
     everything = (
-        f"select a.snapshot, a.account_id, {told}{scored}, {own} from {base} as a "  # noqa: S608
+        f"select a.snapshot, a.account_id, {columns}{scored}, {own} from {base} as a "  # noqa: S608
         f"join {profiles} as p on p.snapshot = a.snapshot and p.account_id = a.account_id {joined}"
         f"where a.study = '{study}'"
     )

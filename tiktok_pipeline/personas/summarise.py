@@ -1,4 +1,4 @@
-"""Sums up each cluster for a marketer: aggregates in the engine, then names and words on a handful of rows."""
+"""Summarises each cluster for a marketer: aggregates in the engine, then names and texts on a few rows."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
+from tiktok_pipeline.frames import to_pandas
 from tiktok_pipeline.personas.name import Match, name_clusters, unnamed
 from tiktok_pipeline.personas.schema import FEATURES_TABLE, RECOMMENDATIONS_TABLE, SUMMARIES_TABLE
 from tiktok_pipeline.personas.segments import NOT_ENOUGH_DATA
@@ -20,10 +21,16 @@ BASES = {"fitted": True, "all": False}
 
 @dataclass(frozen=True)
 class Aggregates:
-    """Counts, means and medians by cluster for both bases, and the means of the bases.
+    """Counts, means and medians of each cluster, for the fitted rows and for all rows.
 
-    ``sizes``: cluster, profiles, profiles_in_fit. ``measures``: base, cluster, feature, mean, median, profiles; the
-    rows with cluster -1 are those without one. ``totals``: (base, feature) -> mean over all clusters.
+    Parameters
+    ----------
+    sizes : DataFrame
+        Columns ``cluster``, ``profiles``, ``profiles_in_fit``. Cluster -1 has the profiles without a cluster.
+    measures : DataFrame
+        Columns ``base``, ``cluster``, ``feature``, ``mean``, ``median``, in the feature's unit.
+    totals : mapping of (str, str) to float
+        The mean over all clusters by (base, feature).
     """
 
     sizes: pd.DataFrame
@@ -32,21 +39,28 @@ class Aggregates:
 
 
 def aggregate(assigned: nw.LazyFrame[Any], sample: nw.LazyFrame[Any], names: Sequence[str]) -> Aggregates:
-    """Aggregate the named features by cluster.
+    """Aggregate features by cluster.
 
-    ``assigned`` has one row for each profile: cluster (NULL: none), in_fit and the features; ``sample`` is it, or a bounded
-    part of it. Counts and means are of all rows, in one look at them; medians are those of the sample.
+    Parameters
+    ----------
+    assigned : LazyFrame
+        One row for each profile: ``cluster`` (NULL for none), ``in_fit`` and the features. Counts and means are of
+        all rows; one query.
+    sample : LazyFrame
+        ``assigned``, or a bounded sample of it. Medians are of the sample.
+    names : sequence of str
+        The features.
     """
-    keyed, drawn = (
+    keyed, sampled = (
         frame.with_columns(nw.col("cluster").fill_null(-1).alias("cluster")) for frame in (assigned, sample)
     )
     sums = [nw.col(name).sum().alias(f"sum|{name}") for name in names]
     known = [nw.col(name).count().alias(f"known|{name}") for name in names]
     grouped = keyed.group_by("cluster", "in_fit").agg(nw.len().alias("profiles"), *sums, *known)
-    parts = grouped.sort("cluster", "in_fit").collect("pandas").to_native()
+    parts = to_pandas(grouped.sort("cluster", "in_fit"))
     fitted = parts["profiles"].where(parts["in_fit"].astype(bool), 0)
     sizes = parts[["cluster", "profiles"]].assign(profiles_in_fit=fitted).groupby("cluster", as_index=False).sum()
-    medians = _medians(drawn, names)
+    medians = _medians(sampled, names)
     measures: list[pd.DataFrame] = []
     totals: dict[tuple[str, str], float] = {}
     for base, fitted_only in BASES.items():
@@ -57,25 +71,21 @@ def aggregate(assigned: nw.LazyFrame[Any], sample: nw.LazyFrame[Any], names: Seq
 
 
 def _mean(parts: pd.DataFrame, name: str) -> float:
-    """The mean of a feature over groups of which the sums are known; NaN where no row has a value."""
+    """Return the mean of a feature over groups with known sums; NaN if no row has a value."""
     known = int(parts[f"known|{name}"].sum())
     return float(parts[f"sum|{name}"].fillna(0.0).sum()) / known if known else float("nan")
 
 
 def _medians(sample: nw.LazyFrame[Any], names: Sequence[str]) -> dict[str, dict[tuple[int, str], float]]:
-    """For both bases the median of each (cluster, feature); one feature after the other, so that only one is in memory."""
-    found: dict[str, dict[tuple[int, str], float]] = {base: {} for base in BASES}
+    """Return the median of each (cluster, feature) for both bases; one feature at a time to bound the memory."""
+    medians: dict[str, dict[tuple[int, str], float]] = {base: {} for base in BASES}
     for name in names:
-        values: pd.DataFrame = (
-            sample.select("cluster", "in_fit", nw.col(name).cast(nw.Float64).alias("value"))
-            .collect("pandas")
-            .to_native()
-        )
+        values = to_pandas(sample.select("cluster", "in_fit", nw.col(name).cast(nw.Float64).alias("value")))
         for base, fitted_only in BASES.items():
             rows = values[values["in_fit"].astype(bool)] if fitted_only else values
             for cluster, median in rows.groupby("cluster")["value"].median().items():
-                found[base][int(str(cluster)), name] = float(median)
-    return found
+                medians[base][int(str(cluster)), name] = float(median)
+    return medians
 
 
 def _long(parts: pd.DataFrame, medians: Mapping[tuple[int, str], float], names: Sequence[str]) -> pd.DataFrame:
@@ -89,9 +99,9 @@ def _long(parts: pd.DataFrame, medians: Mapping[tuple[int, str], float], names: 
 
 
 def match_personas(aggregates: Aggregates, catalogue: PersonaCatalogue) -> dict[int, Match]:
-    """The name of each cluster, from the means of the rows that the model saw; one without such rows is unnamed.
+    """Match each cluster with a persona, by the means of its fitted rows.
 
-    That happens where an older model is put to newer rows.
+    A cluster without fitted rows is unnamed. That happens if an older model is applied to newer rows.
     """
     fitted = aggregates.measures[(aggregates.measures["base"] == "fitted") & (aggregates.measures["cluster"] >= 0)]
     means = {
@@ -100,8 +110,8 @@ def match_personas(aggregates: Aggregates, catalogue: PersonaCatalogue) -> dict[
     }
     base = {name: aggregates.totals["fitted", name] for name in catalogue.features}
     matches = name_clusters(means, base, catalogue)
-    unseen = {int(cluster) for cluster in aggregates.sizes["cluster"] if cluster >= 0} - set(matches)
-    return matches | {cluster: unnamed(cluster) for cluster in unseen}
+    others = {int(cluster) for cluster in aggregates.sizes["cluster"] if cluster >= 0} - set(matches)
+    return matches | {cluster: unnamed(cluster) for cluster in others}
 
 
 def summaries(
@@ -111,10 +121,18 @@ def summaries(
     *,
     why_none: str | None = None,
 ) -> pd.DataFrame:
-    """Rows of ``personas.summaries``, the largest segment first; profiles without a cluster are "Not enough data".
+    """Return rows of ``personas.summaries``, the largest segment first.
 
-    ``jaccards`` has the bootstrap Jaccard of the clusters that were measured; ``why_none`` says why there is no segment
-    at all, where there is none.
+    Parameters
+    ----------
+    aggregates : Aggregates
+        Sizes by cluster. Profiles without a cluster become the row "Not enough data".
+    matches : mapping of int to Match
+        The persona of each cluster.
+    jaccards : mapping of int to float
+        The mean bootstrap Jaccard coefficient of each measured cluster.
+    why_none : str, optional
+        The reason if the study has no model.
     """
     total = int(aggregates.sizes["profiles"].sum())
     rows = []
@@ -129,7 +147,7 @@ def summaries(
                 "profiles_in_fit": size["profiles_in_fit"],
                 "share": size["profiles"] / total,
                 "verdict": _verdict(cluster, int(size["profiles_in_fit"]), jaccards).label,
-                **_words(match, why_none),
+                **_texts(match, why_none),
                 "match_distance": match.distance if match else None,
             }
         )
@@ -141,18 +159,18 @@ def _verdict(cluster: int, profiles_in_fit: int, jaccards: Mapping[int, float]) 
     return NO_SEGMENT if cluster < 0 else segment_verdict(jaccards.get(cluster), profiles_in_fit)
 
 
-def _words(match: Match | None, why_none: str | None) -> dict[str, str]:
+def _texts(match: Match | None, why_none: str | None) -> dict[str, str]:
     if match is None:
-        text = "Profiles that lack a figure the model needs, so that no segment can be told."
+        text = "Profiles without a value that the model needs, so they have no segment."
         if why_none:
             advice = "Use a snapshot with more profiles, or another study."
-            text = f"The study could not be done on this snapshot: {why_none}."
-            return {"description": text, "strategic_value": "None told.", "recommendation": advice}
-        return {"description": text, "strategic_value": "None told.", "recommendation": "Scrape them again."}
+            text = f"The study could not be run on this snapshot: {why_none}."
+            return {"description": text, "strategic_value": "Unknown.", "recommendation": advice}
+        return {"description": text, "strategic_value": "Unknown.", "recommendation": "Scrape them again."}
     if match.persona is None:
-        text = "A group that fits none of the study's personas; see personas.features for what marks it."
-        advice = "Look at some of its creators before you act on it."
-        return {"description": text, "strategic_value": "Not known.", "recommendation": advice}
+        text = "A group that fits none of the study's personas. Its features are in personas.features."
+        advice = "Review some of its creators before you act on it."
+        return {"description": text, "strategic_value": "Unknown.", "recommendation": advice}
     persona = match.persona
     return {
         "description": persona.description,
@@ -162,7 +180,7 @@ def _words(match: Match | None, why_none: str | None) -> dict[str, str]:
 
 
 def persona_features(aggregates: Aggregates, matches: Mapping[int, Match]) -> pd.DataFrame:
-    """Rows of ``personas.features``: mean, median and relative importance of each feature, for both bases."""
+    """Return rows of ``personas.features``: mean, median and relative importance of each feature, for both bases."""
     rows = [
         (
             matches[int(row["cluster"])].name if row["cluster"] >= 0 else NOT_ENOUGH_DATA,
@@ -182,8 +200,8 @@ def _relative(mean: float, base: float) -> float | None:
     return mean / base - 1.0 if base else None
 
 
-def recommendations(catalogue: PersonaCatalogue | None, for_the_study: Sequence[str]) -> pd.DataFrame:
-    """Rows of ``personas.recommendations``: the advice of each persona, then that of the study (persona empty)."""
+def recommendations(catalogue: PersonaCatalogue | None, study_advice: Sequence[str]) -> pd.DataFrame:
+    """Return rows of ``personas.recommendations``: advice for each persona, then for the study (empty persona)."""
     rows = [(persona.name, persona.recommendation) for persona in (catalogue.personas if catalogue else ())]
-    rows += [("", text) for text in for_the_study]
+    rows += [("", text) for text in study_advice]
     return pd.DataFrame(rows, columns=RECOMMENDATIONS_TABLE.frame_names)

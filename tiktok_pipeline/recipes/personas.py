@@ -1,4 +1,4 @@
-"""The classes in which a study writes down its personas: who they are, and by what they are known again."""
+"""The personas of a study: who they are, and the features that identify them in another snapshot."""
 
 from __future__ import annotations
 
@@ -10,8 +10,21 @@ from dataclasses import dataclass
 class Persona:
     """One persona of a study.
 
-    ``typical`` has the mean of some features in the population in which the persona was found, and ``profiles`` its
-    size there; together with the other personas they say how it stands to the average, by which it is known again.
+    Parameters
+    ----------
+    name : str
+        Name of the segment.
+    description : str
+        Who the creators are, in a sentence for a marketer.
+    strategic_value : str
+        What they are good for.
+    recommendation : str
+        What to do with them.
+    profiles : int
+        Size of the persona in the population that it was found in.
+    typical : mapping of str to float
+        Means of features in that population, in the feature's unit. Relative to the average of all personas they
+        identify the persona.
     """
 
     name: str
@@ -26,15 +39,25 @@ class Persona:
 class PersonaCatalogue:
     """The personas of a study, all described by the same features.
 
-    ``gate`` is the largest distance (root mean square of decimal logarithms of ratios, so 0.5 is a factor of about 3)
-    at which a cluster still takes a name. Raises `ValueError` where personas disagree on features or share a name.
+    Parameters
+    ----------
+    personas : tuple of Persona
+        At least one; names are unique.
+    max_distance : float
+        Largest distance at which a cluster gets the name of a persona: the root mean square of decimal logarithms of
+        ratios, so 0.5 is a factor of about 3.
+
+    Raises
+    ------
+    ValueError
+        If the personas have different features, share a name, or have no profiles.
     """
 
     personas: tuple[Persona, ...]
     max_distance: float = 0.5
 
     def __post_init__(self) -> None:
-        """Check that the personas can be told apart and compared."""
+        """Check names, features and sizes."""
         names = [persona.name for persona in self.personas]
         if not names or len(set(names)) != len(names):
             msg = f"personas {names}: expected at least one, each with a name of its own"
@@ -52,12 +75,12 @@ class PersonaCatalogue:
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The features by which the personas are known."""
+        """The features that identify the personas."""
         return tuple(self.personas[0].typical)
 
     @property
     def base(self) -> Mapping[str, float]:
-        """The mean of each feature over all personas together, weighted by their sizes."""
+        """The mean of each feature over all personas, weighted by their sizes."""
         total = sum(persona.profiles for persona in self.personas)
         return {
             name: sum(persona.profiles * persona.typical[name] for persona in self.personas) / total

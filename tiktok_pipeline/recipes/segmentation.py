@@ -1,4 +1,4 @@
-"""The settings of a segmentation: the features, how they are scaled, the rows of the fit, and the number of clusters."""
+"""The settings of a segmentation: the features, their scaling, the rows of the fit, and the number of clusters."""
 
 from __future__ import annotations
 
@@ -86,13 +86,14 @@ class Segmentation:
     draws : int
         Bootstrap draws that the stability is measured on.
     max_fit_rows, max_score_rows : int
-        Most rows that the model is fitted on, and that each k is scored on. Above that a deterministic sample is used.
+        Most rows that the model is fitted on, and that each k is scored on. Above that a deterministic sample is
+        used.
     """
 
     features: tuple[str, ...]
     k: int
     personas: PersonaCatalogue
-    scaling: Scaling = Scaling()  # noqa: RUF009 - frozen
+    scaling: Scaling = Scaling()
     outliers: InterquartileRule | None = None
     n_init: int = 10
     random_state: int = 42

@@ -27,7 +27,7 @@ KINDS: dict[str, list[Row]] = {
 
 
 def why(result: ExecuteInProcessResult) -> dict[str, str]:
-    """The reason of each check that warns that a study could not be done, by asset."""
+    """The reason of each check that warns that a study could not be run, by asset."""
     return {
         "/".join(one.asset_key.path): str(one.metadata["why"].value)
         for one in result.get_asset_check_evaluations()
@@ -47,7 +47,7 @@ def test_the_run_is_green_and_what_is_missing_says_why(kind: str, tmp_path: Path
     assert "classifiers/active_creators/cards" in reasons
     assert "the snapshot has no rows of the kind that the study reads" in reasons["clusters/creator_archetypes/fits"]
     summary = home.sql(
-        "select study, persona, description from personas.summaries where description like 'The study could not be done%'"
+        "select study, persona, description from personas.summaries where description like 'The study could not be run%'"
     )
     undone = {key.split("/")[1] for key in reasons if key.startswith("clusters/")} - {"creator_archetypes"}
     assert {study for study, _, _ in summary} == undone

@@ -167,7 +167,7 @@ def test_the_verdict_is_that_of_the_fitted_profiles_and_of_the_clusters_own_jacc
     assert SUMMARIES_SCHEMA.validate(found)["share"].sum() == pytest.approx(1.0)
 
 
-def test_a_study_that_could_not_be_done_says_why() -> None:
+def test_summaries_give_the_reason_if_a_study_has_no_model() -> None:
     sizes = sized(cluster=[-1], profiles=[7], profiles_in_fit=[0])
     found = SUMMARIES_SCHEMA.validate(
         summaries(sizes, {}, {}, why_none="3 distinct rows to fit, 4 clusters asked for")
@@ -176,12 +176,12 @@ def test_a_study_that_could_not_be_done_says_why() -> None:
         ["Not enough data", 7, 1.0, "no segment"]
     ]
     assert found["description"].tolist() == [
-        "The study could not be done on this snapshot: 3 distinct rows to fit, 4 clusters asked for."
+        "The study could not be run on this snapshot: 3 distinct rows to fit, 4 clusters asked for."
     ]
     assert found["recommendation"].tolist() == ["Use a snapshot with more profiles, or another study."]
     plain = summaries(sizes, {}, {})
     assert plain["recommendation"].tolist() == ["Scrape them again."]
-    assert "could not be done" not in plain["description"].iloc[0]
+    assert "could not be run" not in plain["description"].iloc[0]
 
 
 def test_an_empty_snapshot_has_no_segments(engine: DuckDBWarehouse) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from generate import commands, diagram, dialects, dictionary, measurements, studies
+from generate import commands, diagram, dialects, dictionary, measurements, studies, verdicts
 
 
 def write_pages(docs: Path) -> None:
@@ -22,6 +22,7 @@ def write_pages(docs: Path) -> None:
         "_generated/measured_many.md": measurements.render_many(),
         "_generated/measured_scale.md": measurements.render_scale(),
         "_generated/measured_sizes.md": measurements.render_sizes(),
+        "_generated/verdicts.md": verdicts.render(),
         **{f"studies/{name}.md": text for name, text in studies.render().items()},
     }
     for name, text in files.items():

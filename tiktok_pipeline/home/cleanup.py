@@ -8,7 +8,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tiktok_pipeline.atomic_write import draft_of
+from tiktok_pipeline.atomic_write import DRAFT_SUFFIX, draft_of
+from tiktok_pipeline.home.layout import REASON_SUFFIX
 from tiktok_pipeline.home.manifest import MANIFEST, PENDING_PREFIX, recover_pending
 from tiktok_pipeline.settings import Settings
 
@@ -24,14 +25,20 @@ def leftovers(settings: Settings) -> list[Path]:
 
     They may be those of a running process; see `tiktok_pipeline.home.lock.lock_holder`.
     """
-    drafts = [draft_of(settings.forgotten_file), draft_of(settings.failures_file)]
-    found = raw_leftovers(settings.raw)
-    for database in (settings.warehouse_file, settings.published_file):
-        drafts += database.parent.glob(f"{draft_of(database).name}*")  # the database engine adds endings of its own
-        drafts.append(database.with_name(f"{database.name}.tmp"))  # where it spills
-    for folder in (settings.reports, *settings.reports.glob("*/"), settings.refused):
-        drafts += [*folder.glob(draft_of(Path("*")).name), *folder.glob("*.part")]
-    return [*found, *(draft for draft in drafts if draft.exists())]
+    any_draft = f".*{DRAFT_SUFFIX}"
+    patterns = [
+        (settings.home, (draft_of(settings.forgotten_file).name, draft_of(settings.failures_file).name)),
+        # The engine adds endings of its own to the name of a database, and spills to ``<name>.tmp``.
+        *(
+            (database.parent, (f"{draft_of(database).name}*", f"{database.name}.tmp"))
+            for database in (settings.warehouse_file, settings.published_file)
+        ),
+        # ``.part`` is the suffix of drafts of earlier versions.
+        (settings.reports, (any_draft, f"*/{any_draft}", "*.part", "*/*.part")),
+        (settings.refused, (f".*{REASON_SUFFIX}{DRAFT_SUFFIX}",)),
+    ]
+    drafts = [path for folder, names in patterns for name in names for path in folder.glob(name)]
+    return [*raw_leftovers(settings.raw), *drafts]
 
 
 def raw_leftovers(raw: Path) -> list[Path]:

@@ -1,0 +1,117 @@
+"""The checks of ``doctor`` on plain values. The command itself is tested in ``cli/test_erase.py``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from tiktok_pipeline.home.manifest import StoredFile, compute_delivery_id
+from tiktok_pipeline.upkeep.doctor import Database, Finding, check_agreement, check_database, check_partitions
+from tiktok_pipeline.warehouse.base import StoredSlice
+
+SNAPSHOT = "2024-03-01"
+FILE = StoredFile(
+    file="scrape.csv",
+    delivered_sha256="a",
+    stored_sha256="a",
+    bytes=1,
+    rows=10,
+    source="profiles",
+    dialect="public_csv",
+    ingested_at="2024-03-01T00:00:00",
+)
+MANIFESTS = {SNAPSHOT: [FILE]}
+DELIVERY = compute_delivery_id([FILE])
+
+
+def stored_slice(table: str, rows: int, *, study: str = "", delivery_id: str = DELIVERY) -> StoredSlice:
+    return StoredSlice(table, SNAPSHOT, study, rows, delivery_id, datetime(2024, 3, 1))  # noqa: DTZ001
+
+
+SHARED = (
+    stored_slice("raw.profiles", 10),
+    stored_slice("validated.profiles", 8),
+    stored_slice("validated.rejected", 2),
+)
+COUNTS = {(entry.table, entry.snapshot, entry.study): entry.rows for entry in SHARED}
+CURRENT = Database(Path("/home/tiktok.duckdb"), True, None, 5, 5, SHARED, COUNTS)
+
+
+def messages(findings: list[Finding]) -> list[tuple[str, str]]:
+    return [(finding.level, finding.message) for finding in findings]
+
+
+def test_a_home_that_agrees_has_no_finding() -> None:
+    assert list(check_agreement(MANIFESTS, CURRENT, CURRENT)) == []
+    (finding,) = check_database(CURRENT, has_snapshots=True)
+    assert finding.level == "ok"
+    assert "3 slices" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("database", "level", "text"),
+    [
+        (replace(CURRENT, exists=False), "error", "missing, though there are snapshots"),
+        (replace(CURRENT, error="held by process 7"), "warning", "held by process 7"),
+        (replace(CURRENT, version=4), "warning", "version 4 of the tables, this program has 5"),
+        (replace(CURRENT, version=6), "error", "version 6 of the tables, this program has 5"),
+        (replace(CURRENT, counts=COUNTS | {("raw.profiles", SNAPSHOT, ""): 9}), "error", "9 rows, 10 were written"),
+        (replace(CURRENT, counts=COUNTS | {("raw.profiles", "x", ""): 1}), "error", "x : rows that are not listed"),
+    ],
+)
+def test_a_database_that_differs_is_a_finding_with_a_remedy(database: Database, level: str, text: str) -> None:
+    (finding,) = check_database(database, has_snapshots=True)
+    assert finding.level == level
+    assert text in finding.message
+    assert finding.remedy
+
+
+def test_rows_that_stay_in_files_are_not_missed() -> None:
+    database = replace(CURRENT, counts={key: rows for key, rows in COUNTS.items() if key[0] != "raw.profiles"})
+    external = {("raw.profiles", SNAPSHOT)}
+    assert [finding.level for finding in check_database(database, has_snapshots=True, external=external)] == ["ok"]
+    assert [finding.level for finding in check_database(database, has_snapshots=True)] == ["error"]
+
+
+@pytest.mark.parametrize(
+    ("slices", "expected"),
+    [
+        (
+            (*SHARED[:2], replace(SHARED[2], rows=1)),
+            [("error", f"snapshot {SNAPSHOT}: 10 rows in the files, 10 raw, 8 validated, 1 rejected")],
+        ),
+        (
+            tuple(replace(entry, delivery_id="older") for entry in SHARED),
+            [("warning", f"snapshot {SNAPSHOT}: its tables are of an earlier delivery")],
+        ),
+        (
+            (*SHARED, stored_slice("clusters.fits", 3, study="a_study", delivery_id="older")),
+            [("warning", f"snapshot {SNAPSHOT}: a_study of an earlier delivery")],
+        ),
+        ((), [("warning", f"snapshot {SNAPSHOT}: delivered, not in the warehouse")]),
+    ],
+)
+def test_tables_that_do_not_fit_their_files_are_found(
+    slices: tuple[StoredSlice, ...], expected: list[tuple[str, str]]
+) -> None:
+    warehouse = replace(CURRENT, slices=slices)
+    assert messages(list(check_agreement(MANIFESTS, warehouse, CURRENT))) == expected
+
+
+def test_snapshots_without_files_are_found_in_every_place() -> None:
+    found = [*check_agreement({}, CURRENT, CURRENT), *check_partitions({}, [SNAPSHOT])]
+    assert messages(found) == [
+        ("error", f"snapshot {SNAPSHOT}: rows in the warehouse, no files in raw/"),
+        ("error", f"{CURRENT.path}: snapshot {SNAPSHOT} has no files"),
+        ("warning", f"Dagster knows snapshot {SNAPSHOT}, which has no files"),
+    ]
+
+
+def test_partitions_are_compared_with_the_snapshots_on_disk() -> None:
+    assert [finding.level for finding in check_partitions(MANIFESTS, [SNAPSHOT])] == ["ok"]
+    assert messages(list(check_partitions(MANIFESTS, []))) == [
+        ("warning", f"Dagster does not know snapshot {SNAPSHOT}")
+    ]

@@ -1,6 +1,6 @@
-"""What a study is: a question, the settings of its analysis, its personas and its advice. Frozen and self-checking.
+"""A study: its question, the settings of its analysis, its personas and its advice. Frozen and self-checking.
 
-A study is a record, not a program: no logic of one study stands anywhere else, and none stands in its file.
+A study is a record, not a program. Its file has no logic, and no other file has logic for one study.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import hashlib
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import ModuleType
 
@@ -18,20 +18,53 @@ from tiktok_pipeline.features.catalogue import FEATURES, feature_names
 from tiktok_pipeline.recipes.classification import Classification, PublishedNetwork
 from tiktok_pipeline.recipes.segmentation import Segmentation
 
+DESCRIBED_FEATURES: Mapping[str, tuple[str, ...]] = {
+    "profiles": (
+        "followers",
+        "following",
+        "likes",
+        "videos_count",
+        "avg_engagement_rate",
+        "is_verified",
+        "has_bio_link",
+    ),
+}
+"""Features that describe every segment of a source, whatever the study compares."""
+
 
 class StudyError(PipelineError):
-    """A study is written down wrongly; the text names its file and the field."""
+    """The record of a study is wrong; the text names its file and the field."""
 
     code = "study"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """One question put to the profiles of a snapshot.
+    """One question about the profiles of a snapshot.
 
-    ``source`` is the kind of delivery it reads; ``published_in`` says where its results stand. Raises `StudyError`
-    where a field does not fit the others; `file` and `notes`
-    (the text at the head of its file) are filled in when it is loaded.
+    Parameters
+    ----------
+    name : str
+        Lower-case identifier: the name of its file, its assets and its view.
+    question : str
+        The question, for a marketer.
+    published_in : str
+        Where the results were published.
+    source : str
+        The source of the rows, a key of `FEATURES`.
+    segmentation : Segmentation, optional
+        Settings of the clustering.
+    classification : Classification, optional
+        Settings of the classifiers. A study has at least one of the two.
+    recommendations : tuple of str
+        Advice for the study as a whole.
+    file, notes : str
+        Its file and the docstring of the file; `load_studies` fills them in.
+
+    Raises
+    ------
+    StudyError
+        If a field is wrong or does not fit the others.
     """
 
     name: str
@@ -51,25 +84,23 @@ class Study:
         if self.source not in FEATURES:
             self._refuse("source", f"{self.source!r} is none of {sorted(FEATURES)}")
         if self.segmentation is None and self.classification is None:
-            self._refuse("segmentation", "the study has neither that nor a classification: nothing to compute")
+            self._refuse("segmentation", "the study has neither a segmentation nor a classification")
         if self.segmentation is not None:
             self._check_segmentation(self.segmentation)
         if self.classification is not None:
             self._check_classification(self.classification)
 
     def _check_segmentation(self, segmentation: Segmentation) -> None:
-        known = feature_names(self.source)
-        fields = {
-            "segmentation.features": segmentation.features,
-            "segmentation.scaling.log1p": segmentation.scaling.log1p,
-            "segmentation.outliers.columns": segmentation.outliers.columns if segmentation.outliers else (),
-            "segmentation.personas": segmentation.personas.features,
-        }
-        for field, names in fields.items():
-            if unknown := [name for name in names if name not in known]:
-                self._refuse(field, f"unknown features {unknown}; {self.source} has {known}")
+        self._check_features(
+            {
+                "segmentation.features": segmentation.features,
+                "segmentation.scaling.log1p": segmentation.scaling.log1p,
+                "segmentation.outliers.columns": segmentation.outliers.columns if segmentation.outliers else (),
+                "segmentation.personas": segmentation.personas.features,
+            }
+        )
         if not segmentation.features or len(set(segmentation.features)) != len(segmentation.features):
-            self._refuse("segmentation.features", "expected at least one, none of them twice")
+            self._refuse("segmentation.features", "expected at least one feature, none of them twice")
         if ignored := [name for name in segmentation.scaling.log1p if name not in segmentation.features]:
             self._refuse("segmentation.scaling.log1p", f"{ignored} are not among segmentation.features")
         if segmentation.k < 2:
@@ -80,75 +111,75 @@ class Study:
             self._refuse("segmentation.k_range", f"{segmentation.k_range}, expected (lowest, highest), from 2")
         if len(segmentation.personas.personas) < segmentation.k:
             count = len(segmentation.personas.personas)
-            self._refuse("segmentation.personas", f"{count} personas for k = {segmentation.k}; write down the others")
+            self._refuse("segmentation.personas", f"{count} personas for k = {segmentation.k}; add the missing ones")
 
     def _check_classification(self, classification: Classification) -> None:
-        known = feature_names(self.source)
         recipe = classification.published
-        fields = {
+        features = {
             "classification.label.feature": (classification.label.feature,),
             "classification.published.features": recipe.features,
             "classification.audited": classification.audited,
-            **{f"classification.sets {one.name!r} features": one.features for one in classification.sets},
+            **{
+                f"classification.sets {feature_set.name!r} features": feature_set.features
+                for feature_set in classification.sets
+            },
         }
         if isinstance(recipe, PublishedNetwork):
-            fields["classification.published.principal_components"] = recipe.principal_components
-        for field, names in fields.items():
-            if unknown := [name for name in names if name not in known]:
-                self._refuse(field, f"unknown features {unknown}; {self.source} has {known}")
-        sets = {one.name: one for one in classification.sets}
+            features["classification.published.principal_components"] = recipe.principal_components
+        self._check_features(features)
+        sets = {feature_set.name: feature_set for feature_set in classification.sets}
         if len(sets) != len(classification.sets):
-            self._refuse("classification.sets", "two of them have one name")
-        if empty := [one.name for one in classification.sets if not one.features or not one.models]:
+            self._refuse("classification.sets", "two sets have the same name")
+        if empty := [
+            name for name, feature_set in sets.items() if not feature_set.features or not feature_set.models
+        ]:
             self._refuse("classification.sets", f"{empty} have no features or no models")
-        wanted, model = classification.scored_by
-        if wanted not in sets or model not in sets[wanted].models:
-            self._refuse("classification.scored_by", f"no set {wanted!r} with model {model!r} among {sorted(sets)}")
-        if sets[wanted].leaks:
-            self._refuse("classification.scored_by", f"set {wanted!r} gives the label away; score with an honest one")
+        set_name, model = classification.scored_by
+        if set_name not in sets or model not in sets[set_name].models:
+            self._refuse("classification.scored_by", f"no set {set_name!r} with model {model!r} among {sorted(sets)}")
+        if sets[set_name].leaks:
+            self._refuse("classification.scored_by", f"set {set_name!r} leaks the label; score with an honest set")
         if classification.folds < 2 or classification.repeats < 1 or classification.network_repeats < 1:
             self._refuse("classification.folds", "expected at least 2 folds and 1 repeat")
 
-    def _refuse(self, field: str, why: str) -> None:
-        msg = f"{self.file or 'study ' + self.name}: {field}: {why}"
+    def _check_features(self, fields: Mapping[str, tuple[str, ...]]) -> None:
+        known = feature_names(self.source)
+        for field, names in fields.items():
+            if unknown := [name for name in names if name not in known]:
+                self._refuse(field, f"unknown features {unknown}; {self.source} has {known}")
+
+    def _refuse(self, field: str, reason: str) -> None:
+        msg = f"{self.file or 'study ' + self.name}: {field}: {reason}"
         raise StudyError(msg)
 
     @property
     def version(self) -> str:
-        """A short hash of the study's content: it changes when, and only when, its results may."""
+        """A short hash of the record without its file and notes; the code version of its assets."""
         return hashlib.sha256(repr(replace(self, file="", notes="")).encode()).hexdigest()[:12]
 
     @property
     def described_features(self) -> tuple[str, ...]:
-        """The features by which its segments are described: its own, its personas', and the usual ones."""
-        usual = {
-            "profiles": (
-                "followers",
-                "following",
-                "likes",
-                "videos_count",
-                "avg_engagement_rate",
-                "is_verified",
-                "has_bio_link",
-            ),
-        }
+        """The features that describe its segments: its own, those of its personas, and those of its source."""
         own = self.segmentation.features + self.segmentation.personas.features if self.segmentation else ()
-        return tuple(dict.fromkeys(own + usual.get(self.source, ())))
+        return tuple(dict.fromkeys(own + DESCRIBED_FEATURES.get(self.source, ())))
 
 
 def load_studies(package: ModuleType) -> tuple[Study, ...]:
-    """Every ``STUDY`` of the modules of a package, by name of module.
+    """Load the ``STUDY`` of every module of a package, in the order of the module names.
 
-    Raises `StudyError` where a module has none, where one cannot be loaded, or where two share a name.
+    Raises
+    ------
+    StudyError
+        If a module cannot be loaded or has no study, or two studies have the same name.
     """
     studies = []
-    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda one: one.name):
-        file = f"{package.__name__.rpartition('.')[2]}/{module.name}.py"
+    for name in sorted(module.name for module in pkgutil.iter_modules(package.__path__)):
+        file = f"{package.__name__.rpartition('.')[2]}/{name}.py"
         try:
-            loaded = importlib.import_module(f"{package.__name__}.{module.name}")
-        except (StudyError, TypeError, ValueError) as problem:
-            msg = f"{file}: {problem}"
-            raise StudyError(msg) from problem
+            loaded = importlib.import_module(f"{package.__name__}.{name}")
+        except (StudyError, TypeError, ValueError) as exc:
+            msg = f"{file}: {exc}"
+            raise StudyError(msg) from exc
         study = getattr(loaded, "STUDY", None)
         if not isinstance(study, Study):
             msg = f"{file}: STUDY: expected `STUDY = Study(...)`"
@@ -158,11 +189,18 @@ def load_studies(package: ModuleType) -> tuple[Study, ...]:
 
 
 def check_studies(studies: Iterable[Study]) -> tuple[Study, ...]:
-    """Give the studies back; raises `StudyError` where two share a name."""
-    seen: dict[str, Study] = {}
+    """Return the studies.
+
+    Raises
+    ------
+    StudyError
+        If two studies have the same name.
+    """
+    by_name: dict[str, Study] = {}
     for study in studies:
-        if study.name in seen:
-            msg = f"{study.file or study.name}: name: {study.name!r} is already the name of {seen[study.name].file or 'another study'}"
+        if study.name in by_name:
+            taken_by = by_name[study.name].file or "another study"
+            msg = f"{study.file or study.name}: name: {study.name!r} is already the name of {taken_by}"
             raise StudyError(msg)
-        seen[study.name] = study
-    return tuple(seen.values())
+        by_name[study.name] = study
+    return tuple(by_name.values())

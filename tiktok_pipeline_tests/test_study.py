@@ -72,7 +72,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package
         del sys.modules[name]
 
 
-def test_a_file_that_is_put_there_is_found(package: Package) -> None:
+def test_load_studies_finds_every_file(package: Package) -> None:
     other = GOOD.replace('name="invented"', 'name="another"')
     studies = load_studies(package(invented=GOOD, another=other))
     assert [(study.name, study.file) for study in studies] == [
@@ -81,7 +81,7 @@ def test_a_file_that_is_put_there_is_found(package: Package) -> None:
     ]
 
 
-def test_an_empty_package_has_no_studies(package: Package) -> None:
+def test_load_studies_of_an_empty_package_is_empty(package: Package) -> None:
     assert load_studies(package()) == ()
 
 
@@ -113,12 +113,12 @@ def test_an_error_names_the_file_and_the_field(package: Package, right: str, wro
         load_studies(package(wrong=GOOD.replace(right, wrong)))
 
 
-def test_a_module_without_a_study_is_named(package: Package) -> None:
+def test_an_error_names_a_module_without_a_study(package: Package) -> None:
     with pytest.raises(StudyError, match=r"^invented_studies/empty\.py: STUDY: expected `STUDY = Study\(\.\.\.\)`$"):
         load_studies(package(empty='"""Nothing."""\n', invented=GOOD))
 
 
-def test_two_studies_of_one_name_name_both_files(package: Package) -> None:
+def test_two_studies_with_the_same_name_raise_with_both_files(package: Package) -> None:
     with pytest.raises(StudyError) as refused:
         load_studies(package(first=GOOD, second=GOOD))
     assert str(refused.value) == (
@@ -127,7 +127,7 @@ def test_two_studies_of_one_name_name_both_files(package: Package) -> None:
 
 
 def study(**changes: Any) -> Study:
-    """An invented study; fields of its segmentation may be changed."""
+    """Return an invented study with some fields of its segmentation changed."""
     words = {"description": "Some.", "strategic_value": "Some.", "recommendation": "Some.", "profiles": 1}
     personas = PersonaCatalogue(
         personas=tuple(
@@ -151,24 +151,24 @@ def study(**changes: Any) -> Study:
         ({"draws": 0}, r"segmentation\.draws: 0, expected at least 1"),
     ],
 )
-def test_a_wrong_field_is_refused(changes: dict[str, Any], field: str) -> None:
+def test_a_wrong_field_of_a_segmentation_raises(changes: dict[str, Any], field: str) -> None:
     with pytest.raises(StudyError, match=f"^study x: {field}"):
         study(**changes)
 
 
 @pytest.mark.parametrize("name", ["", "9lives", "a b", "a'; drop table x", "Übung", "a\n", "a" * 62])
-def test_a_name_becomes_a_view_so_it_is_a_plain_identifier(name: str) -> None:
+def test_a_name_that_is_not_a_plain_identifier_raises(name: str) -> None:
     with pytest.raises(StudyError, match="name: "):
         replace(study(), name=name)
 
 
-def test_a_study_that_computes_nothing_is_refused() -> None:
-    with pytest.raises(StudyError, match=r"segmentation: .* neither that nor a classification"):
+def test_a_study_without_settings_raises() -> None:
+    with pytest.raises(StudyError, match=r"segmentation: .* neither a segmentation nor a classification"):
         replace(study(), segmentation=None)
 
 
 def classification(**changes: Any) -> Classification:
-    """An invented classification of two feature sets, one of which leaks."""
+    """Return an invented classification with two feature sets; one of them leaks."""
     fields: dict[str, Any] = {
         "label": Label(name="loud", feature="avg_engagement_rate", above=0.05),
         "published": PublishedForest(features=("likes",)),
@@ -197,18 +197,18 @@ def one_set(**changes: Any) -> FeatureSet:
         ),
         ({"audited": ("likes", "fans")}, r"audited: unknown features \['fans'\]"),
         ({"sets": (one_set(features=("fans", "follower_tier")),)}, r"sets 'few' features: unknown .*'follower_tier'"),
-        ({"sets": (one_set(), one_set())}, "sets: two of them have one name"),
+        ({"sets": (one_set(), one_set())}, "sets: two sets have the same name"),
         ({"sets": (one_set(), one_set(name="none", features=()))}, r"sets: \['none'\] have no features or no models"),
         ({"sets": (one_set(), one_set(name="none", models=()))}, r"sets: \['none'\] have no features or no models"),
         ({"scored_by": ("other", "logistic_regression")}, "scored_by: no set 'other'"),
         ({"sets": (one_set(models=("dummy",)),)}, "scored_by: no set 'few' with model 'logistic_regression'"),
-        ({"scored_by": ("all", "logistic_regression")}, "scored_by: set 'all' gives the label away"),
+        ({"scored_by": ("all", "logistic_regression")}, "scored_by: set 'all' leaks the label"),
         ({"folds": 1}, "folds: expected at least 2 folds"),
         ({"repeats": 0}, "folds: expected .* 1 repeat"),
         ({"network_repeats": 0}, "folds: expected .* 1 repeat"),
     ],
 )
-def test_a_wrong_field_of_a_classification_is_refused(changes: dict[str, Any], field: str) -> None:
+def test_a_wrong_field_of_a_classification_raises(changes: dict[str, Any], field: str) -> None:
     with pytest.raises(StudyError, match=rf"^study x: classification\.{field}"):
         replace(study(), classification=classification(**changes))
 
@@ -224,11 +224,11 @@ def test_a_study_may_have_segments_or_classifiers_or_both() -> None:
 
 def test_the_notes_are_the_docstring_of_the_file(package: Package) -> None:
     loaded = load_studies(package(invented=GOOD, silent=GOOD.partition("\n")[2].replace('"invented"', '"silent"')))
-    assert [one.notes for one in loaded] == ["Who is large? Source: invented.", ""]
+    assert [study.notes for study in loaded] == ["Who is large? Source: invented.", ""]
     assert loaded[0].version == replace(loaded[0], notes="Other words.").version
 
 
-def test_given_studies_are_checked_as_loaded_ones() -> None:
+def test_check_studies_returns_the_studies() -> None:
     assert check_studies([study()]) == (study(),)
     with pytest.raises(StudyError, match="'x' is already the name of another study"):
         check_studies([study(), study()])

@@ -1,12 +1,16 @@
-"""The common suite: what every study of the package fulfils. A new file is under it as soon as it is there."""
+"""The common suite of every study of the package. It picks up a new file automatically."""
 
 from __future__ import annotations
 
 import ast
+import copy
+import dataclasses
 import importlib
 import inspect
+import pathlib
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +20,10 @@ from tiktok_pipeline.recipes.segmentation import Segmentation
 from tiktok_pipeline.study import Study, load_studies
 
 STUDIES = load_studies(tiktok_pipeline.studies)
-FOLDER = Path(next(iter(tiktok_pipeline.studies.__path__)))
+FOLDER = pathlib.Path(next(iter(tiktok_pipeline.studies.__path__)))
+
+Path = tuple[str | int, ...]
+"""Where a field is in a study."""
 
 every_study = pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
 every_segmentation = pytest.mark.parametrize(
@@ -33,7 +40,7 @@ def segmentation_of(study: Study) -> Segmentation:
 
 
 def logic_in(source: str) -> list[str]:
-    """What stands in the file of a study beside its docstring, imports and plain assignments."""
+    """Return what the file of a study has beside its docstring, imports and plain assignments."""
     body = ast.parse(source).body
     allowed = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign)
     statements = [
@@ -52,17 +59,17 @@ def logic_in(source: str) -> list[str]:
 
 def test_every_file_is_a_study() -> None:
     files = {path.stem for path in FOLDER.glob("*.py")} - {"__init__"}
-    assert files == {Path(study.file).stem for study in STUDIES}
+    assert files == {pathlib.Path(study.file).stem for study in STUDIES}
     assert files
 
 
 @every_study
-def test_a_study_is_named_as_its_file(study: Study) -> None:
+def test_a_study_has_the_name_of_its_file(study: Study) -> None:
     assert study.file == f"studies/{study.name}.py"
 
 
 @every_study
-def test_a_study_says_what_it_asks_and_where_it_is_from(study: Study) -> None:
+def test_a_study_has_a_question_and_a_source(study: Study) -> None:
     module = importlib.import_module(f"tiktok_pipeline.studies.{study.name}")
     docstring = inspect.getdoc(module) or ""
     assert len(docstring.split()) > 20
@@ -72,7 +79,7 @@ def test_a_study_says_what_it_asks_and_where_it_is_from(study: Study) -> None:
 
 
 @every_study
-def test_a_study_is_a_record_and_no_program(study: Study) -> None:
+def test_the_file_of_a_study_has_no_logic(study: Study) -> None:
     assert logic_in((FOLDER / f"{study.name}.py").read_text(encoding="utf-8")) == []
 
 
@@ -90,11 +97,11 @@ def test_a_study_is_a_record_and_no_program(study: Study) -> None:
         "import os\n'text in the middle'",
     ],
 )
-def test_logic_in_a_study_would_be_seen(source: str) -> None:
+def test_logic_in_finds_logic(source: str) -> None:
     assert logic_in(source)
 
 
-def test_a_plain_record_has_no_logic() -> None:
+def test_logic_in_of_a_plain_record_is_empty() -> None:
     assert logic_in('"""A question."""\nfrom a import b\n_K = 3\nSTUDY: object = b(k=_K, names=("a", "b"))\n') == []
 
 
@@ -117,7 +124,7 @@ def test_a_study_has_a_persona_for_every_cluster(study: Study) -> None:
 
 
 @every_segmentation
-def test_a_persona_says_who_they_are_what_they_are_worth_and_what_to_do(study: Study) -> None:
+def test_a_persona_has_texts_of_its_own(study: Study) -> None:
     personas = segmentation_of(study).personas.personas
     for field in ("name", "description", "strategic_value", "recommendation"):
         texts = [getattr(persona, field) for persona in personas]
@@ -129,75 +136,80 @@ def test_a_persona_says_who_they_are_what_they_are_worth_and_what_to_do(study: S
 
 
 @every_study
-def test_a_study_gives_advice_as_a_whole(study: Study) -> None:
+def test_the_advice_of_a_study_is_in_sentences(study: Study) -> None:
     assert all(text.strip() and text.endswith(".") for text in study.recommendations)
 
 
-@every_segmentation
-def test_the_version_follows_the_settings(study: Study) -> None:
-    segmentation = segmentation_of(study)
-    other_words = replace(segmentation.personas.personas[0], recommendation="Wait.")
-    changed = [
-        replace(study, segmentation=replace(segmentation, random_state=segmentation.random_state + 1)),
-        replace(study, segmentation=replace(segmentation, n_init=segmentation.n_init + 1)),
-        replace(study, segmentation=replace(segmentation, features=segmentation.features[::-1])),
-        replace(study, segmentation=replace(segmentation, max_fit_rows=99)),
-        replace(study, segmentation=replace(segmentation, draws=99)),
-        replace(
-            study,
-            segmentation=replace(
-                segmentation,
-                personas=replace(segmentation.personas, personas=(other_words, *segmentation.personas.personas[1:])),
-            ),
-        ),
-        replace(study, recommendations=(*study.recommendations, "Wait.")),
-    ]
-    versions = {one.version for one in changed}
-    assert len(versions) == len(changed)
-    assert study.version not in versions
+def field_paths(record: Any, path: Path = ()) -> Iterator[Path]:
+    """Yield the path of every field of a record and of the records inside it: field names, positions in tuples."""
+    for field in dataclasses.fields(record):
+        value, own = getattr(record, field.name), (*path, field.name)
+        yield own
+        if dataclasses.is_dataclass(value):
+            yield from field_paths(value, own)
+        elif isinstance(value, tuple):
+            for position, item in enumerate(value):
+                if dataclasses.is_dataclass(item):
+                    yield from field_paths(item, (*own, position))
+
+
+def with_other_value(record: Any, path: Path) -> Any:
+    """Return the record with another value at the path, whatever its checks say."""
+    if not path:
+        return ("changed", record)
+    first, *rest = path
+    if isinstance(first, int):
+        return (*record[:first], with_other_value(record[first], tuple(rest)), *record[first + 1 :])
+    changed = copy.copy(record)
+    object.__setattr__(changed, first, with_other_value(getattr(record, first), tuple(rest)))
+    return changed
+
+
+@every_study
+def test_the_version_changes_with_every_field_but_the_file_and_the_notes(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Study, "__post_init__", lambda _: None)
+    paths = [path for path in field_paths(study) if path not in {("file",), ("notes",)}]
+    versions = {path: with_other_value(study, path).version for path in paths}
+    assert [path for path, version in versions.items() if version == study.version] == []
+    assert len(set(versions.values())) == len(versions)
+
+
+def test_field_paths_reach_the_records_inside_a_study() -> None:
+    paths = {path for study in STUDIES for path in field_paths(study)}
+    assert {
+        ("segmentation", "scaling", "log1p"),
+        ("segmentation", "outliers", "width"),
+        ("segmentation", "personas", "personas", 0, "recommendation"),
+        ("classification", "label", "name"),
+        ("classification", "sets", 1, "features"),
+        ("classification", "published", "network", "dropout"),
+    } <= paths
 
 
 @every_classification
-def test_the_version_follows_the_settings_of_the_classifiers(study: Study) -> None:
-    classification = study.classification
-    assert classification is not None
-    changed = [
-        replace(classification, random_state=classification.random_state + 1),
-        replace(classification, folds=classification.folds + 1),
-        replace(classification, max_rows=99),
-        replace(classification, audited=classification.audited[1:]),
-        replace(classification, sets=classification.sets[::-1]),
-        replace(classification, label=replace(classification.label, name="another")),
-        replace(classification, published=replace(classification.published, test_share=0.3)),
-        replace(classification, what_it_means="Nothing."),
-    ]
-    versions = {replace(study, classification=one).version for one in changed}
-    assert len(versions) == len(changed)
-    assert study.version not in versions
-
-
-@every_classification
-def test_a_classification_says_what_it_means_and_why_its_sets(study: Study) -> None:
+def test_a_classification_explains_itself_and_its_sets(study: Study) -> None:
     classification = study.classification
     assert classification is not None
     assert classification.what_it_means.endswith(".")
     assert classification.label.name.strip()
-    assert all(one.why.strip() for one in classification.sets)
+    assert all(feature_set.why.strip() for feature_set in classification.sets)
     assert not classification.scoring_set.leaks
     assert classification.label.feature not in classification.scoring_set.features
     assert set(classification.every_feature) <= set(feature_names(study.source))
 
 
 @every_study
-def test_the_notes_of_a_study_are_the_text_at_the_head_of_its_file(study: Study) -> None:
+def test_the_notes_of_a_study_are_the_docstring_of_its_file(study: Study) -> None:
     source = (FOLDER / f"{study.name}.py").read_text(encoding="utf-8")
     assert study.notes == (ast.get_docstring(ast.parse(source), clean=False) or "").strip()
 
 
 @every_study
-def test_the_version_follows_nothing_else(study: Study) -> None:
+def test_the_version_does_not_depend_on_the_file_and_the_notes(study: Study) -> None:
     assert replace(study, file="elsewhere.py", notes="Other words.").version == study.version
-    again = {one.name: one for one in load_studies(tiktok_pipeline.studies)}
+    again = {loaded.name: loaded for loaded in load_studies(tiktok_pipeline.studies)}
     assert again[study.name].version == study.version
     assert len(study.version) == 12
 

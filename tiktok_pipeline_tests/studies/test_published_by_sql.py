@@ -1,4 +1,4 @@
-"""Every published figure by one SQL query each, on the published file of the real scrape, refreshed through Dagster."""
+"""Every published number with one SQL query, on the published file of the real scrape, refreshed through Dagster."""
 
 from __future__ import annotations
 

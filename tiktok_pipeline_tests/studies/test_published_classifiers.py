@@ -64,7 +64,9 @@ def judged(path: Path, name: str) -> Judged:
     scan = engine.scan(path, "csv")
     dialect = recognise(scan.header, file=path.name)
     raw = read_file(scan, dialect, source_file=path.name, engine=engine)
-    features = engine.persist(build_features(validate_source(raw, dialect.source, engine).valid, STUDIES[name].source))
+    features = engine.persist(
+        build_features(validate_source(raw, dialect.source, engine).valid, STUDIES[name].source)
+    )
     threshold = label_threshold(features, classification.label)
     assert threshold is not None
     rows, labels = labelled_rows(features, classification, engine)

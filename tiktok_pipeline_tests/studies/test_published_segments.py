@@ -1,4 +1,4 @@
-"""The published tables of the other segmentation studies, from the real files: sizes, means, inertia and silhouette."""
+"""The published results of the other segmentations, on the real files: sizes, means, inertia and silhouette."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Where in a stored file a record starts: its physical line, by the record's ordinal.
+"""Find the line of a stored file on which a record starts.
 
-Records are counted as the engine counts them: the header is none, nor is a blank line. What a record holds is not read
-here; see `tiktok_pipeline.raw.read`.
+Records are counted as the engine counts them: neither the header nor a blank line is a record. For the content of a record
+see `tiktok_pipeline.raw.read`.
 """
 
 from __future__ import annotations
@@ -16,37 +16,49 @@ from tiktok_pipeline.text_files import READ_ERRORS, long_cells, open_text, read_
 
 
 def first_lines(path: Path, rows: Collection[int]) -> dict[int, int]:
-    """The line (from 1) on which each of the records ``rows`` (ordinals from 1) starts.
+    """Return the line on which each record starts.
 
-    A record that the file does not have is left out. Nothing is given for Parquet and JSON arrays, whose records have
-    no lines, nor for a file that is gone or cannot be read. The file is read as a stream, up to the last of ``rows``.
+    The file is read as a stream, up to the last of ``rows``.
+
+    Parameters
+    ----------
+    path : Path
+        A stored file.
+    rows : collection of int
+        Ordinals of records, from 1.
+
+    Returns
+    -------
+    dict of int to int
+        The line (from 1) of each record that the file has. Empty for Parquet and JSON arrays, whose records have no
+        lines, and for a file that is missing or cannot be read.
     """
-    kind = file_format(path)
-    if not rows or kind is None or kind == "parquet":
+    format_ = file_format(path)
+    if not rows or format_ is None or format_ == "parquet":
         return {}
-    found: dict[int, int] = {}
+    lines: dict[int, int] = {}
     last = max(rows)
     try:
         with long_cells(), open_text(path) as stream:
-            if kind == "csv":
+            if format_ == "csv":
                 starts = _record_starts(_Lines(stream), read_header(path).delimiter)
             else:
                 starts = _object_starts(path, stream)
             for ordinal, line in enumerate(starts, start=1):
                 if ordinal in rows:
-                    found[ordinal] = line
+                    lines[ordinal] = line
                 if ordinal >= last:
                     break
     except READ_ERRORS:
         return {}
-    return found
+    return lines
 
 
 class _Lines:
-    """The lines of a stream; ``next_line`` is the number of the one that comes next.
+    """The lines of a stream; ``next_line`` is the number of the next one.
 
-    A lone carriage return ends a record, but no line that an editor or ``grep -n`` would count, unless the first line
-    of the file ends so too.
+    A lone carriage return ends a record, but not a line as an editor or ``grep -n`` counts it, unless the first line of
+    the file ends with one too.
     """
 
     def __init__(self, stream: io.TextIOBase) -> None:
@@ -65,8 +77,8 @@ class _Lines:
 
 
 def _record_starts(lines: _Lines, delimiter: str) -> Iterator[int]:
-    """The line on which each record of a CSV starts, the header left out."""
-    # The engine too takes a quote behind spaces for the start of a quoted cell.
+    """Yield the line on which each record of a CSV file starts, without the header."""
+    # Like the engine, take a quote after spaces for the start of a quoted cell.
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     next(reader, None)
     start = lines.next_line
@@ -77,13 +89,13 @@ def _record_starts(lines: _Lines, delimiter: str) -> Iterator[int]:
 
 
 def _object_starts(path: Path, stream: io.TextIOBase) -> Iterator[int]:
-    """The line of each object of a file with one a line; none where the file is an array."""
-    with open_text(path) as text:
-        if read_head(text).startswith("["):
+    """Yield the line of each object of a file with one object a line; nothing if the file is an array."""
+    with open_text(path) as head:
+        if read_head(head).startswith("["):
             return
     lines = _Lines(stream)
     start = lines.next_line
     for text in lines:
-        if text.strip(" \r\n"):  # a line of tabs is a record, a broken one
+        if text.strip(" \r\n"):  # a line of tabs is a (broken) record
             yield start
         start = lines.next_line

@@ -1,4 +1,4 @@
-"""Holds all of the database: the contract of a table, the port, and the one engine behind it.
+"""The database: the contract of a table, the protocols of the warehouse and its engine, and DuckDB behind them.
 
-Nothing of the domain belongs here: no column of a profile is named in this room.
+The domain does not belong here: only `tiktok_pipeline.warehouse.duckdb.migrations` names a column of a profile.
 """

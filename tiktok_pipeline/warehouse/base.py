@@ -1,6 +1,6 @@
-"""States what a warehouse is: the typed contract of a table, the port, and what can go wrong with it.
+"""What a warehouse is: the contract of a table, the protocols `Engine` and `Warehouse`, and their errors.
 
-The stages know this file and nothing else of the room. No engine is imported here.
+The stages import this module and nothing else of the package ``warehouse``. It imports no engine.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ ColumnType = Literal["text", "integer", "float", "boolean", "date", "timestamp",
 CastType = Literal["integer", "float", "date"]
 FileFormat = Literal["csv", "json", "ndjson", "parquet"]
 Slice = Mapping[str, str]
-"""Which part of a table: a value for each of its slice columns."""
+"""A part of a table: a value for each of its slice columns."""
 
 NULL_WORDS = ("null", "NULL", "None", "NaN")
-"""The words in a delivered cell that mean: no value."""
+"""The words in a delivered cell that stand for a missing value."""
 
 WHITE_SPACE = " \t\n\v\f\r"
 """The characters that are stripped from both ends of a delivered cell."""
@@ -37,36 +37,48 @@ _IDENTIFIER = re.compile(r"^[a-z][a-z0-9_]*$")
 
 
 class WarehouseError(PipelineError):
-    """The warehouse cannot do what was asked; the text says what to do."""
+    """An operation of the warehouse failed."""
 
     code = "warehouse"
 
 
 class WarehouseLockedError(WarehouseError):
-    """Another process held the database for longer than the configured wait."""
+    """Another process held the database for longer than the configured timeout."""
 
     code = "warehouse_locked"
 
 
 class QueryError(WarehouseError):
-    """A query is wrong; the text is the engine's first line."""
+    """A query is invalid; the message is the first line of the engine's error."""
 
     code = "query"
     is_usage_error = True
 
 
 class UnreadableFileError(FileError):
-    """A file as a whole cannot be read; the text names it and what to do."""
+    """A file as a whole cannot be read."""
 
     code = "unreadable_file"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column of a table: name, type, what it says (with its unit), may it be NULL, may readers see it.
+    """One column of a table.
 
-    A column ``is_high_cardinality`` where nearly every row has a text of its own: such texts are packed another way. Floats are stored to
-    so many significant ``digits``: a sum over many rows differs in the last bits with the number of threads.
+    Attributes
+    ----------
+    name, type
+        A lower-case identifier, and the type of the values.
+    description : str
+        The meaning, with the unit.
+    nullable : bool
+        Whether a cell may be NULL.
+    published : bool
+        Whether the published file has the column.
+    is_high_cardinality : bool
+        Whether nearly every row has a different text. Such a column is compressed without a dictionary.
+    digits : int
+        Significant digits to which a float is stored. The last bits of a sum depend on the number of threads.
     """
 
     name: str
@@ -78,7 +90,7 @@ class Column:
     digits: int = 12
 
     def __post_init__(self) -> None:
-        """Refuse a name that is no plain lower-case identifier: names become SQL, so they are checked once here."""
+        """Reject a name that is not an identifier: names become part of SQL and are checked only here."""
         if not _IDENTIFIER.fullmatch(self.name):
             msg = f"column name {self.name!r}: expected lower-case letters, digits and underscores"
             raise ValueError(msg)
@@ -86,10 +98,22 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class TableSpec:
-    """The contract of one table: where it stands, its typed columns, and which of them make a slice.
+    """The contract of one table.
 
-    ``columns`` holds the slice columns too; the frames that are written and read by slice do not carry them.
-    ``rows_per`` names the columns that together identify a row. A table that is ``derived`` stores nothing: it is a view.
+    Attributes
+    ----------
+    schema, name : str
+        Lower-case identifiers.
+    description : str
+        What the table holds.
+    columns : tuple of Column
+        All columns, the slice columns included. A frame of one slice does not carry the slice columns.
+    slice_by : tuple of str
+        The columns by which rows are replaced.
+    rows_per : tuple of str
+        The columns that together identify a row.
+    derived : Derived, optional
+        What the rows are computed from. Such a table is a view and stores nothing.
     """
 
     schema: str
@@ -101,7 +125,7 @@ class TableSpec:
     derived: Derived | None = None
 
     def __post_init__(self) -> None:
-        """Refuse names that are no identifiers, columns named twice, and slice columns that are not there."""
+        """Reject names that are not identifiers, repeated columns, and unknown slice or key columns."""
         names = [column.name for column in self.columns]
         for part in (self.schema, self.name):
             if not _IDENTIFIER.fullmatch(part):
@@ -130,22 +154,43 @@ class TableSpec:
 
 @dataclass(frozen=True)
 class Derived:
-    """What a table is computed from as it is read: ``rows`` gives its rows, slice columns included, for rows of ``of``.
+    """How a derived table is computed when it is read.
 
-    Each row must follow from one row alone, so that any part of the one table gives the same part of the other.
+    ``rows`` maps rows of table ``of`` to rows of the derived table, slice columns included. Each row depends on one
+    row only, so that a part of ``of`` gives the same part of the derived table.
     """
 
     of: TableSpec
     rows: Callable[[nw.LazyFrame[Any]], nw.LazyFrame[Any]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """A named query of the published file, e.g. ``segments.influencer_segments``.
+
+    ``columns_from`` holds the tables whose columns it shows; a column is described by the first of them that has it.
+    ``rows_per`` names the columns that together identify a row.
+    """
+
+    schema: str
+    name: str
+    sql: str
+    description: str
+    columns_from: tuple[TableSpec, ...] = ()
+    rows_per: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class ScannedFile:
-    """A file as the engine sees it.
+    """A file as the engine reads it.
 
-    ``header`` holds the names as the file spells them; ``rows`` has ``source_row`` (the record's ordinal, from
-    1), ``read_problem`` (text, NULL where the record is whole) and ``cell_0 .. cell_n``, all text, in the order
-    of ``header``. Names out of a file never become identifiers: that is why the cells are numbered.
+    Attributes
+    ----------
+    header : tuple of str
+        The column names as the file spells them. They never become identifiers, so the cells are numbered instead.
+    rows : LazyFrame
+        ``source_row`` (ordinal of the record, from 1), ``read_problem`` (text; NULL if the record is intact) and
+        ``cell_0`` to ``cell_n`` (text), in the order of ``header``.
     """
 
     header: tuple[str, ...]
@@ -154,9 +199,10 @@ class ScannedFile:
 
 @dataclass(frozen=True)
 class StoredSlice:
-    """What the warehouse knows of a slice that it holds; ``snapshot`` and ``study`` are empty where it has none.
+    """One entry of ``meta.slices``.
 
-    ``origin`` names the delivery from which the rows were made: slices of one origin belong together.
+    ``snapshot`` and ``study`` are empty if the table does not have the column. ``delivery_id`` is the delivery that
+    the rows were computed from: slices of one delivery belong together. ``written_at`` is in UTC.
     """
 
     table: str
@@ -172,52 +218,55 @@ SliceCounts = dict[tuple[str, str, str], int]
 
 
 class Engine(Protocol):
-    """What narwhals lacks on the engine. A ``with`` block closes it at its end."""
+    """The operations that narwhals lacks. A ``with`` block closes the engine at its end."""
 
-    def __enter__(self) -> Self:
-        """Return the engine itself; it opens its database at first use."""
-        ...
+    def __enter__(self) -> Self: ...
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close the engine."""
-        ...
+    ) -> None: ...
 
     @property
     def connection_generation(self) -> int:
-        """How often it was closed; frames of before a closing can no longer be read."""
+        """The number of times the connection was closed. A frame from an earlier generation can no longer be read."""
         ...
 
     def scan(self, path: Path, file_format: FileFormat) -> ScannedFile:
-        """Read a file lazily; raises `UnreadableFileError` where the file as a whole cannot be read."""
+        """Read a file lazily, every cell as text; raises `UnreadableFileError` for an unreadable file."""
         ...
 
     def try_cast(self, frame: nw.LazyFrame[Any], types: Mapping[str, CastType]) -> nw.LazyFrame[Any]:
-        """Cast the named text columns; a cell that does not fit becomes NULL, never an exception."""
+        """Cast the text columns that ``types`` names; a cell that does not fit, NaN and infinity become NULL."""
         ...
 
     def strip_and_nullify(self, frame: nw.LazyFrame[Any], columns: Mapping[str, str]) -> nw.LazyFrame[Any]:
-        """Add texts (new name -> column): white space around them off; empty, null, NULL, None and NaN become NULL."""
+        """Add texts without surrounding `WHITE_SPACE`; an empty text and a word of `NULL_WORDS` become NULL.
+
+        ``columns`` maps the name of each new column to the column that it is computed from.
+        """
         ...
 
     def to_json(self, frame: nw.LazyFrame[Any], name: str, cells: Mapping[str, str]) -> nw.LazyFrame[Any]:
-        """Add column ``name``: a JSON object of the columns ``cells`` maps (key -> column), NULLs left out."""
+        """Add column ``name``: a JSON object without NULLs, or NULL if it would be empty.
+
+        ``cells`` maps each key of the object to the column that holds its value.
+        """
         ...
 
     def sample_key(self, frame: nw.LazyFrame[Any], column: str) -> nw.LazyFrame[Any]:
-        """Add ``sample_key``: the head of the md5 of ``column`` (15 hexadecimal digits), the same on every machine."""
+        """Add ``sample_key``: the first 15 hexadecimal digits of the MD5 of ``column``, equal on every machine."""
         ...
 
     def mark_repeated(self, frame: nw.LazyFrame[Any], column: str, *, among: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-        """Add ``is_repeated``: whether the value of ``column`` stands in more than one row of ``among``.
+        """Add ``is_repeated``: whether the value of ``column`` occurs in more than one row of ``among``.
 
-        It may be true for a few values that do not; it is false for NULL. The count over ``among`` is done at once.
+        It is false for NULL. Values are compared by a 64-bit hash: it may be true for a few values that occur once.
+        ``among`` is counted at once, not lazily.
         """
         ...
 
     def salted_hash(self, frame: nw.LazyFrame[Any], columns: Sequence[str], salt: str) -> nw.LazyFrame[Any]:
-        """Add ``<column>_hash``: the SHA-256, in hexadecimal, of ``salt`` and the text, A to Z in lower case."""
+        """Add ``<column>_hash``: the hexadecimal SHA-256 of ``salt`` and the text, with A to Z in lower case."""
         ...
 
     def reading(self, path: Path) -> AbstractContextManager[None]:
@@ -225,14 +274,14 @@ class Engine(Protocol):
         ...
 
     def persist(self, frame: nw.LazyFrame[Any] | pa.Table, *, keep_until_close: bool = False) -> nw.LazyFrame[Any]:
-        """Compute ``frame`` once, out of core, and give it back as a table that lasts until `unpersist_all` or `close`.
+        """Compute a frame once, out of core, into a temporary table and return its rows.
 
-        A table in memory is brought into the engine in the same way. One that is kept ``keep_until_close`` outlasts `unpersist_all`.
+        The table lasts until `unpersist_all`, or until `close` if ``keep_until_close``. A table in memory is copied.
         """
         ...
 
     def unpersist_all(self) -> None:
-        """Drop the persisted frames that need not outlast this call; frames derived from them can no longer be read."""
+        """Drop the temporary tables that are not kept until `close`; frames derived from them become unreadable."""
         ...
 
     def close(self) -> None:
@@ -241,7 +290,7 @@ class Engine(Protocol):
 
 
 class Warehouse(Engine, Protocol):
-    """Tables by slice, written whole or not at all."""
+    """Tables whose slices are replaced as a whole."""
 
     def replace_slice(
         self,
@@ -251,87 +300,99 @@ class Warehouse(Engine, Protocol):
         *,
         delivery_id: str = "",
     ) -> int:
-        """Put ``rows`` in place of the slice, in one transaction; returns their count.
+        """Replace a slice in one transaction.
 
-        ``origin`` names the delivery that they were made from; see `StoredSlice`.
+        Parameters
+        ----------
+        table, slice_ : TableSpec, Slice
+            A table that is not derived, and a value for each of its slice columns.
+        rows : LazyFrame, DataFrame or pyarrow.Table
+            The new rows, with the columns `TableSpec.frame_names` in any order.
+        delivery_id : str, default ""
+            The delivery that the rows were computed from.
+
+        Returns
+        -------
+        int
+            Number of rows written.
+
+        Raises
+        ------
+        WarehouseError
+            If columns are missing or unknown, or the write fails. The old slice stays.
         """
         ...
 
     def register_external_slice(
         self, table: TableSpec, slice_: Slice, rows: nw.LazyFrame[Any], *, delivery_id: str = ""
     ) -> int:
-        """Note a slice whose ``rows`` lie elsewhere, and drop what is stored of it; returns their count.
+        """List a slice in ``meta.slices`` without storing its ``rows``, delete stored rows, and return the count.
 
-        They are those of another table (see `Derived`), or stay in files, which `read_slice` reads (see `ExternalSliceReader`).
+        The rows are those of a derived table, or stay in files; see `ExternalSliceReader`.
         """
         ...
 
     def read_slice(self, table: TableSpec, slice_: Slice) -> nw.LazyFrame[Any]:
-        """The slice as a lazy frame without the slice columns; no rows where there is none."""
-        ...
-
-    def read_table(self, table: TableSpec) -> nw.LazyFrame[Any]:
-        """The whole table as a lazy frame, slice columns included."""
-        ...
-
-    def has_slice(self, table: TableSpec, slice_: Slice) -> bool:
-        """Whether the slice has at least one row."""
-        ...
-
-    def drop_slice(self, table: TableSpec, slice_: Slice) -> None:
-        """Remove the slice."""
+        """Return a slice as a lazy frame without the slice columns; it has no rows if the slice does not exist."""
         ...
 
     def slices(self) -> list[StoredSlice]:
-        """Every slice that was written and not dropped, those without a row too."""
+        """Return every slice that was written and not dropped, also those without rows, in a fixed order."""
         ...
 
     def drop_snapshots(self, tables: Sequence[TableSpec], snapshots: Sequence[str]) -> None:
-        """Remove every slice of the snapshots from all ``tables``, in one transaction."""
+        """Delete every slice of the snapshots from all ``tables``, in one transaction."""
         ...
 
     def set_delivery_id(self, snapshot: str, delivery_id: str) -> None:
-        """Say of every slice of the snapshot that it stems from the delivery ``origin``: its files changed, its rows fit."""
+        """Set the delivery of every slice of a snapshot whose files were rewritten without changing its rows."""
         ...
 
     def publish(
         self, target: Path, *, tables: Sequence[TableSpec], snapshots: Sequence[str] | None, views: Sequence[View]
     ) -> list[StoredSlice]:
-        """Bring the published copy at ``target`` up to date with snapshots, or build it anew where None; in place in one step.
+        """Bring the published file up to date in one step.
 
-        Gives the slices that were left out, because they stem from another delivery than the rest of their snapshot.
+        Parameters
+        ----------
+        target : Path
+            The published file.
+        tables, views : sequence of TableSpec, sequence of View
+            What to publish.
+        snapshots : sequence of str, optional
+            The snapshots to replace; None rebuilds the file.
+
+        Returns
+        -------
+        list of StoredSlice
+            The slices that were left out: they were computed from another delivery than the rest of their snapshot.
+
+        Raises
+        ------
+        WarehouseError
+            If a snapshot is incomplete or the file cannot be written; the published file is unchanged.
         """
         ...
 
     def rebuild(self) -> None:
-        """Write the database anew, so that nothing of what was deleted stays in its file."""
+        """Write the database file again, so that no block of it holds deleted rows."""
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class View:
-    """A named query of the published file, e.g. ``segments.influencer_segments``.
-
-    ``columns_from`` holds the tables whose columns it shows: the first that has a column describes it. ``rows_per`` names
-    the columns that together identify a row.
-    """
-
-    schema: str
-    name: str
-    sql: str
-    description: str
-    columns_from: tuple[TableSpec, ...] = ()
-    rows_per: tuple[str, ...] = ()
+ExternalSliceReader = Callable[[Engine, TableSpec, Slice], "nw.LazyFrame[Any] | None"]
+"""Returns the rows of a slice that stay in files, or None for a slice that is stored."""
 
 
 def check_slice(table: TableSpec, slice_: Slice) -> Iterator[tuple[str, str]]:
-    """Yield the slice's (column, value) pairs in the table's order; raises `WarehouseError` where they do not fit."""
+    """Yield the (column, value) pairs of a slice, in the order of the table.
+
+    Raises
+    ------
+    WarehouseError
+        If the columns are not the table's slice columns.
+    """
     if set(slice_) != set(table.slice_by):
         msg = f"{table}: a slice names {list(table.slice_by)}, this one names {sorted(slice_)}"
         raise WarehouseError(msg)
     for name in table.slice_by:
         yield name, slice_[name]
-
-
-ExternalSliceReader = Callable[[Engine, TableSpec, Slice], "nw.LazyFrame[Any] | None"]
-"""Gives the rows of a slice that stay in files, and None for one that is stored."""

@@ -1,8 +1,8 @@
-"""Turns the contract of a table into checks, for pandas frames (pandera) and for the engine (narwhals).
+"""Turn the contract of a table into checks: pandera for pandas frames, narwhals expressions for the engine.
 
-`schema_for` derives a pandera schema from a `TableSpec`; `rules` reads the row rules back off such a schema as
-narwhals expressions, so that one statement of a rule serves both. This is the one adapter to pandera's narwhals
-versions of its built-in checks, pinned to pandera 0.35. A check that has none is an error at import of the table.
+`schema_for` derives a pandera schema from a `TableSpec`; `rules` turns the checks of such a schema into narwhals
+expressions, so that each rule is written once. This is the only adapter to pandera's narwhals versions of its built-in
+checks, pinned to pandera 0.35. A check without such a version raises when the table's module is imported.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PANDAS_TYPES: Mapping[ColumnType, Any] = {
     "json": "string",
 }
 
-_WORDS: Mapping[str, str] = {
+_REASONS: Mapping[str, str] = {
     "greater_than_or_equal_to": "expected at least {min_value}",
     "greater_than": "expected more than {min_value}",
     "less_than_or_equal_to": "expected at most {max_value}",
@@ -40,12 +40,15 @@ _WORDS: Mapping[str, str] = {
     "str_matches": "expected a text of the form {pattern}",
     "str_length": "expected {min_value} to {max_value} characters",
 }
-"""The checks a contract may use, each with the words for the person who reads why a row was rejected."""
+"""The checks that a contract may use, each with the text of the reason why a row is rejected."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One row rule: the column it is about, why a row fails it, and the expression that is false where it does."""
+    """One rule for rows of a table.
+
+    ``holds`` is an expression that is false where the value of ``column`` breaks the rule; ``reason`` says what was expected.
+    """
 
     column: str
     reason: str
@@ -53,13 +56,28 @@ class Rule:
 
 
 def schema_for(table: TableSpec, checks: Checks | None = None) -> pa.DataFrameSchema:
-    """The pandera schema of a frame of ``table`` (without its slice columns): types coerced, no other columns.
+    """Return the pandera schema of a frame of one slice: types coerced, no other columns.
 
-    Raises `ValueError` where ``checks`` name a column that the table lacks, or a check that the engine has not.
+    Parameters
+    ----------
+    table : TableSpec
+        The table; its slice columns are left out.
+    checks : mapping of str to sequence of Check, optional
+        The checks of each column.
+
+    Returns
+    -------
+    DataFrameSchema
+        A strict schema.
+
+    Raises
+    ------
+    ValueError
+        If ``checks`` names a column that the table lacks, or a check that has no version for the engine.
     """
     checks = checks or {}
     if unknown := set(checks) - set(table.frame_names):
-        msg = f"{table}: checks for columns it does not have: {sorted(unknown)}"
+        msg = f"{table}: checks of columns that it does not have: {sorted(unknown)}"
         raise ValueError(msg)
     columns = {
         column.name: pa.Column(
@@ -77,21 +95,21 @@ def schema_for(table: TableSpec, checks: Checks | None = None) -> pa.DataFrameSc
 
 
 def rules(schema: pa.DataFrameSchema) -> tuple[Rule, ...]:
-    """Every row rule of a schema, in the order of its columns: presence first, then the checks."""
-    found: list[Rule] = []
+    """Return every rule of a schema in the order of its columns: first not NULL, then the checks."""
+    row_rules: list[Rule] = []
     for name, column in schema.columns.items():
         value = nw.col(name)
         if not column.nullable:
-            found.append(Rule(name, f"{name}: missing", ~value.is_null()))
-        found.extend(_rule(name, check) for check in column.checks)
-    return tuple(found)
+            row_rules.append(Rule(name, f"{name}: missing", ~value.is_null()))
+        row_rules.extend(_rule(name, check) for check in column.checks)
+    return tuple(row_rules)
 
 
 def _rule(name: str, check: Any) -> Rule:  # noqa: ANN401 - pandera's Check carries untyped statistics
-    if check.name not in _WORDS or not hasattr(builtin_checks, check.name):
-        msg = f"{name}: check {check.name!r} has no version for the engine; use one of {sorted(_WORDS)}"
+    if check.name not in _REASONS or not hasattr(builtin_checks, check.name):
+        msg = f"{name}: check {check.name!r} has no version for the engine; use one of {sorted(_REASONS)}"
         raise ValueError(msg)
     value = nw.col(name)
     holds = getattr(builtin_checks, check.name)(value, **check.statistics)
-    words = _WORDS[check.name].format(**check.statistics)
-    return Rule(name, f"{name}: {words}", value.is_null() | holds)
+    reason = _REASONS[check.name].format(**check.statistics)
+    return Rule(name, f"{name}: {reason}", value.is_null() | holds)

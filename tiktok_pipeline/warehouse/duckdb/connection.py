@@ -1,6 +1,6 @@
-"""Opens database files: for writing with a bounded wait, for reading and nothing else.
+"""Open database files: for writing with a bounded wait, or read-only.
 
-What is in the tables is not known here.
+The contents of the tables do not belong here.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import QueryError, WarehouseError, WarehouseLockedError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _FIRST_POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.1, 2.0
-_NO_STATEMENT = "there is no statement in it; expected one such as: select * from meta.version"
+_NO_STATEMENT = "the query holds no statement; expected one such as: select * from meta.tables"
 
 
 def connect(
@@ -29,12 +30,32 @@ def connect(
     memory_limit: str | None = None,
     threads: int | None = None,
 ) -> duckdb.DuckDBPyConnection:
-    """Open a database for writing, waiting at most ``timeout_seconds`` for another process to let go of it."""
-    config: dict[str, str | bool | int | float | list[str]] = {}
-    if memory_limit:
-        config["memory_limit"] = memory_limit
-    if threads:
-        config["threads"] = threads
+    """Open a database for writing.
+
+    Parameters
+    ----------
+    path : Path, optional
+        The file, created if it does not exist; None opens a database in memory.
+    timeout_seconds : float
+        How long to wait while another process holds the file.
+    memory_limit : str, optional
+        DuckDB's memory limit, e.g. ``"2GB"``.
+    threads : int, optional
+        DuckDB's number of threads.
+
+    Returns
+    -------
+    DuckDBPyConnection
+        An open connection.
+
+    Raises
+    ------
+    WarehouseLockedError
+        If another process still holds the file after ``timeout_seconds``.
+    WarehouseError
+        If the file cannot be opened.
+    """
+    config = _limits(memory_limit, threads)
     if path is None:
         return duckdb.connect(config=config)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -44,27 +65,35 @@ def connect(
     while True:
         try:
             return duckdb.connect(str(path), config=config)
-        except duckdb.Error as problem:
-            text = " ".join(str(problem).split())
+        except duckdb.Error as error:
+            text = one_line(str(error))
             if "could not set lock" not in text.lower():
                 msg = f"{path}: cannot be opened: {text[:300]}"
-                raise WarehouseError(msg) from problem
+                raise WarehouseError(msg) from error
             if time.monotonic() >= deadline:
-                raise WarehouseLockedError(_locked(path, timeout_seconds, text)) from problem
+                raise WarehouseLockedError(_locked(path, timeout_seconds, text)) from error
             time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
             pause = min(pause * 2, _LONGEST_POLL_SECONDS)
 
 
 class ReadOnlyDatabase:
-    """One database file, open for reading and nothing else; values of a query are its parameters (``?``)."""
+    """One database file, opened read-only. Values reach a query as its parameters (``?``)."""
 
     def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
         self._path = path
         self._connection = connection
-        self._answer: pa.RecordBatchReader | None = None
+        self._reader: pa.RecordBatchReader | None = None
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Answer a query whole: (column names, rows)."""
+        """Return the column names and all rows of a query.
+
+        Raises
+        ------
+        QueryError
+            If the query is invalid.
+        WarehouseError
+            If the file cannot be read.
+        """
         self.close()
         with _translate_errors(self._path):
             cursor = self._connection.execute(sql, list(parameters))
@@ -76,32 +105,39 @@ class ReadOnlyDatabase:
     def batches(
         self, sql: str, parameters: Sequence[Any] = (), *, rows_per_batch: int = 20_000
     ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-        """Answer a query piece by piece: (columns, Arrow batches of at most ``rows_per_batch`` rows).
+        """Return the columns and the rows of a query, in Arrow batches of at most ``rows_per_batch`` rows.
 
-        However many rows there are, few are in memory. Read them to their end before the next query, or leave them.
+        Only one batch is in memory at a time. The next query closes the batches that are not read yet.
+
+        Raises
+        ------
+        QueryError
+            If the query is invalid.
+        WarehouseError
+            If the file cannot be read; also while the batches are read.
         """
         self.close()
         with _translate_errors(self._path):
-            answer = self._connection.sql(sql, params=list(parameters))
-            if answer is None:
+            relation = self._connection.sql(sql, params=list(parameters))
+            if relation is None:
                 raise QueryError(_NO_STATEMENT)
-            self._answer = answer.to_arrow_reader(rows_per_batch)
-        return self._answer.schema, self._one_by_one(self._answer)
+            self._reader = relation.to_arrow_reader(rows_per_batch)
+        return self._reader.schema, self._iterate(self._reader)
 
     def close(self) -> None:
-        """Let go of an answer that was not read to its end: held, it would block the next opening of the file for ever."""
-        if self._answer is not None:
-            self._answer.close()
-            self._answer = None
+        """Close the batches that were not read to their end: open ones block the next opening of the file forever."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
 
-    def _one_by_one(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    def _iterate(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         while True:
             try:
                 batch = reader.read_next_batch()
             except StopIteration:
                 return
-            except (OSError, ValueError, duckdb.Error) as problem:  # Arrow tells the engine's errors as its own
-                raise WarehouseError(_unreadable(self._path, problem)) from problem
+            except (OSError, ValueError, duckdb.Error) as error:  # Arrow raises DuckDB's errors as its own
+                raise WarehouseError(_unreadable(self._path, error)) from error
             yield batch
 
 
@@ -109,19 +145,33 @@ class ReadOnlyDatabase:
 def open_read_only(
     path: Path, *, memory_limit: str | None = None, threads: int | None = None
 ) -> Iterator[ReadOnlyDatabase]:
-    """Open a database file for reading; the connection reads that file and nothing else.
+    """Open a database file read-only; queries cannot reach other files.
 
-    All queries inside the block see the same file, also where another is put in its place meanwhile. Raises
-    `WarehouseError` where the file cannot be read; its queries raise that, or `QueryError` where they are wrong.
+    All queries inside the block read the same file, even if another one replaces it meanwhile.
+
+    Parameters
+    ----------
+    path : Path
+        The database file.
+    memory_limit : str, optional
+        DuckDB's memory limit, e.g. ``"2GB"``.
+    threads : int, optional
+        DuckDB's number of threads.
+
+    Yields
+    ------
+    ReadOnlyDatabase
+        The open file.
+
+    Raises
+    ------
+    WarehouseError
+        If the file does not exist or cannot be read.
     """
     if not path.exists():
         msg = f"{path}: no such database yet; run `tiktok-pipeline refresh FILE` first"
         raise WarehouseError(msg)
-    config: dict[str, str | bool | int | float | list[str]] = {"enable_external_access": False}
-    if memory_limit:
-        config["memory_limit"] = memory_limit
-    if threads:
-        config["threads"] = threads
+    config = _limits(memory_limit, threads) | {"enable_external_access": False}
     with _translate_errors(path):
         connection = duckdb.connect(str(path), read_only=True, config=config)
     with connection:
@@ -133,38 +183,50 @@ def open_read_only(
 
 
 def query(path: Path, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Answer one read-only query over a database file: (column names, rows); see `open_read_only`."""
+    """Return the column names and all rows of one read-only query; see `ReadOnlyDatabase.rows`."""
     with open_read_only(path) as reader:
         return reader.rows(sql, parameters)
 
 
 def published_delivery_ids(path: Path) -> dict[str, str]:
-    """The delivery from which the shared tables of each published snapshot were made; none where there is no such file."""
+    """Return, for each published snapshot, the delivery of its shared tables; empty if the file does not exist."""
     if not path.exists():
         return {}
     try:
         _, rows = query(
             path, "select snapshot, any_value(origin) from meta.slices where study = '' and snapshot <> '' group by 1"
         )
-    except WarehouseError:  # of a version that kept no such list, or damaged: what is not known is made anew
+    except WarehouseError:  # damaged, or of a version without such a list: everything counts as unpublished
         return {}
     return {str(snapshot): str(delivery_id) for snapshot, delivery_id in rows}
 
 
 @contextmanager
 def _translate_errors(path: Path) -> Iterator[None]:
-    """Turn the engine's errors inside the block into ours."""
+    """Turn DuckDB's errors inside the block into a `WarehouseError` or a `QueryError`."""
     try:
         yield
-    except duckdb.IOException as problem:
-        raise WarehouseError(_unreadable(path, problem)) from problem
-    except duckdb.Error as problem:
-        first, *others = str(problem).strip().splitlines() or [""]
-        raise QueryError(first, details=[line for line in others if line.strip()]) from problem
+    except duckdb.IOException as error:
+        raise WarehouseError(_unreadable(path, error)) from error
+    except duckdb.Error as error:
+        first, *others = str(error).strip().splitlines() or [""]
+        raise QueryError(first, details=[line for line in others if line.strip()]) from error
 
 
-def _unreadable(path: Path, problem: Exception) -> str:
-    return f"{path}: cannot be read now: {' '.join(str(problem).split())[:300]}"
+_Config = dict[str, str | bool | int | float | list[str]]
+
+
+def _limits(memory_limit: str | None, threads: int | None) -> _Config:
+    config: _Config = {}
+    if memory_limit:
+        config["memory_limit"] = memory_limit
+    if threads:
+        config["threads"] = threads
+    return config
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    return f"{path}: cannot be read now: {one_line(str(error))[:300]}"
 
 
 def _locked(path: Path, waited_seconds: float, text: str) -> str:
@@ -172,6 +234,6 @@ def _locked(path: Path, waited_seconds: float, text: str) -> str:
         text[text.find("held in") :].split(". ", maxsplit=1)[0] if "held in" in text else "held by another program"
     )
     return (
-        f"{path}: waited {waited_seconds:g} s for the database, {holder}. Close what has it open (a notebook, a BI tool, "
-        "`sql --warehouse`), or let it read published/tiktok.duckdb instead, and try again"
+        f"{path}: waited {waited_seconds:g} s for the database, {holder}. Close the program that has it open "
+        "(a notebook, a BI tool, `sql --warehouse`), or let it read published/tiktok.duckdb instead, and try again"
     )

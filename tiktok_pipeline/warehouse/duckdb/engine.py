@@ -1,6 +1,6 @@
-"""The engine on DuckDB: what narwhals lacks, said in DuckDB's own functions, over one connection.
+"""The engine on DuckDB: the operations that narwhals lacks, in DuckDB's own functions, over one connection.
 
-Columns come from specs and are quoted; values reach SQL as parameters. Tables and slices are not known here.
+Columns come from specs and are quoted; values reach SQL as parameters. Tables and slices do not belong here.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import duckdb
 import narwhals as nw
 
+from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import (
     NULL_WORDS,
     WHITE_SPACE,
@@ -35,7 +36,7 @@ _WHITE_SPACE_SQL = " || ".join(f"chr({ord(character)})" for character in WHITE_S
 
 
 class DuckDBEngine:
-    """One DuckDB file, opened at first use and held until `close`; ``path=None`` keeps all in memory."""
+    """One DuckDB file, opened at first use and held until `close`; ``path=None`` keeps everything in memory."""
 
     def __init__(
         self, path: Path | None, *, lock_timeout_seconds: float, memory_limit: str | None, threads: int | None
@@ -45,7 +46,7 @@ class DuckDBEngine:
         self._memory_limit = memory_limit
         self._threads = threads
         self._open: duckdb.DuckDBPyConnection | None = None
-        self._staged = 0
+        self._persisted = 0
         self._connection_generation = 0
 
     def __enter__(self) -> Self:
@@ -58,7 +59,7 @@ class DuckDBEngine:
 
     @property
     def connection_generation(self) -> int:
-        """How often the connection was closed, with all that was staged in it."""
+        """The number of times the connection was closed, with all its temporary tables."""
         return self._connection_generation
 
     def scan(self, path: Path, file_format: FileFormat) -> ScannedFile:
@@ -68,11 +69,11 @@ class DuckDBEngine:
 
     @contextlib.contextmanager
     def reading(self, path: Path) -> Iterator[None]:
-        """Turn the engine's errors inside the block into an `UnreadableFileError` that names ``path``."""
+        """Turn DuckDB's errors inside the block into an `UnreadableFileError` that names ``path``."""
         try:
             yield
-        except duckdb.Error as problem:
-            raise explain_read_error(path, problem) from problem
+        except duckdb.Error as error:
+            raise explain_read_error(path, error) from error
 
     def try_cast(self, frame: nw.LazyFrame[Any], types: Mapping[str, CastType]) -> nw.LazyFrame[Any]:
         """Cast text columns; a cell that does not fit, NaN and infinity become NULL."""
@@ -87,13 +88,13 @@ class DuckDBEngine:
         return self._project(frame, f"* replace ({', '.join(casts)})")
 
     def strip_and_nullify(self, frame: nw.LazyFrame[Any], columns: Mapping[str, str]) -> nw.LazyFrame[Any]:
-        """Add texts without blanks; only one that begins or ends below "!", as white space does, is looked at closely."""
+        """Add stripped texts; only a text that begins or ends with a character below "!" is stripped and matched."""
         texts = []
         for new, name in columns.items():
             text = quoted(name)
             stripped = f"trim({text}, {_WHITE_SPACE_SQL})"
             words = " ".join(f"when {text} = '{word}' then null" for word in NULL_WORDS)
-            # A pattern, not a list: of a list the engine makes a join, through which all rows go.
+            # A pattern, not a list: DuckDB turns a list into a join of all rows.
             is_blank = f"regexp_matches({stripped}, '^({'|'.join(NULL_WORDS)})?$')"
             texts.append(
                 f"case when {text} < '!' or {text}[-1] < '!' then case when not {is_blank} then {stripped} end "
@@ -102,15 +103,15 @@ class DuckDBEngine:
         return self._project(frame, f"*, {', '.join(texts)}")
 
     def to_json(self, frame: nw.LazyFrame[Any], name: str, cells: Mapping[str, str]) -> nw.LazyFrame[Any]:
-        """Add a JSON object of the mapped columns, NULLs left out; NULL where nothing is left."""
+        """Add a JSON object of the mapped columns without NULLs; NULL if nothing is left."""
         if not cells:
             return self._project(frame, f"*, null::varchar as {quoted(name)}")
         pairs = ", ".join(f"{quoted_text(key)}, {quoted(column)}" for key, column in cells.items())
-        lacks_one = " or ".join(f"{quoted(column)} is null" for column in cells.values())
-        # A patch leaves NULLs out, and takes three times as long.
+        has_null = " or ".join(f"{quoted(column)} is null" for column in cells.values())
+        # A merge patch drops NULLs, and takes three times as long as building the object.
         patched = f"nullif(json_merge_patch('{{}}', json_object({pairs}))::varchar, '{{}}')"
         return self._project(
-            frame, f"*, case when {lacks_one} then {patched} else json_object({pairs})::varchar end as {quoted(name)}"
+            frame, f"*, case when {has_null} then {patched} else json_object({pairs})::varchar end as {quoted(name)}"
         )
 
     def sample_key(self, frame: nw.LazyFrame[Any], column: str) -> nw.LazyFrame[Any]:
@@ -118,16 +119,15 @@ class DuckDBEngine:
         return self._project(frame, f"*, substring(md5({quoted(column)}), 1, 15) as sample_key")
 
     def mark_repeated(self, frame: nw.LazyFrame[Any], column: str, *, among: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-        """Add ``is_repeated``, by the hashes that stand there more than once: numbers take a fraction of texts' memory."""
+        """Add ``is_repeated``, by the hashes that occur more than once: they take a fraction of the texts' memory."""
         name = quoted(column)
         hashes = among.select(column).to_native().project(f"hash({name}) as hashed")
-        several = (
-            hashes.aggregate("hashed, count(*) as rows", "hashed").filter("rows > 1").project("hashed as several")
-        )
-        repeated = self.persist(nw.from_native(several)).to_native()
-        joined = frame.to_native().join(repeated, f"hash({name}) = several", how="left")
+        counted = hashes.aggregate("hashed, count(*) as rows", "hashed")
+        repeated = self.persist(nw.from_native(counted.filter("rows > 1").project("hashed as repeated"))).to_native()
+        joined = frame.to_native().join(repeated, f"hash({name}) = repeated", how="left")
         return self._project(
-            nw.from_native(joined), f"* exclude (several), several is not null and {name} is not null as is_repeated"
+            nw.from_native(joined),
+            f"* exclude (repeated), repeated is not null and {name} is not null as is_repeated",
         )
 
     def salted_hash(self, frame: nw.LazyFrame[Any], columns: Sequence[str], salt: str) -> nw.LazyFrame[Any]:
@@ -140,26 +140,24 @@ class DuckDBEngine:
         return self._project(frame, f"*, {hashes}")
 
     def persist(self, frame: nw.LazyFrame[Any] | pa.Table, *, keep_until_close: bool = False) -> nw.LazyFrame[Any]:
-        """Compute ``frame`` once into a temporary table, which spills to disk where it must."""
-        self._staged += 1
-        table = f"{'kept' if keep_until_close else 'staged'}_{self._staged}"
+        """Compute ``frame`` once into a temporary table, which spills to disk if memory is short."""
+        self._persisted += 1
+        table = f"{'kept' if keep_until_close else 'persisted'}_{self._persisted}"
         rows = frame.to_native() if isinstance(frame, nw.LazyFrame) else frame
         self._run(f"create temp table {table} as select * from rows", rows=rows)
         return self._lazy(f"select * from temp.{table}", [])
 
     def unpersist_all(self) -> None:
-        """Drop the temporary tables of `staged`, which hold memory and disk until then."""
-        for number in range(1, self._staged + 1):
-            self._run(f"drop table if exists temp.staged_{number}")
+        """Drop the temporary tables of `persist`, which hold memory and disk until then."""
+        for number in range(1, self._persisted + 1):
+            self._run(f"drop table if exists temp.persisted_{number}")
 
     def close(self) -> None:
-        """Close the connection, which lets go of the file; safe to call twice."""
+        """Close the connection and release the file; safe to call twice."""
         if self._open is not None:
             self._open.close()
             self._open = None
             self._connection_generation += 1
-
-    # Inside.
 
     @property
     def _connection(self) -> duckdb.DuckDBPyConnection:
@@ -172,11 +170,11 @@ class DuckDBEngine:
             )
             try:
                 check_version(self._open, self._path)
-            except BaseException as problem:
+            except BaseException as error:
                 self.close()
-                if isinstance(problem, duckdb.Error):
-                    msg = f"{self._path}: cannot be read: {' '.join(str(problem).split())[:300]}"
-                    raise WarehouseError(msg) from problem
+                if isinstance(error, duckdb.Error):
+                    msg = f"{self._path}: cannot be read: {one_line(str(error))[:300]}"
+                    raise WarehouseError(msg) from error
                 raise
         return self._open
 

@@ -1,7 +1,7 @@
 """Schema ``meta``: the tables in which a database file describes itself, and the comments on its tables and columns.
 
-A reader of the file finds here what each table holds, what a column means and in which unit, and which slices were written.
-All texts come from the specs.
+A reader of the file finds here what each table holds, what a column means and in which unit, and which slices were
+written. All texts come from the specs.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ def _list(
     columns: Mapping[str, Sequence[_CatalogColumn]],
     prefix: str,
 ) -> None:
-    """List the tables and their columns anew where the list has changed."""
+    """Replace the entries of the tables and their columns if any of them has changed."""
     tables = [
         (table.schema, table.name, table.kind, table.text, list(table.slice_by), list(table.rows_per))
         for table in descriptions
@@ -228,9 +228,9 @@ def _list(
         listed = connection.execute(f"select * from {prefix}{listing}").fetchall()
         if not set(map(str, rows)) <= set(map(str, listed)):
             names = [f"{schema}.{name}" for schema, name, *_ in rows]
+            listed_name = "schema_name || '.' || table_name"
             connection.execute(
-                f"delete from {prefix}{listing} where schema_name || '.' || table_name in (select unnest(?::varchar[]))",
-                [names],
+                f"delete from {prefix}{listing} where {listed_name} in (select unnest(?::varchar[]))", [names]
             )
             values = ", ".join(f"unnest(${number})" for number in range(1, len(listing.columns) + 1))
             connection.execute(

@@ -1,7 +1,7 @@
-"""Which version of the tables a database file has, and how an older one becomes the present one.
+"""The version of the tables in a database file, and the migration of an older file.
 
-A change of the tables adds a step here, in SQL, and raises `VERSION`; all steps of a file run in one transaction, so that a
-file is of one version or the other. What is in the tables is known to the steps alone.
+A change of the tables adds a step here, in SQL, and raises `VERSION`. All steps of a file run in one transaction, so
+that a file never has a version in between. Only these steps name the columns of a table of the domain.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import WarehouseError
 from tiktok_pipeline.warehouse.duckdb.meta import SLICES_TABLE, VERSION_TABLE
 from tiktok_pipeline.warehouse.duckdb.tables import create_table
@@ -34,27 +35,37 @@ _STEPS: Mapping[int, Sequence[str]] = {
         ),
     ),
     2: ("alter table if exists raw.profiles add column if not exists is_under_age varchar",),
-    # Features are views since version 4: each is made, in place of the table, when it is first asked for.
+    # Features are views since version 4; `tables.create_view` replaces the table at first use.
     3: (),
 }
-"""What leads from each version to the next."""
+"""The statements that lead from each version to the next."""
 
 
 def check_version(connection: duckdb.DuckDBPyConnection, path: Path | None) -> None:
-    """Write the version into a new database, bring an older one up to date.
+    """Write the version into a new database, or migrate an older one.
 
-    Raises `WarehouseError` where a newer program made the file, or where a step fails: the file is as it was then.
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+        The database, open for writing.
+    path : Path, optional
+        Its file, for error messages.
+
+    Raises
+    ------
+    WarehouseError
+        If a newer program wrote the file, or a step fails; the file is unchanged.
     """
     version = version_of(connection)
     if version is None:
         write_meta(connection, "")
     elif version < 1:
-        msg = f"{path}: says it has version {version} of the tables, which there never was; is it another program's file?"
+        msg = f"{path}: has version {version} of the tables, which never existed; is it another program's file?"
         raise WarehouseError(msg)
     elif version > VERSION:
         msg = (
-            f"{path}: made by version {version} of the tables, this program knows version {VERSION} and older; "
-            "install the newer program (pip install --upgrade tiktok-pipeline), nothing was changed"
+            f"{path}: has version {version} of the tables, this program reads version {VERSION} and older; "
+            "nothing was changed. Install the newer program: pip install --upgrade tiktok-pipeline"
         )
         raise WarehouseError(msg)
     elif version < VERSION:
@@ -62,20 +73,20 @@ def check_version(connection: duckdb.DuckDBPyConnection, path: Path | None) -> N
 
 
 def version_of(connection: duckdb.DuckDBPyConnection, catalog: str | None = None) -> int | None:
-    """The version in the catalog (the current one unless named); None where there is none yet."""
-    there = connection.execute(
+    """Return the version in a catalog (default: the current one), or None if the catalog has none."""
+    tables = connection.execute(
         "select count(*) from information_schema.tables where table_schema = 'meta' and table_name = 'version' "
         "and table_catalog = coalesce(?, current_catalog())",
         [catalog],
     ).fetchall()[0][0]
-    if not there:
+    if not tables:
         return None
     prefix = f"{catalog}." if catalog else ""
     return int(connection.execute(f"select version from {prefix}meta.version").fetchall()[0][0])
 
 
 def write_meta(connection: duckdb.DuckDBPyConnection, prefix: str) -> None:
-    """Put the version, and the list of slices, into the catalog that ``prefix`` names (empty, or a name and a dot)."""
+    """Write the version and create the list of slices; ``prefix`` names the catalog (empty, or a name and a dot)."""
     create_table(connection, VERSION_TABLE, prefix)
     connection.execute(f"delete from {prefix}{VERSION_TABLE}")
     connection.execute(f"insert into {prefix}{VERSION_TABLE} values ({VERSION})")
@@ -93,18 +104,18 @@ def _migrate(connection: duckdb.DuckDBPyConnection, path: Path | None, version: 
                 _list_slices(connection)
         write_meta(connection, "")
         connection.commit()
-    except duckdb.Error as problem:
+    except duckdb.Error as error:
         connection.rollback()
         msg = (
-            f"{path}: made by version {version} of the tables, and could not be brought to version {VERSION} "
-            f"({' '.join(str(problem).split())[:200]}); it is as it was. Move it away and run "
-            "`tiktok-pipeline refresh --all`: the delivered files are kept in raw/"
+            f"{path}: has version {version} of the tables and could not be migrated to version {VERSION} "
+            f"({one_line(str(error))[:200]}); it is unchanged. Move it away and run `tiktok-pipeline refresh --all`: "
+            "the delivered files are kept in raw/"
         )
-        raise WarehouseError(msg) from problem
+        raise WarehouseError(msg) from error
 
 
 def _list_slices(connection: duckdb.DuckDBPyConnection) -> None:
-    """Before version 3 no list of slices was kept: it is made from the rows that are there."""
+    """Fill the list of slices from the rows; before version 3 there was no such list."""
     now = datetime.now(tz=UTC).replace(tzinfo=None)
     tables = connection.execute(
         "select table_schema || '.' || table_name, bool_or(column_name = 'study') from information_schema.columns "
@@ -119,6 +130,7 @@ def _list_slices(connection: duckdb.DuckDBPyConnection) -> None:
         if table not in views:
             study = "study" if has_study else "''"
             connection.execute(
-                f"insert into meta.slices select ?, snapshot, {study}, count(*), '', ?::timestamp from {table} group by all",
+                f"insert into {SLICES_TABLE} "
+                f"select ?, snapshot, {study}, count(*), '', ?::timestamp from {table} group by all",
                 [table, now],
             )

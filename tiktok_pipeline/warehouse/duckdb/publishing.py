@@ -1,7 +1,7 @@
 """The published copy of the warehouse: brought up to date beside the old file, then put in its place in one step.
 
-Only complete snapshots are copied: those whose shared tables were all computed from one delivery. A study that was computed
-from an earlier delivery than the rest of its snapshot is left out until it is computed again; `publish` returns it.
+Only complete snapshots are copied: those whose shared tables were all computed from one delivery. A study that was
+computed from an earlier delivery than the rest of its snapshot is left out until it is computed again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tiktok_pipeline.warehouse.duckdb.migrations import VERSION, version_of, wri
 from tiktok_pipeline.warehouse.duckdb.tables import create_table, create_view, quoted, stored_slices
 
 STORAGE_VERSION = "v1.2.0"
-"""The storage format of the published file: the oldest one with Zstandard, readable by DuckDB 1.2 and every later version."""
+"""The storage format of the published file: the oldest one with Zstandard, readable by DuckDB 1.2 and later."""
 
 _CATALOG = "published"
 _PREFIX = f"{_CATALOG}."
@@ -41,7 +41,7 @@ Transaction = Callable[[str], AbstractContextManager[None]]
 
 @dataclass(frozen=True)
 class _Content:
-    """What one publish writes: rows of ``snapshots``, without the slices in ``stale``; all other rows go if ``is_fresh``."""
+    """What one publish writes: ``snapshots`` without their ``stale`` slices, into an empty file if ``is_fresh``."""
 
     tables: tuple[TableSpec, ...]
     views: tuple[View, ...]
@@ -122,7 +122,7 @@ def publish(
         atomic_replace(draft, target)
     except (duckdb.Error, OSError) as error:
         reason = one_line(str(error))[:200]
-        msg = f"{target}: could not be brought up to date, readers have it as it was: {reason}"
+        msg = f"{target}: could not be brought up to date and is unchanged: {reason}"
         raise WarehouseError(msg) from error
     finally:
         _remove(draft)
@@ -169,7 +169,7 @@ def _remove(draft: Path) -> None:
 
 
 def _shared_delivery_ids(slices: Sequence[StoredSlice]) -> dict[str, dict[str, str]]:
-    """Return, for each snapshot, the delivery ids of the tables that all studies share, each with one of its tables."""
+    """Return, for each snapshot, the delivery ids of the tables that all studies share, each with one such table."""
     delivery_ids: dict[str, dict[str, str]] = {}
     for stored in slices:
         if stored.snapshot and not stored.study:
@@ -188,8 +188,8 @@ def _check_complete(snapshots: Sequence[str] | None, mixed: dict[str, str]) -> N
     if incomplete:
         first = incomplete[0]
         msg = (
-            f"snapshot {', '.join(incomplete)}: its tables come from different deliveries ({mixed[first]}); nothing was "
-            f"published. Run `tiktok-pipeline refresh --all --snapshot {first}`"
+            f"snapshot {', '.join(incomplete)}: its tables come from different deliveries ({mixed[first]}); "
+            f"nothing was published. Run `tiktok-pipeline refresh --all --snapshot {first}`"
         )
         raise WarehouseError(msg)
 
@@ -274,7 +274,8 @@ def _copy(connection: duckdb.DuckDBPyConnection, table: TableSpec, content: _Con
 
 def _copy_slices(connection: duckdb.DuckDBPyConnection, content: _Content) -> None:
     connection.execute(
-        f"insert into {_PREFIX}{SLICES_TABLE} select * from {SLICES_TABLE} where table_name in (select unnest(?::varchar[])) "
+        f"insert into {_PREFIX}{SLICES_TABLE} select * from {SLICES_TABLE} "
+        "where table_name in (select unnest(?::varchar[])) "
         "and (snapshot = '' or snapshot in (select unnest(?::varchar[])))",
         [[str(table) for table in content.tables], list(content.snapshots)],
     )

@@ -1,6 +1,6 @@
-"""Typed tables in DuckDB's words: how they are created, how a cell is stored, which slices there are.
+"""Typed tables in DuckDB's SQL: how they are created, how a cell is stored, and which slices exist.
 
-Names come from specs, which admit plain identifiers only; values are parameters.
+Names come from specs, which accept only identifiers; values are parameters.
 """
 
 from __future__ import annotations
@@ -25,54 +25,75 @@ SQL_TYPES: Mapping[ColumnType, str] = {
 
 
 def quoted(identifier: str) -> str:
-    """An identifier in SQL's double quotes."""
+    """Return an identifier in SQL's double quotes."""
     return '"' + identifier.replace('"', '""') + '"'
 
 
 def quoted_text(text: str) -> str:
-    """A text in SQL's single quotes."""
+    """Return a text in SQL's single quotes."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def create_table(
     connection: duckdb.DuckDBPyConnection, table: TableSpec, prefix: str = "", *, only_published: bool = False
 ) -> None:
-    """Create the table from its contract where it is not there yet; ``prefix`` names the catalog (empty, or a name and a dot)."""
+    """Create a table from its spec unless it exists.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+        The database.
+    table : TableSpec
+        A table that is not derived.
+    prefix : str, default ""
+        The catalog: empty, or its name and a dot.
+    only_published : bool, default False
+        Whether to leave out the columns that are not ``published``.
+    """
     cells = ", ".join(_definition(column) for column in table.columns if column.published or not only_published)
     connection.execute(f"create schema if not exists {prefix}{table.schema}")
     connection.execute(f"create table if not exists {prefix}{table} ({cells})")
 
 
 def _definition(column: Column) -> str:
-    # Of texts that do not repeat no dictionary can be made: Zstandard takes less time for them than DuckDB's own choice.
-    packed = " USING COMPRESSION zstd" if column.is_high_cardinality else ""
-    return f"{quoted(column.name)} {SQL_TYPES[column.type]}{'' if column.nullable else ' NOT NULL'}{packed}"
+    # No dictionary helps where texts do not repeat: Zstandard is faster there than DuckDB's own choice.
+    compression = " USING COMPRESSION zstd" if column.is_high_cardinality else ""
+    return f"{quoted(column.name)} {SQL_TYPES[column.type]}{'' if column.nullable else ' NOT NULL'}{compression}"
 
 
 def create_view(connection: duckdb.DuckDBPyConnection, table: TableSpec, prefix: str = "") -> None:
-    """Create the view that a derived table is, anew where it is there; ``prefix`` names the catalog (empty, or a name and a dot).
+    """Create or replace the view of a derived table.
 
-    The table that it is made of must be there. A table of its name, in which an older version stored the rows, goes.
+    A table of its name, in which an older version of this program stored the rows, is dropped.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+        The warehouse; the table that the view is computed from exists in it.
+    table : TableSpec
+        A derived table.
+    prefix : str, default ""
+        The catalog of the view: empty, or its name and a dot.
     """
     if table.derived is None:
-        msg = f"{table} is stored, not derived"
+        msg = f"{table} is not derived"
         raise ValueError(msg)
-    rows = nw.from_native(connection.sql(f"select * from {table.derived.of}", alias="made_of"))
+    rows = nw.from_native(connection.sql(f"select * from {table.derived.of}", alias="source"))
     names = [column.name for column in table.columns]
     sql = table.derived.rows(rows).select(names).to_native().sql_query()
     connection.execute(f"create schema if not exists {prefix}{table.schema}")
-    stored_once = connection.execute(
+    tables = connection.execute(
         "select count(*) from duckdb_tables() where schema_name = ? and table_name = ? "
         "and database_name = coalesce(?, current_catalog())",
         [table.schema, table.name, prefix.removesuffix(".") or None],
     ).fetchall()
-    if stored_once[0][0]:
+    if tables[0][0]:
         connection.execute(f"drop table {prefix}{table}")
     connection.execute(f"create or replace view {prefix}{table} as {sql}")
 
 
-def stored(column: Column) -> str:
-    """The expression that stores a cell of the column: cast to its type, floats to its significant digits."""
+def stored_cell(column: Column) -> str:
+    """Return the expression that stores a cell: cast to the column's type, floats rounded to significant digits."""
     name = quoted(column.name)
     if column.type != "float":
         return f"cast({name} as {SQL_TYPES[column.type]}) as {name}"
@@ -84,18 +105,18 @@ def stored(column: Column) -> str:
     )
 
 
-def check_columns(table: TableSpec, found: Sequence[str]) -> None:
-    """Raise `WarehouseError` where a frame's columns are not those of the table's slices."""
-    missing = [name for name in table.frame_names if name not in found]
-    unknown = [name for name in found if name not in table.frame_names]
+def check_columns(table: TableSpec, columns: Sequence[str]) -> None:
+    """Raise `WarehouseError` if a frame's columns are not `TableSpec.frame_names`, in any order."""
+    missing = [name for name in table.frame_names if name not in columns]
+    unknown = [name for name in columns if name not in table.frame_names]
     if missing or unknown:
-        msg = f"{table}: the frame lacks columns {missing} and brings unknown ones {unknown}; nothing was written"
+        msg = f"{table}: the frame lacks columns {missing} and has unknown columns {unknown}; nothing was written"
         raise WarehouseError(msg)
 
 
 def stored_slices(connection: duckdb.DuckDBPyConnection) -> list[StoredSlice]:
-    """Every slice that was written, in the order of table, snapshot and study."""
-    found = connection.execute(
+    """Return every slice that was written, in the order of table, snapshot and study."""
+    rows = connection.execute(
         "select table_name, snapshot, study, rows, origin, written_at from meta.slices order by all"
     ).fetchall()
-    return [StoredSlice(*row) for row in found]
+    return [StoredSlice(*row) for row in rows]

@@ -1,7 +1,7 @@
-"""The warehouse on DuckDB: typed tables, slices replaced in one transaction, a published copy put in place at once.
+"""The warehouse on DuckDB: typed tables, slices replaced in one transaction, and the published copy.
 
-What the engine itself can do stands in `tiktok_pipeline.warehouse.duckdb.engine`. Values reach SQL as parameters; names come from specs, which admit plain identifiers
-only. It does not know what a profile is, and it does not know Dagster.
+Operations on frames are in `tiktok_pipeline.warehouse.duckdb.engine`. Values reach SQL as parameters; names come from
+specs, which accept only identifiers.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import duckdb
 import narwhals as nw
 
 from tiktok_pipeline.atomic_write import atomic_replace, draft_of
+from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import (
     ExternalSliceReader,
     Slice,
@@ -32,7 +33,7 @@ from tiktok_pipeline.warehouse.duckdb.tables import (
     create_table,
     create_view,
     quoted,
-    stored,
+    stored_cell,
     stored_slices,
 )
 
@@ -42,7 +43,21 @@ if TYPE_CHECKING:
 
 
 class DuckDBWarehouse(DuckDBEngine):
-    """Tables in one DuckDB file, with the engine that they are computed in."""
+    """Tables in one DuckDB file, and the engine that computes them.
+
+    Parameters
+    ----------
+    path : Path, optional
+        The database file, opened at first use; None keeps everything in memory.
+    lock_timeout_seconds : float, default 30.0
+        How long to wait while another process holds the file.
+    memory_limit : str, optional
+        DuckDB's memory limit, e.g. ``"2GB"``.
+    threads : int, optional
+        DuckDB's number of threads.
+    external_slice_reader : ExternalSliceReader, optional
+        Reads the slices whose rows stay in files.
+    """
 
     def __init__(
         self,
@@ -57,8 +72,6 @@ class DuckDBWarehouse(DuckDBEngine):
         self._external_slice_reader = external_slice_reader
         self._created: dict[str, TableSpec] = {}
 
-    # Tables by slice.
-
     def replace_slice(
         self,
         table: TableSpec,
@@ -67,14 +80,10 @@ class DuckDBWarehouse(DuckDBEngine):
         *,
         delivery_id: str = "",
     ) -> int:
-        """Delete the slice and insert ``rows`` by name, in one transaction; returns the rows written.
-
-        Raises `WarehouseError` where columns are missing or unknown, or where the write fails; the old slice
-        stays then.
-        """
+        """Replace a slice in one transaction; see `tiktok_pipeline.warehouse.base.Warehouse.replace_slice`."""
         pairs = list(check_slice(table, slice_))
         if table.derived is not None:
-            msg = f"{table}: nothing is stored of it, its rows follow from {table.derived.of}"
+            msg = f"{table}: cannot be written, it is a view of {table.derived.of}"
             raise WarehouseError(msg)
         native = rows.to_native() if isinstance(rows, nw.LazyFrame) else rows
         check_columns(table, list(getattr(native, "column_names", None) or native.columns))
@@ -82,34 +91,33 @@ class DuckDBWarehouse(DuckDBEngine):
         where = " and ".join(f"{quoted(name)} = ?" for name, _ in pairs)
         values = [value for _, value in pairs]
         constants = ", ".join(f"? as {quoted(name)}" for name, _ in pairs)
-        cells = ", ".join(stored(column) for column in table.frame_columns)
+        cells = ", ".join(stored_cell(column) for column in table.frame_columns)
         with self._transaction(f"writing {table}"):
-            # The old rows go last, so that rows made from the slice itself are still there to be read.
+            # The old rows are deleted last: the new ones may be computed from them.
             newest = self._fetch_int(f"select coalesce(max(rowid), -1) from {table}")
             self._run(f"insert into {table} by name select {constants}, {cells} from rows", values, rows=native)
             self._run(f"delete from {table} where {where} and rowid <= {newest}", values)
             written = self._count(table, where, values)
-            self._note_slice(table, slice_, written, delivery_id)
+            self._list_slice(table, slice_, written, delivery_id)
         return written
 
     def register_external_slice(
         self, table: TableSpec, slice_: Slice, rows: nw.LazyFrame[Any], *, delivery_id: str = ""
     ) -> int:
-        """Note a slice whose rows lie elsewhere, and drop what is stored of it, in one transaction."""
+        """List a slice without storing its rows, and delete its stored rows, in one transaction."""
         pairs = list(check_slice(table, slice_))
         check_columns(table, rows.collect_schema().names())
         self._create(table)
         where = " and ".join(f"{quoted(name)} = ?" for name, _ in pairs)
-        with self._transaction(f"noting a slice of {table}"):
-            counted = rows.to_native().aggregate("count(*)")
-            there = int(counted.fetchall()[0][0])
+        with self._transaction(f"listing a slice of {table}"):
+            row_count = int(rows.to_native().aggregate("count(*)").fetchall()[0][0])
             if table.derived is None:
                 self._run(f"delete from {table} where {where}", [value for _, value in pairs])
-            self._note_slice(table, slice_, there, delivery_id)
-        return there
+            self._list_slice(table, slice_, row_count, delivery_id)
+        return row_count
 
     def read_slice(self, table: TableSpec, slice_: Slice) -> nw.LazyFrame[Any]:
-        """The slice as a lazy frame, without the slice columns, in the order of the spec."""
+        """Return a slice as a lazy frame without the slice columns, in the order of the spec."""
         pairs = list(check_slice(table, slice_))
         if self._external_slice_reader and (rows := self._external_slice_reader(self, table, slice_)) is not None:
             return rows
@@ -118,40 +126,21 @@ class DuckDBWarehouse(DuckDBEngine):
         where = " and ".join(f"{quoted(name)} = ?" for name, _ in pairs)
         return self._lazy(f"select {names} from {table} where {where}", [value for _, value in pairs])
 
-    def read_table(self, table: TableSpec) -> nw.LazyFrame[Any]:
-        """The whole table as a lazy frame."""
-        self._create(table)
-        return self._lazy(f"select * from {table}", [])
-
-    def has_slice(self, table: TableSpec, slice_: Slice) -> bool:
-        """Whether the slice has a row."""
-        pairs = list(check_slice(table, slice_))
-        self._create(table)
-        where = " and ".join(f"{quoted(name)} = ?" for name, _ in pairs)
-        return self._count(table, where, [value for _, value in pairs]) > 0
-
-    def drop_slice(self, table: TableSpec, slice_: Slice) -> None:
-        """Remove the slice, in one transaction."""
-        pairs = list(check_slice(table, slice_))
-        self._create(table)
-        where = " and ".join(f"{quoted(name)} = ?" for name, _ in pairs)
-        with self._transaction(f"dropping a slice of {table}"):
-            if table.derived is None:
-                self._run(f"delete from {table} where {where}", [value for _, value in pairs])
-            self._forget_slice(table, slice_)
-
     def slices(self) -> list[StoredSlice]:
-        """Every slice that was written and not dropped, in the order of table, snapshot and study."""
+        """Return every slice that was written and not dropped, in the order of table, snapshot and study."""
         return stored_slices(self._connection)
 
     def drop_snapshots(self, tables: Sequence[TableSpec], snapshots: Sequence[str]) -> None:
-        """Remove every slice of the snapshots from all ``tables``, in one transaction."""
+        """Delete every slice of the snapshots from all ``tables``, in one transaction."""
         sliced = [table for table in tables if "snapshot" in table.slice_by]
         for table in sliced:
             self._create(table)
         with self._transaction("dropping snapshots"):
-            for table in (one for one in sliced if one.derived is None):
-                self._run(f"delete from {table} where snapshot in (select unnest(?::varchar[]))", [list(snapshots)])
+            for table in sliced:
+                if table.derived is None:
+                    self._run(
+                        f"delete from {table} where snapshot in (select unnest(?::varchar[]))", [list(snapshots)]
+                    )
             self._run(
                 "delete from meta.slices where snapshot in (select unnest(?::varchar[])) "
                 "and table_name in (select unnest(?::varchar[]))",
@@ -159,15 +148,15 @@ class DuckDBWarehouse(DuckDBEngine):
             )
 
     def set_delivery_id(self, snapshot: str, delivery_id: str) -> None:
-        """Say of every slice of the snapshot that it stems from the delivery ``origin``."""
+        """Set the delivery of every slice of a snapshot."""
         self._run("update meta.slices set origin = ? where snapshot = ?", [delivery_id, snapshot])
 
     def publish(
         self, target: Path, *, tables: Sequence[TableSpec], snapshots: Sequence[str] | None, views: Sequence[View]
     ) -> list[StoredSlice]:
-        """Bring the copy at ``target`` up to date; see `tiktok_pipeline.warehouse.duckdb.publishing`."""
+        """Bring the published file up to date; see `tiktok_pipeline.warehouse.duckdb.publishing.publish`."""
 
-        def of(chosen: Sequence[str] | None) -> list[StoredSlice]:
+        def publish_snapshots(chosen: Sequence[str] | None) -> list[StoredSlice]:
             return publish(
                 self._connection,
                 target,
@@ -179,14 +168,14 @@ class DuckDBWarehouse(DuckDBEngine):
             )
 
         try:
-            return of(snapshots)
-        except WarehouseError as problem:
-            if snapshots is None or not _is_of_the_engine(problem):
+            return publish_snapshots(snapshots)
+        except WarehouseError as error:
+            if snapshots is None or not _may_be_damage(error):
                 raise
-            return of(None)  # the copy that lies there may be damaged inside; one made from nothing is not
+            return publish_snapshots(None)  # the file may be damaged inside: rebuild it
 
     def rebuild(self) -> None:
-        """Write the file anew and put it in place: what was deleted is in no block of it any more."""
+        """Write the file again and replace the old one: no block of it holds deleted rows."""
         if self._path is None:
             return
         draft = draft_of(self._path)
@@ -201,19 +190,17 @@ class DuckDBWarehouse(DuckDBEngine):
             connection.execute("checkpoint")
             self.close()
             atomic_replace(draft, self._path)
-        except duckdb.Error as problem:
-            msg = f"{self._path}: could not be written anew, it is as it was: {' '.join(str(problem).split())[:300]}"
-            raise WarehouseError(msg) from problem
+        except duckdb.Error as error:
+            msg = f"{self._path}: could not be rebuilt, it is unchanged: {one_line(str(error))[:300]}"
+            raise WarehouseError(msg) from error
         finally:
             self.close()
             draft.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Close the connection, which lets go of the file; safe to call twice."""
+        """Close the connection and release the file; safe to call twice."""
         super().close()
         self._created.clear()
-
-    # Inside.
 
     def _count(self, table: TableSpec, where: str, values: Sequence[str]) -> int:
         return self._fetch_int(f"select count(*) from {table} where {where}", values)
@@ -221,12 +208,12 @@ class DuckDBWarehouse(DuckDBEngine):
     def _fetch_int(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         return int(self._connection.execute(sql, list(parameters)).fetchall()[0][0])
 
-    def _note_slice(self, table: TableSpec, slice_: Slice, rows: int, delivery_id: str) -> None:
-        self._forget_slice(table, slice_)
+    def _list_slice(self, table: TableSpec, slice_: Slice, rows: int, delivery_id: str) -> None:
+        self._unlist_slice(table, slice_)
         entry = [str(table), slice_.get("snapshot", ""), slice_.get("study", ""), rows, delivery_id, _now()]
         self._run("insert into meta.slices values (?, ?, ?, ?, ?, ?)", entry)
 
-    def _forget_slice(self, table: TableSpec, slice_: Slice) -> None:
+    def _unlist_slice(self, table: TableSpec, slice_: Slice) -> None:
         values = [str(table), slice_.get("snapshot", ""), slice_.get("study", "")]
         self._run("delete from meta.slices where table_name = ? and snapshot = ? and study = ?", values)
 
@@ -243,26 +230,26 @@ class DuckDBWarehouse(DuckDBEngine):
         self._created[str(table)] = table
 
     @contextlib.contextmanager
-    def _transaction(self, doing: str) -> Iterator[None]:
+    def _transaction(self, work: str) -> Iterator[None]:
         connection = self._connection
         connection.begin()
         try:
             yield
             connection.commit()
-        except BaseException as problem:
+        except BaseException as error:
             with contextlib.suppress(duckdb.Error):
                 connection.rollback()
-            if self._path is not None:  # lets go of the lock; in memory, closing would lose all that is there
+            if self._path is not None:  # releases the file; closing a database in memory would lose its rows
                 self.close()
-            if isinstance(problem, duckdb.Error):
-                msg = f"{doing} failed, the table is as it was: {' '.join(str(problem).split())[:400]}"
-                raise WarehouseError(msg) from problem
+            if isinstance(error, duckdb.Error):
+                msg = f"{work} failed, the table is unchanged: {one_line(str(error))[:400]}"
+                raise WarehouseError(msg) from error
             raise
 
 
-def _is_of_the_engine(problem: BaseException) -> bool:
-    """Whether an error of the engine, but not a lack of room, is behind ``problem``."""
-    cause = problem.__cause__
+def _may_be_damage(error: BaseException) -> bool:
+    """Return whether DuckDB raised the error, and not for lack of disk space or memory."""
+    cause = error.__cause__
     while cause is not None:
         if isinstance(cause, duckdb.Error):
             return "no space" not in str(cause).lower() and "out of memory" not in str(cause).lower()

@@ -1,6 +1,6 @@
 """Read scraped text files: plain or gzipped, their encoding, their delimiter and their header.
 
-Every reader of CSV and JSON text opens its files here, so that all of them split a file in the same way as the engine.
+Every reader of CSV and JSON text opens its files here, so that all of them split a file as the engine does.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Find the line of a stored file on which a record starts.
 
-Records are counted as the engine counts them: neither the header nor a blank line is a record. For the content of a record
-see `tiktok_pipeline.raw.read`.
+Records are counted as the engine counts them: neither the header nor a blank line is a record. For the content of a
+record see `tiktok_pipeline.raw.read`.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def first_lines(path: Path, rows: Collection[int]) -> dict[int, int]:
 class _Lines:
     """The lines of a stream; ``next_line`` is the number of the next one.
 
-    A lone carriage return ends a record, but not a line as an editor or ``grep -n`` counts it, unless the first line of
-    the file ends with one too.
+    A lone carriage return ends a record, but not a line as an editor or ``grep -n`` counts it, unless the first line
+    of the file ends with one too.
     """
 
     def __init__(self, stream: io.TextIOBase) -> None:

@@ -1,8 +1,8 @@
 """Turn the contract of a table into checks: pandera for pandas frames, narwhals expressions for the engine.
 
 `schema_for` derives a pandera schema from a `TableSpec`; `rules` turns the checks of such a schema into narwhals
-expressions, so that each rule is written once. This is the only adapter to pandera's narwhals versions of its built-in
-checks, pinned to pandera 0.35. A check without such a version raises when the table's module is imported.
+expressions, so that each rule is written once. This is the only adapter to pandera's narwhals versions of its
+built-in checks, pinned to pandera 0.35. A check without such a version raises when the table's module is imported.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ _REASONS: Mapping[str, str] = {
 class Rule:
     """One rule for rows of a table.
 
-    ``holds`` is an expression that is false where the value of ``column`` breaks the rule; ``reason`` says what was expected.
+    ``holds`` is an expression that is false where the value of ``column`` breaks the rule; ``reason`` names what was
+    expected.
     """
 
     column: str

@@ -1,4 +1,4 @@
-"""The line on which a record of a stored file starts: counted by hand, and held against what the engine reads there."""
+"""The line on which a record of a stored file starts: counted by hand, and compared with the engine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EVERY = range(1, 100)
 
 @pytest.fixture
 def stored(tmp_path: Path) -> Callable[[str, str], Path]:
-    """Writes a file, gzipped where its name says so; every line end as given."""
+    """Return a function that writes a file, gzipped if its name ends in .gz, with the given line ends."""
 
     def write(name: str, text: str) -> Path:
         content = text.encode("utf-8")
@@ -62,7 +62,7 @@ def test_cells_of_many_lines_and_blank_lines_are_counted(stored: Stored, name: s
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_the_delimiter_is_that_of_the_header(stored: Stored, delimiter: str) -> None:
-    """Read with another one, the quote does not open a cell and the record ends with the first line."""
+    """With another delimiter the quote would not open a cell, and the record would end with its first line."""
     text = 'handle|bio\na|"x,;\ny"\nb|z\n'.replace("|", delimiter)
     assert first_lines(stored("a.csv", text), EVERY) == {1: 2, 2: 4}
 
@@ -77,7 +77,7 @@ def test_a_lone_carriage_return_in_a_cell_is_no_line(stored: Stored) -> None:
 
 @pytest.mark.parametrize("name", ["a.ndjson", "a.jsonl", "a.ndjson.gz", "a.jsonl.gz", "a.json", "a.json.gz"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_objects_of_one_line_each_are_counted_without_blank_lines(stored: Stored, name: str, end: str) -> None:
+def test_blank_lines_between_objects_are_not_counted(stored: Stored, name: str, end: str) -> None:
     text = '\n{"a":"1"}\n\n   \n{"a":"x\u2028y"}\nbroken\n\n{"a":"3"}'
     assert first_lines(stored(name, text.replace("\n", end)), EVERY) == {1: 2, 2: 5, 3: 6, 4: 8}
 
@@ -87,18 +87,18 @@ def test_an_array_has_no_lines(stored: Stored, name: str) -> None:
     assert first_lines(stored(name, ' \n[{"a":1},\n{"a":2}]\n'), EVERY) == {}
 
 
-def test_only_the_rows_asked_for_are_given(stored: Stored) -> None:
+def test_only_the_requested_rows_are_returned(stored: Stored) -> None:
     path = stored("a.csv", MULTI_LINE)
     assert first_lines(path, [6, 2]) == {2: 3, 6: 12}
     assert first_lines(path, {3, 900, 0, -1}) == {3: 5}
     assert first_lines(path, []) == {}
 
 
-def test_what_cannot_be_read_gives_no_lines(stored: Stored, tmp_path: Path) -> None:
+def test_an_unreadable_file_has_no_lines(stored: Stored, tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "latin.csv").write_bytes("a,b\né,x\n".encode("latin-1"))
-    whole = gzip.compress(MULTI_LINE.encode())
-    (tmp_path / "cut.csv.gz").write_bytes(whole[:-12])
+    packed = gzip.compress(MULTI_LINE.encode())
+    (tmp_path / "cut.csv.gz").write_bytes(packed[:-12])
     (tmp_path / "none.csv.gz").write_bytes(b"no gzip at all")
     for name in ("gone.csv", "gone.csv.gz", "gone.ndjson", "folder.csv", "latin.csv", "cut.csv.gz", "none.csv.gz"):
         assert first_lines(tmp_path / name, EVERY) == {}, name
@@ -108,7 +108,7 @@ def test_what_cannot_be_read_gives_no_lines(stored: Stored, tmp_path: Path) -> N
     assert first_lines(stored("empty.ndjson", ""), EVERY) == {}
 
 
-def test_long_cells_are_read_and_the_limit_of_the_process_is_put_back(stored: Stored) -> None:
+def test_long_cells_are_read_and_the_limit_of_the_process_is_restored(stored: Stored) -> None:
     before = csv.field_size_limit()
     path = stored("a.csv", f'handle,bio\na,"{"x" * (before + 1)}\n"\nb,y\n')
     assert first_lines(path, [2]) == {2: 4}
@@ -133,12 +133,12 @@ def test_a_file_is_read_no_further_than_needed(stored: Stored) -> None:
     ],
 )
 def test_the_engine_counts_the_same_records(stored: Stored, engine: DuckDBWarehouse, text: str) -> None:
-    """The first cell of each record stands on the line that is told for it."""
+    """The line of each record starts with the first cell that the engine reads."""
     path = stored("a.csv", text)
     read = engine.scan(path, "csv").rows.select("source_row", "cell_0").collect("pyarrow").rows()
-    found = first_lines(path, EVERY)
-    assert sorted(found) == sorted(number for number, _ in read)
+    starts = first_lines(path, EVERY)
+    assert sorted(starts) == sorted(number for number, _ in read)
     lines = path.read_bytes().decode().split("\n")
     for number, cell in read:
-        first = lines[found[number] - 1].lstrip('"')
+        first = lines[starts[number] - 1].lstrip('"')
         assert first.startswith(cell.partition("\n")[0]), number

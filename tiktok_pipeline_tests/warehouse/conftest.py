@@ -1,4 +1,4 @@
-"""Warehouses to test: the two ways of the one implementation, an engine for lazy frames, a home's files of version 1."""
+"""Fixtures: a warehouse in memory and in a file, an engine in memory, and the database files of version 1."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 @pytest.fixture(params=["memory", "file"])
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
-    """Each implementation that the contract suite holds to the port."""
+    """Each implementation of the protocol `Warehouse`."""
     with DuckDBWarehouse(None if request.param == "memory" else tmp_path / "store" / "tiktok.duckdb") as opened:
         yield opened
 
@@ -28,7 +28,7 @@ def engine() -> Iterator[DuckDBWarehouse]:
 
 @pytest.fixture
 def version_1(tmp_path: Path) -> Path:
-    """A folder with the two database files of a home that the program of version 1 refreshed."""
+    """A folder with the two database files of a home that version 1 of the program refreshed."""
     for packed in (Path(__file__).parent / "version_1").glob("*.gz"):
         (tmp_path / packed.stem).write_bytes(gzip.decompress(packed.read_bytes()))
     return tmp_path

@@ -1,4 +1,4 @@
-"""Invented tables for the tests of the warehouse: one with every type of column, one with two slice columns."""
+"""Synthetic tables for the tests of the warehouse: one with every type of column, one with two slice columns."""
 
 from __future__ import annotations
 
@@ -56,18 +56,29 @@ _TYPES = {
 
 
 def things(*rows: dict[str, Any]) -> pa.Table:
-    """Rows of `THINGS` (without the slice); columns that a row does not name are NULL."""
+    """Return rows of `THINGS` (without the slice); columns that a row does not name are NULL."""
     cells = {name: [row.get(name) for row in rows] for name in _TYPES}
     cells["name"] = [row.get("name", f"thing {place}") for place, row in enumerate(rows)]
     return pa.table({name: pa.array(values, _TYPES[name]) for name, values in cells.items()})
 
 
 def read(warehouse: Warehouse, table: TableSpec, slice_: dict[str, str]) -> list[dict[str, Any]]:
-    """The rows of a slice, in the order of their first column."""
+    """Return the rows of a slice, in the order of their first column."""
     return rows_of(warehouse.read_slice(table, slice_).sort(table.frame_names[0]))
 
 
+def read_all(warehouse: Warehouse, table: TableSpec) -> list[dict[str, Any]]:
+    """Return the rows of every listed slice of a table, with the slice columns."""
+    slices = [
+        {"snapshot": stored.snapshot, "study": stored.study}
+        for stored in warehouse.slices()
+        if stored.table == str(table)
+    ]
+    own = [{name: slice_[name] for name in table.slice_by} for slice_ in slices]
+    return [{**slice_, **row} for slice_ in own for row in read(warehouse, table, slice_)]
+
+
 def rows_of(frame: nw.LazyFrame[Any]) -> list[dict[str, Any]]:
-    """The rows of a lazy frame as dictionaries."""
-    found: list[dict[str, Any]] = frame.collect("pyarrow").to_native().to_pylist()
-    return found
+    """Return the rows of a lazy frame as dictionaries."""
+    rows: list[dict[str, Any]] = frame.collect("pyarrow").to_native().to_pylist()
+    return rows

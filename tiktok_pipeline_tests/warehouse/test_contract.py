@@ -1,4 +1,4 @@
-"""Contracts as pandera schemas, and the same rules read off them for the engine: they judge alike, row by row."""
+"""Contracts as pandera schemas and as rules for the engine: both find the same faults, row by row."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ARROW = {
     "date": pa.date32(),
 }
 
-# Cleaned texts have no white space around them: Python's "$" also stands before a last line break, RE2's does not.
+# Cleaned texts have no surrounding white space: Python's "$" also matches before a last line break, RE2's does not.
 _TEXTS = st.one_of(
     st.text(max_size=70).map(str.strip),
     st.sampled_from(
@@ -49,19 +49,19 @@ _VALUES: dict[str, st.SearchStrategy[Any]] = {
     "boolean": st.booleans(),
     "date": st.dates(date(2016, 1, 1), date(2030, 1, 1)),
 }
-_GOOD: dict[str, Any] = {"account_id": "a", "followers": 1, "following": 1, "likes": 1, "videos_count": 1}
+_VALID: dict[str, Any] = {"account_id": "a", "followers": 1, "following": 1, "likes": 1, "videos_count": 1}
 
 
 @st.composite
 def profiles(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """Some rows of validated.profiles: good ones in which a few cells are replaced by any value of their type."""
+    """Draw rows of validated.profiles: valid ones in which some cells are replaced by any value of their type."""
     rows = []
     for place in range(draw(st.integers(1, 12))):
-        row = dict.fromkeys(PROFILES_TABLE.frame_names) | _GOOD | {"source_file": "f.csv", "source_row": place}
+        row = dict.fromkeys(PROFILES_TABLE.frame_names) | _VALID | {"source_file": "f.csv", "source_row": place}
         columns = [
             column for column in PROFILES_TABLE.frame_columns if column.name not in {"source_file", "source_row"}
         ]
-        for column in draw(st.lists(st.sampled_from(columns), max_size=4, unique_by=lambda one: one.name)):
+        for column in draw(st.lists(st.sampled_from(columns), max_size=4, unique_by=lambda column: column.name)):
             row[column.name] = draw(st.none() | _VALUES[column.type])
         rows.append(row)
     return rows
@@ -69,29 +69,29 @@ def profiles(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def opened() -> Iterator[DuckDBWarehouse]:
-    """One engine for all examples of a property."""
+    """One engine for all examples of a property test."""
     with DuckDBWarehouse(None) as engine:
         yield engine
 
 
-def judged_by_the_engine(engine: DuckDBWarehouse, rows: list[dict[str, Any]]) -> set[tuple[int, str]]:
-    """The (row, column) pairs that the engine's rules find fault with."""
+def faults_by_engine(engine: DuckDBWarehouse, rows: list[dict[str, Any]]) -> set[tuple[int, str]]:
+    """Return the (row, column) pairs that break a rule in the engine."""
     cells = {
         column.name: pa.array([row[column.name] for row in rows], _ARROW[column.type])
         for column in PROFILES_TABLE.frame_columns
     }
-    rows_as_given = nw.from_native(engine._connection.from_arrow(pa.table(cells)))  # a stored float is rounded
-    nothing = nw.lit(None).cast(nw.String)
-    cleaned = rows_as_given.with_columns(nothing.alias("read_problem"), nw.lit("").alias("problems"))
-    found = set()
+    unrounded = nw.from_native(engine._connection.from_arrow(pa.table(cells)))  # a stored float would be rounded
+    null_text = nw.lit(None).cast(nw.String)
+    cleaned = unrounded.with_columns(null_text.alias("read_problem"), nw.lit("").alias("problems"))
+    faults = set()
     for row in rows_of(mark_duplicates(apply_rules(cleaned, PROFILES_SCHEMA)).select("source_row", "problems")):
         reasons = [reason for reason in row["problems"].split(_SPLIT) if reason and "duplicate" not in reason]
-        found |= {(row["source_row"], reason.partition(": ")[0]) for reason in reasons}
-    return found
+        faults |= {(row["source_row"], reason.partition(": ")[0]) for reason in reasons}
+    return faults
 
 
-def judged_by_pandera(rows: list[dict[str, Any]]) -> set[tuple[int, str]]:
-    """The (row, column) pairs that pandera's own pandas backend finds fault with."""
+def faults_by_pandera(rows: list[dict[str, Any]]) -> set[tuple[int, str]]:
+    """Return the (row, column) pairs that break a check in pandera's pandas backend."""
     frame = pd.DataFrame(rows, columns=PROFILES_TABLE.frame_names).astype({"observed_on": "object"})
     try:
         PROFILES_SCHEMA.validate(frame, lazy=True)
@@ -106,20 +106,20 @@ def judged_by_pandera(rows: list[dict[str, Any]]) -> set[tuple[int, str]]:
 @given(profiles())
 @example(
     [
-        dict.fromkeys(PROFILES_TABLE.frame_names) | _GOOD | {"source_file": "f", "source_row": 0},
+        dict.fromkeys(PROFILES_TABLE.frame_names) | _VALID | {"source_file": "f", "source_row": 0},
         dict.fromkeys(PROFILES_TABLE.frame_names)
-        | _GOOD
+        | _VALID
         | {"source_file": "f", "source_row": 1, "scraped_videos": 2**63 - 1},
     ]
 )
 @example([dict.fromkeys(PROFILES_TABLE.frame_names) | {"source_file": "f", "source_row": 0}])
-@example([dict.fromkeys(PROFILES_TABLE.frame_names) | _GOOD | {"source_file": "f", "source_row": 0, "likes": -1}])
-def test_the_engine_judges_as_pandera_does(opened: DuckDBWarehouse, rows: list[dict[str, Any]]) -> None:
-    assert judged_by_the_engine(opened, rows) == judged_by_pandera(rows)
+@example([dict.fromkeys(PROFILES_TABLE.frame_names) | _VALID | {"source_file": "f", "source_row": 0, "likes": -1}])
+def test_the_engine_finds_the_same_faults_as_pandera(opened: DuckDBWarehouse, rows: list[dict[str, Any]]) -> None:
+    assert faults_by_engine(opened, rows) == faults_by_pandera(rows)
 
 
 @pytest.mark.parametrize(
-    ("column", "value", "good"),
+    ("column", "value", "is_valid"),
     [
         ("account_id", "a" * 64, True),
         ("account_id", "a" * 65, False),
@@ -137,9 +137,9 @@ def test_the_engine_judges_as_pandera_does(opened: DuckDBWarehouse, rows: list[d
         ("avg_engagement_rate", None, True),
     ],
 )
-def test_bounds_by_hand(opened: DuckDBWarehouse, column: str, value: object, *, good: bool) -> None:
-    row = dict.fromkeys(PROFILES_TABLE.frame_names) | _GOOD | {"source_file": "f", "source_row": 0, column: value}
-    assert judged_by_the_engine(opened, [row]) == (set() if good else {(0, column)})
+def test_the_bounds_of_each_rule(opened: DuckDBWarehouse, column: str, value: object, *, is_valid: bool) -> None:
+    row = dict.fromkeys(PROFILES_TABLE.frame_names) | _VALID | {"source_file": "f", "source_row": 0, column: value}
+    assert faults_by_engine(opened, [row]) == (set() if is_valid else {(0, column)})
 
 
 def test_a_schema_has_the_columns_of_its_table() -> None:
@@ -149,7 +149,7 @@ def test_a_schema_has_the_columns_of_its_table() -> None:
 
 
 @pytest.mark.parametrize("change", ["missing", "unknown"])
-def test_a_schema_admits_no_other_columns(change: str) -> None:
+def test_a_schema_rejects_missing_and_unknown_columns(change: str) -> None:
     frame = pd.DataFrame({name: pd.Series([], dtype="object") for name in THINGS.frame_names})
     schema_for(THINGS).validate(frame)
     changed = frame.drop(columns="likes") if change == "missing" else frame.assign(more=1)
@@ -157,9 +157,9 @@ def test_a_schema_admits_no_other_columns(change: str) -> None:
         schema_for(THINGS).validate(changed)
 
 
-def test_a_check_for_an_unknown_column_fails() -> None:
+def test_a_check_of_an_unknown_column_raises() -> None:
     with pytest.raises(
-        ValueError, match=r"shelf[.]things: checks for columns it does not have: \['snapshot', 'view'\]"
+        ValueError, match=r"shelf[.]things: checks of columns that it does not have: \['snapshot', 'view'\]"
     ):
         schema_for(THINGS, {"view": [pandera.Check.ge(0)], "snapshot": [pandera.Check.ge(0)]})
 
@@ -167,14 +167,14 @@ def test_a_check_for_an_unknown_column_fails() -> None:
 @pytest.mark.parametrize(
     "check", [pandera.Check(lambda cells: cells > 0), pandera.Check.unique_values_eq(["a"]), pandera.Check.ne(1)]
 )
-def test_a_check_that_the_engine_has_not_fails(check: pandera.Check) -> None:
+def test_a_check_without_a_version_for_the_engine_raises(check: pandera.Check) -> None:
     with pytest.raises(
         ValueError, match=r"likes: check .* has no version for the engine; use one of \['greater_than"
     ):
         schema_for(THINGS, {"likes": [check]})
 
 
-def test_rules_stand_in_the_order_of_the_columns() -> None:
+def test_rules_are_in_the_order_of_the_columns() -> None:
     checks = {"likes": [pandera.Check.ge(0), pandera.Check.lt(9)], "name": [pandera.Check.isin(["a", "b"])]}
     assert [rule.reason for rule in rules(schema_for(THINGS, checks))] == [
         "name: missing",
@@ -184,14 +184,14 @@ def test_rules_stand_in_the_order_of_the_columns() -> None:
     ]
 
 
-def test_every_rule_of_the_stages_has_words() -> None:
+def test_every_rule_of_the_stages_has_a_reason() -> None:
     reasons = [rule.reason for schema in (PROFILES_SCHEMA, ACTIVITY_SCHEMA) for rule in rules(schema)]
     assert len(set(reasons)) > 20
     assert not [reason for reason in reasons if "{" in reason.replace("{1,", "") or "None" in reason]
 
 
 @pytest.mark.parametrize("name", ["Upper", "with space", 'quo"te', "1st", "", "drop;", "é"])
-def test_names_are_plain_identifiers(name: str) -> None:
+def test_names_are_identifiers(name: str) -> None:
     with pytest.raises(ValueError, match="lower-case"):
         Column(name=name, type="text", description="")
     with pytest.raises(ValueError, match="lower-case"):
@@ -200,9 +200,11 @@ def test_names_are_plain_identifiers(name: str) -> None:
         TableSpec(schema="s", name=name, description="", columns=())
 
 
-def test_a_table_names_each_column_once_and_has_its_slice() -> None:
+def test_a_table_has_unique_columns_and_those_of_its_slice_and_key() -> None:
     column = Column(name="a", type="text", description="")
     with pytest.raises(ValueError, match="named twice"):
         TableSpec(schema="s", name="t", description="", columns=(column, column))
-    with pytest.raises(ValueError, match=r"slice columns \['snapshot'\] are not among its columns"):
+    with pytest.raises(ValueError, match=r"columns \['snapshot'\] of its slice or key are not among its"):
         TableSpec(schema="s", name="t", description="", columns=(column,))
+    with pytest.raises(ValueError, match=r"columns \['b'\] of its slice or key are not among its"):
+        TableSpec(schema="s", name="t", description="", columns=(column,), slice_by=(), rows_per=("a", "b"))

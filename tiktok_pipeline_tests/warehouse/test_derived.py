@@ -1,4 +1,4 @@
-"""A derived table: a view of another, slice by slice, in the warehouse and in the copy for readers; nothing of it is stored."""
+"""A derived table is a view of another table, in the warehouse and in the published file; it stores no rows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def doubled(rows: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
 DOUBLES = TableSpec(
     schema="shelf",
     name="doubles",
-    description="follows from things",
+    description="computed from things",
     columns=(
         Column(name="snapshot", type="text", description="slice", nullable=False),
         Column(name="name", type="text", description="text", nullable=False),
@@ -36,34 +36,31 @@ MARCH_ROWS = [{"name": "a", "twice": 2}, {"name": "b", "twice": 4}]
 
 @pytest.fixture
 def warehouse(tmp_path: Path) -> Iterator[DuckDBWarehouse]:
-    warehouse = DuckDBWarehouse(tmp_path / "w.duckdb")
-    warehouse.replace_slice(THINGS, MARCH, things({"name": "a", "followers": 1}, {"name": "b", "followers": 2}))
-    warehouse.replace_slice(THINGS, APRIL, things({"name": "c", "followers": 3}))
-    yield warehouse
-    warehouse.close()
+    with DuckDBWarehouse(tmp_path / "w.duckdb") as opened:
+        opened.replace_slice(THINGS, MARCH, things({"name": "a", "followers": 1}, {"name": "b", "followers": 2}))
+        opened.replace_slice(THINGS, APRIL, things({"name": "c", "followers": 3}))
+        yield opened
 
 
-def test_its_rows_follow_from_the_other_table(warehouse: DuckDBWarehouse) -> None:
+def test_its_rows_are_computed_from_the_other_table(warehouse: DuckDBWarehouse) -> None:
     assert sorted(rows_of(warehouse.read_slice(DOUBLES, MARCH)), key=lambda row: row["name"]) == MARCH_ROWS
     assert rows_of(warehouse.read_slice(DOUBLES, APRIL)) == [{"name": "c", "twice": 6}]
-    assert len(rows_of(warehouse.read_table(DOUBLES))) == 3
     warehouse.replace_slice(THINGS, APRIL, things({"name": "d", "followers": 4}))
     assert rows_of(warehouse.read_slice(DOUBLES, APRIL)) == [{"name": "d", "twice": 8}]
 
 
-def test_there_are_no_rows_before_the_other_table_is_there() -> None:
-    warehouse = DuckDBWarehouse(None)
-    assert rows_of(warehouse.read_slice(DOUBLES, MARCH)) == []
-    assert not warehouse.has_slice(DOUBLES, MARCH)
+def test_it_has_no_rows_before_the_other_table_exists() -> None:
+    with DuckDBWarehouse(None) as warehouse:
+        assert rows_of(warehouse.read_slice(DOUBLES, MARCH)) == []
 
 
-def test_a_slice_is_noted_and_dropped_and_the_other_table_keeps_its_rows(warehouse: DuckDBWarehouse) -> None:
+def test_a_slice_is_listed_and_dropped_and_the_other_table_keeps_its_rows(warehouse: DuckDBWarehouse) -> None:
     rows = warehouse.read_slice(DOUBLES, MARCH)
     assert warehouse.register_external_slice(DOUBLES, MARCH, rows, delivery_id="one delivery") == 2
-    noted = {(one.table, one.snapshot, one.rows, one.delivery_id) for one in warehouse.slices()}
-    assert ("shelf.doubles", "2024-03-01", 2, "one delivery") in noted
-    warehouse.drop_slice(DOUBLES, MARCH)
-    assert {one.table for one in warehouse.slices()} == {"shelf.things"}
+    listed = {(stored.table, stored.snapshot, stored.rows, stored.delivery_id) for stored in warehouse.slices()}
+    assert ("shelf.doubles", "2024-03-01", 2, "one delivery") in listed
+    warehouse.drop_snapshots([DOUBLES], ["2024-03-01"])
+    assert {stored.table for stored in warehouse.slices()} == {"shelf.things"}
     assert len(rows_of(warehouse.read_slice(THINGS, MARCH))) == 2
 
 
@@ -71,13 +68,11 @@ def test_a_snapshot_is_dropped_from_both(warehouse: DuckDBWarehouse) -> None:
     warehouse.register_external_slice(DOUBLES, MARCH, warehouse.read_slice(DOUBLES, MARCH))
     warehouse.drop_snapshots([DOUBLES, THINGS], ["2024-03-01"])
     assert rows_of(warehouse.read_slice(DOUBLES, MARCH)) == []
-    assert {(one.table, one.snapshot) for one in warehouse.slices()} == {("shelf.things", "2024-04-01")}
+    assert {(stored.table, stored.snapshot) for stored in warehouse.slices()} == {("shelf.things", "2024-04-01")}
 
 
-def test_nothing_is_written_into_it(warehouse: DuckDBWarehouse) -> None:
-    with pytest.raises(
-        WarehouseError, match=r"^shelf\.doubles: nothing is stored of it, its rows follow from shelf\.things$"
-    ):
+def test_it_cannot_be_written(warehouse: DuckDBWarehouse) -> None:
+    with pytest.raises(WarehouseError, match=r"^shelf\.doubles: cannot be written, it is a view of shelf\.things$"):
         warehouse.replace_slice(DOUBLES, MARCH, warehouse.read_slice(DOUBLES, MARCH))
 
 
@@ -86,23 +81,21 @@ def test_readers_query_it_like_a_table(warehouse: DuckDBWarehouse, tmp_path: Pat
     target = tmp_path / "published.duckdb"
     for snapshots in (["2024-03-01"], ["2024-03-01", "2024-04-01"]):
         warehouse.publish(target, tables=[DOUBLES, THINGS], snapshots=snapshots, views=[])
-        found = query(target, "select name, twice from shelf.doubles where snapshot = '2024-03-01' order by name")[1]
-        assert found == [("a", 2), ("b", 4)]
+        rows = query(target, "select name, twice from shelf.doubles where snapshot = '2024-03-01' order by name")[1]
+        assert rows == [("a", 2), ("b", 4)]
     assert query(target, "select count(*) from shelf.doubles")[1] == [(3,)]
-    (kind,) = query(target, "select table_type from information_schema.tables where table_name = 'doubles'")[1]
-    assert kind == ("VIEW",)
+    types = query(target, "select table_type from information_schema.tables where table_name = 'doubles'")[1]
+    assert types == [("VIEW",)]
 
 
-def test_a_view_of_the_database_answers_plain_sql_and_outlives_a_rebuild(
-    warehouse: DuckDBWarehouse, tmp_path: Path
-) -> None:
+def test_its_view_survives_a_rebuild(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
     warehouse.read_slice(DOUBLES, MARCH)
     warehouse.rebuild()
     warehouse.close()
     assert query(tmp_path / "w.duckdb", "select sum(twice) from shelf.doubles")[1] == [(12,)]
 
 
-def test_the_table_of_an_older_version_makes_room(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
+def test_its_view_replaces_the_table_of_an_older_version(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
     warehouse.replace_slice(
         replace(DOUBLES, derived=None), MARCH, things({"name": "old"}).select(["name"]).append_column("twice", [[9]])
     )

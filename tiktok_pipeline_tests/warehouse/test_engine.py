@@ -1,4 +1,4 @@
-"""What narwhals lacks on the engine: casts that never fail, JSON, the sample key, staged frames."""
+"""The operations that narwhals lacks: casts that never fail, JSON, the sample key, persisted frames."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.warehouse.tables import rows_of
 
 
-def lazily(engine: DuckDBWarehouse, **columns: list[str | None]) -> nw.LazyFrame[Any]:
-    """A lazy frame of texts, through a table of the engine."""
+def lazy_frame(engine: DuckDBWarehouse, **columns: list[str | None]) -> nw.LazyFrame[Any]:
+    """Return a lazy frame of texts, read from a table of the engine."""
     spec = TableSpec(
         schema="shelf",
         name="texts",
@@ -64,15 +64,15 @@ def lazily(engine: DuckDBWarehouse, **columns: list[str | None]) -> nw.LazyFrame
 def test_a_cell_that_does_not_fit_becomes_null(
     engine: DuckDBWarehouse, type_: CastType, text: str | None, value: object
 ) -> None:
-    cast = engine.try_cast(lazily(engine, cell=[text], other=["kept"]), {"cell": type_})
+    cast = engine.try_cast(lazy_frame(engine, cell=[text], other=["kept"]), {"cell": type_})
     assert rows_of(cast) == [{"place": 0, "cell": value, "other": "kept"}]
 
 
-def test_json_leaves_nulls_out_and_escapes(engine: DuckDBWarehouse) -> None:
-    frame = lazily(engine, a=["1", None, None], b=['it\'s "x"\n\x00🎉\\', "", None])
+def test_json_drops_nulls_and_escapes(engine: DuckDBWarehouse) -> None:
+    frame = lazy_frame(engine, a=["1", None, None], b=['it\'s "x"\n\x00🎉\\', "", None])
     keys = {"a": "a", '\'; drop "x"': "b"}
-    found = [row["record"] for row in rows_of(engine.to_json(frame, "record", keys))]
-    assert [text and json.loads(text) for text in found] == [
+    records = [row["record"] for row in rows_of(engine.to_json(frame, "record", keys))]
+    assert [text and json.loads(text) for text in records] == [
         {"a": "1", '\'; drop "x"': 'it\'s "x"\n\x00🎉\\'},
         {'\'; drop "x"': ""},
         None,
@@ -80,25 +80,25 @@ def test_json_leaves_nulls_out_and_escapes(engine: DuckDBWarehouse) -> None:
 
 
 def test_json_keys_that_differ_by_case_stay_apart(engine: DuckDBWarehouse) -> None:
-    frame = engine.to_json(lazily(engine, a=["1"], b=["2"]), "record", {"Key": "a", "key": "b", "": "a"})
+    frame = engine.to_json(lazy_frame(engine, a=["1"], b=["2"]), "record", {"Key": "a", "key": "b", "": "a"})
     assert json.loads(rows_of(frame)[0]["record"]) == {"Key": "1", "key": "2", "": "1"}
 
 
-def test_json_of_nothing_is_null(engine: DuckDBWarehouse) -> None:
-    assert rows_of(engine.to_json(lazily(engine, a=["1"]), "record", {}))[0]["record"] is None
+def test_json_without_cells_is_null(engine: DuckDBWarehouse) -> None:
+    assert rows_of(engine.to_json(lazy_frame(engine, a=["1"]), "record", {}))[0]["record"] is None
 
 
-def test_sample_key_is_the_head_of_the_md5(engine: DuckDBWarehouse) -> None:
+def test_sample_key_is_the_start_of_the_md5(engine: DuckDBWarehouse) -> None:
     texts = ["", "creator_1", "ключ", "🎉"]
-    found = [row["sample_key"] for row in rows_of(engine.sample_key(lazily(engine, who=texts), "who"))]
-    assert found[0] == "d41d8cd98f00b20"  # md5 of nothing: d41d8cd98f00b204...
-    assert found == [hashlib.md5(text.encode()).hexdigest()[:15] for text in texts]  # no secret: a key
+    sample_keys = [row["sample_key"] for row in rows_of(engine.sample_key(lazy_frame(engine, who=texts), "who"))]
+    assert sample_keys[0] == "d41d8cd98f00b20"  # md5 of the empty text: d41d8cd98f00b204...
+    assert sample_keys == [hashlib.md5(text.encode()).hexdigest()[:15] for text in texts]
 
 
 @pytest.mark.parametrize("salt", ["", "5f", 'it\'s; drop "x" --', "соль"])
-def test_the_salted_hash_is_that_of_the_text_with_a_to_z_in_lower_case(engine: DuckDBWarehouse, salt: str) -> None:
+def test_salted_hash_lowers_a_to_z_only(engine: DuckDBWarehouse, salt: str) -> None:
     texts = ["Maker.1_X", "maker.1_x", "", "ÄÖ", "КЛЮЧ", "it's", "🎉", None]
-    rows = rows_of(engine.salted_hash(lazily(engine, who=texts, other=["A"] * 8), ["who", "other"], salt))
+    rows = rows_of(engine.salted_hash(lazy_frame(engine, who=texts, other=["A"] * 8), ["who", "other"], salt))
     assert list(rows[0]) == ["place", "who", "other", "who_hash", "other_hash"]
     assert [row["who"] for row in rows] == texts
     lowered = ["maker.1_x", "maker.1_x", "", "ÄÖ", "КЛЮЧ", "it's", "🎉"]
@@ -108,46 +108,45 @@ def test_the_salted_hash_is_that_of_the_text_with_a_to_z_in_lower_case(engine: D
     assert {row["other_hash"] for row in rows} == {hashlib.sha256(f"{salt}a".encode()).hexdigest()}
 
 
-def test_the_hash_of_nothing_is_the_known_one(engine: DuckDBWarehouse) -> None:
-    row = rows_of(engine.salted_hash(lazily(engine, who=[""]), ["who"], ""))[0]
+def test_salted_hash_of_the_empty_text_is_the_known_one(engine: DuckDBWarehouse) -> None:
+    row = rows_of(engine.salted_hash(lazy_frame(engine, who=[""]), ["who"], ""))[0]
     assert row["who_hash"] == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
-def test_staged_frames_are_computed_once(engine: DuckDBWarehouse) -> None:
-    random = nw.from_native(lazily(engine, a=["x"] * 100).to_native().project("place, random() as r"))
-    staged = engine.persist(random)
-    assert rows_of(staged.sort("place")) == rows_of(staged.sort("place"))
-    other = engine.persist(staged.filter(nw.col("place") < 10))
-    assert (len(rows_of(staged)), len(rows_of(other))) == (100, 10)
+def test_persisted_frames_are_computed_once(engine: DuckDBWarehouse) -> None:
+    random = nw.from_native(lazy_frame(engine, a=["x"] * 100).to_native().project("place, random() as r"))
+    persisted = engine.persist(random)
+    assert rows_of(persisted.sort("place")) == rows_of(persisted.sort("place"))
+    other = engine.persist(persisted.filter(nw.col("place") < 10))
+    assert (len(rows_of(persisted)), len(rows_of(other))) == (100, 10)
 
 
-def test_a_table_in_memory_is_staged_too(engine: DuckDBWarehouse) -> None:
+def test_a_table_in_memory_is_persisted_too(engine: DuckDBWarehouse) -> None:
     rows = [{"who": "a", "score": 0.5}, {"who": "b", "score": None}, {"who": None, "score": 1.0}]
-    staged = engine.persist(pa.Table.from_pylist(rows))
-    assert rows_of(staged) == rows
-    joined = staged.join(engine.persist(pa.table({"who": ["b"]})), on="who", how="inner")
+    persisted = engine.persist(pa.Table.from_pylist(rows))
+    assert rows_of(persisted) == rows
+    joined = persisted.join(engine.persist(pa.table({"who": ["b"]})), on="who", how="inner")
     assert rows_of(joined) == rows[1:2]
     empty = engine.persist(pa.table({"who": pa.array([], pa.string())}))
     assert (rows_of(empty), empty.collect_schema().names()) == ([], ["who"])
     engine.unpersist_all()
-    with pytest.raises(duckdb.Error, match="staged_1"):
-        rows_of(staged)
+    with pytest.raises(duckdb.Error, match="persisted_1"):
+        rows_of(persisted)
 
 
 @settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), st.text(" \t\n\r\x0b\x0c!Nanuléü🎉\u00a0\x1f", max_size=7)), max_size=30))
-def test_texts_without_blanks_are_those_of_the_rule(texts: list[str | None]) -> None:
-    engine = DuckDBWarehouse(None)
+def test_strip_and_nullify_equals_the_rule_of_the_stages(texts: list[str | None]) -> None:
     texts = [*texts, " NaN ", "null", "NULL", "None", "NaN", "nulls", "", " ", "a ", " a", None]
-    frame = engine.strip_and_nullify(lazily(engine, who=texts), {"found": "who"})
-    rows = rows_of(frame.with_columns(strip_and_nullify(nw.col("who")).alias("expected")))
-    engine.close()
-    assert [row["found"] for row in rows] == [row["expected"] for row in rows]
+    with DuckDBWarehouse(None) as engine:
+        frame = engine.strip_and_nullify(lazy_frame(engine, who=texts), {"stripped": "who"})
+        rows = rows_of(frame.with_columns(strip_and_nullify(nw.col("who")).alias("expected")))
+    assert [row["stripped"] for row in rows] == [row["expected"] for row in rows]
 
 
-def test_what_stands_in_more_than_one_row_is_marked(engine: DuckDBWarehouse) -> None:
+def test_values_in_more_than_one_row_are_marked(engine: DuckDBWarehouse) -> None:
     texts = ["a", "b", "a", None, None, "c", "🎉", "🎉"]
-    frame = lazily(engine, who=texts)
+    frame = lazy_frame(engine, who=texts)
     rows = rows_of(engine.mark_repeated(frame.filter(nw.col("place") > 0), "who", among=frame).sort("place"))
     assert [(row["who"], row["is_repeated"]) for row in rows] == [
         (text, text is not None and texts.count(text) > 1) for text in texts[1:]

@@ -1,4 +1,4 @@
-"""The database file: who may open it, for how long one waits, which version it has, and what a query may do."""
+"""The database file: locks and waiting, versions, damage, what a query may do, and rebuilding."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from tiktok_pipeline.warehouse.base import QueryError, WarehouseError, WarehouseLockedError
 from tiktok_pipeline.warehouse.duckdb import connection as opening
-from tiktok_pipeline.warehouse.duckdb import warehouse as room
+from tiktok_pipeline.warehouse.duckdb import warehouse as module
 from tiktok_pipeline.warehouse.duckdb.connection import query
 from tiktok_pipeline.warehouse.duckdb.migrations import VERSION
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -27,9 +27,8 @@ _HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flus
 def file(tmp_path: Path) -> Path:
     """A database file with one row."""
     path = tmp_path / "tiktok.duckdb"
-    warehouse = DuckDBWarehouse(path)
-    warehouse.replace_slice(THINGS, MARCH, things({"name": "a"}))
-    warehouse.close()
+    with DuckDBWarehouse(path) as warehouse:
+        warehouse.replace_slice(THINGS, MARCH, things({"name": "a"}))
     return path
 
 
@@ -45,27 +44,28 @@ def holder(file: Path) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def test_waiting_for_another_process_is_bounded_and_says_who(file: Path, holder: subprocess.Popen[str]) -> None:
+def test_waiting_for_another_process_is_bounded_and_the_error_names_it(
+    file: Path, holder: subprocess.Popen[str]
+) -> None:
     warehouse = DuckDBWarehouse(file, lock_timeout_seconds=1)
     started = time.monotonic()
     with pytest.raises(WarehouseLockedError) as caught:
-        warehouse.has_slice(THINGS, MARCH)
+        warehouse.slices()
     assert 1 <= time.monotonic() - started < 3
     text = str(caught.value)
     assert "\n" not in text
-    for part in (str(file), f"PID {holder.pid}", "waited 1 s", "Close what has it open", "try again"):
+    for part in (str(file), f"PID {holder.pid}", "waited 1 s", "Close the program that has it open", "try again"):
         assert part in text
 
 
-def test_the_file_is_free_as_soon_as_its_holder_is_gone(file: Path, holder: subprocess.Popen[str]) -> None:
-    warehouse = DuckDBWarehouse(file, lock_timeout_seconds=20)
+def test_a_killed_holder_frees_the_file(file: Path, holder: subprocess.Popen[str]) -> None:
     holder.kill()
-    assert [row["name"] for row in read(warehouse, THINGS, MARCH)] == ["a"]
-    warehouse.close()
+    with DuckDBWarehouse(file, lock_timeout_seconds=20) as warehouse:
+        assert [row["name"] for row in read(warehouse, THINGS, MARCH)] == ["a"]
 
 
 class Clock:
-    """A time that passes only by sleeping, and what was slept."""
+    """A clock that advances only by sleeping; ``pauses`` records the sleeps."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -88,7 +88,7 @@ class Clock:
         (10, [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0, 0.9]),
     ],
 )
-def test_the_pauses_grow_and_end_with_the_wait(
+def test_pauses_grow_and_end_at_the_timeout(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait: float, pauses: list[float]
 ) -> None:
     clock, tries = Clock(), []
@@ -107,11 +107,11 @@ def test_the_pauses_grow_and_end_with_the_wait(
         opening.connect(tmp_path / "tiktok.duckdb", timeout_seconds=wait)
     slept = [pause for pause in clock.pauses if pause > 1e-9]
     assert slept == pytest.approx(pauses)
-    assert len(tries) == len(clock.pauses) + 1  # the last try is at the very end of the wait
+    assert len(tries) == len(clock.pauses) + 1  # the last try is at the timeout
     assert clock.now == pytest.approx(wait)
 
 
-def test_a_file_that_becomes_free_is_opened_at_the_next_try(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_freed_file_is_opened_at_the_next_try(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, connect = Clock(), duckdb.connect
 
     def locked_at_first(*arguments: str, **options: object) -> duckdb.DuckDBPyConnection:
@@ -125,16 +125,17 @@ def test_a_file_that_becomes_free_is_opened_at_the_next_try(file: Path, monkeypa
     assert clock.pauses == pytest.approx([0.1, 0.2, 0.4])
 
 
-def test_a_failed_write_lets_go_of_the_file(file: Path) -> None:
+def test_a_failed_write_releases_the_file(file: Path) -> None:
     warehouse = DuckDBWarehouse(file)
     failing = things({"name": "b"}).drop_columns(["name"]).append_column("name", things({"name": None})["name"])
-    with pytest.raises(WarehouseError, match="as it was"):
+    with pytest.raises(WarehouseError, match="is unchanged"):
         warehouse.replace_slice(THINGS, MARCH, failing)
     check = "import duckdb, sys; duckdb.connect(sys.argv[1])"
-    subprocess.run([sys.executable, "-c", check, str(file)], check=True, capture_output=True)
+    opened = subprocess.run([sys.executable, "-c", check, str(file)], check=False, capture_output=True, text=True)
+    assert (opened.returncode, opened.stderr) == (0, "")
 
 
-def test_query_says_plainly_that_the_file_is_being_written(file: Path, holder: subprocess.Popen[str]) -> None:
+def test_query_of_a_file_that_is_being_written_is_one_line(file: Path, holder: subprocess.Popen[str]) -> None:
     assert holder.poll() is None
     with pytest.raises(WarehouseError, match=r"tiktok[.]duckdb: cannot be read now: ") as caught:
         query(file, "select 1")
@@ -142,19 +143,19 @@ def test_query_says_plainly_that_the_file_is_being_written(file: Path, holder: s
 
 
 @pytest.mark.parametrize(
-    ("version", "why"),
+    ("version", "reason"),
     [
-        (0, "which there never was"),
-        (VERSION + 1, f"this program knows version {VERSION} and older; install the newer"),
+        (0, "which never existed"),
+        (VERSION + 1, f"this program reads version {VERSION} and older; nothing was changed. Install the newer"),
     ],
 )
-def test_a_version_that_is_not_known_is_refused(file: Path, version: int, why: str) -> None:
+def test_an_unknown_version_is_rejected(file: Path, version: int, reason: str) -> None:
     with duckdb.connect(str(file)) as connection:
         connection.execute(f"update meta.version set version = {version}")
     warehouse = DuckDBWarehouse(file)
-    with pytest.raises(WarehouseError, match=rf"tiktok[.]duckdb: .* version {version} .*{why}"):
+    with pytest.raises(WarehouseError, match=rf"tiktok[.]duckdb: .* version {version} .*{reason}"):
         warehouse.read_slice(THINGS, MARCH)
-    with duckdb.connect(str(file)) as connection:  # nothing holds it
+    with duckdb.connect(str(file)) as connection:  # the file is free
         assert connection.execute("select count(*) from shelf.things").fetchall() == [(1,)]
 
 
@@ -167,15 +168,15 @@ def test_a_damaged_file_is_named_at_once(file: Path, first: int, last: int | Non
     file.write_bytes(content)
     started = time.monotonic()
     with pytest.raises(WarehouseError, match=r"tiktok[.]duckdb: cannot be (opened|read): ") as caught:
-        DuckDBWarehouse(file, lock_timeout_seconds=20).has_slice(THINGS, MARCH)
+        DuckDBWarehouse(file, lock_timeout_seconds=20).read_slice(THINGS, MARCH)
     assert (type(caught.value), time.monotonic() - started < 5) == (WarehouseError, True)
 
 
-def test_query_gives_names_and_rows(file: Path) -> None:
-    assert query(file, "select name, 1 as one from shelf.things") == (["name", "one"], [("a", 1)])
+def test_query_returns_names_and_rows(file: Path) -> None:
+    assert query(file, "select name, 1 as number from shelf.things") == (["name", "number"], [("a", 1)])
 
 
-def test_query_of_a_missing_file_says_what_to_run(tmp_path: Path) -> None:
+def test_query_of_a_missing_file_names_the_command_to_run(tmp_path: Path) -> None:
     with pytest.raises(
         WarehouseError, match=r"none[.]duckdb: no such database yet; run `tiktok-pipeline refresh FILE`"
     ):
@@ -200,7 +201,7 @@ def test_query_of_a_missing_file_says_what_to_run(tmp_path: Path) -> None:
         ("set enable_external_access = true", "external access"),
     ],
 )
-def test_a_wrong_query_is_one_line(file: Path, sql: str, part: str) -> None:
+def test_the_error_of_an_invalid_query_is_one_line(file: Path, sql: str, part: str) -> None:
     before = file.read_bytes()
     with pytest.raises(QueryError, match=part) as caught:
         query(file, sql)
@@ -235,12 +236,12 @@ SECRET = "hush_7f3a9c"
 
 @pytest.fixture
 def with_deleted(tmp_path: Path) -> DuckDBWarehouse:
-    """A warehouse from which a slice was dropped and another replaced, their text still in the bytes of its file."""
+    """A warehouse with a dropped and a replaced slice, whose texts are still in the bytes of its file."""
     warehouse = DuckDBWarehouse(tmp_path / "deleted.duckdb")
     warehouse.replace_slice(THINGS, MARCH, things({"name": f"{SECRET}_1"}, {"name": f"{SECRET}_2"}), delivery_id="d1")
     warehouse.replace_slice(THINGS, APRIL, things({"name": f"{SECRET}_3"}), delivery_id="d1")
     warehouse.close()
-    warehouse.drop_slice(THINGS, MARCH)
+    warehouse.drop_snapshots([THINGS], ["2024-03-01"])
     warehouse.replace_slice(THINGS, APRIL, things({"name": "kept", "rate": 0.5, "tags": ["x", ""]}), delivery_id="d2")
     warehouse.replace_slice(
         SCORES, {"snapshot": "2024-04-01", "study": "x"}, pa.table({"score": [7]}), delivery_id="d2"
@@ -253,18 +254,18 @@ def with_deleted(tmp_path: Path) -> DuckDBWarehouse:
     return warehouse
 
 
-def test_a_rebuilt_file_holds_nothing_of_what_was_deleted(with_deleted: DuckDBWarehouse, tmp_path: Path) -> None:
+def test_a_rebuilt_file_holds_no_deleted_text(with_deleted: DuckDBWarehouse, tmp_path: Path) -> None:
     slices, rows = with_deleted.slices(), read(with_deleted, THINGS, APRIL)
     with_deleted.rebuild()
     assert [path.name for path in tmp_path.iterdir()] == ["deleted.duckdb"]
     content = (tmp_path / "deleted.duckdb").read_bytes()
     assert (SECRET.encode() in content, b"kept" in content) == (False, True)
     assert (with_deleted.slices(), read(with_deleted, THINGS, APRIL)) == (slices, rows)
-    assert not with_deleted.has_slice(THINGS, MARCH)
+    assert read(with_deleted, THINGS, MARCH) == []
     with_deleted.close()
 
 
-def test_what_is_not_rows_survives_a_rebuild(with_deleted: DuckDBWarehouse, tmp_path: Path) -> None:
+def test_views_version_and_constraints_survive_a_rebuild(with_deleted: DuckDBWarehouse, tmp_path: Path) -> None:
     with_deleted.rebuild()
     file = tmp_path / "deleted.duckdb"
     for view in ("segments.newest", "segments.later"):
@@ -277,7 +278,7 @@ def test_what_is_not_rows_survives_a_rebuild(with_deleted: DuckDBWarehouse, tmp_
     with_deleted.close()
 
 
-def test_a_rebuild_sweeps_the_draft_of_a_killed_one(with_deleted: DuckDBWarehouse, tmp_path: Path) -> None:
+def test_a_rebuild_removes_the_draft_of_a_killed_one(with_deleted: DuckDBWarehouse, tmp_path: Path) -> None:
     for name in (".deleted.duckdb.draft", ".deleted.duckdb.draft.wal"):
         (tmp_path / name).write_bytes(b"half a file")
     with_deleted.rebuild()
@@ -296,10 +297,10 @@ def test_a_rebuild_that_fails_leaves_the_file_and_no_draft(
 
     for failing, raised, match in (
         (full, OSError, "No space left"),
-        (broken, WarehouseError, "as it was: no such disk$"),
+        (broken, WarehouseError, "it is unchanged: no such disk$"),
     ):
         with monkeypatch.context() as patched:
-            patched.setattr(room, "atomic_replace", failing)
+            patched.setattr(module, "atomic_replace", failing)
             with pytest.raises(raised, match=match):
                 with_deleted.rebuild()
         assert [path.name for path in tmp_path.iterdir()] == ["deleted.duckdb"]
@@ -308,8 +309,7 @@ def test_a_rebuild_that_fails_leaves_the_file_and_no_draft(
 
 
 def test_a_warehouse_in_memory_has_nothing_to_rebuild() -> None:
-    warehouse = DuckDBWarehouse(None)
-    warehouse.replace_slice(THINGS, MARCH, things({"name": "a"}))
-    warehouse.rebuild()
-    assert [row["name"] for row in read(warehouse, THINGS, MARCH)] == ["a"]
-    warehouse.close()
+    with DuckDBWarehouse(None) as warehouse:
+        warehouse.replace_slice(THINGS, MARCH, things({"name": "a"}))
+        warehouse.rebuild()
+        assert [row["name"] for row in read(warehouse, THINGS, MARCH)] == ["a"]

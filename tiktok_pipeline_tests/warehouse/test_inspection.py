@@ -1,4 +1,4 @@
-"""A look into a database file: its version, what it says that it holds, and what is really there."""
+"""The inspection of a database file: its version, its listed slices, and the rows that are really stored."""
 
 from __future__ import annotations
 
@@ -21,26 +21,27 @@ HOSTILE = "'; drop table shelf.things; --"
 def file(tmp_path: Path) -> Path:
     """Three slices with rows, one without."""
     path = tmp_path / "tiktok.duckdb"
-    warehouse = DuckDBWarehouse(path)
-    warehouse.replace_slice(THINGS, MARCH, things({}, {}), delivery_id="d1")
-    warehouse.replace_slice(THINGS, APRIL, things(), delivery_id="d2")
-    for study, values in {"x": [1, 2, 3], HOSTILE: [1]}.items():
-        warehouse.replace_slice(SCORES, {**MARCH, "study": study}, pa.table({"score": values}), delivery_id="d1")
-    warehouse.close()
+    with DuckDBWarehouse(path) as warehouse:
+        warehouse.replace_slice(THINGS, MARCH, things({}, {}), delivery_id="d1")
+        warehouse.replace_slice(THINGS, APRIL, things(), delivery_id="d2")
+        for study, values in {"x": [1, 2, 3], HOSTILE: [1]}.items():
+            warehouse.replace_slice(SCORES, {**MARCH, "study": study}, pa.table({"score": values}), delivery_id="d1")
     return path
 
 
-def test_slices_and_the_rows_that_are_there(file: Path) -> None:
+def test_listed_slices_and_stored_rows(file: Path) -> None:
     before = file.read_bytes()
-    found = inspect_database(file)
-    assert (found.version, found.is_of_this_version) == (VERSION, True)
-    assert [(one.table, one.snapshot, one.study, one.rows, one.delivery_id) for one in found.slices] == [
+    inspection = inspect_database(file)
+    assert inspection.version == VERSION
+    assert [
+        (stored.table, stored.snapshot, stored.study, stored.rows, stored.delivery_id) for stored in inspection.slices
+    ] == [
         ("shelf.scores", "2024-03-01", HOSTILE, 1, "d1"),
         ("shelf.scores", "2024-03-01", "x", 3, "d1"),
         ("shelf.things", "2024-03-01", "", 2, "d1"),
         ("shelf.things", "2024-04-01", "", 0, "d2"),
     ]
-    assert found.counts == {
+    assert inspection.counts == {
         ("shelf.scores", "2024-03-01", HOSTILE): 1,
         ("shelf.scores", "2024-03-01", "x"): 3,
         ("shelf.things", "2024-03-01", ""): 2,
@@ -48,42 +49,40 @@ def test_slices_and_the_rows_that_are_there(file: Path) -> None:
     assert file.read_bytes() == before
 
 
-def test_rows_that_are_lost_or_not_listed_are_seen(file: Path) -> None:
+def test_lost_and_unlisted_rows_show_in_the_counts(file: Path) -> None:
     with duckdb.connect(str(file)) as connection:
         connection.execute("delete from shelf.scores where score = 2")
         connection.execute("insert into shelf.scores values ('s9', 'y', 1)")
-    found = inspect_database(file)
-    assert found.counts["shelf.scores", "2024-03-01", "x"] == 2
-    assert found.counts["shelf.scores", "s9", "y"] == 1
-    assert [(one.study, one.rows) for one in found.slices if one.study == "x"] == [("x", 3)]
+    inspection = inspect_database(file)
+    assert inspection.counts["shelf.scores", "2024-03-01", "x"] == 2
+    assert inspection.counts["shelf.scores", "s9", "y"] == 1
+    assert [stored.rows for stored in inspection.slices if stored.study == "x"] == [3]
 
 
-def test_views_and_the_list_itself_are_not_counted(file: Path, tmp_path: Path) -> None:
+def test_views_and_meta_tables_are_not_counted(file: Path, tmp_path: Path) -> None:
     view = View(schema="segments", name="newest", sql="select * from shelf.things", description="all things")
-    warehouse = DuckDBWarehouse(file)
-    warehouse.publish(tmp_path / "published.duckdb", tables=[THINGS, SCORES], snapshots=None, views=[view])
-    warehouse.close()
+    with DuckDBWarehouse(file) as warehouse:
+        warehouse.publish(tmp_path / "published.duckdb", tables=[THINGS, SCORES], snapshots=None, views=[view])
     for path in (file, tmp_path / "published.duckdb"):
         assert {table for table, _, _ in inspect_database(path).counts} == {"shelf.scores", "shelf.things"}
 
 
-def test_of_another_version_only_that_is_told(version_1: Path) -> None:
+def test_a_file_of_another_version_has_only_a_version(version_1: Path) -> None:
     for name in ("warehouse.duckdb", "published.duckdb"):
         before = (version_1 / name).read_bytes()
         assert inspect_database(version_1 / name) == Inspection(1, (), {})
-        assert not inspect_database(version_1 / name).is_of_this_version
         assert (version_1 / name).read_bytes() == before
 
 
 @pytest.mark.parametrize("sql", ["select 1", "create schema meta; create table meta.version (version int)"])
-def test_a_file_that_says_no_version_has_none(tmp_path: Path, sql: str) -> None:
+def test_a_file_without_a_version_has_none(tmp_path: Path, sql: str) -> None:
     path = tmp_path / "other.duckdb"
     with duckdb.connect(str(path)) as connection:
         connection.execute(sql)
     assert inspect_database(path) == Inspection(None, (), {})
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "tiktok.duckdb"
     with pytest.raises(WarehouseError, match=r"tiktok[.]duckdb: no such database yet"):
         inspect_database(path)

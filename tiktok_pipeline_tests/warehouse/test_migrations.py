@@ -1,4 +1,4 @@
-"""A database file of an older version is brought to the present one, whole or not at all; the file is a real one."""
+"""The migration of an older database file, completely or not at all; the file was written by version 1."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import pytest
 from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE
 from tiktok_pipeline.features.schema import TABLES as FEATURE_TABLES
 from tiktok_pipeline.raw.schema import FILES, PROFILES
+from tiktok_pipeline.tables import TABLES
 from tiktok_pipeline.validated.schema import PROFILES_TABLE, REJECTED_TABLE
 from tiktok_pipeline.warehouse.base import WarehouseError
 from tiktok_pipeline.warehouse.duckdb import migrations
@@ -25,7 +26,7 @@ from tiktok_pipeline.warehouse.duckdb.meta import SLICES_TABLE
 from tiktok_pipeline.warehouse.duckdb.migrations import VERSION
 from tiktok_pipeline.warehouse.duckdb.tables import SQL_TYPES
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
-from tiktok_pipeline_tests.warehouse.tables import rows_of
+from tiktok_pipeline_tests.warehouse.tables import read_all, rows_of
 
 MARCH = {"snapshot": "2024-03-01"}
 STUDY = "influencer_segments"
@@ -35,48 +36,47 @@ Contents = dict[str, list[dict[str, Any]]]
 
 @pytest.fixture
 def file(version_1: Path) -> Path:
-    """The warehouse that the program of version 1 left."""
+    """The warehouse that version 1 of the program wrote."""
     return version_1 / "warehouse.duckdb"
 
 
 def migrate(file: Path) -> None:
-    """Open the file as the program does, and let go of it."""
-    warehouse = DuckDBWarehouse(file)
-    warehouse.slices()
-    warehouse.close()
+    """Open the file as the program does, and close it."""
+    with DuckDBWarehouse(file) as warehouse:
+        warehouse.slices()
 
 
 def contents(file: Path) -> Contents:
-    """Every row of every table that has one, in order."""
-    found = {}
-    with open_read_only(file) as reader:
-        _, tables = reader.rows(
+    """Return every row of every table that has one, in order."""
+    tables_with_rows = {}
+    with open_read_only(file) as database:
+        _, tables = database.rows(
             "select table_schema || '.' || table_name from information_schema.tables "
             "where table_type = 'BASE TABLE' and table_schema <> 'meta' order by 1"
         )
         for (table,) in tables:
-            names, rows = reader.rows(f"select * from {table} order by all")
+            names, rows = database.rows(f"select * from {table} order by all")
             if rows:
-                found[table] = [dict(zip(names, row, strict=True)) for row in rows]
-    return found
+                tables_with_rows[table] = [dict(zip(names, row, strict=True)) for row in rows]
+    return tables_with_rows
 
 
-def old_columns(found: Contents, before: Contents) -> Contents:
-    """The rows without the columns that are new."""
+def old_columns(after: Contents, before: Contents) -> Contents:
+    """Return the rows without the new columns."""
     return {
         table: [{name: row[name] for name in before[table][0]} for row in rows]
-        for table, rows in found.items()
+        for table, rows in after.items()
         if table in before
     }
 
 
 def columns(file: Path) -> dict[str, dict[str, tuple[str, bool]]]:
-    """For each table its columns: their type, and whether they may be NULL."""
-    found: dict[str, dict[str, tuple[str, bool]]] = {}
+    """Return the columns of each table, with their type and whether they may be NULL."""
+    columns_of: dict[str, dict[str, tuple[str, bool]]] = {}
     sql = "select schema_name || '.' || table_name, column_name, data_type, is_nullable from duckdb_columns()"
     for table, name, type_, nullable in query(file, sql)[1]:
-        found.setdefault(str(table), {})[str(name)] = (str(type_), bool(nullable))
-    return found
+        columns_of.setdefault(str(table), {})[str(name)] = (str(type_), bool(nullable))
+    return columns_of
 
 
 def version(file: Path) -> int:
@@ -84,14 +84,14 @@ def version(file: Path) -> int:
 
 
 def as_version_2(file: Path) -> None:
-    """What the program of version 2 made of the file."""
+    """Change the file to what version 2 of the program wrote."""
     with duckdb.connect(str(file)) as connection:
         connection.execute("alter table clusters.fits add column note varchar")
         connection.execute("update meta.version set version = 2")
 
 
 @pytest.mark.parametrize("start", [1, 2])
-def test_an_older_file_becomes_the_present_version_and_keeps_every_row(file: Path, start: int) -> None:
+def test_an_older_file_is_migrated_and_keeps_every_row(file: Path, start: int) -> None:
     if start == 2:
         as_version_2(file)
     before = contents(file)
@@ -103,11 +103,10 @@ def test_an_older_file_becomes_the_present_version_and_keeps_every_row(file: Pat
     assert {row["note"] for row in contents(file)["clusters.fits"]} == {None}
 
 
-def test_the_list_of_slices_is_made_from_the_rows(file: Path) -> None:
-    warehouse = DuckDBWarehouse(file)
-    found = warehouse.slices()
-    warehouse.close()
-    rows = {(one.table, one.study): one.rows for one in found}
+def test_the_list_of_slices_is_filled_from_the_rows(file: Path) -> None:
+    with DuckDBWarehouse(file) as warehouse:
+        slices = warehouse.slices()
+    rows = {(stored.table, stored.study): stored.rows for stored in slices}
     shared = {table: count for (table, study), count in rows.items() if not study}
     assert shared.pop("features.statistics") > 0
     assert shared == {
@@ -121,27 +120,26 @@ def test_the_list_of_slices_is_made_from_the_rows(file: Path) -> None:
     tables = ("clusters.assignments", "clusters.fits", "clusters.k_scores", "clusters.models")
     assert studies == {(table, STUDY) for table in (*tables, "personas.features", "personas.summaries")}
     assert rows["clusters.assignments", STUDY] == 38
-    assert {(one.snapshot, one.delivery_id) for one in found} == {("2024-03-01", "")}
-    there = contents(file)
-    assert all(len(there[one.table]) == one.rows for one in found)
+    assert {(stored.snapshot, stored.delivery_id) for stored in slices} == {("2024-03-01", "")}
+    migrated = contents(file)
+    assert all(len(migrated[stored.table]) == stored.rows for stored in slices)
 
 
 @pytest.mark.parametrize("start", [1, 2])
-def test_the_features_are_a_view_afterwards_with_the_rows_that_they_had(file: Path, start: int) -> None:
+def test_features_become_a_view_with_the_same_rows(file: Path, start: int) -> None:
     if start == 2:
         as_version_2(file)
     before = contents(file)["features.profiles"]
     migrate(file)
-    assert contents(file)["features.profiles"], "the old rows are there until the view is made"
-    warehouse = DuckDBWarehouse(file)
-    found = rows_of(warehouse.read_table(FEATURE_TABLES["profiles"]))
-    (noted,) = (one for one in warehouse.slices() if one.table == "features.profiles")
-    warehouse.close()
-    assert noted.rows == len(found) == len(before) == 38
+    assert contents(file)["features.profiles"], "the old rows stay until the view is created"
+    with DuckDBWarehouse(file) as warehouse:
+        rows = read_all(warehouse, FEATURE_TABLES["profiles"])
+        (listed,) = (stored for stored in warehouse.slices() if stored.table == "features.profiles")
+    assert listed.rows == len(rows) == len(before) == 38
     assert "features.profiles" not in contents(file)
-    then = {row["account_id"]: row for row in before}
-    for row in found:
-        old = then[row["account_id"]]
+    old_rows = {row["account_id"]: row for row in before}
+    for row in rows:
+        old = old_rows[row["account_id"]]
         assert {name: row[name] for name in old} == {
             name: pytest.approx(value, rel=1e-11) if isinstance(value, float) else value
             for name, value in old.items()
@@ -156,9 +154,10 @@ def test_a_file_is_migrated_once(file: Path) -> None:
 
 
 def test_the_time_of_the_listed_slices_is_utc(file: Path) -> None:
-    """Like every other time in the warehouse, wherever the machine stands."""
+    """Like every other time in the warehouse, in every time zone of the machine."""
     script = (
-        "import sys; from pathlib import Path; from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse; "
+        "import sys; from pathlib import Path; "
+        "from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse; "
         "DuckDBWarehouse(Path(sys.argv[1])).slices()"
     )
     subprocess.run([sys.executable, "-c", script, str(file)], check=True, env={**os.environ, "TZ": "Asia/Tokyo"})
@@ -167,35 +166,40 @@ def test_the_time_of_the_listed_slices_is_utc(file: Path) -> None:
     assert now - timedelta(minutes=5) < first <= last <= now
 
 
-def test_every_table_is_afterwards_as_its_contract_says(file: Path) -> None:
-    """So that whoever changes a table adds the step: an old home could not be refreshed without it."""
-    from tiktok_pipeline.tables import TABLES  # Dagster: not for the other tests of this room
-
+def test_every_migrated_table_has_the_columns_of_its_spec(file: Path) -> None:
+    """A change of a spec without a migration step fails here: an old home could not be refreshed without it."""
     migrate(file)
-    there = columns(file)
-    lacking, in_the_way = set(), set()
-    for name in there.keys() & TABLES.keys():
+    migrated = columns(file)
+    missing, required = set(), set()
+    for name in migrated.keys() & TABLES.keys():
         expected = {column.name: SQL_TYPES[column.type] for column in TABLES[name].spec.columns}
-        lacking |= {(name, one) for one, type_ in expected.items() if there[name].get(one, ("none",))[0] != type_}
-        # A column that no writer fills any more must at least not insist on being filled.
-        in_the_way |= {
-            (name, one) for one, (_, nullable) in there[name].items() if one not in expected and not nullable
+        missing |= {
+            (name, column) for column, type_ in expected.items() if migrated[name].get(column, ("none",))[0] != type_
         }
-    assert (sorted(lacking), sorted(in_the_way)) == ([], [])
+        # A column that is no longer written must allow NULL.
+        required |= {
+            (name, column)
+            for column, (_, nullable) in migrated[name].items()
+            if column not in expected and not nullable
+        }
+    assert (sorted(missing), sorted(required)) == ([], [])
 
 
-def test_a_slice_is_replaced_afterwards_with_the_new_column(file: Path) -> None:
-    warehouse = DuckDBWarehouse(file)
+def test_a_slice_of_a_migrated_table_is_replaced_with_the_new_column(file: Path) -> None:
     cells = {"source_file": "new.csv", "source_row": 1, "dialect": "vendor_export", "is_under_age": "false"}
     types = {name: pa.string() for name in PROFILES.table.frame_names} | {"source_row": pa.int64()}
     rows = pa.table({name: pa.array([cells.get(name)], type_) for name, type_ in types.items()})
-    assert warehouse.replace_slice(PROFILES.table, MARCH, rows, delivery_id="new") == 1
-    there = rows_of(warehouse.read_slice(PROFILES.table, MARCH))
-    assert [{name: value for name, value in row.items() if value is not None} for row in there] == [cells]
-    origins = {(one.table, one.rows, one.delivery_id) for one in warehouse.slices() if one.table.startswith("raw.")}
-    assert origins == {("raw.profiles", 1, "new"), ("raw.files", 1, "")}
-    assert len(rows_of(warehouse.read_slice(FILES, MARCH))) == 1
-    warehouse.close()
+    with DuckDBWarehouse(file) as warehouse:
+        assert warehouse.replace_slice(PROFILES.table, MARCH, rows, delivery_id="new") == 1
+        stored_rows = rows_of(warehouse.read_slice(PROFILES.table, MARCH))
+        slices = {
+            (stored.table, stored.rows, stored.delivery_id)
+            for stored in warehouse.slices()
+            if stored.table.startswith("raw.")
+        }
+        assert len(rows_of(warehouse.read_slice(FILES, MARCH))) == 1
+    assert [{name: value for name, value in row.items() if value is not None} for row in stored_rows] == [cells]
+    assert slices == {("raw.profiles", 1, "new"), ("raw.files", 1, "")}
 
 
 def test_the_views_of_an_older_file_still_answer(file: Path) -> None:
@@ -205,7 +209,7 @@ def test_the_views_of_an_older_file_still_answer(file: Path) -> None:
 
 
 @pytest.mark.parametrize("broken", ["first step", "last step", "list of slices"])
-def test_a_migration_that_fails_leaves_the_file_as_it_was(
+def test_a_failed_migration_does_not_change_the_file(
     file: Path, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
     before, shape = contents(file), columns(file)
@@ -227,20 +231,18 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(
     assert "\n" not in text
     for part in (
         str(file),
-        f"made by version 1 of the tables, and could not be brought to version {VERSION}",
-        "it is as it was",
+        f"has version 1 of the tables and could not be migrated to version {VERSION}",
+        "it is unchanged",
         "`tiktok-pipeline refresh --all`",
         "the delivered files are kept in raw/",
     ):
         assert part in text
-    assert (version(file), contents(file), columns(file)) == (1, before, shape)  # and nothing holds it
+    assert (version(file), contents(file), columns(file)) == (1, before, shape)  # the file is free
     migrate(file)
     assert version(file) == VERSION
 
 
-def test_a_migration_that_is_interrupted_leaves_the_file_as_it_was(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_migration_does_not_change_the_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before, shape = contents(file), columns(file)
 
     def interrupted(_: duckdb.DuckDBPyConnection) -> None:
@@ -253,15 +255,15 @@ def test_a_migration_that_is_interrupted_leaves_the_file_as_it_was(
     assert (version(file), contents(file), columns(file)) == (1, before, shape)
 
 
-def test_a_newer_file_is_refused_with_advice_and_not_touched(file: Path) -> None:
+def test_a_newer_file_is_rejected_with_advice_and_not_changed(file: Path) -> None:
     with duckdb.connect(str(file)) as connection:
         connection.execute(f"update meta.version set version = {VERSION + 1}")
     before = contents(file), columns(file)
     with pytest.raises(WarehouseError) as caught:
         DuckDBWarehouse(file).slices()
-    advice = "install the newer program (pip install --upgrade tiktok-pipeline), nothing was changed"
     assert str(caught.value) == (
-        f"{file}: made by version {VERSION + 1} of the tables, this program knows version {VERSION} and older; {advice}"
+        f"{file}: has version {VERSION + 1} of the tables, this program reads version {VERSION} and older; "
+        "nothing was changed. Install the newer program: pip install --upgrade tiktok-pipeline"
     )
     assert (version(file), (contents(file), columns(file))) == (VERSION + 1, before)
 
@@ -272,15 +274,14 @@ def test_a_new_file_has_the_present_version_and_no_slice(tmp_path: Path) -> None
     assert query(tmp_path / "new.duckdb", "select count(*) from meta.slices")[1] == [(0,)]
 
 
-def test_the_published_copy_of_version_1_is_built_anew(version_1: Path, file: Path) -> None:
+def test_a_published_file_of_version_1_is_rebuilt(version_1: Path, file: Path) -> None:
     target = version_1 / "published.duckdb"
     before = contents(target)
     assert version(target) == 1
     tables = [PROFILES_TABLE, REJECTED_TABLE, ASSIGNMENTS_TABLE]
-    warehouse = DuckDBWarehouse(file)
-    # Asked for one snapshot, it gets all: nothing of the old copy is taken over.
-    left_out = warehouse.publish(target, tables=tables, snapshots=["2024-03-01"], views=[])
-    warehouse.close()
+    with DuckDBWarehouse(file) as warehouse:
+        # All snapshots are written, not only the requested one: the old copy is not used.
+        left_out = warehouse.publish(target, tables=tables, snapshots=["2024-03-01"], views=[])
     assert (left_out, version(target)) == ([], VERSION)
     assert contents(target) == {str(table): before[str(table)] for table in tables}
     assert query(target, "select table_name, study, rows from meta.slices order by all")[1] == [

@@ -1,4 +1,4 @@
-"""The published copy: what it holds, that it is replaced in one step, and that readers are never disturbed."""
+"""The published file: its content, its replacement in one step, and readers that keep the old file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from tiktok_pipeline.warehouse.base import Column, TableSpec, View, WarehouseError
-from tiktok_pipeline.warehouse.duckdb import publishing as room
+from tiktok_pipeline.warehouse.duckdb import publishing
 from tiktok_pipeline.warehouse.duckdb.connection import published_delivery_ids, query
 from tiktok_pipeline.warehouse.duckdb.migrations import VERSION
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -29,7 +29,7 @@ NEWEST = View(
 OTHERS = TableSpec(
     schema="shelf",
     name="others",
-    description="a second table that all studies share",
+    description="a second table shared by all studies",
     columns=(
         Column(name="snapshot", type="text", description="slice", nullable=False),
         Column(name="other", type="text", description="text"),
@@ -42,17 +42,16 @@ COUNTED = "select snapshot, count(*) from shelf.things group by all order by all
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[DuckDBWarehouse]:
-    """A warehouse with two snapshots, and a table of stage raw that is not to be published."""
-    warehouse = DuckDBWarehouse(tmp_path / "store.duckdb")
-    warehouse.replace_slice(THINGS, MARCH, things({"name": "m1"}, {"name": "m2", "record": "secret"}))
-    warehouse.replace_slice(THINGS, APRIL, things({"name": "a1", "rate": 0.5}))
-    yield warehouse
-    warehouse.close()
+    """A warehouse with two snapshots and a column that is not published."""
+    with DuckDBWarehouse(tmp_path / "store.duckdb") as warehouse:
+        warehouse.replace_slice(THINGS, MARCH, things({"name": "m1"}, {"name": "m2", "record": "secret"}))
+        warehouse.replace_slice(THINGS, APRIL, things({"name": "a1", "rate": 0.5}))
+        yield warehouse
 
 
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
-    """Where the published file goes."""
+    """The path of the published file."""
     return tmp_path / "published" / "tiktok.duckdb"
 
 
@@ -70,7 +69,7 @@ def test_the_first_publish_holds_all_snapshots(store: DuckDBWarehouse, target: P
     assert files_beside(target) == ["tiktok.duckdb"]
 
 
-def test_only_what_is_asked_for_is_published(store: DuckDBWarehouse, target: Path) -> None:
+def test_only_the_requested_tables_and_published_columns_are_written(store: DuckDBWarehouse, target: Path) -> None:
     publish(store, target, "2024-04-01")
     tables = "select table_schema || '.' || table_name from information_schema.tables order by 1"
     assert [row[0] for row in query(target, tables)[1]] == [
@@ -110,7 +109,7 @@ def test_the_second_publish_replaces_one_snapshot(store: DuckDBWarehouse, target
     assert query(target, COUNTED)[1] == [("2024-03-01", 2), ("2024-04-01", 2)]
     publish(store, target, "2024-03-01")
     assert query(target, COUNTED)[1] == [("2024-03-01", 1), ("2024-04-01", 2)]
-    store.drop_slice(THINGS, MARCH)
+    store.drop_snapshots([THINGS], ["2024-03-01"])
     publish(store, target, "2024-03-01")
     assert query(target, COUNTED)[1] == [("2024-04-01", 2)]
 
@@ -137,7 +136,7 @@ def test_the_old_file_is_never_written_to(store: DuckDBWarehouse, target: Path) 
 
 
 @pytest.mark.parametrize("fresh", [True, False], ids=["first publish", "second publish"])
-def test_a_failing_publish_leaves_the_old_file_and_no_draft(
+def test_a_failed_publish_leaves_the_old_file_and_no_draft(
     store: DuckDBWarehouse, target: Path, *, fresh: bool
 ) -> None:
     if not fresh:
@@ -145,7 +144,7 @@ def test_a_failing_publish_leaves_the_old_file_and_no_draft(
     before = target.read_bytes() if target.exists() else None
     store.replace_slice(THINGS, APRIL, things({"name": "a2"}, {"name": "a3"}))
     broken = View(schema="segments", name="newest", sql="select nothing from shelf.things", description="broken")
-    with pytest.raises(WarehouseError, match=r"publish.* failed, the table is as it was: .*nothing"):
+    with pytest.raises(WarehouseError, match=r"publish.* failed, the table is unchanged: .*nothing"):
         publish(store, target, "2024-04-01", broken)
     assert (target.read_bytes() if target.exists() else None) == before
     assert files_beside(target) == ([] if fresh else ["tiktok.duckdb"])
@@ -153,7 +152,7 @@ def test_a_failing_publish_leaves_the_old_file_and_no_draft(
     assert query(target, COUNTED)[1] == [("2024-03-01", 2), ("2024-04-01", 2)]
 
 
-def test_a_publish_that_cannot_be_put_in_place_can_be_repeated(
+def test_a_publish_that_cannot_replace_the_file_can_be_repeated(
     store: DuckDBWarehouse, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(store, target, "2024-04-01")
@@ -163,14 +162,14 @@ def test_a_publish_that_cannot_be_put_in_place_can_be_repeated(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(room, "atomic_replace", full)
-        with pytest.raises(WarehouseError, match=r"readers have it as it was: .*No space left"):
+        patched.setattr(publishing, "atomic_replace", full)
+        with pytest.raises(WarehouseError, match=r"and is unchanged: .*No space left"):
             publish(store, target, "2024-04-01")
     assert (target.read_bytes() == before, files_beside(target)) == (True, ["tiktok.duckdb"])
     publish(store, target, "2024-04-01")
 
 
-def test_the_draft_of_a_killed_publish_is_swept(store: DuckDBWarehouse, target: Path) -> None:
+def test_the_draft_of_a_killed_publish_is_removed(store: DuckDBWarehouse, target: Path) -> None:
     target.parent.mkdir()
     for name in (".tiktok.duckdb.draft", ".tiktok.duckdb.draft.wal"):
         (target.parent / name).write_bytes(b"half a file")
@@ -179,15 +178,14 @@ def test_the_draft_of_a_killed_publish_is_swept(store: DuckDBWarehouse, target: 
 
 
 def test_a_warehouse_in_memory_publishes_too(target: Path) -> None:
-    warehouse = DuckDBWarehouse(None)
-    warehouse.replace_slice(THINGS, APRIL, things({"name": "a1", "rate": 0.5}))
-    publish(warehouse, target, "2024-04-01")
-    warehouse.close()
+    with DuckDBWarehouse(None) as warehouse:
+        warehouse.replace_slice(THINGS, APRIL, things({"name": "a1", "rate": 0.5}))
+        publish(warehouse, target, "2024-04-01")
     assert query(target, "select name from segments.newest")[1] == [("a1",)]
 
 
 def deliver(store: DuckDBWarehouse, slice_: dict[str, str], delivery_id: str, *, others: bool = True) -> None:
-    """Write the shared tables of a snapshot anew, or only the first of them: a refresh that stopped half-way."""
+    """Write the shared tables of a snapshot; without ``others`` only the first, as an interrupted refresh does."""
     store.replace_slice(THINGS, slice_, things({"name": delivery_id}), delivery_id=delivery_id)
     if others:
         store.replace_slice(OTHERS, slice_, pa.table({"other": [delivery_id]}), delivery_id=delivery_id)
@@ -198,14 +196,14 @@ def score(store: DuckDBWarehouse, slice_: dict[str, str], study: str, score: int
 
 
 def publish_all(store: DuckDBWarehouse, target: Path, *snapshots: str) -> list[tuple[str, str, str]]:
-    """Publish all three tables; gives what was left out."""
+    """Publish all three tables and return the slices that were left out."""
     left_out = store.publish(target, tables=[THINGS, OTHERS, SCORES], snapshots=snapshots or None, views=[NEWEST])
-    return [(one.table, one.snapshot, one.study) for one in left_out]
+    return [(stale.table, stale.snapshot, stale.study) for stale in left_out]
 
 
 @pytest.fixture
 def refreshed(store: DuckDBWarehouse, target: Path) -> DuckDBWarehouse:
-    """Two whole snapshots with a study each, published; the origin of a row is its name."""
+    """Two complete snapshots with one study each, published; the name of a thing is its delivery."""
     for slice_, delivery_id in ((MARCH, "m"), (APRIL, "a")):
         deliver(store, slice_, delivery_id)
         score(store, slice_, "x", 1, delivery_id)
@@ -213,8 +211,8 @@ def refreshed(store: DuckDBWarehouse, target: Path) -> DuckDBWarehouse:
     return store
 
 
-def test_the_copy_tells_which_slices_it_holds(refreshed: DuckDBWarehouse, target: Path) -> None:
-    whole = [
+def test_the_published_file_lists_its_slices(refreshed: DuckDBWarehouse, target: Path) -> None:
+    slices = [
         ("shelf.others", "2024-03-01", "", 1, "m"),
         ("shelf.others", "2024-04-01", "", 1, "a"),
         ("shelf.scores", "2024-03-01", "x", 1, "m"),
@@ -222,15 +220,15 @@ def test_the_copy_tells_which_slices_it_holds(refreshed: DuckDBWarehouse, target
         ("shelf.things", "2024-03-01", "", 1, "m"),
         ("shelf.things", "2024-04-01", "", 1, "a"),
     ]
-    assert query(target, LISTED)[1] == whole
+    assert query(target, LISTED)[1] == slices
     deliver(refreshed, APRIL, "a2")
     score(refreshed, APRIL, "x", 2, "a2")
     publish_all(refreshed, target, "2024-04-01")
-    assert query(target, LISTED)[1] == [(*row[:4], "a2" if row[4] == "a" else "m") for row in whole]
+    assert query(target, LISTED)[1] == [(*row[:4], "a2" if row[4] == "a" else "m") for row in slices]
     assert query(target, "select version from meta.version")[1] == [(VERSION,)]
 
 
-def test_a_half_refreshed_snapshot_is_refused(refreshed: DuckDBWarehouse, target: Path) -> None:
+def test_an_incomplete_snapshot_is_rejected(refreshed: DuckDBWarehouse, target: Path) -> None:
     before = target.read_bytes()
     deliver(refreshed, APRIL, "a2", others=False)
     with pytest.raises(WarehouseError) as caught:
@@ -250,7 +248,7 @@ def test_a_half_refreshed_snapshot_is_refused(refreshed: DuckDBWarehouse, target
     assert query(target, "select name from shelf.things order by 1")[1] == [("a2",), ("m",)]
 
 
-def test_a_half_refreshed_snapshot_stays_as_it_was_published(refreshed: DuckDBWarehouse, target: Path) -> None:
+def test_an_incomplete_snapshot_stays_as_it_was_published(refreshed: DuckDBWarehouse, target: Path) -> None:
     deliver(refreshed, MARCH, "m2")
     deliver(refreshed, APRIL, "a2", others=False)
     assert publish_all(refreshed, target, "2024-03-01") == [("shelf.scores", "2024-03-01", "x")]
@@ -259,8 +257,8 @@ def test_a_half_refreshed_snapshot_stays_as_it_was_published(refreshed: DuckDBWa
     assert published_delivery_ids(target) == {"2024-03-01": "m2", "2024-04-01": "a"}
 
 
-@pytest.mark.parametrize("first", [True, False], ids=["no copy yet", "built anew"])
-def test_a_copy_that_is_built_anew_holds_whole_snapshots_only(
+@pytest.mark.parametrize("first", [True, False], ids=["no file yet", "rebuilt"])
+def test_a_rebuilt_file_holds_complete_snapshots_only(
     refreshed: DuckDBWarehouse, target: Path, *, first: bool
 ) -> None:
     deliver(refreshed, APRIL, "a2", others=False)
@@ -274,7 +272,7 @@ def test_a_copy_that_is_built_anew_holds_whole_snapshots_only(
     assert {row[1] for row in query(target, LISTED)[1]} == {"2024-03-01"}
 
 
-def test_a_study_of_an_earlier_delivery_is_left_out_and_told(refreshed: DuckDBWarehouse, target: Path) -> None:
+def test_a_study_of_an_earlier_delivery_is_left_out_and_returned(refreshed: DuckDBWarehouse, target: Path) -> None:
     score(refreshed, APRIL, "y", 5, "a")
     publish_all(refreshed, target, "2024-04-01")
     assert query(target, SCORED)[1] == [("2024-03-01", "x", 1), ("2024-04-01", "x", 1), ("2024-04-01", "y", 5)]
@@ -285,12 +283,12 @@ def test_a_study_of_an_earlier_delivery_is_left_out_and_told(refreshed: DuckDBWa
     assert query(target, SCORED)[1] == [("2024-03-01", "x", 1), ("2024-04-01", "y", 6)]
     studies = "select snapshot, study, origin from meta.slices where study <> '' order by all"
     assert query(target, studies)[1] == [("2024-03-01", "x", "m"), ("2024-04-01", "y", "a2")]
-    score(refreshed, APRIL, "x", 7, "a2")  # computed anew, it is there again
+    score(refreshed, APRIL, "x", 7, "a2")  # computed again
     assert publish_all(refreshed, target, "2024-04-01") == []
     assert query(target, SCORED)[1] == [("2024-03-01", "x", 1), ("2024-04-01", "x", 7), ("2024-04-01", "y", 6)]
 
 
-def test_an_adopted_snapshot_is_published_whole(refreshed: DuckDBWarehouse, target: Path) -> None:
+def test_a_snapshot_with_a_new_delivery_id_is_published_completely(refreshed: DuckDBWarehouse, target: Path) -> None:
     deliver(refreshed, APRIL, "a2")
     refreshed.set_delivery_id("2024-04-01", "a3")
     assert publish_all(refreshed, target, "2024-04-01") == []
@@ -298,7 +296,7 @@ def test_an_adopted_snapshot_is_published_whole(refreshed: DuckDBWarehouse, targ
     assert published_delivery_ids(target) == {"2024-03-01": "m", "2024-04-01": "a3"}
 
 
-def test_built_anew_the_copy_holds_nothing_of_what_is_gone(refreshed: DuckDBWarehouse, target: Path) -> None:
+def test_a_rebuilt_file_holds_no_deleted_text(refreshed: DuckDBWarehouse, target: Path) -> None:
     refreshed.replace_slice(THINGS, MARCH, things({"name": "hush_7f3a9c"}), delivery_id="m")
     publish_all(refreshed, target, "2024-03-01")
     assert b"hush_7f3a9c" in target.read_bytes()
@@ -329,7 +327,7 @@ def overwritten(content: bytes, first: int, last: int | None) -> bytes:
     ],
     ids=["empty", "text", "cut in its head", "cut in half", "head", "all blocks", "first block"],
 )
-def test_a_damaged_copy_is_built_anew(
+def test_a_damaged_file_is_rebuilt(
     refreshed: DuckDBWarehouse, target: Path, damage: Callable[[bytes], bytes]
 ) -> None:
     target.write_bytes(damage(target.read_bytes()))
@@ -342,7 +340,7 @@ def test_a_damaged_copy_is_built_anew(
 
 
 @pytest.mark.parametrize("version", [VERSION - 1, VERSION + 1])
-def test_a_copy_of_another_version_is_built_anew(refreshed: DuckDBWarehouse, target: Path, version: int) -> None:
+def test_a_file_of_another_version_is_rebuilt(refreshed: DuckDBWarehouse, target: Path, version: int) -> None:
     with duckdb.connect(str(target)) as connection:
         connection.execute(f"update meta.version set version = {version}")
         connection.execute("insert into shelf.things select * replace ('2024-05-01' as snapshot) from shelf.things")
@@ -351,7 +349,9 @@ def test_a_copy_of_another_version_is_built_anew(refreshed: DuckDBWarehouse, tar
     assert query(target, COUNTED)[1] == [("2024-03-01", 1), ("2024-04-01", 1)]
 
 
-def test_the_origins_of_what_is_published(refreshed: DuckDBWarehouse, target: Path, version_1: Path) -> None:
+def test_published_delivery_ids_are_those_of_the_shared_tables(
+    refreshed: DuckDBWarehouse, target: Path, version_1: Path
+) -> None:
     score(refreshed, APRIL, "y", 1, "of its own")
     publish_all(refreshed, target, "2024-04-01")
     assert published_delivery_ids(target) == {"2024-03-01": "m", "2024-04-01": "a"}
@@ -359,8 +359,8 @@ def test_the_origins_of_what_is_published(refreshed: DuckDBWarehouse, target: Pa
     assert published_delivery_ids(version_1 / "published.duckdb") == {}
 
 
-def test_a_damaged_copy_has_no_origins(refreshed: DuckDBWarehouse, target: Path) -> None:
-    """All its snapshots are to be refreshed then, and the copy is built anew; a refresh must not end at this look."""
+def test_a_damaged_file_has_no_delivery_ids(refreshed: DuckDBWarehouse, target: Path) -> None:
+    """All its snapshots are then refreshed and the file is rebuilt; the error must not end the refresh."""
     target.write_bytes(target.read_bytes()[:5000])
     assert published_delivery_ids(target) == {}
 
@@ -447,7 +447,7 @@ def test_a_changed_description_is_written_at_the_next_publish(store: DuckDBWareh
 
 
 def test_a_file_of_a_later_storage_version_is_rebuilt(refreshed: DuckDBWarehouse, target: Path) -> None:
-    """Such a file was written by a version of this program that did not care for older clients."""
+    """Earlier versions of this program wrote such files."""
     later = target.with_name("later.duckdb")
     with duckdb.connect() as connection:
         connection.execute(f"attach '{target}' as old; attach '{later}' as later; copy from database old to later")

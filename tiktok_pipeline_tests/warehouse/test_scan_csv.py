@@ -1,4 +1,4 @@
-"""CSV files as the engine sees them: every record in its place, bad ones marked, none lost."""
+"""Scanning CSV files: every record in its place, bad ones marked, none lost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Rows = list[tuple[Any, ...]]
 
 
 def scanned(engine: DuckDBWarehouse, path: Path, content: bytes) -> Rows:
-    """Write a file, scan it, and give its records as tuples; counting them alone must give the same number."""
+    """Write a file, scan it, and return its records as tuples; counting them alone gives the same number."""
     path.write_bytes(content)
     with engine.reading(path):
         rows = engine.scan(path, "csv").rows
@@ -59,13 +59,21 @@ RECORDS = [
         [(1, None, "a", "1", 'one\ntwo, "three"\r\n\n four'), AB[1]],
     ),
     ("nul.csv", GOOD + b"n\x00,3,\x00\n", [*AB, (3, None, "n\x00", "3", "\x00")]),
-    ("stray quotes.csv", HEAD + b'a,1,say "hi" x\nb,2,5" wide\n', [(1, None, "a", "1", 'say "hi" x'), (2, None, "b", "2", '5" wide')]),
+    (
+        "stray quotes.csv",
+        HEAD + b'a,1,say "hi" x\nb,2,5" wide\n',
+        [(1, None, "a", "1", 'say "hi" x'), (2, None, "b", "2", '5" wide')],
+    ),
     ("pair of quotes.csv", HEAD + b'"a","1","say "hi" x"\nb,2,y\n', [(1, None, "a", "1", "say hi x"), AB[1]]),
-    ("long digits.csv", HEAD + b"1e5,00012345678901234567890, 1 \n", [(1, None, "1e5", "00012345678901234567890", " 1 ")]),
+    (
+        "long digits.csv",
+        HEAD + b"1e5,00012345678901234567890, 1 \n",
+        [(1, None, "1e5", "00012345678901234567890", " 1 ")],
+    ),
     ("scripts.csv", HEAD + "é,مرحبا,🎉\n".encode(), [(1, None, "é", "مرحبا", "🎉")]),
     ("header only.csv", HEAD, []),
     ("header without line end.csv", HEAD.rstrip(), []),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "content", "expected"), RECORDS, ids=[case[0] for case in RECORDS])
@@ -75,7 +83,7 @@ def test_every_record_keeps_its_place(
     assert scanned(engine, tmp_path / name, content) == expected
 
 
-def test_hostile_names_of_columns_are_only_text(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+def test_hostile_column_names_are_only_text(engine: DuckDBWarehouse, tmp_path: Path) -> None:
     path = tmp_path / 'it\'s "a"; drop table x.csv'
     names = (
         '"; drop table x',
@@ -129,28 +137,32 @@ UNREADABLE = [
     ("utf16 without mark.csv", GOOD.decode().encode("utf-16-le"), "the text is not UTF-8"),
     ("bytes.csv", bytes(range(256)) * 10, "the text is not UTF-8"),
     ("open.csv", HEAD + b'a,1,x\nb,2,"open\nc,3,z\nd,4,z\n', "a quote in record 2 is not closed"),
-    ("open in the middle.csv", b'"name","likes","note"\n"a,"1","x"\n"b","2","y"\n', "a quote in record 1 is not closed"),
+    (
+        "open in the middle.csv",
+        b'"name","likes","note"\n"a,"1","x"\n"b","2","y"\n',
+        "a quote in record 1 is not closed",
+    ),
     ("backslash.csv", HEAD + b'a,1,"x \\" y"\nb,2,y\n', "a quote in record 1 is not closed"),
     ("cut in a cell.csv", HEAD + b'a,1,"x"\nb,2,"y and', "a quote in record 2 is not closed"),
     ("open header.csv", b'name,"likes,note\na,1,x\n', "a quote in record 0 is not closed"),
-]  # fmt: skip
+]
 
 
-@pytest.mark.parametrize(("name", "content", "what"), UNREADABLE, ids=[case[0] for case in UNREADABLE])
-def test_a_file_that_cannot_be_read_is_named_in_one_line(
-    engine: DuckDBWarehouse, tmp_path: Path, name: str, content: bytes, what: str
+@pytest.mark.parametrize(("name", "content", "reason"), UNREADABLE, ids=[case[0] for case in UNREADABLE])
+def test_the_error_of_an_unreadable_file_is_one_line(
+    engine: DuckDBWarehouse, tmp_path: Path, name: str, content: bytes, reason: str
 ) -> None:
-    folder = tmp_path / "gzip json parquet"  # words of the path say nothing about the file
+    folder = tmp_path / "gzip json parquet"  # words of the path are not the reason
     folder.mkdir()
     with pytest.raises(UnreadableFileError) as caught:
         scanned(engine, folder / name, content)
     text = str(caught.value)
-    assert text.startswith(f"{name}: {what}")
+    assert text.startswith(f"{name}: {reason}")
     assert text.isprintable()
 
 
 def test_a_record_of_more_than_128_mb_makes_the_file_unreadable(engine: DuckDBWarehouse, tmp_path: Path) -> None:
     with pytest.raises(
-        UnreadableFileError, match=r"^huge[.]csv: a record is longer than 128 MB, .*mend that record$"
+        UnreadableFileError, match=r"^huge[.]csv: a record is longer than 128 MB, .*repair that record$"
     ):
         scanned(engine, tmp_path / "huge.csv", HEAD + b'a,1,"' + b"x" * 140_000_000 + b'"\nb,2,y\n')

@@ -1,4 +1,4 @@
-"""JSON, NDJSON and Parquet as the engine sees them: cells as text, nested values as JSON, broken records marked."""
+"""Scanning JSON, NDJSON and Parquet: cells as text, nested values as JSON, broken records marked."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ TWO = [(1, None, "1"), (2, None, "2")]
 BROKEN = "no JSON object: "
 
 
-def kind(name: str) -> FileFormat:
+def format_of(name: str) -> FileFormat:
     return "ndjson" if ".ndjson" in name else "parquet" if name.endswith(".parquet") else "json"
 
 
 def scanned(engine: DuckDBWarehouse, path: Path) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     with engine.reading(path):
-        scan = engine.scan(path, kind(path.name))
+        scan = engine.scan(path, format_of(path.name))
         return scan.header, [tuple(record.values()) for record in rows_of(scan.rows.sort("source_row"))]
 
 
@@ -39,7 +39,11 @@ RECORDS = [
     ("bom.json", b'\xef\xbb\xbf[{"a":1},{"a":2}]', TWO),
     ("lines.json", b'{"a":1}\n{"a":2}\n', TWO),
     ("lines.json.gz", packed(b'\n{"a":1}\n\n{"a":2}'), TWO),
-    ("long first line.json", b'{"a":1,"b":"' + b"x" * 70_000 + b'"}\n{"a":2}\n', [(1, None, "1", "x" * 70_000), (2, None, "2", None)]),
+    (
+        "long first line.json",
+        b'{"a":1,"b":"' + b"x" * 70_000 + b'"}\n{"a":2}\n',
+        [(1, None, "1", "x" * 70_000), (2, None, "2", None)],
+    ),
     ("array.ndjson", b'[{"a":1},{"a":2}]', TWO),
     ("lines.ndjson", b'{"a":1}\n{"a":2}\n', TWO),
     ("lines.ndjson.gz", packed(b'{"a":1}\n{"a":2}\n'), TWO),
@@ -49,15 +53,31 @@ RECORDS = [
     ("blank lines.ndjson", b'\n{"a":1}\n\n  \n{"a":2}\n\n', TWO),
     ("broken line.ndjson", b'{"a":1}\n{"a":\n{"a":2}\n', [TWO[0], (2, BROKEN + '{"a":', None), (3, None, "2")]),
     ("broken first.ndjson", b'oops\n{"a":2}\n', [(1, BROKEN + "oops", None), TWO[1]]),
-    ("no objects.ndjson", b'1\nnull\n[2]\n{"a":2}\n', [(1, BROKEN + "1", None), (2, BROKEN + "null", None), (3, BROKEN + "[2]", None), (4, None, "2")]),
+    (
+        "no objects.ndjson",
+        b'1\nnull\n[2]\n{"a":2}\n',
+        [(1, BROKEN + "1", None), (2, BROKEN + "null", None), (3, BROKEN + "[2]", None), (4, None, "2")],
+    ),
     ("no objects.json", b'[{"a":1},2,null]', [TWO[0], (2, BROKEN + "2", None), (3, BROKEN + "null", None)]),
     ("nul.ndjson", b'{"a":"x\\u0000"}\n{"a":"\x00"}\n', [(1, None, "x\x00"), (2, BROKEN + '{"a":"\x00"}', None)]),
-    ("controls.ndjson", b'{"a":"\x1f"}\n{"a":"\x02\x1f\x03"}\n{"a":1}\n', [(1, BROKEN + '{"a":"\x1f"}', None), (2, BROKEN + '{"a":"', None), (3, None, "1")]),
+    (
+        "controls.ndjson",
+        b'{"a":"\x1f"}\n{"a":"\x02\x1f\x03"}\n{"a":1}\n',
+        [(1, BROKEN + '{"a":"\x1f"}', None), (2, BROKEN + '{"a":"', None), (3, None, "1")],
+    ),
     ("half an emoji.ndjson", b'{"a":"\\ud83d"}\n{"a":2}\n', [(1, BROKEN + '{"a":"\\ud83d"}', None), TWO[1]]),
-    ("digits.ndjson", b'{"a":7012345678901234567}\n{"a":123456789012345678901234}\n', [(1, None, "7012345678901234567"), (2, None, "123456789012345678901234")]),
+    (
+        "digits.ndjson",
+        b'{"a":7012345678901234567}\n{"a":123456789012345678901234}\n',
+        [(1, None, "7012345678901234567"), (2, None, "123456789012345678901234")],
+    ),
     ("nulls.ndjson", b'{"a":null}\n{"a":""}\n{}\n', [(1, None, None), (2, None, ""), (3, None, None)]),
-    ("nested.json", b'[{"a":{"b":[1,"x"]}},{"a":[{"c":null}]},{"a":true}]', [(1, None, '{"b":[1,"x"]}'), (2, None, '[{"c":null}]'), (3, None, "true")]),
-]  # fmt: skip
+    (
+        "nested.json",
+        b'[{"a":{"b":[1,"x"]}},{"a":[{"c":null}]},{"a":true}]',
+        [(1, None, '{"b":[1,"x"]}'), (2, None, '[{"c":null}]'), (3, None, "true")],
+    ),
+]
 
 
 @pytest.mark.parametrize(("name", "content", "expected"), RECORDS, ids=[case[0] for case in RECORDS])
@@ -121,17 +141,17 @@ UNREADABLE = [
     ("no.parquet", b"hello", "this is no readable Parquet file; write or copy it again"),
     ("empty.parquet", b"", "this is no readable Parquet file"),
     ("marks only.parquet", b"PAR1" + b"x" * 100 + b"PAR1", "this is no readable Parquet file"),
-]  # fmt: skip
+]
 
 
-@pytest.mark.parametrize(("name", "content", "what"), UNREADABLE, ids=[case[0] for case in UNREADABLE])
-def test_a_file_that_cannot_be_read_is_named_in_one_line(
-    engine: DuckDBWarehouse, tmp_path: Path, name: str, content: bytes, what: str
+@pytest.mark.parametrize(("name", "content", "reason"), UNREADABLE, ids=[case[0] for case in UNREADABLE])
+def test_the_error_of_an_unreadable_file_is_one_line(
+    engine: DuckDBWarehouse, tmp_path: Path, name: str, content: bytes, reason: str
 ) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UnreadableFileError) as caught:
         scanned(engine, tmp_path / name)
-    assert str(caught.value).startswith(f"{name}: {what}")
+    assert str(caught.value).startswith(f"{name}: {reason}")
     assert str(caught.value).isprintable()
 
 
@@ -179,7 +199,9 @@ def test_parquet_names_that_differ_by_case_are_both_read(engine: DuckDBWarehouse
 
 
 @pytest.mark.parametrize("damage", ["cut", "overwritten"])
-def test_a_damaged_parquet_file_is_named_in_one_line(engine: DuckDBWarehouse, tmp_path: Path, damage: str) -> None:
+def test_the_error_of_a_damaged_parquet_file_is_one_line(
+    engine: DuckDBWarehouse, tmp_path: Path, damage: str
+) -> None:
     path = tmp_path / "damaged.parquet"
     pq.write_table(TYPED, path)
     content = bytearray(path.read_bytes())

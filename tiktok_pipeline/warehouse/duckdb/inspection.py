@@ -15,8 +15,8 @@ from tiktok_pipeline.warehouse.duckdb.tables import quoted
 class Inspection:
     """The content of a database file.
 
-    ``version`` is None if the file has none. ``slices`` (as listed) and ``counts`` (as stored) are empty if the version
-    is not that of this program.
+    ``version`` is None if the file has none. ``slices`` (as listed) and ``counts`` (as stored) are empty if the
+    version is not that of this program.
     """
 
     version: int | None

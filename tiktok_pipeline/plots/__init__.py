@@ -1,1 +1,1 @@
-"""Draw figures from small frames with matplotlib. Which figures there are is decided in `reports` and `orchestration`."""
+"""Draw figures from small frames with matplotlib; `reports` and `orchestration` decide which figures there are."""

@@ -1,4 +1,4 @@
-"""Pictures of the profiles of a snapshot: how their figures are spread, and which go together."""
+"""Figures of the profiles of a snapshot: the distributions of their features, and which are correlated."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from tiktok_pipeline.output.number_format import MINUS, format_number, format_si
 from tiktok_pipeline.plots.style import (
     COLOURS,
     FAINT,
     INK,
     SMALL,
-    diverging,
+    axis_label,
+    capitalized,
+    diverging_cmap,
     empty_figure,
-    figure,
-    format_si,
     heat_map,
-    in_words,
-    label,
     legend,
+    linear_axis,
     log_axis,
-    plain_axis,
+    new_figure,
     set_title,
-    spearman,
+    short_label,
     style_axes,
     thin_points,
     to_float_array,
@@ -38,54 +38,64 @@ if TYPE_CHECKING:
 
 _RATES = ("avg_engagement_rate", "like_engagement_rate", "comment_engagement_rate")
 _FIRST = ("followers", "following", "likes", "videos_count", *_RATES, "is_verified", "has_bio_link")
-_MOST_CORRELATED = 14
-_MOST_WITH_NUMBERS = 10
-_MOST_QQ = 5
+_MAX_CORRELATED = 14
+_MAX_WITH_NUMBERS = 10
+_MAX_QQ = 5
 _QQ_POINTS = 60
 NORMAL_ENOUGH = 0.5
-"""Absolute skewness up to which a distribution is called symmetric (Bulmer 1979)."""
+"""Absolute skewness up to which a distribution counts as symmetric (Bulmer 1979)."""
 STRAIGHT_ENOUGH = 0.98
-"""Correlation with the normal's quantiles from which they lie on a line (Filliben 1975)."""
+"""Correlation with the normal quantiles from which they are on a line (Filliben 1975)."""
 
 
 def plot_distributions(sample: pd.DataFrame, source: str) -> Figure:
-    """How the main figures of a source are spread.
+    """Plot histograms of the main features of a source.
 
-    ``sample`` has ``followers``, ``following``, ``likes`` (counts; drawn on log axes, zeros counted beside them) for
-    source "profiles", ``engagement_index`` and ``monetization_maturity`` (points) for "creator_activity".
+    Parameters
+    ----------
+    sample : DataFrame
+        Source "profiles": the counts ``followers``, ``following`` and ``likes``, drawn on logarithmic axes with the
+        zeros counted in the heading. Source "creator_activity": ``engagement_index`` and ``monetization_maturity``.
+    source : {"profiles", "creator_activity"}
+        The source.
     """
     logged = source == "profiles"
     features = ("followers", "following", "likes") if logged else ("engagement_index", "monetization_maturity")
     columns = {feature: to_float_array(sample, feature) for feature in features}
     if all(np.isnan(values).all() for values in columns.values()):
-        return empty_figure(f"no profile has {', '.join(label(feature) for feature in features)}.")
-    drawn = figure(height=2.9)
-    for axes, (feature, values) in zip(drawn.subplots(1, len(features)), columns.items(), strict=True):
+        return empty_figure(f"no profile has {', '.join(axis_label(feature) for feature in features)}.")
+    figure = new_figure(height=2.9)
+    for axes, (feature, values) in zip(figure.subplots(1, len(features)), columns.items(), strict=True):
         _histogram(axes, values, feature, logged=logged)
-    drawn.axes[0].set_ylabel("profiles", fontsize=9)
+    figure.axes[0].set_ylabel("profiles", fontsize=9)
     first = features[0]
     known = columns[first][~np.isnan(columns[first])]
     if logged and len(known):
         typical, large = np.median(known), np.quantile(known, 0.99)
-        finding = f"Half of the profiles have at most {format_si(typical)} followers, one in a hundred over {format_si(large)}"
+        title = (
+            f"Half of the profiles have at most {format_si(typical)} followers, 1 in 100 more than {format_si(large)}"
+        )
     else:
-        parts = [f"{in_words(feature)} {format_si(_middle(values))}" for feature, values in columns.items()]
-        finding = f"The median creator has {' and '.join(parts)} points"
-    return set_title(drawn, finding)
+        parts = [f"{short_label(feature)} {format_si(_median(values))}" for feature, values in columns.items()]
+        title = f"Medians in points: {', '.join(parts)}"
+    return set_title(figure, title)
 
 
 def plot_engagement(sample: pd.DataFrame) -> Figure:
-    """The three engagement rates as box plots, in per cent on a log axis.
+    """Plot the three engagement rates as box plots, in percent on a logarithmic axis.
 
-    ``sample`` has ``avg_engagement_rate``, ``like_engagement_rate``, ``comment_engagement_rate`` (fractions). Boxes
-    hold the middle half, whiskers 90 %; zeros are counted in the labels.
+    Parameters
+    ----------
+    sample : DataFrame
+        ``avg_engagement_rate``, ``like_engagement_rate`` and ``comment_engagement_rate`` (fractions). Boxes hold the
+        middle half, whiskers 90%. The labels count the zeros.
     """
     percents = {feature: to_float_array(sample, feature) * 100 for feature in _RATES}
     shown = {feature: values[values > 0] for feature, values in percents.items()}
     if not any(len(values) for values in shown.values()):
         return empty_figure("no profile has an engagement rate above zero.")
-    drawn = figure(height=2.6)
-    axes = drawn.subplots()
+    figure = new_figure(height=2.6)
+    axes = figure.subplots()
     for place, values in enumerate(shown.values()):
         if len(values):
             axes.boxplot(
@@ -93,72 +103,81 @@ def plot_engagement(sample: pd.DataFrame) -> Figure:
                 patch_artist=True, boxprops={"facecolor": COLOURS[place], "alpha": 0.75}, medianprops={"color": INK},
             )  # fmt: skip
             axes.annotate(
-                f"{format_si(float(np.median(values)))} %", (float(np.median(values)), -place + 0.3),
+                f"{format_si(float(np.median(values)))}%", (float(np.median(values)), -place + 0.3),
                 ha="center", va="bottom", fontsize=SMALL,
             )  # fmt: skip
     zeros = {feature: int((values == 0).sum()) for feature, values in percents.items()}
-    names = [f"{label(name)}\n({len(shown[name]):,}; zero: {zeros[name]:,})" for name in _RATES]
+    names = [f"{axis_label(name)}\n({len(shown[name]):,}; zero: {zeros[name]:,})" for name in _RATES]
     axes.set_yticks([0, -1, -2], names)
     axes.set_ylim(-2.5, 0.65)
     log_axis(axes, "x")
-    style_axes(axes, "per cent of the followers, for each video (log scale; whiskers: 5 % to 95 %)")
-    middle, likes, comments = (format_si(_middle(percents[name])) for name in _RATES)
-    return set_title(drawn, f"The median engagement rate is {middle} %: likes {likes} %, comments {comments} %")
+    style_axes(axes, "percent of the followers per video (log scale; whiskers: 5% to 95%)")
+    rate, likes, comments = (format_si(_median(percents[name])) for name in _RATES)
+    return set_title(figure, f"The median engagement rate is {rate}%: likes {likes}%, comments {comments}%")
 
 
 def plot_correlations(statistics: pd.DataFrame) -> Figure:
-    """Which features go together: Spearman beside Pearson.
+    """Plot the Spearman and the Pearson correlations of at most 14 features, counts and rates first.
 
-    ``statistics`` has ``feature``, ``other_feature``, ``statistic`` ("pearson", "spearman"; other rows are passed over)
-    and ``value`` (-1 to 1, NULL for a constant). At most 14 features: counts and rates first; no constants.
+    Parameters
+    ----------
+    statistics : DataFrame
+        ``feature``, ``other_feature``, ``statistic`` (only "pearson" and "spearman" count) and ``value`` (-1 to 1,
+        NULL for a constant feature, which is left out).
     """
     rows = statistics[statistics["statistic"].isin(["pearson", "spearman"])]
-    matrices = {kind: _matrix(rows[rows["statistic"] == kind]) for kind in ("spearman", "pearson")}
+    matrices = {name: _matrix(rows[rows["statistic"] == name]) for name in ("spearman", "pearson")}
     names = _chosen(matrices["spearman"])
     if len(names) < 2:
-        return empty_figure("there are no two features that vary.")
-    drawn = figure(height=2.2 + 0.21 * max(len(names), 5))
-    words = [label(name) for name in names]
-    panels = drawn.subplots(1, 2)
-    for axes, (kind, matrix) in zip(panels, matrices.items(), strict=True):
+        return empty_figure("fewer than two features vary.")
+    figure = new_figure(height=2.2 + 0.21 * max(len(names), 5))
+    labels = [axis_label(name) for name in names]
+    panels = figure.subplots(1, 2)
+    for axes, (statistic, matrix) in zip(panels, matrices.items(), strict=True):
         values = matrix.reindex(index=names, columns=names).to_numpy(dtype=float)
         texts = [[_short_number(value) for value in line] for line in values]
-        heat_map(axes, values, diverging(), (-1.0, 1.0), texts if len(names) <= _MOST_WITH_NUMBERS else None)
-        below = words if len(names) > 4 else [wrap(text, 16) for text in words]
+        heat_map(axes, values, diverging_cmap(), (-1.0, 1.0), texts if len(names) <= _MAX_WITH_NUMBERS else None)
+        below = labels if len(names) > 4 else [wrap(text, 16) for text in labels]
         axes.set_xticks(range(len(names)), below, rotation=90 if len(names) > 4 else 0)
-        axes.set_yticks(range(len(names)), words if axes is panels[0] else [""] * len(names))
+        axes.set_yticks(range(len(names)), labels if axes is panels[0] else [""] * len(names))
         axes.set_title(
-            "Spearman (ranks)" if kind == "spearman" else "Pearson (values)", fontsize=9, loc="left", y=1.0
+            "Spearman (ranks)" if statistic == "spearman" else "Pearson (values)", fontsize=9, loc="left", y=1.0
         )
-    scale = drawn.colorbar(panels[1].images[0], ax=list(panels), shrink=0.6, aspect=25, pad=0.02)
+    scale = figure.colorbar(panels[1].images[0], ax=list(panels), shrink=0.6, aspect=25, pad=0.02)
     scale.ax.tick_params(labelsize=SMALL)
-    return set_title(drawn, _strongest(matrices["spearman"], names))
+    return set_title(figure, _strongest(matrices["spearman"], names))
 
 
 def plot_qq(sample: pd.DataFrame, features: Sequence[str], transform: Mapping[str, str]) -> Figure:
-    """Whether features look normal before and after the study's transform: quantiles against the normal's.
+    """Plot the quantiles of at most five features against the normal ones, before and after the transform.
 
-    ``sample`` has the features in their own units; ``transform`` says "log1p" or "identity" for each, as in
-    ``clusters.models``. A line along the dashes is normal. At most five features.
+    Parameters
+    ----------
+    sample : DataFrame
+        The features in their own units.
+    features : sequence of str
+        The features to draw. A line along the dashes is normal.
+    transform : mapping of str to str
+        "log1p" for a feature that is logged; any other value means that it is only scaled.
     """
-    columns = {feature: to_float_array(sample, feature) for feature in list(features)[:_MOST_QQ]}
+    columns = {feature: to_float_array(sample, feature) for feature in list(features)[:_MAX_QQ]}
     columns = {feature: values[~np.isnan(values)] for feature, values in columns.items()}
     columns = {feature: values for feature, values in columns.items() if len(values) >= 3 and np.ptp(values) > 0}
     if not columns:
-        return empty_figure("no feature of the study has three different values.")
-    drawn = figure(height=0.75 + 1.45 * len(columns))
-    grid = drawn.subplots(len(columns), 2, squeeze=False, sharex=True)
+        return empty_figure("no feature has three different values.")
+    figure = new_figure(height=0.75 + 1.45 * len(columns))
+    grid = figure.subplots(len(columns), 2, squeeze=False, sharex=True)
     logs = [feature for feature in columns if transform.get(feature) == "log1p"]
     normal = []
     for (left, right), (feature, values) in zip(grid, columns.items(), strict=True):
-        _qq(left, values, label(feature))
+        _qq(left, values, axis_label(feature))
         left.set_ylabel("std. deviations", fontsize=SMALL)
         changed = np.log1p(np.maximum(values, 0)) if feature in logs else values
-        if _qq(right, changed, f"ln({in_words(feature)} + 1)" if feature in logs else "scaled"):
-            normal.append(in_words(feature))
+        if _qq(right, changed, f"ln({short_label(feature)} + 1)" if feature in logs else "scaled"):
+            normal.append(short_label(feature))
     for axes in grid[-1]:
         axes.set_xlabel("quantile of the normal distribution", fontsize=9)
-    how = (
+    transformed = (
         "After the logarithm"
         if len(logs) == len(columns)
         else "After the study's transform"
@@ -166,30 +185,33 @@ def plot_qq(sample: pd.DataFrame, features: Sequence[str], transform: Mapping[st
         else "Only scaled"
     )
     if not normal:
-        return set_title(drawn, f"{how}, none of {len(columns)} features looks normal")
-    which = "" if len(normal) == len(columns) else f": {', '.join(normal)}"
-    return set_title(drawn, f"{how}, {len(normal)} of {len(columns)} features look normal{which}")
+        return set_title(figure, f"{transformed}, none of {len(columns)} features looks normal")
+    listed = "" if len(normal) == len(columns) else f": {', '.join(normal)}"
+    return set_title(figure, f"{transformed}, {len(normal)} of {len(columns)} features look normal{listed}")
 
 
 def plot_likes_per_video(sample: pd.DataFrame) -> Figure:
-    """Whether larger audiences bring more likes for each video.
+    """Plot likes per video by followers, with the median of each tenth.
 
-    ``sample`` has ``followers``, ``likes`` and ``videos_count`` (counts). Both axes are logarithmic; zeros are left out.
+    Parameters
+    ----------
+    sample : DataFrame
+        The counts ``followers``, ``likes`` and ``videos_count``. Zeros are not on the logarithmic axes.
     """
     followers, likes, videos = (to_float_array(sample, name) for name in ("followers", "likes", "videos_count"))
-    each = np.divide(likes, videos, out=np.full(len(likes), np.nan), where=videos > 0)
-    points = pd.DataFrame({"x": followers, "y": each})
+    per_video = np.divide(likes, videos, out=np.full(len(likes), np.nan), where=videos > 0)
+    points = pd.DataFrame({"x": followers, "y": per_video})
     points = points[(points["x"] > 0) & (points["y"] > 0)]
     if points.empty:
         return empty_figure("no profile has followers, likes and videos.")
-    drawn = figure(height=3.8)
-    axes = drawn.subplots()
-    some = thin_points(points)
-    axes.scatter(some["x"], some["y"], s=9, color=COLOURS[0], alpha=0.4, linewidths=0, rasterized=True)
-    middles = points.groupby(pd.qcut(points["x"], 10, duplicates="drop"), observed=True).median()
-    if len(middles) > 1:
+    figure = new_figure(height=3.8)
+    axes = figure.subplots()
+    thinned = thin_points(points)
+    axes.scatter(thinned["x"], thinned["y"], s=9, color=COLOURS[0], alpha=0.4, linewidths=0, rasterized=True)
+    medians = points.groupby(pd.qcut(points["x"], 10, duplicates="drop"), observed=True).median()
+    if len(medians) > 1:
         axes.plot(
-            middles["x"], middles["y"], color=COLOURS[4], marker="o", markersize=4, label="median of each tenth"
+            medians["x"], medians["y"], color=COLOURS[4], marker="o", markersize=4, label="median of each tenth"
         )
     log_axis(axes, "x")
     log_axis(axes, "y")
@@ -197,18 +219,21 @@ def plot_likes_per_video(sample: pd.DataFrame) -> Figure:
         axes, f"followers (log scale; {len(points):,} of {len(sample):,} profiles)", "likes per video (log scale)"
     )
     legend(axes, loc="upper left")
-    strength = spearman(followers, each)
-    if np.isnan(strength):
-        return set_title(drawn, "Likes per video by followers")
-    finding = f"The larger the audience, the {'more' if strength > 0 else 'fewer'} likes a video brings"
-    finding = "Followers say little about likes per video" if abs(strength) < 0.3 else finding
-    return set_title(drawn, f"{finding} (Spearman {strength:.2f})")
+    correlation = _spearman(followers, per_video)
+    if np.isnan(correlation):
+        return set_title(figure, "Likes per video by followers")
+    title = f"The larger the audience, the {'more' if correlation > 0 else 'fewer'} likes per video"
+    title = "Followers and likes per video are hardly correlated" if abs(correlation) < 0.3 else title
+    return set_title(figure, f"{title} (Spearman {format_number(correlation)})")
 
 
 def plot_likes_by_videos(sample: pd.DataFrame) -> Figure:
-    """How many likes profiles with so many videos have: median and middle half, in bins that double.
+    """Plot the likes of profiles by their number of videos: median and middle half, in bins that double.
 
-    ``sample`` has ``likes`` and ``videos_count`` (counts); profiles without a video are left out.
+    Parameters
+    ----------
+    sample : DataFrame
+        The counts ``likes`` and ``videos_count``. Profiles without a video are left out.
     """
     rows = pd.DataFrame(
         {"videos": to_float_array(sample, "videos_count"), "likes": to_float_array(sample, "likes")}
@@ -220,14 +245,14 @@ def plot_likes_by_videos(sample: pd.DataFrame) -> Figure:
     bins = pd.DataFrame(
         {share: grouped.quantile(share) for share in (0.25, 0.5, 0.75)} | {"profiles": grouped.size()}
     )
-    # The median of a few profiles says nothing; where all bins are that small, they are shown all the same.
+    # The median of a few profiles is unreliable. If all bins are that small, they are shown all the same.
     enough = bins[bins["profiles"] >= 10]
     bins = enough if len(enough) else bins
     bins = bins[bins[0.5] > 0]
     if bins.empty:
         return empty_figure("the profiles with videos have no likes.")
-    drawn = figure(height=3.4)
-    axes = drawn.subplots()
+    figure = new_figure(height=3.4)
+    axes = figure.subplots()
     middle = 1.5 * 2.0 ** bins.index.to_numpy(dtype=float)
     axes.fill_between(
         middle, np.maximum(bins[0.25], 1), bins[0.75], color=COLOURS[0], alpha=0.2, linewidth=0, label="middle half"
@@ -239,13 +264,13 @@ def plot_likes_by_videos(sample: pd.DataFrame) -> Figure:
     )
     log_axis(axes, "x")
     log_axis(axes, "y")
-    style_axes(axes, "videos (log scale)", "likes over the account's life (log scale)")
+    style_axes(axes, "videos (log scale)", "likes received (log scale)")
     legend(axes, loc="upper left")
-    between = f"{format_si(2.0**peak)} to {format_si(2.0 ** (peak + 1) - 1)}" if peak else "1"
-    return set_title(drawn, f"Median likes peak at {between} videos: {format_si(float(bins[0.5].max()))}")
+    bounds = f"{format_si(2.0**peak)} to {format_si(2.0 ** (peak + 1) - 1)} videos" if peak else "1 video"
+    return set_title(figure, f"Median likes are highest at {bounds}: {format_si(float(bins[0.5].max()))}")
 
 
-def _middle(values: np.ndarray) -> float:
+def _median(values: np.ndarray) -> float:
     known = values[~np.isnan(values)]
     return float(np.median(known)) if len(known) else float("nan")
 
@@ -269,14 +294,14 @@ def _histogram(axes: Axes, values: np.ndarray, feature: str, *, logged: bool) ->
         if logged:
             log_axis(axes, "x", 5)
         else:
-            plain_axis(axes, "x")
-    plain_axis(axes, "y", 4)
-    style_axes(axes, label(feature) + (" (log scale)" if logged else ""), "", heading)
+            linear_axis(axes, "x")
+    linear_axis(axes, "y", 4)
+    style_axes(axes, axis_label(feature) + (" (log scale)" if logged else ""), "", heading)
     legend(axes, loc="upper right", handlelength=1.2)
 
 
 def _matrix(rows: pd.DataFrame) -> pd.DataFrame:
-    """The pairs of one statistic as a symmetric matrix; 1 on the diagonal of what varies."""
+    """Return the pairs of one statistic as a symmetric matrix of the features that vary, with 1 on the diagonal."""
     pairs = {
         frozenset(pair): value
         for *pair, value in zip(rows["feature"], rows["other_feature"], to_float_array(rows, "value"), strict=True)
@@ -288,49 +313,59 @@ def _matrix(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _chosen(matrix: pd.DataFrame) -> list[str]:
-    """Counts and rates first, then the others as they come; logarithms last, whose ranks are those of the counts."""
+    """Return counts and rates, then the others in their order, then logarithms if their counts are missing."""
     rest = [name for name in matrix.index if name not in _FIRST]
     order = [name for name in _FIRST if name in matrix.index]
     order += sorted(rest, key=lambda name: name.startswith("log_"))
     order = [name for name in order if not (name.startswith("log_") and set(_FIRST[:4]) & set(order))]
-    return order[:_MOST_CORRELATED]
+    return order[:_MAX_CORRELATED]
 
 
 def _strongest(matrix: pd.DataFrame, names: Sequence[str]) -> str:
-    """The strongest pair in words; a rate and its own parts are no finding, unless there is nothing else."""
+    """Name the strongest pair; a rate and its own parts count only if there is no other pair."""
     pairs = [(abs(matrix[b][a]), a, b) for a, b in combinations(names, 2) if not np.isnan(matrix[b][a])]
-    plain = [pair for pair in pairs if set(pair[1:]) <= set(_FIRST) and not set(pair[1:]) <= set(_RATES)]
+    main = [pair for pair in pairs if set(pair[1:]) <= set(_FIRST) and not set(pair[1:]) <= set(_RATES)]
     if not pairs:
-        return "No two features go together"
-    _, one, other = max(plain or pairs)
-    value = float(matrix.to_numpy()[matrix.index.get_loc(one), matrix.index.get_loc(other)])
-    how = "go together" if value > 0 else "run against each other"
-    first, second = in_words(one), in_words(other)
+        return "No two features are correlated"
+    _, feature, other = max(main or pairs)
+    value = float(matrix.to_numpy()[matrix.index.get_loc(feature), matrix.index.get_loc(other)])
+    first, second = short_label(feature), short_label(other)
+    correlation = f"(Spearman {format_number(value)})"
     if abs(value) < 0.3:
-        return f"No features go together; the closest are {first} and {second} (Spearman {value:.2f})"
-    return f"{first[:1].upper()}{first[1:]} and {second} {how} (Spearman {value:.2f})"
+        return f"No features are clearly correlated; the closest are {first} and {second} {correlation}"
+    relation = "rise together" if value > 0 else "run against each other"
+    return f"{capitalized(first)} and {second} {relation} {correlation}"
 
 
 def _short_number(value: float) -> str:
-    return "" if np.isnan(value) else f"{value:.2f}".replace("0.", ".") if abs(value) < 0.995 else f"{value:.0f}"
+    """Return a correlation in few letters: .31, −.50, 1."""
+    if np.isnan(value):
+        return ""
+    return format_number(value, 0) if abs(value) >= 0.995 else f"{value:.2f}".replace("0.", ".").replace("-", MINUS)
 
 
-def _qq(axes: Axes, values: np.ndarray, what: str) -> bool:
-    """Draw standardised quantiles against the normal's; whether they look normal.
+def _spearman(x: np.ndarray, y: np.ndarray) -> float:
+    """Return Spearman's correlation of the rows that have both values; NaN for fewer than three or a constant."""
+    correlations = pd.DataFrame({"x": x, "y": y}).corr(method="spearman", min_periods=3)
+    return float(correlations.to_numpy()[0, 1])
 
-    They do where the absolute skewness (adjusted, as pandas has it) is at most `NORMAL_ENOUGH` and the dots lie on a
-    line (`STRAIGHT_ENOUGH`): two humps may be symmetric, too.
+
+def _qq(axes: Axes, values: np.ndarray, label: str) -> bool:
+    """Draw standardized quantiles against the normal ones; return whether they look normal.
+
+    They do if the absolute skewness (pandas' adjusted one) is at most `NORMAL_ENOUGH` and the points are on a line
+    (`STRAIGHT_ENOUGH`), because a distribution with two peaks may be symmetric as well.
     """
     from scipy.stats import norm  # noqa: PLC0415 - half a second
 
     places = (np.arange(_QQ_POINTS) + 0.5) / _QQ_POINTS
     expected = norm.ppf(places)
-    seen = (np.quantile(values, places) - values.mean()) / (float(values.std()) or 1.0)
+    observed = (np.quantile(values, places) - values.mean()) / (float(values.std()) or 1.0)
     axes.plot([-2.5, 2.5], [-2.5, 2.5], color=FAINT, linestyle="--", linewidth=1)
-    axes.plot(expected, seen, color=COLOURS[0], linewidth=2.4)
+    axes.plot(expected, observed, color=COLOURS[0], linewidth=2.4)
     axes.set_xticks([-2, 0, 2])
     skewness = to_float_array(pd.DataFrame({"skewness": [pd.Series(values).skew()]}), "skewness")[0]
-    plain_axis(axes, "y", 4)
-    style_axes(axes, "", "", f"{what}: skewness {skewness:.2f}")
-    straight = np.ptp(seen) > 0 and np.corrcoef(expected, seen)[0, 1] >= STRAIGHT_ENOUGH
-    return bool(abs(skewness) <= NORMAL_ENOUGH and straight)
+    linear_axis(axes, "y", 4)
+    style_axes(axes, "", "", f"{label}: skewness {format_number(skewness)}")
+    is_straight = np.ptp(observed) > 0 and np.corrcoef(expected, observed)[0, 1] >= STRAIGHT_ENOUGH
+    return bool(abs(skewness) <= NORMAL_ENOUGH and is_straight)

@@ -1,6 +1,6 @@
-"""A figure as bytes: a small PNG for Dagster's UI, and an SVG that stands inside an HTML page beside others.
+"""Render a figure: a small PNG for Dagster's UI, and an SVG to embed in an HTML page together with others.
 
-The layout of a figure is computed once, by whichever comes first.
+The layout of a figure is computed once, by the first of the two.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from tiktok_pipeline.plots.style import readable
+from tiktok_pipeline.safe_text import one_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,7 +32,7 @@ _NO_TURN = re.compile(r" ?rotate\(-?0 [^)]*\)")
 
 
 def png(figure: Figure, dots_per_inch: int = 60) -> bytes:
-    """The figure as a PNG; the same figure gives the same bytes."""
+    """Return the figure as a PNG; equal figures give equal bytes."""
     target = io.BytesIO()
     with _laid_out(figure):
         figure.savefig(target, format="png", dpi=dots_per_inch, metadata={"Software": None})
@@ -40,20 +40,24 @@ def png(figure: Figure, dots_per_inch: int = 60) -> bytes:
 
 
 def svg(figure: Figure, name: str) -> str:
-    """The figure as an ``<svg>`` element to be put into a page: text stays text, it scales, it tells its title.
+    """Return the figure as an ``<svg>`` element that scales, keeps its text as text and is labelled by its title.
 
-    ``name`` stands before every id, so it must differ from picture to picture of a page. The same figure and name give
-    the same text.
+    Parameters
+    ----------
+    figure : Figure
+        The figure.
+    name : str
+        Prefix of every id; it must be unique in the page. Equal figures and names give equal texts.
     """
     import matplotlib as mpl  # noqa: PLC0415 - costs half a second
 
     target = io.StringIO()
-    prefix = re.sub(r"[^A-Za-z0-9-]", "-", name) or "picture"
+    prefix = re.sub(r"[^A-Za-z0-9-]", "-", name) or "figure"
     with _laid_out(figure), mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         figure.savefig(target, format="svg", dpi=_LAYER_DOTS_PER_INCH, metadata={"Date": None, "Creator": None})
-    root = ET.fromstring(target.getvalue())  # noqa: S314 - our own text of a moment ago
+    root = ET.fromstring(target.getvalue())  # noqa: S314 - written by matplotlib
     for part in list(root):
-        # A <style> would hold for the whole page; what it says stands at the root below.
+        # A <style> would apply to the whole page; its rules are set on the root below.
         if part.tag == f"{{{_SVG}}}metadata" or part.find(f"{{{_SVG}}}style") is not None:
             root.remove(part)
     _drop_idle_ids(root)
@@ -62,7 +66,7 @@ def svg(figure: Figure, name: str) -> str:
     del root.attrib["width"], root.attrib["height"]
     root.attrib |= {
         "role": "img",
-        "aria-label": str(figure.get_label()) or readable(figure.get_suptitle()),
+        "aria-label": str(figure.get_label()) or one_line(figure.get_suptitle()),
         "width": "100%",
         "style": f"font-family: {_FONTS}; stroke-linejoin: round; stroke-linecap: butt",
     }
@@ -73,9 +77,9 @@ def svg(figure: Figure, name: str) -> str:
 
 @contextmanager
 def _laid_out(figure: Figure) -> Iterator[None]:
-    """The figure ready to be saved, as often as one likes: its texts without traps, its layout settled."""
+    """Fix the layout of the figure, and keep matplotlib from parsing its texts as formulas."""
     with warnings.catch_warnings():
-        # A name in a script that the font lacks is drawn with boxes; the tables have it in full.
+        # A name in a script that the font lacks is drawn as boxes; the tables show it in full.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         if (layout := figure.get_layout_engine()) is not None:
             for text in _written_by_matplotlib(figure):
@@ -87,7 +91,7 @@ def _laid_out(figure: Figure) -> Iterator[None]:
 
 
 def _written_by_matplotlib(figure: Figure) -> Iterator[Text]:
-    """Texts that no call of ours has made: words of ticks and legends, in which a ``$`` would start a formula."""
+    """Yield the texts of ticks and legends, in which a ``$`` would start a formula."""
     legends = [*figure.legends, *(legend for axes in figure.axes if (legend := axes.get_legend()))]
     for legend in legends:
         yield from legend.get_texts()
@@ -97,9 +101,9 @@ def _written_by_matplotlib(figure: Figure) -> Iterator[Text]:
 
 
 def _drop_idle_ids(root: ET.Element) -> None:
-    """Leave an id only where something refers to it, and only to the first of its name, which is the one referred to.
+    """Remove every id that nothing refers to, and repeated ids except the first, which is the one referred to.
 
-    Matplotlib names every group, and names two images of the same cells alike.
+    Matplotlib gives every group an id, and two images of the same cells the same id.
     """
     wanted: set[str] = set()
     for element in root.iter():
@@ -115,7 +119,7 @@ def _drop_idle_ids(root: ET.Element) -> None:
 
 
 def _rewrite(element: ET.Element, prefix: str) -> None:
-    """Prefix the ids of an element and those it refers to, and drop what only makes it long."""
+    """Prefix the ids of an element and of its references, and shorten its attributes."""
     link = f"{{{_XLINK}}}href"
     for attribute, value in list(element.attrib.items()):
         kept = value
@@ -136,20 +140,20 @@ def _rewrite(element: ET.Element, prefix: str) -> None:
         del element.attrib["transform"]
 
 
-def _without_family(found: re.Match[str]) -> str:
-    """The parts of a CSS font without its families, which stand once, at the root."""
-    weights = [word for word in found[1].split() if word.isdigit() or word == "bold"]
-    return "; ".join([f"font-size: {found[2]}", *(f"font-weight: {weight}" for weight in weights)])
+def _without_family(match: re.Match[str]) -> str:
+    """Return the size and weight of a CSS font; its families are set once, at the root."""
+    weights = [word for word in match[1].split() if word.isdigit() or word == "bold"]
+    return "; ".join([f"font-size: {match[2]}", *(f"font-weight: {weight}" for weight in weights)])
 
 
 def _fewer_colours(encoded: str) -> str:
-    """A PNG in base64 with a palette in place of four bytes a pixel: a third of the size, the same to the eye."""
+    """Return a PNG in base64 with a palette instead of four bytes per pixel: a third of the size, hardly visible."""
     from PIL import Image  # noqa: PLC0415
 
-    picture = Image.open(io.BytesIO(base64.b64decode(encoded)))
-    if picture.width * picture.height < 2_000:
+    image = Image.open(io.BytesIO(base64.b64decode(encoded)))
+    if image.width * image.height < 2_000:
         return encoded
     target = io.BytesIO()
-    reduced = picture.convert("RGBA").quantize(_LAYER_COLOURS, method=Image.Quantize.FASTOCTREE)
+    reduced = image.convert("RGBA").quantize(_LAYER_COLOURS, method=Image.Quantize.FASTOCTREE)
     reduced.save(target, format="png", optimize=True)
     return base64.b64encode(target.getvalue()).decode("ascii")

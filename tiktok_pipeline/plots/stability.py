@@ -1,4 +1,4 @@
-"""Pictures of how many segments there are and how far to trust them: scores of k, other seeds, other draws."""
+"""Figures of the number of segments and of their stability: scores by k, other seeds, other samples."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from tiktok_pipeline.output.number_format import format_si
 from tiktok_pipeline.personas.verdict import JACCARD_THRESHOLDS, STABLE, jaccard_verdict
 from tiktok_pipeline.plots.style import (
     COLOURS,
@@ -15,13 +16,12 @@ from tiktok_pipeline.plots.style import (
     INK,
     SMALL,
     empty_figure,
-    figure,
-    format_si,
     legend,
+    linear_axis,
+    new_figure,
     persona_styles,
-    plain_axis,
     set_title,
-    short,
+    shorten,
     style_axes,
     to_float_array,
 )
@@ -31,166 +31,194 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SAME_SEGMENTS = 0.9
-"""Adjusted Rand index from which two fits are called the same (Steinley 2004: excellent)."""
+"""Adjusted Rand index from which two fits count as the same segments (Steinley 2004: excellent)."""
+
+_K_LABEL = "number of segments (k)"
 
 
 def plot_k_scores(scores: pd.DataFrame, study: str) -> Figure:
-    """Inertia and silhouette by k, with the elbow, the best silhouette and the study's choice marked.
+    """Plot inertia and silhouette by k, and mark the elbow, the highest silhouette and the study's choice.
 
-    ``scores`` is a slice of ``clusters.k_scores``.
+    Parameters
+    ----------
+    scores : DataFrame
+        A slice of ``clusters.k_scores``.
+    study : str
+        The name of the study.
     """
     if scores.empty:
-        return empty_figure(f"no k could be scored for {short(study)}.")
-    drawn = figure(height=3.1)
-    inertia, silhouette = drawn.subplots(1, 2)
-    for axes, name, words in (
+        return empty_figure(f"no number of segments was scored for {shorten(study)}.")
+    figure = new_figure(height=3.1)
+    inertia, silhouette = figure.subplots(1, 2)
+    for axes, name, label in (
         (inertia, "inertia", "inertia (scaled units²)"),
-        (silhouette, "silhouette", "silhouette (-1 to 1)"),
+        (silhouette, "silhouette", "silhouette (\u22121 to 1)"),
     ):
         axes.plot(scores["k"], to_float_array(scores, name), color=COLOURS[0], marker="o", markersize=5)
-        plain_axis(axes, "y")
+        linear_axis(axes, "y")
         _k_axis(axes, scores["k"])
-        style_axes(axes, "k, number of segments", words)
-    marks = {
-        kind: [int(k) for k in scores.loc[scores[f"is_{kind}"].astype(bool), "k"]]
-        for kind in ("elbow", "best_silhouette", "chosen")
+        style_axes(axes, _K_LABEL, label)
+    marked = {
+        name: [int(k) for k in scores.loc[scores[f"is_{name}"].astype(bool), "k"]]
+        for name in ("elbow", "best_silhouette", "chosen")
     }
-    for k in marks["chosen"]:
-        inertia.axvline(k, color=COLOURS[4], linestyle="--", label=f"the study takes {k}")
-        silhouette.axvline(k, color=COLOURS[4], linestyle="--", label=f"the study takes {k}")
-    for k in marks["elbow"]:
+    for k in marked["chosen"]:
+        inertia.axvline(k, color=COLOURS[4], linestyle="--", label=f"the study uses {k}")
+        silhouette.axvline(k, color=COLOURS[4], linestyle="--", label=f"the study uses {k}")
+    for k in marked["elbow"]:
         inertia.axvline(k, color=COLOURS[2], linestyle=":", linewidth=2, label=f"elbow at {k}")
-    for k in marks["best_silhouette"]:
+    for k in marked["best_silhouette"]:
         silhouette.axvline(k, color=COLOURS[2], linestyle=":", linewidth=2, label=f"highest at {k}")
     legend(inertia, loc="upper right")
     legend(silhouette, loc="best")
-    found = [f"best silhouette at k = {k}" for k in marks["best_silhouette"]] + [
-        f"elbow at {k}" for k in marks["elbow"]
+    parts = [
+        *(f"highest silhouette at k = {k}" for k in marked["best_silhouette"]),
+        *(f"elbow at {k}" for k in marked["elbow"]),
+        *(f"the study uses {k}" for k in marked["chosen"]),
     ]
-    taken = [f"the study takes {k}" for k in marks["chosen"]]
-    return set_title(drawn, f"{short(study)}: {', '.join(found + taken) or 'no k stands out'}")
+    return set_title(figure, f"{shorten(study)}: {', '.join(parts) or 'no k is marked'}")
 
 
 def plot_stability_by_k(runs: pd.DataFrame, chosen: int) -> Figure:
-    """How well each number of segments is found again in other draws of the profiles, and how small they get.
+    """Plot for each number of segments how reliably other samples give the worst one, and the smallest size.
 
-    ``runs`` is a slice of ``clusters.stability_runs``; read are measures ``worst_jaccard`` (0 to 1),
-    ``smallest_cluster`` (profiles) and, for the title, ``adjusted_rand_index`` at k = ``chosen``.
+    Parameters
+    ----------
+    runs : DataFrame
+        A slice of ``clusters.stability_runs`` with the measures ``worst_jaccard`` (0 to 1), ``smallest_cluster``
+        (profiles) and, for the title, ``adjusted_rand_index``.
+    chosen : int
+        The study's number of segments.
     """
     worst, smallest = _measure(runs, "worst_jaccard"), _measure(runs, "smallest_cluster")
     if worst.empty and smallest.empty:
-        return empty_figure("no number of segments was tried on other draws.")
-    drawn = figure(height=3.1)
-    left, right = drawn.subplots(1, 2)
+        return empty_figure("no number of segments was tried on other samples.")
+    figure = new_figure(height=3.1)
+    left, right = figure.subplots(1, 2)
     left.set_ylim(0, 1.03)
-    for axes, rows, words in (
-        (left, worst, "Jaccard of the worst segment"),
+    for axes, rows, label in (
+        (left, worst, "Jaccard of the least stable segment"),
         (right, smallest, "profiles in the smallest segment"),
     ):
-        axes.scatter(rows["k"], rows["value"], s=18, color=COLOURS[5], linewidths=0, label="a draw")
+        axes.scatter(rows["k"], rows["value"], s=18, color=COLOURS[5], linewidths=0, label="one sample")
         means = rows.groupby("k")["value"].mean()
         axes.plot(means.index, means, color=COLOURS[0], marker="o", markersize=5, label="mean")
         _k_axis(axes, rows["k"])
-        axes.axvline(chosen, color=COLOURS[4], linestyle="--", label=f"the study takes {chosen}")
-        style_axes(axes, "k, number of segments", words)
+        axes.axvline(chosen, color=COLOURS[4], linestyle="--", label=f"the study uses {chosen}")
+        style_axes(axes, _K_LABEL, label)
     _draw_thresholds(left, "y")
     if (smallest["value"] > 0).any():
         right.set_ylim(0, float(smallest["value"].max()) * 1.1)
-    plain_axis(right, "y")
+    linear_axis(right, "y")
     legend(right, loc="upper right")
+    return set_title(figure, _stability_title(worst, _measure(runs, "adjusted_rand_index"), chosen))
+
+
+def _stability_title(worst: pd.DataFrame, seeds: pd.DataFrame, chosen: int) -> str:
     parts = []
     means = worst.groupby("k")["value"].mean()
     if chosen in means.index:
-        parts.append(
-            f"At k = {chosen} the worst segment is found again with a Jaccard of {means[chosen]:.2f} "
-            f"({jaccard_verdict(means[chosen]).label})"
-        )
+        verdict = jaccard_verdict(means[chosen]).label
+        parts.append(f"At k = {chosen} the least stable segment has a Jaccard of {means[chosen]:.2f} ({verdict})")
     if len(means):
-        parts.append(f"best at k = {means.idxmax()} ({means.max():.2f})")
-    seeds = _measure(runs, "adjusted_rand_index")
+        parts.append(f"highest at k = {means.idxmax()} ({means.max():.2f})")
     if len(seeds := seeds[seeds["k"] == chosen]):
         parts.append(f"other seeds agree by {seeds['value'].mean():.2f} (adjusted Rand index)")
-    return set_title(drawn, "; ".join(parts) or "The smallest segment by k")
+    return "; ".join(parts) or "Size of the smallest segment by number of segments"
 
 
 def plot_seeds(runs: pd.DataFrame) -> Figure:
-    """Whether other seeds find the same segments: inertia and adjusted Rand index of each run.
+    """Plot whether other seeds give the same segments: inertia and adjusted Rand index of each run.
 
-    ``runs`` is a slice of ``clusters.stability_runs``; read are measures ``inertia`` (scaled units²) and
-    ``adjusted_rand_index`` (1: the kept fit again).
+    Parameters
+    ----------
+    runs : DataFrame
+        A slice of ``clusters.stability_runs`` with the measures ``inertia`` (scaled units²) and
+        ``adjusted_rand_index`` (1: identical to the kept fit).
     """
     inertia, agreement = _measure(runs, "inertia"), _measure(runs, "adjusted_rand_index")
     if inertia.empty and agreement.empty:
         return empty_figure("no other seeds were tried.")
-    drawn = figure(height=2.7)
-    panels = drawn.subplots(1, 2)
-    words = ("inertia (scaled units²)", "adjusted Rand index")
-    for axes, rows, name in zip(panels, (inertia, agreement), words, strict=True):
+    figure = new_figure(height=2.7)
+    panels = figure.subplots(1, 2)
+    labels = ("inertia (scaled units²)", "adjusted Rand index")
+    for axes, rows, label in zip(panels, (inertia, agreement), labels, strict=True):
         axes.scatter(range(1, len(rows) + 1), rows["value"], s=26, color=COLOURS[0], linewidths=0)
-        style_axes(axes, "run, each with a seed of its own", name, f"{len(rows)} seeds")
-        plain_axis(axes, "x")
-        plain_axis(axes, "y")
+        style_axes(axes, "run (one seed each)", label, f"{len(rows)} seeds")
+        linear_axis(axes, "x")
+        linear_axis(axes, "y")
     if len(inertia):
         low, high = float(inertia["value"].min()), float(inertia["value"].max())
-        middle, room = (low + high) / 2, max((high - low) * 0.6, abs(high) * 0.01, 1e-9)
-        panels[0].set_ylim(middle - room, middle + room)
+        middle, reach = (low + high) / 2, max((high - low) * 0.6, abs(high) * 0.01, 1e-9)
+        panels[0].set_ylim(middle - reach, middle + reach)
     if len(agreement):
-        lowest = float(agreement["value"].min())
-        panels[1].set_ylim(min(0.0, lowest) - 0.03, 1.04)
+        panels[1].set_ylim(min(0.0, float(agreement["value"].min())) - 0.03, 1.04)
+    return set_title(figure, _seeds_title(inertia["value"], agreement["value"]))
+
+
+def _seeds_title(inertia: pd.Series, agreement: pd.Series) -> str:
     parts = []
-    others = int((agreement["value"] < SAME_SEGMENTS).sum())
+    others = int((agreement < SAME_SEGMENTS).sum())
     if len(agreement):
-        under = (
-            f"{others} of {len(agreement)} have an adjusted Rand index under {SAME_SEGMENTS} (lowest {lowest:.2f})"
+        lowest = f"{agreement.min():.2f}"
+        parts.append(
+            f"{others} of {len(agreement)} have an adjusted Rand index below {SAME_SEGMENTS} (lowest {lowest})"
+            if others
+            else f"adjusted Rand index {lowest} or more"
         )
-        parts.append(under if others else f"adjusted Rand index {lowest:.2f} or more")
-    if len(inertia) and low > 0:
-        parts.append(f"inertia differs by up to {format_si(float(f'{(high / low - 1) * 100:.2g}'))} %")
-    finding = "Some seeds find other segments" if others else "Other seeds find the same segments"
-    return set_title(drawn, f"{finding}: {'; '.join(parts)}" if parts else finding)
+    if len(inertia) and inertia.min() > 0:
+        spread = float(f"{(inertia.max() / inertia.min() - 1) * 100:.2g}")
+        parts.append(f"inertia differs by up to {format_si(spread)}%")
+    finding = "Some seeds give other segments" if others else "Other seeds give the same segments"
+    return f"{finding}: {'; '.join(parts)}" if parts else finding
 
 
 def plot_trust(stability: pd.DataFrame, names: Mapping[int, str], known: Sequence[str] = ()) -> Figure:
-    """How well each segment is found again when the profiles are drawn anew, with its size and the verdict.
+    """Plot how reliably other samples give each segment, with its size and its verdict.
 
-    ``stability`` is a slice of ``clusters.stability``; ``names`` gives the persona of a cluster, ``known`` are those of
-    the study's catalogue, in its order.
+    Parameters
+    ----------
+    stability : DataFrame
+        A slice of ``clusters.stability`` with the ``verdict`` of each segment.
+    names : mapping of int to str
+        The persona of each cluster.
+    known : sequence of str
+        The personas of the study's catalogue, in its order.
     """
     if stability.empty:
         return empty_figure("the stability of the segments was not measured.")
     rows = stability.sort_values("cluster")
-    called = [names.get(int(cluster), f"cluster {int(cluster)}") for cluster in rows["cluster"]]
-    styles = persona_styles([*names.values(), *called], known)
+    personas = [names.get(int(cluster), f"cluster {int(cluster)}") for cluster in rows["cluster"]]
+    styles = persona_styles([*names.values(), *personas], known)
     jaccard = to_float_array(rows, "jaccard")
-    drawn = figure(height=1.5 + 0.36 * len(rows))
-    axes = drawn.subplots()
+    figure = new_figure(height=1.5 + 0.36 * len(rows))
+    axes = figure.subplots()
     places = -np.arange(len(rows))
-    axes.barh(places, np.nan_to_num(jaccard), color=[styles[name][0] for name in called], height=0.62)
+    axes.barh(places, np.nan_to_num(jaccard), color=[styles[name][0] for name in personas], height=0.62)
     for place, value, profiles, verdict in zip(
         places.tolist(), jaccard, to_float_array(rows, "profiles"), rows["verdict"], strict=True
     ):
-        said = "not drawn" if np.isnan(value) else f"{value:.2f}"
+        measured = "not measured" if np.isnan(value) else f"{value:.2f}"
         size = f"{int(np.nan_to_num(profiles)):,} profile{'' if profiles == 1 else 's'}"
-        # Inside the frame's right margin, so that the words never cross the marks of the bands.
+        # In the right margin of the axes, so that the text never crosses the lines of the thresholds.
         axes.text(
-            1.02, place, f"{said}  {verdict}, {size}", va="center", fontsize=SMALL, color=INK, parse_math=False
+            1.02, place, f"{measured}  {verdict}, {size}", va="center", fontsize=SMALL, color=INK, parse_math=False
         )
-    axes.set_yticks(places, [short(name, 34) for name in called])
+    axes.set_yticks(places, [shorten(name, 34) for name in personas])
     axes.set_xlim(0, 1.0)
     axes.set_ylim(places.min() - 0.6, 0.9)
-    style_axes(axes, "mean bootstrap Jaccard (1: always found again)")
+    style_axes(axes, "mean bootstrap Jaccard (1: always the same segment)")
     axes.grid(visible=False, axis="y")
     _draw_thresholds(axes, "x")
     weak = [
-        f"{short(name, 30)} ({verdict})"
-        for name, verdict in zip(called, rows["verdict"], strict=True)
+        f"{shorten(name, 30)} ({verdict})"
+        for name, verdict in zip(personas, rows["verdict"], strict=True)
         if verdict != STABLE.label
     ]
     count = len(rows) - len(weak)
-    finding = f"{count} of {len(rows)} segments {STABLE.predicates[count != 1]}"
-    return set_title(
-        drawn, finding + (f"; not {', '.join(weak[:3])}{' and others' if len(weak) > 3 else ''}" if weak else "")
-    )
+    title = f"{count} of {len(rows)} segments {STABLE.predicates[count != 1]}"
+    others = f"; not {', '.join(weak[:3])}{' and others' if len(weak) > 3 else ''}" if weak else ""
+    return set_title(figure, f"{title}{others}")
 
 
 def _measure(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
@@ -206,26 +234,12 @@ def _k_axis(axes: Axes, numbers: pd.Series) -> None:
 
 def _draw_thresholds(axes: Axes, along: str) -> None:
     """Draw a faint line at each Jaccard coefficient where another verdict starts, with its label."""
+    style = {"fontsize": 7, "color": FAINT}
     for bound, verdict in JACCARD_THRESHOLDS.items():
         if along == "y":
             axes.axhline(bound, color=FAINT, linewidth=1, linestyle=":")
-            axes.text(
-                0.99,
-                bound + 0.01,
-                f"{bound}: {verdict.label}",
-                transform=axes.get_yaxis_transform(),
-                fontsize=7,
-                color=FAINT,
-                ha="right",
-            )
+            label, across = f"{bound}: {verdict.label}", axes.get_yaxis_transform()
+            axes.text(0.99, bound + 0.01, label, transform=across, ha="right", **style)
         else:
             axes.axvline(bound, color=FAINT, linewidth=1, linestyle=":")
-            axes.text(
-                bound,
-                0.99,
-                f" {verdict.label}",
-                transform=axes.get_xaxis_transform(),
-                fontsize=7,
-                color=FAINT,
-                va="top",
-            )
+            axes.text(bound, 0.99, f" {verdict.label}", transform=axes.get_xaxis_transform(), va="top", **style)

@@ -1,4 +1,4 @@
-"""What is drawn of the personas of a study: a bounded sample of fitted profiles, put to the study's pictures."""
+"""Which figures a study with personas has, drawn from a bounded sample of its profiles."""
 
 import math
 from typing import Any
@@ -12,14 +12,8 @@ from tiktok_pipeline.clusters.model import SegmentModel
 from tiktok_pipeline.clusters.silhouettes import silhouettes
 from tiktok_pipeline.clusters.stability import nearest
 from tiktok_pipeline.features.sample import collect_sample
-from tiktok_pipeline.plots.segments import (
-    plot_archetypes,
-    plot_biplot,
-    plot_personas,
-    plot_relative_importance,
-    plot_silhouette,
-    plot_snake,
-)
+from tiktok_pipeline.plots.persona_profiles import plot_relative_importance, plot_snake
+from tiktok_pipeline.plots.segments import plot_archetypes, plot_biplot, plot_personas, plot_silhouette
 from tiktok_pipeline.plots.stability import plot_trust
 from tiktok_pipeline.recipes.segmentation import Segmentation
 from tiktok_pipeline.study import Study
@@ -81,13 +75,13 @@ def persona_figures(
     figures["trust"] = plot_trust(judged, names, known)
     (samples,) = silhouettes(scaled.to_numpy(), [labels])
     if samples is not None:
-        knife = pd.DataFrame({"cluster": labels, "silhouette": samples})
-        figures["silhouettes"] = plot_silhouette(knife, names, known)
+        profiles = pd.DataFrame({"cluster": labels, "silhouette": samples})
+        figures["silhouettes"] = plot_silhouette(profiles, names, known)
     return figures
 
 
 def _centroids(model: SegmentModel) -> pd.DataFrame:
-    """The centroids in the units of the features."""
+    """Return the centroids in the units of the features."""
     columns = {}
     for place, name in enumerate(model.features):
         value = pd.Series(model.centroids[:, place]) * float(model.scales[place]) + float(model.centers[place])

@@ -1,4 +1,4 @@
-"""Pictures of the classifiers: the title says what the tables say, and no rows break one."""
+"""Figures of the classifiers: the title states what the tables hold, and no rows break a figure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from tiktok_pipeline.plots import classifiers as classification
+from tiktok_pipeline.plots import classifiers as classifier_plots
 from tiktok_pipeline.plots.render import png, svg
 
 FOREST, LOGISTIC, NETWORK = "random_forest", "logistic_regression", "neural_network"
@@ -62,7 +62,7 @@ CURVES = pd.DataFrame(
     ],
     columns=[*RUN, "curve", "threshold", "x", "y"],
 )  # fmt: skip
-"""The points of the thresholds lie on the curve of precision and recall: precision h (3 + t) / 4 at recall 1 - t."""
+"""The points of the thresholds are on the precision-recall curve: precision h (3 + t) / 4 at recall 1 - t."""
 METRICS = pd.DataFrame(
     [
         (*SCORING, "average_precision", 0.55, 0.05),
@@ -79,13 +79,13 @@ METRICS = pd.DataFrame(
 )
 LIKE = {"naive": NAIVE, "scored_by": SCORED_BY}
 DRAWN: dict[str, Callable[..., Figure]] = {
-    "mutual_information": classification.plot_mutual_information,
-    "importances": partial(classification.plot_importances, scored_by=SCORED_BY),
-    "confusions": partial(classification.plot_confusions, **LIKE),
-    "precision_recall": partial(classification.plot_precision_recall, **LIKE),
-    "thresholds": partial(classification.plot_thresholds, **LIKE),
-    "calibration": partial(classification.plot_calibration, **LIKE),
-    "average_precision": partial(classification.plot_average_precision, naive=NAIVE),
+    "mutual_information": classifier_plots.plot_mutual_information,
+    "importances": partial(classifier_plots.plot_importances, scored_by=SCORED_BY),
+    "confusions": partial(classifier_plots.plot_confusions, **LIKE),
+    "precision_recall": partial(classifier_plots.plot_precision_recall, **LIKE),
+    "thresholds": partial(classifier_plots.plot_thresholds, **LIKE),
+    "calibration": partial(classifier_plots.plot_calibration, **LIKE),
+    "average_precision": partial(classifier_plots.plot_average_precision, naive=NAIVE),
 }
 TABLES = {
     "mutual_information": [IMPORTANCES],
@@ -103,7 +103,7 @@ def every(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def of(*runs: tuple[str, str, str]) -> Callable[[pd.DataFrame], pd.DataFrame]:
-    """The rows of these runs."""
+    """Select the rows of these runs."""
     return lambda frame: frame[[run in runs for run in frame[RUN].itertuples(index=False, name=None)]]
 
 
@@ -115,14 +115,14 @@ def drawn(name: str, keep: Callable[[pd.DataFrame], pd.DataFrame] = every) -> Fi
     return DRAWN[name](*(keep(table) for table in TABLES[name]))
 
 
-def finding(figure: Figure) -> str:
-    """The title of a figure that can be rendered."""
+def title(figure: Figure) -> str:
+    """Return the title of a figure that can be rendered."""
     assert svg(figure, "x").startswith("<svg ")
     return str(figure.get_label())
 
 
-def words(figure: Figure) -> list[str]:
-    legends = [*figure.legends, *(found for axes in figure.axes if (found := axes.get_legend()))]
+def legend_texts(figure: Figure) -> list[str]:
+    legends = [*figure.legends, *(legend for axes in figure.axes if (legend := axes.get_legend()))]
     return [text.get_text() for legend in legends for text in legend.get_texts()]
 
 
@@ -131,92 +131,107 @@ NOT_SCORING, ONLY_MENDED = without(SCORING), of(MENDED)
 
 
 @pytest.mark.parametrize(
-    ("name", "keep", "said"),
+    ("name", "keep", "expected"),
     [
-        ("mutual_information", every, "Likes tells most about the label (0.4 nats); 1 of 2 tell nothing"),
-        ("importances", every, "The published model goes most by like rate; the one without the leak by likes"),
-        ("importances", ONLY_PUBLISHED, "The published model goes most by like rate"),
-        ("importances", of(SCORING), "Without the leak, the model goes most by likes"),
-        ("importances", ONLY_MENDED, "Neural network · published, mended goes most by videos"),
+        ("mutual_information", every, "Likes reveals most about the label (0.4 nats); 1 of 2 reveal nothing"),
+        ("importances", every, "The published model relies most on like rate; the one without leaks on likes"),
+        ("importances", ONLY_PUBLISHED, "The published model relies most on like rate"),
+        ("importances", of(SCORING), "Without leaks, the model relies most on likes"),
+        ("importances", ONLY_MENDED, "Neural network · published, mended relies most on videos"),
         (
             "confusions",
             every,
-            "Logistic regression (clean set) finds 75 % of the positives, 60 % of its calls are right; published: 95 % and 88 %",
+            (
+                "Logistic regression (clean set) finds 75% of the positives, and 60% of its predictions are right; "
+                "published: 95% and 88%"
+            ),
         ),
         (
             "confusions",
             NOT_SCORING,
-            "Random forest (ratios) finds 50 % of the positives, 40 % of its calls are right; published: 95 % and 88 %",
+            (
+                "Random forest (ratios) finds 50% of the positives, and 40% of its predictions are right; "
+                "published: 95% and 88%"
+            ),
         ),
         (
             "confusions",
             ONLY_PUBLISHED,
-            "Neural network (published) finds 95 % of the positives, 88 % of its calls are right",
+            "Neural network (published) finds 95% of the positives, and 88% of its predictions are right",
         ),
         (
             "confusions",
             ONLY_HONEST,
-            "Logistic regression (clean set) finds 75 % of the positives, 60 % of its calls are right",
+            "Logistic regression (clean set) finds 75% of the positives, and 60% of its predictions are right",
         ),
-        ("precision_recall", every, "At 80 % found, 40 % of the calls are right (logistic regression, clean set)"),
-        ("precision_recall", NOT_SCORING, "At 80 % found, 56 % of the calls are right (random forest, ratios)"),
+        (
+            "precision_recall",
+            every,
+            "At 80% recall, 40% of the predictions are right (logistic regression, clean set)",
+        ),
+        ("precision_recall", NOT_SCORING, "At 80% recall, 56% of the predictions are right (random forest, ratios)"),
         (
             "precision_recall",
             ONLY_PUBLISHED,
-            "At 80 % found, 72 % of the calls are right, but by what gives the label away (neural network, published)",
+            (
+                "At 80% recall, 72% of the predictions are right, but with features that reveal the label "
+                "(neural network, published)"
+            ),
         ),
         (
             "thresholds",
             every,
-            "The chosen threshold, 0.50, gives F1 0.40; the best would be 0.50, at 0.30 (logistic regression, clean set)",
+            (
+                "The chosen threshold, 0.50, gives F1 0.40; the best would be 0.50, at 0.30 "
+                "(logistic regression, clean set)"
+            ),
         ),
         (
             "thresholds",
             ONLY_PUBLISHED,
             "The chosen threshold, 0.30, gives F1 0.90, as good as any (neural network, published)",
         ),
-        ("thresholds", NOT_SCORING, "At best F1 is 0.70, at a threshold of 0.30 (random forest, ratios)"),
+        ("thresholds", NOT_SCORING, "The best F1 is 0.70, at a threshold of 0.30 (random forest, ratios)"),
         (
             "calibration",
             every,
-            "Scores are off by 9.1 points of 100 on average, rather too high (logistic regression, clean set)",
+            "Scores are off by 9.1 percentage points on average, mostly too high (logistic regression, clean set)",
         ),
         (
             "calibration",
             NOT_SCORING,
-            "Scores are off by 9.1 points of 100 on average, rather too high (random forest, ratios)",
+            "Scores are off by 9.1 percentage points on average, mostly too high (random forest, ratios)",
         ),
         (
             "calibration",
             ONLY_PUBLISHED,
-            "Nothing to show: no honest model's scores were compared with what came true.",
+            "Nothing to show: no honest model has a calibration curve.",
         ),
         (
             "average_precision",
             every,
-            "What leaks reaches 0.99; without it the best is random forest 0.62 (ratios), guessing 0.10",
+            "Leaking models reach 0.99; without leaks the best is random forest 0.62 (ratios), guessing 0.10",
         ),
-        ("average_precision", ONLY_PUBLISHED, "What leaks reaches 0.97"),
+        ("average_precision", ONLY_PUBLISHED, "Leaking models reach 0.97"),
         ("average_precision", ONLY_HONEST, "The best is random forest 0.62 (ratios)"),
         ("average_precision", of(DUMMY), "Nothing to show: no model has an average precision."),
     ],
 )
-def test_the_title_says_what_the_table_says(
-    name: str, keep: Callable[[pd.DataFrame], pd.DataFrame], said: str
+def test_the_title_states_what_the_table_holds(
+    name: str, keep: Callable[[pd.DataFrame], pd.DataFrame], expected: str
 ) -> None:
-    assert finding(drawn(name, keep)) == said
+    assert title(drawn(name, keep)) == expected
 
 
-def test_names_that_sound_honest_or_naive_decide_nothing() -> None:
-    """The set that gives the label away is the one that is told, whatever it is called."""
-    called = METRICS.replace({"with_rates": "honest", "clean_set": "naive_with_leak"})
-    said = "What leaks reaches 0.99; without it the best is random forest 0.62 (ratios), guessing 0.10"
-    assert finding(classification.plot_average_precision(called, naive=["honest"])) == said
-    said = "What leaks reaches 0.97; without it the best is logistic regression 0.99 (honest), guessing 0.10"
-    assert finding(classification.plot_average_precision(called, naive=[])) == said
+def test_only_the_given_sets_leak_whatever_their_names_are() -> None:
+    renamed = METRICS.replace({"with_rates": "honest", "clean_set": "naive_with_leak"})
+    expected = "Leaking models reach 0.99; without leaks the best is random forest 0.62 (ratios), guessing 0.10"
+    assert title(classifier_plots.plot_average_precision(renamed, naive=["honest"])) == expected
+    expected = "Leaking models reach 0.97; without leaks the best is logistic regression 0.99 (honest), guessing 0.10"
+    assert title(classifier_plots.plot_average_precision(renamed, naive=[])) == expected
 
 
-def test_there_is_one_bar_a_run_what_leaks_on_top_sorted_by_value() -> None:
+def test_there_is_one_bar_per_run_leaking_ones_on_top_sorted_by_value() -> None:
     axes = drawn("average_precision").axes[0]
     ticks = sorted(zip(axes.get_yticks(), axes.get_yticklabels(), strict=True), key=lambda tick: -tick[0])
     assert [text.get_text() for _, text in ticks] == [
@@ -231,14 +246,14 @@ def test_there_is_one_bar_a_run_what_leaks_on_top_sorted_by_value() -> None:
     assert len({bar.get_facecolor() for bar in bars[:3]}) == len({bar.get_facecolor() for bar in bars[3:]}) == 1
     assert bars[0].get_facecolor() != bars[3].get_facecolor()
     assert [text.get_text() for text in axes.texts] == ["0.99", "0.97", "0.96", "0.62", "0.55"]
-    assert words(drawn("average_precision")) == [
+    assert legend_texts(drawn("average_precision")) == [
         "guessing: 0.10",
-        "with what gives the label away",
-        "without what gives the label away",
+        "with features that reveal the label",
+        "without features that reveal the label",
     ]
 
 
-def test_impurity_and_permutation_have_a_panel_each_and_the_scoring_model_is_among_them() -> None:
+def test_impurity_and_permutation_have_a_panel_each_also_of_the_scoring_model() -> None:
     figure = drawn("importances")
     assert [axes.get_title("left") for axes in figure.axes] == [
         "neural network\npublished",
@@ -251,7 +266,7 @@ def test_impurity_and_permutation_have_a_panel_each_and_the_scoring_model_is_amo
     assert [text.get_text() for text in figure.axes[1].get_yticklabels()] == ["like rate", "followers"]
 
 
-def test_published_mended_and_scoring_squares_come_first_and_no_dummy() -> None:
+def test_published_mended_and_scoring_matrices_come_first_without_the_baseline() -> None:
     headings = [axes.get_title("left") for axes in drawn("confusions").axes if axes.get_visible()]
     assert headings == [
         "neural network\npublished",
@@ -262,12 +277,12 @@ def test_published_mended_and_scoring_squares_come_first_and_no_dummy() -> None:
     ]
 
 
-def test_the_cells_of_a_confusion_are_where_they_belong() -> None:
+def test_a_confusion_matrix_has_labels_down_and_predictions_across() -> None:
     cells = {text.get_position(): text.get_text() for text in drawn("confusions").axes[2].texts}
     assert cells == {(0, 0): "80", (1, 0): "20", (0, 1): "10", (1, 1): "30"}
 
 
-def test_at_most_six_squares_and_four_lines_the_best_of_each_set_among_them() -> None:
+def test_at_most_six_matrices_and_four_lines_with_the_best_of_each_set() -> None:
     squares = pd.concat([CONFUSION.assign(feature_set=f"set {number}") for number in range(9)])
     assert len([axes for axes in DRAWN["confusions"](squares).axes if axes.get_visible()]) == 6
     better = of(PUBLISHED)(CURVES).assign(protocol="honest", feature_set="clean_set")
@@ -282,7 +297,7 @@ def test_at_most_six_squares_and_four_lines_the_best_of_each_set_among_them() ->
     assert len(DRAWN["calibration"](pd.concat(curves)).axes[0].lines) == 1 + 4
 
 
-def test_the_scoring_model_is_the_thick_blue_line_in_both_pictures_and_no_leak_stands_beside_it() -> None:
+def test_the_scoring_model_is_the_thick_blue_line_in_both_figures_apart_from_leaks() -> None:
     leaking, honest = drawn("precision_recall").axes
     assert [line.get_label() for line in leaking.lines] == [
         "neural network · published",
@@ -299,8 +314,8 @@ def test_the_scoring_model_is_the_thick_blue_line_in_both_pictures_and_no_leak_s
     assert max(line.get_linewidth() for line in leaking.lines) < honest.lines[0].get_linewidth()
 
 
-def test_a_coarse_curve_is_filled_up_with_the_thresholds_tried() -> None:
-    """Its two points alone would say 50 % at a recall of 0.8."""
+def test_a_coarse_curve_gets_the_points_of_the_thresholds_tried() -> None:
+    """Its two points alone would give 50% at a recall of 0.8."""
     coarse = pd.DataFrame(
         [
             (*SCORING, curve, None, x, y)
@@ -312,10 +327,10 @@ def test_a_coarse_curve_is_filled_up_with_the_thresholds_tried() -> None:
         columns=CURVES.columns,
     )  # fmt: skip
     figure = DRAWN["precision_recall"](coarse)
-    assert finding(figure).startswith("At 80 % found, 70 % of the calls are right")
-    assert list(figure.axes[0].lines[0].get_xdata()) == [0.6, 0.8, 1.0], "nobody found: no precision to draw"
+    assert title(figure).startswith("At 80% recall, 70% of the predictions are right")
+    assert list(figure.axes[0].lines[0].get_xdata()) == [0.6, 0.8, 1.0], "without predictions there is no precision"
     short_of_it = coarse[coarse["x"] < 0.6].assign(curve="precision_recall").head(1)
-    assert finding(DRAWN["precision_recall"](short_of_it)).startswith("At 50 % found, 70 % of the calls")
+    assert title(DRAWN["precision_recall"](short_of_it)).startswith("At 50% recall, 70% of the predictions")
 
 
 def test_thresholds_show_the_scoring_and_the_published_model_with_their_marks() -> None:
@@ -323,46 +338,46 @@ def test_thresholds_show_the_scoring_and_the_published_model_with_their_marks() 
     assert scoring.get_title("left") == "logistic regression · clean set\nchosen threshold 0.50"
     assert published.get_title("left") == "neural network · published\nchosen threshold 0.30"
     assert [line.get_xdata()[0] for axes in (scoring, published) for line in axes.lines[3:]] == [0.5, 0.3]
-    assert words(drawn("thresholds")) == ["F1", "precision", "recall", "chosen threshold"]
+    assert legend_texts(drawn("thresholds")) == ["F1", "precision", "recall", "chosen threshold"]
     naive = drawn("thresholds", without(PUBLISHED, MENDED)).axes[1]
     assert naive.get_title("left") == "logistic regression · with rates\nno chosen threshold"
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_without_rows_a_picture_says_so(name: str) -> None:
-    assert finding(drawn(name, lambda frame: frame.head(0))).startswith("Nothing to show: ")
+def test_without_rows_a_figure_says_so(name: str) -> None:
+    assert title(drawn(name, lambda frame: frame.head(0))).startswith("Nothing to show: ")
     empty = [pd.DataFrame(columns=table.columns) for table in TABLES[name]]
-    assert finding(DRAWN[name](*empty)).startswith("Nothing to show: ")
+    assert title(DRAWN[name](*empty)).startswith("Nothing to show: ")
 
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_every_single_row_is_drawn(name: str) -> None:
-    """One row of each run and kind, which among others has curves of one point."""
+    """One row of each run and curve, so that there are curves of one point."""
     first = TABLES[name][0]
-    kinds = [column for column in (*RUN, "curve", "method", "metric") if column in first.columns]
-    for place in first.drop_duplicates(kinds).index:
-        assert finding(DRAWN[name](first.loc[[place]], *TABLES[name][1:]))
+    groups = [column for column in (*RUN, "curve", "method", "metric") if column in first.columns]
+    for place in first.drop_duplicates(groups).index:
+        assert title(DRAWN[name](first.loc[[place]], *TABLES[name][1:]))
 
 
 @pytest.mark.parametrize("name", DRAWN)
 @pytest.mark.parametrize("keep", [ONLY_PUBLISHED, ONLY_MENDED, ONLY_HONEST, NOT_SCORING, of(LEAKING)])
 def test_some_runs_alone_are_drawn(name: str, keep: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
-    assert finding(drawn(name, keep))
+    assert title(drawn(name, keep))
 
 
 @pytest.mark.parametrize("name", ["$x_1$ <b> " * 9, "模特_\x1b[31m" * 9])
-def test_no_name_breaks_a_picture(name: str) -> None:
-    for picture, tables in TABLES.items():
+def test_no_name_breaks_a_figure(name: str) -> None:
+    for plot, tables in TABLES.items():
         for changed in (["feature_set"], ["model"], ["feature_set", "model", "feature"]):
             named = [
                 table.assign(**{column: name for column in changed if column in table.columns}) for table in tables
             ]
-            figure = DRAWN[picture](*named)
+            figure = DRAWN[plot](*named)
             assert png(figure).startswith(b"\x89PNG")
-            assert finding(figure)
+            assert title(figure)
 
 
 def test_missing_numbers_are_left_out() -> None:
-    assert "nothing" in finding(DRAWN["average_precision"](METRICS.assign(value=None))).lower()
+    assert "nothing" in title(DRAWN["average_precision"](METRICS.assign(value=None))).lower()
     holes = METRICS.assign(value=METRICS["value"].where(METRICS["model"] != FOREST))
-    assert "random forest" not in finding(DRAWN["average_precision"](holes))
+    assert "random forest" not in title(DRAWN["average_precision"](holes))

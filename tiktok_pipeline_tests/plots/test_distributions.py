@@ -1,4 +1,4 @@
-"""Pictures of the profiles: the title says what is in the rows, and no rows break one."""
+"""Figures of the profiles: the title states what is in the rows, and no rows break a figure."""
 
 from __future__ import annotations
 
@@ -36,13 +36,15 @@ def statistics(sample: pd.DataFrame) -> pd.DataFrame:
     names = list(sample.columns)
     rows = [
         (
-            one,
+            name,
             other,
-            kind,
-            sample[one].corr(sample[other]) if kind == "pearson" else sample[one].rank().corr(sample[other].rank()),
+            statistic,
+            sample[name].corr(sample[other])
+            if statistic == "pearson"
+            else sample[name].rank().corr(sample[other].rank()),
         )
-        for kind in ("pearson", "spearman")
-        for place, one in enumerate(names)
+        for statistic in ("pearson", "spearman")
+        for place, name in enumerate(names)
         for other in names[place + 1 :]
     ]
     return pd.DataFrame(
@@ -50,8 +52,8 @@ def statistics(sample: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def finding(figure: Figure) -> str:
-    """The title of a figure that can be rendered."""
+def title(figure: Figure) -> str:
+    """Return the title of a figure that can be rendered."""
     assert svg(figure, "x").startswith("<svg ")
     return str(figure.get_label())
 
@@ -60,41 +62,42 @@ def headings(figure: Figure) -> list[str]:
     return [axes.get_title(loc="left") for axes in figure.axes]
 
 
-def test_the_median_follower_stands_in_the_title_and_zeros_beside() -> None:
+def test_the_title_has_the_median_and_the_headings_the_zeros() -> None:
     sample = pd.DataFrame({"followers": [0, 10, 1_500, 2_000, 9e6], "following": [1, 2, 3, 4, None], "likes": 7})
     figure = distributions.plot_distributions(sample, "profiles")
-    assert "at most 1.5k followers" in finding(figure)
+    assert "at most 1.5k followers" in title(figure)
     assert headings(figure) == ["5 profiles, 1 zero", "4 profiles, 0 zero, 1 unknown", "5 profiles, 0 zero"]
     assert {axes.get_xscale() for axes in figure.axes} == {"log"}
 
 
-def test_activity_is_drawn_on_plain_axes() -> None:
+def test_activity_is_drawn_on_linear_axes() -> None:
     figure = distributions.plot_distributions(ACTIVITY, "creator_activity")
-    assert "monetization 200 points" in finding(figure)
+    assert "Medians in points: engagement index 61.1, monetization 200" in title(figure)
     assert {axes.get_xscale() for axes in figure.axes} == {"linear"}
 
 
-def test_engagement_is_told_in_per_cent() -> None:
+def test_engagement_is_in_percent() -> None:
     sample = SAMPLE.assign(avg_engagement_rate=0.08, like_engagement_rate=0.075, comment_engagement_rate=0.005)
     assert (
-        finding(distributions.plot_engagement(sample))
-        == "The median engagement rate is 8 %: likes 7.5 %, comments 0.5 %"
+        title(distributions.plot_engagement(sample)) == "The median engagement rate is 8%: likes 7.5%, comments 0.5%"
     )
 
 
 def test_the_strongest_pair_is_named_but_not_a_rate_with_its_parts() -> None:
     sample = SAMPLE.assign(likes=SAMPLE["followers"] * 10)
     assert (
-        finding(distributions.plot_correlations(statistics(sample)))
-        == "Followers and likes go together (Spearman 1.00)"
+        title(distributions.plot_correlations(statistics(sample)))
+        == "Followers and likes rise together (Spearman 1.00)"
     )
     opposite = SAMPLE[["followers", "following"]].assign(following=-SAMPLE["followers"])
-    assert "run against each other (Spearman -1.00)" in finding(distributions.plot_correlations(statistics(opposite)))
+    assert "run against each other (Spearman \u22121.00)" in title(
+        distributions.plot_correlations(statistics(opposite))
+    )
     apart = SAMPLE[["followers", "following"]]
-    assert finding(distributions.plot_correlations(statistics(apart))).startswith("No features go together")
+    assert title(distributions.plot_correlations(statistics(apart))).startswith("No features are clearly correlated")
 
 
-def test_numbers_stand_in_the_cells_of_few_features_and_constants_are_left_out() -> None:
+def test_few_features_have_numbers_in_their_cells_and_constants_are_left_out() -> None:
     few = distributions.plot_correlations(statistics(SAMPLE))
     assert sum(len(axes.texts) for axes in few.axes) == 2 * 7 * 7
     rows = statistics(SAMPLE)
@@ -106,26 +109,26 @@ def test_numbers_stand_in_the_cells_of_few_features_and_constants_are_left_out()
     assert figure.axes[0].images[0].get_array().shape == (14, 14)
 
 
-def test_what_looks_normal_after_the_logarithm_is_named() -> None:
+def test_features_that_look_normal_after_the_logarithm_are_named() -> None:
     figure = distributions.plot_qq(SAMPLE, FEATURES[:2], {"followers": "log1p", "likes": "log1p"})
-    assert finding(figure) == "After the logarithm, 2 of 2 features look normal"
-    assert finding(distributions.plot_qq(SAMPLE, FEATURES[:2], {})) == "Only scaled, none of 2 features looks normal"
+    assert title(figure) == "After the logarithm, 2 of 2 features look normal"
+    assert title(distributions.plot_qq(SAMPLE, FEATURES[:2], {})) == "Only scaled, none of 2 features looks normal"
     mixed = distributions.plot_qq(ACTIVITY.assign(likes=SAMPLE["likes"]), ["engagement_index", "likes"], {})
-    assert finding(mixed) == "Only scaled, 1 of 2 features look normal: engagement index"
+    assert title(mixed) == "Only scaled, 1 of 2 features look normal: engagement index"
 
 
-def test_two_humps_are_not_normal_however_symmetric() -> None:
+def test_a_symmetric_distribution_with_two_peaks_is_not_normal() -> None:
     humps = pd.DataFrame({"engagement_index": [*RANDOM.normal(-9, 1, 300), *RANDOM.normal(9, 1, 300)]})
-    assert "none of 1" in finding(distributions.plot_qq(humps, ["engagement_index"], {}))
+    assert "none of 1" in title(distributions.plot_qq(humps, ["engagement_index"], {}))
 
 
 @pytest.mark.parametrize(
-    ("power", "words"), [(2.0, "the more likes a video brings"), (0.0, "say little"), (-1.0, "fewer")]
+    ("power", "text"), [(2.0, "the more likes per video"), (0.0, "hardly correlated"), (-1.0, "the fewer likes")]
 )
-def test_likes_per_video_are_told_by_their_correlation(power: float, words: str) -> None:
+def test_the_title_of_likes_per_video_follows_the_correlation(power: float, text: str) -> None:
     noise = np.exp(RANDOM.normal(0, 0.1, COUNT))
     likes = 1e6 * VIDEOS * (noise if power == 0 else FOLLOWERS**power)
-    assert words in finding(distributions.plot_likes_per_video(SAMPLE.assign(likes=likes)))
+    assert text in title(distributions.plot_likes_per_video(SAMPLE.assign(likes=likes)))
 
 
 def test_points_are_capped_and_rasterized() -> None:
@@ -139,7 +142,7 @@ def test_the_peak_of_likes_is_named() -> None:
     sample = pd.DataFrame(
         {"videos_count": [1] * 20 + [40] * 20 + [900] * 20, "likes": [5] * 20 + [70_000] * 20 + [300] * 20}
     )
-    assert finding(distributions.plot_likes_by_videos(sample)) == "Median likes peak at 32 to 63 videos: 70k"
+    assert title(distributions.plot_likes_by_videos(sample)) == "Median likes are highest at 32 to 63 videos: 70k"
 
 
 DRAWN: dict[str, Callable[[pd.DataFrame], Figure]] = {
@@ -153,9 +156,9 @@ DRAWN: dict[str, Callable[[pd.DataFrame], Figure]] = {
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_without_rows_a_picture_says_so(name: str) -> None:
-    assert finding(DRAWN[name](SAMPLE.iloc[:0])).startswith("Nothing to show: ")
-    assert finding(DRAWN[name](SAMPLE.astype(object).assign(**dict.fromkeys(SAMPLE, None)))).startswith(
+def test_without_rows_a_figure_says_so(name: str) -> None:
+    assert title(DRAWN[name](SAMPLE.iloc[:0])).startswith("Nothing to show: ")
+    assert title(DRAWN[name](SAMPLE.astype(object).assign(**dict.fromkeys(SAMPLE, None)))).startswith(
         "Nothing to show: "
     )
 
@@ -165,4 +168,4 @@ def test_without_rows_a_picture_says_so(name: str) -> None:
     "sample", [SAMPLE.head(1), SAMPLE.head(2), SAMPLE.assign(**dict.fromkeys(SAMPLE, 3)), SAMPLE * 0]
 )
 def test_few_and_constant_rows_are_drawn(name: str, sample: pd.DataFrame) -> None:
-    assert finding(DRAWN[name](sample))
+    assert title(DRAWN[name](sample))

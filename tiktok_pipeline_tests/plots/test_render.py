@@ -1,4 +1,4 @@
-"""Figures as bytes: the same every time, fit to stand beside others in a page, nothing in them that acts."""
+"""Rendered figures: the same bytes every time, unique ids in a page, nothing active in them."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ XLINK = "http://www.w3.org/1999/xlink"
 HOSTILE = '</svg><script>alert("$x_1$")</script> href="http://evil" id="z" url(#z) $\\frac$ \x1b[31m 模特'
 
 
-def picture(name: str = "someone", finding: str = "Likes & followers go together") -> Figure:
-    figure = style.figure(height=3.0)
+def sample_figure(name: str = "someone", title: str = "Likes & followers go together") -> Figure:
+    figure = style.new_figure(height=3.0)
     axes = figure.subplots()
-    axes.scatter([1, 2, 3], [3, 2, 1], rasterized=True, label=style.short(name))
+    axes.scatter([1, 2, 3], [3, 2, 1], rasterized=True, label=style.shorten(name))
     axes.plot([1, 2], [1, 2], marker="o", label="a line")
-    axes.set_yticks([1, 2], [style.short(name), "b"])
+    axes.set_yticks([1, 2], [style.shorten(name), "b"])
     style.style_axes(axes, "followers", "")
     style.legend_below(figure, axes)
-    return style.set_title(figure, finding)
+    return style.set_title(figure, title)
 
 
 def test_a_png_is_small_and_the_same_every_time() -> None:
-    figure = picture()
+    figure = sample_figure()
     first = png(figure)
     assert first.startswith(b"\x89PNG")
     width, _ = struct.unpack(">II", first[16:24])
     assert width == int(style.WIDTH * 60)
-    assert first == png(figure) == png(picture())
+    assert first == png(figure) == png(sample_figure())
 
 
 def test_an_svg_is_the_same_every_time_and_after_a_png() -> None:
-    figure = picture()
+    figure = sample_figure()
     png(figure)
-    assert svg(figure, "a") == svg(figure, "a") == svg(picture(), "a")
+    assert svg(figure, "a") == svg(figure, "a") == svg(sample_figure(), "a")
 
 
-def test_an_svg_scales_and_tells_its_title() -> None:
-    root = ET.fromstring(svg(picture(), "a"))
+def test_an_svg_scales_and_has_its_title_as_label() -> None:
+    root = ET.fromstring(svg(sample_figure(), "a"))
     assert root.tag.endswith("}svg")
     assert root.attrib["role"] == "img"
     assert root.attrib["aria-label"] == "Likes & followers go together"
@@ -56,8 +56,8 @@ def test_an_svg_scales_and_tells_its_title() -> None:
     assert re.fullmatch(r"0 0 518\.4 [\d.]+", root.attrib["viewBox"])
 
 
-def test_an_svg_is_an_element_and_holds_its_words_as_text() -> None:
-    text = svg(picture(), "a")
+def test_an_svg_is_an_element_and_keeps_its_text_as_text() -> None:
+    text = svg(sample_figure(), "a")
     assert text.startswith("<svg ")
     assert not re.search(r"<\?xml|<!DOCTYPE|<!--|metadata|matplotlib\.org|<style", text)
     assert ">Likes &amp; followers go together</text>" in text
@@ -65,7 +65,7 @@ def test_an_svg_is_an_element_and_holds_its_words_as_text() -> None:
 
 
 def test_ids_are_prefixed_and_links_stay_inside() -> None:
-    first, second = svg(picture(), "one"), svg(picture(), "two words<>")
+    first, second = svg(sample_figure(), "one"), svg(sample_figure(), "two words<>")
     ids = {
         prefix: set(re.findall(r'\bid="([^"]+)"', text))
         for prefix, text in (("one-", first), ("two-words---", second))
@@ -73,7 +73,7 @@ def test_ids_are_prefixed_and_links_stay_inside() -> None:
     assert all(ids.values())
     assert not set.intersection(*ids.values())
     for (prefix, known), text in zip(ids.items(), (first, second), strict=True):
-        assert all(one.startswith(prefix) for one in known)
+        assert all(element_id.startswith(prefix) for element_id in known)
         links = re.findall(r'href="([^"]*)"', text)
         assert any(link.startswith("#") for link in links)
         assert any(link.startswith("data:image/png;base64,") for link in links)
@@ -82,9 +82,9 @@ def test_ids_are_prefixed_and_links_stay_inside() -> None:
         assert all(link.startswith(("#", "data:image/png;base64,")) for link in links)
 
 
-def test_every_id_is_there_once_and_every_link_leads_to_one() -> None:
+def test_ids_are_unique_and_every_link_has_a_target() -> None:
     """Two heat maps of the same cells: matplotlib gives both images one id."""
-    figure = style.figure(height=3.0)
+    figure = style.new_figure(height=3.0)
     for axes in figure.subplots(2, 2).ravel():
         style.heat_map(axes, np.array([[0.0, 1.0], [1.0, 0.0]]), style.sequential_cmap(), (0.0, 1.0), None)
         axes.plot([0, 1], [0, 1], marker="o")
@@ -113,7 +113,7 @@ def test_the_first_of_two_ids_is_kept() -> None:
 
 
 def test_a_hostile_name_is_text_and_nothing_else() -> None:
-    figure = picture(HOSTILE, HOSTILE)
+    figure = sample_figure(HOSTILE, HOSTILE)
     assert png(figure).startswith(b"\x89PNG")
     text = svg(figure, "a")
     assert "<script" not in text
@@ -121,14 +121,14 @@ def test_a_hostile_name_is_text_and_nothing_else() -> None:
     assert "\x1b" not in root.attrib["aria-label"]
     assert root.attrib["aria-label"].startswith('</svg><script>alert("$x_1$")</script> href="http://evil"')
     words = [element.text or "" for element in root.iter() if element.tag.endswith("}text")]
-    assert sum('<script>alert("$x_1$")' in one for one in words) >= 2
+    assert sum('<script>alert("$x_1$")' in text for text in words) >= 2
     known = {"svg", "g", "path", "use", "text", "tspan", "defs", "clipPath", "rect", "image"}
     assert {element.tag.rpartition("}")[2] for element in root.iter()} <= known
 
 
 @pytest.mark.parametrize("name", ["", "$$", "😀🎥", "x" * 600, "endless " * 60, "a $ sign"])
-def test_no_name_breaks_a_picture(name: str) -> None:
-    figure = picture(name, name)
+def test_no_name_breaks_a_figure(name: str) -> None:
+    figure = sample_figure(name, name)
     assert png(figure)
     assert ET.fromstring(svg(figure, name)) is not None
 
@@ -139,7 +139,7 @@ def test_the_layout_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     runs = []
     plain = ConstrainedLayoutEngine.execute
     monkeypatch.setattr(ConstrainedLayoutEngine, "execute", lambda self, fig: runs.append(1) or plain(self, fig))
-    figure = picture()
+    figure = sample_figure()
     svg(figure, "a")
     png(figure)
     assert len(runs) == 1

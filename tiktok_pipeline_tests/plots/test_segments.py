@@ -1,4 +1,4 @@
-"""Pictures of the segments and of how far to trust them: true titles, steady colours, no rows or names that break one."""
+"""Figures of the segments and their stability: true titles, steady colours, no rows or names break a figure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from tiktok_pipeline.plots import segments, stability
+from tiktok_pipeline.plots import persona_profiles, segments, stability
 from tiktok_pipeline.plots.render import png, svg
 from tiktok_pipeline.plots.style import COLOURS
 
@@ -76,51 +76,49 @@ RUNS = pd.concat(
 )
 
 
-def finding(figure: Figure) -> str:
-    """The title of a figure that can be rendered."""
+def title(figure: Figure) -> str:
+    """Return the title of a figure that can be rendered."""
     assert svg(figure, "x").startswith("<svg ")
     return str(figure.get_label())
 
 
 def colours(figure: Figure) -> dict[str, str]:
-    """The colour of each word of the legends, without its count."""
-    found = {}
+    """Return the colour of each text of the legends, without its count."""
+    by_text = {}
     for legend in figure.legends:
         for text, handle in zip(legend.get_texts(), legend.legend_handles, strict=True):
             colour = handle.get_color() if hasattr(handle, "get_color") else handle.get_facecolor()[0][:3]
-            found[text.get_text().partition(" (")[0]] = to_hex(colour).upper()
-    return found
+            by_text[text.get_text().partition(" (")[0]] = to_hex(colour).upper()
+    return by_text
 
 
-def test_k_scores_say_what_the_study_takes_and_what_is_best() -> None:
+def test_k_scores_name_the_choice_of_the_study_and_the_best() -> None:
     figure = stability.plot_k_scores(SCORES, "user_segments")
-    assert finding(figure) == "user_segments: best silhouette at k = 4, elbow at 3, the study takes 5"
+    assert title(figure) == "user_segments: highest silhouette at k = 4, elbow at 3, the study uses 5"
     unmarked = SCORES.assign(is_elbow=False, is_best_silhouette=False, is_chosen=False, silhouette=None)
-    assert finding(stability.plot_k_scores(unmarked, "s")) == "s: no k stands out"
+    assert title(stability.plot_k_scores(unmarked, "s")) == "s: no k is marked"
 
 
-def test_stability_by_k_says_the_worst_and_the_best() -> None:
-    words = finding(stability.plot_stability_by_k(RUNS, 3))
+def test_stability_by_k_names_the_chosen_and_the_best_k() -> None:
+    words = title(stability.plot_stability_by_k(RUNS, 3))
     assert words.startswith(
-        "At k = 3 the worst segment is found again with a Jaccard of 0.60 (pattern); best at k = 2 (0.90)"
+        "At k = 3 the least stable segment has a Jaccard of 0.60 (pattern); highest at k = 2 (0.90)"
     )
     assert words.endswith("other seeds agree by 0.97 (adjusted Rand index)")
-    assert "(unstable)" in finding(stability.plot_stability_by_k(runs("worst_jaccard", {3: [0.4]}), 3))
+    assert "(unstable)" in title(stability.plot_stability_by_k(runs("worst_jaccard", {3: [0.4]}), 3))
 
 
-def test_seeds_say_whether_they_agree() -> None:
-    same = finding(stability.plot_seeds(RUNS))
-    assert (
-        same == "Other seeds find the same segments: adjusted Rand index 0.95 or more; inertia differs by up to 2 %"
-    )
-    apart = finding(stability.plot_seeds(runs("adjusted_rand_index", {3: [1.0, 0.3]})))
-    assert apart == "Some seeds find other segments: 1 of 2 have an adjusted Rand index under 0.9 (lowest 0.30)"
+def test_seeds_agree_or_not() -> None:
+    same = title(stability.plot_seeds(RUNS))
+    assert same == "Other seeds give the same segments: adjusted Rand index 0.95 or more; inertia differs by up to 2%"
+    apart = title(stability.plot_seeds(runs("adjusted_rand_index", {3: [1.0, 0.3]})))
+    assert apart == "Some seeds give other segments: 1 of 2 have an adjusted Rand index below 0.9 (lowest 0.30)"
 
 
 def test_plot_trust_counts_only_the_verdict_stable() -> None:
     figure = stability.plot_trust(STABILITY, NAMES, KNOWN)
     words = "1 of 3 segments is stable; not small (unstable), large (too small)"
-    assert finding(figure) == words
+    assert title(figure) == words
     bars = [to_hex(bar.get_facecolor()).upper() for bar in figure.axes[0].patches]
     assert bars == [COLOURS[2], COLOURS[0], COLOURS[1]]
     assert any("too small, 1 profile" in text.get_text() for text in figure.axes[0].texts)
@@ -130,21 +128,21 @@ def test_plot_trust_does_not_count_a_segment_that_is_too_small_however_stable_it
     # The verdicts of user_segments in a snapshot of the sample: four Jaccards reach 0.75, one segment is stable.
     rows = pd.DataFrame({"cluster": range(5), "jaccard": [1.0, 1.0, 0.98, 0.94, 0.69], "profiles": 100})
     rows["verdict"] = ["stable", *["too small"] * 4]
-    assert finding(stability.plot_trust(rows, {})).startswith("1 of 5 segments is stable; not cluster 1 (too small)")
+    assert title(stability.plot_trust(rows, {})).startswith("1 of 5 segments is stable; not cluster 1 (too small)")
 
 
-def test_the_knife_names_the_tightest_and_counts_who_is_elsewhere() -> None:
-    words = finding(segments.plot_silhouette(SILHOUETTES, NAMES, KNOWN))
-    assert words.startswith("33 % of the profiles lie nearer to another segment")
-    assert words.endswith("tightest: famous (0.90), loosest: large (-0.10)")
+def test_silhouettes_name_the_tightest_and_count_misplaced_profiles() -> None:
+    words = title(segments.plot_silhouette(SILHOUETTES, NAMES, KNOWN))
+    assert words.startswith("33% of the profiles are closer to another segment")
+    assert words.endswith("tightest: famous (0.90), loosest: large (\u22120.10)")
 
 
-def test_a_biplot_tells_the_variance_and_what_the_components_are() -> None:
+def test_a_biplot_names_the_variance_and_the_components() -> None:
     wide, narrow = RANDOM.normal(0, 9, 60), RANDOM.normal(0, 1, 60)
     values = pd.DataFrame({"likes": wide, "followers": wide * 0.5, "videos_count": narrow, "following": 1.0})
     figure = segments.plot_biplot(values, POINTS["cluster"], NAMES, KNOWN)
     assert (
-        finding(figure) == "Two components hold 100 % of the variance; the first is mostly likes, the second videos"
+        title(figure) == "Two components explain 100% of the variance; the first is mostly likes, the second videos"
     )
     words = {text.get_text() for text in figure.axes[0].texts}
     assert {"likes", "followers", "videos"} <= words
@@ -153,56 +151,55 @@ def test_a_biplot_tells_the_variance_and_what_the_components_are() -> None:
 
 def test_archetypes_are_named_at_their_centres() -> None:
     figure = segments.plot_archetypes(POINTS.drop(index=[0, 3]), CENTROIDS, NAMES, KNOWN)
-    assert (
-        finding(figure) == "large is the largest segment: 34 % of 58; small is highest in avg engagement rate (0.2)"
-    )
+    assert title(figure) == "large is the largest segment: 34% of 58; small has the highest engagement rate (0.2)"
     assert {text.get_text() for text in figure.axes[0].texts} == set(KNOWN)
 
 
-def test_personas_say_who_reaches_and_who_responds() -> None:
+def test_personas_name_the_widest_reach_and_the_highest_engagement() -> None:
     points = POINTS.assign(followers=POINTS["followers"].round(-1))
-    words = finding(segments.plot_personas(points, NAMES, "s", KNOWN))
-    assert words.startswith("famous reaches furthest (median ")
-    assert words.endswith("small responds most (20 % engagement)")
+    words = title(segments.plot_personas(points, NAMES, "s", KNOWN))
+    assert words.startswith("famous has the widest reach (median ")
+    assert words.endswith("small the highest engagement rate (20%)")
     zeros = pd.concat([points, points.head(4).assign(followers=0)])
-    assert "4 with a zero" in segments.plot_personas(zeros, NAMES, "s", KNOWN).axes[0].get_xlabel()
+    assert "without 4 that have a zero" in segments.plot_personas(zeros, NAMES, "s", KNOWN).axes[0].get_xlabel()
 
 
-def test_profiles_are_drawn_at_most_three_thousand() -> None:
+def test_at_most_three_thousand_profiles_are_drawn() -> None:
     many = pd.concat([POINTS] * 200)
     figure = segments.plot_personas(many, NAMES, "s", KNOWN)
     dots = figure.axes[0].collections
-    assert sum(len(one.get_offsets()) for one in dots) == 3_000
-    assert all(one.get_rasterized() for one in dots)
+    assert sum(len(layer.get_offsets()) for layer in dots) == 3_000
+    assert all(layer.get_rasterized() for layer in dots)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         f"{name} (4,000)" for name in sorted(KNOWN)
     ]
 
 
-def test_snake_and_heat_map_say_who_stands_out_among_the_fitted() -> None:
-    for draw in (segments.plot_snake, segments.plot_relative_importance):
-        assert finding(draw(FEATURES, KNOWN)) == "famous stands out most: likes 9 times the average"
-        assert finding(draw(FEATURES[FEATURES["persona"] == "small"], KNOWN)).endswith("likes 90 % below the average")
-    cells = {text.get_text() for text in segments.plot_relative_importance(FEATURES, KNOWN).axes[0].texts}
-    assert {"+800", "-90", "+10", ""} <= cells
+def test_snake_and_heat_map_name_who_stands_out_among_the_fitted() -> None:
+    for draw in (persona_profiles.plot_snake, persona_profiles.plot_relative_importance):
+        assert title(draw(FEATURES, KNOWN)) == "famous stands out most: likes 9 times the average"
+        assert title(draw(FEATURES[FEATURES["persona"] == "small"], KNOWN)).endswith("likes 90% below the average")
+    cells = {text.get_text() for text in persona_profiles.plot_relative_importance(FEATURES, KNOWN).axes[0].texts}
+    assert {"+800", "\u221290", "+10", ""} <= cells
 
 
-def test_a_persona_has_one_colour_in_all_pictures() -> None:
+def test_a_persona_has_one_colour_in_all_figures() -> None:
     wanted = dict(zip(KNOWN, COLOURS, strict=False))
     values = POINTS[["followers", "avg_engagement_rate"]]
     assert colours(segments.plot_personas(POINTS, NAMES, "s", KNOWN)) == wanted
     assert colours(segments.plot_archetypes(POINTS, CENTROIDS, NAMES, KNOWN)) == wanted
     assert colours(segments.plot_biplot(values, POINTS["cluster"], NAMES, KNOWN)) == wanted
-    assert colours(segments.plot_snake(FEATURES, KNOWN)) == wanted
+    assert colours(persona_profiles.plot_snake(FEATURES, KNOWN)) == wanted
     alone = segments.plot_personas(POINTS[POINTS["cluster"] == 2], {2: "large"}, "s", KNOWN)
     assert colours(alone) == {"large": COLOURS[1]}
 
 
 def drawn(names: dict[int, str], rows: Callable[[pd.DataFrame], pd.DataFrame]) -> dict[str, Callable[[], Figure]]:
-    """Every picture of these names, its rows passed through ``rows`` first."""
+    """Return every figure of these names, its rows passed through ``rows`` first."""
+    renamed = {NAMES[key]: name for key, name in names.items() if key in NAMES}
     cut: dict[str, Any] = {
         "points": rows(POINTS), "silhouettes": rows(SILHOUETTES), "stability": rows(STABILITY),
-        "features": rows(FEATURES.replace({"persona": {NAMES[key]: name for key, name in names.items() if key in NAMES}})),
+        "features": rows(FEATURES.replace({"persona": renamed})),
     }  # fmt: skip
     known = list(names.values())
     return {
@@ -210,39 +207,39 @@ def drawn(names: dict[int, str], rows: Callable[[pd.DataFrame], pd.DataFrame]) -
         "stability_by_k": lambda: stability.plot_stability_by_k(rows(RUNS), 3),
         "seeds": lambda: stability.plot_seeds(rows(RUNS[RUNS["measure"] == "inertia"])),
         "trust": lambda: stability.plot_trust(cut["stability"], names, known),
-        "knife": lambda: segments.plot_silhouette(cut["silhouettes"], names, known),
+        "silhouettes": lambda: segments.plot_silhouette(cut["silhouettes"], names, known),
         "biplot": lambda: segments.plot_biplot(
             cut["points"].drop(columns="cluster"), cut["points"]["cluster"], names
         ),
         "archetypes": lambda: segments.plot_archetypes(cut["points"], rows(CENTROIDS), names, known),
         "personas": lambda: segments.plot_personas(cut["points"], names, known[0], known),
-        "snake": lambda: segments.plot_snake(cut["features"], known),
-        "relative_importance": lambda: segments.plot_relative_importance(cut["features"], known),
+        "snake": lambda: persona_profiles.plot_snake(cut["features"], known),
+        "relative_importance": lambda: persona_profiles.plot_relative_importance(cut["features"], known),
     }
 
 
-PICTURES = list(drawn(NAMES, lambda rows: rows))
+FIGURES = list(drawn(NAMES, lambda rows: rows))
 HOSTILE = {0: "$\\frac$ <b>_x_</b> " * 5, 1: "模特 создатель 😀" * 6, 2: "\x1b[31m\u202e$$\n\t"}
 
 
-@pytest.mark.parametrize("name", PICTURES)
-def test_without_rows_a_picture_says_so(name: str) -> None:
-    assert finding(drawn(NAMES, lambda rows: rows.iloc[:0])[name]()).startswith("Nothing to show: ")
+@pytest.mark.parametrize("name", FIGURES)
+def test_without_rows_a_figure_says_so(name: str) -> None:
+    assert title(drawn(NAMES, lambda rows: rows.iloc[:0])[name]()).startswith("Nothing to show: ")
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", FIGURES)
 def test_one_row_and_missing_numbers_are_drawn(name: str) -> None:
-    assert finding(drawn(NAMES, lambda rows: rows.head(1))[name]())
-    assert finding(
+    assert title(drawn(NAMES, lambda rows: rows.head(1))[name]())
+    assert title(
         drawn(NAMES, lambda rows: rows.astype(object).mask(rows.map(lambda value: isinstance(value, float))))[name]()
     )
 
 
-@pytest.mark.parametrize("name", PICTURES)
-def test_no_name_breaks_a_picture(name: str) -> None:
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_name_breaks_a_figure(name: str) -> None:
     figure = drawn(HOSTILE, lambda rows: rows)[name]()
     assert png(figure).startswith(b"\x89PNG")
-    assert finding(figure)
+    assert title(figure)
     assert "<b>" not in svg(figure, "x")
 
 
@@ -253,9 +250,9 @@ def test_twelve_personas_and_one_are_drawn() -> None:
         {"persona": names.values(), "base": "fitted", "feature": "likes", "relative_importance": 0.0}
     )
     trust = pd.DataFrame({"cluster": range(12), "jaccard": 0.8, "profiles": 5, "verdict": "stable"})
-    assert finding(segments.plot_personas(many, names, "s"))
-    assert finding(segments.plot_silhouette(SILHOUETTES.assign(cluster=many["cluster"]), names))
-    assert finding(segments.plot_snake(features)) == "No persona stands out from the average"
-    assert finding(stability.plot_trust(trust, names)) == "12 of 12 segments are stable"
-    alone = finding(segments.plot_personas(POINTS.assign(cluster=0), {0: "all"}, "s"))
-    assert alone.startswith("all has the widest reach and the highest response")
+    assert title(segments.plot_personas(many, names, "s"))
+    assert title(segments.plot_silhouette(SILHOUETTES.assign(cluster=many["cluster"]), names))
+    assert title(persona_profiles.plot_snake(features)) == "No persona stands out from the average"
+    assert title(stability.plot_trust(trust, names)) == "12 of 12 segments are stable"
+    alone = title(segments.plot_personas(POINTS.assign(cluster=0), {0: "all"}, "s"))
+    assert alone.startswith("all has the widest reach and the highest engagement rate")

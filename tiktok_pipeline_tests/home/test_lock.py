@@ -1,4 +1,4 @@
-"""One writer at a time in a home, across processes; a dead holder holds nothing."""
+"""One writer at a time in a home, across processes; the lock of a dead process is free."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def lock(tmp_path: Path) -> Path:
     return tmp_path / "home" / ".lock"
 
 
-def test_it_makes_the_home_and_may_be_nested_in_one_process(lock: Path) -> None:
+def test_the_lock_creates_the_home_and_nests_in_one_process(lock: Path) -> None:
     with home_lock(lock, timeout_seconds=1), home_lock(lock, timeout_seconds=1):
         assert lock.read_text(encoding="ascii") == f"{os.getpid()}\n"
     with home_lock(lock, timeout_seconds=1):
         pass
 
 
-def test_the_outer_hold_lasts_longer_than_the_inner_one(lock: Path) -> None:
+def test_the_end_of_an_inner_lock_does_not_release_the_outer_one(lock: Path) -> None:
     with home_lock(lock, timeout_seconds=1):
         with home_lock(lock, timeout_seconds=1):
             pass
@@ -68,11 +68,11 @@ def test_the_outer_hold_lasts_longer_than_the_inner_one(lock: Path) -> None:
     assert "HomeLockedError" in other.stderr
 
 
-def test_a_second_process_says_once_that_it_waits_and_gives_up_within_its_bound(lock: Path) -> None:
-    said: list[str] = []
+def test_a_second_process_logs_its_wait_once_and_gives_up_after_the_timeout(lock: Path) -> None:
+    logged: list[str] = []
     with holder(lock) as other:
         started = time.monotonic()
-        with pytest.raises(HomeLockedError) as caught, home_lock(lock, timeout_seconds=1.0, log=said.append):
+        with pytest.raises(HomeLockedError) as caught, home_lock(lock, timeout_seconds=1.0, log=logged.append):
             pass
         took = time.monotonic() - started
         assert 0.9 <= took < 3
@@ -80,12 +80,12 @@ def test_a_second_process_says_once_that_it_waits_and_gives_up_within_its_bound(
         assert str(lock.parent) in str(caught.value)
         assert "waited 1 s" in str(caught.value)
         assert "let it finish or stop it, then try again" in str(caught.value)
-        assert len(said) == 1
-        assert str(other.pid) in said[0]
-        assert "waiting" in said[0]
+        assert len(logged) == 1
+        assert str(other.pid) in logged[0]
+        assert "waiting" in logged[0]
 
 
-def test_who_waits_gets_it_when_the_holder_is_done(lock: Path) -> None:
+def test_a_waiting_process_gets_the_lock_when_the_holder_ends(lock: Path) -> None:
     with holder(lock) as other:
         assert other.stdin is not None
         release = threading.Timer(0.5, other.stdin.close)
@@ -95,17 +95,17 @@ def test_who_waits_gets_it_when_the_holder_is_done(lock: Path) -> None:
         release.join()
 
 
-def test_the_kernel_frees_what_a_killed_process_held(lock: Path) -> None:
+def test_the_kernel_releases_the_lock_of_a_killed_process(lock: Path) -> None:
     with holder(lock) as other:
         other.send_signal(signal.SIGKILL)
         other.wait(timeout=10)
-        said: list[str] = []
-        with home_lock(lock, timeout_seconds=1, log=said.append):
+        logged: list[str] = []
+        with home_lock(lock, timeout_seconds=1, log=logged.append):
             pass
-        assert said == []
+        assert logged == []
 
 
-def test_an_error_inside_frees_it(lock: Path) -> None:
+def test_an_error_inside_releases_the_lock(lock: Path) -> None:
     with pytest.raises(ValueError, match="inside"), home_lock(lock, timeout_seconds=1):
         raise ValueError("inside")
     with holder(lock):

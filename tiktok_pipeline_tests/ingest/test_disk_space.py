@@ -1,4 +1,4 @@
-"""A snapshot that the disk cannot hold is refused before the work, with the figures."""
+"""A snapshot that the disk cannot hold is refused before the work begins, with the sizes in the text."""
 
 from __future__ import annotations
 
@@ -31,15 +31,17 @@ def stored(file: str, rows: int, source: str = "profiles") -> StoredFile:
     )
 
 
-def test_what_is_needed_worked_out_by_hand() -> None:
+def test_needed_bytes_agree_with_a_calculation_by_hand() -> None:
     # 1,000 rows, 2 x (110 + 26) bytes each; the texts of a CSV once more, 125 bytes each; the old copy beside the new
     assert needed_bytes([stored("a.parquet", 1_000)], published_bytes=0) == 272_000
     assert needed_bytes([stored("a.csv", 1_000)], published_bytes=7) == 272_000 + 125_000 + 7
     mixed = [stored("a.parquet", 600), stored("b.csv", 400)]
-    assert needed_bytes(mixed, published_bytes=0) == 272_000 + 125_000, "one text file, and all are stored"
+    assert needed_bytes(mixed, published_bytes=0) == 272_000 + 125_000, (
+        "with one text file, the texts of all files are stored"
+    )
 
 
-def test_the_figures_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_names_needed_and_free_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(100, 70, 30_000_000_000))
     manifest = [stored("a.parquet", 116_760_000)]
     with pytest.raises(
@@ -50,7 +52,7 @@ def test_the_figures_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     check_disk_space(Settings(home=tmp_path), "2024-03-01", [stored("a.parquet", 80_000_000)])
 
 
-def test_a_refresh_without_room_begins_nothing(
+def test_a_refresh_without_disk_space_writes_nothing(
     tmp_path: Path, call: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = Home(tmp_path / "home")
@@ -61,9 +63,9 @@ def test_a_refresh_without_room_begins_nothing(
     before = home.tables(published=True)
     monkeypatch.setattr("tiktok_pipeline.ingest.disk_space.BYTES_PER_ROW", 10**15)
     later = write_csv(tmp_path / "b.csv", creators(60, day="2024-04-01"))
-    said = call(home.path, "refresh", later, "--study", "influencer_segments")
-    assert said.code == 1
-    assert "snapshot 2024-04-01: its 60 rows need about 120,000,000.0 GB of disk beside their files" in said.err
-    assert "Traceback" not in said.err
+    result = call(home.path, "refresh", later, "--study", "influencer_segments")
+    assert result.code == 1
+    assert "snapshot 2024-04-01: its 60 rows need about 120,000,000.0 GB of disk beside their files" in result.err
+    assert "Traceback" not in result.err
     assert home.tables(published=True) == before
     assert home.value("select count(*) from validated.profiles where snapshot = '2024-04-01'") == 0

@@ -1,4 +1,4 @@
-"""The inbox: whole files leave it for ``raw/``, what cannot be read is set aside with its reason, the rest waits."""
+"""The inbox: complete files move to ``raw/``, unreadable ones are refused with a reason, unfinished ones wait."""
 
 from __future__ import annotations
 
@@ -37,33 +37,31 @@ def drop(settings: Settings, name: str = "scrape.csv", day: str = "2024-03-01", 
     return write_csv(settings.incoming / name, creators(count, day=day))
 
 
-def there(settings: Settings) -> list[str]:
+def inbox_names(settings: Settings) -> list[str]:
     return sorted(path.name for path in settings.incoming.iterdir())
 
 
-def outcomes(found: IngestResult) -> list[tuple[str, str, str]]:
-    return [(one.snapshot, one.file, one.outcome) for one in found.registered]
+def outcomes(result: IngestResult) -> list[tuple[str, str, str]]:
+    return [(file.snapshot, file.file, file.outcome) for file in result.registered]
 
 
-def test_a_whole_file_leaves_the_inbox_for_its_snapshot(settings: Settings, engine: DuckDBWarehouse) -> None:
+def test_a_complete_file_leaves_the_inbox_for_its_snapshot(settings: Settings, engine: DuckDBWarehouse) -> None:
     drop(settings)
-    found = ingest_inbox(settings, engine)
-    assert outcomes(found) == [("2024-03-01", "scrape.csv", "new")]
-    assert found.snapshots == ["2024-03-01"]
-    assert there(settings) == []
+    result = ingest_inbox(settings, engine)
+    assert outcomes(result) == [("2024-03-01", "scrape.csv", "new")]
+    assert result.snapshots == ["2024-03-01"]
+    assert inbox_names(settings) == []
     assert snapshots_on_disk(settings.raw) == ["2024-03-01"]
 
 
-def test_the_same_content_again_changes_nothing_whatever_its_name(
-    settings: Settings, engine: DuckDBWarehouse
-) -> None:
+def test_the_same_content_under_another_name_changes_nothing(settings: Settings, engine: DuckDBWarehouse) -> None:
     drop(settings)
     ingest_inbox(settings, engine)
     before = read_manifest(settings.raw / "2024-03-01")
     drop(settings, "again.csv")
     assert outcomes(ingest_inbox(settings, engine)) == [("2024-03-01", "scrape.csv", "already there")]
     assert read_manifest(settings.raw / "2024-03-01") == before
-    assert there(settings) == []
+    assert inbox_names(settings) == []
 
 
 def test_a_late_file_with_an_old_date_joins_its_old_snapshot(settings: Settings, engine: DuckDBWarehouse) -> None:
@@ -75,24 +73,24 @@ def test_a_late_file_with_an_old_date_joins_its_old_snapshot(settings: Settings,
     assert snapshots_on_disk(settings.raw) == ["2024-03-01", "2024-05-01"]
 
 
-def test_a_bad_file_is_set_aside_with_its_reason_and_the_others_go_on(
+def test_an_unreadable_file_is_refused_with_its_reason_and_the_others_are_ingested(
     settings: Settings, engine: DuckDBWarehouse
 ) -> None:
     whole = gzip.compress(drop(settings, "a.csv").read_bytes())
     (settings.incoming / "b.csv.gz").write_bytes(whole[: len(whole) // 2])
     (settings.incoming / "c.xlsx").write_bytes(b"PK")
     (settings.incoming / "d.csv").write_text("a,b\n1,2\n", encoding="utf-8")
-    found = ingest_inbox(settings, engine)
-    assert [one.file for one in found.registered] == ["a.csv"]
-    assert [one.file for one in found.refused] == ["b.csv.gz", "c.xlsx", "d.csv"]
-    assert there(settings) == ["refused"]
-    reasons = {one.file: one.reason for one in refused_files(settings.refused)}
+    result = ingest_inbox(settings, engine)
+    assert [file.file for file in result.registered] == ["a.csv"]
+    assert [file.file for file in result.refused] == ["b.csv.gz", "c.xlsx", "d.csv"]
+    assert inbox_names(settings) == ["refused"]
+    reasons = {file.file: file.reason for file in refused_files(settings.refused)}
     assert "truncated" in reasons["b.csv.gz"]
     assert "not a known file format" in reasons["c.xlsx"]
     assert "match no known type of file" in reasons["d.csv"]
 
 
-def test_a_file_put_right_and_dropped_again_is_taken(settings: Settings, engine: DuckDBWarehouse) -> None:
+def test_a_repaired_file_delivered_again_is_ingested(settings: Settings, engine: DuckDBWarehouse) -> None:
     whole = gzip.compress(drop(settings, "a.csv").read_bytes())
     (settings.incoming / "a.csv").unlink()
     (settings.incoming / "b.csv.gz").write_bytes(whole[:50])
@@ -101,43 +99,45 @@ def test_a_file_put_right_and_dropped_again_is_taken(settings: Settings, engine:
     assert outcomes(ingest_inbox(settings, engine)) == [("2024-03-01", "b.csv.gz", "new")]
 
 
-def test_a_refused_file_overwrites_no_earlier_one(settings: Settings, engine: DuckDBWarehouse) -> None:
+def test_a_refused_file_does_not_overwrite_an_earlier_one(settings: Settings, engine: DuckDBWarehouse) -> None:
     for content in ("first", "second"):
         (settings.incoming / "d.csv").write_text(content, encoding="utf-8")
         ingest_inbox(settings, engine)
-    assert [one.file for one in refused_files(settings.refused)] == ["2-d.csv", "d.csv"]
+    assert [file.file for file in refused_files(settings.refused)] == ["2-d.csv", "d.csv"]
     assert (settings.refused / "d.csv").read_text(encoding="utf-8") == "first"
 
 
 @pytest.mark.parametrize("name", ["x.csv.part", ".hidden.csv", "x.csv.tmp", "x.crdownload", "x.csv~"])
-def test_a_name_of_an_unfinished_file_is_never_read(settings: Settings, engine: DuckDBWarehouse, name: str) -> None:
+def test_a_file_with_the_name_of_an_unfinished_one_is_never_read(
+    settings: Settings, engine: DuckDBWarehouse, name: str
+) -> None:
     (settings.incoming / name).write_bytes(drop(settings, "a.csv").read_bytes())
     (settings.incoming / "a.csv").unlink()
-    found = ingest_inbox(settings, engine)
-    assert (found.registered, found.refused, there(settings)) == ([], [], [name])
+    result = ingest_inbox(settings, engine)
+    assert (result.registered, result.refused, inbox_names(settings)) == ([], [], [name])
 
 
-def test_a_link_is_moved_aside_and_not_followed(settings: Settings, engine: DuckDBWarehouse, tmp_path: Path) -> None:
+def test_a_link_is_refused_and_not_followed(settings: Settings, engine: DuckDBWarehouse, tmp_path: Path) -> None:
     secret = write_csv(tmp_path / "secret.csv", creators(5))
     before = secret.read_bytes()
     (settings.incoming / "link.csv").symlink_to(secret)
-    found = ingest_inbox(settings, engine)
-    assert found.registered == []
-    assert "only files are ingested" in found.refused[0].reason
+    result = ingest_inbox(settings, engine)
+    assert result.registered == []
+    assert "only files are ingested" in result.refused[0].reason
     assert (settings.refused / "link.csv").is_symlink()
     assert secret.read_bytes() == before
     assert not settings.raw.exists() or snapshots_on_disk(settings.raw) == []
 
 
-def test_an_archive_that_explodes_is_stopped_at_the_limit(settings: Settings, engine: DuckDBWarehouse) -> None:
+def test_an_archive_bomb_is_stopped_at_the_size_limit(settings: Settings, engine: DuckDBWarehouse) -> None:
     (settings.incoming / "bomb.csv.gz").write_bytes(gzip.compress(b"0" * 20_000_000))
     started = time.monotonic()
-    found = ingest_inbox(settings, engine)
-    assert "larger than the limit of 0.001 GB" in found.refused[0].reason
+    result = ingest_inbox(settings, engine)
+    assert "larger than the limit of 0.001 GB" in result.refused[0].reason
     assert time.monotonic() - started < 10
 
 
-def test_a_file_that_still_grows_is_left_for_later(settings: Settings, engine: DuckDBWarehouse) -> None:
+def test_a_file_that_still_grows_waits(settings: Settings, engine: DuckDBWarehouse) -> None:
     path = drop(settings, "slow.csv", count=50)
     stop = threading.Event()
 
@@ -149,17 +149,15 @@ def test_a_file_that_still_grows_is_left_for_later(settings: Settings, engine: D
     writer = threading.Thread(target=grow)
     writer.start()
     try:
-        found = ingest_inbox(settings, engine)
+        result = ingest_inbox(settings, engine)
     finally:
         stop.set()
         writer.join()
-    assert (found.registered, found.waiting, there(settings)) == ([], ["slow.csv"], ["slow.csv"])
-    assert [one.file for one in ingest_inbox(settings, engine).registered] == ["slow.csv"]
+    assert (result.registered, result.waiting, inbox_names(settings)) == ([], ["slow.csv"], ["slow.csv"])
+    assert [file.file for file in ingest_inbox(settings, engine).registered] == ["slow.csv"]
 
 
-def test_a_file_that_somebody_holds_open_for_writing_is_left_for_later(
-    settings: Settings, engine: DuckDBWarehouse
-) -> None:
+def test_a_file_that_is_open_for_writing_waits(settings: Settings, engine: DuckDBWarehouse) -> None:
     path = drop(settings)
     hold = "import sys\nkept = open(sys.argv[1], 'a')\nprint('open', flush=True)\nsys.stdin.read()"
     with subprocess.Popen(
@@ -167,22 +165,24 @@ def test_a_file_that_somebody_holds_open_for_writing_is_left_for_later(
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "open\n"
-        found = ingest_inbox(settings, engine)
+        result = ingest_inbox(settings, engine)
         other.kill()
-    assert (found.registered, found.waiting) == ([], ["scrape.csv"])
+    assert (result.registered, result.waiting) == ([], ["scrape.csv"])
     assert len(ingest_inbox(settings, engine).registered) == 1
 
 
 @pytest.mark.parametrize("name", ["it's; drop table x.csv", "$(reboot).csv", "ünï 🎬.csv", "-rf.csv"])
-def test_a_hostile_name_is_only_a_name(settings: Settings, engine: DuckDBWarehouse, name: str) -> None:
+def test_a_hostile_file_name_is_stored_under_a_safe_one(
+    settings: Settings, engine: DuckDBWarehouse, name: str
+) -> None:
     drop(settings, name)
-    (one,) = ingest_inbox(settings, engine).registered
-    assert one.file.isascii()
-    assert (settings.raw / "2024-03-01" / one.file).is_file()
-    assert there(settings) == []
+    (file,) = ingest_inbox(settings, engine).registered
+    assert file.file.isascii()
+    assert (settings.raw / "2024-03-01" / file.file).is_file()
+    assert inbox_names(settings) == []
 
 
-def test_what_a_killed_process_left_is_put_away(settings: Settings, engine: DuckDBWarehouse) -> None:
+def test_leftovers_of_a_killed_process_are_removed_or_completed(settings: Settings, engine: DuckDBWarehouse) -> None:
     drop(settings)
     ingest_inbox(settings, engine)
     folder = settings.raw / "2024-03-01"

@@ -1,4 +1,4 @@
-"""A delivered file becomes part of a snapshot: once, whole or not at all, with its hashes in the manifest."""
+"""A delivered file becomes part of a snapshot once, completely or not at all, with its hashes in the manifest."""
 
 from __future__ import annotations
 
@@ -33,8 +33,17 @@ def raw(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def config(raw: Path, engine: DuckDBWarehouse) -> IngestConfig:
+    return IngestConfig(raw=raw, engine=engine)
+
+
+@pytest.fixture
 def scrape(tmp_path: Path) -> Path:
     return write_csv(tmp_path / "delivered" / "scrape.csv", creators(5))
+
+
+def outcomes(registered: list[RegisteredFile]) -> list[str]:
+    return [file.outcome for file in registered]
 
 
 def files_in(raw: Path) -> list[str]:
@@ -42,15 +51,17 @@ def files_in(raw: Path) -> list[str]:
 
 
 def test_a_new_file_is_stored_under_the_newest_date_of_its_rows(
-    engine: DuckDBWarehouse, raw: Path, scrape: Path
+    config: IngestConfig, raw: Path, scrape: Path
 ) -> None:
-    assert register([scrape], IngestConfig(raw=raw, engine=engine)) == [RegisteredFile("2024-03-01", "scrape.csv", "new")]
+    assert register([scrape], config) == [RegisteredFile("2024-03-01", "scrape.csv", "new")]
     assert files_in(raw) == ["2024-03-01/manifest.json", "2024-03-01/scrape.csv"]
     assert snapshots_on_disk(raw) == ["2024-03-01"]
 
 
-def test_the_manifest_says_what_came_and_what_lies_there(engine: DuckDBWarehouse, raw: Path, scrape: Path) -> None:
-    register([scrape], IngestConfig(raw=raw, engine=engine))
+def test_the_manifest_lists_what_was_delivered_and_what_is_stored(
+    config: IngestConfig, raw: Path, scrape: Path
+) -> None:
+    register([scrape], config)
     (entry,) = json.loads((raw / "2024-03-01" / "manifest.json").read_text(encoding="utf-8"))
     sha256 = hashlib.sha256(scrape.read_bytes()).hexdigest()
     stamp = entry.pop("ingested_at")
@@ -67,137 +78,127 @@ def test_the_manifest_says_what_came_and_what_lies_there(engine: DuckDBWarehouse
     assert len(stamp) == len("2024-03-01T00:00:00")
 
 
-def test_the_same_file_twice_is_there_already_and_keeps_its_stamp(
-    engine: DuckDBWarehouse, raw: Path, scrape: Path
-) -> None:
-    register([scrape], IngestConfig(raw=raw, engine=engine))
+def test_the_same_file_again_changes_nothing_in_the_manifest(config: IngestConfig, raw: Path, scrape: Path) -> None:
+    register([scrape], config)
     before = read_manifest(raw / "2024-03-01")
-    assert [one.outcome for one in register([scrape], IngestConfig(raw=raw, engine=engine))] == ["already there"]
+    assert outcomes(register([scrape], config)) == ["already there"]
     assert read_manifest(raw / "2024-03-01") == before
 
 
-def test_a_stored_copy_that_was_lost_is_stored_again(engine: DuckDBWarehouse, raw: Path, scrape: Path) -> None:
-    register([scrape], IngestConfig(raw=raw, engine=engine))
+def test_a_stored_copy_that_was_lost_is_stored_again(config: IngestConfig, raw: Path, scrape: Path) -> None:
+    register([scrape], config)
     (raw / "2024-03-01" / "scrape.csv").unlink()
-    assert [one.outcome for one in register([scrape], IngestConfig(raw=raw, engine=engine))] == ["replaced"]
+    assert outcomes(register([scrape], config)) == ["replaced"]
     assert (raw / "2024-03-01" / "scrape.csv").read_bytes() == scrape.read_bytes()
 
 
 @pytest.mark.parametrize("name", ["scrape.csv", "renamed.csv"])
 def test_a_stored_copy_that_was_changed_through_its_hard_link_is_stored_again(
-    engine: DuckDBWarehouse, raw: Path, scrape: Path, tmp_path: Path, name: str
+    config: IngestConfig, raw: Path, scrape: Path, tmp_path: Path, name: str
 ) -> None:
     original = scrape.read_bytes()
-    register([scrape], IngestConfig(raw=raw, engine=engine))
+    register([scrape], config)
     scrape.write_bytes(original.replace(b"creator no. 1", b"creator no. 9"))  # of the same size
     again = tmp_path / "again" / name
     again.parent.mkdir()
     again.write_bytes(original)
-    assert [one.outcome for one in register([again], IngestConfig(raw=raw, engine=engine))] == ["replaced"]
+    assert outcomes(register([again], config)) == ["replaced"]
     (entry,) = read_manifest(raw / "2024-03-01")
     assert entry.file == name
     assert (raw / "2024-03-01" / name).read_bytes() == original
 
 
 @pytest.mark.parametrize("copy_under_the_same_name", [True, False])
-def test_a_file_of_the_same_name_replaces(
-    engine: DuckDBWarehouse, raw: Path, scrape: Path, copy_under_the_same_name: bool
+def test_a_file_of_the_same_name_replaces_the_stored_one(
+    config: IngestConfig, raw: Path, scrape: Path, copy_under_the_same_name: bool
 ) -> None:
-    register([scrape], IngestConfig(raw=raw, engine=engine))
+    register([scrape], config)
     if copy_under_the_same_name:
         changed = write_csv(scrape.parent / "again" / "scrape.csv", creators(7))
     else:  # written over in place: the stored name may be a hard link to the very same file
         changed = write_csv(scrape, creators(7))
-    assert register([changed], IngestConfig(raw=raw, engine=engine)) == [
-        RegisteredFile("2024-03-01", "scrape.csv", "replaced")
-    ]
+    assert register([changed], config) == [RegisteredFile("2024-03-01", "scrape.csv", "replaced")]
     (entry,) = read_manifest(raw / "2024-03-01")
     assert entry.rows == 7
     assert entry.stored_sha256 == hashlib.sha256((raw / "2024-03-01" / "scrape.csv").read_bytes()).hexdigest()
 
 
 def test_the_same_file_under_a_new_explicit_key_is_a_new_snapshot(
-    engine: DuckDBWarehouse, raw: Path, scrape: Path
+    config: IngestConfig, raw: Path, scrape: Path
 ) -> None:
-    register([scrape], IngestConfig(raw=raw, engine=engine))
+    register([scrape], config)
     key = "2024-03-02T06-30-00Z"
-    assert register([scrape], IngestConfig(raw=raw, engine=engine), snapshot=key) == [
-        RegisteredFile(key, "scrape.csv", "new")
-    ]
+    assert register([scrape], config, snapshot=key) == [RegisteredFile(key, "scrape.csv", "new")]
     assert snapshots_on_disk(raw) == ["2024-03-01", key]
 
 
-def test_a_second_file_adds_to_the_snapshot(engine: DuckDBWarehouse, raw: Path, scrape: Path, tmp_path: Path) -> None:
-    register([scrape], IngestConfig(raw=raw, engine=engine))
+def test_a_second_file_adds_to_the_snapshot(config: IngestConfig, raw: Path, scrape: Path, tmp_path: Path) -> None:
+    register([scrape], config)
     other = write_csv(tmp_path / "scores.csv", activity(4))
-    assert register([other], IngestConfig(raw=raw, engine=engine), snapshot="2024-03-01") == [
-        RegisteredFile("2024-03-01", "scores.csv", "new")
-    ]
-    assert [(one.file, one.source) for one in read_manifest(raw / "2024-03-01")] == [
+    assert register([other], config, snapshot="2024-03-01") == [RegisteredFile("2024-03-01", "scores.csv", "new")]
+    assert [(entry.file, entry.source) for entry in read_manifest(raw / "2024-03-01")] == [
         ("scores.csv", "creator_activity"),
         ("scrape.csv", "profiles"),
     ]
 
 
-def test_an_undated_file_joins_the_dated_ones_of_its_call(
-    engine: DuckDBWarehouse, raw: Path, scrape: Path, tmp_path: Path
+def test_an_undated_file_joins_the_dated_files_of_its_call(
+    config: IngestConfig, raw: Path, scrape: Path, tmp_path: Path
 ) -> None:
     other = write_csv(tmp_path / "scores.csv", activity(4))
-    assert {one.snapshot for one in register([other, scrape], IngestConfig(raw=raw, engine=engine))} == {"2024-03-01"}
+    assert {file.snapshot for file in register([other, scrape], config)} == {"2024-03-01"}
 
 
-def test_a_folder_stands_for_its_scrapes_and_nothing_else_in_it(
-    engine: DuckDBWarehouse, raw: Path, scrape: Path
+def test_a_folder_is_replaced_by_its_scrapes_and_nothing_else_in_it(
+    config: IngestConfig, raw: Path, scrape: Path
 ) -> None:
     (scrape.parent / "notes.txt").write_text("not a scrape", encoding="utf-8")
     (scrape.parent / "half.csv.part").write_text("a,b", encoding="utf-8")
     write_csv(scrape.parent / ".hidden.csv", creators(1))
-    found = register([scrape.parent, scrape], IngestConfig(raw=raw, engine=engine))
-    assert [one.file for one in found] == ["scrape.csv"]
+    registered = register([scrape.parent, scrape], config)
+    assert [file.file for file in registered] == ["scrape.csv"]
 
 
 @pytest.mark.parametrize("place", ["first", "last"])
 def test_one_bad_file_of_several_leaves_nothing_behind(
-    engine: DuckDBWarehouse, raw: Path, scrape: Path, tmp_path: Path, place: str
+    config: IngestConfig, raw: Path, scrape: Path, tmp_path: Path, place: str
 ) -> None:
     bad = write_csv(tmp_path / "bad.csv", [{"a": "1", "b": "2"}])
     paths = [bad, scrape] if place == "first" else [scrape, bad]
     with pytest.raises(UnknownDialectError, match=r"bad\.csv"):
-        register(paths, IngestConfig(raw=raw, engine=engine))
+        register(paths, config)
     assert list(raw.iterdir()) == []
 
 
-def test_a_file_without_a_date_anywhere_leaves_nothing_behind(
-    engine: DuckDBWarehouse, raw: Path, tmp_path: Path
-) -> None:
+def test_a_file_without_any_date_leaves_nothing_behind(config: IngestConfig, raw: Path, tmp_path: Path) -> None:
     undated = write_csv(tmp_path / "scores.csv", activity(4))
     with pytest.raises(SnapshotKeyError, match=r"scores\.csv.*--snapshot"):
-        register([undated], IngestConfig(raw=raw, engine=engine))
+        register([undated], config)
     assert list(raw.iterdir()) == []
 
 
-def test_two_different_files_of_one_name_in_one_call_are_refused(
-    engine: DuckDBWarehouse, raw: Path, scrape: Path, tmp_path: Path
+def test_two_different_files_of_the_same_name_in_one_call_are_refused(
+    config: IngestConfig, raw: Path, scrape: Path, tmp_path: Path
 ) -> None:
     other = write_csv(tmp_path / "other" / "scrape.csv", creators(3, seed=9))
     with pytest.raises(SnapshotKeyError, match=r"scrape\.csv"):
-        register([scrape, other], IngestConfig(raw=raw, engine=engine))
+        register([scrape, other], config)
     assert list(raw.iterdir()) == []
 
 
-def test_what_a_killed_process_left_is_swept(engine: DuckDBWarehouse, raw: Path, scrape: Path) -> None:
+def test_leftovers_of_a_killed_process_are_removed(config: IngestConfig, raw: Path, scrape: Path) -> None:
     leftover = raw / ".staging-killed" / "0"
     leftover.mkdir(parents=True)
     (leftover / "half.csv").write_text("half", encoding="utf-8")
-    register([scrape], IngestConfig(raw=raw, engine=engine))
+    register([scrape], config)
     assert [path.name for path in raw.iterdir()] == ["2024-03-01"]
 
 
-def test_a_draft_of_a_manifest_is_no_manifest(engine: DuckDBWarehouse, raw: Path, scrape: Path) -> None:
+def test_a_draft_of_a_manifest_is_not_a_manifest(config: IngestConfig, raw: Path, scrape: Path) -> None:
     (raw / "2024-03-01").mkdir(parents=True)
     (raw / "2024-03-01" / ".manifest.json.draft").write_text("[{", encoding="utf-8")
     assert snapshots_on_disk(raw) == []
-    register([scrape], IngestConfig(raw=raw, engine=engine))
+    register([scrape], config)
     assert files_in(raw) == ["2024-03-01/manifest.json", "2024-03-01/scrape.csv"]
 
 
@@ -214,68 +215,68 @@ def test_a_draft_of_a_manifest_is_no_manifest(engine: DuckDBWarehouse, raw: Path
         "%s{0}$HOME.csv",
     ],
 )
-def test_odd_file_names_are_stored_under_plain_ones(
-    engine: DuckDBWarehouse, raw: Path, tmp_path: Path, name: str
+def test_odd_file_names_are_stored_under_safe_ones(
+    config: IngestConfig, raw: Path, tmp_path: Path, name: str
 ) -> None:
     path = write_csv(tmp_path / "odd" / name, creators(3))
-    (stored,) = register([path], IngestConfig(raw=raw, engine=engine))
+    (stored,) = register([path], config)
     assert stored.file.isascii()
     assert set(stored.file) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
     assert not stored.file.startswith(("-", "."))
     assert (raw / stored.snapshot / stored.file).read_bytes() == path.read_bytes()
-    assert register([path], IngestConfig(raw=raw, engine=engine))[0].outcome == "already there"
+    assert register([path], config)[0].outcome == "already there"
 
 
-def test_a_name_that_is_no_utf8_is_stored(engine: DuckDBWarehouse, raw: Path, tmp_path: Path) -> None:
+def test_a_name_that_is_not_utf8_is_stored(config: IngestConfig, raw: Path, tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"caf\xe9.csv")
     write_csv(tmp_path / "plain.csv", creators(3)).rename(path)
-    (stored,) = register([path], IngestConfig(raw=raw, engine=engine))
+    (stored,) = register([path], config)
     assert stored.file.isascii()
 
 
-def test_a_file_is_hard_linked_where_it_can_be_and_else_copied(
-    engine: DuckDBWarehouse, raw: Path, scrape: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_file_is_hard_linked_if_possible_and_otherwise_copied(
+    config: IngestConfig, raw: Path, scrape: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    register([scrape], IngestConfig(raw=raw, engine=engine))
+    register([scrape], config)
     assert (raw / "2024-03-01" / "scrape.csv").samefile(scrape)
 
     def other_file_system(*_: object, **__: object) -> None:
         raise OSError(18, "Invalid cross-device link")
 
     monkeypatch.setattr(os, "link", other_file_system)
-    register([scrape], IngestConfig(raw=raw, engine=engine), snapshot="2024-03-05")
+    register([scrape], config, snapshot="2024-03-05")
     copy = raw / "2024-03-05" / "scrape.csv"
     assert not copy.samefile(scrape)
     assert copy.read_bytes() == scrape.read_bytes()
 
 
-def test_a_link_is_followed_to_its_content(engine: DuckDBWarehouse, raw: Path, scrape: Path, tmp_path: Path) -> None:
+def test_a_link_is_followed_to_its_content(config: IngestConfig, raw: Path, scrape: Path, tmp_path: Path) -> None:
     link = tmp_path / "link.csv"
     link.symlink_to(scrape)
-    (stored,) = register([link], IngestConfig(raw=raw, engine=engine))
+    (stored,) = register([link], config)
     assert not (raw / stored.snapshot / stored.file).is_symlink()
 
 
-def test_a_header_alone_is_refused(engine: DuckDBWarehouse, raw: Path, scrape: Path) -> None:
+def test_a_header_without_rows_is_refused(config: IngestConfig, raw: Path, scrape: Path) -> None:
     scrape.write_text(scrape.read_text(encoding="utf-8").partition("\n")[0] + "\n", encoding="utf-8")
     with pytest.raises(UnreadableFileError, match=r"scrape\.csv: a header and no rows"):
-        register([scrape], IngestConfig(raw=raw, engine=engine))
+        register([scrape], config)
     assert list(raw.iterdir()) == []
 
 
-def test_a_gzip_that_breaks_off_late_leaves_nothing_behind(
-    engine: DuckDBWarehouse, raw: Path, tmp_path: Path
+def test_a_gzip_file_truncated_near_its_end_leaves_nothing_behind(
+    config: IngestConfig, raw: Path, tmp_path: Path
 ) -> None:
     whole = gzip.compress(write_csv(tmp_path / "all.csv", creators(3_000)).read_bytes())
     path = tmp_path / "late.csv.gz"
     path.write_bytes(whole[: len(whole) * 9 // 10])
     with pytest.raises(UnreadableFileError, match=r"late\.csv\.gz.*truncated"):
-        register([path], IngestConfig(raw=raw, engine=engine))
+        register([path], config)
     assert list(raw.iterdir()) == []
 
 
-def test_a_crash_between_the_copy_and_the_manifest_is_mended_by_the_next_call(
-    engine: DuckDBWarehouse, raw: Path, scrape: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_next_call_recovers_from_a_crash_before_the_manifest_is_written(
+    config: IngestConfig, raw: Path, scrape: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
@@ -283,7 +284,7 @@ def test_a_crash_between_the_copy_and_the_manifest_is_mended_by_the_next_call(
     with monkeypatch.context() as patch:
         patch.setattr(manifest, "write_manifest", killed)
         with pytest.raises(KeyboardInterrupt):
-            register([scrape], IngestConfig(raw=raw, engine=engine))
+            register([scrape], config)
     assert snapshots_on_disk(raw) == []
-    assert [one.outcome for one in register([scrape], IngestConfig(raw=raw, engine=engine))] == ["new"]
+    assert outcomes(register([scrape], config)) == ["new"]
     assert files_in(raw) == ["2024-03-01/manifest.json", "2024-03-01/scrape.csv"]

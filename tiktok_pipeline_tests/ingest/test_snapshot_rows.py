@@ -1,4 +1,4 @@
-"""Parquet is read where it lies: the same tables as from text, nothing stored twice, and forgotten like all else."""
+"""Parquet files are read in place: the same tables as from text, nothing is stored twice."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ STUDY = "influencer_segments"
 
 
 def rows() -> list[Row]:
-    """60 creators, a bad row and a duplicate among them."""
+    """Return 60 creators, one of them invalid, and a duplicate."""
     made = creators(60)
     return [*spoilt(made, 1, followers="-1"), made[5] | {"followers": "77"}]
 
 
 def write_parquet(path: Path, made: list[Row]) -> Path:
-    pq.write_table(pa.table({name: [one[name] for one in made] for name in made[0]}), path)
+    pq.write_table(pa.table({name: [row[name] for row in made] for name in made[0]}), path)
     return path
 
 
@@ -40,15 +40,15 @@ def refreshed(folder: Path, scrape: Path) -> Home:
 
 
 def comparable(home: Home) -> Tables:
-    """The published tables; the name of the file, and its hash, differ by what they are."""
-    found = {name: table for name, table in home.tables(published=True).items() if name != "raw.files"}
+    """Return the published tables without file names and hashes, which differ between formats."""
+    tables = {name: table for name, table in home.tables(published=True).items() if name != "raw.files"}
     return {
         name: [tuple("file" if str(cell).startswith("scrape.") else cell for cell in row) for row in table]
-        for name, table in found.items()
+        for name, table in tables.items()
     }
 
 
-def test_the_tables_are_those_of_the_same_rows_as_text(tmp_path: Path) -> None:
+def test_parquet_gives_the_tables_of_the_same_rows_as_text(tmp_path: Path) -> None:
     text = refreshed(tmp_path / "text", write_csv(tmp_path / "scrape.csv", rows()))
     columns = refreshed(tmp_path / "columns", write_parquet(tmp_path / "scrape.parquet", rows()))
     assert comparable(columns) == comparable(text)
@@ -59,14 +59,14 @@ def test_the_tables_are_those_of_the_same_rows_as_text(tmp_path: Path) -> None:
     assert columns.value(noted) == text.value(noted) == 61
 
 
-def test_a_text_file_in_place_of_the_parquet_one_is_stored_again(tmp_path: Path) -> None:
+def test_a_text_file_beside_parquet_makes_all_rows_stored(tmp_path: Path) -> None:
     home = refreshed(tmp_path / "home", write_parquet(tmp_path / "scrape.parquet", rows()))
     home.deliver(write_csv(tmp_path / "another.csv", creators(50, seed=3)), snapshot=KEY)
     assert home.refresh(KEY).success
     assert home.value("select count(*) from raw.profiles") == 61 + 50
 
 
-def test_a_parquet_file_that_was_changed_is_not_read(tmp_path: Path) -> None:
+def test_a_changed_parquet_file_is_not_read(tmp_path: Path) -> None:
     home = refreshed(tmp_path / "home", write_parquet(tmp_path / "scrape.parquet", rows()))
     before = home.tables(published=True)
     with (home.settings.raw / KEY / "scrape.parquet").open("ab") as file:
@@ -77,13 +77,13 @@ def test_a_parquet_file_that_was_changed_is_not_read(tmp_path: Path) -> None:
     assert home.tables(published=True) == before
 
 
-def test_a_creator_is_forgotten_in_it(tmp_path: Path, call: Call) -> None:
+def test_a_creator_is_forgotten_in_a_parquet_file(tmp_path: Path, call: Call) -> None:
     handle = "creator00007"
     scrape = write_parquet(tmp_path / "scrape.parquet", rows())
     home = Home(tmp_path / "home")
     assert call(home.path, "refresh", str(scrape), "--study", STUDY).code == 0
-    said = call(home.path, "forget", handle, "--yes")
-    assert said.code == 0, said.err
+    result = call(home.path, "forget", handle, "--yes")
+    assert result.code == 0, result.err
     kept = pq.read_table(home.settings.raw / KEY / "scrape.parquet")
     assert handle not in str(kept.to_pydict())
     assert home.value(f"select count(*) from validated.profiles where account_id = '{handle}'", published=True) == 0
@@ -96,9 +96,9 @@ def test_a_creator_is_forgotten_in_it(tmp_path: Path, call: Call) -> None:
 
 
 @pytest.mark.parametrize("column", ["followers", "timestamp"])
-def test_typed_columns_are_read_as_their_texts(tmp_path: Path, column: str) -> None:
+def test_typed_columns_are_read_as_text(tmp_path: Path, column: str) -> None:
     made = creators(40)
-    table = pa.table({name: [one[name] for one in made] for name in made[0]})
+    table = pa.table({name: [row[name] for row in made] for name in made[0]})
     typed = table[column].cast(pa.int64() if column == "followers" else pa.date32())
     place = table.column_names.index(column)
     pq.write_table(table.set_column(place, column, typed), tmp_path / "scrape.parquet")

@@ -1,4 +1,4 @@
-"""``forget``, ``prune`` and ``doctor``: what goes is gone everywhere, what stays agrees, and what does not is told."""
+"""``forget``, ``prune`` and ``doctor``: what is erased is gone everywhere, and every disagreement is reported."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HANDLE, NUMBER, LATER_HANDLE = "some.body_1", "6999999999999999999", "now_anothe
 
 
 def scrape(folder: Path, day: str, handle: str = HANDLE, *, seed: int = 1) -> Path:
-    """60 creators; the fourth is the one to be forgotten, the sixth writes about them."""
+    """Write 60 creators; the fourth is the one to forget, the sixth mentions them."""
     rows = creators(60, seed=seed, day=day)
     link = f"https://www.tiktok.com/@{handle}"
     rows[3] |= {
@@ -42,8 +42,8 @@ def scrape(folder: Path, day: str, handle: str = HANDLE, *, seed: int = 1) -> Pa
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with two snapshots, in the second of which the creator has another handle; refreshed by the command."""
+def refreshed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A refreshed home with two snapshots; in the second one the creator has another handle."""
     folder = tmp_path_factory.mktemp("forget")
     home = folder / "home"
     with pytest.MonkeyPatch.context() as patch:
@@ -60,20 +60,20 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def home(made: Path, tmp_path: Path) -> Home:
-    shutil.copytree(made, tmp_path / "home")
+def home(refreshed: Path, tmp_path: Path) -> Home:
+    shutil.copytree(refreshed, tmp_path / "home")
     return Home(tmp_path / "home")
 
 
 def bytes_of(path: Path) -> Iterator[bytes]:
-    """The content of a file as it lies there, and unpacked."""
+    """Yield the content of a file, packed and unpacked."""
     yield path.read_bytes()
     if path.suffix == ".gz":
         yield gzip.decompress(path.read_bytes())
 
 
-def places_of(home: Home, *words: str) -> list[str]:
-    """Every file of the home in whose bytes a word stands, in any case of letters."""
+def files_with(home: Home, *words: str) -> list[str]:
+    """Return every file of the home whose bytes contain a word, in any case."""
     return sorted(
         str(path.relative_to(home.path))
         for path in home.path.rglob("*")
@@ -92,17 +92,17 @@ def test_a_forgotten_creator_is_in_no_file_of_the_home(home: Home, call: Call) -
     (home.settings.refused / "bad.csv").write_text(f"x\n@{HANDLE}\n", encoding="utf-8")
     (home.settings.refused / "bad.csv.why.txt").write_text("fits nothing\n", encoding="utf-8")
     home.settings.failures_file.write_text(f"2024 run=x step=y: {HANDLE} is no number\n", encoding="utf-8")
-    assert len(places_of(home, HANDLE, LATER_HANDLE, NUMBER)) > 6
-    said = call(home.path, "forget", f"@{HANDLE.upper()}", "--yes")
-    assert said.code == 0, said.err
-    assert places_of(home, HANDLE, LATER_HANDLE, NUMBER) == []
+    assert len(files_with(home, HANDLE, LATER_HANDLE, NUMBER)) > 6
+    result = call(home.path, "forget", f"@{HANDLE.upper()}", "--yes")
+    assert result.code == 0, result.err
+    assert files_with(home, HANDLE, LATER_HANDLE, NUMBER) == []
     assert not export.exists()
     assert other.exists()
-    assert f"deleted {export}" in said.err
+    assert f"deleted {export}" in result.err
     assert sorted(path.name for path in home.settings.refused.iterdir()) == []
 
 
-def test_what_stays_of_a_forgotten_row_is_its_place(home: Home, call: Call) -> None:
+def test_a_forgotten_row_keeps_its_ordinal_and_nothing_else(home: Home, call: Call) -> None:
     before = home.tables(published=True)
     assert call(home.path, "forget", HANDLE, "--yes").code == 0
     rows = home.sql(
@@ -126,14 +126,16 @@ def test_what_stays_of_a_forgotten_row_is_its_place(home: Home, call: Call) -> N
 
 
 @pytest.mark.slow
-def test_neither_a_later_scrape_nor_the_old_file_bring_them_back(home: Home, call: Call, tmp_path: Path) -> None:
+def test_neither_a_later_scrape_nor_the_old_file_brings_a_forgotten_creator_back(
+    home: Home, call: Call, tmp_path: Path
+) -> None:
     assert call(home.path, "forget", HANDLE, "--yes").code == 0
     stored = read_manifest(home.settings.raw / "2024-03-01")
     again = scrape(tmp_path, "2024-03-01")
     later = scrape(tmp_path, "2024-05-01", seed=3)
-    said = call(home.path, "refresh", again, later, "--study", STUDY)
-    assert said.code == 0, said.err
-    assert "profiles_2024-03-01.csv (already there)" in said.err
+    result = call(home.path, "refresh", again, later, "--study", STUDY)
+    assert result.code == 0, result.err
+    assert "profiles_2024-03-01.csv (already there)" in result.err
     assert read_manifest(home.settings.raw / "2024-03-01") == stored
     (entry,) = read_manifest(home.settings.raw / "2024-05-01")
     assert entry.forgotten_rows == (4,)
@@ -145,7 +147,7 @@ def test_neither_a_later_scrape_nor_the_old_file_bring_them_back(home: Home, cal
     assert home.value(counted, published=True) == 3
 
 
-def test_an_interrupted_forget_is_told_and_ends_when_it_is_asked_again(
+def test_an_interrupted_forget_is_reported_and_completed_by_the_same_command(
     home: Home, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(*_: object, **__: object) -> None:
@@ -154,28 +156,28 @@ def test_an_interrupted_forget_is_told_and_ends_when_it_is_asked_again(
     with monkeypatch.context() as patch:
         patch.setattr(erasing, "_rebuild_snapshot", killed)
         assert call(home.path, "forget", HANDLE, "--yes").code == 130
-    sick = call(home.path, "doctor")
-    assert sick.code == cli.FAILED
-    assert "an erasure was interrupted" in sick.out
+    unhealthy = call(home.path, "doctor")
+    assert unhealthy.code == cli.FAILED
+    assert "an erasure was interrupted" in unhealthy.out
     assert call(home.path, "forget", HANDLE, "--yes").code == 0
-    assert places_of(home, HANDLE, LATER_HANDLE, NUMBER) == []
+    assert files_with(home, HANDLE, LATER_HANDLE, NUMBER) == []
     assert call(home.path, "doctor").code == 0
 
 
 @pytest.mark.slow
-def test_forget_again_erases_those_of_earlier_times_after_a_restore(home: Home, call: Call, tmp_path: Path) -> None:
+def test_forget_again_erases_everybody_of_before_after_a_restore(home: Home, call: Call, tmp_path: Path) -> None:
     backup = tmp_path / "backup"
     shutil.copytree(home.path, backup)
     assert call(home.path, "forget", HANDLE, "--yes").code == 0
     shutil.copy(home.settings.forgotten_file, backup / "forgotten.json")
     restored = Home(backup)
-    assert places_of(restored, HANDLE) != []
+    assert files_with(restored, HANDLE) != []
     assert call(backup, "forget", "--again", "--yes").code == 0
-    assert places_of(restored, NUMBER) == []
+    assert files_with(restored, NUMBER) == []
     assert restored.value("select count(*) from validated.profiles where tiktok_id = '" + NUMBER + "'") == 0
 
 
-def test_forget_asks_first_and_keeps_a_name_nobody_has(
+def test_forget_asks_first_and_suppresses_a_name_without_records(
     home: Home, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
@@ -183,9 +185,9 @@ def test_forget_asks_first_and_keeps_a_name_nobody_has(
     assert call(home.path, "forget", HANDLE).code == cli.FAILED
     assert home.tables() == before
     assert not home.settings.forgotten_file.exists()
-    said = call(home.path, "forget", "nobody_has_this", "--yes")
-    assert said.code == 0
-    assert "no record of that name" in said.err
+    result = call(home.path, "forget", "nobody_has_this", "--yes")
+    assert result.code == 0
+    assert "no record of that name" in result.err
     kept = read_suppression_list(home.settings.forgotten_file)
     assert kept.hash_of("Nobody_Has_This") in kept.hashes
     assert "nobody" not in home.settings.forgotten_file.read_text(encoding="utf-8")
@@ -193,23 +195,23 @@ def test_forget_asks_first_and_keeps_a_name_nobody_has(
 
 
 @pytest.mark.parametrize("name", ["", "two words", "../up", "a/b"])
-def test_forget_refuses_what_is_no_name(home: Home, call: Call, name: str) -> None:
+def test_forget_refuses_what_is_not_a_name(home: Home, call: Call, name: str) -> None:
     assert call(home.path, "forget", name, "--yes").code == cli.USAGE_ERROR
 
 
-def test_dagster_s_messages_that_quote_the_creator_go_and_the_rest_stays(home: Home, call: Call) -> None:
+def test_messages_of_dagster_that_quote_the_creator_are_deleted_and_the_others_stay(home: Home, call: Call) -> None:
     (database,) = (home.settings.dagster_home / "history" / "runs").glob("index.db")
     with closing(sqlite3.connect(database)) as connection:
         event = json.dumps({"dagster_event": None, "user_message": f"cannot read {HANDLE}"})
         connection.execute("insert into event_logs (run_id, event, timestamp) values ('x', ?, 0)", [event])
         connection.commit()
         (before,) = connection.execute("select count(*) from event_logs").fetchone()
-    said = call(home.path, "forget", HANDLE, "--yes")
-    assert "deleted 1 message(s) of Dagster's records" in said.err
+    result = call(home.path, "forget", HANDLE, "--yes")
+    assert "deleted 1 message(s) of Dagster's records" in result.err
     with closing(sqlite3.connect(database)) as connection:
         (after,) = connection.execute("select count(*) from event_logs where run_id <> 'x'").fetchone()
     assert after >= before - 1
-    assert places_of(home, HANDLE) == []
+    assert files_with(home, HANDLE) == []
 
 
 @pytest.mark.parametrize(
@@ -222,13 +224,15 @@ def test_dagster_s_messages_that_quote_the_creator_go_and_the_rest_stays(home: H
     ],
     ids=" ".join,
 )
-def test_prune_removes_snapshots_whole(home: Home, call: Call, arguments: list[str], left: list[str]) -> None:
+def test_prune_removes_every_part_of_a_snapshot(
+    home: Home, call: Call, arguments: list[str], left: list[str]
+) -> None:
     assert call(home.path, "prune", *arguments, "--yes").code == 0
     assert snapshots_on_disk(home.settings.raw) == left
     assert sorted(path.stem for path in home.settings.reports.glob("*.html")) == left
     for published in (True, False):
-        found = home.sql("select distinct snapshot from validated.profiles order by 1", published=published)
-        assert [key for (key,) in found] == left
+        rows = home.sql("select distinct snapshot from validated.profiles order by 1", published=published)
+        assert [key for (key,) in rows] == left
         listed = "select distinct snapshot from meta.slices where snapshot <> '' order by 1"
         assert [key for (key,) in home.sql(listed, published=published)] == left
     with DagsterInstance.from_config(str(home.settings.dagster_home)) as instance:
@@ -237,7 +241,7 @@ def test_prune_removes_snapshots_whole(home: Home, call: Call, arguments: list[s
 
 
 @pytest.mark.parametrize("arguments", [[], ["--keep", "1", "--before", "2024-01-01"], ["--before", "soon"]], ids=str)
-def test_prune_says_what_it_wants(home: Home, call: Call, arguments: list[str]) -> None:
+def test_prune_refuses_wrong_options(home: Home, call: Call, arguments: list[str]) -> None:
     before = home.tables()
     assert call(home.path, "prune", *arguments, "--yes").code == cli.USAGE_ERROR
     assert home.tables() == before
@@ -297,19 +301,21 @@ def a_newer_version(home: Home) -> str:
         remove_the_copy,
         a_newer_version,
     ],
-    ids=lambda one: one.__name__,
+    ids=lambda damage: damage.__name__,
 )
-def test_doctor_finds_what_does_not_agree(home: Home, call: Call, damage: Callable[[Home], str]) -> None:
+def test_doctor_reports_every_disagreement_as_an_error_with_a_remedy(
+    home: Home, call: Call, damage: Callable[[Home], str]
+) -> None:
     assert call(home.path, "doctor").code == 0
     expected = damage(home)
-    said = call(home.path, "doctor")
-    assert said.code == cli.FAILED
-    (line, *_) = [one for one in said.out.splitlines() if expected in one]
+    result = call(home.path, "doctor")
+    assert result.code == cli.FAILED
+    (line, *_) = [line for line in result.out.splitlines() if expected in line]
     assert line.startswith("ERROR")
     assert " -> " in line
 
 
-def test_doctor_of_no_home_and_of_a_new_one(tmp_path: Path, call: Call) -> None:
+def test_doctor_of_a_missing_home_fails_and_of_a_new_one_succeeds(tmp_path: Path, call: Call) -> None:
     none = call(tmp_path / "nowhere", "doctor")
     assert none.code == cli.FAILED
     assert "there is no such folder" in none.out
@@ -319,6 +325,6 @@ def test_doctor_of_no_home_and_of_a_new_one(tmp_path: Path, call: Call) -> None:
 
 def test_a_delivery_that_was_never_refreshed_is_a_warning(home: Home, call: Call, tmp_path: Path) -> None:
     home.deliver(scrape(tmp_path, "2024-06-01"))
-    said = call(home.path, "doctor")
-    assert said.code == 0
-    assert "snapshot 2024-06-01: delivered, not in the warehouse -> run `tiktok-pipeline refresh`" in said.out
+    result = call(home.path, "doctor")
+    assert result.code == 0
+    assert "snapshot 2024-06-01: delivered, not in the warehouse -> run `tiktok-pipeline refresh`" in result.out

@@ -1,11 +1,11 @@
-"""The segments that we recommend: size, output and response on their own scales, and no profile left out.
+"""The segments that we recommend: by size, output and response, each on a log scale, with every profile in the fit.
 
-Source: our own, over the same 1,000 profiles as the published studies. Counts and rates differ by factors, not by
-differences, so all four features are logarithms; the rate is in per cent, because ln(x + 1) of a small fraction is no
-logarithm at all. k = 4 by stability and silhouette together.
+Source: our own analysis of the same 1,000 profiles as the published studies. Counts and rates differ by factors, so
+all four features are logarithms. The rate is in percent, because ln(x + 1) of a small fraction is nearly x. k = 4 is
+the choice of stability and silhouette together.
 
-What to know before acting on it: the silhouette is about 0.35. The segments cut a continuum into usable parts; they are not
-islands. They are stable all the same: another sample or another seed gives the same parts.
+Before you act on it: the silhouette is about 0.35. The segments divide a continuum into usable parts; they are not
+separate islands. They are stable: another sample or another seed gives the same parts.
 """
 
 from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
@@ -14,14 +14,14 @@ from tiktok_pipeline.study import Study
 
 _FEATURES = ("log_followers", "log_likes", "log_videos_count", "log_engagement_percent")
 _PERSONAS = PersonaCatalogue(
-    # Means of logarithms lie close together: a factor of 1.3 is already another kind.
+    # Means of logarithms are close together: a factor of 1.3 already separates two personas.
     max_distance=0.12,
     personas=(
         Persona(
             name="Starters",
-            description="Fewer than a few hundred followers and a handful of videos; nearly half of the followers respond.",
-            strategic_value="Too small to carry a campaign; a view of who is new.",
-            recommendation="Leave them to community programmes; look again at the next snapshot.",
+            description="A few hundred followers at most, who respond strongly (nearly half), and a handful of videos.",
+            strategic_value="Too small to carry a campaign, but they show who is new.",
+            recommendation="Leave them to community programmes, and check them again in the next snapshot.",
             profiles=183,
             typical={
                 "log_followers": 4.273,
@@ -32,9 +32,9 @@ _PERSONAS = PersonaCatalogue(
         ),
         Persona(
             name="Everyday Posters",
-            description="Some thousand followers and dozens of videos, with an ordinary response of a few per cent.",
-            strategic_value="Affordable and authentic in a small circle.",
-            recommendation="Use many of them at once for local or product seeding; expect little from each.",
+            description="A few thousand followers and dozens of videos, with an ordinary response of a few percent.",
+            strategic_value="Affordable and authentic, with a small audience.",
+            recommendation="Book many of them at once for local or product seeding, and expect little from each.",
             profiles=313,
             typical={
                 "log_followers": 7.252,
@@ -45,9 +45,9 @@ _PERSONAS = PersonaCatalogue(
         ),
         Persona(
             name="Breakouts",
-            description="Around ten thousand followers from few videos, with a response of a third of the followers.",
-            strategic_value="Videos that travel beyond the followers: momentum before price.",
-            recommendation="Contact them first and quickly; agree on several posts while the fee is small.",
+            description="About ten thousand followers with few videos, and a response of a third of the followers.",
+            strategic_value="Their videos reach people beyond the followers, and their prices have not risen yet.",
+            recommendation="Contact them first and quickly, and agree on several posts while the fee is small.",
             profiles=146,
             typical={
                 "log_followers": 9.289,
@@ -58,9 +58,9 @@ _PERSONAS = PersonaCatalogue(
         ),
         Persona(
             name="Established Reach",
-            description="Tens of thousands of followers and more, hundreds of videos, about one per cent response.",
-            strategic_value="Dependable reach: a library, a routine, often a link and sometimes a badge.",
-            recommendation="Plan awareness with them, at a price by view; negotiate series rather than single posts.",
+            description="Tens of thousands of followers or more, hundreds of videos, about one percent respond.",
+            strategic_value="Dependable reach: many videos, regular posts, often a link and sometimes a badge.",
+            recommendation="Plan awareness campaigns with them, pay by view, and negotiate series, not single posts.",
             profiles=358,
             typical={
                 "log_followers": 11.036,
@@ -74,8 +74,8 @@ _PERSONAS = PersonaCatalogue(
 
 STUDY = Study(
     name="balanced_segments",
-    question="Which segments of creators are of a size to work with, stable, and told apart by size, output and response?",
-    published_in="our own; see the project's report",
+    question="Which segments of creators are large enough, stable, and distinct in size, output and response?",
+    published_in="our own analysis; see the project's report",
     segmentation=Segmentation(
         features=_FEATURES,
         scaling=Scaling(scaler="standard"),
@@ -83,7 +83,7 @@ STUDY = Study(
         personas=_PERSONAS,
     ),
     recommendations=(
-        "Take this study when you plan for groups: its smallest segment is a seventh of all creators.",
-        "Take the margin when you plan for one creator: the segments are parts of a continuum, not islands.",
+        "Use this study to plan for groups: its smallest segment has a seventh of all creators.",
+        "Check the margin to plan for one creator: the segments are parts of a continuum, not islands.",
     ),
 )

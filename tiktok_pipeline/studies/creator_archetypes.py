@@ -1,11 +1,11 @@
-"""The archetypes of creators by activity and by their audience's readiness to pay.
+"""Archetypes of creators, by their activity and by their audience's readiness to pay.
 
-Source: "Creator Lifecycle & Monetization Archetypes", the README and notebook of a public repository over the data set
-"dataset-for-kmeans-clustering" (2,600 users), whose two scores it reads as engagement and monetization. Its recipe: both
-scores standardised, KMeans with k = 5 and ten starts.
+Source: "Creator Lifecycle & Monetization Archetypes", the README and notebook of a public repository on the data set
+"dataset-for-kmeans-clustering" (2,600 users). It interprets the two scores of the data set as engagement and
+monetization. Both are standardised; KMeans runs with k = 5 and ten starts.
 
-What to know before acting on it: the source calls k = 5 the optimum of the silhouette; that is k = 4. Both numbers are
-stable, and the fifth group splits off the hobbyists, which is a matter of use and not of proof.
+Before you act on it: the source calls k = 5 the optimum of the silhouette, but that is k = 4. Both are stable. The
+fifth segment separates the hobbyists; whether that is useful is your decision, because the data do not settle it.
 """
 
 from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
@@ -13,46 +13,46 @@ from tiktok_pipeline.recipes.segmentation import Scaling, Segmentation
 from tiktok_pipeline.study import Study
 
 _PERSONAS = PersonaCatalogue(
-    # Two scores that differ by a few times at most: a wrong name is nearer here than among followers.
+    # The two scores differ by small factors, so a wrong name is closer here than among followers.
     max_distance=0.2,
     personas=(
         Persona(
             name="Steady Hobbyists",
-            description="Average activity, an audience that hardly pays.",
-            strategic_value="The general population of the platform: habits rather than revenue.",
-            recommendation="Build loops of engagement with daily challenges.",
+            description="Average activity, and an audience that hardly pays.",
+            strategic_value="The general population of the platform: regular use, but little revenue.",
+            recommendation="Raise their engagement with daily challenges.",
             profiles=312,
             typical={"engagement_index": 59.95, "monetization_maturity": 19.77},
         ),
         Persona(
             name="Niche Experts",
-            description="They post little, and their audience pays readily.",
-            strategic_value="High trust at low reach: people who buy what they are told about.",
-            recommendation="Pilot high-ticket affiliate products with them, where conversion matters more than reach.",
+            description="Little activity, and an audience that pays readily.",
+            strategic_value="High trust and low reach: their audience buys what they recommend.",
+            recommendation="Pilot expensive affiliate products with them, where conversion matters more than reach.",
             profiles=398,
             typical={"engagement_index": 39.27, "monetization_maturity": 65.26},
         ),
         Persona(
             name="The Power Stars",
-            description="High activity and the audience that pays most.",
-            strategic_value="They carry a large part of the revenue: the ones not to lose.",
-            recommendation="Give them a person to talk to, priority support and a place in the large campaigns.",
+            description="High activity, and the audience that pays most.",
+            strategic_value="They bring a large part of the revenue and must not be lost.",
+            recommendation="Give them a personal contact, priority support and a place in the large campaigns.",
             profiles=600,
             typical={"engagement_index": 79.62, "monetization_maturity": 85.02},
         ),
         Persona(
             name="Inactive/Casual",
-            description="Little activity and an audience that does not pay.",
-            strategic_value="Low priority today: neither traffic nor sales.",
-            recommendation="Reach them by automated mail with the basics of making content; spend nothing else.",
+            description="Little activity, and an audience that does not pay.",
+            strategic_value="Low priority today: they bring neither traffic nor sales.",
+            recommendation="Send them automated mail with the basics of creating content, and spend nothing else.",
             profiles=499,
             typical={"engagement_index": 23.92, "monetization_maturity": 24.96},
         ),
         Persona(
             name="Growth Engines",
             description="The highest activity, and an audience that does not pay yet.",
-            strategic_value="Massive traffic without revenue: the prime target of a first offer.",
-            recommendation="Bring them to the shop and other paid features with a one-time incentive.",
+            strategic_value="Much traffic without revenue: the best target for a first offer.",
+            recommendation="Lead them to the shop and other paid features with a one-time incentive.",
             profiles=791,
             typical={"engagement_index": 89.26, "monetization_maturity": 19.96},
         ),
@@ -61,8 +61,8 @@ _PERSONAS = PersonaCatalogue(
 
 STUDY = Study(
     name="creator_archetypes",
-    question="Which archetypes of creators are there, by activity and by their audience's readiness to pay?",
-    published_in="Creator Lifecycle & Monetization Archetypes (public repository over dataset-for-kmeans-clustering)",
+    question="Which archetypes of creators exist, by activity and by their audience's readiness to pay?",
+    published_in="Creator Lifecycle & Monetization Archetypes (public repository on dataset-for-kmeans-clustering)",
     source="creator_activity",
     segmentation=Segmentation(
         features=("engagement_index", "monetization_maturity"),
@@ -71,8 +71,8 @@ STUDY = Study(
         personas=_PERSONAS,
     ),
     recommendations=(
-        "First conversion: offer Growth Engines a one-time incentive; they have the traffic and not yet the sales.",
-        "Retention: move Power Stars from automated support to a person who knows them.",
-        "Affiliate pilots: try new products with Niche Experts first, where trust counts more than reach.",
+        "First conversion: offer Growth Engines a one-time incentive; they have traffic but no sales yet.",
+        "Retention: move Power Stars from automated support to a personal contact.",
+        "Affiliate pilots: test new products with Niche Experts first, where trust counts more than reach.",
     ),
 )

@@ -1,12 +1,13 @@
-"""The kinds of influencers there are, by engagement, audience and output.
+"""Types of influencers, by engagement, audience and output.
 
-Source: "TikTok Influencer Segmentation", the README of a public notebook over the data set "tiktok-profiles-data"
-(1,000 profiles, August 2023). Its recipe: rows outside 1.5 interquartile ranges on three engagement rates, one after the
-other, are left out; eight columns are standardised; KMeans with k = 5 and a single start.
+Source: "TikTok Influencer Segmentation", the README of a public notebook on the data set "tiktok-profiles-data"
+(1,000 profiles, August 2023). It drops rows outside 1.5 interquartile ranges on three engagement rates, one after the
+other. Eight columns are standardised; KMeans runs with k = 5 and a single start.
 
-What to know before acting on it: "Celebrity Accounts" were two accounts and "Verified Content Creators" sixteen; the
-filter leaves out the loudest third of the profiles (they are assigned to the nearest segment, ``in_fit = false``); the
-average rate and the like rate are one signal counted twice; with a single start, another seed gives other segments.
+Before you act on it: "Celebrity Accounts" were two accounts and "Verified Content Creators" sixteen. The filter
+leaves out the third of the profiles with the strongest response; they are assigned to the nearest segment, with
+``in_fit = false``. The average rate and the like rate are one signal counted twice. With a single start, another seed
+gives other segments.
 """
 
 from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
@@ -19,9 +20,9 @@ _PERSONAS = PersonaCatalogue(
     personas=(
         Persona(
             name="Mid-Tier Mainstream Influencers",
-            description="Steady accounts with an audience around a hundred thousand and a modest response to each video.",
-            strategic_value="Broad, dependable reach at a middle price: the bulk of most campaigns.",
-            recommendation="Book several at once for awareness, and judge them by cost for each view rather than by rate.",
+            description="Steady accounts with about a hundred thousand followers and a modest response to videos.",
+            strategic_value="Broad, dependable reach at a medium price: the bulk of most campaigns.",
+            recommendation="Book several at once for awareness, and compare them by cost per view, not by rate.",
             profiles=428,
             typical={
                 "followers": 106_622,
@@ -34,9 +35,9 @@ _PERSONAS = PersonaCatalogue(
         ),
         Persona(
             name="Celebrity Accounts",
-            description="A handful of the very largest accounts: millions of followers, a long back catalogue, a low rate.",
-            strategic_value="Reach that nobody else has, at a price to match; the rate says little at this size.",
-            recommendation="Treat each as a single negotiation; do not plan on them as a group, there are too few.",
+            description="The handful of largest accounts: millions of followers, many videos, a low engagement rate.",
+            strategic_value="Reach that no other account has, at a matching price; the rate means little here.",
+            recommendation="Negotiate with each of them separately; they are too few to plan for as a group.",
             profiles=2,
             typical={
                 "followers": 12_500_000,
@@ -49,9 +50,9 @@ _PERSONAS = PersonaCatalogue(
         ),
         Persona(
             name="Niche Engagement Specialists",
-            description="Few videos, a middling audience, and one in ten followers reacting to each of them.",
-            strategic_value="Attention rather than reach: audiences that answer, comment and try things.",
-            recommendation="Use them for launches and conversion goals, with briefs that leave room for their own voice.",
+            description="Few videos, a medium audience, and one response from every ten followers to each video.",
+            strategic_value="Attention instead of reach: audiences that respond, comment and try products.",
+            recommendation="Use them for launches and conversion, with briefs that leave their own style intact.",
             profiles=170,
             typical={
                 "followers": 69_711.4,
@@ -64,9 +65,9 @@ _PERSONAS = PersonaCatalogue(
         ),
         Persona(
             name="Community Builders",
-            description="Smaller accounts that follow thousands of others and publish all the time.",
-            strategic_value="Dense networks of mutual follows: word of mouth inside a scene.",
-            recommendation="Invite them to challenges, referral codes and community programmes instead of single posts.",
+            description="Smaller accounts that follow thousands of others and publish often.",
+            strategic_value="Dense networks of mutual follows: word of mouth within a community.",
+            recommendation="Offer them challenges, referral codes and community programmes instead of single posts.",
             profiles=67,
             typical={
                 "followers": 22_703.6,
@@ -79,9 +80,9 @@ _PERSONAS = PersonaCatalogue(
         ),
         Persona(
             name="Verified Content Creators",
-            description="Accounts with the badge, an audience in the million and a large library of videos.",
-            strategic_value="Credibility together with reach: a safe face for a brand.",
-            recommendation="Offer longer partnerships with exclusivity, and check the person, not the segment.",
+            description="Verified accounts with more than a million followers and hundreds of videos.",
+            strategic_value="Credibility and reach together: a safe choice for a brand.",
+            recommendation="Offer longer, exclusive partnerships, and review each person instead of the segment.",
             profiles=16,
             typical={
                 "followers": 1_452_662,
@@ -97,8 +98,8 @@ _PERSONAS = PersonaCatalogue(
 
 STUDY = Study(
     name="influencer_segments",
-    question="Which kinds of influencers are there, by engagement, audience and output?",
-    published_in="TikTok Influencer Segmentation (public notebook over tiktok-profiles-data)",
+    question="Which types of influencers exist, by engagement, audience and output?",
+    published_in="TikTok Influencer Segmentation (public notebook on tiktok-profiles-data)",
     segmentation=Segmentation(
         features=(*_RATES, "followers", "following", "likes", "videos_count", "is_verified"),
         outliers=InterquartileRule(columns=_RATES),
@@ -109,6 +110,6 @@ STUDY = Study(
     ),
     recommendations=(
         "Match the segment to the goal: reach for awareness, response for conversion, networks for word of mouth.",
-        "Look at the margin before you act on one creator: a margin near zero lies on the border of two segments.",
+        "Check the margin before you act on one creator: a margin near zero is on the border of two segments.",
     ),
 )

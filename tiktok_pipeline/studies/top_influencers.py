@@ -1,14 +1,15 @@
-"""The accounts at the top, and the groups below them.
+"""The accounts at the top, and the segments below them.
 
-Source: "Influencer Identification Using Clustering and Classification", the slides of a student group over the data set
-"tiktok-profiles-data". Their recipe: missing numbers become the mean, the three rates are summed to one, standard scaling,
-KMeans; the silhouette is given as 0.598. Which features and which k is not said: followers, following, likes, videos_count
+Source: "Influencer Identification Using Clustering and Classification", the slides of a student group on the data set
+"tiktok-profiles-data". They fill missing numbers with the mean, sum the three rates, standardise, and run KMeans; the
+published silhouette is 0.598. The slides do not give the features and k. Followers, following, likes, videos_count
 and total_engagement with k = 5 and a single start give exactly that silhouette, so this configuration was inferred.
-The slides name no personas; the names here are our own. Their classifier is a random forest that finds the top 5 % by
-followers from followers, likes, videos and engagement rate: without an error, because the target is a threshold on an input.
+The slides have no personas; the names here are our own. Their classifier is a random forest that finds the top 5 % by
+followers from followers, likes, videos and engagement rate. It makes no error, because the label is a threshold on an
+input.
 
-What to know before acting on it: with a single start the clustering is a poor local optimum (ten starts have almost a third
-less inertia), two of its groups are two and four accounts, and total_engagement is the average rate twice.
+Before you act on it: with a single start the clustering is a poor local optimum (ten starts have almost a third less
+inertia). Two of its segments have two and four accounts. total_engagement is twice the average rate.
 """
 
 from tiktok_pipeline.recipes.classification import Classification, FeatureSet, Label, PublishedForest
@@ -20,9 +21,9 @@ _PERSONAS = PersonaCatalogue(
     personas=(
         Persona(
             name="Everyday Creators",
-            description="Four of five accounts: a few thousand followers at the median and no figure that stands out.",
+            description="Four of five accounts: a few thousand followers at the median, and nothing that stands out.",
             strategic_value="Micro-influencers for niche markets: authentic contact at low cost.",
-            recommendation="Pick by topic and fit, not by this group; seed products with many of them.",
+            recommendation="Select them by topic and fit, not by this segment, and seed products with many of them.",
             profiles=815,
             typical={
                 "followers": 52_591.29,
@@ -34,9 +35,9 @@ _PERSONAS = PersonaCatalogue(
         ),
         Persona(
             name="Prolific Publishers",
-            description="Accounts with well over a thousand videos and an audience in the hundred thousands.",
-            strategic_value="A dependable rhythm: they publish whatever the week brings.",
-            recommendation="Negotiate series and fixed slots; learn from which of their formats go far.",
+            description="Accounts with well over a thousand videos and hundreds of thousands of followers.",
+            strategic_value="A dependable rhythm: they publish every week.",
+            recommendation="Negotiate series and fixed slots, and learn which of their formats reach most people.",
             profiles=92,
             typical={
                 "followers": 271_501.8,
@@ -49,7 +50,7 @@ _PERSONAS = PersonaCatalogue(
         Persona(
             name="Wide Networkers",
             description="Small accounts that follow about seven thousand others.",
-            strategic_value="Networks of mutual follows; the follower count says less than elsewhere.",
+            strategic_value="Networks of mutual follows, in which the follower count means less than elsewhere.",
             recommendation="Use referral codes and community formats, and pay for results.",
             profiles=87,
             typical={
@@ -62,9 +63,9 @@ _PERSONAS = PersonaCatalogue(
         ),
         Persona(
             name="Major Accounts",
-            description="A handful of accounts with some million followers and thousands of videos.",
-            strategic_value="National reach with a long record.",
-            recommendation="Treat each as a negotiation of its own; there is no group to plan for.",
+            description="A handful of accounts with a few million followers and thousands of videos.",
+            strategic_value="National reach with a long track record.",
+            recommendation="Negotiate with each of them separately; they are too few to plan for as a group.",
             profiles=4,
             typical={
                 "followers": 3_875_000,
@@ -77,7 +78,7 @@ _PERSONAS = PersonaCatalogue(
         Persona(
             name="Megastars",
             description="The one or two largest accounts of a scrape.",
-            strategic_value="Reach beyond every other account, priced accordingly.",
+            strategic_value="More reach than any other account, at a matching price.",
             recommendation="Consider them for a single large launch, if at all.",
             profiles=2,
             typical={
@@ -93,8 +94,8 @@ _PERSONAS = PersonaCatalogue(
 
 STUDY = Study(
     name="top_influencers",
-    question="Which accounts stand at the top, and which groups stand below them?",
-    published_in="Influencer Identification Using Clustering and Classification (slides over tiktok-profiles-data)",
+    question="Which accounts are at the top, and which segments are below them?",
+    published_in="Influencer Identification Using Clustering and Classification (slides on tiktok-profiles-data)",
     segmentation=Segmentation(
         features=("followers", "following", "likes", "videos_count", "total_engagement"),
         scaling=Scaling(scaler="standard", missing="mean"),
@@ -110,14 +111,14 @@ STUDY = Study(
                 name="with_followers",
                 features=("followers", "likes", "videos_count", "avg_engagement_rate"),
                 models=("random_forest",),
-                why="as published, with the very feature of which the label is made: what leakage looks like",
+                why="as published, with the feature that defines the label, to show what leakage looks like",
                 leaks=True,
             ),
             FeatureSet(
                 name="leakage_free",
                 features=("likes", "videos_count", "avg_engagement_rate"),
                 models=("random_forest", "logistic_regression", "gradient_boosting", "dummy"),
-                why="the published features without followers, of which the label is made",
+                why="the published features without followers, which define the label",
             ),
             FeatureSet(
                 name="without_likes",
@@ -131,13 +132,13 @@ STUDY = Study(
                     "has_bio_link",
                 ),
                 models=("random_forest", "logistic_regression"),
-                why="without followers and likes: all other columns",
+                why="all other columns, without followers and likes",
             ),
             FeatureSet(
                 name="without_rates",
                 features=("following", "videos_count", "is_verified", "has_bio_link"),
                 models=("logistic_regression",),
-                why="also without the engagement rates, whose denominator is followers",
+                why="also without the engagement rates, which are divided by followers",
             ),
         ),
         scored_by=("leakage_free", "logistic_regression"),
@@ -149,18 +150,18 @@ STUDY = Study(
             "account_age_days",
         ),
         what_it_means=(
-            "It says whether an account has the likes, videos and response of the top 5 % by followers. Followers are "
-            "public: count them where you can, and take the score for what it adds, an audience that is earned."
+            "It shows whether an account has the likes, videos and response of the top 5 % by followers. Followers "
+            "are public, so count them if you can. The score adds whether the audience is earned."
         ),
     ),
     recommendations=(
-        "Put the money on profiles with both a large audience and a response to it.",
-        "Choose partners by their figures, snapshot after snapshot, rather than by reputation.",
-        "Look at what the top accounts publish before you brief the others.",
-        "Shift resources to the groups that carry a campaign, and leave the rest to automation.",
-        "Make campaigns personal for audiences that respond; a rate is an invitation to talk.",
-        "Work with micro-influencers in niche markets: real connections cost less there.",
-        "Keep watching: compare each snapshot with the one before and adapt.",
-        "Widen the network: every scrape brings creators that were not there before.",
+        "Spend on profiles with both a large audience and a strong response.",
+        "Choose partners by their numbers in every snapshot, not by reputation.",
+        "Study what the top accounts publish before you brief the others.",
+        "Move resources to the segments that carry a campaign, and automate the rest.",
+        "Personalise campaigns for audiences that respond.",
+        "Work with micro-influencers in niche markets, where close contact costs less.",
+        "Compare each snapshot with the one before, and adapt.",
+        "Extend the network: every scrape has new creators.",
     ),
 )

@@ -1,11 +1,12 @@
-"""The kinds of users by audience, output and response, with the extremes left in.
+"""Types of users, by audience, output and response, with the extremes included.
 
-Source: "User Segmentation Project", the README and notebook of a public repository over the spreadsheet-saved data set. Its
-recipe: five columns scaled by median and interquartile range, the elbow of the distortion over k = 2..9, KMeans with k = 5.
-(Its README speaks of an LSTM; there is none in it.)
+Source: "User Segmentation Project", the README and notebook of a public repository on the data set as a spreadsheet
+saved it. Five columns are scaled by median and interquartile range; KMeans runs with k = 5, the elbow of the
+distortion over k = 2..9. (Its README mentions an LSTM, but the notebook has none.)
 
-What to know before acting on it: nothing is left out, so the extremes take the clusters. Two of the five personas are one
-account each and one holds 97 % of all profiles; the silhouette of 0.93 says that nearly all rows are one heap.
+Before you act on it: the fit includes every row, so the extremes determine the clusters. Two of the five personas are
+one account each, and one has 97 % of all profiles. The silhouette of 0.93 means that nearly all rows are one dense
+group.
 """
 
 from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
@@ -16,9 +17,9 @@ _PERSONAS = PersonaCatalogue(
     personas=(
         Persona(
             name="Active and Engaged Users",
-            description="Nearly everybody: accounts of every size below the very large, with an ordinary response.",
-            strategic_value="The field itself: variety and volume, where most collaborations are found.",
-            recommendation="Run challenges and small collaborations, and segment this group further before you spend on it.",
+            description="Nearly all accounts: every size but the largest, with an ordinary response.",
+            strategic_value="Variety and volume: most collaborations come from here.",
+            recommendation="Run challenges and small collaborations; segment this group further before you spend.",
             profiles=973,
             typical={
                 "followers": 62_459.13,
@@ -30,9 +31,9 @@ _PERSONAS = PersonaCatalogue(
         ),
         Persona(
             name="Platform Giants",
-            description="The single largest account of a scrape, with a back catalogue of thousands of videos.",
-            strategic_value="A household name; its reach is a campaign of its own.",
-            recommendation="Consider a brand partnership on its own terms; there is no group here to plan for.",
+            description="The largest account of a scrape, with thousands of videos.",
+            strategic_value="A household name; its reach alone is a campaign.",
+            recommendation="Consider an individual brand partnership; there is no group to plan for.",
             profiles=1,
             typical={
                 "followers": 14_500_000,
@@ -44,9 +45,9 @@ _PERSONAS = PersonaCatalogue(
         ),
         Persona(
             name="Emerging Influencers",
-            description="An account on the way to the very top: ten million followers, fewer videos than a giant.",
-            strategic_value="Tomorrow's reach at a price that has not followed yet.",
-            recommendation="Offer an early partnership programme before others do; look at the account, not the label.",
+            description="An account on its way to the top: ten million followers, and fewer videos than a giant.",
+            strategic_value="Growing reach at a price that has not risen yet.",
+            recommendation="Offer an early partnership before others do, and review the account, not the segment.",
             profiles=1,
             typical={
                 "followers": 10_500_000,
@@ -58,9 +59,9 @@ _PERSONAS = PersonaCatalogue(
         ),
         Persona(
             name="Established Content Creators",
-            description="Accounts with millions of followers and a library of well over a thousand videos.",
-            strategic_value="Proven, professional and used to brands: low risk, high reach.",
-            recommendation="Agree on ambassadorships over several months instead of single posts.",
+            description="Accounts with millions of followers and well over a thousand videos.",
+            strategic_value="Proven, professional and experienced with brands: low risk, high reach.",
+            recommendation="Agree on ambassadorships of several months instead of single posts.",
             profiles=10,
             typical={
                 "followers": 2_730_000,
@@ -72,9 +73,9 @@ _PERSONAS = PersonaCatalogue(
         ),
         Persona(
             name="Highly Engaged Niche Creators",
-            description="Very small accounts with a handful of videos that went far beyond their own followers.",
-            strategic_value="Early signals of what a niche cares about; the rates say little about a next video.",
-            recommendation="Watch them, give them community tools and small briefs, and measure the second video.",
+            description="Very small accounts with a handful of videos that reached far beyond their followers.",
+            strategic_value="Early signals of the interests of a niche; the rates do not predict the next video.",
+            recommendation="Watch them, give them community tools and small briefs, and measure the next video.",
             profiles=15,
             typical={
                 "followers": 943.2,
@@ -89,8 +90,8 @@ _PERSONAS = PersonaCatalogue(
 
 STUDY = Study(
     name="user_segments",
-    question="Which kinds of users are there, by audience, output and response, with the extremes left in?",
-    published_in="User Segmentation Project (public repository over the spreadsheet-saved data set)",
+    question="Which types of users exist, by audience, output and response, with the extremes included?",
+    published_in="User Segmentation Project (public repository on the data set as a spreadsheet saved it)",
     segmentation=Segmentation(
         features=("followers", "comment_engagement_rate", "like_engagement_rate", "likes", "videos_count"),
         scaling=Scaling(scaler="robust"),
@@ -102,6 +103,6 @@ STUDY = Study(
     ),
     recommendations=(
         "Do not budget by these segments: nearly all creators are in one of them. Use them to find the extremes.",
-        "Check the accounts of the small segments by hand; each of them is a handful of people.",
+        "Check the accounts of the small segments by hand; each segment has only a handful of accounts.",
     ),
 )

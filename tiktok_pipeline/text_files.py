@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 DELIMITERS = (",", ";", "\t")
 """The delimiters of CSV files. If two of them split a header into equally many cells, the first one wins."""
@@ -49,7 +49,7 @@ def is_gzipped(path: Path) -> bool:
 
 def open_bytes(path: Path) -> IO[bytes]:
     """Open a plain or gzipped file for reading its unpacked bytes."""
-    return gzip.open(path, "rb") if is_gzipped(path) else path.open("rb")
+    return cast("IO[bytes]", gzip.open(path, "rb")) if is_gzipped(path) else path.open("rb")
 
 
 def open_text(path: Path) -> io.TextIOWrapper:

@@ -22,6 +22,7 @@ from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.tables import TABLES
 from tiktok_pipeline.warehouse.base import WarehouseError
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
+from tiktok_pipeline_tests.warehouse.tables import read_all
 
 NOWHERE = Path("/nowhere")
 KEY = AssetKey(["clusters", "my_study", "fits"])
@@ -44,7 +45,7 @@ def write(warehouse: DuckDBWarehouse, frame: Any, key: AssetKey = KEY) -> dict[s
 
 
 def stored(warehouse: DuckDBWarehouse) -> list[dict[str, Any]]:
-    return warehouse.read_table(FITS_TABLE).sort("statistic").collect("pyarrow").to_native().to_pylist()
+    return sorted(read_all(warehouse, FITS_TABLE), key=lambda row: str(row["statistic"]))
 
 
 def test_a_frame_is_written_to_its_slice_and_counted(warehouse: DuckDBWarehouse) -> None:

@@ -82,7 +82,7 @@ def test_a_locked_database_is_told_in_the_warehouse_s_own_words(copied_home: Hom
     assert failure.is_expected
     assert f"{file}: waited 0.5 s for the database" in failure.message
     assert str(other.pid) in failure.message
-    assert "Close what has it open" in failure.message
+    assert "Close the program that has it open" in failure.message
 
 
 def test_a_computed_table_that_breaks_its_contract_is_told_with_its_name(

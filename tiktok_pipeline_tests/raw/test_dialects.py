@@ -131,7 +131,8 @@ def test_a_dialect_maps_known_columns_and_requires_mapped_ones(dialect: Dialect)
     [
         (["account_id", "followers", "following", "likes"], "public_csv", "videos_count"),
         ([name for name in SPREADSHEET if name != "following"], "spreadsheet_csv", "following"),
-        ([name for name in RESEARCH if name not in {"username", "video_count"}], "research_api", "username, video_count"),
+        ([name for name in RESEARCH if name not in {"username", "video_count"}], "research_api",
+            "username, video_count"),
         (ACTIVITY[:2], "activity_csv", "Spending_rank(0 to 100)"),
         (["followers", "following", "likes", "videos_count"], "public_csv", "account_id or url"),
         (["Account_ID", "FOLLOWERS"], "public_csv", "account_id or url, followers, following, likes, videos_count"),
@@ -141,7 +142,8 @@ def test_a_refusal_says_what_there_is_and_what_is_missing(header: list[str], nea
     with pytest.raises(UnknownDialectError) as caught:
         recognise(header, file="odd.csv")
     text = str(caught.value)
-    assert text.startswith(f"odd.csv: its columns match no known type of file. It has: {', '.join(header)}. Known types: ")
+    columns = ", ".join(header)
+    assert text.startswith(f"odd.csv: its columns match no known type of file. It has: {columns}. Known types: ")
     assert f"The closest is {nearest} (" in text
     assert f"missing: {lacks}. Rename the columns, or add a dialect" in text
     assert all(dialect.name in text for dialect in DIALECTS)

@@ -33,12 +33,14 @@ MAY = date(2024, 5, 1)
     ("dates", "given", "keys"),
     [
         ({"a_2024-01-01.csv": MAY}, "2023-08-12", {"a_2024-01-01.csv": "2023-08-12"}),
-        ({"a.csv": MAY, "b.csv": None}, "2023-08-12T06-30-00Z", dict.fromkeys(["a.csv", "b.csv"], "2023-08-12T06-30-00Z")),
+        ({"a.csv": MAY, "b.csv": None}, "2023-08-12T06-30-00Z",
+            dict.fromkeys(["a.csv", "b.csv"], "2023-08-12T06-30-00Z")),
         ({"a_2024-01-01.csv": MAY}, None, {"a_2024-01-01.csv": "2024-05-01"}),
         ({"a_2024-01-01.csv": None}, None, {"a_2024-01-01.csv": "2024-01-01"}),
         ({"a_20240101.csv": None}, None, {"a_20240101.csv": "2024-01-01"}),
         ({"a.csv": None, "b.csv": MAY}, None, {"a.csv": "2024-05-01", "b.csv": "2024-05-01"}),
-        ({"a.csv": None, "b.csv": MAY, "c_2024-06-01.csv": None}, None, {"a.csv": "2024-06-01", "b.csv": "2024-05-01", "c_2024-06-01.csv": "2024-06-01"}),
+        ({"a.csv": None, "b.csv": MAY, "c_2024-06-01.csv": None}, None,
+            {"a.csv": "2024-06-01", "b.csv": "2024-05-01", "c_2024-06-01.csv": "2024-06-01"}),
         ({}, None, {}),
     ],
     ids=["given", "given for all", "rows", "name", "name without dashes", "other file", "newest other", "none"],
@@ -62,7 +64,8 @@ def test_a_key_is_a_date_or_a_time(key: str) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    ["", "today", "2023-02-29", "2023-13-01", "12-08-2023", "2023-08-12T06:30:00Z", "2023-08-12T99-99-99Z", "2023-08-12\n",
+    ["", "today", "2023-02-29", "2023-13-01", "12-08-2023", "2023-08-12T06:30:00Z", "2023-08-12T99-99-99Z",
+        "2023-08-12\n",
      "../2023-08-12", "2023-08-12/..", "٢٠٢٣-٠٨-١٢", "2023-08-12T06-30-00Z\n"],
 )  # fmt: skip
 def test_any_other_key_is_refused(key: str) -> None:
@@ -151,7 +154,8 @@ def test_the_deliveries_of_a_folder_are_files_of_any_kind_and_links(tmp_path: Pa
     os.mkfifo(tmp_path / "pipe.csv")
     found = list_inbox(tmp_path)
     assert list(found) == [
-        "a.JSON.GZ", "b.csv", "link to folder.csv", "link to nothing.csv", "link.csv", "no ending", "notes.txt", "pipe.csv"
+        "a.JSON.GZ", "b.csv", "link to folder.csv", "link to nothing.csv", "link.csv", "no ending", "notes.txt",
+        "pipe.csv"
     ]  # fmt: skip
     assert found["b.csv"].bytes == 5
 
@@ -291,7 +295,8 @@ def test_a_plain_name_is_kept(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["a b.csv", "-rf.csv", ".csv", "скан.csv.gz", "it's \"x\"; drop.json", "two\nlines.csv", "$(x).ndjson", "x" * 300 + ".csv",
+    ["a b.csv", "-rf.csv", ".csv", "скан.csv.gz", "it's \"x\"; drop.json", "two\nlines.csv", "$(x).ndjson",
+        "x" * 300 + ".csv",
      "a\udcff.parquet", "🎉.jsonl.gz"],
 )  # fmt: skip
 def test_an_odd_name_is_made_plain_and_keeps_its_kind(name: str) -> None:

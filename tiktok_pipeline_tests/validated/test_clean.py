@@ -29,7 +29,8 @@ def cleaned(engine: DuckDBWarehouse, rule: nw.Expr, cast: CastType | None = None
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [(" a ", "a"), ("a  b", "a  b"), ("\ta\r\n", "a"), ("0", "0"), ("-", "-"), ("nullable", "nullable"), ("🎉 ", "🎉")]
+    [(" a ", "a"), ("a  b", "a  b"), ("\ta\r\n", "a"), ("0", "0"), ("-", "-"), ("nullable", "nullable"),
+        ("🎉 ", "🎉")]
     + [(text, None) for text in ("", "  ", "\t\n", "null", "NULL", "None", "NaN", " null ", None)],
 )  # fmt: skip
 def test_blank_to_null(engine: DuckDBWarehouse, text: str | None, expected: str | None) -> None:
@@ -71,7 +72,8 @@ def test_truth(engine: DuckDBWarehouse, text: str | None, *, expected: bool | No
     + [
         (text, None)
         for text in (
-            "1,2,3", "12,34", "1,2345", "1.5", "0.1", "12345678901234567890", "1E+99", "1e-3", "1.2345K", "1 200", "1_000",
+            "1,2,3", "12,34", "1,2345", "1.5", "0.1", "12345678901234567890", "1E+99", "1e-3", "1.2345K",
+            "1 200", "1_000",
             "0x10", "many", "K", "1.2.3M", "1.M", "١٢", "--1", "5%", "1\n", "inf", None,
         )
     ],
@@ -82,7 +84,8 @@ def test_count(engine: DuckDBWarehouse, text: str | None, expected: int | None) 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("0.05", 0.05), (".5", 0.5), ("5.", 5.0), ("5", 5.0), ("+0.5", 0.5), ("-0.5", -0.5), ("1e-5", 1e-5), ("2.5E2", 250.0)]
+    [("0.05", 0.05), (".5", 0.5), ("5.", 5.0), ("5", 5.0), ("+0.5", 0.5), ("-0.5", -0.5), ("1e-5", 1e-5),
+        ("2.5E2", 250.0)]
     + [(text, None) for text in ("nan", "inf", "-Infinity", "1e999", "5%", "0,05", "1e", ".", "1.2.3", "0x1", None)],
 )  # fmt: skip
 def test_number(engine: DuckDBWarehouse, text: str | None, expected: float | None) -> None:

@@ -6,6 +6,8 @@ identifiers.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE
 from tiktok_pipeline.personas.schema import SUMMARIES_TABLE
 from tiktok_pipeline.warehouse.base import TableSpec, View
@@ -35,49 +37,61 @@ def segment_views(
     ValueError
         If the study has neither segments nor scores.
     """
-    own = ", ".join(f"p.{name}" for name in profiles.frame_names if name != "account_id")
-    scored = ", c.score, c.predicted, c.out_of_fold" if scores else ""
     if has_segments:
-        base = ASSIGNMENTS_TABLE
-        persona = f"coalesce(s.persona, '{NOT_ENOUGH_DATA}') as persona"
-        columns = f"{persona}, s.verdict, a.cluster, a.margin, a.distance, a.in_fit"
-        joined = (
-            f"left join {SUMMARIES_TABLE} as s on s.snapshot = a.snapshot and s.study = a.study "
-            "and s.cluster = a.cluster "
-        )
-        if scores:
-            joined += (
-                f"left join {scores} as c on c.snapshot = a.snapshot and c.study = a.study "
-                "and c.account_id = a.account_id "
-            )
+        query = _segments_query(scores)
     elif scores:
-        base, columns, joined = scores, "a.score, a.predicted, a.out_of_fold, a.model", ""
-        scored = ""
+        query = _Query(scores, "a.score, a.predicted, a.out_of_fold, a.model", "", (scores,))
     else:
         msg = f"study {study} has neither segments nor scores"
         raise ValueError(msg)
-    everything = (
-        f"select a.snapshot, a.account_id, {columns}{scored}, {own} from {base} as a "  # noqa: S608
-        f"join {profiles} as p on p.snapshot = a.snapshot and p.account_id = a.account_id {joined}"
+    own = ", ".join(f"p.{name}" for name in profiles.frame_names if name != "account_id")
+    history = (
+        f"select a.snapshot, a.account_id, {query.columns}, {own} from {query.base} as a "  # noqa: S608
+        f"join {profiles} as p on p.snapshot = a.snapshot and p.account_id = a.account_id {query.joins}"
         f"where a.study = '{study}'"
     )
-    columns_from = (base, *([SUMMARIES_TABLE] if has_segments else []), *([scores] if scores else []), profiles)
-    newest = f"(select max(snapshot) from {base} where study = '{study}')"  # noqa: S608
+    newest = f"(select max(snapshot) from {query.base} where study = '{study}')"  # noqa: S608
     return (
         View(
             schema="segments",
             name=study,
-            sql=f"{everything} and a.snapshot = {newest}",
+            sql=f"{history} and a.snapshot = {newest}",
             description=f"one row for each creator of the newest snapshot that has study {study}",
-            columns_from=columns_from,
+            columns_from=(*query.tables, profiles),
             rows_per=("account_id",),
         ),
         View(
             schema="segments",
             name=f"{study}_history",
-            sql=everything,
+            sql=history,
             description=f"one row for each creator of each snapshot that has study {study}",
-            columns_from=columns_from,
+            columns_from=(*query.tables, profiles),
             rows_per=("snapshot", "account_id"),
         ),
     )
+
+
+@dataclass(frozen=True)
+class _Query:
+    """The parts of a view: the table with one row for each creator, its columns, the joins, and all tables read."""
+
+    base: TableSpec
+    columns: str
+    joins: str
+    tables: tuple[TableSpec, ...]
+
+
+def _segments_query(scores: TableSpec | None) -> _Query:
+    persona = f"coalesce(s.persona, '{NOT_ENOUGH_DATA}') as persona"
+    columns = f"{persona}, s.verdict, a.cluster, a.margin, a.distance, a.in_fit"
+    joins = (
+        f"left join {SUMMARIES_TABLE} as s on s.snapshot = a.snapshot and s.study = a.study "
+        "and s.cluster = a.cluster "
+    )
+    if scores is None:
+        return _Query(ASSIGNMENTS_TABLE, columns, joins, (ASSIGNMENTS_TABLE, SUMMARIES_TABLE))
+    joins += (
+        f"left join {scores} as c on c.snapshot = a.snapshot and c.study = a.study and c.account_id = a.account_id "
+    )
+    columns += ", c.score, c.predicted, c.out_of_fold"
+    return _Query(ASSIGNMENTS_TABLE, columns, joins, (ASSIGNMENTS_TABLE, SUMMARIES_TABLE, scores))

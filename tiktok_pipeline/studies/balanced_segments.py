@@ -19,7 +19,7 @@ _PERSONAS = PersonaCatalogue(
     personas=(
         Persona(
             name="Starters",
-            description="A few hundred followers at most, who respond strongly (nearly half), and a handful of videos.",
+            description="A few hundred followers at most, a handful of videos; nearly half of the followers respond.",
             strategic_value="Too small to carry a campaign, but they show who is new.",
             recommendation="Leave them to community programmes, and check them again in the next snapshot.",
             profiles=183,

@@ -77,8 +77,10 @@ def root(
 ) -> None:
     """Turn scrapes of TikTok profiles into segment tables that you can trust.
 
-    All data is in one home: the folder that TIKTOK_PIPELINE_HOME names, else data/ of the checkout, else your user data
-    directory. Exit codes: 0 success, 1 failure, 2 wrong arguments, 130 stopped with Ctrl-C.
+    All data is in one home: the folder that TIKTOK_PIPELINE_HOME names, else
+    data/ of the checkout, else your user data directory.
+
+    Exit codes: 0 success, 1 failure, 2 wrong arguments, 130 stopped by Ctrl-C.
     """
 
 
@@ -103,12 +105,10 @@ def process() -> None:
         main()
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            signal.signal(
-                signal.SIGINT, signal.SIG_IGN
-            )  # a second Ctrl-C would print a stack trace while threads end
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would print a stack trace while threads end
         if "torch" in sys.modules:
-            # With torch loaded, the interpreter unloads modules in an order in which DuckDB's bindings print a page of
-            # warnings. All work is closed by now.
+            # With torch loaded, the interpreter unloads modules in an order in which DuckDB's bindings print a page
+            # of warnings. All work is closed by now.
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(end.code if isinstance(end.code, int) else FAILED)

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 _LABELS = {"ok": "ok     ", "warning": "WARNING", "error": "ERROR  "}
 _LEVELS = tuple(_LABELS)
+_CLOSING = {
+    "ok": "no problem found",
+    "warning": "no error found; see the lines that begin with WARNING",
+    "error": "the home has errors; see the lines that begin with ERROR",
+}
 
 
 def doctor(
@@ -37,8 +42,10 @@ def doctor(
 ) -> None:
     """Check that files, tables and Dagster's records agree, and show how to repair what does not.
 
-    Changes nothing. Exits with 1 if a finding is an error. With --json: {"ok", "error", "level", "findings": [{"level",
-    "message", "remedy"}]}, where level is ok, warning or error.
+    Changes nothing. Exits with 1 if a finding is an error.
+
+    With --json, one object: ok, error, level (of the worst finding),
+    findings [{level, message, remedy}]. A level is ok, warning or error.
     """
     with exit_on_expected_error(as_json=as_json):
         settings = read_settings()
@@ -50,10 +57,10 @@ def doctor(
         worst = max((finding.level for finding in findings), key=_LEVELS.index, default="ok")
         if as_json:
             _print_document(findings, worst)
+        else:
+            info(_CLOSING[worst])
         if worst == "error":
-            info("the home has errors; see the lines that begin with ERROR")
             raise typer.Exit(FAILED)
-        info("no problem found" if worst == "ok" else "no error found; see the lines that begin with WARNING")
 
 
 def _describe(finding: Finding) -> str:

@@ -41,8 +41,8 @@ def erase(
 ) -> None:
     """Erase a creator from files, tables, reports, exports and logs, and from later scrapes.
 
-    Only a salted hash of the name stays, so that later scrapes are stored without the creator. If it is interrupted, run
-    it again with the same name.
+    Only a salted hash of the name stays, so that later scrapes are stored
+    without the creator. After an interruption, run the same command again.
     """
     with exit_on_expected_error(when_interrupted="stopped; run the same command again to finish the erasure"):
         settings = read_settings()

@@ -38,7 +38,8 @@ def export(
 ) -> None:
     """Write the creators of a study, or of one persona, to a file.
 
-    The creators with the largest margin come first, or with the highest score if the study has scores and no personas.
+    The creators with the largest margin come first. If the study has scores
+    and no personas, those with the highest score come first.
     """
     with exit_on_expected_error():
         settings = read_settings()
@@ -70,9 +71,8 @@ def _export_study(
             )
             written = write_file(out, schema, batches, guard=formula_safe, overwrite=overwrite)
     if written.cut:
-        info(
-            f"{written.cut:,} texts were cut to the longest that a cell can hold; a .csv or .parquet file keeps them whole"
-        )
+        longest = "the longest that a cell can hold"
+        info(f"{written.cut:,} texts were cut to {longest}; a .csv or .parquet file keeps them whole")
     info(f"{written.rows:,} creators")
     typer.echo(str(out))
 

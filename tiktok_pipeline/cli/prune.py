@@ -33,7 +33,7 @@ def prune(
 ) -> None:
     """Remove old snapshots with their files, tables, reports and Dagster records.
 
-    If it is interrupted, run the same command again.
+    After an interruption, run the same command again.
     """
     with exit_on_expected_error(when_interrupted="stopped; run the same command again to finish the removal"):
         settings = read_settings()

@@ -99,12 +99,15 @@ def refresh(
 ) -> None:
     """Register scrapes as snapshots and compute all their tables, reports and the published copy.
 
-    Formats: .csv, .json, .ndjson, .jsonl (each also .gz) and .parquet. The same file twice gives the same tables.
+    Reads .csv, .json, .ndjson, .jsonl (each also .gz) and .parquet. The same
+    file twice gives the same tables.
 
-    With --json: {"ok", "error", "snapshots": [{"snapshot", "run_id", "ok", "error", "warnings": [{"asset", "check",
-    "severity", "summary"}], "valid_rows", "rejected_rows", "studies": [{"study", "incomplete_because", "personas":
-    [{"persona", "profiles", "profiles_in_fit", "share", "verdict"}]}], "report"}], "refused": [{"file", "reason"}],
-    "published"}. An error is null or {"code", "message", "remedy"}.
+    With --json, one object: ok, error, published (the path of the tables),
+    refused [{file, reason}], snapshots [{snapshot, run_id, ok, error, report,
+    valid_rows, rejected_rows, warnings [{asset, check, severity, summary}],
+    studies [{study, incomplete_because, personas [{persona, profiles,
+    profiles_in_fit, share, verdict}]}]}]. An error is null or {code, message,
+    remedy}. A share is between 0 and 1.
     """
     with exit_on_expected_error(as_json=as_json, when_interrupted=WHEN_INTERRUPTED) as interrupts:
         settings = read_settings()

@@ -25,7 +25,7 @@ def report(
 ) -> None:
     """Print the path of a snapshot's report, a page that needs no server.
 
-    With --json: {"ok", "error", "snapshot", "report"}.
+    With --json, one object: ok, error, snapshot, report (the path).
     """
     with exit_on_expected_error(as_json=as_json):
         settings = read_settings()

@@ -21,8 +21,8 @@ def snapshots(
 ) -> None:
     """List the snapshots with their files and rows.
 
-    With --json: {"ok", "error", "home", "snapshots": [{"snapshot", "files": [{"file", "source", "dialect", "rows",
-    "ingested_at"}]}]}.
+    With --json, one object: ok, error, home, snapshots
+    [{snapshot, files [{file, source, dialect, rows, ingested_at}]}].
     """
     with exit_on_expected_error(as_json=as_json):
         settings = read_settings()

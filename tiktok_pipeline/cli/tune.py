@@ -38,8 +38,9 @@ def tune(
 ) -> None:
     """Search for better settings of a study's neural network; changes nothing.
 
-    Prints the published settings and the best settings of the search side by side, evaluated on folds that the search
-    did not use. To use other settings, write them into the file of the study.
+    Prints the published settings and the best settings of the search side by
+    side, evaluated on folds that the search did not use. To use other
+    settings, write them into the file of the study.
     """
     with exit_on_expected_error():
         settings = read_settings()

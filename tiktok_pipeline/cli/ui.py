@@ -23,7 +23,8 @@ def ui(
 ) -> None:
     """Start Dagster's web server and daemon on 127.0.0.1.
 
-    The daemon ingests new files of incoming/ and refreshes their snapshots. Ctrl-C stops both.
+    The daemon ingests new files of incoming/ and refreshes their snapshots.
+    Ctrl-C stops both.
     """
     with exit_on_expected_error():
         settings = read_settings()

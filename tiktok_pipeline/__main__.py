@@ -1,4 +1,4 @@
-"""The same command as ``tiktok-pipeline``, as ``python -m tiktok_pipeline``."""
+"""Run ``tiktok-pipeline`` as ``python -m tiktok_pipeline``."""
 
 from tiktok_pipeline.cli.app import process
 

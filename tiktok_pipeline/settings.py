@@ -1,7 +1,7 @@
-"""Where the data live and how the work is bounded: the only reader of environment variables.
+"""The settings of one process: where the data is, and limits. The only reader of environment variables.
 
-Nothing depends on the working directory. The home is ``TIKTOK_PIPELINE_HOME``, else ``data/`` of the checkout that this
-file lies in, else the user's data directory.
+Nothing depends on the working directory. The home is ``TIKTOK_PIPELINE_HOME``, else ``data/`` of the checkout that
+holds this file, else the user's data directory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tiktok_pipeline.errors import PipelineError
 
 
 class SettingsError(PipelineError):
-    """An environment variable holds what it cannot; the text names it and what was expected."""
+    """The value of an environment variable is invalid; the text names the variable and what is expected."""
 
     code = "settings"
     is_usage_error = True
@@ -25,13 +25,28 @@ class SettingsError(PipelineError):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Frozen settings of one process.
+    """The settings of one process.
 
-    ``lock_timeout_seconds`` bounds the wait for a program that has the database open, ``home_timeout_seconds`` that for
-    another refresh of this home, which ends by itself. ``settle_seconds`` is how long a new file must lie unchanged before
-    it is taken, ``largest_file_bytes`` how large one may be, unpacked. ``freshness_days`` is how old the newest snapshot
-    may be. ``memory_limit`` (such as ``4GB``; a share leaves room for the models, which hold their sample beside it) and
-    ``threads`` (None: all) are DuckDB's own. ``pictures`` says whether any are drawn.
+    Parameters
+    ----------
+    home : Path
+        The folder with all data.
+    lock_timeout_seconds : float, default 30
+        Longest wait for a program that has the database open.
+    home_timeout_seconds : float, default 3600
+        Longest wait for another refresh of the same home.
+    settle_seconds : float, default 10
+        How long a new file must be unchanged before it is ingested.
+    largest_file_bytes : int, default 200 GB
+        Largest file that is ingested, uncompressed.
+    freshness_days : float, default 35
+        Age of the newest snapshot from which a check warns.
+    memory_limit : str, default "30%"
+        DuckDB's memory, such as ``4GB`` or a share of the machine's. The models hold their sample outside of it.
+    threads : int, optional
+        DuckDB's threads and the number of models that are fitted at the same time; by default one per core.
+    pictures : bool, default True
+        Whether figures are drawn.
     """
 
     home: Path
@@ -46,7 +61,13 @@ class Settings:
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """Read the settings; raises `SettingsError` where a value is not what it should be."""
+        """Read the settings from environment variables, by default those of this process.
+
+        Raises
+        ------
+        SettingsError
+            If a value is invalid.
+        """
         values = os.environ if environment is None else environment
         home = values.get("TIKTOK_PIPELINE_HOME")
         return cls(
@@ -63,52 +84,52 @@ class Settings:
 
     @property
     def incoming(self) -> Path:
-        """Where new scrapes are dropped."""
+        """The inbox: the folder for new scrapes."""
         return self.home / "incoming"
 
     @property
     def refused(self) -> Path:
-        """Where files go that could not be read, each with a text that says why."""
+        """The folder of files that cannot be read, each with its reason in a text file."""
         return self.incoming / "refused"
 
     @property
     def raw(self) -> Path:
-        """One folder for each snapshot with its files and their manifest."""
+        """The folder of the delivered files: one folder per snapshot, with a manifest."""
         return self.home / "raw"
 
     @property
     def warehouse_file(self) -> Path:
-        """The database that the runs write."""
+        """The database that runs write."""
         return self.home / "warehouse" / "tiktok.duckdb"
 
     @property
     def published_file(self) -> Path:
-        """The copy that analysts read."""
+        """The copy of the tables that analysts read."""
         return self.home / "published" / "tiktok.duckdb"
 
     @property
     def reports(self) -> Path:
-        """The reports, one page for each snapshot, and a folder for each with the pictures in it."""
+        """The folder of the reports: one page per snapshot, and a folder per snapshot with its figures."""
         return self.home / "reports"
 
     @property
     def dagster_home(self) -> Path:
-        """Dagster's own storage: runs, events, partitions."""
+        """The folder of Dagster's own storage: runs, events, partitions."""
         return self.home / "dagster"
 
     @property
     def failures_file(self) -> Path:
-        """One line for each run that failed."""
+        """The log of failed runs, one line each."""
         return self.home / "failures.log"
 
     @property
     def forgotten_file(self) -> Path:
-        """The salted hashes of those who asked to be forgotten."""
+        """The salted hashes of the creators who asked to be erased."""
         return self.home / "forgotten.json"
 
     @property
     def lock_file(self) -> Path:
-        """What a writer of this home holds while it works."""
+        """The file that a writer of this home locks."""
         return self.home / ".lock"
 
 
@@ -116,7 +137,7 @@ def _default_home() -> Path:
     checkout = Path(__file__).resolve().parent.parent
     if (checkout / "pyproject.toml").is_file() and (checkout / "data").is_dir():
         return checkout / "data"
-    from platformdirs import user_data_path  # noqa: PLC0415 - only an installed package needs it
+    from platformdirs import user_data_path  # noqa: PLC0415 - a checkout does not need it
 
     return user_data_path("tiktok_pipeline", appauthor=False)
 
@@ -130,7 +151,7 @@ def _number(values: Mapping[str, str], name: str, default: float) -> float:
     except ValueError:
         number = -1.0
     if not 0 < number < math.inf:
-        msg = f"{name}={text!r}: expected a number above 0"
+        msg = f"{name}={text!r}: expected a number greater than 0"
         raise SettingsError(msg)
     return number
 
@@ -159,11 +180,11 @@ def _bytes(values: Mapping[str, str], name: str, default: int) -> int:
     text = values.get(name)
     if not text:
         return default
-    found = re.fullmatch(r"([0-9]*[1-9][0-9]*(?:[.][0-9]+)?) *([KMGT]?)B", text.strip(), re.IGNORECASE)
-    if not found:
+    match = re.fullmatch(r"([0-9]*[1-9][0-9]*(?:[.][0-9]+)?) *([KMGT]?)B", text.strip(), re.IGNORECASE)
+    if not match:
         msg = f"{name}={text!r}: expected a size such as 20GB or 500MB"
         raise SettingsError(msg)
-    return int(float(found[1]) * 1000 ** " KMGT".index(found[2].upper() or " "))
+    return int(float(match[1]) * 1000 ** " KMGT".index(match[2].upper() or " "))
 
 
 def _yes_or_no(values: Mapping[str, str], name: str, *, default: bool) -> bool:

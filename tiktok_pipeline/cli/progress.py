@@ -1,7 +1,7 @@
-"""How far a refresh is: the share that is done, rows a second, the time left; a bar on a terminal.
+"""The progress of a refresh: the completed share, rows per second, the time left, and a bar on a terminal.
 
-A step is weighed by what it took in the benchmark ``scale``, and the weights are scaled by how fast this machine is on the steps
-that it has done. What the steps do is not known here.
+Each step has a weight, its duration in the benchmark ``scale``. The speed of this machine is measured on the steps
+that it has completed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
-_SECONDS: tuple[tuple[str, float, float], ...] = (
+_STEP_SECONDS: tuple[tuple[str, float, float], ...] = (
     ("validated", 0.6, 3.0),
     ("features_statistics", 3.0, 0.75),
     ("_k_scores", 6.0, 0.0),
@@ -28,16 +28,27 @@ _SECONDS: tuple[tuple[str, float, float], ...] = (
     ("published", 0.3, 0.9),
     ("report", 1.0, 0.1),
 )
-"""The end of a step's name, its seconds whatever the size, and its seconds for each million rows."""
+"""The end of a step's name, its fixed duration in seconds, and its seconds per million rows."""
 
-_ANY_OTHER_SECONDS = 0.05
-_FEW_ROWS = 100_000
-_FIRST_LOOK_SECONDS = 5.0
+_OTHER_STEP_SECONDS = 0.05
+_MIN_ROWS_FOR_RATE = 100_000
+_MIN_SECONDS_FOR_ESTIMATE = 5.0
 _TICK_SECONDS = 0.5
+_MAX_SHARE_OF_RUNNING_STEP = 0.95
 
 
 class Estimate:
-    """How far a run of some steps over so many rows is; times are seconds of one clock."""
+    """The progress of one run.
+
+    Parameters
+    ----------
+    steps : sequence of str
+        The names of the run's steps.
+    rows : int
+        The number of rows that the run reads.
+    started : float
+        When the run started, in seconds of the clock that the methods are called with.
+    """
 
     def __init__(self, steps: Sequence[str], rows: int, *, started: float) -> None:
         self._weights = {step: _seconds_of(step, rows) for step in steps}
@@ -47,59 +58,65 @@ class Estimate:
         self._step = ""
 
     def start(self, step: str, now: float) -> None:
-        """A step begins, and with it the one before is done."""
+        """Record that a step starts; the step before it is complete."""
         self._done += self._weights.pop(self._step, 0.0)
         self._step, self._step_started = step, now
 
     def share(self, now: float) -> float:
-        """The share of the work that is done, from 0 to 1."""
+        """Return the completed share of the work, from 0 to 1."""
         total = self._done + sum(self._weights.values())
-        return min(1.0, (self._done + self._of_the_step(now)) / total) if total else 1.0
+        return min(1.0, (self._done + self._completed_of_running_step(now)) / total) if total else 1.0
 
     def seconds_left(self, now: float) -> float | None:
-        """The time that the rest will take, at the pace so far; None while it is too early to tell."""
+        """Return the seconds that the rest takes at the pace so far; None in the first seconds of a run."""
         spent, share = now - self._started, self.share(now)
-        return spent / share - spent if spent >= _FIRST_LOOK_SECONDS and share > 0 else None
+        return spent / share - spent if spent >= _MIN_SECONDS_FOR_ESTIMATE and share > 0 else None
 
-    def told(self, now: float) -> str:
-        """Rows, their rate and the time left, in words; nothing for few rows, which are done in a moment."""
+    def status_line(self, now: float) -> str:
+        """Return the rows, rows per second and time left as text; "" for a run with few rows, which is short."""
         left = self.seconds_left(now)
-        if self._rows < _FEW_ROWS or left is None:
+        if self._rows < _MIN_ROWS_FOR_RATE or left is None:
             return ""
         rate = self._rows * self.share(now) / (now - self._started)
-        return f"{self._rows:,} rows, {rate:,.0f} a second, about {_duration(left)} left"
+        return f"{self._rows:,} rows, {rate:,.0f} per second, about {_duration(left)} left"
 
-    def _of_the_step(self, now: float) -> float:
-        """What is done of the step at work, by its weight; never all of it before it ends."""
+    def _completed_of_running_step(self, now: float) -> float:
+        """Return the estimated completed part of the running step's weight; less than all of it until it ends."""
         weight = self._weights.get(self._step, 0.0)
         before = self._step_started - self._started
         pace = self._done / before if self._done and before > 0 else 1.0
-        return min((now - self._step_started) * pace, 0.95 * weight)
+        return min((now - self._step_started) * pace, _MAX_SHARE_OF_RUNNING_STEP * weight)
 
 
 def _seconds_of(step: str, rows: int) -> float:
-    fits = [(fixed, by_rows) for ending, fixed, by_rows in _SECONDS if step == ending or step.endswith(ending)]
-    fixed, by_rows = fits[-1] if fits else (_ANY_OTHER_SECONDS, 0.0)
-    return fixed + by_rows * rows / 1e6
+    matches = [(fixed, per_million) for ending, fixed, per_million in _STEP_SECONDS if step.endswith(ending)]
+    fixed, per_million = matches[-1] if matches else (_OTHER_STEP_SECONDS, 0.0)
+    return fixed + per_million * rows / 1e6
 
 
 def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
-def _stderr_of_its_own() -> TextIO | None:
-    """A second way to where stderr leads, because Dagster keeps what a step writes to the first; None where there is none."""
+def _duplicate_stderr() -> TextIO | None:
+    """Return a second stream to the same stderr, because Dagster captures the first; None if that is impossible."""
     stderr = sys.__stderr__
     if stderr is None or sys.stderr is not stderr:
         return None
     try:
         return os.fdopen(os.dup(stderr.fileno()), "w", encoding="utf-8")
-    except (OSError, ValueError):  # closed, or no file
+    except (OSError, ValueError):  # closed, or not a file
         return None
 
 
 class Bar:
-    """The bar of the command line, on stderr; silent where ``shown`` is false."""
+    """A progress bar on stderr.
+
+    Parameters
+    ----------
+    shown : bool
+        False for a bar that prints nothing.
+    """
 
     def __init__(self, *, shown: bool) -> None:
         from rich.console import Console
@@ -110,56 +127,56 @@ class Bar:
             BarColumn(bar_width=20),
             TaskProgressColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[told]}"),
+            TextColumn("{task.fields[status]}"),
         )
-        self._stderr = _stderr_of_its_own()
+        self._stderr = _duplicate_stderr()
         console = Console(file=self._stderr) if self._stderr else Console(stderr=True)
         self._progress = Progress(*columns, console=console, disable=not shown)
-        self._task = self._progress.add_task("", total=1.0, told="")
+        self._task = self._progress.add_task("", total=1.0, status="")
         self._estimate: Estimate | None = None
         self._name = ""
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Show it while the block runs, and bring it up to date by itself."""
+        """Show the bar inside the block and redraw it twice per second."""
         ended = threading.Event()
 
         def tick() -> None:
             while not ended.wait(_TICK_SECONDS):
-                self._show()
+                self._draw()
 
-        ticking = threading.Thread(target=tick, daemon=True)
+        ticker = threading.Thread(target=tick, daemon=True)
         try:
             with self._progress:
-                ticking.start()
+                ticker.start()
                 try:
                     yield
                 finally:
                     ended.set()
-                    ticking.join()
+                    ticker.join()
         finally:
             if self._stderr is not None:
                 self._stderr.close()
 
     def begin(self, name: str, steps: Sequence[str], rows: int) -> None:
-        """A run over so many rows begins."""
+        """Start a run."""
         self._estimate, self._name = Estimate(steps, rows, started=time.monotonic()), name
-        self._progress.reset(self._task, total=1.0, description=name, told="")
+        self._progress.reset(self._task, total=1.0, description=name, status="")
 
     def step(self, step: str) -> None:
-        """A step of the run begins."""
+        """Start a step of the run."""
         if self._estimate is not None:
             self._estimate.start(step, time.monotonic())
             self._progress.update(self._task, description=f"{self._name}: {step.replace('__', ' ')}"[:50])
-            self._show()
+            self._draw()
 
-    def end(self, *, went_well: bool) -> None:
-        """The run has ended; the bar is full only where it went well."""
+    def end(self, *, succeeded: bool) -> None:
+        """End the run; fill the bar if it succeeded."""
         self._estimate = None
-        if went_well:
-            self._progress.update(self._task, completed=1.0, told="")
+        if succeeded:
+            self._progress.update(self._task, completed=1.0, status="")
 
-    def _show(self) -> None:
+    def _draw(self) -> None:
         estimate, now = self._estimate, time.monotonic()
         if estimate is not None:
-            self._progress.update(self._task, completed=estimate.share(now), told=estimate.told(now))
+            self._progress.update(self._task, completed=estimate.share(now), status=estimate.status_line(now))

@@ -294,14 +294,14 @@ def _run_all(
             outcome = refresh_snapshot(
                 job, key, instance=instance, tags=refresh_tags(key, manifest), selection=chosen, quiet=not verbose
             )
-            bar.end(went_well=outcome.failure is None)
+            bar.end(succeeded=outcome.failure is None)
             if outcome.failure is None:
                 done.append(key)
             yield [key], outcome
         if len(keys) > 1 and done:
             bar.begin("all snapshots", ["published"], 0)
             for covered, outcome in publish_snapshots(job, done, instance=instance, quiet=not verbose):
-                bar.end(went_well=outcome.failure is None)
+                bar.end(succeeded=outcome.failure is None)
                 yield covered, outcome
 
 

@@ -21,6 +21,7 @@ from tiktok_pipeline.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tiktok_pipeline.classifiers.arrays import Flags
     from tiktok_pipeline.recipes.classification import Classification
     from tiktok_pipeline.study import Study
 
@@ -79,7 +80,7 @@ def _tune_study(settings: Settings, study: Study, *, trials: int, snapshot: str 
 
 def _labelled_rows(
     settings: Settings, study: Study, classification: Classification, key: str
-) -> tuple[pd.DataFrame, ...]:
+) -> tuple[pd.DataFrame, Flags]:
     """Return the features and labels of a snapshot.
 
     Raises

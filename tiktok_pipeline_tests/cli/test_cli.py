@@ -58,7 +58,7 @@ def test_a_wrong_setting_is_told_with_its_name(
     said = call(tmp_path / "home", "snapshots")
     assert said.code == cli.USAGE_ERROR
     assert said.problems == [
-        f"tiktok-pipeline: TIKTOK_PIPELINE_LOCK_TIMEOUT_SECONDS={value!r}: expected a number above 0"
+        f"tiktok-pipeline: TIKTOK_PIPELINE_LOCK_TIMEOUT_SECONDS={value!r}: expected a number greater than 0"
     ]
 
 

@@ -52,9 +52,9 @@ def test_rows_rate_and_time_left_are_told_for_many_rows_only() -> None:
     found = Estimate(STEPS, MILLION, started=0.0)
     found.start("validated", 0.0)
     found.start("features_statistics", 46.0)
-    assert found.told(46.0) == "1,000,000 rows, 9,100 a second, about 64 s left"
+    assert found.status_line(46.0) == "1,000,000 rows, 9,100 per second, about 64 s left"
     few = Estimate(STEPS, 1_000, started=0.0)
-    assert few.told(46.0) == ""
+    assert few.status_line(46.0) == ""
 
 
 def test_an_unknown_step_does_no_harm() -> None:

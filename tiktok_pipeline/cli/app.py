@@ -88,7 +88,7 @@ def main() -> None:
     """Run the program in this process; it ends with `SystemExit`."""
     reset_quiet()
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="tiktok-pipeline", standalone_mode=False)
     except TyperException as error:
         message = error.format_message()
         if message:

@@ -228,7 +228,7 @@ def _materialise(
     with fast_event_log(), open_instance(settings) as instance:
         fail_orphaned_runs(instance)
         add_snapshots(instance, list(keys))
-        for covered, outcome in _run_all(settings, instance, keys, names, resume=resume, verbose=verbose):
+        for covered, outcome in _run_all(settings, instance, keys, names, interrupts, resume=resume, verbose=verbose):
             interrupts.raise_if_received()
             for warning in outcome.warnings:
                 if warning.check in _REPORTED_CHECKS:
@@ -263,6 +263,7 @@ def _run_all(
     instance: DagsterInstance,
     keys: Sequence[str],
     names: Sequence[str],
+    interrupts: Interrupts,
     *,
     resume: bool,
     verbose: bool,
@@ -280,8 +281,13 @@ def _run_all(
     )
 
     bar = Bar(shown=not verbose and not is_quiet())
+
+    def start_step(step: str) -> None:
+        interrupts.raise_if_received()  # if the step before took Ctrl-C for an error of its own
+        bar.step(step)
+
     with bar.shown():
-        definitions = build_definitions(settings, logger=None if verbose else step_logger(bar.step))
+        definitions = build_definitions(settings, logger=None if verbose else step_logger(start_step))
         job = refresh_job(definitions)
         selection = _select_assets(definitions, names, publish=len(keys) == 1)
         done = []

@@ -1,0 +1,127 @@
+"""``tiktok-pipeline sql``: read-only queries over the published file, from an argument, a file or standard input."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tiktok_pipeline.cli import app as cli
+from tiktok_pipeline_tests.homes import Home, Said
+
+Call = Callable[..., Said]
+
+
+def test_sql_prints_a_table_csv_and_json(refreshed_home: Home, call: Call) -> None:
+    query = "select 1 as one, 'a,\"b\"' as two, null as three, '=1+1' as four, '2024-01-01'::date as five"
+    shown = call(refreshed_home.path, "sql", query)
+    assert (shown.code, shown.err) == (0, "")
+    assert "one" in shown.out
+    assert 'a,"b"' in shown.out
+    as_csv = call(refreshed_home.path, "sql", query, "--format", "csv").out
+    assert as_csv == 'one,two,three,four,five\n1,"a,""b""",,\'=1+1,2024-01-01\n'
+    assert json.loads(call(refreshed_home.path, "sql", query, "--format", "json").out) == [
+        {"one": 1, "two": 'a,"b"', "three": None, "four": "=1+1", "five": "2024-01-01"}
+    ]
+
+
+@pytest.mark.parametrize("arguments", [(), ("-",)], ids=["no argument", "-"])
+def test_sql_reads_the_query_from_standard_input(
+    refreshed_home: Home, call: Call, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("select 7 as seven\n"))
+    assert call(refreshed_home.path, "sql", *arguments, "--format", "csv").out == "seven\n7\n"
+
+
+def test_sql_reads_the_query_from_a_file(refreshed_home: Home, call: Call, tmp_path: Path) -> None:
+    file = tmp_path / "query.sql"
+    file.write_text("\ufeff-- a comment\nselect 7 as seven;\n", encoding="utf-8")
+    for option in ("-f", "--file"):
+        assert call(refreshed_home.path, "sql", option, file, "--format", "csv").out == "seven\n7\n"
+    file.write_bytes(b"select '\xff'")
+    assert "not UTF-8" in call(refreshed_home.path, "sql", "-f", file).problems[0]
+    missing = call(refreshed_home.path, "sql", "-f", tmp_path / "none.sql")
+    assert (missing.code, missing.err) == (
+        1,
+        f"tiktok-pipeline: {tmp_path / 'none.sql'}: No such file or directory\n",
+    )
+
+
+def test_sql_without_a_query_is_a_usage_error(
+    refreshed_home: Home, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for stdin, expected in ((Terminal(), "no query"), (io.StringIO(" \n"), "the query is empty"), (None, "no query")):
+        monkeypatch.setattr(sys, "stdin", stdin)
+        said = call(refreshed_home.path, "sql")
+        assert said.code == cli.USAGE_ERROR
+        (line,) = said.problems
+        assert expected in line
+
+
+def test_an_error_of_the_query_shows_the_engine_s_hint_and_the_place(refreshed_home: Home, call: Call) -> None:
+    said = call(refreshed_home.path, "sql", "select persona,\n  profiless\nfrom personas.summaries")
+    assert said.code == cli.USAGE_ERROR
+    first, hint, line, caret = said.err.splitlines()
+    assert first == 'tiktok-pipeline: Binder Error: Referenced column "profiless" not found in FROM clause!'
+    assert '"profiles"' in hint
+    assert line == "LINE 2:   profiless"
+    assert line[caret.index("^") :] == "profiless"
+    unknown = call(refreshed_home.path, "sql", "select * from segments.influencer_segmentz")
+    assert "Did you mean" in unknown.err
+    assert "influencer_segments" in unknown.err
+
+
+def test_an_error_of_the_query_cannot_control_the_terminal(refreshed_home: Home, call: Call) -> None:
+    said = call(refreshed_home.path, "sql", "select '\x1b[31mred\u202e'::int")
+    assert said.code == cli.USAGE_ERROR
+    assert "\x1b" not in said.err
+    assert "\u202e" not in said.err
+
+
+def test_sql_reads_the_published_tables_and_with_warehouse_the_raw_ones(refreshed_home: Home, call: Call) -> None:
+    query = "select count(*) as rows from raw.profiles"
+    refused = call(refreshed_home.path, "sql", query)
+    assert refused.code == cli.USAGE_ERROR
+    assert "raw" in refused.problems[0]
+    assert json.loads(call(refreshed_home.path, "sql", "--warehouse", query, "--format", "json").out) == [
+        {"rows": 240}
+    ]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "delete from clusters.assignments",
+        "create table clusters.x as select 1",
+        "drop table clusters.fits",
+        "copy (select 1) to 'out.csv'",
+        "select * from read_csv('x.csv')",
+        "attach 'other.duckdb'",
+        "select",
+    ],
+)
+def test_sql_can_only_read(
+    refreshed_home: Home, call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, query: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.csv").write_text("a\n1\n", encoding="utf-8")
+    for where in ([], ["--warehouse"]):
+        said = call(refreshed_home.path, "sql", query, *where)
+        assert (said.code, said.out) == (cli.USAGE_ERROR, "")
+        assert len(said.problems) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
+
+
+def test_sql_before_any_refresh_tells_what_to_run(tmp_path: Path, call: Call) -> None:
+    said = call(tmp_path / "home", "sql", "select 1")
+    assert said.code == cli.FAILED
+    (line,) = said.problems
+    assert "run `tiktok-pipeline refresh FILE` first" in line

@@ -1,0 +1,103 @@
+"""``tiktok-pipeline ui`` refuses in one line what cannot work; no server and no daemon is started."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tiktok_pipeline.cli import ui
+from tiktok_pipeline.cli.console import FAILED
+from tiktok_pipeline_tests.homes import Said
+
+Call = Callable[..., Said]
+
+
+@pytest.fixture(autouse=True)
+def no_server(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Record the programs that would be started instead of starting them."""
+    started: list[list[str]] = []
+    monkeypatch.setattr(os, "execve", lambda _, command, __: started.append(command))
+    return started
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_port_in_use_is_refused(tmp_path: Path, call: Call, no_server: list[list[str]]) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        said = call(tmp_path / "home", "ui", "--port", str(port))
+    assert said.code == FAILED
+    assert said.err == f"tiktok-pipeline: port {port} of 127.0.0.1 is in use; choose another one with --port\n"
+    assert no_server == []
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_second_ui_of_a_home_is_refused_until_the_first_ends(
+    tmp_path: Path, call: Call, no_server: list[list[str]]
+) -> None:
+    """The first one becomes another program, as it becomes Dagster's, and still holds the lock."""
+    home = tmp_path / "home"
+    (home / "dagster").mkdir(parents=True)
+    script = (
+        "import os, pathlib, sys\nfrom tiktok_pipeline.cli.ui import _lock_until_exit\n"
+        "_lock_until_exit(pathlib.Path(sys.argv[1]))\n"
+        "os.execv(sys.executable, [sys.executable, '-c', \"print('on', flush=True); input()\"])"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(home / "dagster" / "ui.lock")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "on\n"
+        said = call(home, "ui", "--port", str(free_port()))
+        first.kill()
+    assert said.code == FAILED
+    assert (
+        said.err
+        == f"tiktok-pipeline: process {first.pid} runs the UI of {home} already; use that one, or stop it first\n"
+    )
+    assert no_server == []
+    monkey = call(home, "ui", "--port", str(free_port()))
+    assert monkey.err.startswith("Dagster's UI: http://127.0.0.1:")
+    assert len(no_server) == 1
+
+
+@pytest.mark.parametrize("where", ["home", "home/dagster"])
+def test_a_home_that_cannot_be_written_is_refused(
+    tmp_path: Path, call: Call, no_server: list[list[str]], where: str
+) -> None:
+    file = tmp_path / where
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("not a folder", encoding="utf-8")
+    said = call(tmp_path / "home", "ui", "--port", str(free_port()))
+    assert said.code == FAILED
+    (line,) = said.err.splitlines()
+    assert line.startswith(f"tiktok-pipeline: {tmp_path / 'home'}")
+    assert no_server == []
+
+
+def test_a_read_only_home_is_refused(
+    tmp_path: Path, call: Call, no_server: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(file: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(file))
+
+    monkeypatch.setattr(ui, "_lock_until_exit", denied)
+    said = call(tmp_path / "home", "ui", "--port", str(free_port()))
+    assert said.err == f"tiktok-pipeline: {tmp_path / 'home' / 'dagster' / 'ui.lock'}: Permission denied\n"
+    assert said.code == FAILED
+    assert no_server == []

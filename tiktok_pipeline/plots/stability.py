@@ -22,6 +22,7 @@ from tiktok_pipeline.plots.style import (
     persona_styles,
     set_title,
     shorten,
+    study_label,
     style_axes,
     to_float_array,
 )
@@ -76,7 +77,7 @@ def plot_k_scores(scores: pd.DataFrame, study: str) -> Figure:
         *(f"elbow at {k}" for k in marked["elbow"]),
         *(f"the study uses {k}" for k in marked["chosen"]),
     ]
-    return set_title(figure, f"{shorten(study)}: {', '.join(parts) or 'no k is marked'}")
+    return set_title(figure, f"{study_label(study)}: {', '.join(parts) or 'no k is marked'}")
 
 
 def plot_stability_by_k(runs: pd.DataFrame, chosen: int) -> Figure:

@@ -45,6 +45,11 @@ def short_label(feature: str) -> str:
     return FEATURES_BY_NAME[feature].short_label if feature in FEATURES_BY_NAME else _spaced(feature)
 
 
+def study_label(study: str) -> str:
+    """Return the name of a study at the start of a title."""
+    return capitalized(shorten(study.replace("_", " ")))
+
+
 def _spaced(feature: str) -> str:
     return shorten(feature.replace("_", " ").strip() or "(no name)", 32)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from tiktok_pipeline.features.catalogue import feature_label
@@ -30,15 +30,24 @@ PROTOCOLS = {
     "honest": "Honest: cross-validated on creators that the model has not seen",
 }
 METRICS = {
-    "average_precision": "average precision",
+    "average_precision": "Average precision",
     "f1": "F1",
-    "precision": "precision",
-    "recall": "recall",
+    "precision": "Precision",
+    "recall": "Recall",
     "roc_auc": "ROC-AUC",
-    "balanced_accuracy": "balanced accuracy",
+    "balanced_accuracy": "Balanced accuracy",
     "brier": "Brier score (lower is better)",
 }
 """The metrics of the main table, in its order."""
+
+FURTHER_METRICS = {
+    "f1_tuned": "F1 (tuned)",
+    "precision_tuned": "Precision (tuned)",
+    "recall_tuned": "Recall (tuned)",
+    "balanced_accuracy_tuned": "Balanced accuracy (tuned)",
+    "brier_calibrated": "Brier score (calibrated)",
+    "threshold": "Threshold",
+}
 
 _BASELINE = "dummy"
 _TOP_FEATURES = 5
@@ -79,7 +88,7 @@ def build_classifier(study: StudyTables) -> ClassifierModel | None:
             [name for name in METRICS if name in metrics],
         ),
         further_metrics_table=_metrics_table(
-            study, f"Further metrics of each model: {spread}", sorted(metrics - set(METRICS))
+            study, f"Further metrics of each model: {spread}", _further_metrics(metrics)
         ),
         leakage_table=_leakage_table(study),
         confusion_table=_confusion_table(study),
@@ -88,7 +97,7 @@ def build_classifier(study: StudyTables) -> ClassifierModel | None:
             "Highest scores: how likely each creator is a target creator, from 0 to 1", study.top_scores
         ),
         model_card=tuple(
-            Term(spaced(row["item"]), str(row["value"]), is_warning="missing" in row["item"].lower())
+            Term(_metric_label(row["item"]), str(row["value"]), is_warning="missing" in row["item"].lower())
             for row in to_records(study.cards)
         ),
     )
@@ -122,13 +131,26 @@ def metric_rows(study: StudyTables) -> dict[str, list[Row]]:
     return {protocol: [groups[key] for key in sorted(groups)] for protocol, groups in rows.items() if groups}
 
 
+def _further_metrics(metrics: Collection[str]) -> list[str]:
+    known = [name for name in FURTHER_METRICS if name in metrics]
+    return [*known, *sorted(set(metrics) - set(METRICS) - set(FURTHER_METRICS))]
+
+
+def _metric_label(name: str) -> str:
+    return (METRICS | FURTHER_METRICS).get(name) or spaced(name).capitalize()
+
+
+def _model_label(model: str) -> str:
+    return "baseline (guessing)" if model == _BASELINE else spaced(model)
+
+
 def _metrics_table(study: StudyTables, caption: str, metrics: Sequence[str]) -> Table | None:
     if not metrics:
         return None
     header = (
         heading("Model"),
         heading("Features"),
-        *(number_heading(METRICS.get(name, spaced(name))) for name in metrics),
+        *(number_heading(_metric_label(name)) for name in metrics),
     )
     groups = tuple(
         RowGroup(tuple(_metrics_row(study, row, metrics) for row in rows), PROTOCOLS[protocol])
@@ -142,7 +164,7 @@ def _metrics_row(study: StudyTables, row: Row, metrics: Sequence[str]) -> TableR
     leaks = " (reveals the label)" if row["feature_set"] in study.leaking_sets else ""
     return TableRow(
         (
-            row_heading("baseline (guessing)" if is_baseline else spaced(row["model"])),
+            row_heading(_model_label(row["model"])),
             text_cell(f"{spaced(row['feature_set'])}{leaks}"),
             *(number_cell(format_mean(*row["metrics"].get(name, (None, None)))) for name in metrics),
         ),
@@ -194,7 +216,7 @@ def _confusion_table(study: StudyTables) -> Table | None:
     rows = [
         [
             text_cell(list(PROTOCOLS)[protocol]),
-            row_heading(spaced(model)),
+            row_heading(_model_label(model)),
             text_cell(spaced(feature_set)),
             *(number_cell(format_count(counts[protocol, feature_set, model][name])) for name in outcomes.values()),
         ]
@@ -213,7 +235,7 @@ def _importance_table(study: StudyTables) -> Table | None:
     rows = [
         [
             text_cell(row["protocol"]),
-            text_cell(spaced(row["model"])),
+            text_cell(_model_label(row["model"])),
             text_cell(spaced(row["feature_set"])),
             text_cell(spaced(row["method"])),
             row_heading(feature_label(row["feature"])),

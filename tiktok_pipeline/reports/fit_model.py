@@ -46,7 +46,6 @@ class FitModel:
     """How the segments of a study were found, and how far to rely on them; tables are None if they have no rows."""
 
     reason: str
-    choice_of_k: str
     k_table: Table | None
     fit_summary: str
     explained_table: Table | None
@@ -59,26 +58,12 @@ def build_fit(study: StudyTables) -> FitModel:
     rows = to_records(study.k_scores, "is_chosen", "is_elbow", "is_best_silhouette", "reason")
     return FitModel(
         reason=str(rows[0]["reason"]) if rows else "",
-        choice_of_k=_choice_of_k(rows),
         k_table=_k_table(rows),
         fit_summary=_fit_summary(study),
         explained_table=_explained_table(study),
         stability_table=_stability_table(study),
         runs_table=_runs_table(study),
     )
-
-
-def _choice_of_k(rows: list[Row]) -> str:
-    def first(column: str) -> int | None:
-        return next((int(row["k"]) for row in rows if row[column]), None)
-
-    chosen, elbow, best = (first(f"is_{name}") for name in ("chosen", "elbow", "best_silhouette"))
-    parts = [
-        "the study's own k was not scored" if chosen is None else f"the study uses {chosen}",
-        "the inertia has no elbow" if elbow is None else f"the inertia has its elbow at {elbow}",
-        "no silhouette is defined" if best is None else f"the silhouette is highest at {best}",
-    ]
-    return f"Number of segments (k): {'; '.join(parts)}."
 
 
 def _k_table(rows: list[Row]) -> Table | None:

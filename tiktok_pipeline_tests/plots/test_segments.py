@@ -94,9 +94,9 @@ def colours(figure: Figure) -> dict[str, str]:
 
 def test_k_scores_name_the_choice_of_the_study_and_the_best() -> None:
     figure = stability.plot_k_scores(SCORES, "user_segments")
-    assert title(figure) == "user_segments: highest silhouette at k = 4, elbow at 3, the study uses 5"
+    assert title(figure) == "User segments: highest silhouette at k = 4, elbow at 3, the study uses 5"
     unmarked = SCORES.assign(is_elbow=False, is_best_silhouette=False, is_chosen=False, silhouette=None)
-    assert title(stability.plot_k_scores(unmarked, "s")) == "s: no k is marked"
+    assert title(stability.plot_k_scores(unmarked, "s")) == "S: no k is marked"
 
 
 def test_stability_by_k_names_the_chosen_and_the_best_k() -> None:

@@ -67,12 +67,10 @@ def test_segment_traits_leave_out_logarithms_and_repetitions() -> None:
     assert segment_traits(persona_features(), "Quiet") == ()
 
 
-def test_the_fit_names_the_choice_of_k_and_the_explained_features() -> None:
+def test_the_fit_gives_its_reason_size_and_explained_features() -> None:
     study = study_tables()
     fit = build_fit(study)
-    assert fit.choice_of_k == (
-        "Number of segments (k): the study uses 4; the inertia has its elbow at 3; the silhouette is highest at 2."
-    )
+    assert fit.reason == "The study takes k = 4; the others ask different questions."
     assert fit.fit_summary == (
         "The model was fitted on 11,000 of 12,000 creators. "
         "Its silhouette is 0.31: the segments divide a continuum and are not separate islands."
@@ -80,12 +78,21 @@ def test_the_fit_names_the_choice_of_k_and_the_explained_features() -> None:
     assert explained_features(study) == [("followers", 0.755), ("avg_engagement_rate", 0.63)]
 
 
-def test_a_fit_without_marks_says_so() -> None:
-    unmarked = study_tables().k_scores.assign(is_chosen=False, is_elbow=False, is_best_silhouette=False)
-    assert build_fit(study_tables(k_scores=unmarked)).choice_of_k == (
-        "Number of segments (k): the study's own k was not scored; the inertia has no elbow; "
-        "no silhouette is defined."
-    )
+def test_the_table_of_k_marks_the_choice_the_elbow_and_the_highest_silhouette() -> None:
+    table = build_fit(study_tables()).k_table
+    assert table is not None
+    rows = table.groups[0].rows
+    assert [row.cells[-1].text for row in rows] == ["highest silhouette", "elbow", "used by the study"]
+    assert [row.css_class for row in rows] == ["", "", "chosen"]
+
+
+@pytest.mark.parametrize(
+    ("silhouette", "meaning"),
+    [(0.2, "0.20: the segments overlap."), (0.69, "well separated."), (0.7, "0.70: the segments are far apart, or")],
+)
+def test_the_meaning_of_a_silhouette(silhouette: float, meaning: str) -> None:
+    fits = pd.DataFrame({"statistic": ["silhouette"], "value": [silhouette]})
+    assert meaning in build_fit(study_tables(fits=fits)).fit_summary
 
 
 def test_study_numbers_are_those_of_the_segments() -> None:

@@ -18,6 +18,9 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 PAGES = (CHECKOUT / "docs" / "tutorial.md", CHECKOUT / "README.md")
 """The tutorial comes first: its first command fills the home."""
 
+SHOWN_LINES = 20
+"""An output of more than twice as many lines is shown as its first and its last lines."""
+
 RUN = "tiktok-pipeline refresh data/sample"
 _BLOCK = re.compile(r"^```console\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
 
@@ -55,7 +58,9 @@ def _output(command: str, home: Path) -> list[str]:
         text=True,
         check=True,
     )
-    return done.stdout.replace(str(home), "data").rstrip().splitlines()
+    lines = done.stdout.replace(str(home), "data").rstrip().splitlines()
+    lines = [line.rstrip() for line in lines if "100% 0:" not in line]  # a progress bar
+    return lines if len(lines) <= 2 * SHOWN_LINES else [*lines[:SHOWN_LINES], "...", *lines[-SHOWN_LINES:]]
 
 
 if __name__ == "__main__":

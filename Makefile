@@ -1,7 +1,7 @@
 # `make run` and `make test` set everything up themselves; they need python3 (3.11 or newer) and make.
 # NEURAL=0 leaves out PyTorch (on most machines it is a download of several gigabytes).
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint format docs ui clean install
+.PHONY: help install run test test-slow test-all lint format docs ui ci clean
 
 PYTHON ?= python3
 NEURAL ?= 1
@@ -13,20 +13,25 @@ STAMP := $(VENV)/.installed-$(EXTRAS)
 DOCS_STAMP := $(VENV)/.installed-docs
 
 help:
-	@echo "make run       set up, then turn the sample scrapes into segment tables"
-	@echo "make test      set up, then run the tests (make test-all: the slow ones and those in Chromium, too)"
-	@echo "make lint      ruff and mypy"
-	@echo "make docs      build the documentation in docs/_build/html"
-	@echo "make ui        Dagster's UI on http://127.0.0.1:3000"
-	@echo "make clean     remove .venv, caches and everything that the pipeline made in data/"
-	@echo "NEURAL=0       with any of them: without PyTorch"
+	@echo "make run        set up, then turn the sample scrapes into segment tables"
+	@echo "make test       set up, then run the quick tests (COVERAGE=1: fail if too few lines are covered)"
+	@echo "make test-slow  run the slow tests, those in Chromium, and the property tests with all examples"
+	@echo "make test-all   run all tests, with all examples"
+	@echo "make lint       check format and style (ruff) and types (mypy)"
+	@echo "make format     format the code and fix what ruff can fix"
+	@echo "make docs       build the documentation in docs/_build/html"
+	@echo "make ui         start Dagster's UI on http://127.0.0.1:3000"
+	@echo "make ci         run everything that a change must pass, in a new .venv"
+	@echo "make install    only set up .venv"
+	@echo "make clean      remove .venv, caches and everything that the pipeline wrote to data/"
+	@echo "NEURAL=0        with any of them: without PyTorch"
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
-		{ echo "Python 3.11 or newer is needed; say which: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+		{ echo "Python 3.11 or newer is needed; name it: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
 	@$(PYTHON) -c "import ensurepip, venv" || \
-		{ echo "This Python cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
-	@echo "Making the virtual environment $(VENV) ..."
+		{ echo "This Python cannot create virtual environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Creating the virtual environment $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@echo "Installing the packages of constraints.txt ($(EXTRAS)); the first time takes a few minutes ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[$(EXTRAS)]"
@@ -44,14 +49,23 @@ run: $(STAMP)
 	@echo "Turning the sample scrapes in data/sample into segment tables ..."
 	@$(BIN)/tiktok-pipeline refresh data/sample
 
+# Files stay whole, so that each fixture of a module is made once; conftest.py puts the long files first.
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
 test: $(STAMP)
-	@echo "Running the tests ..."
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow and not browser"
+	@echo "Running the quick tests ..."
+	@$(PYTEST) -m "not slow and not browser" $(if $(COVERAGE),--cov --cov-report=term:skip-covered)
+
+test-slow: $(STAMP)
+	@echo "Running the slow tests, those in Chromium, and the property tests with all examples ..."
+	@$(PYTEST) -m "slow or browser or hypothesis" --hypothesis-profile=full
 
 test-all: $(STAMP)
-	@$(BIN)/python -m pytest
+	@echo "Running all tests with all examples ..."
+	@$(PYTEST) --hypothesis-profile=full
 
 lint: $(STAMP)
+	@echo "Checking style, format and types ..."
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -67,6 +81,9 @@ docs: $(DOCS_STAMP)
 
 ui: $(STAMP)
 	@$(BIN)/tiktok-pipeline ui
+
+ci:
+	@PYTHON="$(PYTHON)" NEURAL="$(NEURAL)" .ci/run
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage build *.egg-info

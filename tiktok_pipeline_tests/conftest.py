@@ -1,7 +1,8 @@
-"""Fixtures that several folders of tests share: a home that was refreshed once, and copies of it to change."""
+"""Fixtures that several folders of tests share: a home that is refreshed once, and copies of it to change."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import sys
@@ -10,27 +11,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
 
+from tiktok_pipeline_tests.hypothesis_profiles import register_profiles
 from tiktok_pipeline_tests.scrapes import activity, creators, spoilt, write_csv
 
 if TYPE_CHECKING:
     from tiktok_pipeline_tests.homes import Home, Said
 
-# Elsewhere each run looks at other examples; what decides over a change looks at the same ones every time.
-settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+register_profiles()
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
-@pytest.fixture(scope="session")
-def refreshed_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """Two snapshots of 120 invented creators, some rows bad, the second with an activity file; not to be changed."""
-    from tiktok_pipeline_tests.homes import Home  # Dagster: not for tests that do without it
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that refresh homes first, so that no worker is left alone with a long file at the end."""
+    items.sort(key=lambda item: not (isinstance(item, pytest.Function) and hasattr(item.module, "Home")))
 
-    folder = tmp_path_factory.mktemp("refreshed")
+
+def _refresh_two_snapshots(folder: Path) -> None:
+    """Refresh two snapshots of 120 invented creators, some rows bad, the second with an activity file."""
+    from tiktok_pipeline_tests.homes import Home
+
     home = Home(folder / "home")
     first = spoilt(creators(120), 3, followers="-1")
     second = spoilt(creators(120, seed=5, day="2024-04-01"), 2, likes="many")
@@ -41,12 +42,31 @@ def refreshed_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     )
     for snapshot in ("2024-03-01", "2024-04-01"):
         assert home.refresh(snapshot).success
-    return home
+
+
+@pytest.fixture(scope="session")
+def refreshed_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Return a home with two snapshots that tests must not change; one worker refreshes it, the others copy it."""
+    from tiktok_pipeline_tests.homes import Home  # Dagster: not for tests that do without it
+
+    own = tmp_path_factory.mktemp("refreshed")
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        _refresh_two_snapshots(own)
+        return Home(own / "home")
+    shared = tmp_path_factory.getbasetemp().parent / "refreshed"
+    shared.mkdir(exist_ok=True)
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "done").exists():
+            _refresh_two_snapshots(shared)
+            (shared / "done").touch()
+    shutil.copytree(shared / "home", own / "home")
+    return Home(own / "home")
 
 
 @pytest.fixture
 def copied_home(refreshed_home: Home, tmp_path: Path) -> Home:
-    """A copy of the refreshed home that a test may change."""
+    """Return a copy of the refreshed home that a test may change."""
     from tiktok_pipeline_tests.homes import Home
 
     shutil.copytree(refreshed_home.path, tmp_path / "home")
@@ -55,7 +75,7 @@ def copied_home(refreshed_home: Home, tmp_path: Path) -> Home:
 
 @pytest.fixture(scope="session")
 def real_data() -> Callable[[str], Path]:
-    """Gives the path of a real file; the test is skipped only where that folder is absent, never in CI."""
+    """Return a function that gives the path of a real file; it skips the test if the folder is absent, but not in CI."""
 
     def find(name: str) -> Path:
         if not REAL_DATA.is_dir() and not os.environ.get("CI"):

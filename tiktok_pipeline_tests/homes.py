@@ -1,4 +1,4 @@
-"""A home of the pipeline under test: deliver a file, refresh it through Dagster as a user does, look at the tables."""
+"""A home of the pipeline under test: deliver a file, refresh it through Dagster as a user does, read the tables."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from dagster import AssetKey, DagsterInstance, Definitions, ExecuteInProcessResult
@@ -26,29 +27,29 @@ from tiktok_pipeline.warehouse.duckdb.connection import query
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 STAMPS = ("ingested_at", "published_at")
-"""What may differ between two refreshes of the same file."""
+"""The columns that may differ between two refreshes of the same file."""
 
 
 def with_draws(study: Study, draws: int) -> Study:
-    """The study with another number of bootstrap draws: what is slow in it and seldom what a test asks for."""
+    """Return the study with another number of bootstrap draws, which take most of its time."""
     return replace(study, segmentation=replace(study.segmentation, draws=draws)) if study.segmentation else study
 
 
-AS_SHIPPED = tuple(one for one in load_studies(tiktok_pipeline.studies) if one.name == "influencer_segments")
-ONE_STUDY = tuple(with_draws(one, 4) for one in AS_SHIPPED)
+AS_SHIPPED = tuple(study for study in load_studies(tiktok_pipeline.studies) if study.name == "influencer_segments")
+ONE_STUDY = tuple(with_draws(study, 4) for study in AS_SHIPPED)
 
 
 def quick_classifier(study: Study) -> Study:
-    """The study's classification with two folds and the quick models: the same way through the pipeline in a second."""
+    """Return the study with two folds and quick models: the same steps of the pipeline within a second."""
     recipe = study.classification
     assert recipe is not None
     forest = PublishedForest(
         features=("followers", "likes", "comment_engagement_rate", "like_engagement_rate"), trees=5
     )
     sets = tuple(
-        replace(one, models=("logistic_regression", "dummy"))
-        for one in recipe.sets
-        if one.name == recipe.scored_by[0]
+        replace(feature_set, models=("logistic_regression", "dummy"))
+        for feature_set in recipe.sets
+        if feature_set.name == recipe.scored_by[0]
     )
     label = replace(recipe.label, above=0.02)  # the invented creators respond less
     quick = replace(recipe, label=label, published=forest, sets=sets, folds=2, repeats=1)
@@ -57,7 +58,7 @@ def quick_classifier(study: Study) -> Study:
 
 TWO_STUDIES = (
     *ONE_STUDY,
-    *(quick_classifier(one) for one in load_studies(tiktok_pipeline.studies) if one.name == "active_creators"),
+    *(quick_classifier(study) for study in load_studies(tiktok_pipeline.studies) if study.name == "active_creators"),
 )
 
 Tables = dict[str, list[tuple[Any, ...]]]
@@ -65,9 +66,9 @@ Tables = dict[str, list[tuple[Any, ...]]]
 
 @dataclass(frozen=True)
 class Home:
-    """One home; ``studies`` is one study unless given, to be quick; None means all of the package.
+    """A home with one study, unless other ``studies`` are given; None means all studies of the package.
 
-    Pictures take half of the time of a small refresh and are drawn only where a test asks for them.
+    Figures take half of the time of a small refresh, so they are drawn only for tests that need them.
     """
 
     path: Path
@@ -98,7 +99,7 @@ class Home:
     def refresh(
         self, snapshot: str, *, selection: Sequence[AssetKey] | None = None, instance: DagsterInstance | None = None
     ) -> ExecuteInProcessResult:
-        """Run the job ``refresh`` for a snapshot in this process; a failure is in the result, not raised."""
+        """Run the job ``refresh`` for a snapshot in this process; a failure is part of the result and not raised."""
         with instance or DagsterInstance.ephemeral() as used:
             add_snapshots(used, [snapshot])
             return refresh_job(self.definitions).execute_in_process(
@@ -109,20 +110,25 @@ class Home:
             )
 
     def sql(self, text: str, *, published: bool = False) -> list[tuple[Any, ...]]:
-        """The rows of a query over the warehouse, or over the published file."""
+        """Return the rows of a query over the warehouse, or over the published file."""
         return query(self.settings.published_file if published else self.settings.warehouse_file, text)[1]
 
     def value(self, text: str, *, published: bool = False) -> Any:
-        """The one value of a query."""
-        ((found,),) = self.sql(text, published=published)
-        return found
+        """Return the single value of a query."""
+        ((value,),) = self.sql(text, published=published)
+        return value
 
     def tables(self, *, published: bool = False, where: str = "true") -> Tables:
-        """Every stored table, its rows ordered by all columns, without the stamps of time.
+        """Return the rows of every stored table, ordered by all columns, without timestamps.
 
-        ``where`` is a condition on the snapshot; a table without snapshots is left out then.
+        Parameters
+        ----------
+        published : bool
+            Read the published file instead of the warehouse.
+        where : str
+            A condition on the snapshot. Unless it is "true", tables without snapshots are left out.
         """
-        found = {}
+        rows = {}
         for schema, name in self.sql(
             "select table_schema, table_name from information_schema.tables where table_type = 'BASE TABLE' "
             "and table_schema <> 'meta' order by all",
@@ -133,12 +139,12 @@ class Home:
             kept = [column for column in kept if not (published and column == "record")]
             if where == "true" or "snapshot" in spec.slice_by:
                 text = f"select {', '.join(kept)} from {spec} where {where} order by all"
-                found[str(spec)] = self.sql(text, published=published)
-        return found
+                rows[str(spec)] = self.sql(text, published=published)
+        return rows
 
 
 def reasons_of(result: ExecuteInProcessResult) -> str:
-    """The texts of all failed steps with their causes, in one line."""
+    """Return the messages of all failed steps and their causes, in one line."""
     texts = []
     for event in result.all_events:
         if event.is_step_failure:
@@ -150,12 +156,12 @@ def reasons_of(result: ExecuteInProcessResult) -> str:
 
 
 def materialised(result: ExecuteInProcessResult) -> set[str]:
-    """The assets that a run wrote, as ``stage/table`` or ``stage/study/table``."""
+    """Return the assets that a run wrote, as ``stage/table`` or ``stage/study/table``."""
     return {event.asset_key.to_user_string() for event in result.all_events if event.is_step_materialization}
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """The environment of a process that works in ``home``."""
+    """Return the environment of a process that works in ``home``."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TIKTOK_", "DAGSTER_"))}
     return (
         kept
@@ -185,32 +191,39 @@ def command(
     )
 
 
-_STOP = """
-import pathlib, sys, time
-from tiktok_pipeline.orchestration.assets import study as study_assets
-from tiktok_pipeline.warehouse.duckdb import publishing
-def stop(*arguments, **more):
-    pathlib.Path({mark!r}).touch()
+_PAUSED_REFRESH = """
+import importlib, pathlib, sys, time
+module, function, mark = sys.argv.pop(1), sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
+def pause(*arguments, **options):
+    mark.touch()
     time.sleep(300)
-{target} = stop
+setattr(importlib.import_module(module), function, pause)
 from tiktok_pipeline.cli.app import main
 main()
 """
 
 
-def kill_refresh(home: Path, scrape: Path, *, while_in: str) -> None:
-    """Start a refresh as a process of its own and kill it (-9) when it comes to a function: ``engine.<name>``, say."""
-    mark = home.with_name("came_there")
+def kill_refresh(home: Path, scrape: Path, *, while_in: tuple[ModuleType, str]) -> None:
+    """Start a refresh as a process of its own and kill it (-9) when it calls a function.
+
+    Parameters
+    ----------
+    while_in : (module, str)
+        The module through which the refresh calls the function, and the function's name there.
+
+    Raises
+    ------
+    AttributeError
+        If the module has no such function.
+    AssertionError
+        If the refresh ends, or 90 seconds pass, before it calls the function.
+    """
+    module, function = while_in
+    assert callable(getattr(module, function))
+    mark = home.with_name("reached")
+    arguments = [module.__name__, function, str(mark), "refresh", str(scrape), "--study", ONE_STUDY[0].name]
     with subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            _STOP.format(mark=str(mark), target=while_in),
-            "refresh",
-            str(scrape),
-            "--study",
-            ONE_STUDY[0].name,
-        ],
+        [sys.executable, "-c", _PAUSED_REFRESH, *arguments],
         env=environment(home),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -218,8 +231,8 @@ def kill_refresh(home: Path, scrape: Path, *, while_in: str) -> None:
         try:
             deadline = time.monotonic() + 90
             while not mark.exists():
-                assert process.poll() is None, "it ended before it could be killed"
-                assert time.monotonic() < deadline
+                assert process.poll() is None, f"the refresh ended before it called {function}"
+                assert time.monotonic() < deadline, f"the refresh did not call {function} within 90 s"
                 time.sleep(0.1)
         finally:
             process.kill()
@@ -228,7 +241,7 @@ def kill_refresh(home: Path, scrape: Path, *, while_in: str) -> None:
 
 @dataclass(frozen=True)
 class Said:
-    """What a call of the command ended with."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -236,5 +249,5 @@ class Said:
 
     @property
     def problems(self) -> list[str]:
-        """The lines on stderr that tell a problem."""
+        """The lines of stderr that name an error."""
         return [line for line in self.err.splitlines() if line.startswith("tiktok-pipeline: ")]

@@ -32,7 +32,7 @@ ACTIVITY_COLUMNS = ("User ID", "Instagram visit score", "Spending_rank(0 to 100)
 
 
 def creators(count: int, *, seed: int = 1, day: str = "2024-03-01") -> list[Row]:
-    """Invented creators, heavy-tailed; every cell as the public file spells it."""
+    """Invent creators with heavy-tailed counts; cells are spelled as in the public file."""
     draw = random.Random(seed)
     rows = []
     for number in range(count):
@@ -64,16 +64,16 @@ def creators(count: int, *, seed: int = 1, day: str = "2024-03-01") -> list[Row]
 
 
 def activity(count: int, *, seed: int = 2) -> list[Row]:
-    """Invented rows of the two-score activity file."""
+    """Invent rows of the activity file with two scores."""
     draw = random.Random(seed)
     return [
-        dict(zip(ACTIVITY_COLUMNS, (str(one), str(draw.randint(5, 99)), repr(draw.uniform(1, 100))), strict=True))
-        for one in range(count)
+        dict(zip(ACTIVITY_COLUMNS, (str(number), str(draw.randint(5, 99)), repr(draw.uniform(1, 100))), strict=True))
+        for number in range(count)
     ]
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, str]], columns: Sequence[str] | None = None) -> Path:
-    """Write rows with a header; the columns are those of the first row unless given. Gives the path back."""
+    """Write rows with a header and return the path; the columns are those of the first row unless given."""
     rows = list(rows)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as target:
@@ -84,5 +84,5 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, str]], columns: Sequence[s
 
 
 def spoilt(rows: Sequence[Row], count: int, **cells: str) -> list[Row]:
-    """The rows with ``cells`` put into the first ``count`` of them."""
+    """Return a copy of the rows in which the first ``count`` have the given ``cells``."""
     return [{**row, **cells} if place < count else dict(row) for place, row in enumerate(rows)]

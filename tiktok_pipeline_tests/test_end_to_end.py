@@ -5,12 +5,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from dagster import DagsterInstance
 
+from tiktok_pipeline.orchestration.assets import study as study_assets
 from tiktok_pipeline.personas.segments import NOT_ENOUGH_DATA
 from tiktok_pipeline.study import load_studies
+from tiktok_pipeline.warehouse.duckdb import publishing
 from tiktok_pipeline.warehouse.duckdb.migrations import VERSION
 from tiktok_pipeline_tests.homes import AS_SHIPPED, Home, Said, command, kill_refresh, materialised, reasons_of
 from tiktok_pipeline_tests.scrapes import Row, activity, creators, spoilt, write_csv
@@ -193,22 +196,26 @@ def test_too_few_profiles_are_green_with_a_warning_and_no_segment(
     assert result.success
     log = capfd.readouterr().err
     assert f"WARNING - refresh - {result.run_id} - {STUDY}_model - {STUDY}: no model could be fitted" in log
-    assert home.sql(f"select persona, count(*) from segments.{STUDY} group by 1", published=True) == [(NOT_ENOUGH_DATA, 3)]
+    assert home.sql(f"select persona, count(*) from segments.{STUDY} group by 1", published=True) == [
+        (NOT_ENOUGH_DATA, 3)
+    ]
     assert home.value("select count(*) from clusters.models") == 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "target", ["study_assets.fit_study", "publishing.atomic_replace"], ids=["while fitting", "while publishing"]
+    "function",
+    [(study_assets, "fit_study"), (publishing, "atomic_replace")],
+    ids=["while fitting", "while publishing"],
 )
 def test_a_refresh_killed_in_the_middle_does_not_block_the_next(
-    copied_home: Home, call: Callable[..., Said], target: str
+    copied_home: Home, call: Callable[..., Said], function: tuple[ModuleType, str]
 ) -> None:
     home = copied_home
     older = "snapshot < '2024-05-01'"
     before = home.tables(published=True, where=older)
     scrape = write_csv(home.path.parent / "new.csv", creators(90, seed=8, day="2024-05-01"))
-    kill_refresh(home.path, scrape, while_in=target)
+    kill_refresh(home.path, scrape, while_in=function)
     assert home.tables(published=True, where=older) == before
     assert home.value(f"select count(*) from segments.{STUDY} where snapshot = '2024-05-01'", published=True) == 0
     said = call(home.path, "refresh", scrape, "--study", STUDY)

@@ -17,6 +17,7 @@ from tiktok_pipeline.classifiers.labels import (
 from tiktok_pipeline.recipes.classification import Label
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import features
+from tiktok_pipeline_tests.hypothesis_profiles import examples
 
 ABOVE = Label(name="above 5 %", feature="avg_engagement_rate", above=0.05)
 
@@ -56,7 +57,7 @@ def test_equal_values_are_all_in_or_all_out(engine: DuckDBWarehouse) -> None:
     assert positives(pd.Series(values), top(0.3), threshold).sum() == 10
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     values=st.lists(st.integers(0, 10**9) | st.sampled_from([0, 1, 500]), min_size=1, max_size=60),
     share=st.sampled_from([0.01, 0.05, 0.1, 0.25, 0.5, 0.9]),

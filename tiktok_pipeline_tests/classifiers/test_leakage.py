@@ -15,6 +15,7 @@ from tiktok_pipeline.classifiers.leakage import audit, average_precision_without
 from tiktok_pipeline.classifiers.models import logged_regression
 from tiktok_pipeline.classifiers.schema import LEAKAGE_SCHEMA
 from tiktok_pipeline_tests.classifiers.invented import creators
+from tiktok_pipeline_tests.hypothesis_profiles import examples
 
 PUBLISHED = ("followers", "comment_engagement_rate", "like_engagement_rate", "videos_count")
 
@@ -175,7 +176,7 @@ def test_missing_values_are_the_median_and_empty_and_constant_columns_say_nothin
 
 
 @settings(
-    max_examples=20, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate]
+    max_examples=examples(20), deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate]
 )  # shrinking takes minutes
 @given(
     seed=st.integers(0, 2**32 - 1),

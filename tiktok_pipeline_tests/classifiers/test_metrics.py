@@ -29,6 +29,7 @@ from tiktok_pipeline.classifiers.metrics import (
     threshold_for_precision,
     threshold_metrics,
 )
+from tiktok_pipeline_tests.hypothesis_profiles import examples
 
 SCORES = np.array([0.9, 0.8, 0.7, 0.6, 0.2, 0.1])
 LABELS = np.array([True, True, False, True, False, False])
@@ -91,7 +92,7 @@ def test_a_precision_that_none_reaches_gives_the_highest_there_is() -> None:
     assert threshold_for_precision(scores, labels, 0.99) == 0.8
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(rows=ROWS, threshold=st.sampled_from([0.0, 0.25, 0.5, 1.0]))
 def test_figures_at_a_threshold_are_those_of_scikit_learn(rows: Rows, threshold: float) -> None:
     scores, labels = apart(rows)
@@ -106,7 +107,7 @@ def test_figures_at_a_threshold_are_those_of_scikit_learn(rows: Rows, threshold:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(rows=ROWS)
 def test_no_threshold_of_scikit_learn_has_a_better_f1(rows: Rows) -> None:
     scores, labels = apart(rows)
@@ -117,7 +118,7 @@ def test_no_threshold_of_scikit_learn_has_a_better_f1(rows: Rows) -> None:
     assert threshold == min(one for one, other in all_of_them.items() if other == pytest.approx(f1, abs=1e-12))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(rows=ROWS, wanted=st.sampled_from([0.0, 0.3, 0.5, 0.88, 1.0]))
 def test_the_threshold_for_a_precision_is_the_lowest_of_scikit_learns_curve(rows: Rows, wanted: float) -> None:
     scores, labels = apart(rows)
@@ -128,7 +129,7 @@ def test_the_threshold_for_a_precision_is_the_lowest_of_scikit_learns_curve(rows
     assert found == (reached[0] if len(reached) else thresholds[precision.argmax()])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(rows=ROWS)
 def test_figures_over_all_thresholds_are_those_of_scikit_learn(rows: Rows) -> None:
     scores, labels = apart(rows)
@@ -141,7 +142,7 @@ def test_figures_over_all_thresholds_are_those_of_scikit_learn(rows: Rows) -> No
     )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(rows=ROWS)
 def test_the_curve_is_that_of_scikit_learn_at_every_recall_and_sums_to_the_average_precision(rows: Rows) -> None:
     scores, labels = apart(rows)
@@ -158,7 +159,7 @@ def test_the_curve_is_that_of_scikit_learn_at_every_recall_and_sums_to_the_avera
     assert area == pytest.approx(average_precision_score(labels, scores))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), rows=st.integers(2, 400), digits=st.sampled_from([1, 2, 12]))
 def test_curves_are_thinned_and_stay_within_zero_and_one(seed: int, rows: int, digits: int) -> None:
     random = np.random.default_rng(seed)
@@ -235,7 +236,7 @@ def test_constant_scores_are_left_as_they_are() -> None:
     assert apply_platt(np.full(2, 0.3), 1.0, 0.0) == pytest.approx([0.3, 0.3])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(rows=ROWS)
 def test_calibration_of_any_scores_gives_probabilities_in_their_order(rows: Rows) -> None:
     scores, labels = apart(rows)

@@ -28,6 +28,7 @@ from tiktok_pipeline.classifiers.network import (
 )
 from tiktok_pipeline.recipes.classification import Network, PublishedNetwork
 from tiktok_pipeline_tests.classifiers.invented import SMALL, creators
+from tiktok_pipeline_tests.hypothesis_profiles import examples
 
 RECIPE = PublishedNetwork(
     features=("is_verified", "videos_count", "following"), principal_components=("likes", "followers")
@@ -148,7 +149,7 @@ def test_the_range_is_mapped_to_zero_and_one() -> None:
     assert to_range(np.array([[0.0, 8.0], [10.0, 6.0]])).tolist() == [[-0.5, 1.0], [2.0, -1.0]]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(rows=st.lists(st.tuples(st.floats(0.0, 1e12), st.floats(0.0, 1.0), st.just(4.0)), min_size=1, max_size=30))
 def test_any_rows_lie_between_zero_and_one_in_their_own_range(rows: list[tuple[float, float, float]]) -> None:
     matrix = np.array(rows)

@@ -29,6 +29,7 @@ from tiktok_pipeline.classifiers.scoring_model import (
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.classifiers.invented import classification, creators
 from tiktok_pipeline_tests.features.frames import features, pandas, stored
+from tiktok_pipeline_tests.hypothesis_profiles import examples
 
 FEATURES = ("likes", "videos_count", "avg_engagement_rate")
 
@@ -122,7 +123,7 @@ def test_the_engine_says_what_numpy_says(engine: DuckDBWarehouse) -> None:
     assert not found["out_of_fold"].any()
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     values=st.lists(st.none() | st.floats(0.0, 1e300), min_size=1, max_size=12),
     slope=st.sampled_from([-1e6, -1.0, 0.0, 1e-9, 2.0, 1e6]),

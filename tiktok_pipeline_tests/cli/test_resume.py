@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from dagster import DagsterEventType, DagsterInstance
 
 from tiktok_pipeline.cli import app as cli
+from tiktok_pipeline.orchestration.assets import study as study_assets
+from tiktok_pipeline.warehouse.duckdb import publishing
 from tiktok_pipeline_tests.homes import AS_SHIPPED, Home, Said, kill_refresh
 from tiktok_pipeline_tests.scrapes import creators, write_csv
 
@@ -33,16 +36,20 @@ def written_by_the_last_run(home: Home) -> set[str]:
     ("stopped_in", "done", "left"),
     [
         (
-            "study_assets.measure_stability",
+            (study_assets, "measure_stability"),
             {"validated/profiles", "features/profiles", f"clusters/{STUDY}/models"},
             {f"clusters/{STUDY}/stability", f"personas/{STUDY}/summaries", "published", "report"},
         ),
-        ("publishing.atomic_replace", {f"personas/{STUDY}/summaries", "validated/rejected"}, {"published", "report"}),
+        (
+            (publishing, "atomic_replace"),
+            {f"personas/{STUDY}/summaries", "validated/rejected"},
+            {"published", "report"},
+        ),
     ],
     ids=["among the tables", "while publishing"],
 )
 def test_a_killed_refresh_goes_on(
-    tmp_path: Path, call: Call, stopped_in: str, done: set[str], left: set[str]
+    tmp_path: Path, call: Call, stopped_in: tuple[ModuleType, str], done: set[str], left: set[str]
 ) -> None:
     home = Home(tmp_path / "home", studies=AS_SHIPPED)
     scrape = write_csv(tmp_path / "scrape.csv", creators(120))

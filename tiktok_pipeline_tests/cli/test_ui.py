@@ -19,6 +19,7 @@ import pytest
 from dagster import DagsterInstance
 from playwright.sync_api import Page, sync_playwright
 
+from tiktok_pipeline.orchestration.assets import study as study_assets
 from tiktok_pipeline_tests.homes import Home, command, environment, kill_refresh
 from tiktok_pipeline_tests.scrapes import creators, write_csv
 
@@ -43,7 +44,7 @@ def home(tmp_path: Path) -> Home:
     scrape = write_csv(tmp_path / "scrape.csv", creators(60))
     done = command(made.path, "refresh", scrape)
     assert done.returncode == 0, done.stderr
-    kill_refresh(made.path, scrape, while_in="study_assets.fit_study")
+    kill_refresh(made.path, scrape, while_in=(study_assets, "fit_study"))
     return made
 
 

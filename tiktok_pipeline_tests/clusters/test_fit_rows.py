@@ -14,6 +14,7 @@ from tiktok_pipeline.clusters.fit_rows import build_fit_filter, count_by_step
 from tiktok_pipeline.recipes.segmentation import InterquartileRule
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import features, pandas
+from tiktok_pipeline_tests.hypothesis_profiles import examples
 
 COLUMNS = ("avg_engagement_rate", "comment_engagement_rate", "followers")
 
@@ -44,7 +45,7 @@ _CELLS = st.none() | st.sampled_from([0.0, 1.0, 2.0, 3.5, 50.0, 1e6]) | st.integ
 _ROWS = st.lists(st.fixed_dictionaries(dict.fromkeys(COLUMNS, _CELLS)), min_size=1, max_size=30)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=_ROWS, width=st.sampled_from([0.5, 1.5, 3.0]))
 def test_the_rule_is_the_plain_one_column_after_column(
     engine: DuckDBWarehouse, rows: list[dict[str, Any]], width: float

@@ -26,6 +26,7 @@ from tiktok_pipeline.validated.schema import LARGEST_COUNT
 from tiktok_pipeline.warehouse.contract import rules
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import pandas, validated
+from tiktok_pipeline_tests.hypothesis_profiles import examples
 
 PROFILE = {
     "followers": 20_000,
@@ -322,7 +323,7 @@ _PROFILES = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=_PROFILES)
 def test_features_of_valid_profiles_keep_their_contract(engine: DuckDBWarehouse, rows: list[dict[str, Any]]) -> None:
     built = engine.persist(build_features(validated(engine, rows), "profiles"))

@@ -18,6 +18,7 @@ from tiktok_pipeline.features.catalogue import feature_names
 from tiktok_pipeline.features.drift import MAJOR, MODERATE, Drift, drift
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import features
+from tiktok_pipeline_tests.hypothesis_profiles import examples
 
 Values = Sequence[float | bool | None]
 
@@ -175,7 +176,7 @@ _CELLS = st.one_of(
 _COLUMNS = st.lists(_CELLS, min_size=1, max_size=12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(before=_COLUMNS, now=_COLUMNS, seed=st.integers(0, 1_000))
 def test_the_index_is_never_below_zero_and_knows_no_order_of_rows(
     engine: DuckDBWarehouse, before: list[float | None], now: list[float | None], seed: int

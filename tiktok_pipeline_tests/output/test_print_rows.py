@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tiktok_pipeline.output.print_rows import print_rows
 from tiktok_pipeline.safe_text import formula_safe
+from tiktok_pipeline_tests.hypothesis_profiles import examples
 
 ESCAPE = "\x1b[2J\x1b[31mred\x1b[0m"
 TURNED = "user\u202egpj.exe\u2066\u2069"
@@ -108,7 +109,7 @@ def test_a_table_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert "None" not in out
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(st.none() | st.text(), st.none() | st.integers() | st.floats()), max_size=4))
 def test_any_text_makes_valid_output(capsys: pytest.CaptureFixture[str], rows: list[tuple[Any, ...]]) -> None:
     out = printed(capsys, rows, "json", "a", "b")

@@ -22,6 +22,7 @@ from pyarrow import parquet
 from tiktok_pipeline.output import write_rows as export
 from tiktok_pipeline.output.write_rows import ENDINGS, ExportRefusedError, Written, write_file
 from tiktok_pipeline.safe_text import formula_safe, multi_line
+from tiktok_pipeline_tests.hypothesis_profiles import examples
 
 HOSTILE = [
     '=HYPERLINK("http://x","y")',
@@ -248,7 +249,7 @@ STARTS = st.sampled_from(
 TEXTS = st.builds("{}{}".format, st.text(STARTS, max_size=4), st.text(max_size=12))
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(TEXTS, min_size=1, max_size=20))
 @example(HOSTILE)
 def test_no_cell_starts_like_a_formula(tmp_path: Path, values: list[str]) -> None:
@@ -265,7 +266,7 @@ def test_no_cell_starts_like_a_formula(tmp_path: Path, values: list[str]) -> Non
         assert not str(cell.value or "").strip().startswith(FORMULA_STARTS)
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.tuples(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tiktok_pipeline.personas.name import log_ratios, name_clusters
 from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
+from tiktok_pipeline_tests.hypothesis_profiles import examples
 
 
 def persona(name: str, profiles: int, **typical: float) -> Persona:
@@ -138,7 +139,7 @@ def test_a_feature_that_is_not_there_says_nothing() -> None:
     assert log_ratios({}, {}, ("x", "y")) == [0.0, 0.0]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(
     st.dictionaries(
         st.integers(0, 20),

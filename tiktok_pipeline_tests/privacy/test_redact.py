@@ -24,6 +24,7 @@ from tiktok_pipeline.privacy.redact import redact
 from tiktok_pipeline.raw.snapshots import file_format
 from tiktok_pipeline.warehouse.base import UnreadableFileError
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
+from tiktok_pipeline_tests.hypothesis_profiles import examples
 from tiktok_pipeline_tests.scrapes import creators
 
 ANNA, BOB = "creator00002", "creator00005"
@@ -228,7 +229,7 @@ def test_records_are_counted_as_the_engine_counts_them(
         redact(source, tmp_path / "target", rows=[count + 1])
 
 
-@settings(max_examples=180, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(180), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     text=st.lists(st.sampled_from([*'ab,,,"""" \n\n\n\r;\tß\x00\x0b', '"x', '"\n', '","', "\r\n"]), max_size=40),
     delimiter=st.sampled_from(",;\t"),
@@ -252,7 +253,7 @@ def test_records_of_odd_csv_are_counted_as_the_engine_counts_them(
     assert others(after, rows) == others(before, rows)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(80), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     cells=st.lists(
         st.lists(st.text(st.characters(exclude_characters="\r", codec="utf-8"), max_size=8), min_size=1, max_size=4),
@@ -309,7 +310,7 @@ ODD_PARTS = ['{"a":1}', '{"b":"@x"}', "\n", "\n", "\r", " ", "\t", "\xa0", "\u20
 ODD_PARTS += ["oops", '"', "\x0b"]
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(80), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     text=st.lists(st.sampled_from(ODD_PARTS), max_size=14),
     data=st.data(),

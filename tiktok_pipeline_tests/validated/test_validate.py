@@ -28,6 +28,7 @@ from tiktok_pipeline.validated.validate import (
     without_quoted_cells,
 )
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
+from tiktok_pipeline_tests.hypothesis_profiles import examples
 from tiktok_pipeline_tests.validated.scrapes import Verdict, csv_of, judged
 
 DUPLICATE = "account_id: an older or earlier duplicate of the row that is kept for this account"
@@ -434,7 +435,7 @@ _CELL = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(st.lists(st.lists(_CELL, min_size=1, max_size=12), max_size=12))
 def test_no_row_of_a_garbage_table_is_lost(opened: DuckDBWarehouse, table: list[list[str]]) -> None:
     text = io.StringIO(newline="")

@@ -19,6 +19,7 @@ from tiktok_pipeline.validated.validate import apply_rules, mark_duplicates
 from tiktok_pipeline.warehouse.base import Column, TableSpec
 from tiktok_pipeline.warehouse.contract import rules, schema_for
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
+from tiktok_pipeline_tests.hypothesis_profiles import examples
 from tiktok_pipeline_tests.warehouse.tables import THINGS, rows_of
 
 _SPLIT = "\x1f"
@@ -102,7 +103,7 @@ def faults_by_pandera(rows: list[dict[str, Any]]) -> set[tuple[int, str]]:
     return set()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(profiles())
 @example(
     [

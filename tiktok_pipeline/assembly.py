@@ -1,6 +1,6 @@
-"""Puts everything together: the warehouse and the engine of a home, and the definitions that Dagster works with.
+"""Puts the program together: the warehouse and the engine of a home, and the `Definitions` that Dagster loads.
 
-Nothing is built at import, and the environment is not read; `tiktok_pipeline.definitions` is what Dagster loads.
+Nothing is built at import, and the environment is not read: `tiktok_pipeline.definitions` does both.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from tiktok_pipeline.orchestration.assets.raw import raw_assets
 from tiktok_pipeline.orchestration.assets.report import report_asset
 from tiktok_pipeline.orchestration.assets.study import study_assets
 from tiktok_pipeline.orchestration.assets.validated import validated_assets
-from tiktok_pipeline.orchestration.automation.jobs import jobs, schedules
+from tiktok_pipeline.orchestration.automation.jobs import job_definitions
 from tiktok_pipeline.orchestration.automation.sensors import sensors
 from tiktok_pipeline.orchestration.checks.contract import contract_check
+from tiktok_pipeline.orchestration.checks.drift import drift_checks
+from tiktok_pipeline.orchestration.checks.freshness import freshness_check
 from tiktok_pipeline.orchestration.checks.incoming import incoming_check
-from tiktok_pipeline.orchestration.checks.shared import rates_check, shared_checks
+from tiktok_pipeline.orchestration.checks.rows import row_checks
 from tiktok_pipeline.orchestration.checks.study import study_checks
 from tiktok_pipeline.orchestration.resources.figures import figures_resource
 from tiktok_pipeline.orchestration.resources.io_manager import io_manager
@@ -34,11 +36,12 @@ from tiktok_pipeline.orchestration.runs.refresh import REFRESH_JOB, STEP_LOGGER
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study, load_studies
 from tiktok_pipeline.warehouse.base import Warehouse
+from tiktok_pipeline.warehouse.duckdb.connection import published_delivery_ids
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 
 def open_warehouse(settings: Settings) -> Warehouse:
-    """The warehouse of a home; its file is opened at first use."""
+    """Return the warehouse of a home; its file is opened at first use."""
     return DuckDBWarehouse(
         settings.warehouse_file,
         lock_timeout_seconds=settings.lock_timeout_seconds,
@@ -49,20 +52,34 @@ def open_warehouse(settings: Settings) -> Warehouse:
 
 
 def open_engine(settings: Settings) -> Warehouse:
-    """An engine that reads files and keeps nothing."""
+    """Return an engine that reads files and stores nothing."""
     return DuckDBWarehouse(None, memory_limit=settings.memory_limit, threads=settings.threads)
 
 
 def build_definitions(
     settings: Settings, studies: tuple[Study, ...] | None = None, logger: LoggerDefinition | None = None
 ) -> Definitions:
-    """Everything that Dagster needs for one home; ``studies`` are those of the package unless given."""
+    """Return the Dagster definitions of one home.
+
+    Parameters
+    ----------
+    settings : Settings
+        The home.
+    studies : tuple of Study, optional
+        By default those of `tiktok_pipeline.studies`.
+    logger : LoggerDefinition, optional
+        The logger ``steps``, see `tiktok_pipeline.orchestration.runs.refresh.step_logger`.
+    """
     if studies is None:
         studies = load_studies(tiktok_pipeline.studies)
-    tables = [raw_assets(settings), validated_assets(), *features_assets()]
-    tables += [one for study in studies for one in study_assets(study)]
-    keys = [key for one in tables for key in sorted(one.keys)]
-    return Definitions(
+    tables = [
+        raw_assets(settings),
+        validated_assets(),
+        *features_assets(),
+        *(asset for study in studies for asset in study_assets(study)),
+    ]
+    keys = [key for asset in tables for key in sorted(asset.keys)]
+    definitions = Definitions(
         assets=[
             incoming_asset(settings, lambda: open_engine(settings)),
             *tables,
@@ -71,30 +88,30 @@ def build_definitions(
         ],
         asset_checks=[
             *(contract_check(key) for key in keys),
-            incoming_check(settings),
-            rates_check(),
-            *shared_checks(settings),
+            *row_checks(),
+            *drift_checks(),
             *(check for study in studies for check in study_checks(study)),
+            incoming_check(settings),
+            freshness_check(settings),
         ],
-        jobs=jobs(studies),
-        sensors=sensors(settings),
-        schedules=schedules(),
+        sensors=sensors(settings, lambda: published_delivery_ids(settings.published_file)),
         resources={
             "warehouse": warehouse_resource(settings, lambda: open_warehouse(settings)),
-            "pictures": figures_resource(settings.reports, are_drawn=settings.pictures),
+            "figures": figures_resource(settings.reports, is_enabled=settings.pictures),
             "samples": samples_resource(),
             "io_manager": io_manager(settings),
         },
         executor=in_process_executor,
         loggers={STEP_LOGGER: logger} if logger else None,
     )
+    return Definitions.merge(definitions, job_definitions(studies))
 
 
 @contextlib.contextmanager
 def jobs_resolved_quietly() -> Iterator[None]:
-    """Keep Dagster from warning, as it resolves a job, of what is meant so.
+    """Suppress Dagster's warning about jobs whose assets have different backfill policies, which is intended.
 
-    The copy for readers is made once for many snapshots, and all the rest once for each.
+    One run publishes many snapshots; every other asset is materialized in one run for each snapshot.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Asset job .* varying BackfillPolicies")
@@ -102,6 +119,6 @@ def jobs_resolved_quietly() -> Iterator[None]:
 
 
 def refresh_job(definitions: Definitions) -> JobDefinition:
-    """The job that refreshes a snapshot."""
+    """Return the job that refreshes a snapshot."""
     with jobs_resolved_quietly():
         return definitions.resolve_job_def(REFRESH_JOB)

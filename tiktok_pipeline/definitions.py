@@ -1,4 +1,4 @@
-"""What Dagster loads: `defs`, made from the settings of the environment. What they are made of stands in `tiktok_pipeline.assembly`."""
+"""The `Definitions` that Dagster loads, built from the settings of the environment by `tiktok_pipeline.assembly`."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ from tiktok_pipeline.settings import Settings
 defs = build_definitions(Settings.from_env())
 
 with jobs_resolved_quietly():
-    defs.get_repository_def().get_all_jobs()  # else Dagster would do it later, and warn
+    defs.get_repository_def().get_all_jobs()  # else Dagster resolves the jobs later, and warns

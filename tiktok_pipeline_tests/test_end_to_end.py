@@ -195,7 +195,7 @@ def test_too_few_profiles_are_green_with_a_warning_and_no_segment(
     result = home.refresh("2024-03-01")
     assert result.success
     log = capfd.readouterr().err
-    assert f"WARNING - refresh - {result.run_id} - {STUDY}_model - {STUDY}: no model could be fitted" in log
+    assert f"WARNING - refresh - {result.run_id} - {STUDY}_model - {STUDY}: no model was fitted" in log
     assert home.sql(f"select persona, count(*) from segments.{STUDY} group by 1", published=True) == [
         (NOT_ENOUGH_DATA, 3)
     ]

@@ -34,7 +34,8 @@ from tiktok_pipeline.home.manifest import file_sha256, read_manifest
 from tiktok_pipeline.ingest.inbox import IngestResult, ingest_inbox
 from tiktok_pipeline.orchestration.maintenance.snapshots import delete_snapshot_records
 from tiktok_pipeline.orchestration.partitions import add_snapshots
-from tiktok_pipeline.orchestration.runs.refresh import refresh_snapshot, refresh_tags, step_logger
+from tiktok_pipeline.orchestration.runs.refresh import refresh_snapshot, step_logger
+from tiktok_pipeline.orchestration.runs.tags import refresh_tags
 from tiktok_pipeline.raw.snapshots import is_finished
 from tiktok_pipeline.sample import write_sample
 from tiktok_pipeline.settings import Settings

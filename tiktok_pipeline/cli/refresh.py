@@ -223,6 +223,7 @@ def _materialise(
     from tiktok_pipeline.orchestration.resources.event_log import fast_event_log
     from tiktok_pipeline.orchestration.runs.dead_runs import fail_orphaned_runs
     from tiktok_pipeline.orchestration.runs.instance import open_instance, prepare_dagster_home
+    from tiktok_pipeline.orchestration.runs.tags import SNAPSHOT_TAG
 
     prepare_dagster_home(settings)
     with fast_event_log(), open_instance(settings) as instance:
@@ -242,7 +243,7 @@ def _materialise(
                     run_id=outcome.run_id,
                     step=failure.step,
                     message=failure.message,
-                    tags={"tiktok_pipeline/snapshot": covered[0]},
+                    tags={SNAPSHOT_TAG: covered[0]},
                 )
                 result.remedies |= dict.fromkeys(covered, remedy)
             for key in covered:
@@ -275,10 +276,10 @@ def _run_all(
     from tiktok_pipeline.orchestration.runs.refresh import (
         publish_snapshots,
         refresh_snapshot,
-        refresh_tags,
         step_logger,
         steps_of,
     )
+    from tiktok_pipeline.orchestration.runs.tags import refresh_tags
 
     bar = Bar(shown=not verbose and not is_quiet())
 

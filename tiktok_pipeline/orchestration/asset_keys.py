@@ -1,15 +1,24 @@
-"""Translate between tables and the asset keys by which Dagster knows them."""
+"""Translate between tables and asset keys (Dagster concept: asset key).
+
+An asset is ``<stage>/<table>``, or ``<stage>/<study>/<node>`` for one study's part of a table. Dagster's asset graph
+shows the last part of a key, so that part must tell the nodes of all studies apart.
+"""
 
 from __future__ import annotations
+
+from collections import Counter
 
 from dagster import AssetKey
 
 from tiktok_pipeline.tables import TABLES, Table
 from tiktok_pipeline.warehouse.base import Slice
 
+_TIMES_NAMED = Counter(table.spec.name for table in TABLES.values() if "study" in table.spec.slice_by)
+"""How many stages have a table of this name; ``models`` is in both ``clusters`` and ``classifiers``."""
+
 
 def asset_key(table: str, study: str | None = None) -> AssetKey:
-    """Return ``[stage, table]``, or ``[stage, study, table]`` for one study's part of the table.
+    """Return the asset key of a table, or of one study's part of it.
 
     Parameters
     ----------
@@ -17,14 +26,34 @@ def asset_key(table: str, study: str | None = None) -> AssetKey:
         Name of the table with its schema, such as ``clusters.models``.
     study : str, optional
         Name of the study, for a table that is sliced by study.
+
+    Examples
+    --------
+    >>> asset_key("features.profiles").to_user_string()
+    'features/profiles'
+    >>> asset_key("clusters.k_scores", "user_segments").to_user_string()
+    'clusters/user_segments/user_segments_k_scores'
+    >>> asset_key("clusters.models", "user_segments").to_user_string()
+    'clusters/user_segments/user_segments_clusters_models'
     """
     schema, name = table.split(".")
-    return AssetKey([schema, *([study] if study else []), name])
+    if study is None:
+        return AssetKey([schema, name])
+    node = f"{schema}_{name}" if _TIMES_NAMED[name] > 1 else name
+    return AssetKey([schema, study, f"{study}_{node}"])
 
 
 def table_of(key: AssetKey) -> Table:
-    """Return the table behind an asset key; raises `KeyError` for an asset that is not a table."""
-    return TABLES[f"{key.path[0]}.{key.path[-1]}"]
+    """Return the table behind an asset key.
+
+    Raises
+    ------
+    KeyError
+        If the asset is not a table.
+    """
+    schema, *study, node = key.path
+    name = node.removeprefix(f"{study[0]}_").removeprefix(f"{schema}_") if study else node
+    return TABLES[f"{schema}.{name}"]
 
 
 def slice_of(table: Table, key: AssetKey, snapshot: str) -> Slice:

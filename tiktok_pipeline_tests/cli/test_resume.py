@@ -37,12 +37,12 @@ def written_by_the_last_run(home: Home) -> set[str]:
     [
         (
             (study_assets, "measure_stability"),
-            {"validated/profiles", "features/profiles", f"clusters/{STUDY}/models"},
-            {f"clusters/{STUDY}/stability", f"personas/{STUDY}/summaries", "published", "report"},
+            {"validated/profiles", "features/profiles", f"clusters/{STUDY}/{STUDY}_clusters_models"},
+            {f"clusters/{STUDY}/{STUDY}_stability", f"personas/{STUDY}/{STUDY}_summaries", "published", "report"},
         ),
         (
             (publishing, "atomic_replace"),
-            {f"personas/{STUDY}/summaries", "validated/rejected"},
+            {f"personas/{STUDY}/{STUDY}_summaries", "validated/rejected"},
             {"published", "report"},
         ),
     ],
@@ -75,7 +75,11 @@ def test_another_delivery_is_made_from_its_start(tmp_path: Path, call: Call) -> 
     assert call(home.path, "refresh", scrape, "--study", STUDY).code == 0
     home.deliver(write_csv(tmp_path / "more.csv", creators(30, seed=9)), snapshot=KEY)
     assert call(home.path, "refresh", "--resume", "--study", STUDY).code == 0
-    assert {"raw/profiles", "validated/profiles", f"clusters/{STUDY}/models"} <= written_by_the_last_run(home)
+    assert {
+        "raw/profiles",
+        "validated/profiles",
+        f"clusters/{STUDY}/{STUDY}_clusters_models",
+    } <= written_by_the_last_run(home)
 
 
 @pytest.mark.parametrize("other", ["--all", "scrape.csv"])

@@ -44,20 +44,27 @@ def test_the_run_is_green_and_what_is_missing_says_why(kind: str, tmp_path: Path
     rows = len(KINDS[kind])
     assert home.value("select count(*) from validated.profiles", published=True) == rows
     reasons = why(result)
-    assert "classifiers/active_creators/cards" in reasons
-    assert "the snapshot has no rows of the kind that the study reads" in reasons["clusters/creator_archetypes/fits"]
+    assert "classifiers/active_creators/active_creators_cards" in reasons
+    assert (
+        "the snapshot has no rows of the kind that the study reads"
+        in reasons["clusters/creator_archetypes/creator_archetypes_fits"]
+    )
     summary = home.sql(
         "select study, persona, description from personas.summaries where description like 'The study could not be run%'"
     )
     undone = {key.split("/")[1] for key in reasons if key.startswith("clusters/")} - {"creator_archetypes"}
     assert {study for study, _, _ in summary} == undone
     page = (home.settings.reports / "2024-03-01.html").read_text(encoding="utf-8")
-    assert reasons["classifiers/active_creators/cards"].split(":")[0] in page
+    assert reasons["classifiers/active_creators/active_creators_cards"].split(":")[0] in page
 
 
 def test_the_numbers_stand_in_the_reason(tmp_path: Path) -> None:
     home = Home(tmp_path / "home", studies=None)
     home.deliver(write_csv(tmp_path / "profiles_2024-03-01.csv", creators(3)))
     reasons = why(home.refresh("2024-03-01"))
-    assert reasons["clusters/balanced_segments/fits"] == "3 distinct rows to fit, 4 clusters asked for"
-    assert "of 3 labelled profiles, at least 10 needed" in reasons["classifiers/top_influencers/cards"]
+    assert (
+        reasons["clusters/balanced_segments/balanced_segments_fits"] == "3 distinct rows to fit, 4 clusters asked for"
+    )
+    assert (
+        "of 3 labelled profiles, at least 10 needed" in reasons["classifiers/top_influencers/top_influencers_cards"]
+    )

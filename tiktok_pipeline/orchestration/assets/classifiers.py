@@ -1,17 +1,18 @@
-"""The assets of a study that has a classification: its evaluation, the leakage audit and the scores of creators."""
+"""The assets of a study that has a classification: the evaluation of its models, the leakage audit, the scores."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
-from dagster import AssetExecutionContext, AssetsDefinition, Output, multi_asset
+from dagster import AssetExecutionContext, AssetsDefinition, Output, ResourceParam, multi_asset
 
 from tiktok_pipeline.analysis.classification import classify_study, score_creators
 from tiktok_pipeline.classifiers.evaluation import Evaluation, empty_evaluation
 from tiktok_pipeline.classifiers.labels import NotEnoughRowsError
 from tiktok_pipeline.classifiers.schema import LEAKAGE_TABLE
-from tiktok_pipeline.orchestration.metadata import table_in, table_out
+from tiktok_pipeline.orchestration.metadata import Frame, numbers, table_in, table_out
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
+from tiktok_pipeline.orchestration.resources.figures import FigureStore
 from tiktok_pipeline.plots.classifiers import (
     plot_average_precision,
     plot_calibration,
@@ -23,41 +24,51 @@ from tiktok_pipeline.plots.classifiers import (
 )
 from tiktok_pipeline.recipes.classification import Classification
 from tiktok_pipeline.study import Study
+from tiktok_pipeline.warehouse.base import Warehouse
 
-Frame = Any
 TABLES = ("metrics", "confusion", "importances", "curves", "models", "cards", "scores", "leakage")
+
+_FIGURES_OF_TABLE = {
+    "metrics": ("average_precision",),
+    "confusion": ("confusions",),
+    "importances": ("mutual_information", "importances"),
+    "curves": ("precision_recall", "thresholds", "calibration"),
+}
+"""Which figures Dagster's UI shows beside which table."""
 
 
 def classifier_assets(study: Study, classification: Classification) -> AssetsDefinition:
-    """One asset for each table of the classification; they come from one pass, so that no fold is fitted twice."""
+    """Return one asset for each table of the classification.
+
+    One step computes all of them, so that each fold is fitted once.
+    """
 
     @multi_asset(
         name=f"{study.name}_classifiers",
         ins={"features": table_in(f"features.{study.source}")},
-        outs={
-            name: table_out(
-                f"classifiers.{name}", study=study.name, kinds={"scikitlearn"}, code_version=study.version
-            )
-            for name in TABLES
-        },
+        outs={name: table_out(f"classifiers.{name}", study=study, kinds={"scikitlearn"}) for name in TABLES},
         partitions_def=SNAPSHOTS,
         group_name=study.name,
-        required_resource_keys={"warehouse", "pictures"},
     )
-    def classifiers(context: AssetExecutionContext, features: Frame) -> Iterator[Output[Any]]:
-        warehouse = context.resources.warehouse
+    def classifiers(
+        context: AssetExecutionContext,
+        features: Frame,
+        *,
+        warehouse: ResourceParam[Warehouse],
+        figures: ResourceParam[FigureStore],
+    ) -> Iterator[Output[Any]]:
         try:
             evaluation, leakage = classify_study(features, classification, warehouse)
-        except NotEnoughRowsError as problem:
-            context.log.warning(f"{study.name}: no classifier could be judged: {problem}")
-            evaluation, leakage = empty_evaluation(str(problem)), pd.DataFrame(columns=LEAKAGE_TABLE.frame_names)
-        for row in evaluation.cards[evaluation.cards["item"] == "missing"].to_dict("records"):
-            context.log.warning(f"{study.name}: {row['value']}")
-        shown = context.resources.pictures.replace(
+        except NotEnoughRowsError as error:
+            context.log.warning(f"{study.name}: no classifier was evaluated: {error}")
+            evaluation, leakage = empty_evaluation(str(error)), pd.DataFrame(columns=LEAKAGE_TABLE.frame_names)
+        for card in evaluation.cards[evaluation.cards["item"] == "missing"].to_dict("records"):
+            context.log.warning(f"{study.name}: {card['value']}")
+        pngs = figures.replace(
             context.partition_key,
             group=study.name,
             step="e_classifiers",
-            draw=lambda: _figures(evaluation, classification),
+            plot=lambda: _plot(evaluation, classification),
         )
         tables = {
             "metrics": evaluation.metrics,
@@ -69,26 +80,30 @@ def classifier_assets(study: Study, classification: Classification) -> AssetsDef
             "scores": score_creators(features, evaluation, warehouse),
             "leakage": leakage,
         }
+        measured = {"metrics": _scoring_model_metrics(evaluation.metrics, classification)}
         for name in TABLES:
-            kept = {key: shown[key] for key in _SHOWN_AT.get(name, ()) if key in shown}
-            yield Output(tables[name], name, metadata=kept)
+            shown = {figure: pngs[figure] for figure in _FIGURES_OF_TABLE.get(name, ()) if figure in pngs}
+            yield Output(tables[name], name, metadata={**measured.get(name, {}), **shown})
 
     return classifiers
 
 
-_SHOWN_AT = {
-    "metrics": ("average_precision",),
-    "confusion": ("confusions",),
-    "importances": ("mutual_information", "importances"),
-    "curves": ("precision_recall", "thresholds", "calibration"),
-}
-"""Which pictures stand at which table in Dagster's UI."""
+def _scoring_model_metrics(metrics: pd.DataFrame, classification: Classification) -> dict[str, float | None]:
+    """Return the cross-validated average precision of the model that scores creators."""
+    feature_set, model = classification.scored_by
+    rows = metrics[
+        (metrics["protocol"] == "honest")
+        & (metrics["feature_set"] == feature_set)
+        & (metrics["model"] == model)
+        & (metrics["metric"] == "average_precision")
+    ]
+    return numbers(scoring_model_average_precision=rows["value"].iloc[0] if len(rows) else None)
 
 
-def _figures(evaluation: Evaluation, classification: Classification) -> dict[str, Any]:
+def _plot(evaluation: Evaluation, classification: Classification) -> dict[str, Any]:
     if evaluation.model is None:
         return {}
-    naive = [one.name for one in classification.sets if one.leaks]
+    naive = [feature_set.name for feature_set in classification.sets if feature_set.leaks]
     scored_by = classification.scored_by
     curves = evaluation.curves
     return {

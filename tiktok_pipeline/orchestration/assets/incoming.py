@@ -22,34 +22,44 @@ INCOMING = "incoming"
 
 
 def incoming_asset(settings: Settings, open_engine: Callable[[], Warehouse]) -> AssetsDefinition:
-    """What was taken in, what was refused and why; ``open_engine`` gives an engine that reads files, without tables."""
+    """Return the asset of the inbox.
+
+    Parameters
+    ----------
+    settings : Settings
+        The home.
+    open_engine : callable
+        Return an engine that reads files and stores nothing.
+    """
 
     @asset(
         key=INCOMING,
         group_name="raw",
         kinds={"duckdb"},
-        description=f"The inbox {settings.incoming}: materialise it to take in what lies there, each file by itself.",
+        description=f"The inbox {settings.incoming}. Materialize it to ingest its files. "
+        "A bad file does not stop the others.",
     )
     def incoming(context: AssetExecutionContext) -> MaterializeResult[Any]:
         with (
             home_lock(settings.lock_file, timeout_seconds=settings.home_timeout_seconds, log=context.log.info),
             open_engine() as engine,
         ):
-            found = ingest_inbox(settings, engine, log=context.log.info)
-        add_snapshots(context.instance, found.snapshots)
-        for one in found.refused:
-            context.log.error(f"refused: {one.reason}")
-        return MaterializeResult(metadata=_metadata(found))
+            result = ingest_inbox(settings, engine, log=context.log.info)
+        add_snapshots(context.instance, result.snapshots)
+        for file in result.refused:
+            context.log.error(f"refused: {file.reason}")
+        return MaterializeResult(metadata=_metadata(result))
 
     return incoming
 
 
-def _metadata(found: IngestResult) -> dict[str, Any]:
+def _metadata(result: IngestResult) -> dict[str, Any]:
+    counts = {"registered": len(result.registered), "refused": len(result.refused), "waiting": len(result.waiting)}
     rows = [
-        *({"file": one.file, "snapshot": one.snapshot, "outcome": one.outcome} for one in found.registered),
-        *({"file": one.file, "snapshot": "", "outcome": f"refused: {one.reason}"} for one in found.refused),
-        *({"file": name, "snapshot": "", "outcome": "still being written"} for name in found.waiting),
+        *({"file": entry.file, "snapshot": entry.snapshot, "outcome": entry.outcome} for entry in result.registered),
+        *({"file": file.file, "snapshot": "", "outcome": f"refused: {file.reason}"} for file in result.refused),
+        *({"file": name, "snapshot": "", "outcome": "still being written"} for name in result.waiting),
     ]
     if not rows:
-        return {"files": "nothing lay in the folder"}
-    return {"files": MetadataValue.table([TableRecord(row) for row in rows])}
+        return {"files": "the folder is empty", **counts}
+    return {"files": MetadataValue.table([TableRecord(row) for row in rows]), **counts}

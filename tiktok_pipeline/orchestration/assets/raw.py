@@ -1,15 +1,10 @@
-"""The assets of stage ``raw``: the manifest and the raw rows of each source."""
+"""The assets of stage ``raw``: the manifest of a snapshot, and the raw rows of each source."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
-from dagster import (
-    AssetExecutionContext,
-    AssetsDefinition,
-    Output,
-    multi_asset,
-)
+from dagster import AssetExecutionContext, AssetsDefinition, Output, ResourceParam, multi_asset
 
 from tiktok_pipeline.errors import PipelineError
 from tiktok_pipeline.home.manifest import read_manifest
@@ -24,29 +19,29 @@ from tiktok_pipeline.warehouse.base import Warehouse
 
 
 class UnknownSnapshotError(PipelineError):
-    """A snapshot was asked for of which no file was ever delivered."""
+    """The snapshot has no delivered file."""
 
     code = "unknown_snapshot"
 
 
 def raw_assets(settings: Settings) -> AssetsDefinition:
-    """``raw.files`` from the snapshot's manifest, and the raw rows of each source from its files."""
+    """Return the assets of ``raw.files`` and of the raw rows of each source."""
 
     @multi_asset(
         name="raw",
-        outs={"files": table_out("raw.files"), **{one.name: table_out(f"raw.{one.name}") for one in SOURCES}},
+        outs={"files": table_out("raw.files")} | {source.name: table_out(f"raw.{source.name}") for source in SOURCES},
         partitions_def=SNAPSHOTS,
         group_name="raw",
-        required_resource_keys={"warehouse"},
     )
-    def raw(context: AssetExecutionContext) -> Iterator[Output[Any]]:
+    def raw(context: AssetExecutionContext, warehouse: ResourceParam[Warehouse]) -> Iterator[Output[Any]]:
         snapshot = context.partition_key
-        warehouse: Warehouse = context.resources.warehouse
         folder = settings.raw / snapshot
         manifest = read_manifest(folder)
         if not manifest:
-            msg = f"snapshot {snapshot}: no file of it in {folder}; run `tiktok-pipeline refresh FILE --snapshot {snapshot}`"
-            raise UnknownSnapshotError(msg)
+            raise UnknownSnapshotError(
+                f"snapshot {snapshot}: {folder} has no delivered file",
+                remedy=f"run `tiktok-pipeline refresh FILE --snapshot {snapshot}`",
+            )
         check_disk_space(settings, snapshot, manifest)
         files = pd.DataFrame([vars(entry) for entry in manifest])[FILES.frame_names]
         yield Output(files.assign(ingested_at=pd.to_datetime(files["ingested_at"])), "files")

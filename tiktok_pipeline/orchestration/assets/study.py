@@ -1,13 +1,14 @@
-"""The assets of one study, made from its record: scores of k, the model, assignments, personas."""
+"""The assets of one study, built from its `Study` record: scores of k, model, stability, assignments, personas.
 
-from collections.abc import Callable
+All assets of a study are in the group of its name. The steps themselves are `tiktok_pipeline.analysis.segmentation`.
+"""
+
 from functools import partial
 from typing import Any
 
 import pandas as pd
-from dagster import AssetExecutionContext, AssetsDefinition, Output, multi_asset
+from dagster import AssetExecutionContext, AssetsDefinition, Output, ResourceParam, multi_asset
 
-from tiktok_pipeline.analysis.fit_sample import FitSample
 from tiktok_pipeline.analysis.segmentation import (
     assign_study,
     build_personas,
@@ -17,25 +18,30 @@ from tiktok_pipeline.analysis.segmentation import (
 )
 from tiktok_pipeline.clusters.effect_size import fit_statistics
 from tiktok_pipeline.clusters.model import TooFewRowsError, from_frame
-from tiktok_pipeline.clusters.schema import K_SCORES_TABLE, MODELS_TABLE
+from tiktok_pipeline.clusters.schema import K_SCORES_TABLE, MODELS_TABLE, STABILITY_RUNS_TABLE, STABILITY_TABLE
 from tiktok_pipeline.clusters.stability import StabilityResult
 from tiktok_pipeline.frames import to_pandas
 from tiktok_pipeline.orchestration.assets.classifiers import classifier_assets
-from tiktok_pipeline.orchestration.metadata import table_in, table_out
+from tiktok_pipeline.orchestration.metadata import Frame, numbers, table_in, table_out
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
+from tiktok_pipeline.orchestration.resources.figures import FigureStore
+from tiktok_pipeline.orchestration.resources.samples import Samples
 from tiktok_pipeline.personas.summarise import recommendations
 from tiktok_pipeline.plots.stability import plot_k_scores, plot_seeds, plot_stability_by_k
 from tiktok_pipeline.recipes.segmentation import Segmentation
 from tiktok_pipeline.reports.persona_figures import persona_figures
 from tiktok_pipeline.study import Study
-from tiktok_pipeline.tables import TABLES
 from tiktok_pipeline.warehouse.base import Warehouse
 
-Frame = Any
+_FIT_STATISTICS = ("inertia", "silhouette", "rows_in_fit")
+"""The statistics of a fit that Dagster plots."""
+
+_FEATURE_FIGURES = {"snake", "relative_importance"}
+"""The figures that Dagster's UI shows beside ``personas.features``; the others are beside ``personas.summaries``."""
 
 
 def study_assets(study: Study) -> list[AssetsDefinition]:
-    """All assets of a study; which there are follows from the parts that its record has."""
+    """Return all assets of a study: those of its segmentation, of its classification, and its advice."""
     assets: list[AssetsDefinition] = []
     if study.segmentation is not None:
         assets += [
@@ -50,181 +56,199 @@ def study_assets(study: Study) -> list[AssetsDefinition]:
     return [*assets, _recommendations(study)]
 
 
-def _settings(study: Study, name: str) -> dict[str, Any]:
-    return {
-        "name": f"{study.name}_{name}",
-        "partitions_def": SNAPSHOTS,
-        "group_name": study.name,
-        "required_resource_keys": {"warehouse", "pictures", "samples"},
-    }
+def _in_group(study: Study, step: str) -> dict[str, Any]:
+    return {"name": f"{study.name}_{step}", "partitions_def": SNAPSHOTS, "group_name": study.name}
 
 
 def _k_scores(study: Study) -> AssetsDefinition:
-    out = table_out("clusters.k_scores", study=study.name, kinds={"scikitlearn"}, code_version=study.version)
-
     @multi_asset(
-        ins={"features": table_in(f"features.{study.source}")}, outs={"k_scores": out}, **_settings(study, "k_scores")
+        ins={"features": table_in(f"features.{study.source}")},
+        outs={"k_scores": table_out("clusters.k_scores", study=study, kinds={"scikitlearn"})},
+        **_in_group(study, "k_scores"),
     )
-    def k_scores(context: AssetExecutionContext, features: Frame) -> Output[Any]:
+    def k_scores(
+        context: AssetExecutionContext,
+        features: Frame,
+        *,
+        warehouse: ResourceParam[Warehouse],
+        figures: ResourceParam[FigureStore],
+        samples: ResourceParam[Samples],
+    ) -> Output[Any]:
+        snapshot = context.partition_key
         try:
-            scores = score_study(_fit_sample(context, study, features), context.resources.warehouse)
-        except TooFewRowsError as problem:
-            context.log.warning(f"{study.name}: no k could be scored: {problem}")
-            return Output(
-                pd.DataFrame(columns=K_SCORES_TABLE.frame_names), "k_scores", metadata={"why_empty": str(problem)}
-            )
-        shown = _pictures(
-            context, study, "a_k_scores", lambda: {"elbow_and_silhouette": plot_k_scores(scores, study.name)}
+            scores = score_study(samples.for_fit(features, snapshot=snapshot, study=study), warehouse)
+        except TooFewRowsError as error:
+            context.log.warning(f"{study.name}: no k was scored: {error}")
+            empty = pd.DataFrame(columns=K_SCORES_TABLE.frame_names)
+            return Output(empty, "k_scores", metadata={"why_empty": str(error)})
+        pngs = figures.replace(
+            snapshot,
+            group=study.name,
+            step="a_k_scores",
+            plot=lambda: {"elbow_and_silhouette": plot_k_scores(scores, study.name)},
         )
-        return Output(scores, "k_scores", metadata=shown)
+        return Output(scores, "k_scores", metadata=pngs)
 
     return k_scores
 
 
 def _model(study: Study) -> AssetsDefinition:
-    outs = {
-        name: table_out(f"clusters.{name}", study=study.name, kinds={"scikitlearn"}, code_version=study.version)
-        for name in ("models", "fits")
-    }
-
-    @multi_asset(ins={"features": table_in(f"features.{study.source}")}, outs=outs, **_settings(study, "model"))
-    def model(context: AssetExecutionContext, features: Frame) -> tuple[Output[Any], Output[Any]]:
+    @multi_asset(
+        ins={"features": table_in(f"features.{study.source}")},
+        outs={name: table_out(f"clusters.{name}", study=study, kinds={"scikitlearn"}) for name in ("models", "fits")},
+        **_in_group(study, "model"),
+    )
+    def model(
+        context: AssetExecutionContext,
+        features: Frame,
+        *,
+        warehouse: ResourceParam[Warehouse],
+        samples: ResourceParam[Samples],
+    ) -> tuple[Output[Any], Output[Any]]:
         try:
-            models, fits = fit_study(_fit_sample(context, study, features), context.resources.warehouse)
-        except TooFewRowsError as problem:
-            context.log.warning(f"{study.name}: no model could be fitted: {problem}")
-            why = {"why_empty": str(problem)}
-            empty = pd.DataFrame(columns=MODELS_TABLE.frame_names)
-            none = fit_statistics({"rows_in_fit": 0.0}, note=str(problem))
-            return Output(empty, "models", metadata=why), Output(none, "fits", metadata=why)
-        kept = {"inertia", "silhouette", "rows_in_fit"}
-        shown = {row["statistic"]: row["value"] for row in fits.to_dict("records") if row["statistic"] in kept}
-        return Output(models, "models"), Output(fits, "fits", metadata=shown)
+            models, fits = fit_study(
+                samples.for_fit(features, snapshot=context.partition_key, study=study), warehouse
+            )
+        except TooFewRowsError as error:
+            context.log.warning(f"{study.name}: no model was fitted: {error}")
+            why_empty = {"why_empty": str(error)}
+            no_model = pd.DataFrame(columns=MODELS_TABLE.frame_names)
+            no_fit = fit_statistics({"rows_in_fit": 0.0}, note=str(error))
+            return Output(no_model, "models", metadata=why_empty), Output(no_fit, "fits", metadata=why_empty)
+        statistics = {row["statistic"]: row["value"] for row in fits.to_dict("records")}
+        plotted = numbers(**{name: statistics.get(name) for name in _FIT_STATISTICS})
+        return Output(models, "models"), Output(fits, "fits", metadata=plotted)
 
     return model
 
 
 def _stability(study: Study, segmentation: Segmentation) -> AssetsDefinition:
-    outs = {
-        name: table_out(f"clusters.{name}", study=study.name, kinds={"scikitlearn"}, code_version=study.version)
-        for name in ("stability", "stability_runs")
-    }
-
     @multi_asset(
         ins={
             "features": table_in(f"features.{study.source}"),
-            "models": table_in("clusters.models", study.name),
+            "models": table_in("clusters.models", study),
         },
-        outs=outs,
-        **_settings(study, "stability"),
-    )
-    def stability(context: AssetExecutionContext, features: Frame, models: Frame) -> tuple[Output[Any], Output[Any]]:
-        warehouse = context.resources.warehouse
-        slice_ = {"snapshot": context.partition_key, "study": study.name}
-        stored = (
-            to_pandas(warehouse.read_slice(TABLES[f"clusters.{name}"].spec, slice_))
+        outs={
+            name: table_out(f"clusters.{name}", study=study, kinds={"scikitlearn"})
             for name in ("stability", "stability_runs")
+        },
+        **_in_group(study, "stability"),
+    )
+    def stability(
+        context: AssetExecutionContext,
+        features: Frame,
+        models: Frame,
+        *,
+        warehouse: ResourceParam[Warehouse],
+        figures: ResourceParam[FigureStore],
+        samples: ResourceParam[Samples],
+    ) -> tuple[Output[Any], Output[Any]]:
+        snapshot = context.partition_key
+        slice_ = {"snapshot": snapshot, "study": study.name}
+        earlier = StabilityResult(
+            *(to_pandas(warehouse.read_slice(table, slice_)) for table in (STABILITY_TABLE, STABILITY_RUNS_TABLE))
         )
-        model = from_frame(to_pandas(models))
-        sample = _fit_sample(context, study, features)
-        result = measure_stability(sample, model, warehouse, known=StabilityResult(*stored))
-        shown = _pictures(context, study, "b_stability", lambda: _stability_figures(result, segmentation))
-        return Output(result.stability, "stability"), Output(result.runs, "stability_runs", metadata=shown)
+        sample = samples.for_fit(features, snapshot=snapshot, study=study)
+        result = measure_stability(sample, from_frame(to_pandas(models)), warehouse, known=earlier)
+        pngs = figures.replace(
+            snapshot, group=study.name, step="b_stability", plot=lambda: _plot_stability(result, segmentation)
+        )
+        worst = numbers(worst_jaccard=result.stability["jaccard"].min() if len(result.stability) else None)
+        return (
+            Output(result.stability, "stability", metadata=worst),
+            Output(result.runs, "stability_runs", metadata=pngs),
+        )
 
     return stability
 
 
-def _stability_figures(result: StabilityResult, segmentation: Segmentation) -> dict[str, Any]:
+def _plot_stability(result: StabilityResult, segmentation: Segmentation) -> dict[str, Any]:
     if result.runs.empty:
         return {}
     return {"stability_by_k": plot_stability_by_k(result.runs, segmentation.k), "seeds": plot_seeds(result.runs)}
-
-
-def _fit_sample(context: AssetExecutionContext, study: Study, features: Frame) -> FitSample:
-    """Return what the study's model is fitted on; the assets of a run share it."""
-    sample: FitSample = context.resources.samples.for_fit(features, snapshot=context.partition_key, study=study)
-    return sample
-
-
-def _pictures(
-    context: AssetExecutionContext, study: Study, step: str, draw: Callable[[], dict[str, Any]]
-) -> dict[str, Any]:
-    pictures = context.resources.pictures
-    shown: dict[str, Any] = pictures.replace(context.partition_key, group=study.name, step=step, draw=draw)
-    return shown
 
 
 def _assignments(study: Study) -> AssetsDefinition:
     @multi_asset(
         ins={
             "features": table_in(f"features.{study.source}"),
-            "models": table_in("clusters.models", study.name),
+            "models": table_in("clusters.models", study),
         },
-        outs={"assignments": table_out("clusters.assignments", study=study.name, code_version=study.version)},
-        **_settings(study, "assignments"),
+        outs={"assignments": table_out("clusters.assignments", study=study)},
+        **_in_group(study, "assignments"),
     )
-    def assignments(context: AssetExecutionContext, features: Frame, models: Frame) -> Output[Any]:
-        sample, model = _fit_sample(context, study, features), from_frame(to_pandas(models))
-        return Output(assign_study(sample, model, context.resources.warehouse), "assignments")
+    def assignments(
+        context: AssetExecutionContext,
+        features: Frame,
+        models: Frame,
+        *,
+        warehouse: ResourceParam[Warehouse],
+        samples: ResourceParam[Samples],
+    ) -> Output[Any]:
+        sample = samples.for_fit(features, snapshot=context.partition_key, study=study)
+        return Output(assign_study(sample, from_frame(to_pandas(models)), warehouse), "assignments")
 
     return assignments
 
 
 def _personas(study: Study, segmentation: Segmentation) -> AssetsDefinition:
-    outs = {
-        name: table_out(f"personas.{name}", study=study.name, kinds={"pandas"}, code_version=study.version)
-        for name in ("summaries", "features")
-    }
-
     @multi_asset(
         ins={
             "features": table_in(f"features.{study.source}"),
-            **{
-                name: table_in(f"clusters.{name}", study.name)
-                for name in ("models", "fits", "stability", "assignments")
-            },
+            **{name: table_in(f"clusters.{name}", study) for name in ("models", "fits", "stability", "assignments")},
         },
-        outs=outs,
-        **_settings(study, "personas"),
+        outs={
+            name: table_out(f"personas.{name}", study=study, kinds={"pandas"}) for name in ("summaries", "features")
+        },
+        **_in_group(study, "personas"),
     )
     def personas(
-        context: AssetExecutionContext, features: Frame, assignments: Frame, **clusters: Frame
+        context: AssetExecutionContext,
+        features: Frame,
+        assignments: Frame,
+        *,
+        warehouse: ResourceParam[Warehouse],
+        figures: ResourceParam[FigureStore],
+        samples: ResourceParam[Samples],
+        **clusters: Frame,
     ) -> tuple[Output[Any], Output[Any]]:
         del assignments  # build_personas assigns again: that costs less than a join with the stored assignments
-        engine: Warehouse = context.resources.warehouse
+        sample = samples.for_fit(features, snapshot=context.partition_key, study=study)
         model = from_frame(to_pandas(clusters["models"]))
         stability, fits = to_pandas(clusters["stability"]), to_pandas(clusters["fits"])
-        tables = build_personas(_fit_sample(context, study, features), model, stability, fits, engine)
-        figures = partial(
-            persona_figures, study, segmentation, tables, model=model, stability=stability, engine=engine
+        tables = build_personas(sample, model, stability, fits, warehouse)
+        plot = partial(
+            persona_figures, study, segmentation, tables, model=model, stability=stability, engine=warehouse
         )
-        shown = _pictures(context, study, "c_personas", figures)
-        engine.unpersist_all()
-        of_features = {"snake", "relative_importance"}
+        pngs = figures.replace(context.partition_key, group=study.name, step="c_personas", plot=plot)
+        warehouse.unpersist_all()
+        of_features = {name: png for name, png in pngs.items() if name in _FEATURE_FIGURES}
+        of_summaries = {name: png for name, png in pngs.items() if name not in _FEATURE_FIGURES}
         return (
-            Output(
-                tables.summaries, "summaries", metadata={key: shown[key] for key in shown if key not in of_features}
-            ),
-            Output(tables.features, "features", metadata={key: shown[key] for key in shown if key in of_features}),
+            Output(tables.summaries, "summaries", metadata={**_smallest_segment(tables.summaries), **of_summaries}),
+            Output(tables.features, "features", metadata=of_features),
         )
 
     return personas
 
 
+def _smallest_segment(summaries: pd.DataFrame) -> dict[str, float | None]:
+    """Return the profiles of the smallest segment; the row without a cluster is not a segment."""
+    segments = summaries.dropna(subset=["cluster"])
+    return numbers(smallest_segment=segments["profiles"].min() if len(segments) else None)
+
+
 def _recommendations(study: Study) -> AssetsDefinition:
-    out = table_out("personas.recommendations", study=study.name, kinds={"pandas"}, code_version=study.version)
-    before = (
-        table_in("personas.summaries", study.name) if study.segmentation else table_in(f"features.{study.source}")
-    )
+    described = table_in("personas.summaries", study) if study.segmentation else table_in(f"features.{study.source}")
     catalogue = study.segmentation.personas if study.segmentation else None
 
     @multi_asset(
-        ins={"before": before},
-        outs={"recommendations": out},
-        **_settings(study, "recommendations"),
+        ins={"described": described},
+        outs={"recommendations": table_out("personas.recommendations", study=study, kinds={"pandas"})},
+        **_in_group(study, "recommendations"),
     )
-    def advice(before: Frame) -> Output[Any]:
-        del before  # it comes after them in the graph; the advice itself is the study's
+    def advice(described: Frame) -> Output[Any]:
+        del described  # it orders the asset in the graph; the advice is part of the study
         return Output(recommendations(catalogue, study.recommendations), "recommendations")
 
     return advice

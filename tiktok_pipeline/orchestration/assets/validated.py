@@ -1,75 +1,83 @@
-"""The assets of stage ``validated``: valid rows of each source, and all rejected rows."""
+"""The assets of stage ``validated``: the valid rows of each source, and the rejected rows of all sources."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import narwhals as nw
 import pandas as pd
-from dagster import (
-    AssetExecutionContext,
-    AssetsDefinition,
-    Output,
-    multi_asset,
-)
+from dagster import AssetExecutionContext, AssetsDefinition, Output, ResourceParam, multi_asset
 
-from tiktok_pipeline.orchestration.assets.published import Frame
-from tiktok_pipeline.orchestration.metadata import table_in, table_out
+from tiktok_pipeline.frames import count_rows
+from tiktok_pipeline.orchestration.metadata import Frame, numbers, table_in, table_out
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.raw.schema import SOURCES, Source
 from tiktok_pipeline.validated.schema import REJECTED_TABLE, TABLES
-from tiktok_pipeline.validated.validate import check_balance, validate_source, without_quoted_cells
+from tiktok_pipeline.validated.validate import ValidationResult, check_balance, validate_source, without_quoted_cells
 from tiktok_pipeline.warehouse.base import Warehouse
 
 
 def validated_assets() -> AssetsDefinition:
-    """Good rows of each source and all rejected rows; the balance of rows is held before anything is replaced."""
+    """Return the assets of stage ``validated``.
+
+    The rejected rows are stored first, so that they are there to read if too many were rejected and the run stops.
+    """
 
     @multi_asset(
         name="validated",
-        ins={one.name: table_in(f"raw.{one.name}") for one in SOURCES},
-        outs={
-            "rejected": table_out("validated.rejected"),
-            **{f"good_{one.name}": table_out(f"validated.{one.name}", is_required=False) for one in SOURCES},
-        },
+        ins={source.name: table_in(f"raw.{source.name}") for source in SOURCES},
+        outs={"rejected": table_out("validated.rejected")}
+        | {f"valid_{source.name}": table_out(f"validated.{source.name}", is_required=False) for source in SOURCES},
         partitions_def=SNAPSHOTS,
         group_name="validated",
-        required_resource_keys={"warehouse"},
     )
-    def validated(context: AssetExecutionContext, **raw: Frame) -> Iterator[Output[Any]]:
-        warehouse: Warehouse = context.resources.warehouse
-        there = [source for source in SOURCES if _count(raw[source.name])]
-        judged = {source.name: validate_source(raw[source.name], source, warehouse) for source in there}
-        rejected = [one.rejected for one in judged.values()]
-        empty = pd.DataFrame(columns=REJECTED_TABLE.frame_names)
-        all_rejected = warehouse.persist(nw.concat(rejected, how="vertical")) if rejected else empty
-        yield Output(all_rejected, "rejected")
-        for source in there:
-            one = judged[source.name]
-            counts = {
-                "raw": _count(raw[source.name]),
-                "validated": _count(one.valid),
-                "rejected": _count(one.rejected),
+    def validated(
+        context: AssetExecutionContext, warehouse: ResourceParam[Warehouse], **raw: Frame
+    ) -> Iterator[Output[Any]]:
+        results = {
+            source.name: validate_source(raw[source.name], source, warehouse)
+            for source in SOURCES
+            if count_rows(raw[source.name])
+        }
+        counts = {
+            name: {
+                "raw": count_rows(raw[name]),
+                "validated": count_rows(result.valid),
+                "rejected": count_rows(result.rejected),
             }
-            check_balance(counts, snapshot=context.partition_key, source=source.name, worst=_reasons(one.rejected))
+            for name, result in results.items()
+        }
+        yield Output(_all_rejected(results, warehouse), "rejected", metadata=_rejected_shares(counts))
+        for name, result in results.items():
+            worst = _frequent_reasons(result.rejected)
+            check_balance(counts[name], snapshot=context.partition_key, source=name, worst=worst)
         for source in SOURCES:
-            good = judged[source.name].valid if source.name in judged else _no_rows(source)
-            yield Output(good, f"good_{source.name}")
+            valid = results[source.name].valid if source.name in results else _no_rows(source)
+            yield Output(valid, f"valid_{source.name}")
         warehouse.unpersist_all()
 
     return validated
+
+
+def _all_rejected(results: Mapping[str, ValidationResult], engine: Warehouse) -> Frame | pd.DataFrame:
+    if not results:
+        return pd.DataFrame(columns=REJECTED_TABLE.frame_names)
+    return engine.persist(nw.concat([result.rejected for result in results.values()], how="vertical"))
+
+
+def _rejected_shares(counts: Mapping[str, Mapping[str, int]]) -> dict[str, float | None]:
+    """Return the share of rejected rows of each source, and the largest of them."""
+    shares = {source: rows["rejected"] / rows["raw"] for source, rows in counts.items() if rows["raw"]}
+    by_source = {f"rejected_share_{source.name}": shares.get(source.name) for source in SOURCES}
+    return numbers(rejected_share=max(shares.values(), default=None), **by_source)
 
 
 def _no_rows(source: Source) -> pd.DataFrame:
     return pd.DataFrame(columns=TABLES[source.name].frame_names)
 
 
-def _count(frame: Frame) -> int:
-    return int(frame.select(nw.len().alias("rows")).collect("pyarrow").item(0, "rows"))
-
-
-def _reasons(rejected: Frame) -> dict[str, int]:
-    """How many rejected rows have which first reason, the most frequent first; the cells they quote are left out."""
+def _frequent_reasons(rejected: Frame) -> dict[str, int]:
+    """Return the three most frequent first reasons with their rows, without the cells that they quote."""
     reason = without_quoted_cells(nw.col("reasons").list.get(0)).str.slice(0, 120)
-    found = rejected.select(reason.alias("reason")).group_by("reason").agg(nw.len().alias("rows"))
-    top = found.sort("rows", "reason", descending=[True, False]).head(3).collect("pyarrow").to_native().to_pylist()
+    counted = rejected.select(reason.alias("reason")).group_by("reason").agg(nw.len().alias("rows"))
+    top = counted.sort("rows", "reason", descending=[True, False]).head(3).collect("pyarrow").to_native().to_pylist()
     return {row["reason"]: row["rows"] for row in top}

@@ -1,4 +1,7 @@
-"""When Dagster computes an asset by itself; the sensor ``changed_studies`` acts on it."""
+"""When Dagster materializes an asset without a request (Dagster concept: declarative automation).
+
+The sensor ``changed_studies`` evaluates these conditions.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,11 @@ from typing import Any
 from dagster import AutomationCondition
 
 PUBLISHES = "tiktok_pipeline/publishes"
-"""Tag of the runs that bring the published copy and the report up to date themselves."""
+"""Tag of the runs that also update the published file and the report."""
 
 
-def of_a_study() -> AutomationCondition[Any]:
-    """A study's own assets follow its content: all snapshots are computed anew when its code version changes."""
+def on_study_change() -> AutomationCondition[Any]:
+    """Return the condition of a study's assets: recompute every snapshot when the study's code version changes."""
     return (
         AutomationCondition.code_version_changed().since(
             AutomationCondition.newly_requested() | AutomationCondition.newly_updated()
@@ -21,8 +24,8 @@ def of_a_study() -> AutomationCondition[Any]:
     ).with_label("the study changed")
 
 
-def after_its_tables() -> AutomationCondition[Any]:
-    """The published copy and the report follow the tables that were computed without them."""
+def on_table_change() -> AutomationCondition[Any]:
+    """Return the condition of the published file and the report: follow tables that were computed without them."""
     # A run of a whole job names no assets, so that Dagster cannot tell from it that it publishes too.
     elsewhere = (
         AutomationCondition.newly_updated()
@@ -40,5 +43,5 @@ def after_its_tables() -> AutomationCondition[Any]:
 
 
 def every_morning() -> AutomationCondition[Any]:
-    """A check that depends on the day and not on new data."""
+    """Return the condition of a check that depends on the day: it runs at 06:00 UTC."""
     return AutomationCondition.on_cron("0 6 * * *")

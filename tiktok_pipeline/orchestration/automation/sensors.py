@@ -1,14 +1,15 @@
-"""What Dagster does by itself: the jobs, the sensors that see new files, the schedule, and what follows a changed study.
+"""The sensors (Dagster concept: sensor): new files, new deliveries, failed runs, changed studies.
 
-What is new is told by content, never by the clock: a snapshot is refreshed once for each delivery (the hash of its
-manifest). A tick looks at names, sizes and manifests; nothing is opened or hashed in it.
+What is new is decided by content, never by the clock: a snapshot is refreshed once for each delivery, which is a hash
+of its files. A tick reads names, sizes, manifests and the list of published deliveries. It opens and hashes no
+delivered file.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,9 +44,9 @@ from tiktok_pipeline.orchestration.automation.jobs import INGEST_JOB
 from tiktok_pipeline.orchestration.partitions import add_snapshots
 from tiktok_pipeline.orchestration.runs.dead_runs import fail_orphaned_runs
 from tiktok_pipeline.orchestration.runs.outcome import failure_of
-from tiktok_pipeline.orchestration.runs.refresh import REFRESH_JOB, refresh_tags
+from tiktok_pipeline.orchestration.runs.refresh import REFRESH_JOB
+from tiktok_pipeline.orchestration.runs.tags import DELIVERY_TAG, FILES_TAG, list_files, refresh_tags
 from tiktok_pipeline.raw.snapshots import list_inbox
-from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.settings import Settings
 
 TICK_SECONDS = 15
@@ -58,23 +59,34 @@ _UNFINISHED = [
     DagsterRunStatus.CANCELING,
 ]
 
-_MOST_RUNS = 4
-"""Of one delivery, where each was killed."""
+_MAX_RUNS = 4
+"""Runs of one delivery after which a person must act, if each was killed."""
 
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 60.0, 3600.0
 
+_CLOCK_SKEW_NS = 60 * 10**9
+"""A file whose times are further in the future has a wrong clock, so that its age says nothing."""
 
-def sensors(settings: Settings) -> list[SensorDefinition]:
-    """Those that are on by default: new files, new deliveries, failed runs, changed studies."""
+
+def sensors(settings: Settings, published_deliveries: Callable[[], Mapping[str, str]]) -> list[SensorDefinition]:
+    """Return the sensors; all of them are on by default.
+
+    Parameters
+    ----------
+    settings : Settings
+        The home.
+    published_deliveries : callable
+        Return the id of the delivery from which each published snapshot was computed.
+    """
     return [
         _incoming_sensor(settings),
-        _delivered_sensor(settings),
+        _delivery_sensor(settings, published_deliveries),
         _failure_sensor(settings),
         AutomationConditionSensorDefinition(
             "changed_studies",
             target=AssetSelection.all(),
             default_status=DefaultSensorStatus.RUNNING,
-            description="Computes anew what a changed study changes, the pages and the copy for readers after it.",
+            description="Recomputes the assets of a changed study, then the published file and the reports.",
         ),
     ]
 
@@ -85,33 +97,35 @@ def _incoming_sensor(settings: Settings) -> SensorDefinition:
         job_name=INGEST_JOB,
         minimum_interval_seconds=TICK_SECONDS,
         default_status=DefaultSensorStatus.RUNNING,
-        description=f"Asks for a run when whole files lie in {settings.incoming}.",
+        description=f"Starts the job {INGEST_JOB} when a file in {settings.incoming} is complete.",
     )
     def new_scrapes(context: SensorEvaluationContext) -> SensorResult | SkipReason:
-        looks = list_inbox(settings.incoming)
-        settled = settled_names(looks, settings.incoming, settings.settle_seconds)
-        # A file whose times lie in the future settles when two looks agree.
+        files = list_inbox(settings.incoming)
+        settled = settled_names(files, settings.incoming, settings.settle_seconds)
+        # A file whose times are in the future is complete when two ticks see the same size and times.
         before = json.loads(context.cursor or "{}")
-        now = {name: [look.bytes, look.modified_ns, look.changed_ns] for name, look in looks.items()}
+        now = {name: [file.bytes, file.modified_ns, file.changed_ns] for name, file in files.items()}
         settled |= {
-            name for name, look in now.items() if before.get(name) == look and look[2] > time.time_ns() + 60 * 10**9
+            name
+            for name, stat in now.items()
+            if before.get(name) == stat and stat[2] > time.time_ns() + _CLOCK_SKEW_NS
         }
         if not settled:
-            waiting = f"{len(looks)} file(s) are still being written" if looks else "no file in incoming"
+            waiting = f"{len(files)} file(s) are still being written" if files else "no file in incoming"
             return SensorResult(skip_reason=waiting, cursor=json.dumps(now))
         if pause := _pause(context.instance):
             return SensorResult(skip_reason=pause, cursor=json.dumps(now))
-        tags = {"tiktok_pipeline/files": _names(sorted(settled))}
+        tags = {FILES_TAG: list_files(sorted(settled))}
         return SensorResult(run_requests=[RunRequest(tags=tags)], cursor=json.dumps(now))
 
     return new_scrapes
 
 
 def _pause(instance: DagsterInstance) -> str | None:
-    """Why no run that takes files in is to be asked for now; after failures the pause doubles each time."""
+    """Return why no ingest run may start now, if so; the pause doubles after each failure."""
     records = instance.get_run_records(RunsFilter(job_name=INGEST_JOB), limit=10)
     if any(record.dagster_run.status in _UNFINISHED for record in records):
-        return "a run that takes files in is under way"
+        return "an ingest run is in progress"
     failed = 0
     for record in records:
         if record.dagster_run.status not in (DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED):
@@ -121,77 +135,86 @@ def _pause(instance: DagsterInstance) -> str | None:
         return None
     pause = min(_FIRST_PAUSE_SECONDS * 2 ** (failed - 1), _LONGEST_PAUSE_SECONDS)
     left = pause - (time.time() - records[0].update_timestamp.timestamp())
-    return f"the last {failed} run(s) failed; the next try is in {left:.0f} s" if left > 0 else None
+    return f"the last {failed} run(s) failed; the next attempt is in {left:.0f} s" if left > 0 else None
 
 
-def _delivered_sensor(settings: Settings) -> SensorDefinition:
+def _delivery_sensor(settings: Settings, published_deliveries: Callable[[], Mapping[str, str]]) -> SensorDefinition:
     @sensor(
         name="new_deliveries",
         job_name=REFRESH_JOB,
         minimum_interval_seconds=TICK_SECONDS,
         default_status=DefaultSensorStatus.RUNNING,
-        description="Asks for one run for each snapshot that got a file, or lost a creator who asked to be forgotten.",
+        description=f"Starts the job {REFRESH_JOB} for each snapshot whose files changed since it was published.",
     )
     def new_deliveries(context: SensorEvaluationContext) -> SensorResult | SkipReason:
         fail_orphaned_runs(context.instance)
         if holder := lock_holder(settings.lock_file):
             return SkipReason(f"process {holder} is using this home")
         done: dict[str, str] = json.loads(context.cursor or "{}")
-        there = _manifests(settings.raw, context.log.error)
-        deliveries = {key: compute_delivery_id(manifest) for key, manifest in there.items()}
+        manifests = _read_manifests(settings.raw, context.log.error)
+        deliveries = {key: compute_delivery_id(manifest) for key, manifest in manifests.items()}
         new = [key for key, delivery in deliveries.items() if done.get(key) != delivery]
         add_snapshots(context.instance, new)
-        states = {key: _state_of(context.instance, deliveries[key]) for key in new}
-        wanted = [key for key, state in states.items() if state.is_wanted]
+        published = published_deliveries() if new else {}
+        states = {
+            key: _state_of(context.instance, deliveries[key], is_published=published.get(key) == deliveries[key])
+            for key in new
+        }
+        wanted = [key for key, state in states.items() if state.needs_run]
         return SensorResult(
             run_requests=[
                 RunRequest(
                     run_key=f"{key} {deliveries[key]} {states[key].runs}",
                     partition_key=key,
-                    tags=refresh_tags(key, there[key]),
+                    tags=refresh_tags(key, manifests[key]),
                 )
                 for key in wanted
             ],
-            skip_reason=None if wanted else "every delivery had its run",
+            skip_reason=None if wanted else "every delivery is published or had its run",
             cursor=json.dumps(
-                {key: one for key, one in deliveries.items() if key not in states or states[key].is_done}
+                {key: delivery for key, delivery in deliveries.items() if key not in states or states[key].is_done}
             ),
         )
 
     return new_deliveries
 
 
-def _manifests(raw: Path, say: Callable[[str], None]) -> dict[str, list[StoredFile]]:
-    """The manifests of all snapshots; one that is damaged is told and does not keep the others."""
-    found = {}
+def _read_manifests(raw: Path, log: Callable[[str], None]) -> dict[str, list[StoredFile]]:
+    """Return the manifests of all snapshots; a damaged one is logged and left out."""
+    manifests = {}
     for key in snapshots_on_disk(raw):
         try:
-            found[key] = read_manifest(raw / key)
-        except ManifestError as problem:
-            say(str(problem))
-    return found
+            manifests[key] = read_manifest(raw / key)
+        except ManifestError as error:
+            log(str(error))
+    return manifests
 
 
 @dataclass(frozen=True)
-class _State:
-    """How far a delivery is: how many runs it had, whether it wants another, whether there is nothing more to do."""
+class _DeliveryState:
+    """How many runs a delivery had, whether it needs another, whether there is nothing left to do."""
 
     runs: int
-    is_wanted: bool
+    needs_run: bool
     is_done: bool
 
 
-def _state_of(instance: DagsterInstance, delivery: str) -> _State:
-    """A delivery wants one run; another where the last was killed. Bad data is not tried again: only a person can mend it."""
-    records = instance.get_run_records(RunsFilter(tags={"tiktok_pipeline/delivery": delivery}))
+def _state_of(instance: DagsterInstance, delivery_id: str, *, is_published: bool) -> _DeliveryState:
+    """Return the state of a delivery.
+
+    It needs one run, and another if the last was killed: that may have been after publishing, before the report.
+    A run that failed on its data is not repeated, since only a person can correct them. A published delivery without
+    a run was published by a run that this instance has no record of.
+    """
+    records = instance.get_run_records(RunsFilter(tags={DELIVERY_TAG: delivery_id}))
     if not records:
-        return _State(0, is_wanted=True, is_done=False)
+        return _DeliveryState(0, needs_run=not is_published, is_done=is_published)
     last = records[0].dagster_run
     if last.status in _UNFINISHED or last.tags.get("dagster/will_retry") == "true":
-        return _State(len(records), is_wanted=False, is_done=False)
+        return _DeliveryState(len(records), needs_run=False, is_done=False)
     was_killed = last.status == DagsterRunStatus.FAILURE and last.tags.get("dagster/failure_reason") != "STEP_FAILURE"
-    again = was_killed and len(records) < _MOST_RUNS
-    return _State(len(records), is_wanted=again, is_done=not again)
+    again = was_killed and len(records) < _MAX_RUNS
+    return _DeliveryState(len(records), needs_run=again, is_done=not again)
 
 
 def _failure_sensor(settings: Settings) -> SensorDefinition:
@@ -199,7 +222,7 @@ def _failure_sensor(settings: Settings) -> SensorDefinition:
         name="failures",
         default_status=DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=TICK_SECONDS,
-        description=f"Writes one line to {settings.failures_file} for each run that failed.",
+        description=f"Appends one line to {settings.failures_file} for each failed run.",
     )
     def failures(context: RunFailureSensorContext) -> None:
         run = context.dagster_run
@@ -213,9 +236,3 @@ def _failure_sensor(settings: Settings) -> SensorDefinition:
         )
 
     return failures
-
-
-def _names(files: Sequence[str]) -> str:
-    """The names of files as a tag of a run: short, and one line."""
-    shown = ", ".join(map(one_line, files))
-    return shown if len(shown) <= 200 else f"{shown[:180]} ... ({len(files)} files)"

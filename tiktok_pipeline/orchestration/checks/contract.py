@@ -1,44 +1,41 @@
-"""One blocking check per table: every stored row keeps the table's contract."""
+"""The check ``contract`` of every table: each stored row keeps the table's contract."""
 
 from typing import Any
 
 import narwhals as nw
-from dagster import (
-    AssetCheckExecutionContext,
-    AssetCheckResult,
-    AssetChecksDefinition,
-    AssetKey,
-    asset_check,
-)
+from dagster import AssetCheckExecutionContext, AssetCheckResult, AssetChecksDefinition, AssetKey, ResourceParam
 
 from tiktok_pipeline.orchestration.asset_keys import table_of
-from tiktok_pipeline.orchestration.checks.slices import checked_slice
+from tiktok_pipeline.orchestration.checks.snapshot_check import checked_slice, snapshot_check
+from tiktok_pipeline.warehouse.base import Warehouse
 from tiktok_pipeline.warehouse.contract import rules
+
+CONTRACT = "contract"
 
 
 def contract_check(key: AssetKey) -> AssetChecksDefinition:
-    """The check that every stored row of a table keeps the table's contract; what comes after waits for it."""
-    table = table_of(key)
+    """Return the blocking check of a table: if it fails, no downstream asset is materialized."""
 
-    @asset_check(
+    @snapshot_check(
         asset=key,
-        name="contract",
+        name=CONTRACT,
         blocking=True,
-        required_resource_keys={"warehouse"},
-        description=f"Every row of {table.spec} keeps its contract (types, ranges, no missing key).",
+        description=f"Every row of {table_of(key).spec} keeps its contract: types, ranges, no missing key.",
     )
-    def contract(context: AssetCheckExecutionContext) -> AssetCheckResult:
-        broken = broken_rules(checked_slice(context, key), key)
-        return AssetCheckResult(passed=not broken, metadata={"rows_by_broken_rule": broken})
+    def contract(context: AssetCheckExecutionContext, warehouse: ResourceParam[Warehouse]) -> AssetCheckResult:
+        broken = broken_rules(checked_slice(context, warehouse, key), key)
+        return AssetCheckResult(
+            passed=not broken, metadata={"rows_by_broken_rule": broken, "broken_rules": len(broken)}
+        )
 
     return contract
 
 
 def broken_rules(frame: nw.LazyFrame[Any], key: AssetKey) -> dict[str, int]:
-    """How many rows break which rule of the table's contract; empty where none does."""
+    """Return how many rows break each rule of the table's contract; rules that no row breaks are left out."""
     checked = rules(table_of(key).schema)
     if not checked:
         return {}
-    counts = [(~rule.holds).cast(nw.Int64).sum().alias(f"rule_{place}") for place, rule in enumerate(checked)]
-    found = frame.select(*counts).collect("pyarrow").to_native().to_pylist()[0]
-    return {rule.reason: int(found[f"rule_{place}"]) for place, rule in enumerate(checked) if found[f"rule_{place}"]}
+    counts = [(~rule.holds).cast(nw.Int64).sum().alias(f"rule_{number}") for number, rule in enumerate(checked)]
+    row = frame.select(*counts).collect("pyarrow").to_native().to_pylist()[0]
+    return {rule.reason: int(row[f"rule_{number}"]) for number, rule in enumerate(checked) if row[f"rule_{number}"]}

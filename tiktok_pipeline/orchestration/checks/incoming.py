@@ -15,25 +15,23 @@ from tiktok_pipeline.settings import Settings
 
 
 def incoming_check(settings: Settings) -> AssetChecksDefinition:
-    """The check that fails while files lie in ``incoming/refused/``, and says why each does."""
+    """Return the check that fails while a file is in ``incoming/refused/``, and gives each file's reason."""
 
     @asset_check(
         asset=INCOMING,
         name="readable",
-        description="No file lies in incoming/refused/: each could be read, or was seen to.",
+        description="incoming/refused/ is empty: every delivered file was read, or a person dealt with it.",
     )
     def readable() -> AssetCheckResult:
         refused = refused_files(settings.refused)
         if not refused:
-            return AssetCheckResult(passed=True, metadata={"refused": "none"})
-        table = MetadataValue.table([TableRecord({"file": one.file, "why": one.reason}) for one in refused])
-        advice = (
-            f"see {settings.refused}: put the file right, drop it into {settings.incoming} again, delete it there"
-        )
+            return AssetCheckResult(passed=True, metadata={"refused": "none", "refused_files": 0})
+        table = MetadataValue.table([TableRecord({"file": file.file, "why": file.reason}) for file in refused])
+        remedy = f"in {settings.refused}: correct each file and move it to {settings.incoming}, or delete it"
         return AssetCheckResult(
             passed=False,
             severity=AssetCheckSeverity.ERROR,
-            metadata={"refused": table, "what_to_do": advice},
+            metadata={"refused": table, "what_to_do": remedy, "refused_files": len(refused)},
         )
 
     return readable

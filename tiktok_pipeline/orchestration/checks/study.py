@@ -1,4 +1,4 @@
-"""The checks of a study: every part was computed, and no published input leaks the label."""
+"""The checks of a study: every part was computed, and no input of its published model leaks the label."""
 
 import narwhals as nw
 from dagster import (
@@ -6,38 +6,37 @@ from dagster import (
     AssetCheckResult,
     AssetChecksDefinition,
     AssetCheckSeverity,
-    AssetKey,
-    asset_check,
+    ResourceParam,
 )
 
 from tiktok_pipeline.orchestration.asset_keys import asset_key
-from tiktok_pipeline.orchestration.checks.slices import checked_slice
+from tiktok_pipeline.orchestration.checks.snapshot_check import checked_slice, snapshot_check
 from tiktok_pipeline.study import Study
+from tiktok_pipeline.warehouse.base import Warehouse
 
 
 def study_checks(study: Study) -> list[AssetChecksDefinition]:
-    """The warnings of a study: whether it could be done on the snapshot, and whether its published inputs leak."""
+    """Return the checks of a study; they warn and stop nothing."""
     checks = []
     if study.segmentation is not None:
-        checks.append(_could_be_done(asset_key("clusters.fits", study.name), "note", None))
+        checks.append(_could_be_done(study, "clusters.fits", ~nw.col("note").is_null(), "note"))
     if study.classification is not None:
-        checks.append(_could_be_done(asset_key("classifiers.cards", study.name), "value", ("why_empty", "missing")))
-        checks.append(_leakage(asset_key("classifiers.leakage", study.name)))
+        is_reason = nw.col("item").is_in(("why_empty", "missing"))
+        checks += [_could_be_done(study, "classifiers.cards", is_reason, "value"), _no_leakage(study)]
     return checks
 
 
-def _could_be_done(key: AssetKey, column: str, items: tuple[str, ...] | None) -> AssetChecksDefinition:
-    """Warn where a part of a study is missing; ``column`` holds the reason, in the rows with one of ``items``."""
+def _could_be_done(study: Study, table: str, is_reason: nw.Expr, column: str) -> AssetChecksDefinition:
+    """Return the check of a table whose rows with ``is_reason`` say in ``column`` why a part is missing."""
+    key = asset_key(table, study.name)
 
-    @asset_check(
+    @snapshot_check(
         asset=key,
         name="could_be_done",
-        required_resource_keys={"warehouse"},
-        description="Every part of the study could be computed from this snapshot.",
+        description=f"Every part of study {study.name} could be computed from the snapshot.",
     )
-    def could_be_done(context: AssetCheckExecutionContext) -> AssetCheckResult:
-        rows = checked_slice(context, key)
-        rows = rows.filter(nw.col("item").is_in(items)) if items else rows.filter(~nw.col(column).is_null())
+    def could_be_done(context: AssetCheckExecutionContext, warehouse: ResourceParam[Warehouse]) -> AssetCheckResult:
+        rows = checked_slice(context, warehouse, key).filter(is_reason)
         reasons = rows.select(column).unique().sort(column).collect("pyarrow")[column].to_list()
         return AssetCheckResult(
             passed=not reasons, severity=AssetCheckSeverity.WARN, metadata={"why": "; ".join(reasons)}
@@ -46,17 +45,22 @@ def _could_be_done(key: AssetKey, column: str, items: tuple[str, ...] | None) ->
     return could_be_done
 
 
-def _leakage(key: AssetKey) -> AssetChecksDefinition:
-    @asset_check(
+def _no_leakage(study: Study) -> AssetChecksDefinition:
+    key = asset_key("classifiers.leakage", study.name)
+
+    @snapshot_check(
         asset=key,
         name="no_leakage",
-        required_resource_keys={"warehouse"},
-        description="No input of the published model gives its label away.",
+        description=f"No input of the published model of study {study.name} reveals the label.",
     )
-    def no_leakage(context: AssetCheckExecutionContext) -> AssetCheckResult:
-        leaks = checked_slice(context, key).filter((nw.col("kind") == "leak") & nw.col("is_published"))
-        found = leaks.filter(nw.col("other_feature") == "").select("feature", "verdict").sort("feature")
-        verdicts = {row["feature"]: row["verdict"] for row in found.collect("pyarrow").to_native().to_pylist()}
-        return AssetCheckResult(passed=not verdicts, severity=AssetCheckSeverity.WARN, metadata={"leaks": verdicts})
+    def no_leakage(context: AssetCheckExecutionContext, warehouse: ResourceParam[Warehouse]) -> AssetCheckResult:
+        is_leak = (nw.col("kind") == "leak") & nw.col("is_published") & (nw.col("other_feature") == "")
+        leaks = checked_slice(context, warehouse, key).filter(is_leak).select("feature", "verdict").sort("feature")
+        verdicts = {row["feature"]: row["verdict"] for row in leaks.collect("pyarrow").to_native().to_pylist()}
+        return AssetCheckResult(
+            passed=not verdicts,
+            severity=AssetCheckSeverity.WARN,
+            metadata={"leaks": verdicts, "leaking_features": len(verdicts)},
+        )
 
     return no_leakage

@@ -17,7 +17,8 @@ from dagster import AssetKey, DagsterInstance, JobDefinition
 from tiktok_pipeline.home.manifest import compute_delivery_id, read_manifest, snapshots_on_disk
 from tiktok_pipeline.orchestration.asset_keys import asset_key
 from tiktok_pipeline.orchestration.maintenance.scrub import scrub_event_log
-from tiktok_pipeline.orchestration.runs.refresh import refresh_snapshot, refresh_tags
+from tiktok_pipeline.orchestration.runs.refresh import refresh_snapshot
+from tiktok_pipeline.orchestration.runs.tags import SNAPSHOT_TAG
 from tiktok_pipeline.privacy.find_creator import CreatorRecords
 from tiktok_pipeline.privacy.redact_files import redact_stored_files
 from tiktok_pipeline.privacy.scrub import name_pattern, remove_matching_files, scrub_log
@@ -159,7 +160,7 @@ def _rebuild_snapshot(eraser: Eraser, snapshot: str, suppression: SuppressionLis
     tables = {"raw": ["files", *names], "validated": ["rejected", *names], "features": ["statistics", *names]}
     shared = [asset_key(f"{stage}.{name}") for stage, stage_tables in tables.items() for name in stage_tables]
     manifest = read_manifest(eraser.settings.raw / snapshot)
-    tags = {"tiktok_pipeline/snapshot": refresh_tags(snapshot, manifest)["tiktok_pipeline/snapshot"]}
+    tags = {SNAPSHOT_TAG: snapshot}
     outcome = refresh_snapshot(
         eraser.job, snapshot, instance=eraser.instance, tags=tags, selection=shared, quiet=True
     )

@@ -1,72 +1,92 @@
-"""Draws each picture once: a small PNG as metadata of its asset, and an SVG in the home, from which the report is made.
+"""The resource ``figures`` (Dagster concept: resource): the plots of a snapshot, as metadata and as SVG files.
 
-What is drawn is decided by the assets; how, by `tiktok_pipeline.reports`. No HTML here.
+The report is built from the SVG files. The assets decide what is plotted, `tiktok_pipeline.plots` how. No HTML here.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagster import InitResourceContext, MetadataValue, ResourceDefinition
+from dagster import MetadataValue, ResourceDefinition
 
 from tiktok_pipeline.atomic_write import atomic_write_text
-from tiktok_pipeline.orchestration.metadata import picture
+from tiktok_pipeline.orchestration.metadata import figure_metadata
 from tiktok_pipeline.plots.render import png, svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHARED = "shared"
-"""The group of the pictures that belong to no study."""
+"""The group of the figures that belong to no study."""
 
 _FILE = re.compile(r"([a-z][a-z0-9_]*)\.([a-z][a-z0-9_]*)\.([0-9]{2})\.([a-z][a-z0-9_]*)\.svg")
 
 
 class FigureStore:
-    """The pictures of a home: ``<folder>/<snapshot>/<group>.<step>.<place>.<name>.svg``."""
+    """The figures of a home: ``<folder>/<snapshot>/<group>.<step>.<position>.<name>.svg``.
 
-    def __init__(self, folder: Path, *, are_drawn: bool = True) -> None:
+    Parameters
+    ----------
+    folder : Path
+        Where the figures of all snapshots are stored.
+    is_enabled : bool
+        Whether figures are plotted at all.
+    """
+
+    def __init__(self, folder: Path, *, is_enabled: bool = True) -> None:
         self._folder = folder
-        self._are_drawn = are_drawn
+        self._is_enabled = is_enabled
 
     def replace(
-        self, snapshot: str, *, group: str, step: str, draw: Callable[[], Mapping[str, Figure]]
+        self, snapshot: str, *, group: str, step: str, plot: Callable[[], Mapping[str, Figure]]
     ) -> dict[str, MetadataValue]:
-        """Put the pictures of one step in place of those that it drew before; gives them back as metadata.
+        """Plot the figures of one step, and replace those that it stored before.
 
-        ``draw`` makes them; it is not called where no pictures are wanted.
+        Parameters
+        ----------
+        snapshot : str
+            The snapshot.
+        group : str
+            The study, or `SHARED`.
+        step : str
+            The step. The figures of a group are ordered by step, then as ``plot`` returns them.
+        plot : callable
+            Return the figures by name; called only if figures are enabled.
+
+        Returns
+        -------
+        dict of str to MetadataValue
+            Each figure as a PNG, by name.
         """
-        figures = draw() if self._are_drawn else {}
+        figures = plot() if self._is_enabled else {}
         folder = self._folder / snapshot
         folder.mkdir(parents=True, exist_ok=True)
-        shown: dict[str, MetadataValue] = {}
+        metadata: dict[str, MetadataValue] = {}
         written = set()
-        for place, (name, figure) in enumerate(figures.items()):
-            target = folder / f"{group}.{step}.{place:02d}.{name}.svg"
-            shown[name] = picture(png(figure))
+        for position, (name, figure) in enumerate(figures.items()):
+            target = folder / f"{group}.{step}.{position:02d}.{name}.svg"
+            metadata[name] = figure_metadata(png(figure))
             atomic_write_text(target, svg(figure, f"{group}-{name}"))
             written.add(target)
-        for old in set(folder.glob(f"{group}.{step}.*.svg")) - written:
-            old.unlink()
-        return shown
+        for stale in set(folder.glob(f"{group}.{step}.*.svg")) - written:
+            stale.unlink()
+        return metadata
 
     def of_snapshot(self, snapshot: str) -> dict[str, dict[str, str]]:
-        """The SVG texts of a snapshot: group -> name -> text, in the order of steps and of drawing."""
-        found: dict[str, dict[str, str]] = {}
+        """Return the SVG texts of a snapshot by group and name, in the order of steps and positions."""
+        texts: dict[str, dict[str, str]] = {}
         for path in sorted((self._folder / snapshot).glob("*.svg")):
             parts = _FILE.fullmatch(path.name)
             if parts:
-                found.setdefault(parts[1], {})[parts[4]] = path.read_text(encoding="utf-8")
-        return found
+                texts.setdefault(parts[1], {})[parts[4]] = path.read_text(encoding="utf-8")
+        return texts
 
 
-def figures_resource(folder: Path, *, are_drawn: bool) -> ResourceDefinition:
-    """The pictures of a home, as a resource of the run."""
-
-    def provide(_: InitResourceContext) -> Iterator[FigureStore]:
-        yield FigureStore(folder, are_drawn=are_drawn)
-
-    return ResourceDefinition(resource_fn=provide, description=f"SVG pictures in {folder}")
+def figures_resource(folder: Path, *, is_enabled: bool) -> ResourceDefinition:
+    """Return the figures of a home as a resource; see `FigureStore`."""
+    return ResourceDefinition(
+        resource_fn=lambda _: FigureStore(folder, is_enabled=is_enabled), description=f"SVG figures in {folder}."
+    )

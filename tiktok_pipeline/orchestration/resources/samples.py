@@ -5,7 +5,6 @@ What a sample is: `tiktok_pipeline.features.sample` and `tiktok_pipeline.analysi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import narwhals as nw
@@ -43,12 +42,13 @@ class Samples:
 
 
 def samples_resource() -> ResourceDefinition:
-    """The samples, as a resource of the run; they go with the connection to the warehouse."""
+    """Return the samples of a run; they last as long as its connection to the warehouse."""
 
-    def provide(context: InitResourceContext) -> Iterator[Samples]:
-        warehouse: Any = context.resources.warehouse
-        yield Samples(warehouse)
+    def provide(context: InitResourceContext) -> Samples:
+        return Samples(context.resources.warehouse)
 
     return ResourceDefinition(
-        resource_fn=provide, required_resource_keys={"warehouse"}, description="Bounded samples of the features"
+        resource_fn=provide,
+        required_resource_keys={"warehouse"},
+        description="Bounded samples of the features, each drawn once in a run.",
     )

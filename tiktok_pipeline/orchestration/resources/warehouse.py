@@ -1,13 +1,14 @@
-"""The warehouse as a Dagster resource."""
+"""The resource ``warehouse`` (Dagster concept: resource): assets ask for it as ``ResourceParam[Warehouse]``.
+
+It is a `ResourceDefinition` and not a `ConfigurableResource`: Dagster initializes a nested `ConfigurableResource`
+once for each resource that uses it, and a run must open the warehouse once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from dagster import (
-    InitResourceContext,
-    ResourceDefinition,
-)
+from dagster import InitResourceContext, ResourceDefinition
 
 from tiktok_pipeline.home.cleanup import remove_leftovers
 from tiktok_pipeline.home.lock import home_lock
@@ -19,9 +20,16 @@ OpenWarehouse = Callable[[], Warehouse]
 
 
 def warehouse_resource(settings: Settings, open_warehouse: OpenWarehouse) -> ResourceDefinition:
-    """The warehouse for the time of a run, with the home's lock held and what a killed run left put away.
+    """Return the warehouse of a home, open from the start of a run to its end, while the run holds the home's lock.
 
-    It is opened at once: a run that cannot have it fails before its first step, and can be tried again as it is.
+    The database is opened at once: a run that cannot open it fails before its first step, and Dagster can retry it.
+
+    Parameters
+    ----------
+    settings : Settings
+        The home.
+    open_warehouse : callable
+        Return the warehouse; it is closed when the run ends.
     """
 
     def provide(context: InitResourceContext) -> Iterator[Warehouse]:
@@ -33,4 +41,4 @@ def warehouse_resource(settings: Settings, open_warehouse: OpenWarehouse) -> Res
                 warehouse.slices()
                 yield warehouse
 
-    return ResourceDefinition(resource_fn=provide, description=f"DuckDB at {settings.warehouse_file}")
+    return ResourceDefinition(resource_fn=provide, description=f"The DuckDB database {settings.warehouse_file}.")

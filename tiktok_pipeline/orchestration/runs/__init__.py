@@ -1,1 +1,4 @@
-"""Start runs, follow them, resume them, report how they ended."""
+"""Runs of the jobs: start them in this process, resume them, find the dead ones, report how they ended.
+
+The command line works through this folder; it shares the jobs with Dagster's UI.
+"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from dagster import (
     AssetCheckEvaluation,
@@ -16,9 +16,6 @@ from dagster import (
 
 from tiktok_pipeline.errors import expected_error_codes
 from tiktok_pipeline.safe_text import one_line
-
-if TYPE_CHECKING:
-    from dagster_shared.error import SerializableErrorInfo
 
 BROKEN_CONTRACT, STOPPED, UNEXPECTED = "broken_contract", "stopped", "unexpected"
 """Codes of failures that are not a `PipelineError`: a blocking check, a stop from outside, a defect."""
@@ -128,14 +125,27 @@ def _describe_blocking(evaluation: AssetCheckEvaluation) -> str:
     return f"{table}: stored rows break its {evaluation.check_name}; downstream tables were not changed: {listed}"
 
 
-def _failure_from_error(step: str, error: SerializableErrorInfo, codes: Mapping[str, str]) -> Failure:
+class _StoredError(Protocol):
+    """An error as Dagster stores it: the name of its class and its text, and the error that it was raised from."""
+
+    @property
+    def message(self) -> str: ...
+
+    @property
+    def cls_name(self) -> str | None: ...
+
+    @property
+    def cause(self) -> _StoredError | None: ...
+
+
+def _failure_from_error(step: str, error: _StoredError, codes: Mapping[str, str]) -> Failure:
     """Return the failure with the text of the first expected error in a chain of causes, else of its root.
 
     An expected error is often raised from the engine's own error, whose text explains less.
     """
     chain = [error]
-    while chain[-1].cause is not None:
-        chain.append(chain[-1].cause)
+    while (cause := chain[-1].cause) is not None:
+        chain.append(cause)
     if any(cause.cls_name == DagsterExecutionInterruptedError.__name__ for cause in chain):
         return Failure(step, "the run was stopped from outside: the service ended, or somebody stopped it", STOPPED)
     expected = next((cause for cause in chain if cause.cls_name in codes), None)

@@ -1,46 +1,40 @@
-"""Materialises snapshots in this process and tells the caller, step by step, what is being done, and why it failed.
-
-The command line works through this file; it shares the jobs with Dagster's UI.
-"""
+"""Materialize snapshots in this process, and report each step to the caller (Dagster concept: job run)."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from dagster import (
-    AssetKey,
-    DagsterInstance,
-    InitLoggerContext,
-    JobDefinition,
-    LoggerDefinition,
-)
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+from dagster import AssetKey, DagsterInstance, InitLoggerContext, JobDefinition, LoggerDefinition
 
-from tiktok_pipeline.home.manifest import StoredFile, compute_delivery_id
+from tiktok_pipeline.orchestration.partitions import insertion_order
 from tiktok_pipeline.orchestration.runs.outcome import Outcome, check_warnings, failure_of
 
 REFRESH_JOB = "refresh"
 
 STEP_LOGGER = "steps"
+"""The name of `step_logger` in the definitions."""
+
+_RANGE_START_TAG, _RANGE_END_TAG = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+"""The tags by which one run materializes a range of partitions; Dagster exports no name for them."""
 
 
 class _StepHandler(logging.Handler):
-    """Hands the start of each step of a run to a callback."""
+    """Passes the name of each step that starts to a callback."""
 
     def __init__(self, on_step: Callable[[str], None]) -> None:
         super().__init__(level=logging.DEBUG)
         self._on_step = on_step
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Look for Dagster's own event of a step that starts."""
+        """Call back if the record is Dagster's event of a step that starts."""
         event = getattr(record, "dagster_meta", {}).get("dagster_event")
         if event is not None and event.is_step_start:
             self._on_step(event.step_key)
 
 
 def step_logger(on_step: Callable[[str], None]) -> LoggerDefinition:
-    """A logger of Dagster that says nothing itself and calls ``on_step`` with the name of each step that starts."""
+    """Return a Dagster logger that prints nothing and calls ``on_step`` with the name of each step that starts."""
 
     def build(_: InitLoggerContext) -> logging.Logger:
         logger = logging.Logger("tiktok_pipeline.steps", level=logging.DEBUG)
@@ -48,16 +42,6 @@ def step_logger(on_step: Callable[[str], None]) -> LoggerDefinition:
         return logger
 
     return LoggerDefinition(logger_fn=build)
-
-
-def refresh_tags(snapshot: str, manifest: Sequence[StoredFile]) -> dict[str, str]:
-    """What lets one find the run of a delivery: its snapshot, its files and their hash."""
-    names = ", ".join(one.file for one in manifest)
-    return {
-        "tiktok_pipeline/snapshot": snapshot,
-        "tiktok_pipeline/delivery": compute_delivery_id(manifest),
-        "tiktok_pipeline/files": names if len(names) <= 200 else f"{names[:180]} ... ({len(manifest)} files)",
-    }
 
 
 def refresh_snapshot(
@@ -69,10 +53,31 @@ def refresh_snapshot(
     selection: Sequence[AssetKey] | None = None,
     quiet: bool = False,
 ) -> Outcome:
-    """Materialise one snapshot in this process; a failure is told, not raised. ``quiet`` leaves the log to `step_logger`."""
+    """Materialize one snapshot in this process.
+
+    Parameters
+    ----------
+    job : JobDefinition
+        The job ``refresh`` or one of a study.
+    snapshot : str
+        The partition; Dagster must know it.
+    instance : DagsterInstance
+        Dagster's storage of the home.
+    tags : mapping of str to str
+        Tags of the run, see `tiktok_pipeline.orchestration.runs.tags`.
+    selection : sequence of AssetKey, optional
+        Only these assets of the job.
+    quiet : bool
+        Whether Dagster's log is left out, so that only `step_logger` reports.
+
+    Returns
+    -------
+    Outcome
+        How the run ended. A failure is returned, not raised.
+    """
     result = job.execute_in_process(
         partition_key=snapshot,
-        run_config={"loggers": {STEP_LOGGER: {}}} if quiet else None,
+        run_config=_run_config(quiet=quiet),
         instance=instance,
         asset_selection=list(selection) if selection else None,
         raise_on_error=False,
@@ -85,41 +90,45 @@ def refresh_snapshot(
 
 
 def steps_of(job: JobDefinition, selection: Sequence[AssetKey]) -> list[str]:
-    """The names of the steps that materialise and check the selected assets."""
+    """Return the names of the steps that materialize and check the selected assets."""
     return [node.name for node in job.get_subset(asset_selection=set(selection)).nodes]
 
 
 def publish_snapshots(
     job: JobDefinition, snapshots: Sequence[str], *, instance: DagsterInstance, quiet: bool = False
-) -> Iterator[tuple[list[str], Outcome]]:
-    """Publish finished snapshots, with one run for each contiguous range of Dagster's partitions.
+) -> Iterator[tuple[str, Outcome]]:
+    """Publish snapshots whose tables are complete, in as few runs as possible.
 
     Yields
     ------
-    tuple of (list of str, Outcome)
-        The snapshots of a run and how it ended.
+    tuple of str and Outcome
+        The snapshots of one run, such as ``2024-03-01 to 2024-05-01``, and how it ended.
     """
-    for stretch in _contiguous_ranges(snapshots, list(instance.get_dynamic_partitions("snapshots"))):
+    for partitions in _contiguous_ranges(snapshots, insertion_order(instance)):
         result = job.execute_in_process(
-            run_config={"loggers": {STEP_LOGGER: {}}} if quiet else None,
+            run_config=_run_config(quiet=quiet),
             instance=instance,
             asset_selection=[AssetKey("published")],
             raise_on_error=False,
-            tags={ASSET_PARTITION_RANGE_START_TAG: stretch[0], ASSET_PARTITION_RANGE_END_TAG: stretch[-1]},
+            tags={_RANGE_START_TAG: partitions[0], _RANGE_END_TAG: partitions[-1]},
         )
         failure = None if result.success else failure_of(instance, result.run_id)
-        yield stretch, Outcome(result.run_id, failure)
+        yield f"{partitions[0]} to {partitions[-1]}", Outcome(result.run_id, failure)
+
+
+def _run_config(*, quiet: bool) -> dict[str, dict[str, dict[str, object]]] | None:
+    return {"loggers": {STEP_LOGGER: {}}} if quiet else None
 
 
 def _contiguous_ranges(wanted: Sequence[str], order: Sequence[str]) -> list[list[str]]:
-    """``wanted``, in ``order``, cut wherever another stands in between."""
-    found: list[list[str]] = []
-    place = -2
-    for at, key in enumerate(order):
+    """Return ``wanted`` in ``order``, split wherever ``order`` has another key in between."""
+    ranges: list[list[str]] = []
+    last = -2
+    for position, key in enumerate(order):
         if key in wanted:
-            if at == place + 1:
-                found[-1].append(key)
+            if position == last + 1:
+                ranges[-1].append(key)
             else:
-                found.append([key])
-            place = at
-    return found
+                ranges.append([key])
+            last = position
+    return ranges

@@ -1,60 +1,96 @@
-"""Which snapshots were delivered and never came through to the published copy, and what of one is left to do."""
+"""What an interrupted refresh left to do: snapshots that were not published, and the unfinished assets of one."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC
 
-from dagster import AssetCheckKey, AssetKey, AssetSelection, DagsterInstance, Definitions
+from dagster import (
+    AssetCheckEvaluation,
+    AssetKey,
+    AssetSelection,
+    DagsterEventType,
+    DagsterInstance,
+    Definitions,
+    RunsFilter,
+)
 
 from tiktok_pipeline.home.manifest import compute_delivery_id, read_manifest, snapshots_on_disk
+from tiktok_pipeline.orchestration.asset_keys import asset_key
+from tiktok_pipeline.orchestration.checks.contract import CONTRACT
+from tiktok_pipeline.orchestration.runs.tags import SNAPSHOT_TAG
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.tables import TABLES
 from tiktok_pipeline.warehouse.base import StoredSlice
 
 
-def pending_snapshots(settings: Settings, origins: Mapping[str, str]) -> list[str]:
-    """The snapshots on disk whose published rows stem from another delivery than the manifest, or that have none.
+def pending_snapshots(settings: Settings, published_deliveries: Mapping[str, str]) -> list[str]:
+    """Return the snapshots on disk that are not published as their manifest lists them.
 
-    ``origins`` gives the delivery from which each published snapshot was made.
+    Parameters
+    ----------
+    settings : Settings
+        The home.
+    published_deliveries : mapping of str to str
+        The id of the delivery from which each published snapshot was computed.
     """
     return [
         key
         for key in snapshots_on_disk(settings.raw)
-        if origins.get(key) != compute_delivery_id(read_manifest(settings.raw / key))
+        if published_deliveries.get(key) != compute_delivery_id(read_manifest(settings.raw / key))
     ]
 
 
 def finished_assets(
-    instance: DagsterInstance, key: str, delivery: str, slices: Sequence[StoredSlice]
+    instance: DagsterInstance, snapshot: str, delivery_id: str, slices: Sequence[StoredSlice]
 ) -> set[AssetKey]:
-    """The tables of a snapshot that were made from ``delivery`` and passed their contract since.
+    """Return the tables of a snapshot that need not be computed again.
 
-    A table that was written last, and whose check a killed run did not come to, is not among them.
+    A table is finished if its slice was computed from the delivery, and its contract check passed after that.
+    A killed run may have written a table and not checked it.
+
+    Parameters
+    ----------
+    instance : DagsterInstance
+        Dagster's storage of the home, with the evaluations of earlier runs.
+    snapshot, delivery_id : str
+        The snapshot and the delivery that it has now.
+    slices : sequence of StoredSlice
+        All slices of the warehouse.
     """
     written = {
-        AssetKey([*one.table.split(".")[:1], *([one.study] if one.study else []), one.table.split(".")[1]]): one
-        for one in slices
-        if one.snapshot == key and one.delivery_id == delivery and one.table in TABLES
+        asset_key(slice_.table, slice_.study or None): slice_.written_at.replace(tzinfo=UTC).timestamp()
+        for slice_ in slices
+        if slice_.snapshot == snapshot and slice_.delivery_id == delivery_id and slice_.table in TABLES
     }
-    checks = {AssetCheckKey(asset, "contract"): one for asset, one in written.items()}
-    records = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(checks))
-    found = set()
-    for check, record in records.items():
-        run = instance.get_run_by_id(record.run_id)
-        since = checks[check].written_at.replace(tzinfo=UTC).timestamp()
-        is_ours = run is not None and run.tags.get("tiktok_pipeline/snapshot") == key
-        # The record's own stamp has no fractions of a second.
-        passed_at = record.event.timestamp if record.event and record.status.value == "SUCCEEDED" else 0.0
-        if is_ours and passed_at >= since:
-            found.add(check.asset_key)
-    return found
+    latest: dict[AssetKey, tuple[float, bool]] = {}
+    for evaluated_at, evaluation in _contract_evaluations(instance, snapshot):
+        result = (evaluated_at, evaluation.passed)
+        latest[evaluation.asset_key] = max(result, latest.get(evaluation.asset_key, result))
+    never = (0.0, False)
+    return {
+        key
+        for key, written_at in written.items()
+        if latest.get(key, never)[1] and latest.get(key, never)[0] >= written_at
+    }
+
+
+def _contract_evaluations(instance: DagsterInstance, snapshot: str) -> Iterator[tuple[float, AssetCheckEvaluation]]:
+    """Yield time and result of each contract check in the runs of a snapshot, with a partition or without."""
+    for record in instance.get_run_records(RunsFilter(tags={SNAPSHOT_TAG: snapshot})):
+        run_id = record.dagster_run.run_id
+        for entry in instance.all_logs(run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION):
+            if entry.dagster_event is None:
+                continue
+            evaluation = entry.dagster_event.asset_check_evaluation_data
+            if evaluation.check_name == CONTRACT:
+                yield entry.timestamp, evaluation
 
 
 def left_to_do(
     definitions: Definitions, wanted: Sequence[AssetKey], finished: Collection[AssetKey]
 ) -> list[AssetKey]:
-    """Of the ``wanted`` assets those that are not ``finished``, and all that is made from them."""
+    """Return the ``wanted`` assets that are not ``finished``, and the wanted assets computed from those."""
     graph = definitions.resolve_asset_graph()
     todo = set(wanted) - set(finished)
     while todo:

@@ -53,7 +53,7 @@ def test_each_creator_has_one_score_and_those_without_a_label_are_scored_by_the_
 
 def test_the_leak_is_a_warning_and_the_run_goes_on(refreshed: tuple[Home, ExecuteInProcessResult]) -> None:
     _, result = refreshed
-    leaks = warned(result)[f"classifiers/{STUDY}/leakage:no_leakage"]["leaks"]
+    leaks = warned(result)[f"classifiers/{STUDY}/{STUDY}_leakage:no_leakage"]["leaks"]
     assert isinstance(leaks, dict)
     assert {"comment_engagement_rate", "like_engagement_rate"} <= set(leaks)
     assert "followers" not in leaks

@@ -25,7 +25,6 @@ from dagster import (
 )
 
 from tiktok_pipeline.assembly import build_definitions, refresh_job
-from tiktok_pipeline.home.failure_log import log_failure
 from tiktok_pipeline.home.lock import home_lock
 from tiktok_pipeline.home.manifest import compute_delivery_id, read_manifest
 from tiktok_pipeline.orchestration.partitions import add_snapshots, known_snapshots
@@ -112,9 +111,9 @@ def test_new_scrapes_pauses_while_a_run_is_under_way_and_longer_after_each_failu
     write_csv(home.settings.incoming / "scrape.csv", creators(5))
     time.sleep(0.3)
     run = record(instance, {}, DagsterRunStatus.STARTED, job="ingest")
-    assert said(tick(home, "new_scrapes", instance)) == "a run that takes files in is under way"
+    assert said(tick(home, "new_scrapes", instance)) == "an ingest run is in progress"
     instance.report_run_failed(instance.get_run_by_id(run) or pytest.fail("gone"))
-    assert "the last 1 run(s) failed; the next try is in" in said(tick(home, "new_scrapes", instance))
+    assert "the last 1 run(s) failed; the next attempt is in" in said(tick(home, "new_scrapes", instance))
 
 
 def test_a_delivery_gets_one_run_and_the_next_one_another(
@@ -137,6 +136,22 @@ def test_a_delivery_gets_one_run_and_the_next_one_another(
     (other,) = changed.run_requests or []
     assert other.tags["tiktok_pipeline/delivery"] != delivery
     assert other.run_key != request.run_key
+
+
+def test_a_new_instance_on_a_refreshed_home_requests_no_run(refreshed_home: Home, instance: DagsterInstance) -> None:
+    """As `dagster dev` without DAGSTER_HOME: no run record, no cursor, and a home whose deliveries are all published."""
+    result = tick(refreshed_home, "new_deliveries", instance)
+    assert (result.run_requests, said(result)) == ([], "every delivery is published or had its run")
+    assert set(json.loads(result.cursor or "")) == {"2024-03-01", "2024-04-01"}
+    assert known_snapshots(instance) == ["2024-03-01", "2024-04-01"]
+
+
+def test_a_new_instance_requests_a_run_for_a_delivery_that_is_not_published(
+    copied_home: Home, instance: DagsterInstance, tmp_path: Path
+) -> None:
+    copied_home.deliver(write_csv(tmp_path / "more.csv", creators(5, seed=9)))
+    (request,) = tick(copied_home, "new_deliveries", instance).run_requests or []
+    assert request.partition_key == "2024-03-01"
 
 
 @pytest.mark.parametrize(
@@ -191,25 +206,6 @@ def test_new_deliveries_ends_the_runs_of_dead_processes(home: Home, instance: Da
     run = record(instance, {}, DagsterRunStatus.STARTED)
     assert fail_orphaned_runs(instance) == []  # it is young
     assert instance.get_run_by_id(run) is not None
-
-
-def test_a_failure_is_one_line_and_only_once(tmp_path: Path) -> None:
-    log = tmp_path / "failures.log"
-    tags = {"tiktok_pipeline/snapshot": "2024-03-01", "tiktok_pipeline/files": "a.csv,\x1b[2J b.csv"}
-    for _ in range(2):
-        log_failure(log, run_id="abc", step="raw", message="no\nsuch \x1b[31mthing", tags=tags)
-    log_failure(log, run_id="def", step="raw", message="x", tags={"dagster/partition": "2024-04-01"})
-    first, second = log.read_text(encoding="utf-8").splitlines()
-    assert first.partition(" ")[2] == "run=abc snapshot=2024-03-01 files=a.csv, [2J b.csv step=raw: no such [31mthing"
-    assert second.partition(" ")[2] == "run=def snapshot=2024-04-01 files=- step=raw: x"
-
-
-def test_a_long_log_of_failures_is_begun_anew(tmp_path: Path) -> None:
-    log = tmp_path / "failures.log"
-    log.write_text("x" * 1_100_000, encoding="utf-8")
-    log_failure(log, run_id="abc", step="raw", message="x", tags={})
-    assert log.stat().st_size < 1_000
-    assert log.with_name("failures.log.1").stat().st_size == 1_100_000
 
 
 def requested(definitions: Definitions, instance: DagsterInstance, cursor: Any = None) -> tuple[set[str], Any]:

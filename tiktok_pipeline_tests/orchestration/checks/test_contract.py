@@ -6,6 +6,7 @@ import narwhals as nw
 import pytest
 from dagster import AssetCheckKey, AssetKey, AssetSelection, DagsterInstance, ExecuteInProcessResult
 
+from tiktok_pipeline.orchestration.asset_keys import asset_key
 from tiktok_pipeline.orchestration.checks.contract import broken_rules
 from tiktok_pipeline.orchestration.partitions import add_snapshots
 from tiktok_pipeline_tests.features.frames import spoil_feature
@@ -87,7 +88,7 @@ def test_a_check_that_is_started_alone_looks_at_the_newest_snapshot(
 def test_a_check_without_any_snapshot_says_what_to_do(copied_home: Home) -> None:
     result = run_checks_alone(copied_home, [])
     assert not result.success
-    assert "there is no snapshot to check yet; materialise one first" in reasons_of(result)
+    assert "there is no snapshot to check yet; materialize one first" in reasons_of(result)
 
 
 def test_rates_that_do_not_add_up_are_a_warning_with_their_count(copied_home: Home) -> None:
@@ -109,7 +110,7 @@ def test_a_missing_key_is_a_broken_rule() -> None:
 
     table = pa.table({"study": ["a"], "statistic": [None], "value": [1.0], "note": [""]})
     frame = nw.from_native(table.set_column(1, "statistic", pa.array([None], pa.string()))).lazy()
-    assert broken_rules(frame, AssetKey(["clusters", "any", "fits"])) == {"statistic: missing": 1}
+    assert broken_rules(frame, asset_key("clusters.fits", "any")) == {"statistic: missing": 1}
 
 
 def test_materialize_alone_needs_no_other_asset(copied_home: Home) -> None:

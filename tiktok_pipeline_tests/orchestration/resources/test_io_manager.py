@@ -22,10 +22,11 @@ from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.tables import TABLES
 from tiktok_pipeline.warehouse.base import WarehouseError
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
+from tiktok_pipeline_tests.homes import ONE_STUDY
 from tiktok_pipeline_tests.warehouse.tables import read_all
 
 NOWHERE = Path("/nowhere")
-KEY = AssetKey(["clusters", "my_study", "fits"])
+KEY = asset_key("clusters.fits", "my_study")
 SLICE = {"snapshot": "2024-03-01", "study": "my_study"}
 GOOD = pd.DataFrame(
     {"statistic": ["inertia", "silhouette"], "value": [1.5, None], "note": pd.Series([None, "one cluster"])}
@@ -120,7 +121,7 @@ def run(settings: Settings, opened: list[DuckDBWarehouse], frame: pd.DataFrame) 
         opened.append(DuckDBWarehouse(settings.warehouse_file))
         return opened[-1]
 
-    @multi_asset(name="fits", outs={"fits": table_out("clusters.fits", study="my_study")}, partitions_def=SNAPSHOTS)
+    @multi_asset(name="fits", outs={"fits": table_out("clusters.fits", study=ONE_STUDY[0])}, partitions_def=SNAPSHOTS)
     def fits() -> pd.DataFrame:
         with pytest.raises(HomeLockedError):
             _take_in_another_process(settings.lock_file)

@@ -49,7 +49,7 @@ def test_an_unknown_snapshot_says_what_to_run(copied_home: Home) -> None:
     failure = failure_of(copied_home, "1999-01-01")
     assert failure.is_expected
     assert failure.step == "raw"
-    assert "snapshot 1999-01-01: no file of it" in failure.message
+    assert "snapshot 1999-01-01: " in failure.message
     assert "tiktok-pipeline refresh FILE --snapshot 1999-01-01" in failure.message
 
 

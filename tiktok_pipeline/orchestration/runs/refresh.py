@@ -96,13 +96,13 @@ def steps_of(job: JobDefinition, selection: Sequence[AssetKey]) -> list[str]:
 
 def publish_snapshots(
     job: JobDefinition, snapshots: Sequence[str], *, instance: DagsterInstance, quiet: bool = False
-) -> Iterator[tuple[str, Outcome]]:
-    """Publish snapshots whose tables are complete, in as few runs as possible.
+) -> Iterator[tuple[list[str], Outcome]]:
+    """Publish snapshots whose tables are complete: one run for each contiguous range of Dagster's partitions.
 
     Yields
     ------
-    tuple of str and Outcome
-        The snapshots of one run, such as ``2024-03-01 to 2024-05-01``, and how it ended.
+    tuple of (list of str, Outcome)
+        The snapshots of a run, and how it ended.
     """
     for partitions in _contiguous_ranges(snapshots, insertion_order(instance)):
         result = job.execute_in_process(
@@ -113,7 +113,7 @@ def publish_snapshots(
             tags={_RANGE_START_TAG: partitions[0], _RANGE_END_TAG: partitions[-1]},
         )
         failure = None if result.success else failure_of(instance, result.run_id)
-        yield f"{partitions[0]} to {partitions[-1]}", Outcome(result.run_id, failure)
+        yield partitions, Outcome(result.run_id, failure)
 
 
 def _run_config(*, quiet: bool) -> dict[str, dict[str, dict[str, object]]] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import narwhals as nw
 import pytest
 from dagster import AssetCheckKey, AssetKey, AssetSelection, DagsterInstance, ExecuteInProcessResult
@@ -78,15 +80,15 @@ def test_a_check_that_is_started_alone_looks_at_the_newest_snapshot(
     copied_home: Home, spoilt: str, passes: bool
 ) -> None:
     break_stored(copied_home, f"update validated.profiles set followers = -1 where snapshot = '{spoilt}'")
-    result = run_checks_alone(copied_home, ["2024-04-01", "2024-03-01"])  # Dagster lists them in this order
+    result = run_checks_alone(copied_home, ["2024-04-01", "2024-03-01", "2024-4-1"])  # the last one is mistyped
     found = {
         one.asset_key: one.passed for one in result.get_asset_check_evaluations() if one.check_name == "contract"
     }
     assert found[FEATURES] is passes
 
 
-def test_a_check_without_any_snapshot_says_what_to_do(copied_home: Home) -> None:
-    result = run_checks_alone(copied_home, [])
+def test_a_check_without_any_snapshot_says_what_to_do(tmp_path: Path) -> None:
+    result = run_checks_alone(Home(tmp_path / "home"), [])
     assert not result.success
     assert "there is no snapshot to check yet; materialize one first" in reasons_of(result)
 

@@ -23,7 +23,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "_generated/*.md"]
 default_role = "py:obj"
 add_module_names = False
-smartquotes = False  # they turn the two hyphens of an option into a dash
+smartquotes_action = "D"  # dashes only
 myst_heading_anchors = 3
 suppress_warnings = [
     "image.not_readable",  # until the images of the README are in docs/images

@@ -1,13 +1,15 @@
 """Records the output blocks of the README and the tutorial: ``python docs/record.py``.
 
 It runs the commands after each prompt (``$ ``) of the ``console`` blocks in a new folder with the home ``data``, and
-replaces the lines below each command by its output. Instead of ``make run`` it runs the command behind it.
+replaces the lines below each command by its output. Instead of ``make run`` it runs the command behind it. A ``text``
+block after a ``sql`` block becomes the result of the query.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,7 +24,8 @@ SHOWN_LINES = 20
 """An output of more than twice as many lines is shown as its first and its last lines."""
 
 RUN = "tiktok-pipeline refresh data/sample"
-_BLOCK = re.compile(r"^```console\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
+_CONSOLE = re.compile(r"^```console\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
+_QUERY = re.compile(r"^```sql\n([^`]*)^```\n\n```text\n[^`]*^```", flags=re.MULTILINE)
 
 
 def main() -> None:
@@ -32,13 +35,20 @@ def main() -> None:
         shutil.copytree(CHECKOUT / "data" / "sample", home / "sample")
         for page in PAGES:
             text = page.read_text(encoding="utf-8")
-            page.write_text(_BLOCK.sub(lambda block: _recorded(block[1], home), text), encoding="utf-8")
+            text = _CONSOLE.sub(lambda block: _recorded(block[1], home), text)
+            text = _QUERY.sub(lambda block: _answered(block[1], home), text)
+            page.write_text(text, encoding="utf-8")
 
 
 def _recorded(block: str, home: Path) -> str:
     typed = [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
     lines = [line for command in typed for line in (f"$ {command}", *_output(command, home))]
     return "\n".join(["```console", *lines, "```"])
+
+
+def _answered(query: str, home: Path) -> str:
+    result = "\n".join(_output(f"tiktok-pipeline sql {shlex.quote(query)}", home))
+    return f"```sql\n{query}```\n\n```text\n{result}\n```"
 
 
 def _output(command: str, home: Path) -> list[str]:

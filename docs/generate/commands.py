@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,4 +18,5 @@ def render() -> str:
     done = subprocess.run(call, env=environment, capture_output=True, text=True, check=True)  # noqa: S603
     _, *commands = done.stdout.split("\n## ")
     sections = "\n## ".join(["", *commands])
-    return "\n".join(line for line in sections.splitlines() if not line.startswith("* `--help`")).lstrip()
+    text = "\n".join(line for line in sections.splitlines() if not line.startswith("* `--help`")).lstrip()
+    return re.sub(r"(`[^`]*`)|(--[a-z][a-z-]*)", lambda match: match[1] or f"`{match[2]}`", text)

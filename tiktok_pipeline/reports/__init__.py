@@ -1,1 +1,1 @@
-"""Pictures for people: drawn from small frames, with no database and no Dagster behind them."""
+"""The report of a snapshot: `gather` reads tables, `report_model` builds the content, `html` renders the page."""

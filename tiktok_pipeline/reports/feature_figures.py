@@ -1,7 +1,9 @@
-"""What is drawn of the features of a source, whichever studies there are."""
+"""Which figures the features of each source have, whatever the studies are."""
+
+from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -14,23 +16,37 @@ from tiktok_pipeline.plots.distributions import (
     plot_qq,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 _LOGGED = dict.fromkeys(("followers", "likes", "videos_count", "engagement_percent"), "log1p")
 _SCALED = dict.fromkeys(("engagement_index", "monetization_maturity"), "standard")
 
 
-def feature_figures(samples: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> dict[str, Any]:
-    """The pictures by name; ``samples`` has for each source a sample of its features and their correlations."""
-    figures: dict[str, Any] = {}
+def feature_figures(samples: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> dict[str, Figure]:
+    """Draw the figures of the features.
+
+    Parameters
+    ----------
+    samples : mapping of str to tuple of DataFrame
+        For each source a sample of its features and their correlations.
+
+    Returns
+    -------
+    dict of str to Figure
+        The figures by name; a source without rows has none.
+    """
+    figures: dict[str, Figure] = {}
     for source, (sample, correlations) in samples.items():
         if len(sample):
-            figures |= _of_source(source, sample, correlations)
+            figures |= _source_figures(source, sample, correlations)
     return figures
 
 
-def _of_source(source: str, sample: pd.DataFrame, correlations: pd.DataFrame) -> dict[str, Any]:
+def _source_figures(source: str, sample: pd.DataFrame, correlations: pd.DataFrame) -> dict[str, Figure]:
     transform = _LOGGED if source == "profiles" else _SCALED
     if source == "profiles":
-        # The logarithm of a raw fraction is none: ln(x + 1) of it is nearly x.
+        # ln(x + 1) of a small fraction is nearly x, so the rate is logged in percent.
         sample = sample.assign(engagement_percent=sample["avg_engagement_rate"] * 100.0)
     figures = {
         f"{source}_distributions": plot_distributions(sample, source),

@@ -1,4 +1,4 @@
-"""Files for other programs: values keep their types, hostile texts stay texts, and a file is whole or not there."""
+"""Files for other programs: values keep their types, hostile texts stay texts, no file is written in part."""
 
 from __future__ import annotations
 
@@ -151,13 +151,13 @@ def test_xlsx_holds_numbers_booleans_days_and_texts(tmp_path: Path) -> None:
 def test_parquet_holds_every_value_as_it_is(tmp_path: Path) -> None:
     table = TYPED.append_column("hostile", pa.array(["=1+1", "\x00\ta", None]))
     assert write(tmp_path / "a.parquet", table) == Written(3)
-    found = parquet.read_table(tmp_path / "a.parquet")
-    assert found.schema == table.schema
-    assert found.to_pylist() == table.to_pylist()
+    written = parquet.read_table(tmp_path / "a.parquet")
+    assert written.schema == table.schema
+    assert written.to_pylist() == table.to_pylist()
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_no_rows_are_a_file_with_its_header(tmp_path: Path, ending: str) -> None:
+def test_without_rows_a_file_has_its_header(tmp_path: Path, ending: str) -> None:
     target = tmp_path / f"a{ending}"
     assert write_file(target, TYPED.schema, [], guard=formula_safe) == Written(0)
     if ending == ".parquet":
@@ -166,7 +166,7 @@ def test_no_rows_are_a_file_with_its_header(tmp_path: Path, ending: str) -> None
         assert (csv_rows if ending == ".csv" else xlsx_rows)(target) == [TYPED.column_names]
 
 
-def test_what_a_cell_has_no_place_for_is_empty_or_text(tmp_path: Path) -> None:
+def test_values_without_a_cell_type_are_empty_or_text(tmp_path: Path) -> None:
     table = pa.table(
         {
             "margin": [math.nan, math.inf, -math.inf],
@@ -210,7 +210,7 @@ def test_a_harmless_text_stays_as_it_is_and_a_text(tmp_path: Path, text: str) ->
     assert (cell.value, cell.data_type) == (text, "s")
 
 
-def test_characters_without_a_place_in_a_file_for_people_go(tmp_path: Path) -> None:
+def test_control_characters_are_removed(tmp_path: Path) -> None:
     table = texts("a\x00b\x0bc\x1fd\x7fe\x9ff\u202eg\u2066h\ufffei\uffffj", "1\r\n2\r3\u20284\x855", "tab\tstays")
     write(tmp_path / "a.csv", table)
     write(tmp_path / "a.xlsx", table)
@@ -219,7 +219,7 @@ def test_characters_without_a_place_in_a_file_for_people_go(tmp_path: Path) -> N
     assert xlsx_rows(tmp_path / "a.xlsx")[1:] == expected
 
 
-def test_a_text_that_spells_an_escape_of_xlsx_is_no_escape(tmp_path: Path) -> None:
+def test_a_text_that_spells_an_escape_of_xlsx_is_not_an_escape(tmp_path: Path) -> None:
     write(tmp_path / "a.xlsx", texts("_x003D_1+1", "_x_ and _x12_"))
     # Excel reads _x005F_ as _; openpyxl leaves it.
     assert xlsx_rows(tmp_path / "a.xlsx")[1:] == [["_x005F_x003D_1+1"], ["_x_ and _x12_"]]
@@ -310,7 +310,7 @@ def test_values_come_back_from_every_format(tmp_path: Path, rows: list[tuple[Any
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a", "a.csv.gz", ".csv", "a.xls", "csv"])
-def test_an_unknown_ending_names_those_there_are(tmp_path: Path, name: str) -> None:
+def test_an_unknown_ending_is_refused_with_the_known_ones(tmp_path: Path, name: str) -> None:
     with pytest.raises(ExportRefusedError, match=r"expected a file that ends in \.csv, \.xlsx or \.parquet"):
         write(tmp_path / name, TYPED)
     assert list(tmp_path.iterdir()) == []
@@ -333,7 +333,7 @@ def test_a_file_is_replaced_only_when_asked(tmp_path: Path, ending: str) -> None
     assert [path.name for path in tmp_path.iterdir()] == [target.name]
 
 
-def test_a_file_that_comes_while_writing_stays(tmp_path: Path) -> None:
+def test_a_file_created_during_the_write_is_kept(tmp_path: Path) -> None:
     target = tmp_path / "a.csv"
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -346,7 +346,7 @@ def test_a_file_that_comes_while_writing_stays(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
 
 
-def test_a_link_to_nothing_counts_as_a_file(tmp_path: Path) -> None:
+def test_a_dangling_link_counts_as_a_file(tmp_path: Path) -> None:
     (tmp_path / "a.csv").symlink_to(tmp_path / "nowhere")
     with pytest.raises(ExportRefusedError, match="already exists"):
         write(tmp_path / "a.csv", TYPED)
@@ -354,23 +354,23 @@ def test_a_link_to_nothing_counts_as_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, ValueError, MemoryError])
-@pytest.mark.parametrize("there", [True, False])
-def test_an_interrupted_write_leaves_what_was_there(
-    tmp_path: Path, ending: str, interruption: type[BaseException], there: bool
+@pytest.mark.parametrize("exists", [True, False])
+def test_an_interrupted_write_leaves_the_old_content(
+    tmp_path: Path, ending: str, interruption: type[BaseException], exists: bool
 ) -> None:
     target = tmp_path / f"a{ending}"
-    if there:
+    if exists:
         target.write_text("mine", encoding="utf-8")
 
     def batches() -> Iterator[pa.RecordBatch]:
         yield from TYPED.to_batches(max_chunksize=1)
-        assert any(path.name.endswith(".draft") for path in tmp_path.iterdir()), "it is written beside its place"
+        assert any(path.name.endswith(".draft") for path in tmp_path.iterdir()), "the draft is in the same folder"
         raise interruption
 
     with pytest.raises(interruption):
-        write_file(target, TYPED.schema, batches(), guard=formula_safe, overwrite=there)
-    assert [path.name for path in tmp_path.iterdir()] == ([target.name] if there else [])
-    assert not there or target.read_text(encoding="utf-8") == "mine"
+        write_file(target, TYPED.schema, batches(), guard=formula_safe, overwrite=exists)
+    assert [path.name for path in tmp_path.iterdir()] == ([target.name] if exists else [])
+    assert not exists or target.read_text(encoding="utf-8") == "mine"
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -386,7 +386,7 @@ def test_a_write_that_fails_at_the_last_step_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_and_a_folder_that_is_not_there_are_no_place(tmp_path: Path) -> None:
+def test_a_folder_and_a_missing_folder_are_refused(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(ExportRefusedError, match="this is a folder; name a file in it"):
         write(tmp_path / "folder.csv", TYPED, overwrite=True)
@@ -394,14 +394,14 @@ def test_a_folder_and_a_folder_that_is_not_there_are_no_place(tmp_path: Path) ->
         write(tmp_path / "nowhere" / "a.csv", TYPED)
 
 
-def test_a_file_may_be_read_as_any_new_file(tmp_path: Path) -> None:
-    (tmp_path / "usual").touch()
+def test_a_file_has_the_permissions_of_a_new_file(tmp_path: Path) -> None:
+    (tmp_path / "new").touch()
     write(tmp_path / "a.csv", TYPED)
-    assert stat.S_IMODE((tmp_path / "a.csv").stat().st_mode) == stat.S_IMODE((tmp_path / "usual").stat().st_mode)
+    assert stat.S_IMODE((tmp_path / "a.csv").stat().st_mode) == stat.S_IMODE((tmp_path / "new").stat().st_mode)
 
 
 @pytest.mark.parametrize(("ending", "refused"), [(".xlsx", True), (".csv", False), (".parquet", False)])
-def test_only_a_sheet_has_a_most_of_rows(
+def test_only_xlsx_has_a_maximum_of_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str, refused: bool
 ) -> None:
     assert export.MAX_XLSX_ROWS == 2**20 - 1
@@ -415,8 +415,7 @@ def test_only_a_sheet_has_a_most_of_rows(
         assert write(target, texts(*"abcd"), overwrite=True) == Written(4)
 
 
-def test_batches_are_taken_one_by_one(tmp_path: Path) -> None:
-    """However many there are, the one before is on its way to the disk when the next is asked for."""
+def test_batches_are_written_before_the_next_is_read(tmp_path: Path) -> None:
     alive: list[int] = []
 
     class Batch:

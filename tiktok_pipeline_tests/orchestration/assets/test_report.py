@@ -1,4 +1,4 @@
-"""A scrape full of hostile texts, through the whole pipeline: the page shows them as text, the export runs nothing."""
+"""A scrape with hostile texts through the whole pipeline: the page shows them as text, the export runs no formula."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ HOSTILE = (
 def hostile_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     folder = tmp_path_factory.mktemp("hostile")
     rows = [
-        {**row, "nickname": HOSTILE[place % len(HOSTILE)], "biography": HOSTILE[(place + 1) % len(HOSTILE)]}
-        for place, row in enumerate(creators(140))
+        {**row, "nickname": HOSTILE[index % len(HOSTILE)], "biography": HOSTILE[(index + 1) % len(HOSTILE)]}
+        for index, row in enumerate(creators(140))
     ]
     home = Home(folder / "home", pictures=True)
     home.deliver(write_csv(folder / "profiles_2024-03-01.csv", rows))
@@ -43,9 +43,9 @@ def hostile_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 def test_the_page_shows_hostile_texts_as_text(hostile_home: Home, browser: Browser) -> None:
     address = (hostile_home.settings.reports / f"{SNAPSHOT}.html").as_uri()
-    page, seen = open_page(browser, address)
+    page, events = open_page(browser, address)
     page.wait_for_timeout(300)
-    assert seen == [address]
+    assert events == [address]
     assert SNAPSHOT in page.title()
     assert page.locator("script, img, style + style").count() == 0
     text = page.locator("main").inner_text()

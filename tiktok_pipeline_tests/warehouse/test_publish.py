@@ -399,11 +399,11 @@ def test_the_file_lists_its_tables(store: DuckDBWarehouse, target: Path) -> None
     publish(store, target, "2024-04-01")
     tables = "select * from meta.tables where schema_name <> 'meta' order by schema_name, table_name"
     assert query(target, tables) == (
-        ["schema_name", "table_name", "kind", "description", "slice_by", "rows_per"],
+        ["schema_name", "table_name", "kind", "description", "slice_by", "rows_per", "definition"],
         [
-            ("segments", "newest", "view", "things of April", [], ["name"]),
-            ("shelf", "scores", "table", SCORES.description, ["snapshot", "study"], []),
-            ("shelf", "things", "table", THINGS.description, ["snapshot"], []),
+            ("segments", "newest", "view", "things of April", [], ["name"], NEWEST.sql),
+            ("shelf", "scores", "table", SCORES.description, ["snapshot", "study"], [], None),
+            ("shelf", "things", "table", THINGS.description, ["snapshot"], [], None),
         ],
     )
     listed = query(target, "select schema_name || '.' || table_name from meta.tables order by 1")[1]
@@ -444,6 +444,32 @@ def test_a_changed_description_is_written_at_the_next_publish(store: DuckDBWareh
     assert query(target, listed)[1] == [("it's new",)]
     described = "select description from meta.columns where (table_name, column_name) = ('things', 'name')"
     assert query(target, described)[1] == [("it's a name",)]
+
+
+def test_a_changed_view_replaces_the_old_one_in_both_files(
+    store: DuckDBWarehouse, target: Path, tmp_path: Path
+) -> None:
+    publish(store, target, "2024-04-01")
+    changed = replace(NEWEST, sql="select name from shelf.things where snapshot = '2024-03-01'")
+    publish(store, target, "2024-04-01", changed)
+    store.close()
+    for file in (target, tmp_path / "store.duckdb"):
+        assert query(file, "select * from segments.newest order by 1") == (["name"], [("m1",), ("m2",)])
+        assert query(file, "select column_name from meta.columns where table_name = 'newest'")[1] == [("name",)]
+        assert query(file, "select definition from meta.tables where table_name = 'newest'")[1] == [(changed.sql,)]
+
+
+def test_a_dropped_view_is_created_again(store: DuckDBWarehouse, target: Path, tmp_path: Path) -> None:
+    publish(store, target, "2024-04-01")
+    store.close()
+    for file in (target, tmp_path / "store.duckdb"):
+        with duckdb.connect(str(file)) as connection:
+            connection.execute("drop view segments.newest")
+    publish(store, target, "2024-04-01")
+    store.close()
+    for file in (target, tmp_path / "store.duckdb"):
+        assert query(file, "select name from segments.newest")[1] == [("a1",)]
+        assert ("newest", "things of April") in query(file, TABLE_COMMENTS)[1]
 
 
 def test_a_file_of_a_later_storage_version_is_rebuilt(refreshed: DuckDBWarehouse, target: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Literal
 import duckdb
 
 from tiktok_pipeline.warehouse.base import Column, TableSpec, View
-from tiktok_pipeline.warehouse.duckdb.tables import create_table, quoted, quoted_text
+from tiktok_pipeline.warehouse.duckdb.tables import quoted, quoted_text
 
 
 def _text(name: str, description: str) -> Column:
@@ -62,6 +62,7 @@ TABLES_TABLE = TableSpec(
         Column(
             name="rows_per", type="texts", description="columns that identify a row; empty: none do", nullable=False
         ),
+        Column(name="definition", type="text", description="query of a view; NULL for a table"),
     ),
     slice_by=(),
     rows_per=("schema_name", "table_name"),
@@ -90,30 +91,33 @@ META_TABLES = (VERSION_TABLE, SLICES_TABLE, TABLES_TABLE, COLUMNS_TABLE)
 
 @dataclass(frozen=True)
 class Description:
-    """What a file says about one of its tables or views; ``columns`` maps the name of a column to its description."""
+    """What a file says about one of its tables or views.
+
+    ``columns`` maps the name of a column to its description. ``definition`` is the query of a view; None for a table.
+    """
 
     schema: str
     name: str
-    kind: Literal["table", "view"]
     text: str
     slice_by: tuple[str, ...]
     rows_per: tuple[str, ...]
     columns: Mapping[str, str]
+    definition: str | None = None
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}"
 
+    @property
+    def kind(self) -> Literal["table", "view"]:
+        """Whether it is a table or a view."""
+        return "table" if self.definition is None else "view"
 
-def describe_table(table: TableSpec) -> Description:
-    """Return the description of a table, or of the view that a derived table is."""
+
+def describe_table(table: TableSpec, definition: str | None = None) -> Description:
+    """Return the description of a table; ``definition`` is the query of a derived one."""
+    columns = {column.name: column.description for column in table.columns}
     return Description(
-        table.schema,
-        table.name,
-        "table" if table.derived is None else "view",
-        table.description,
-        table.slice_by,
-        table.rows_per,
-        {column.name: column.description for column in table.columns},
+        table.schema, table.name, table.description, table.slice_by, table.rows_per, columns, definition
     )
 
 
@@ -123,7 +127,35 @@ def describe_view(view: View) -> Description:
     for table in view.columns_from:
         for column in table.columns:
             columns.setdefault(column.name, column.description)
-    return Description(view.schema, view.name, "view", view.description, (), view.rows_per, columns)
+    return Description(view.schema, view.name, view.description, (), view.rows_per, columns, view.sql)
+
+
+def create_views(connection: duckdb.DuckDBPyConnection, definitions: Mapping[str, str], catalog: str = "") -> None:
+    """Create or replace views, except those that have the same definition already.
+
+    A replaced view loses its comments, which are slow to write.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+        The database.
+    definitions : mapping of str to str
+        The query of each view, by schema and name.
+    catalog : str, default ""
+        The catalog they are in; empty for the current one.
+    """
+    prefix = f"{catalog}." if catalog else ""
+    present = connection.execute(
+        "select views.schema_name || '.' || views.view_name, definition from duckdb_views() as views "
+        f"join {prefix}{TABLES_TABLE} as listed "
+        "on listed.schema_name = views.schema_name and listed.table_name = views.view_name where database_name = ?",
+        [catalog or _current(connection)],
+    ).fetchall()
+    unchanged = dict(present)
+    for name, definition in definitions.items():
+        if unchanged.get(name) != definition:
+            connection.execute(f"create schema if not exists {prefix}{name.partition('.')[0]}")
+            connection.execute(f"create or replace view {prefix}{name} as {definition}")
 
 
 def document(connection: duckdb.DuckDBPyConnection, descriptions: Sequence[Description], catalog: str = "") -> None:
@@ -141,8 +173,6 @@ def document(connection: duckdb.DuckDBPyConnection, descriptions: Sequence[Descr
         The catalog they are in; empty for the current one.
     """
     prefix = f"{catalog}." if catalog else ""
-    for table in (TABLES_TABLE, COLUMNS_TABLE):
-        create_table(connection, table, prefix)
     texts, columns = _catalog_texts(connection, catalog), _catalog_columns(connection, catalog)
     comments = [
         comment for description in descriptions for comment in _missing_comments(description, texts, columns, prefix)
@@ -215,7 +245,15 @@ def _list(
 ) -> None:
     """Replace the entries of the tables and their columns if any of them has changed."""
     tables = [
-        (table.schema, table.name, table.kind, table.text, list(table.slice_by), list(table.rows_per))
+        (
+            table.schema,
+            table.name,
+            table.kind,
+            table.text,
+            list(table.slice_by),
+            list(table.rows_per),
+            table.definition,
+        )
         for table in descriptions
     ]
     cells = [
@@ -224,14 +262,12 @@ def _list(
         for column in columns[str(table)]
         for text in [table.columns.get(column.name, "")]
     ]
+    names = [str(description) for description in descriptions]
+    of_described = "schema_name || '.' || table_name in (select unnest(?::varchar[]))"
     for listing, rows in ((TABLES_TABLE, tables), (COLUMNS_TABLE, cells)):
-        listed = connection.execute(f"select * from {prefix}{listing}").fetchall()
-        if not set(map(str, rows)) <= set(map(str, listed)):
-            names = [f"{schema}.{name}" for schema, name, *_ in rows]
-            listed_name = "schema_name || '.' || table_name"
-            connection.execute(
-                f"delete from {prefix}{listing} where {listed_name} in (select unnest(?::varchar[]))", [names]
-            )
+        listed = connection.execute(f"select * from {prefix}{listing} where {of_described}", [names]).fetchall()
+        if sorted(map(repr, listed)) != sorted(map(repr, rows)):
+            connection.execute(f"delete from {prefix}{listing} where {of_described}", [names])
             values = ", ".join(f"unnest(${number})" for number in range(1, len(listing.columns) + 1))
             connection.execute(
                 f"insert into {prefix}{listing} select {values}", [list(values) for values in zip(*rows, strict=True)]

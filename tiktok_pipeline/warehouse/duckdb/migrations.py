@@ -14,10 +14,16 @@ import duckdb
 
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import WarehouseError
-from tiktok_pipeline.warehouse.duckdb.meta import SLICES_TABLE, VERSION_TABLE
+from tiktok_pipeline.warehouse.duckdb.meta import (
+    COLUMNS_TABLE,
+    META_TABLES,
+    SLICES_TABLE,
+    TABLES_TABLE,
+    VERSION_TABLE,
+)
 from tiktok_pipeline.warehouse.duckdb.tables import create_table
 
-VERSION = 4
+VERSION = 5
 """Version of the tables, kept in ``meta.version`` of every database file."""
 
 _STEPS: Mapping[int, Sequence[str]] = {
@@ -35,8 +41,10 @@ _STEPS: Mapping[int, Sequence[str]] = {
         ),
     ),
     2: ("alter table if exists raw.profiles add column if not exists is_under_age varchar",),
-    # Features are views since version 4; `tables.create_view` replaces the table at first use.
+    # Features are views since version 4; `tables.drop_stored` drops the table at first use.
     3: (),
+    # Since version 5 a file describes its tables in meta.tables and meta.columns; `write_meta` creates them.
+    4: (),
 }
 """The statements that lead from each version to the next."""
 
@@ -86,11 +94,16 @@ def version_of(connection: duckdb.DuckDBPyConnection, catalog: str | None = None
 
 
 def write_meta(connection: duckdb.DuckDBPyConnection, prefix: str) -> None:
-    """Write the version and create the list of slices; ``prefix`` names the catalog (empty, or a name and a dot)."""
-    create_table(connection, VERSION_TABLE, prefix)
-    connection.execute(f"delete from {prefix}{VERSION_TABLE}")
+    """Write the version and create the tables of schema ``meta``.
+
+    ``prefix`` names the catalog: empty, or its name and a dot. The entries of ``meta.tables`` are deleted, so that
+    views are created again after a migration.
+    """
+    for table in META_TABLES:
+        create_table(connection, table, prefix)
+    for table in (VERSION_TABLE, TABLES_TABLE, COLUMNS_TABLE):
+        connection.execute(f"delete from {prefix}{table}")
     connection.execute(f"insert into {prefix}{VERSION_TABLE} values ({VERSION})")
-    create_table(connection, SLICES_TABLE, prefix)
 
 
 def _migrate(connection: duckdb.DuckDBPyConnection, path: Path | None, version: int) -> None:

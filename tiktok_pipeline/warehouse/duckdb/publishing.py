@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,12 +23,13 @@ from tiktok_pipeline.warehouse.duckdb.meta import (
     META_TABLES,
     PUBLISHED_AT_TABLE,
     SLICES_TABLE,
+    create_views,
     describe_table,
     describe_view,
     document,
 )
 from tiktok_pipeline.warehouse.duckdb.migrations import VERSION, version_of, write_meta
-from tiktok_pipeline.warehouse.duckdb.tables import create_table, create_view, quoted, stored_slices
+from tiktok_pipeline.warehouse.duckdb.tables import create_table, drop_stored, quoted, stored_slices, view_query
 
 STORAGE_VERSION = "v1.2.0"
 """The storage format of the published file: the oldest one with Zstandard, readable by DuckDB 1.2 and later."""
@@ -114,9 +115,9 @@ def publish(
             stale = _stale_slices(slices, chosen)
             content = _Content(tuple(tables), tuple(views), tuple(chosen), tuple(stale), is_fresh)
             with transaction("preparing to publish"):
-                _create_in_warehouse(connection, content, created)
+                queries = _create_in_warehouse(connection, content, created)
             with transaction("publishing"):
-                _fill(connection, content)
+                _fill(connection, content, queries)
             connection.execute(f"checkpoint {_CATALOG}")
             connection.execute(f"detach {_CATALOG}")
         atomic_replace(draft, target)
@@ -209,19 +210,21 @@ def _stale_slices(slices: Sequence[StoredSlice], snapshots: Sequence[str]) -> li
 
 def _create_in_warehouse(
     connection: duckdb.DuckDBPyConnection, content: _Content, created: Sequence[TableSpec]
-) -> None:
-    """Create in the warehouse what is published, and describe it and all other tables there."""
+) -> dict[str, str]:
+    """Create in the warehouse what is published, describe all its tables, and return the query of each view."""
     for table in content.stored:
         create_table(connection, table)
     for table in content.derived:
-        create_view(connection, table)
-    for view in content.views:
-        _create_view(connection, view)
-    tables = {str(table): table for table in (*META_TABLES, *created, *content.tables)}
-    document(connection, [*map(describe_table, tables.values()), *map(describe_view, content.views)])
+        drop_stored(connection, table)
+    tables = {str(table): table for table in (*created, *content.tables)}
+    queries = {name: view_query(connection, table) for name, table in tables.items() if table.derived}
+    queries |= {f"{view.schema}.{view.name}": view.sql for view in content.views}
+    create_views(connection, queries)
+    _document(connection, (*META_TABLES, *tables.values()), content.views, queries)
+    return queries
 
 
-def _fill(connection: duckdb.DuckDBPyConnection, content: _Content) -> None:
+def _fill(connection: duckdb.DuckDBPyConnection, content: _Content, queries: Mapping[str, str]) -> None:
     """Write rows, views and descriptions into the attached file."""
     for table in (*content.stored, PUBLISHED_AT_TABLE):
         create_table(connection, table, _PREFIX, only_published=True)
@@ -229,14 +232,22 @@ def _fill(connection: duckdb.DuckDBPyConnection, content: _Content) -> None:
     for table in content.stored:
         _copy(connection, table, content)
     _copy_slices(connection, content)
-    for table in content.derived:
-        create_view(connection, table, _PREFIX)
-    for view in content.views:
-        _create_view(connection, view, _PREFIX)
+    names = [*map(str, content.derived), *(f"{view.schema}.{view.name}" for view in content.views)]
+    create_views(connection, {name: queries[name] for name in names}, _CATALOG)
     connection.execute(f"delete from {_PREFIX}{PUBLISHED_AT_TABLE}")
     connection.execute(f"insert into {_PREFIX}{PUBLISHED_AT_TABLE} values (?)", [_now()])
-    tables = (*META_TABLES, PUBLISHED_AT_TABLE, *content.tables)
-    document(connection, [*map(describe_table, tables), *map(describe_view, content.views)], _CATALOG)
+    _document(connection, (*META_TABLES, PUBLISHED_AT_TABLE, *content.tables), content.views, queries, _CATALOG)
+
+
+def _document(
+    connection: duckdb.DuckDBPyConnection,
+    tables: Sequence[TableSpec],
+    views: Sequence[View],
+    queries: Mapping[str, str],
+    catalog: str = "",
+) -> None:
+    described = [describe_table(table, queries.get(str(table))) for table in tables]
+    document(connection, [*described, *map(describe_view, views)], catalog)
 
 
 def _delete(connection: duckdb.DuckDBPyConnection, content: _Content) -> None:
@@ -284,11 +295,6 @@ def _copy_slices(connection: duckdb.DuckDBPyConnection, content: _Content) -> No
             f"delete from {_PREFIX}{SLICES_TABLE} where table_name = ? and snapshot = ? and study = ?",
             [stale.table, stale.snapshot, stale.study],
         )
-
-
-def _create_view(connection: duckdb.DuckDBPyConnection, view: View, prefix: str = "") -> None:
-    connection.execute(f"create schema if not exists {prefix}{view.schema}")
-    connection.execute(f"create or replace view {prefix}{view.schema}.{view.name} as {view.sql}")
 
 
 def _now() -> datetime:

@@ -61,35 +61,25 @@ def _definition(column: Column) -> str:
     return f"{quoted(column.name)} {SQL_TYPES[column.type]}{'' if column.nullable else ' NOT NULL'}{compression}"
 
 
-def create_view(connection: duckdb.DuckDBPyConnection, table: TableSpec, prefix: str = "") -> None:
-    """Create or replace the view of a derived table.
-
-    A table of its name, in which an older version of this program stored the rows, is dropped.
-
-    Parameters
-    ----------
-    connection : DuckDBPyConnection
-        The warehouse; the table that the view is computed from exists in it.
-    table : TableSpec
-        A derived table.
-    prefix : str, default ""
-        The catalog of the view: empty, or its name and a dot.
-    """
+def view_query(connection: duckdb.DuckDBPyConnection, table: TableSpec) -> str:
+    """Return the query of a derived table; the table that it is computed from exists in the current catalog."""
     if table.derived is None:
         msg = f"{table} is not derived"
         raise ValueError(msg)
     rows = nw.from_native(connection.sql(f"select * from {table.derived.of}", alias="source"))
     names = [column.name for column in table.columns]
-    sql = table.derived.rows(rows).select(names).to_native().sql_query()
-    connection.execute(f"create schema if not exists {prefix}{table.schema}")
-    tables = connection.execute(
-        "select count(*) from duckdb_tables() where schema_name = ? and table_name = ? "
-        "and database_name = coalesce(?, current_catalog())",
-        [table.schema, table.name, prefix.removesuffix(".") or None],
+    return str(table.derived.rows(rows).select(names).to_native().sql_query())
+
+
+def drop_stored(connection: duckdb.DuckDBPyConnection, table: TableSpec) -> None:
+    """Drop the table in which an older version of this program stored the rows of a derived table."""
+    stored = connection.execute(
+        "select count(*) from duckdb_tables() "
+        "where schema_name = ? and table_name = ? and database_name = current_catalog()",
+        [table.schema, table.name],
     ).fetchall()
-    if tables[0][0]:
-        connection.execute(f"drop table {prefix}{table}")
-    connection.execute(f"create or replace view {prefix}{table} as {sql}")
+    if stored[0][0]:
+        connection.execute(f"drop table {table}")
 
 
 def stored_cell(column: Column) -> str:

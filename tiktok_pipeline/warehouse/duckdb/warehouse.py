@@ -27,14 +27,16 @@ from tiktok_pipeline.warehouse.base import (
     check_slice,
 )
 from tiktok_pipeline.warehouse.duckdb.engine import DuckDBEngine
+from tiktok_pipeline.warehouse.duckdb.meta import create_views
 from tiktok_pipeline.warehouse.duckdb.publishing import publish
 from tiktok_pipeline.warehouse.duckdb.tables import (
     check_columns,
     create_table,
-    create_view,
+    drop_stored,
     quoted,
     stored_cell,
     stored_slices,
+    view_query,
 )
 
 if TYPE_CHECKING:
@@ -226,7 +228,8 @@ class DuckDBWarehouse(DuckDBEngine):
             if table.derived is None:
                 create_table(self._connection, table)
             else:
-                create_view(self._connection, table)
+                drop_stored(self._connection, table)
+                create_views(self._connection, {str(table): view_query(self._connection, table)})
         self._created[str(table)] = table
 
     @contextlib.contextmanager

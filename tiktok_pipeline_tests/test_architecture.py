@@ -16,7 +16,7 @@ import pytest
 
 import tiktok_pipeline
 from tiktok_pipeline import STAGES
-from tiktok_pipeline.orchestration.asset_keys import asset_key
+from tiktok_pipeline.orchestration.asset_keys import asset_key, table_of
 
 PACKAGE = Path(tiktok_pipeline.__file__).parent
 TESTS = Path(__file__).parent
@@ -278,12 +278,13 @@ def missing_docstrings(module: Module) -> list[str]:
 
 
 def too_long(module: Module) -> list[str]:
-    """A file of more than 400 lines, a function body of more than 60."""
+    """A file of more than 400 lines, a function body of more than 60 without its docstring."""
     lines = len(module.source.splitlines())
     wrong = [f"{module.name}: {lines} lines, at most {LONGEST_FILE}"] if lines > LONGEST_FILE else []
     for node in ast.walk(module.tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            body = (node.end_lineno or 0) - node.body[0].lineno + 1
+            statements = node.body[1:] if ast.get_docstring(node) else node.body
+            body = (node.end_lineno or 0) - statements[0].lineno + 1 if statements else 0
             if body > LONGEST_BODY:
                 wrong.append(f"{module.name}.{node.name}: a body of {body} lines, at most {LONGEST_BODY}")
     return wrong
@@ -400,7 +401,10 @@ FINE: dict[Rule, list[tuple[str, str]]] = {
     paths_from_the_working_directory: [("raw.read", "Path('/dev/null')\nPath(folder)"), ("cli.app", "Path('.')")],
     missing_docstrings: [("raw.read", DOC + "def _read():\n    def inner(): ...")],
     opaque_variables: [("raw.read", "names = [row.name for row in rows]\none_line(name)")],
-    too_long: [("raw.read", "x = 1\n" * 400), ("raw.read", "def read():\n" + "    x = 1\n" * 60)],
+    too_long: [
+        ("raw.read", "x = 1\n" * 400),
+        ("raw.read", "def read():\n    '''Reads.\n\n    More.'''\n" + "    x = 1\n" * 60),
+    ],
 }
 RULES = list(BROKEN)
 
@@ -508,9 +512,10 @@ def test_schemas_and_asset_keys_are_the_stages(tmp_path: Path) -> None:
     schemas = list(dict.fromkeys(table.spec.schema for table in TABLES.values()))
     keys = [stage for stage in STAGES if stage in first_parts] + sorted(first_parts - set(STAGES))
     assert stage_disagreements(with_tables, schemas=schemas, keys=keys) == []
-    assert all(
-        asset_key(str(table.spec), "x").path == [table.spec.schema, "x", table.spec.name] for table in TABLES.values()
-    )
+    for table in TABLES.values():
+        key = asset_key(str(table.spec), "some_study")
+        assert key.path[:2] == [table.spec.schema, "some_study"]
+        assert table_of(key) is table
 
 
 def test_a_stage_out_of_place_would_be_seen() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from generate import commands, diagram, dialects, dictionary, measurements, reference, studies, verdicts
+from generate import commands, diagram, dialects, dictionary, folders, measurements, reference, studies, verdicts
 
 
 def write_pages(docs: Path) -> None:
@@ -18,6 +18,7 @@ def write_pages(docs: Path) -> None:
         "commands.md": commands.render(),
         "dialects.md": dialects.render(),
         "dictionary.md": dictionary.render(),
+        "folders.md": folders.render(),
         "measured_compare.md": measurements.render_compare(),
         "measured_many.md": measurements.render_many(),
         "measured_scale.md": measurements.render_scale(),

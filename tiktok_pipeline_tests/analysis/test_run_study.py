@@ -1,4 +1,4 @@
-"""The whole analysis of one frame: the published table of the real scrape, and what holds of any frame."""
+"""The analysis of one frame: the published results on the real scrape, and properties of any frame."""
 
 from __future__ import annotations
 
@@ -81,14 +81,14 @@ INERTIA_BY_K = {
 
 
 def half_a_unit(text: str) -> float:
-    """Half a unit of the last digit of a published figure; the largest are given to seven digits."""
+    """Return half a unit of the last digit of a published number; the largest have seven digits."""
     whole, _, fraction = text.partition(".")
     return 0.5 * 10.0 ** max(-len(fraction), len(whole) - 7)
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The result of a study as small frames, and its figures by name."""
+    """The result of a study as small frames, with the statistics of its fit by name."""
 
     segments: Segments
     assignments: pd.DataFrame
@@ -96,7 +96,7 @@ class Tables:
 
     @property
     def means(self) -> pd.DataFrame:
-        """Means of the fitted rows, a row for each persona."""
+        """The means of the fitted rows, one row for each persona."""
         fitted = self.segments.persona_features.query("base == 'fitted'")
         return fitted.pivot_table(index="persona", columns="feature", values="mean")
 
@@ -112,14 +112,14 @@ def run(frame: nw.LazyFrame[Any], study: Study, engine: DuckDBWarehouse) -> Tabl
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[DuckDBWarehouse]:
-    """One engine for the synthetic frames."""
+    """Return one engine for the synthetic frames."""
     with DuckDBWarehouse(None) as warehouse:
         yield warehouse
 
 
 @pytest.fixture(scope="module")
 def of_file(real_data: Callable[[str], Path]) -> Callable[[str], Tables]:
-    """Runs the study over a real file, once for each file."""
+    """Return a function that runs the study over a real file, once for each file."""
     kept: dict[str, Tables] = {}
 
     def tables(name: str) -> Tables:
@@ -137,7 +137,7 @@ def of_file(real_data: Callable[[str], Path]) -> Callable[[str], Tables]:
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("file", [ORIGINAL, SPREADSHEET])
-def test_the_filter_leaves_the_published_rows(of_file: Callable[[str], Tables], file: str) -> None:
+def test_the_filter_keeps_the_published_number_of_rows(of_file: Callable[[str], Tables], file: str) -> None:
     names = ("rows", *(f"rows_after_{rate}_engagement_rate" for rate in ("avg", "comment", "like")), "rows_in_fit")
     assert [of_file(file).figures[name] for name in names] == [1000, 860, 750, 683, 683]
 
@@ -159,21 +159,21 @@ def test_the_segments_have_the_published_numbers_names_and_sizes(of_file: Callab
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("persona", PUBLISHED)
-def test_the_means_are_the_published_ones_to_the_digit(of_file: Callable[[str], Tables], persona: str) -> None:
+def test_the_means_equal_the_published_means_to_the_digit(of_file: Callable[[str], Tables], persona: str) -> None:
     means = of_file(ORIGINAL).means.loc[persona]
     for name, text in zip(MEASURES, PUBLISHED[persona][3].split(), strict=True):
         assert means[name] == pytest.approx(float(text), rel=0, abs=half_a_unit(text)), name
 
 
 @pytest.mark.real_data
-def test_the_means_of_the_spreadsheets_file_agree_to_four_digits(of_file: Callable[[str], Tables]) -> None:
+def test_the_means_of_the_spreadsheet_file_agree_to_four_digits(of_file: Callable[[str], Tables]) -> None:
     original, spreadsheet = of_file(ORIGINAL).means, of_file(SPREADSHEET).means
     pd.testing.assert_frame_equal(spreadsheet, original, rtol=1e-5, atol=1e-9)
 
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("file", [ORIGINAL, SPREADSHEET])
-def test_the_figures_of_the_fit_are_the_published_ones(of_file: Callable[[str], Tables], file: str) -> None:
+def test_the_statistics_of_the_fit_are_as_published(of_file: Callable[[str], Tables], file: str) -> None:
     figures = of_file(file).figures
     assert round(figures["inertia"], 2) == 1998.39
     assert round(figures["silhouette"], 4) == 0.4343
@@ -183,14 +183,14 @@ def test_the_figures_of_the_fit_are_the_published_ones(of_file: Callable[[str], 
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("file", [ORIGINAL, SPREADSHEET])
-def test_the_sweep_over_k_is_the_published_one(of_file: Callable[[str], Tables], file: str) -> None:
+def test_the_scores_of_k_are_as_published(of_file: Callable[[str], Tables], file: str) -> None:
     scores = K_SCORES_SCHEMA.validate(of_file(file).segments.k_scores)
     assert {row["k"]: round(row["inertia"], 2) for row in scores.to_dict("records")} == INERTIA_BY_K
     assert scores.loc[scores["is_chosen"], "k"].tolist() == [5]
 
 
 def small_study(**changes: Any) -> Study:
-    """The real study with three clusters, a short sweep and few draws."""
+    """Return the real study with three clusters, few k and few draws."""
     assert STUDY.segmentation is not None
     return replace(
         STUDY, segmentation=replace(STUDY.segmentation, **{"k": 3, "k_range": (2, 4), "draws": 20, **changes})
@@ -221,7 +221,7 @@ def test_every_table_of_a_result_keeps_its_contract(engine: DuckDBWarehouse) -> 
         assert len(schema.validate(frame)) == len(frame) > 0
 
 
-def test_the_figures_of_a_result_agree_with_each_other(engine: DuckDBWarehouse) -> None:
+def test_the_tables_of_a_result_agree_with_each_other(engine: DuckDBWarehouse) -> None:
     tables = run(validated(engine, creators(150)), small_study(), engine)
     assert len(tables.assignments) == tables.segments.summaries["profiles"].sum() == tables.figures["rows"] == 150
     fitted = tables.segments.summaries["profiles_in_fit"].sum()
@@ -243,7 +243,7 @@ def test_the_same_rows_in_another_order_give_the_same_tables(engine: DuckDBWareh
         pd.testing.assert_frame_equal(other.segments.persona_features, runs[0].segments.persona_features, rtol=1e-12)
 
 
-def test_above_its_bound_the_fit_sees_the_sample_and_everybody_is_assigned(engine: DuckDBWarehouse) -> None:
+def test_above_max_fit_rows_the_sample_is_fitted_and_every_row_is_assigned(engine: DuckDBWarehouse) -> None:
     study = small_study(max_fit_rows=60, max_score_rows=40, outliers=None)
     tables = run(validated(engine, creators(150)), study, engine)
     assert tables.figures["rows_in_fit"] == tables.assignments["in_fit"].sum() == 60
@@ -257,7 +257,7 @@ def with_gaps() -> list[dict[str, Any]]:
     return [row | (rates if place % 10 == 0 else {}) for place, row in enumerate(creators(150))]
 
 
-def test_profiles_that_lack_a_figure_are_dropped_and_counted(engine: DuckDBWarehouse) -> None:
+def test_profiles_without_a_value_are_dropped_and_counted(engine: DuckDBWarehouse) -> None:
     tables = run(validated(engine, with_gaps()), small_study(), engine)
     assert (tables.figures["rows"], tables.figures["rows_after_missing"]) == (150, 135)
     summary = tables.segments.summaries.set_index("persona")
@@ -270,7 +270,7 @@ def test_profiles_that_lack_a_figure_are_dropped_and_counted(engine: DuckDBWareh
 
 
 @pytest.mark.parametrize("outliers", [None, InterquartileRule(columns=("avg_engagement_rate",))])
-def test_profiles_that_lack_a_figure_are_filled_where_the_study_says_so(
+def test_profiles_without_a_value_are_filled_if_the_study_fills_them(
     engine: DuckDBWarehouse, outliers: InterquartileRule | None
 ) -> None:
     study = small_study(scaling=Scaling(missing="mean"), outliers=outliers)
@@ -282,14 +282,14 @@ def test_profiles_that_lack_a_figure_are_filled_where_the_study_says_so(
     assert all(0 <= value <= 1 for name, value in tables.figures.items() if name.startswith("eta_squared"))
 
 
-def test_too_few_rows_say_so(engine: DuckDBWarehouse) -> None:
+def test_too_few_rows_raise(engine: DuckDBWarehouse) -> None:
     with pytest.raises(TooFewRowsError, match="2 distinct rows to fit, 3 clusters asked for"):
         run(validated(engine, creators(2)), small_study(outliers=None), engine)
     with pytest.raises(TooFewRowsError, match="the snapshot has no rows of the kind"):
         run(validated(engine, []), small_study(), engine)
 
 
-def test_a_study_of_activity_runs_as_one_of_profiles(engine: DuckDBWarehouse) -> None:
+def test_a_study_of_creator_activity_runs_like_a_study_of_profiles(engine: DuckDBWarehouse) -> None:
     rows = [{"engagement_index": 10.0 * (row % 7), "monetization_maturity": 3.0 * (row % 11)} for row in range(70)]
     personas = settings_of(STUDY).personas
     typical = {"engagement_index": 50.0}
@@ -302,7 +302,9 @@ def test_a_study_of_activity_runs_as_one_of_profiles(engine: DuckDBWarehouse) ->
             features=("engagement_index", "monetization_maturity"),
             k=3,
             k_range=(2, 4),
-            personas=replace(personas, personas=tuple(replace(one, typical=typical) for one in personas.personas)),
+            personas=replace(
+                personas, personas=tuple(replace(persona, typical=typical) for persona in personas.personas)
+            ),
         ),
     )
     tables = run(validated(engine, rows, "creator_activity"), study, engine)
@@ -310,7 +312,7 @@ def test_a_study_of_activity_runs_as_one_of_profiles(engine: DuckDBWarehouse) ->
     assert set(tables.segments.persona_features["feature"]) == {"engagement_index", "monetization_maturity"}
 
 
-def test_the_verdict_of_a_segment_is_that_of_its_trust(engine: DuckDBWarehouse) -> None:
+def test_the_verdict_of_a_segment_follows_from_its_jaccard(engine: DuckDBWarehouse) -> None:
     segments = run(validated(engine, creators(150)), small_study(outliers=None), engine).segments
     measured = jaccards(segments.stability)
     assert set(measured) == {0, 1, 2}
@@ -320,7 +322,7 @@ def test_the_verdict_of_a_segment_is_that_of_its_trust(engine: DuckDBWarehouse) 
     assert not {row["verdict"] for row in told.values()} <= {"too small", "not measured"}
 
 
-def test_only_clusters_that_were_drawn_have_a_jaccard() -> None:
+def test_jaccards_leave_out_clusters_that_were_never_drawn() -> None:
     stability = pd.DataFrame({"cluster": [0, 1, 2], "jaccard": [0.5, None, 0.0]})
     assert jaccards(stability) == {0: 0.5, 2: 0.0}
     assert jaccards(stability[:0]) == {}
@@ -328,7 +330,7 @@ def test_only_clusters_that_were_drawn_have_a_jaccard() -> None:
 
 @dataclass(frozen=True)
 class Fitted:
-    """Features of invented creators and the model of the small study on them."""
+    """Features of invented creators, and the model of the small study."""
 
     features: nw.LazyFrame[Any]
     model: SegmentModel
@@ -336,7 +338,7 @@ class Fitted:
     def trust(
         self, engine: DuckDBWarehouse, known: StabilityResult | None = None, rows: int = 150, **changes: Any
     ) -> StabilityResult:
-        """The trust in the model, on the first rows, with some settings of the study changed."""
+        """Measure the stability of the model on the first rows, with some settings of the study changed."""
         features = self.features.filter(nw.col("account_id") < f"creator_{rows:05d}")
         study = small_study(outliers=None, **changes)
         return measure_stability(fit_sample(features, study, engine), self.model, engine, known=known)
@@ -353,7 +355,7 @@ def fitted(engine: DuckDBWarehouse) -> Fitted:
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many rows each measurement was made on; the measurement itself is a row with the fingerprint."""
+    """Record the rows of each measurement; its result is a row with the fingerprint."""
     seen: list[int] = []
 
     def count(matrix: Matrix, model: SegmentModel, settings: FitSettings) -> StabilityResult:
@@ -364,9 +366,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return seen
 
 
-def test_what_was_measured_is_not_measured_again(
-    engine: DuckDBWarehouse, fitted: Fitted, measured: list[int]
-) -> None:
+def test_a_known_result_is_not_measured_again(engine: DuckDBWarehouse, fitted: Fitted, measured: list[int]) -> None:
     known = fitted.trust(engine)
     assert fitted.trust(engine, known) is known
     assert fitted.trust(engine, known, k_range=(2, 4), max_score_rows=9) is known
@@ -376,7 +376,7 @@ def test_what_was_measured_is_not_measured_again(
 @pytest.mark.parametrize(
     "change", ["model", "rows", "random_state", "n_init", "k_range", "sweep_n_init", "draws", "mixed"]
 )
-def test_it_is_measured_anew_where_anything_changed(
+def test_a_known_result_is_measured_again_if_anything_changed(
     engine: DuckDBWarehouse, fitted: Fitted, measured: list[int], change: str
 ) -> None:
     known = fitted.trust(engine)
@@ -394,7 +394,7 @@ def test_it_is_measured_anew_where_anything_changed(
     assert len(measured) == 2
 
 
-def test_an_empty_table_is_nothing_known(engine: DuckDBWarehouse, fitted: Fitted, measured: list[int]) -> None:
+def test_an_empty_table_is_not_a_known_result(engine: DuckDBWarehouse, fitted: Fitted, measured: list[int]) -> None:
     nothing = measure_stability(fit_sample(fitted.features, small_study(), engine), None, engine)
     assert (len(nothing.stability), len(nothing.runs), measured) == (0, 0, [])
     STABILITY_SCHEMA.validate(nothing.stability)
@@ -403,7 +403,7 @@ def test_an_empty_table_is_nothing_known(engine: DuckDBWarehouse, fitted: Fitted
     assert measured == [150]
 
 
-def test_trust_is_measured_on_the_fitted_rows_and_on_a_bounded_sample(
+def test_stability_is_measured_on_a_bounded_sample_of_the_fitted_rows(
     engine: DuckDBWarehouse, fitted: Fitted, measured: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rule = InterquartileRule(columns=("avg_engagement_rate",))
@@ -435,7 +435,7 @@ def test_a_study_without_segments_has_its_classifiers_only(engine: DuckDBWarehou
     assert set(LEAKAGE_SCHEMA.validate(found.leakage)["feature"]) == {"followers", "likes", "following"}
 
 
-def test_every_creator_is_scored_those_with_a_label_by_a_model_that_did_not_see_them(engine: DuckDBWarehouse) -> None:
+def test_every_creator_has_a_score_out_of_fold_if_labelled(engine: DuckDBWarehouse) -> None:
     frame = engine.persist(build_features(validated(engine, with_gaps()), "profiles"))
     evaluation, _ = classify_study(frame, CLASSIFICATION, engine)
     scores = SCORES_SCHEMA.validate(pandas(nw.from_native(score_creators(frame, evaluation, engine)), "account_id"))
@@ -447,7 +447,7 @@ def test_every_creator_is_scored_those_with_a_label_by_a_model_that_did_not_see_
     assert scores[scores["out_of_fold"]].set_index("account_id")["score"].to_dict() == pytest.approx(kept.to_dict())
 
 
-def test_too_few_creators_of_a_kind_say_so(engine: DuckDBWarehouse) -> None:
+def test_too_few_creators_of_a_class_raise(engine: DuckDBWarehouse) -> None:
     study = replace(small_study(), segmentation=None, classification=CLASSIFICATION)
     quiet = [row | {"avg_engagement_rate": 0.01} for row in creators(150)]
     with pytest.raises(NotEnoughRowsError, match="0 positive of 150 labelled profiles"):
@@ -471,16 +471,16 @@ def test_too_few_creators_of_a_kind_say_so(engine: DuckDBWarehouse) -> None:
         ("tiktok_pipeline.cli.app", ("dagster", "duckdb", "pandas", "narwhals")),
     ],
 )
-def test_importing_it_leaves_the_heavy_ones_alone(module: str, absent: tuple[str, ...]) -> None:
+def test_importing_a_module_does_not_load_heavy_libraries(module: str, absent: tuple[str, ...]) -> None:
     program = f"import sys, {module}; print([name for name in {absent!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
-def test_where_few_rows_have_what_the_study_needs_the_fit_sees_all_of_them(
+def test_if_few_rows_are_complete_the_fit_sees_all_complete_rows(
     engine: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A sample of everybody would hold a handful of them."""
+    """A sample of all rows would have only a few complete rows."""
     rates = ("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate")
     lacking = [
         row | dict.fromkeys(rates) | {"account_id": f"none_{number}"} for number, row in enumerate(creators(300) * 3)

@@ -1,4 +1,4 @@
-"""An engine in memory for the tests of this room."""
+"""An in-memory engine for the tests of this folder."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[DuckDBWarehouse]:
-    """One engine for a module; each test replaces the slice that it reads."""
+    """Return one engine for a module; each test replaces the slice that it reads."""
     with DuckDBWarehouse(None) as warehouse:
         yield warehouse

@@ -1,4 +1,4 @@
-"""Assignment inside the engine, held to scikit-learn's predict and to figures worked out by hand."""
+"""Assignment inside the engine against scikit-learn's predict and against values by hand."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ALL = nw.col("account_id") != ""
 
 
 def line(*centroids: float, fill: float | None = None, transform: str = "identity") -> SegmentModel:
-    """A model on one feature, centre 10 and scale 2."""
+    """Return a model with one feature, center 10 and scale 2."""
     return SegmentModel(
         ("followers",), (transform,), (fill,), np.array([10.0]), np.array([2.0]), np.array(centroids)[:, None]
     )
@@ -46,7 +46,7 @@ def assigned(
 
 
 def test_distance_and_margin_by_hand(engine: DuckDBWarehouse) -> None:
-    # centroids stand at 10, 14 and 20 followers
+    # The centroids are at 10, 14 and 20 followers.
     found = assigned(engine, [10.0, 11.0, 12.0, 16.0, 20.0, 30.0], line(0.0, 2.0, 5.0))
     assert list(found.columns) == ASSIGNMENTS_TABLE.frame_names
     assert list(found["cluster"]) == [0, 0, 0, 1, 2, 2]
@@ -60,13 +60,13 @@ def test_the_lowest_number_wins_a_tie(engine: DuckDBWarehouse) -> None:
     assert list(found["margin"]) == [0.0, 0.0]
 
 
-def test_one_cluster_has_everybody_and_no_margin(engine: DuckDBWarehouse) -> None:
+def test_a_single_cluster_has_all_rows_and_margin_zero(engine: DuckDBWarehouse) -> None:
     found = assigned(engine, [10.0, 1e9], line(0.0))
     assert list(found["cluster"]) == [0, 0]
     assert list(found["margin"]) == [0.0, 0.0]
 
 
-def test_a_profile_that_lacks_a_feature_has_no_cluster(engine: DuckDBWarehouse) -> None:
+def test_a_profile_without_a_value_has_no_cluster(engine: DuckDBWarehouse) -> None:
     found = assigned(engine, [None, 10.0], line(0.0, 5.0))
     assert found.loc[0, ["cluster", "distance", "margin"]].isna().all()
     assert list(found["in_fit"]) == [False, True]
@@ -78,13 +78,13 @@ def test_a_missing_value_is_filled_before_the_logarithm(engine: DuckDBWarehouse)
     assert list(found["distance"]) == pytest.approx([0.0, 0.0], abs=1e-6)
 
 
-def test_in_fit_says_which_rows_the_model_saw(engine: DuckDBWarehouse) -> None:
+def test_in_fit_marks_the_rows_of_the_fit(engine: DuckDBWarehouse) -> None:
     found = assigned(engine, [1.0, 20.0, 3.0], line(0.0, 5.0), nw.col("followers") < 10)
     assert list(found["in_fit"]) == [True, False, True]
     assert list(found["cluster"]) == [0, 1, 0]
 
 
-def test_without_a_model_nobody_has_a_cluster(engine: DuckDBWarehouse) -> None:
+def test_without_a_model_no_profile_has_a_cluster(engine: DuckDBWarehouse) -> None:
     found = pandas(assign_none(features(engine, [{}, {}])), "account_id")
     assert list(found.columns) == ASSIGNMENTS_TABLE.frame_names
     assert found[["cluster", "distance", "margin"]].isna().to_numpy().all()
@@ -94,7 +94,7 @@ def test_without_a_model_nobody_has_a_cluster(engine: DuckDBWarehouse) -> None:
 @pytest.mark.parametrize("random_state", [0, 1, 2])
 @pytest.mark.parametrize("missing", ["drop", "mean"])
 @pytest.mark.parametrize("scaler", ["standard", "robust"])
-def test_assignment_is_the_predict_of_scikit_learn(
+def test_assign_agrees_with_predict_of_scikit_learn(
     engine: DuckDBWarehouse, scaler: Any, missing: Any, random_state: int
 ) -> None:
     random = np.random.default_rng(random_state)
@@ -142,7 +142,7 @@ def test_the_order_in_which_rows_were_written_does_not_matter(engine: DuckDBWare
         pd.testing.assert_frame_equal(assignments, tables[0][1], check_exact=True)
 
 
-def test_a_model_out_of_the_warehouse_assigns_as_the_fitted_one(engine: DuckDBWarehouse) -> None:
+def test_a_stored_model_assigns_like_the_fitted_model(engine: DuckDBWarehouse) -> None:
     model = line(0.0, 2.0, 5.0, fill=11.5)
     kept = from_frame(stored(engine, MODELS_TABLE, to_frame(model).to_dict("records")).collect("pandas").to_native())
     assert kept is not None

@@ -1,4 +1,4 @@
-"""The scores of k against scikit-learn, the elbow of known curves, and how much of a feature the clusters explain."""
+"""The scores of k against scikit-learn, the elbow of known curves, and eta squared by hand."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def curve(inertia: list[float]) -> pd.DataFrame:
     return pd.DataFrame({"k": range(2, 2 + len(inertia)), "inertia": inertia})
 
 
-def test_every_score_is_that_of_scikit_learn() -> None:
+def test_every_score_agrees_with_scikit_learn() -> None:
     scores = K_SCORES_SCHEMA.validate(score_k(BLOBS, chosen=5, k_range=(2, 6), **SWEEP))
     assert list(scores["k"]) == [2, 3, 4, 5, 6]
     for row in scores.to_dict("records"):
@@ -37,13 +37,13 @@ def test_every_score_is_that_of_scikit_learn() -> None:
         assert {name: row[name] for name in expected} == pytest.approx(expected, rel=1e-9)
 
 
-def test_fits_beside_each_other_are_those_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parallel_fits_equal_sequential_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     alone = score_k(BLOBS, chosen=5, k_range=(2, 6), **SWEEP)
     monkeypatch.setattr(choose_k, "SMALL_FIT_ROWS", 1)
     pd.testing.assert_frame_equal(score_k(BLOBS, chosen=5, k_range=(2, 6), **SWEEP), alone, check_exact=True)
 
 
-def test_four_blobs_are_four_by_elbow_and_by_silhouette_whatever_the_study_takes() -> None:
+def test_elbow_and_silhouette_find_four_blobs_whatever_the_study_chooses() -> None:
     scores = score_k(BLOBS, chosen=5, k_range=(2, 9), **SWEEP)
     marks = {name: list(scores.loc[scores[name], "k"]) for name in ("is_elbow", "is_best_silhouette", "is_chosen")}
     assert marks == {"is_elbow": [4], "is_best_silhouette": [4], "is_chosen": [5]}
@@ -55,12 +55,12 @@ def test_four_blobs_are_four_by_elbow_and_by_silhouette_whatever_the_study_takes
     }
 
 
-def test_the_reason_says_nothing_of_a_difference_where_there_is_none() -> None:
+def test_the_reason_mentions_no_difference_if_the_choices_agree() -> None:
     scores = score_k(BLOBS, chosen=4, k_range=(2, 9), **SWEEP)
     assert scores["reason"].iloc[0].endswith("the silhouette is highest at 4.")
 
 
-def test_the_elbow_is_looked_for_in_the_studys_own_range() -> None:
+def test_the_elbow_is_inside_the_elbow_range_of_the_study() -> None:
     scores = score_k(BLOBS, chosen=4, k_range=(2, 9), elbow_range=(5, 9), **SWEEP)
     assert all(k >= 5 for k in scores.loc[scores["is_elbow"], "k"])
 
@@ -80,7 +80,7 @@ def test_the_elbow_of_a_known_curve(inertia: list[float], elbow: int | None) -> 
 
 
 @pytest.mark.parametrize("distinct", [0, 1, 2, 3, 4])
-def test_k_without_enough_distinct_rows_is_left_out(distinct: int) -> None:
+def test_score_k_leaves_out_k_without_enough_distinct_rows(distinct: int) -> None:
     rows = np.repeat(np.arange(distinct, dtype=float)[:, None], 3, axis=0)
     scores = score_k(rows, chosen=5, k_range=(2, 10), **SWEEP)
     assert list(scores.columns) == K_SCORES_TABLE.frame_names
@@ -98,31 +98,31 @@ def test_eta_squared_by_hand() -> None:
     assert eta_squared(pd.Series([1.0, 3.0, 2.0, 4.0]), pd.Series([0, 0, 1, 1])) == pytest.approx(0.2)
 
 
-def test_eta_squared_is_the_h_of_kruskal_and_wallis() -> None:
+def test_eta_squared_agrees_with_the_kruskal_wallis_test() -> None:
     values, clusters = pd.Series(BLOBS[:, 0]), pd.Series(np.arange(120) // 40)
     statistic = stats.kruskal(*(values[clusters == cluster] for cluster in range(3))).statistic
     assert eta_squared(values, clusters) == pytest.approx(statistic / 119, rel=1e-12)
 
 
-def test_eta_squared_leaves_missing_values_out() -> None:
+def test_eta_squared_ignores_missing_values() -> None:
     gappy = pd.Series([10.0, None, 20.0, 30.0, None, None, None, 40.0])
     clusters = pd.Series([0, 0, 0, 1, 1, 1, 1, 1])
     assert eta_squared(gappy, clusters) == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize("values", [[1.0, 1.0, 1.0], [None, None, None], [None, 2.0, None]])
-def test_what_does_not_vary_cannot_be_explained(values: list[float | None]) -> None:
+def test_eta_squared_of_a_constant_is_none(values: list[float | None]) -> None:
     assert eta_squared(pd.Series(values, dtype="float64"), pd.Series([0, 1, 1])) is None
 
 
-def test_figures_are_rows_and_an_undefined_one_is_null() -> None:
+def test_fit_statistics_are_rows_with_null_for_undefined_values() -> None:
     frame = FITS_SCHEMA.validate(fit_statistics({"inertia": 2.0, "silhouette": None}))
     assert list(frame["statistic"]) == ["inertia", "silhouette"]
     assert frame["value"].isna().tolist() == [False, True]
     assert frame["note"].isna().all()
 
 
-def test_figures_say_why_there_are_no_more() -> None:
+def test_fit_statistics_carry_a_note() -> None:
     frame = FITS_SCHEMA.validate(
         fit_statistics({"rows": 2.0, "rows_after_missing": 1.0}, note="1 row, 4 clusters asked for")
     )

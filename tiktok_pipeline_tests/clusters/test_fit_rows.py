@@ -1,4 +1,4 @@
-"""The rule that says which rows a fit may see, against the same rule written in plain pandas."""
+"""The rules that choose the rows of a fit, against the same rules in pandas."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COLUMNS = ("avg_engagement_rate", "comment_engagement_rate", "followers")
 
 
 def plain_rule(rows: pd.DataFrame, columns: tuple[str, ...], width: float) -> tuple[list[int], list[int]]:
-    """The published recipe: filter by one column, compute the next quartiles on what is left."""
+    """Apply the published rule: filter by one column, then compute the next quartiles on the remaining rows."""
     counts = []
     for column in columns:
         low, high = rows[column].quantile(0.25), rows[column].quantile(0.75)
@@ -47,7 +47,7 @@ _ROWS = st.lists(st.fixed_dictionaries(dict.fromkeys(COLUMNS, _CELLS)), min_size
 
 @settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=_ROWS, width=st.sampled_from([0.5, 1.5, 3.0]))
-def test_the_rule_is_the_plain_one_column_after_column(
+def test_the_filter_agrees_with_the_rule_in_pandas(
     engine: DuckDBWarehouse, rows: list[dict[str, Any]], width: float
 ) -> None:
     kept, counts = decide(engine, rows, columns=COLUMNS, width=width)
@@ -59,7 +59,7 @@ def test_the_rule_is_the_plain_one_column_after_column(
     ] == left
 
 
-def test_the_quartiles_of_a_column_are_those_of_what_the_columns_before_left(engine: DuckDBWarehouse) -> None:
+def test_quartiles_are_of_the_rows_that_earlier_columns_kept(engine: DuckDBWarehouse) -> None:
     rows = [{"avg_engagement_rate": 1.0, "followers": float(number)} for number in range(9)]
     rows += [{"avg_engagement_rate": 99.0, "followers": 1_000.0 + number} for number in range(2)]
     kept, counts = decide(engine, rows, columns=("avg_engagement_rate", "followers"))
@@ -76,7 +76,7 @@ def test_a_value_on_the_fence_is_kept(engine: DuckDBWarehouse) -> None:
     assert kept == [1, 2, 3, 4, 5]
 
 
-def test_rows_that_lack_a_feature_are_left_out_where_the_study_drops_them(engine: DuckDBWarehouse) -> None:
+def test_rows_without_a_value_are_left_out_if_the_study_drops_them(engine: DuckDBWarehouse) -> None:
     whole = dict.fromkeys(COLUMNS, 1.0)
     rows = [whole, whole | {"followers": None}, whole, dict.fromkeys(COLUMNS)]
     kept, counts = decide(engine, rows, drop_missing=True)
@@ -96,7 +96,7 @@ def test_the_condition_is_never_null(engine: DuckDBWarehouse) -> None:
 
 
 @pytest.mark.parametrize("rows", [[], [{"followers": None}]])
-def test_a_column_without_values_puts_up_no_fence(engine: DuckDBWarehouse, rows: list[dict[str, Any]]) -> None:
+def test_a_column_without_values_has_no_fences(engine: DuckDBWarehouse, rows: list[dict[str, Any]]) -> None:
     kept, counts = decide(engine, rows, columns=("followers",))
     assert len(kept) == len(rows)
     assert set(counts) == {"rows", "rows_after_missing"}

@@ -1,4 +1,4 @@
-"""Scaling, fitting and the model as rows, held to scikit-learn."""
+"""Scaling, fitting and the stored model against scikit-learn."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def table(rows: int = 60, *, gaps: bool = False) -> pd.DataFrame:
 @pytest.mark.parametrize("log1p", [(), ("followers", "likes")])
 @pytest.mark.parametrize("scaler", ["standard", "robust"])
 @pytest.mark.parametrize("missing", ["drop", "mean"])
-def test_scaling_is_that_of_scikit_learn(scaler: str, log1p: tuple[str, ...], missing: str) -> None:
+def test_scaling_agrees_with_scikit_learn(scaler: str, log1p: tuple[str, ...], missing: str) -> None:
     rows = table(gaps=missing == "mean")
     scaling = Scaling(scaler=scaler, log1p=log1p, missing=missing)  # type: ignore[arg-type]
     places = [FEATURES.index(name) for name in log1p]
@@ -48,12 +48,12 @@ def test_scaling_is_that_of_scikit_learn(scaler: str, log1p: tuple[str, ...], mi
     )
 
 
-def test_a_constant_feature_is_centred_and_not_divided() -> None:
+def test_a_constant_feature_is_centred_but_not_divided() -> None:
     model = fit_scaler(table().assign(likes=7.0), features=FEATURES, scaling=Scaling())
     assert (model.centers[1], model.scales[1]) == (7.0, 1.0)
 
 
-def test_scaling_is_learnt_from_the_fitted_rows_only() -> None:
+def test_fit_scaler_learns_from_the_fitted_rows_only() -> None:
     rows = pd.DataFrame({"followers": [0.0, 2.0], "likes": 1.0, "avg_engagement_rate": 1.0})
     model = fit_scaler(rows, features=("followers",), scaling=Scaling())
     assert model.transform(pd.DataFrame({"followers": [5.0, None]})).ravel() == pytest.approx(
@@ -61,14 +61,14 @@ def test_scaling_is_learnt_from_the_fitted_rows_only() -> None:
     )
 
 
-def test_an_unknown_scaler_is_refused() -> None:
+def test_an_unknown_scaler_raises() -> None:
     with pytest.raises(ValueError, match=r"'minmax'.*expected standard or robust"):
         Scaling(scaler="minmax")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"'median'.*drop or mean"):
         Scaling(missing="median")  # type: ignore[arg-type]
 
 
-def test_the_fit_is_that_of_scikit_learn() -> None:
+def test_fit_kmeans_agrees_with_scikit_learn() -> None:
     rows = table()
     scaled_by = fit_scaler(rows, features=FEATURES, scaling=Scaling())
     fit = fit_kmeans(rows, scaled_by=scaled_by, k=4, n_init=3, random_state=9)
@@ -80,7 +80,7 @@ def test_the_fit_is_that_of_scikit_learn() -> None:
 
 
 @pytest.mark.parametrize("missing", ["drop", "mean"])
-def test_a_model_comes_back_from_its_rows_in_any_order(missing: str) -> None:
+def test_from_frame_rebuilds_a_model_from_rows_in_any_order(missing: str) -> None:
     rows = table(gaps=missing == "mean")
     scaling = Scaling(missing=missing, log1p=("likes",))  # type: ignore[arg-type]
     fitted = fit_kmeans(
@@ -94,12 +94,12 @@ def test_a_model_comes_back_from_its_rows_in_any_order(missing: str) -> None:
         np.testing.assert_array_equal(getattr(again, name), getattr(fitted, name))
 
 
-def test_no_rows_are_no_model() -> None:
+def test_from_frame_of_no_rows_is_none() -> None:
     assert from_frame(pd.DataFrame(columns=list(MODELS_SCHEMA.columns))) is None
 
 
 @pytest.mark.parametrize("rows", [0, 3])
-def test_fewer_distinct_rows_than_clusters_are_refused(rows: int) -> None:
+def test_fit_kmeans_raises_with_fewer_distinct_rows_than_clusters(rows: int) -> None:
     doubled = pd.concat([table(rows)] * 3)
     with pytest.raises(TooFewRowsError, match="no row is left" if not rows else "3 distinct rows to fit, 4 clusters"):
         fit_kmeans(
@@ -111,7 +111,7 @@ def test_fewer_distinct_rows_than_clusters_are_refused(rows: int) -> None:
         )
 
 
-def test_constant_rows_are_one_row() -> None:
+def test_constant_rows_count_as_one_distinct_row() -> None:
     rows = pd.DataFrame(1.0, index=range(50), columns=list(FEATURES))
     with pytest.raises(TooFewRowsError, match="1 distinct rows"):
         fit_kmeans(
@@ -119,7 +119,7 @@ def test_constant_rows_are_one_row() -> None:
         )
 
 
-def test_a_feature_without_any_value_has_no_mean_to_fill_with() -> None:
+def test_fit_scaler_raises_if_a_feature_has_no_value() -> None:
     rows = table().assign(likes=np.nan)
     with pytest.raises(TooFewRowsError, match="no row has a value for likes"):
         fit_scaler(rows, features=FEATURES, scaling=Scaling(missing="mean"))

@@ -1,4 +1,4 @@
-"""Silhouettes of many clusterings at once, against scikit-learn's of one."""
+"""Silhouettes of many clusterings at once against scikit-learn's of each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BLOBS = np.concatenate([RANDOM.normal(center, 0.2, (30, 2)) for center in ((0, 0
 LABELS = KMeans(4, n_init=4, random_state=42).fit(BLOBS).labels_
 
 
-def test_by_hand() -> None:
+def test_silhouettes_by_hand() -> None:
     rows = np.array([[0.0], [1.0], [5.0]])
     # Row 0: a = 1, b = 5; row 1: a = 1, b = 4; row 2 is alone.
     (found,) = silhouettes(rows, [np.array([0, 0, 1])])
@@ -26,7 +26,7 @@ def test_by_hand() -> None:
 
 
 @given(st.integers(0, 10_000))
-def test_each_clustering_has_the_silhouettes_of_scikit_learn(seed: int) -> None:
+def test_silhouettes_agree_with_scikit_learn(seed: int) -> None:
     generator = np.random.default_rng(seed)
     rows = generator.integers(0, 4, (12, 2)).astype(float)  # some rows are the same
     clusterings = [generator.integers(0, clusters, 12) * 3 for clusters in (2, 3, 7)]
@@ -40,22 +40,22 @@ def test_each_clustering_has_the_silhouettes_of_scikit_learn(seed: int) -> None:
 
 
 @pytest.mark.parametrize("labels", [[0, 0, 0, 0], [0, 1, 2, 3]])
-def test_one_cluster_or_as_many_as_rows_have_no_silhouette(labels: list[int]) -> None:
+def test_a_single_cluster_or_as_many_as_rows_have_no_silhouette(labels: list[int]) -> None:
     assert silhouettes(BLOBS[:4], [np.array(labels)]) == [None]
     assert mean_silhouettes(BLOBS[:4], [np.array(labels)], random_state=0) == [None]
 
 
-def test_no_clustering_has_none() -> None:
+def test_silhouettes_of_no_clusterings_are_empty() -> None:
     assert silhouettes(BLOBS, []) == []
 
 
-def test_many_rows_have_the_silhouette_of_scikit_learns_own_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mean_silhouettes_use_the_sample_of_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "MAX_SILHOUETTE_ROWS", 50)
     expected = silhouette_score(BLOBS, LABELS, sample_size=50, random_state=3)
     assert mean_silhouettes(BLOBS, [LABELS], random_state=3) == pytest.approx([expected], rel=1e-12)
 
 
-def test_it_is_the_same_in_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silhouettes_do_not_depend_on_the_size_of_a_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
     (whole,) = silhouettes(BLOBS, [LABELS])
     monkeypatch.setattr(room, "DISTANCES_MEGABYTES", 0.01)
     (pieces,) = silhouettes(BLOBS, [LABELS])
@@ -63,7 +63,7 @@ def test_it_is_the_same_in_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None
     assert pieces == pytest.approx(whole, rel=1e-12)
 
 
-def test_a_sample_that_misses_a_tiny_cluster_has_no_silhouette(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sample_with_a_single_cluster_has_no_silhouette(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "MAX_SILHOUETTE_ROWS", 10)
     tiny = np.eye(120, dtype=int)[0]
     assert [None] in [mean_silhouettes(BLOBS, [tiny], random_state=seed) for seed in range(20)]

@@ -1,4 +1,4 @@
-"""Trust in clusters: the Jaccard coefficient by hand, blobs of which the answer is known, and what is measured when."""
+"""Stability: the Jaccard coefficient by hand, blobs with a known answer, and what is measured when."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ SETTINGS = FitSettings(k=3, n_init=3, random_state=42, k_range=(2, 4), sweep_n_i
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """`measure` sees to that itself; many small fits on many threads take tenfold."""
+    """`measure` limits the threads itself; many small fits on many threads take ten times as long."""
     with threadpool_limits(1):
         yield
 
 
 def a_model(centroids: Matrix | list[list[float]]) -> SegmentModel:
-    """A model in scaled units, so that its features are the columns of the matrix."""
+    """Return a model in scaled units: its features are the columns of the matrix."""
     points = np.asarray(centroids, dtype=np.float64)
     count = points.shape[1]
     names = ("followers", "likes", "videos_count")[:count]
@@ -66,19 +66,19 @@ def cut(matrix: Matrix, k: int) -> SegmentModel:
 
 
 def values(trust: StabilityResult, measure_: str) -> pd.Series[float]:
-    """The values of one measure by k."""
+    """Return the values of one measure by k."""
     return trust.runs[trust.runs["measure"] == measure_].set_index("k")["value"]
 
 
 @pytest.fixture(scope="module")
 def of_blobs() -> StabilityResult:
-    """Three blobs far from each other."""
+    """Measure three separate blobs."""
     return measure(BLOBS, a_model(CENTERS), SETTINGS)
 
 
 @pytest.fixture(scope="module")
 def of_one_blob() -> StabilityResult:
-    """One blob that is cut into five."""
+    """Measure one blob divided into five clusters."""
     return measure(ONE_BLOB, cut(ONE_BLOB, 5), replace(SETTINGS, k=5, n_init=1))
 
 
@@ -100,25 +100,25 @@ def of_one_blob() -> StabilityResult:
 )
 def test_jaccard_by_hand(kept: list[int], other: list[int], expected: list[float | None]) -> None:
     found = jaccard(np.array(kept), np.array(other), len(expected))
-    assert found.tolist() == pytest.approx([np.nan if one is None else one for one in expected], nan_ok=True)
+    assert found.tolist() == pytest.approx([np.nan if value is None else value for value in expected], nan_ok=True)
 
 
 @st.composite
 def clusterings(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, list[int]]:
-    """Two clusterings of the same rows, and other numbers for the second."""
+    """Draw two clusterings of the same rows, and other numbers for the second."""
     rows = draw(st.integers(1, 30))
     labels = st.lists(st.integers(0, 5), min_size=rows, max_size=rows)
     return np.array(draw(labels)), np.array(draw(labels)), draw(st.permutations(range(6)))
 
 
 @given(clusterings())
-def test_jaccard_is_that_of_sets_whatever_the_clusters_are_called(case: Any) -> None:
+def test_jaccard_agrees_with_sets_for_any_cluster_numbers(case: Any) -> None:
     kept, other, names = case
     found = jaccard(kept, other, 6)
     for cluster in range(6):
         own = set(np.flatnonzero(kept == cluster))
         others = [set(np.flatnonzero(other == number)) for number in set(other)]
-        best = max(len(own & one) / len(own | one) for one in others)
+        best = max(len(own & cluster) / len(own | cluster) for cluster in others)
         assert np.isnan(found[cluster]) if not own else found[cluster] == pytest.approx(best)
     renamed = np.array(names)
     np.testing.assert_array_equal(jaccard(kept, renamed[other], 6), found)
@@ -128,7 +128,7 @@ def test_jaccard_is_that_of_sets_whatever_the_clusters_are_called(case: Any) -> 
     assert set(jaccard(kept, renamed[kept], 6)[sorted(set(kept))]) == {1.0}
 
 
-def test_the_nearest_centroid_and_the_lowest_number_wins_a_tie() -> None:
+def test_nearest_gives_a_tie_to_the_lowest_number() -> None:
     model = a_model([[2.0], [0.0], [2.0]])
     assert nearest(np.array([[-9.0], [0.9], [1.0], [2.0], [99.0]]), model).tolist() == [1, 1, 0, 0, 0]
 
@@ -136,7 +136,7 @@ def test_the_nearest_centroid_and_the_lowest_number_wins_a_tie() -> None:
 # What is known of the answer
 
 
-def test_blobs_far_from_each_other_are_stable(of_blobs: StabilityResult) -> None:
+def test_separate_blobs_are_stable(of_blobs: StabilityResult) -> None:
     found = STABILITY_SCHEMA.validate(of_blobs.stability)
     assert list(found.columns) == STABILITY_TABLE.frame_names
     assert found["cluster"].tolist() == [0, 1, 2]
@@ -144,10 +144,12 @@ def test_blobs_far_from_each_other_are_stable(of_blobs: StabilityResult) -> None
     assert found["share_of_draws"].tolist() == [1.0] * 3
     assert found["profiles"].tolist() == [40] * 3
     assert (found["silhouette"] > 0.9).all()
-    assert {segment_verdict(row["jaccard"], int(row["profiles"])).label for row in found.to_dict("records")} == {"stable"}
+    assert {segment_verdict(row["jaccard"], int(row["profiles"])).label for row in found.to_dict("records")} == {
+        "stable"
+    }
 
 
-def test_every_seed_finds_blobs_far_from_each_other(of_blobs: StabilityResult) -> None:
+def test_every_seed_finds_separate_blobs(of_blobs: StabilityResult) -> None:
     runs = STABILITY_RUNS_SCHEMA.validate(of_blobs.runs)
     assert list(runs.columns) == STABILITY_RUNS_TABLE.frame_names
     assert values(of_blobs, "adjusted_rand_index").tolist() == [1.0] * 20
@@ -160,7 +162,7 @@ def test_every_seed_finds_blobs_far_from_each_other(of_blobs: StabilityResult) -
     assert set(of_seeds["k"]) == {3}
 
 
-def test_one_blob_that_is_cut_is_not_stable(of_one_blob: StabilityResult) -> None:
+def test_a_divided_blob_is_not_stable(of_one_blob: StabilityResult) -> None:
     found = STABILITY_SCHEMA.validate(of_one_blob.stability)
     assert (found["jaccard"] < 0.75).all()
     assert found["jaccard"].min() < 0.6
@@ -168,7 +170,7 @@ def test_one_blob_that_is_cut_is_not_stable(of_one_blob: StabilityResult) -> Non
     assert len(set(values(of_one_blob, "adjusted_rand_index"))) > 5
 
 
-def test_agreement_is_with_the_kept_fit_and_with_the_studys_starts(of_one_blob: StabilityResult) -> None:
+def test_agreement_is_with_the_kept_fit_and_uses_the_starts_of_the_study(of_one_blob: StabilityResult) -> None:
     kept = nearest(ONE_BLOB, cut(ONE_BLOB, 5))
     fits = [KMeans(5, n_init=1, random_state=seed).fit(ONE_BLOB) for seed in range(20)]
     expected = [adjusted_rand_score(kept, fit.labels_) for fit in fits]
@@ -176,7 +178,7 @@ def test_agreement_is_with_the_kept_fit_and_with_the_studys_starts(of_one_blob: 
     assert values(of_one_blob, "inertia").tolist() == pytest.approx([fit.inertia_ for fit in fits[:10]])
 
 
-def test_silhouettes_of_a_cluster_are_the_mean_of_scikit_learns(of_one_blob: StabilityResult) -> None:
+def test_the_silhouette_of_a_cluster_is_the_mean_of_scikit_learn(of_one_blob: StabilityResult) -> None:
     labels = nearest(ONE_BLOB, cut(ONE_BLOB, 5))
     expected = pd.Series(silhouette_samples(ONE_BLOB, labels)).groupby(labels).mean()
     assert of_one_blob.stability["silhouette"].tolist() == pytest.approx(expected.tolist())
@@ -186,7 +188,7 @@ def test_silhouettes_of_a_cluster_are_the_mean_of_scikit_learns(of_one_blob: Sta
 
 
 def test_a_cluster_of_one_row_is_missing_from_a_third_of_the_draws() -> None:
-    """With n rows, (1 - 1/n)^n of the draws miss it: 0.364 for 41."""
+    """With n rows, (1 - 1/n)^n of the draws miss it: 0.364 for 41 rows."""
     matrix = np.append(np.linspace(0.0, 1.0, 40), 99.0)[:, None]
     labels = np.array([0] * 40 + [1])
     found = bootstrap_jaccard(matrix, labels, k=2, n_init=1, draws=300, seed=5)
@@ -199,8 +201,8 @@ def test_a_cluster_of_one_row_is_missing_from_a_third_of_the_draws() -> None:
     assert trust.stability["jaccard"].iloc[0] < 1.0
 
 
-def test_a_draw_with_fewer_distinct_rows_than_clusters_misses_all() -> None:
-    """Of 27 draws of three rows with replacement, 6 hold all three: the others have no clustering."""
+def test_a_draw_with_fewer_distinct_rows_than_clusters_misses_every_cluster() -> None:
+    """Of 27 draws of three rows with replacement, 6 have all three; the others have no clustering."""
     found = bootstrap_jaccard(np.array([[0.0], [1.0], [2.0]]), np.arange(3), k=3, n_init=1, draws=200, seed=1)
     missed = np.isnan(found)
     assert (missed.all(axis=1) == missed.any(axis=1)).all()
@@ -209,7 +211,7 @@ def test_a_draw_with_fewer_distinct_rows_than_clusters_misses_all() -> None:
 
 
 def test_a_row_that_is_drawn_twice_counts_once() -> None:
-    """Of 0.1 twice and 9.0 once, as of all three, half of the second cluster is found; counted twice it were 2/3."""
+    """With 0.1 twice and 9.0 once, half of the second cluster is found; counted twice it would be 2/3."""
     matrix = np.array([[0.0], [0.1], [9.0]])
     found = bootstrap_jaccard(matrix, np.array([0, 1, 1]), k=2, n_init=1, draws=60, seed=2)
     seen = found[~np.isnan(found)]
@@ -217,7 +219,7 @@ def test_a_row_that_is_drawn_twice_counts_once() -> None:
     assert len(set(seen)) == 2
 
 
-def test_the_same_seed_gives_the_same_figures_and_another_one_others(of_one_blob: StabilityResult) -> None:
+def test_a_seed_determines_the_result(of_one_blob: StabilityResult) -> None:
     settings, model = replace(SETTINGS, k=5, n_init=1), cut(ONE_BLOB, 5)
     again, other = measure(ONE_BLOB, model, settings), measure(ONE_BLOB, model, replace(settings, random_state=7))
     pd.testing.assert_frame_equal(again.stability, of_one_blob.stability, check_exact=True)
@@ -225,7 +227,7 @@ def test_the_same_seed_gives_the_same_figures_and_another_one_others(of_one_blob
     assert again.stability["jaccard"].tolist() != other.stability["jaccard"].tolist()
 
 
-def test_a_draw_does_not_depend_on_how_many_there_are() -> None:
+def test_a_draw_does_not_depend_on_the_number_of_draws() -> None:
     labels = nearest(ONE_BLOB, cut(ONE_BLOB, 5))
     few, many = (bootstrap_jaccard(ONE_BLOB, labels, k=5, n_init=1, draws=draws, seed=3) for draws in (4, 8))
     np.testing.assert_array_equal(many[:4], few)
@@ -235,14 +237,14 @@ def test_a_draw_does_not_depend_on_how_many_there_are() -> None:
 # By k
 
 
-def test_rows_by_k_are_the_kept_fits_for_its_own_k(of_one_blob: StabilityResult) -> None:
+def test_runs_at_the_chosen_k_are_of_the_kept_fit(of_one_blob: StabilityResult) -> None:
     own = of_one_blob.stability
     assert values(of_one_blob, "worst_jaccard")[5] == own["jaccard"].min()
     assert values(of_one_blob, "smallest_cluster")[5] == own["profiles"].min()
     assert list(values(of_one_blob, "worst_jaccard").index) == [2, 3, 4, 5]
 
 
-def test_rows_by_k_are_new_fits_with_fewer_draws_for_another_k(of_one_blob: StabilityResult) -> None:
+def test_runs_at_another_k_are_of_new_fits_with_fewer_draws(of_one_blob: StabilityResult) -> None:
     draws = math.ceil(SETTINGS.draws / stability.DRAWS_AT_OTHER_K)
     assert 1 < draws < SETTINGS.draws
     for k in (2, 3, 4):
@@ -253,7 +255,7 @@ def test_rows_by_k_are_new_fits_with_fewer_draws_for_another_k(of_one_blob: Stab
 
 
 @pytest.mark.parametrize(("draws", "at_other_k"), [(1, 1), (4, 1), (5, 2), (100, 25)])
-def test_there_is_always_a_draw_at_another_k(draws: int, at_other_k: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_other_k_has_at_least_one_draw(draws: int, at_other_k: int, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[int, int] = {}
 
     def nothing(matrix: Matrix, labels: np.ndarray, *, k: int, n_init: int, draws: int, seed: int) -> Matrix:
@@ -270,7 +272,7 @@ def test_there_is_always_a_draw_at_another_k(draws: int, at_other_k: int, monkey
     ("k", "k_range", "expected"),
     [(3, (2, 10), [2, 3, 4, 5, 6]), (7, (2, 10), [2, 3, 4, 5, 6, 7]), (5, (3, 4), [3, 4, 5]), (2, (8, 9), [2])],
 )
-def test_which_k_are_looked_at(
+def test_runs_cover_the_expected_k(
     k: int, k_range: tuple[int, int], expected: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stability, "SEEDS_OF_AGREEMENT", 1)
@@ -284,7 +286,7 @@ def test_which_k_are_looked_at(
 
 
 @pytest.mark.parametrize("matrix", [BLOBS[:2], np.ones((9, 2)), BLOBS[:0]], ids=["two", "all equal", "none"])
-def test_fewer_distinct_rows_than_clusters_are_not_measured(matrix: Matrix) -> None:
+def test_fewer_distinct_rows_than_clusters_have_no_runs(matrix: Matrix) -> None:
     trust = measure(matrix, a_model(CENTERS), SETTINGS)
     found = STABILITY_SCHEMA.validate(trust.stability)
     assert found["jaccard"].isna().all()
@@ -296,8 +298,8 @@ def test_fewer_distinct_rows_than_clusters_are_not_measured(matrix: Matrix) -> N
 
 
 @pytest.mark.parametrize("absent", [0, 1, 2])
-def test_a_cluster_without_a_measured_row_is_there_and_has_no_figure(absent: int) -> None:
-    """As happens to a handful of accounts in a bounded sample of a large snapshot."""
+def test_a_cluster_without_a_measured_row_has_a_row_without_values(absent: int) -> None:
+    """A bounded sample of a large snapshot can miss a handful of accounts."""
     there = np.arange(len(BLOBS)) // 40 != absent
     trust = measure(BLOBS[there], a_model(CENTERS), SETTINGS)
     found = STABILITY_SCHEMA.validate(trust.stability).set_index("cluster")
@@ -310,7 +312,7 @@ def test_a_cluster_without_a_measured_row_is_there_and_has_no_figure(absent: int
     assert values(trust, "worst_jaccard")[3] == found["jaccard"].min()
 
 
-def test_as_many_rows_as_clusters_have_seeds_and_no_rows_by_k() -> None:
+def test_as_many_rows_as_clusters_have_runs_of_seeds_only() -> None:
     trust = measure(CENTERS, a_model(CENTERS), SETTINGS)
     assert values(trust, "adjusted_rand_index").tolist() == [1.0] * 20
     assert values(trust, "worst_jaccard").index.tolist() == [2]
@@ -348,18 +350,18 @@ def nudged(matrix: Matrix, by: float) -> Matrix:
     ],
     ids=lambda changes: next(iter(changes)),
 )
-def test_the_fingerprint_follows_all_that_the_figures_depend_on(changes: dict[str, Any]) -> None:
+def test_the_fingerprint_changes_with_everything_that_the_result_depends_on(changes: dict[str, Any]) -> None:
     assert a_fingerprint(**changes) != a_fingerprint()
 
 
-def test_the_fingerprint_follows_the_method(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fingerprint_changes_with_the_method(monkeypatch: pytest.MonkeyPatch) -> None:
     before = a_fingerprint()
     monkeypatch.setattr(stability, "METHOD", stability.METHOD + "x")
     assert a_fingerprint() != before
 
 
-def test_the_fingerprint_follows_nothing_else(of_blobs: StabilityResult, engine: DuckDBWarehouse) -> None:
-    """The model is read from the warehouse again, where figures are kept to twelve digits."""
+def test_the_fingerprint_of_a_stored_model_is_the_same(of_blobs: StabilityResult, engine: DuckDBWarehouse) -> None:
+    """The warehouse stores the numbers of a model with twelve digits."""
     model = a_model(CENTERS + 1 / 3)
     kept = from_frame(stored(engine, MODELS_TABLE, to_frame(model).to_dict("records")).collect("pandas").to_native())
     assert kept is not None

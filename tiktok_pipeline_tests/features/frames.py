@@ -1,4 +1,4 @@
-"""Invented rows for the tests of several rooms, put into an engine through its own tables."""
+"""Invented rows for the tests of several folders, stored in an engine through its own tables."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _DEFAULTS: Mapping[str, Any] = {
 
 
 def stored(engine: DuckDBWarehouse, table: TableSpec, rows: Sequence[Mapping[str, Any]]) -> nw.LazyFrame[Any]:
-    """The rows as a lazy frame of the engine; a column that a row does not name is NULL."""
+    """Return the rows as a lazy frame of the engine; a column that a row does not name is NULL."""
     columns = {
         column.name: pd.Series([row.get(column.name) for row in rows], dtype=_TYPES[column.type])
         for column in table.frame_columns
@@ -63,28 +63,28 @@ def stored(engine: DuckDBWarehouse, table: TableSpec, rows: Sequence[Mapping[str
 def validated(
     engine: DuckDBWarehouse, rows: Sequence[Mapping[str, Any]], source: str = "profiles"
 ) -> nw.LazyFrame[Any]:
-    """Rows of ``validated.<source>``: what a row does not say is that of an ordinary account."""
+    """Return rows of ``validated.<source>``; a value that a row does not name is that of an ordinary account."""
     return stored(engine, VALIDATED_TABLES[source], [_DEFAULTS | row for row in _placed(rows)])
 
 
 def features(
     engine: DuckDBWarehouse, rows: Sequence[Mapping[str, Any]], source: str = "profiles"
 ) -> nw.LazyFrame[Any]:
-    """Rows of ``features.<source>`` with the given values; a feature that a row does not name is missing.
+    """Return rows of ``features.<source>`` with the given values; a feature that a row does not name is missing.
 
-    They are stored for the test, though the table itself is a view: so a row may have values that follow from nothing.
+    The table is a view, but the test stores the rows: so their values need not follow from validated rows.
     """
     return stored(engine, replace(FEATURE_TABLES[source], derived=None), _placed(rows))
 
 
 def pandas(frame: nw.LazyFrame[Any], *order: str) -> pd.DataFrame:
-    """A small frame in memory, sorted."""
+    """Return a small frame as pandas, sorted."""
     taken: pd.DataFrame = frame.sort(*order).collect("pandas").to_native()
     return taken
 
 
 def creators(count: int, *, random_state: int = 7) -> list[dict[str, Any]]:
-    """Invented validated profiles with heavy-tailed counts, in three sizes that a clustering tells apart."""
+    """Return invented validated profiles with heavy-tailed counts, in three sizes that a clustering separates."""
     random = np.random.default_rng(random_state)
     size = random.choice([3.0, 7.0, 12.0], size=count, p=[0.5, 0.35, 0.15])
     followers = np.exp(random.normal(size, 0.6)).astype(int)
@@ -115,6 +115,9 @@ def _placed(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def spoil_feature(monkeypatch: pytest.MonkeyPatch, name: str, expression: nw.Expr) -> None:
-    """Have the named feature of profiles computed by another expression, as by a defect of the program."""
-    spoilt = [replace(one, expression=expression) if one.name == name else one for one in FEATURES["profiles"]]
+    """Compute a feature of profiles with another expression, as a defect of the program would."""
+    spoilt = [
+        replace(feature, expression=expression) if feature.name == name else feature
+        for feature in FEATURES["profiles"]
+    ]
     monkeypatch.setitem(FEATURES, "profiles", tuple(spoilt))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Every catalogued feature against a value worked out by hand, and the bounds that its contract promises."""
+"""Every feature of the catalogue against a value by hand, and against its contract."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_feature_has_the_value_worked_out_by_hand(engine: DuckDBWarehouse, sou
     assert found == (expected if isinstance(expected, str) else pytest.approx(expected, rel=1e-11))
 
 
-def test_no_value_by_hand_is_left_of_a_feature_that_is_gone() -> None:
+def test_every_value_by_hand_belongs_to_a_feature() -> None:
     assert {source: set(values) for source, values in BY_HAND.items()} == {
         source: {feature.name for feature in features} for source, features in FEATURES.items()
     }
@@ -111,7 +111,7 @@ def test_a_division_by_zero_is_missing_and_never_infinite(
     assert {name for name in feature_names("profiles") if built[name] is None} == missing
 
 
-def test_zero_by_zero_is_missing_too(engine: DuckDBWarehouse) -> None:
+def test_zero_divided_by_zero_is_missing(engine: DuckDBWarehouse) -> None:
     nothing = dict.fromkeys(("followers", "following", "likes", "videos_count"), 0)
     rates = dict.fromkeys(("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate"), 0.0)
     built = build_one(engine, **nothing, **rates)
@@ -128,7 +128,7 @@ def test_zero_by_zero_is_missing_too(engine: DuckDBWarehouse) -> None:
     assert built["total_engagement"] == 0.0
 
 
-def test_a_denominator_next_to_zero_is_missing_too(engine: DuckDBWarehouse) -> None:
+def test_a_ratio_with_a_tiny_denominator_is_missing(engine: DuckDBWarehouse) -> None:
     assert (
         build_one(engine, **(PROFILE | {"avg_engagement_rate": 1e-307, "comment_engagement_rate": 72.0}))[
             "comment_share"
@@ -137,7 +137,7 @@ def test_a_denominator_next_to_zero_is_missing_too(engine: DuckDBWarehouse) -> N
     )
 
 
-def test_what_was_not_delivered_is_missing_and_not_zero(engine: DuckDBWarehouse) -> None:
+def test_a_value_that_was_not_delivered_is_missing_not_zero(engine: DuckDBWarehouse) -> None:
     rates = dict.fromkeys(("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate"))
     built = build_one(engine, **rates, is_verified=None, biography=None, bio_link=None)
     assert [built[name] for name in (*rates, "total_engagement", "comment_share", "log_engagement_percent")] == [
@@ -148,7 +148,7 @@ def test_what_was_not_delivered_is_missing_and_not_zero(engine: DuckDBWarehouse)
     assert built["lacks_bio_link"] == 1.0
 
 
-def test_the_padded_ratio_of_an_account_without_videos_is_huge_and_never_missing(engine: DuckDBWarehouse) -> None:
+def test_the_padded_ratio_of_an_account_without_videos_is_huge_not_missing(engine: DuckDBWarehouse) -> None:
     built = build_one(engine, **(PROFILE | {"videos_count": 0}))
     assert built["likes_per_video_padded"] == pytest.approx(5e12)
 
@@ -174,7 +174,7 @@ _NOON = 1_691_841_600  # 2023-08-12T12:00:00Z
         pytest.param((_2014 << 32) + 2**32 - 1, date(2014, 1, 2), 1 - 1 / 86_400, id="the lower bits hardly count"),
     ],
 )
-def test_the_age_of_an_account_stands_in_its_number(
+def test_the_account_number_gives_the_age(
     engine: DuckDBWarehouse, tiktok_id: int | None, observed_on: date | None, age: float | None
 ) -> None:
     text = None if tiktok_id is None else str(tiktok_id)
@@ -183,7 +183,7 @@ def test_the_age_of_an_account_stands_in_its_number(
 
 
 def test_the_age_of_an_account_follows_the_calendar(engine: DuckDBWarehouse) -> None:
-    """On every day around the turns of months and years, leap years included."""
+    """Check every day around the ends of months and years, leap years included."""
     days = [
         date(year, month, 1) + timedelta(days=shift)
         for year in (2015, 2016, 2020, 2023, 2024, 2025, 2099)
@@ -223,7 +223,7 @@ def test_the_age_of_an_account_follows_the_calendar(engine: DuckDBWarehouse) -> 
         (None, False),
     ],
 )
-def test_a_keyword_counts_as_a_word_of_its_own(engine: DuckDBWarehouse, biography: str | None, hit: bool) -> None:
+def test_a_keyword_counts_only_as_a_word(engine: DuckDBWarehouse, biography: str | None, hit: bool) -> None:
     assert build_one(engine, biography=biography)["has_creator_keyword"] == float(hit)
 
 
@@ -248,11 +248,11 @@ def test_the_length_of_a_biography_is_in_characters_not_bytes(engine: DuckDBWare
         (LARGEST_COUNT, "mega"),
     ],
 )
-def test_a_tier_begins_at_its_bound(engine: DuckDBWarehouse, followers: int, tier: str) -> None:
+def test_a_tier_starts_at_its_lower_bound(engine: DuckDBWarehouse, followers: int, tier: str) -> None:
     assert build_one(engine, followers=followers)["follower_tier"] == tier
 
 
-def test_other_bounds_give_other_tiers_whatever_their_order(engine: DuckDBWarehouse) -> None:
+def test_other_bounds_in_any_order_give_other_tiers(engine: DuckDBWarehouse) -> None:
     frame = validated(engine, [{"followers": 5}, {"followers": 10}, {"followers": 100}])
     tiers = frame.select("source_row", follower_tier(nw.col("followers"), {"small": 10, "large": 100}).alias("tier"))
     assert list(pandas(tiers, "source_row")["tier"]) == ["below small", "small", "large"]
@@ -260,14 +260,14 @@ def test_other_bounds_give_other_tiers_whatever_their_order(engine: DuckDBWareho
 
 
 @pytest.mark.parametrize("source", sorted(FEATURES))
-def test_there_is_one_row_for_each_row_with_the_columns_of_the_table(engine: DuckDBWarehouse, source: str) -> None:
+def test_build_features_returns_one_row_for_each_row(engine: DuckDBWarehouse, source: str) -> None:
     rows = [{"account_id": name, "source_row": place} for place, name in ((3, "c"), (1, "a"), (2, "b"))]
     built = build_features(validated(engine, rows, source), source)
     assert built.collect_schema().names() == TABLES[source].frame_names
     assert list(pandas(built, "source_row")["account_id"]) == ["a", "b", "c"]
 
 
-def test_a_study_may_use_every_feature_but_the_texts() -> None:
+def test_feature_names_leave_texts_out() -> None:
     assert "follower_tier" not in feature_names("profiles")
     assert len(feature_names("profiles")) == len(FEATURES["profiles"]) - 1
 

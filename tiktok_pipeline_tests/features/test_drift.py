@@ -1,4 +1,4 @@
-"""The population stability index against sums by hand, on ties, constants, gaps and few rows."""
+"""The population stability index against sums by hand: ties, constants, missing values and few rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Values = Sequence[float | bool | None]
 
 
 def frame(engine: DuckDBWarehouse, **columns: Values) -> nw.LazyFrame[Any]:
-    """A lazy frame of the engine; columns that have nothing but None are numbers."""
+    """Return a lazy frame of the engine; columns of None only are numbers."""
     arrays = {
         name: pa.array(values, None if any(value is not None for value in values) else pa.float64())
         for name, values in columns.items()
@@ -51,7 +51,7 @@ BELL = [float(value) for value in np.random.default_rng(3).normal(10.0, 2.0, 2_0
 
 @pytest.mark.parametrize(("no", "yes"), [(0.0, 1.0), (False, True), (0, 1)])
 def test_two_bins_worked_out_by_hand(engine: DuckDBWarehouse, no: float, yes: float) -> None:
-    # Shares 3/4 and 1/4, then 1/2 and 1/2: (1/2 - 3/4) ln(2/3) + (1/2 - 1/4) ln(2) = 1/4 (ln(3/2) + ln(2)) = 1/4 ln(3)
+    # Shares 3/4 and 1/4, then 1/2 and 1/2: (1/2 - 3/4) ln(2/3) + (1/2 - 1/4) ln(2) = 1/4 ln(3)
     found = psi(engine, [no] * 300 + [yes] * 100, [no] * 400 + [yes] * 400)
     assert found == pytest.approx(0.25 * math.log(3), rel=1e-12)
 
@@ -64,13 +64,13 @@ def test_ten_bins_worked_out_by_hand(engine: DuckDBWarehouse) -> None:
     assert psi(engine, list(before), now) == pytest.approx(0.25 * math.log(3), rel=1e-12)
 
 
-def test_equal_snapshots_have_not_moved(engine: DuckDBWarehouse) -> None:
+def test_equal_snapshots_have_no_drift(engine: DuckDBWarehouse) -> None:
     assert psi(engine, BELL, BELL) == 0.0
     assert psi(engine, [*BELL, None], [*BELL, None]) == 0.0
 
 
 @pytest.mark.parametrize("values", [[0.0] * 60 + [1.0] * 40, [7.0] * 100, [*[0.0] * 50, *range(50)]])
-def test_twice_the_rows_of_one_distribution_have_not_moved(engine: DuckDBWarehouse, values: list[float]) -> None:
+def test_twice_the_rows_of_one_distribution_have_no_drift(engine: DuckDBWarehouse, values: list[float]) -> None:
     assert psi(engine, values * 10, values * 20) == pytest.approx(0.0, abs=1e-15)
 
 
@@ -80,7 +80,7 @@ def test_another_sample_of_one_distribution_is_below_and_a_shifted_one_above(eng
     assert psi(engine, BELL, list(random.normal(12.0, 2.0, 2_000))) > MAJOR
 
 
-def test_more_zeros_are_seen(engine: DuckDBWarehouse) -> None:
+def test_more_zeros_are_drift(engine: DuckDBWarehouse) -> None:
     # Zeros 0.6 and four tenths of 0.1, then 0.9 and 0.025 each: 0.3 ln(1.5) - 4 (0.075) ln(0.25) = 0.3 ln(6)
     before = [0.0] * 600 + [float(value) for value in range(1, 401)]
     now = [0.0] * 900 + [float(value) for value in range(4, 401, 4)]
@@ -89,7 +89,7 @@ def test_more_zeros_are_seen(engine: DuckDBWarehouse) -> None:
 
 @pytest.mark.parametrize("sign", [-1.0, 1.0])
 @pytest.mark.parametrize("tied", [0.0, 7.0, -0.3])
-def test_a_tied_value_is_a_bin_of_its_own_to_either_side(engine: DuckDBWarehouse, tied: float, sign: float) -> None:
+def test_a_tied_value_is_a_bin_of_its_own(engine: DuckDBWarehouse, tied: float, sign: float) -> None:
     # 0.95 at the value and 0.05 beside it, then half and half: (-0.45) ln(0.5 / 0.95) + 0.45 ln(10) = 0.45 ln(19)
     before = [tied] * 950 + [tied + sign * step for step in range(1, 51)]
     now = [tied] * 500 + [tied + sign * step for step in range(1, 501)]
@@ -98,7 +98,7 @@ def test_a_tied_value_is_a_bin_of_its_own_to_either_side(engine: DuckDBWarehouse
 
 @pytest.mark.parametrize("constant", [0.0, 7.0, -7.0, 0.804262178305, 3.08370116443e-09, 3_416_412.89385])
 @pytest.mark.parametrize("step", [-1e-11, 1e-11, -1.0, 1.0])
-def test_a_constant_that_moves_is_seen(engine: DuckDBWarehouse, constant: float, step: float) -> None:
+def test_a_constant_that_changes_is_drift(engine: DuckDBWarehouse, constant: float, step: float) -> None:
     # One bin of all rows, one of none, and the other way round: 2 (1 - 0.5 / 500) ln(500 / 0.5)
     after = constant + step * (abs(constant) or 1.0)
     expected = pytest.approx(2 * 0.999 * math.log(1_000), rel=1e-12)
@@ -106,19 +106,19 @@ def test_a_constant_that_moves_is_seen(engine: DuckDBWarehouse, constant: float,
     assert psi(engine, [constant] * 500, [constant] * 300) == 0.0
 
 
-def test_a_share_of_missing_values_that_changes_is_seen(engine: DuckDBWarehouse) -> None:
+def test_a_changed_share_of_missing_values_is_drift(engine: DuckDBWarehouse) -> None:
     # NULL 0.1, then 0.4: 0.3 ln(4) - 0.3 ln(0.6 / 0.9) = 0.3 ln(6)
     before, now = [7.0] * 900 + [None] * 100, [7.0] * 600 + [None] * 400
     assert psi(engine, before, now) == pytest.approx(0.3 * math.log(6), rel=1e-12)
 
 
-def test_values_that_come_or_go_altogether_are_seen(engine: DuckDBWarehouse) -> None:
+def test_a_feature_that_appears_or_disappears_is_drift(engine: DuckDBWarehouse) -> None:
     expected = pytest.approx(2 * 0.999 * math.log(1_000), rel=1e-12)
     assert psi(engine, [None] * 500, BELL[:500]) == expected
     assert psi(engine, [7.0] * 500, [None] * 500) == expected
 
 
-def test_without_a_value_in_either_there_is_no_index(engine: DuckDBWarehouse) -> None:
+def test_without_a_value_in_either_snapshot_there_is_no_index(engine: DuckDBWarehouse) -> None:
     assert moved(engine, [None] * 500, [None] * 400) == Drift("x", None, 500, 400, "no value in either snapshot")
     assert moved(engine, [], []).why_not == "no value in either snapshot"
 
@@ -140,13 +140,13 @@ def test_without_a_value_in_either_there_is_no_index(engine: DuckDBWarehouse) ->
         ([], range(900), "too few rows to tell drift from chance (0 before, 900 now)"),
     ],
 )
-def test_what_chance_may_have_done_is_no_drift(
+def test_too_few_rows_have_no_index(
     engine: DuckDBWarehouse, before: Values, now: Values, why_not: str | None
 ) -> None:
     assert moved(engine, before, now).why_not == why_not
 
 
-def test_each_feature_is_judged_by_itself_in_the_order_asked_for(engine: DuckDBWarehouse) -> None:
+def test_drift_returns_the_features_in_the_given_order(engine: DuckDBWarehouse) -> None:
     one, other = [float(value) for value in range(500)], [7.0] * 500
     before, now = frame(engine, a=one, b=other, c=[None] * 500), frame(engine, c=[None] * 500, b=one, a=one)
     found = drift(before, now, ["b", "c", "a"], engine)
@@ -178,7 +178,7 @@ _COLUMNS = st.lists(_CELLS, min_size=1, max_size=12)
 
 @settings(max_examples=examples(40), deadline=None)
 @given(before=_COLUMNS, now=_COLUMNS, seed=st.integers(0, 1_000))
-def test_the_index_is_never_below_zero_and_knows_no_order_of_rows(
+def test_the_index_is_not_negative_and_ignores_the_order_of_rows(
     engine: DuckDBWarehouse, before: list[float | None], now: list[float | None], seed: int
 ) -> None:
     before, now = before * 400, now * 400

@@ -1,4 +1,4 @@
-"""The only way out of the engine for many rows: in source order, bounded, and the same on every run."""
+"""Samples that leave the engine are bounded, in source order, and the same in every run."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ ROWS = [
 BY_HASH = sorted(ROWS, key=lambda row: hashlib.md5(str(row["account_id"]).encode()).hexdigest())
 
 
-def test_rows_come_in_source_order_with_the_columns_asked_for(engine: DuckDBWarehouse) -> None:
+def test_collect_sample_returns_the_columns_in_source_order(engine: DuckDBWarehouse) -> None:
     taken = collect_sample(features(engine, ROWS), ["followers"], max_rows=100, engine=engine)
     assert list(taken.columns) == ["account_id", "followers"]
     assert list(taken["followers"]) == [*range(2, 41, 2), *range(1, 41, 2)]
 
 
 @pytest.mark.parametrize("max_rows", [1, 7, 39])
-def test_above_the_bound_the_smallest_md5_stay_in_source_order(engine: DuckDBWarehouse, max_rows: int) -> None:
+def test_collect_sample_keeps_the_smallest_md5_in_source_order(engine: DuckDBWarehouse, max_rows: int) -> None:
     taken = collect_sample(features(engine, ROWS), ["followers"], max_rows=max_rows, engine=engine)
     expected = sorted(BY_HASH[:max_rows], key=lambda row: (row["source_file"], row["source_row"]))
     assert list(taken["account_id"]) == [row["account_id"] for row in expected]
 
 
-def test_at_the_bound_nothing_is_left_out(engine: DuckDBWarehouse) -> None:
+def test_sample_frame_keeps_all_rows_at_the_bound(engine: DuckDBWarehouse) -> None:
     frame = features(engine, ROWS)
     assert sample_frame(frame, engine, max_rows=40).largest_key is None
     assert sample_frame(frame, engine, max_rows=39).largest_key is not None
@@ -44,7 +44,7 @@ def test_the_order_in_which_rows_were_written_does_not_matter(engine: DuckDBWare
     assert first.equals(second)
 
 
-def test_a_creator_is_drawn_or_not_whatever_the_other_rows_are(engine: DuckDBWarehouse) -> None:
+def test_a_creator_with_a_small_md5_is_sampled_with_any_other_rows(engine: DuckDBWarehouse) -> None:
     few = collect_sample(features(engine, BY_HASH[:20]), [], max_rows=5, engine=engine)
     many = collect_sample(features(engine, ROWS), [], max_rows=5, engine=engine)
     assert sorted(few["account_id"]) == sorted(many["account_id"])

@@ -1,4 +1,4 @@
-"""Statistics against pandas and scipy, on ordinary, constant, short, gappy and empty columns."""
+"""Statistics against pandas and scipy: ordinary, constant, short and empty columns, and missing values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tiktok_pipeline_tests.features.frames import features
 
 
 def columns(rows: int = 200) -> pd.DataFrame:
-    """Heavy-tailed followers, a rate with gaps, a constant, and nothing at all in the other columns."""
+    """Return heavy-tailed followers, a rate with missing values, a constant, and empty other columns."""
     random = np.random.default_rng(11)
     followers = np.exp(random.normal(8, 2, rows)).round()
     rate = 1 / (1 + followers**0.4) * random.uniform(0.5, 2, rows)
@@ -38,7 +38,7 @@ def described(engine: DuckDBWarehouse, values: pd.DataFrame) -> dict[tuple[str, 
 
 
 @pytest.mark.parametrize("name", ["followers", "avg_engagement_rate"])
-def test_a_feature_is_described_as_pandas_describes_it(engine: DuckDBWarehouse, name: str) -> None:
+def test_describe_agrees_with_pandas(engine: DuckDBWarehouse, name: str) -> None:
     values = columns()
     found, column = described(engine, values), values[name]
     expected = {
@@ -79,7 +79,7 @@ def test_too_few_rows_have_no_skewness(engine: DuckDBWarehouse, rows: int) -> No
     assert pd.isna(found["followers", "std"]) == (rows == 1)
 
 
-def test_no_rows_give_no_statistics(engine: DuckDBWarehouse) -> None:
+def test_describe_of_no_rows_is_empty(engine: DuckDBWarehouse) -> None:
     found = of_profiles(engine, [])
     assert list(found.columns) == STATISTICS_TABLE.frame_names
     assert found.empty
@@ -93,7 +93,7 @@ def correlated(values: pd.DataFrame) -> dict[tuple[str, str, str], float]:
     }
 
 
-def test_pairs_agree_with_scipy_where_values_are_missing() -> None:
+def test_correlations_with_missing_values_agree_with_scipy() -> None:
     values = columns()
     both = values.dropna()
     found = correlated(values)
@@ -104,14 +104,14 @@ def test_pairs_agree_with_scipy_where_values_are_missing() -> None:
     )
 
 
-def test_spearman_sees_order_only() -> None:
+def test_spearman_depends_on_the_order_only() -> None:
     values = pd.DataFrame({"followers": [1.0, 2.0, 3.0, 4.0], "likes": [1.0, 10.0, 1e6, 1e12]})
     found = correlated(values)
     assert found["spearman", "followers", "likes"] == pytest.approx(1.0)
     assert found["pearson", "followers", "likes"] < 0.8
 
 
-def test_a_constant_column_goes_together_with_nothing() -> None:
+def test_a_constant_column_has_no_correlation() -> None:
     found = correlated(columns())
     assert {key[1:] for key, value in found.items() if pd.isna(value)} == {
         ("followers", "videos_count"),
@@ -121,7 +121,7 @@ def test_a_constant_column_goes_together_with_nothing() -> None:
 
 
 def judged(followers: np.ndarray | list[float | None]) -> dict[str, float | None]:
-    """The three figures of one feature; None where one is not defined."""
+    """Return the three statistics of one feature; None if one is not defined."""
     sample = pd.DataFrame({"account_id": "a", "followers": pd.Series(followers, dtype="float64")})
     found = STATISTICS_SCHEMA.validate(judge_normality(sample, "profiles"))
     assert set(found["feature"]) == {"followers"}
@@ -137,7 +137,7 @@ BELL = RANDOM.normal(10.0, 2.0, 400)
 NOTHING = {"normality": None, "normality_p": None, "is_skewness_within_1": None}
 
 
-def test_a_bell_passes_the_test_of_normality_and_the_rule_of_skewness() -> None:
+def test_a_normal_feature_passes_the_test_and_the_rule_of_skewness() -> None:
     found = judged(BELL)
     expected = stats.normaltest(BELL)
     assert (found["normality"], found["normality_p"]) == pytest.approx((expected.statistic, expected.pvalue))
@@ -152,14 +152,14 @@ def test_a_heavy_tail_is_rejected_by_both() -> None:
     assert found["is_skewness_within_1"] == 0.0
 
 
-def test_two_humps_pass_the_rule_of_skewness_and_not_the_test() -> None:
+def test_a_bimodal_feature_passes_the_rule_of_skewness_but_not_the_test() -> None:
     found = judged(np.concatenate([RANDOM.normal(0.0, 1.0, 300), RANDOM.normal(9.0, 1.0, 300)]))
     assert found["normality_p"] is not None
     assert found["normality_p"] < 1e-6
     assert found["is_skewness_within_1"] == 1.0
 
 
-def test_skewness_is_the_adjusted_one_and_may_be_either_way() -> None:
+def test_skewness_is_adjusted_and_can_be_negative() -> None:
     # 6 of 21: biased 0.949, adjusted 1.023
     few = [1.0] * 6 + [0.0] * 15
     assert stats.skew(few) == pytest.approx(0.9487, abs=1e-4)
@@ -168,7 +168,7 @@ def test_skewness_is_the_adjusted_one_and_may_be_either_way() -> None:
 
 
 @pytest.mark.parametrize("values", [[7.0] * 30, [], [None] * 40, [*BELL[:19]], [*BELL[:19], None, None]])
-def test_what_does_not_vary_or_is_too_short_is_not_judged(values: list[float | None]) -> None:
+def test_a_constant_or_short_feature_has_no_test_of_normality(values: list[float | None]) -> None:
     assert judged(values) == NOTHING
 
 
@@ -177,12 +177,12 @@ def test_missing_values_are_left_out_of_the_test() -> None:
     assert None not in judged(BELL[:20]).values()
 
 
-def test_the_test_looks_at_a_bounded_number_of_rows() -> None:
+def test_the_test_of_normality_reads_a_bounded_number_of_rows() -> None:
     bell = RANDOM.normal(0.0, 1.0, LARGEST_TEST)
     assert judged([*bell, *[1e9] * 500]) == judged(bell)
 
 
-def test_every_feature_of_the_sample_is_judged() -> None:
+def test_every_feature_of_the_sample_is_tested() -> None:
     found = judge_normality(columns(30), "profiles")
     assert list(found.columns) == STATISTICS_TABLE.frame_names
     assert list(dict.fromkeys(found["feature"])) == ["followers", "videos_count", "avg_engagement_rate"]

@@ -1,4 +1,4 @@
-"""Names come from what a cluster looks like, never from its number, and a wrong name is never given."""
+"""Names come from the features of a cluster, never from its number; a cluster without a match is unnamed."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ CATALOGUE = PersonaCatalogue(
         persona("famous", 10, followers=2_000_000.0, rate=0.01, verified=0.4),
     )
 )
-MEANS = [dict(one.typical) for one in CATALOGUE.personas]
-NAMES = [one.name for one in CATALOGUE.personas]
+MEANS = [dict(persona.typical) for persona in CATALOGUE.personas]
+NAMES = [persona.name for persona in CATALOGUE.personas]
 
 
 def times(factor: float, means: Mapping[str, float]) -> dict[str, float]:
     return {name: factor * value for name, value in means.items()}
 
 
-def test_the_published_means_take_the_published_names_at_no_distance() -> None:
+def test_the_published_means_get_the_published_names_at_distance_zero() -> None:
     found = name_clusters(dict(enumerate(MEANS)), CATALOGUE.base, CATALOGUE)
     assert [found[cluster].name for cluster in range(3)] == NAMES
     assert [found[cluster].distance for cluster in range(3)] == pytest.approx([0.0] * 3, abs=1e-12)
@@ -71,7 +71,7 @@ def test_the_distance_is_the_root_mean_square_of_log_ratios() -> None:
     assert found.distance == pytest.approx(math.sqrt(1 / 3))
 
 
-def test_beyond_the_gate_a_cluster_is_unnamed_and_counts_from_one() -> None:
+def test_a_cluster_beyond_max_distance_is_unnamed_and_numbered_from_one() -> None:
     strange = {"followers": 500.0, "rate": 0.0001, "verified": 0.9}
     found = name_clusters({0: MEANS[0], 1: strange, 2: MEANS[2]}, CATALOGUE.base, CATALOGUE)
     assert (found[1].name, found[1].persona, found[1].distance) == ("Unnamed segment 2", None, None)
@@ -79,13 +79,13 @@ def test_beyond_the_gate_a_cluster_is_unnamed_and_counts_from_one() -> None:
 
 
 @pytest.mark.parametrize(("factor", "name"), [(2.9, "middling"), (3.6, "Unnamed segment 1")])
-def test_the_gate_is_where_the_catalogue_sets_it(factor: float, name: str) -> None:
+def test_the_catalogue_sets_max_distance(factor: float, name: str) -> None:
     # all three ratios are off by the factor, so the distance is its logarithm; the gate is half a decade
     only = PersonaCatalogue(personas=(persona("middling", 1, followers=100.0, rate=0.05, verified=0.1),))
     assert name_clusters({0: times(factor, only.base)}, only.base, only)[0].name == name
 
 
-def test_more_clusters_than_personas_leaves_the_worst_matches_unnamed() -> None:
+def test_more_clusters_than_personas_leave_the_worst_matches_unnamed() -> None:
     means = [MEANS[0], MEANS[1], times(1.2, MEANS[1]), MEANS[2], times(1.3, MEANS[1])]
     found = name_clusters(dict(enumerate(means)), CATALOGUE.base, CATALOGUE)
     assert [found[cluster].name for cluster in range(5)] == [
@@ -97,8 +97,8 @@ def test_more_clusters_than_personas_leaves_the_worst_matches_unnamed() -> None:
     ]
 
 
-def test_as_many_clusters_are_named_as_the_gate_allows() -> None:
-    """The pair (0, a) alone is nearest, but then 1 and b are too far apart; crosswise all four are within the gate."""
+def test_as_many_clusters_are_named_as_max_distance_allows() -> None:
+    """The pair (0, a) is nearest, but then 1 and b are too far apart; crosswise all four are within max_distance."""
 
     def at(x: float, y: float) -> dict[str, float]:
         return {"x": 10**x, "y": 10**y}
@@ -108,11 +108,11 @@ def test_as_many_clusters_are_named_as_the_gate_allows() -> None:
     assert [found[0].name, found[1].name] == ["b", "a"]
 
 
-def test_fewer_clusters_than_personas_takes_the_nearest() -> None:
+def test_fewer_clusters_than_personas_get_the_nearest() -> None:
     assert name_clusters({4: MEANS[2]}, CATALOGUE.base, CATALOGUE)[4].name == "famous"
 
 
-def test_no_clusters_have_no_names() -> None:
+def test_name_clusters_of_no_clusters_is_empty() -> None:
     assert name_clusters({}, CATALOGUE.base, CATALOGUE) == {}
 
 
@@ -131,11 +131,11 @@ def test_no_clusters_have_no_names() -> None:
         (5e-324, 1e6, -2.0),
     ],
 )
-def test_ratios_are_held_to_a_hundredfold(mean: float, base: float, ratio: float) -> None:
+def test_log_ratios_are_clipped_to_a_hundredfold(mean: float, base: float, ratio: float) -> None:
     assert log_ratios({"x": mean}, {"x": base}, ("x",)) == [pytest.approx(ratio)]
 
 
-def test_a_feature_that_is_not_there_says_nothing() -> None:
+def test_a_missing_feature_has_log_ratio_zero() -> None:
     assert log_ratios({}, {}, ("x", "y")) == [0.0, 0.0]
 
 
@@ -147,7 +147,7 @@ def test_a_feature_that_is_not_there_says_nothing() -> None:
         max_size=6,
     )
 )
-def test_every_cluster_has_one_name_and_none_has_a_name_beyond_the_gate(means: dict[int, dict[str, float]]) -> None:
+def test_every_cluster_has_one_name_within_max_distance(means: dict[int, dict[str, float]]) -> None:
     found = name_clusters(means, CATALOGUE.base, CATALOGUE)
     assert set(found) == set(means)
     assert len({match.name for match in found.values()}) == len(means)
@@ -176,6 +176,6 @@ def test_the_base_is_weighted_by_the_sizes() -> None:
         ((persona("a", 0, x=1.0),), "'a': profiles is 0, expected at least 1"),
     ],
 )
-def test_a_catalogue_that_cannot_be_compared_is_refused(personas: tuple[Persona, ...], problem: str) -> None:
+def test_a_wrong_catalogue_raises(personas: tuple[Persona, ...], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         PersonaCatalogue(personas=personas)

@@ -1,4 +1,4 @@
-"""The views that analysts query, in a published file: of segments, of scores, and of both."""
+"""The views that analysts query in a published file: segments, scores, and both."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_segments_only(published: Published) -> None:
 
 
 def test_segments_and_scores(published: Published) -> None:
-    """A creator without a score stays; one with a score of another snapshot or study does not get that."""
+    """A creator without a score stays; the score of another snapshot or study is not joined."""
     file = published(segment_views("x", PROFILES_TABLE, scores=SCORES_TABLE))
     for view in ("segments.x", "segments.x_history"):
         assert columns_of(file, view) == [*KEYS, *OF_SEGMENT, *OF_SCORE, *OF_PROFILE]
@@ -124,7 +124,7 @@ def test_scores_only(published: Published) -> None:
     assert rows(file, KEYS) == [(NEW, "a"), (NEW, "c")]
 
 
-def test_neither_is_refused() -> None:
+def test_a_study_with_neither_segments_nor_scores_raises() -> None:
     with pytest.raises(ValueError, match="study x has neither segments nor scores"):
         segment_views("x", PROFILES_TABLE, has_segments=False)
 
@@ -136,7 +136,7 @@ def test_a_study_that_never_ran_has_empty_views(published: Published, settings: 
     assert columns_of(file, "segments.never_ran")[:2] == KEYS
 
 
-def test_the_newest_snapshot_is_the_newest_that_has_the_study(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+def test_the_view_has_the_newest_snapshot_with_the_study(engine: DuckDBWarehouse, tmp_path: Path) -> None:
     profiles = validated(engine, [{"account_id": "a"}])
     for snapshot in (OLD, NEW):
         engine.replace_slice(PROFILES_TABLE, {"snapshot": snapshot}, profiles)

@@ -1,4 +1,4 @@
-"""Summaries of a snapshot of eight creators, worked out by hand, and how far to trust each."""
+"""Summaries of a snapshot of eight creators against values by hand."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ CATALOGUE = PersonaCatalogue(personas=(persona("large", 2, 30_000.0), persona("s
 
 @pytest.fixture
 def aggregates(engine: DuckDBWarehouse) -> Aggregates:
-    rows = [{"account_id": one, "followers": count, "is_verified": badge} for one, _, _, count, badge in CREATORS]
+    rows = [
+        {"account_id": account, "followers": count, "is_verified": badge} for account, _, _, count, badge in CREATORS
+    ]
     frame = assigned(engine, rows, assignments(engine))
     return aggregate(frame, frame, NAMES)
 
@@ -61,14 +63,14 @@ def aggregates(engine: DuckDBWarehouse) -> Aggregates:
 def assigned(
     engine: DuckDBWarehouse, rows: list[dict[str, Any]], assignments: nw.LazyFrame[Any]
 ) -> nw.LazyFrame[Any]:
-    """Features and assignments side by side, as the aggregates are made of."""
+    """Join features and assignments, as `aggregate` expects them."""
     return features(engine, rows).join(assignments, on="account_id", how="inner")
 
 
 def assignments(engine: DuckDBWarehouse) -> nw.LazyFrame[Any]:
     rows = [
-        {"account_id": one, "cluster": cluster, "in_fit": in_fit, "distance": 0.5, "margin": 0.5}
-        for one, cluster, in_fit, _, _ in CREATORS
+        {"account_id": account, "cluster": cluster, "in_fit": in_fit, "distance": 0.5, "margin": 0.5}
+        for account, cluster, in_fit, _, _ in CREATORS
     ]
     return stored(engine, ASSIGNMENTS_TABLE, rows)
 
@@ -83,7 +85,7 @@ def test_sizes_and_means_of_both_bases(aggregates: Aggregates) -> None:
     assert aggregates.totals["all", "followers"] == pytest.approx(127_000 / 8)
 
 
-def test_a_summary_has_the_numbers_and_the_words(aggregates: Aggregates) -> None:
+def test_a_summary_has_the_numbers_and_the_texts(aggregates: Aggregates) -> None:
     found = SUMMARIES_SCHEMA.validate(summaries(aggregates, match_personas(aggregates, CATALOGUE), {}))
     assert found[["persona", "profiles", "profiles_in_fit", "share", "verdict"]].to_numpy().tolist() == [
         ["small", 4, 3, 0.5, "too small"],
@@ -100,7 +102,7 @@ def test_a_summary_has_the_numbers_and_the_words(aggregates: Aggregates) -> None
     assert found["match_distance"].isna().tolist() == [False, False, True]
 
 
-def test_what_marks_a_persona_in_both_bases(aggregates: Aggregates) -> None:
+def test_persona_features_of_both_bases(aggregates: Aggregates) -> None:
     found = FEATURES_SCHEMA.validate(persona_features(aggregates, match_personas(aggregates, CATALOGUE)))
     followers = found[found["feature"] == "followers"].set_index(["base", "persona"])
     expected = {
@@ -115,7 +117,7 @@ def test_what_marks_a_persona_in_both_bases(aggregates: Aggregates) -> None:
         assert tuple(followers.loc[key, ["mean", "median", "relative_importance"]]) == pytest.approx(values)
 
 
-def test_relative_importance_is_missing_where_the_base_is_zero(aggregates: Aggregates) -> None:
+def test_relative_importance_is_missing_if_the_base_is_zero(aggregates: Aggregates) -> None:
     found = persona_features(aggregates, match_personas(aggregates, CATALOGUE))
     badge = found[found["feature"] == "is_verified"]
     assert badge["relative_importance"].isna().all()
@@ -123,15 +125,15 @@ def test_relative_importance_is_missing_where_the_base_is_zero(aggregates: Aggre
     assert set(badge.loc[badge["persona"] != "Not enough data", "mean"]) == {0.0}
 
 
-def test_names_follow_the_means_of_the_fitted_rows(aggregates: Aggregates) -> None:
+def test_names_depend_on_the_means_of_the_fitted_rows(aggregates: Aggregates) -> None:
     matches = match_personas(aggregates, CATALOGUE)
     assert {cluster: match.name for cluster, match in matches.items()} == {0: "small", 1: "large"}
     assert [matches[cluster].distance for cluster in (0, 1)] == pytest.approx([0.0, 0.0], abs=1e-9)
 
 
-def test_a_cluster_that_no_fitted_row_is_in_is_unnamed(engine: DuckDBWarehouse) -> None:
-    """As happens where an older model is put to newer rows."""
-    rows = [{"account_id": one, "followers": count} for one, _, _, count, _ in CREATORS]
+def test_a_cluster_without_fitted_rows_is_unnamed(engine: DuckDBWarehouse) -> None:
+    """An older model that is applied to newer rows can have such a cluster."""
+    rows = [{"account_id": account, "followers": count} for account, _, _, count, _ in CREATORS]
     seen = assignments(engine).with_columns((nw.col("in_fit") & (nw.col("cluster") != 1)).alias("in_fit"))
     frame = assigned(engine, rows, seen)
     found = aggregate(frame, frame, ("followers",))
@@ -152,7 +154,7 @@ def sized(**sizes: list[int]) -> Aggregates:
     return Aggregates(pd.DataFrame(sizes), nothing, {})
 
 
-def test_the_verdict_is_that_of_the_fitted_profiles_and_of_the_clusters_own_jaccard() -> None:
+def test_the_verdict_depends_on_the_fitted_profiles_and_the_jaccard_of_the_cluster() -> None:
     clusters = range(5)
     found = summaries(
         sized(
@@ -202,7 +204,7 @@ def test_advice_for_each_persona_and_for_the_study() -> None:
     ]
 
 
-def test_a_study_without_personas_has_its_own_advice_only() -> None:
+def test_a_study_without_personas_has_advice_for_the_study_only() -> None:
     found = RECOMMENDATIONS_SCHEMA.validate(recommendations(None, ["look twice", "wait"]))
     assert found.to_numpy().tolist() == [["", "look twice"], ["", "wait"]]
     assert recommendations(None, []).empty

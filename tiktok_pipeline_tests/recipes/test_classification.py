@@ -1,4 +1,4 @@
-"""A classification that is written down wrongly is refused, and the text names the file and the field."""
+"""A wrong classification raises an error that names the file and the field."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tiktok_pipeline_tests.classifiers.invented import FOREST, HONEST, NAIVE, NE
 
 
 def study(**changes: Any) -> Study:
-    """A study of which fields of the classification may be changed."""
+    """Return a study with some fields of its classification changed."""
     return Study(
         name="invented",
         question="Who?",
@@ -28,7 +28,7 @@ def label(feature: str) -> Label:
     return Label(name="some", feature=feature, above=1.0)
 
 
-def test_a_good_one_is_taken() -> None:
+def test_a_valid_classification_is_accepted() -> None:
     assert study().classification == classification()
     assert study(published=NETWORK).classification is not None
 
@@ -54,7 +54,7 @@ def test_a_good_one_is_taken() -> None:
             {"sets": (NAIVE, replace(HONEST, features=("fans",)))},
             r"classification\.sets 'leakage_free' features: unknown features \['fans'\]",
         ),
-        ({"sets": (HONEST, HONEST)}, r"classification\.sets: two of them have one name"),
+        ({"sets": (HONEST, HONEST)}, r"classification\.sets: two sets have the same name"),
         (
             {"sets": (HONEST, replace(NAIVE, features=()))},
             r"classification\.sets: \['with_followers'\] have no features or no models",
@@ -74,7 +74,7 @@ def test_a_good_one_is_taken() -> None:
         ),
         (
             {"sets": (replace(HONEST, leaks=True),)},
-            r"classification\.scored_by: set 'leakage_free' gives the label away; score with an honest one",
+            r"classification\.scored_by: set 'leakage_free' leaks the label; score with an honest set",
         ),
         ({"folds": 1}, r"classification\.folds: expected at least 2 folds"),
         ({"repeats": 0}, r"classification\.folds: expected at least 2 folds and 1 repeat"),
@@ -86,7 +86,7 @@ def test_a_wrong_field_is_refused(changes: dict[str, Any], field: str) -> None:
         study(**changes)
 
 
-def test_without_a_file_the_study_is_named() -> None:
+def test_an_error_without_a_file_names_the_study() -> None:
     with pytest.raises(StudyError, match=r"^study invented: classification\.audited: "):
         replace(study(), file="", classification=classification(audited=("fans",)))
 
@@ -114,11 +114,11 @@ def test_a_label_needs_one_rule(fields: dict[str, float], text: str) -> None:
         Label(name="some", feature="followers", **fields)
 
 
-def test_zero_is_a_bound_like_any_other() -> None:
+def test_a_label_above_zero_is_valid() -> None:
     assert Label(name="some", feature="likes", above=0.0).above == 0.0
 
 
-def test_every_feature_that_any_part_reads_is_told_once() -> None:
+def test_every_feature_lists_each_feature_once() -> None:
     forest: Classification = classification()
     assert forest.every_feature == ("followers", "likes", "videos_count", "avg_engagement_rate", "following")
     recipe = replace(NETWORK, principal_components=("log_likes", "followers"))
@@ -135,10 +135,10 @@ def test_every_feature_that_any_part_reads_is_told_once() -> None:
     )
 
 
-def test_the_scoring_set_is_the_one_that_is_named() -> None:
+def test_scoring_set_is_the_set_of_scored_by() -> None:
     assert classification().scoring_set is HONEST
 
 
 def test_the_version_changes_with_a_setting_of_the_classification() -> None:
     assert study().version == study().version
-    assert len({one.version for one in (study(), study(folds=3), study(published=NETWORK))}) == 3
+    assert len({changed.version for changed in (study(), study(folds=3), study(published=NETWORK))}) == 3

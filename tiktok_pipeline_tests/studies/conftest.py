@@ -1,4 +1,4 @@
-"""The segments of the studies over the real files, each computed once for all modules of this room."""
+"""The results of the studies on the real files, each computed once for all modules of this folder."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _validated(path: Path, engine: DuckDBWarehouse) -> nw.LazyFrame[Any]:
 
 @pytest.fixture(scope="session")
 def run(real_data: Callable[[str], Path]) -> Run:
-    """Runs the segmentation of a study over a real file, once for each pair."""
+    """Return a function that runs the segmentation of a study on a real file, once for each pair."""
     studies = {study.name: study for study in load_studies(tiktok_pipeline.studies)}
     kept: dict[tuple[str, str], Segments] = {}
 
@@ -50,7 +50,7 @@ def run(real_data: Callable[[str], Path]) -> Run:
 
 @pytest.fixture(scope="session")
 def activity_statistics(real_data: Callable[[str], Path]) -> dict[tuple[str, str], float]:
-    """The statistics of the activity file by feature and name."""
+    """Return the statistics of the activity file by feature and name."""
     engine = DuckDBWarehouse(None)
     features = engine.persist(build_features(_validated(real_data(ACTIVITY), engine), "creator_activity"))
     sample = features.collect("pandas").to_native()

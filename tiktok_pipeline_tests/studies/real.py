@@ -1,4 +1,4 @@
-"""The real files that the published tables are held to, and what runs a segmentation over one."""
+"""The real files behind the published results, and the type of the function that analyses one."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ from tiktok_pipeline.analysis.run_study import Segments
 
 PROFILES, SPREADSHEET, ACTIVITY = "profiles_2023-08-12.csv", "profiles_2023-08-12_excel.csv", "creator_activity.csv"
 Run = Callable[[str, str], Segments]
-"""Gives the segments of a study over a file."""
+"""Return the segments of a study (by name) on a file."""

@@ -54,7 +54,7 @@ MEANS = {
 
 
 def digits(expected: float) -> float:
-    """Half a unit of the last digit that is given."""
+    """Return half a unit of the last given digit."""
     text = repr(expected)
     return 0.5 if text.endswith(".0") or "." not in text else 0.5 * 10 ** -len(text.partition(".")[2])
 
@@ -131,7 +131,7 @@ def test_the_published_forest(home: Home) -> None:
     assert found == [("followers", 0.695), ("likes", 0.271), ("videos_count", 0.020), ("avg_engagement_rate", 0.014)]
 
 
-def test_the_label_of_the_active_and_of_the_top(home: Home) -> None:
+def test_the_labels_have_the_published_counts(home: Home) -> None:
     found = home.sql(
         "select study, value from classifiers.cards where item = 'positives' order by study", published=True
     )
@@ -148,7 +148,7 @@ def test_the_published_network(home: Home) -> None:
     assert 0.88 <= f1 <= 0.95
 
 
-def test_what_leaks_is_named(home: Home) -> None:
+def test_the_audit_names_the_leaking_features(home: Home) -> None:
     found = home.sql(
         "select study, feature from classifiers.leakage where kind = 'leak' and other_feature = '' order by all",
         published=True,
@@ -160,7 +160,7 @@ def test_what_leaks_is_named(home: Home) -> None:
     ]
 
 
-def test_one_account_is_no_group(home: Home) -> None:
+def test_a_segment_of_one_account_is_too_small(home: Home) -> None:
     found = home.sql(
         "select persona, verdict from personas.summaries where study = 'user_segments' and profiles = 1 order by all",
         published=True,
@@ -168,7 +168,7 @@ def test_one_account_is_no_group(home: Home) -> None:
     assert found == [("Emerging Influencers", "too small"), ("Platform Giants", "too small")]
 
 
-def test_ours_is_stable_beside_the_published_ones(home: Home) -> None:
+def test_balanced_segments_are_stable_unlike_the_published_segments(home: Home) -> None:
     worst = dict(
         home.sql("select study, min(jaccard) from clusters.stability group by study order by study", published=True)
     )

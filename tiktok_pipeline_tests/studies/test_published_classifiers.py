@@ -1,4 +1,4 @@
-"""The published figures of the classifiers, and what they are worth when honestly judged, from the real scrape."""
+"""The published metrics of the classifiers and their honest counterparts, on the real scrape."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Row = tuple[str, str, str, float, float]
 
 @dataclass(frozen=True)
 class Judged:
-    """A study's classification over the real file."""
+    """The classification of a study on the real file."""
 
     rows: pd.DataFrame
     labels: Flags
@@ -80,18 +80,18 @@ def judged(path: Path, name: str) -> Judged:
 
 @pytest.fixture(scope="module")
 def top_influencers(real_data: Callable[[str], Path]) -> Judged:
-    """Computed once."""
+    """Evaluate the study once."""
     return judged(real_data(FILE), "top_influencers")
 
 
 @pytest.fixture(scope="module")
 def active_creators(real_data: Callable[[str], Path]) -> Judged:
-    """Computed once."""
+    """Evaluate the study once."""
     return judged(real_data(FILE), "active_creators")
 
 
 def agrees(found: Judged, row: Row) -> None:
-    """Within two standard deviations over the folds of what was measured apart from this program."""
+    """Check a metric: within two standard deviations over the folds of a value measured independently."""
     feature_set, model, metric, lowest, highest = row
     mean, std = found.metric(model, "honest", feature_set, metric)
     room = 2 * max(std, 0.02)
@@ -103,23 +103,23 @@ def kinds(found: Judged) -> dict[str, str]:
     return dict(single[["feature", "kind"]].itertuples(index=False, name=None))
 
 
-def test_the_top_is_fifty_of_a_thousand(top_influencers: Judged) -> None:
+def test_fifty_of_a_thousand_are_top_influencers(top_influencers: Judged) -> None:
     assert round(top_influencers.threshold) == 376_465
     assert (len(top_influencers.labels), int(top_influencers.labels.sum())) == (1_000, 50)
 
 
-def test_the_active_are_510_of_a_thousand(active_creators: Judged) -> None:
+def test_510_of_a_thousand_are_active_creators(active_creators: Judged) -> None:
     assert active_creators.threshold == 0.05
     assert (len(active_creators.labels), int(active_creators.labels.sum())) == (1_000, 510)
 
 
-def test_the_published_forest_errs_nowhere(top_influencers: Judged) -> None:
+def test_the_published_forest_makes_no_error(top_influencers: Judged) -> None:
     confusion = top_influencers.evaluation.confusion.query("protocol == 'published'")
     assert confusion["profiles"].tolist() == [189, 0, 0, 11]
     assert top_influencers.metric("random_forest", "published", "published", "f1") == (1.0, 0.0)
 
 
-def test_the_published_forest_goes_by_followers(top_influencers: Judged) -> None:
+def test_the_published_forest_relies_on_followers(top_influencers: Judged) -> None:
     importances = top_influencers.evaluation.importances.query("method == 'impurity'").set_index("feature")
     assert importances["importance"].round(3).to_dict() == {
         "followers": 0.695,
@@ -129,7 +129,7 @@ def test_the_published_forest_goes_by_followers(top_influencers: Judged) -> None
     }
 
 
-def test_one_question_about_followers_does_as_well_as_the_forest(top_influencers: Judged) -> None:
+def test_a_threshold_on_followers_is_as_good_as_the_forest(top_influencers: Judged) -> None:
     followers = top_influencers.rows[["followers"]].to_numpy(dtype=np.float64)
     train, test, own, wanted = train_test_split(followers, top_influencers.labels, test_size=0.2, random_state=42)
     assert DecisionTreeClassifier(max_depth=1).fit(train, own).score(test, wanted) == 1.0
@@ -142,7 +142,7 @@ def test_the_audit_names_followers(top_influencers: Judged) -> None:
     assert (top_influencers.leakage["other_feature"] == "").all()
 
 
-def test_the_audit_names_the_two_rates_with_each_other(active_creators: Judged) -> None:
+def test_the_audit_names_the_pair_of_rates(active_creators: Judged) -> None:
     found = kinds(active_creators)
     rates = {"comment_engagement_rate", "like_engagement_rate"}
     assert {name for name, kind in found.items() if kind == "leak"} == rates
@@ -152,7 +152,7 @@ def test_the_audit_names_the_two_rates_with_each_other(active_creators: Judged) 
 
 
 @needs_torch
-def test_the_published_network_is_as_good_as_published(active_creators: Judged) -> None:
+def test_the_published_network_reaches_the_published_score(active_creators: Judged) -> None:
     f1, _ = active_creators.metric("neural_network", "published", "published", "f1")
     assert 0.88 <= f1 <= 0.95
 
@@ -197,29 +197,31 @@ OF_THE_NETWORK: tuple[Row, ...] = (
 
 
 @pytest.mark.parametrize("row", TOP, ids=lambda row: "-".join(row[:3]))
-def test_honest_figures_of_the_top(top_influencers: Judged, row: Row) -> None:
+def test_honest_metrics_of_top_influencers(top_influencers: Judged, row: Row) -> None:
     agrees(top_influencers, row)
 
 
 @pytest.mark.parametrize("row", ACTIVE, ids=lambda row: "-".join(row[:3]))
-def test_honest_figures_of_the_active(active_creators: Judged, row: Row) -> None:
+def test_honest_metrics_of_active_creators(active_creators: Judged, row: Row) -> None:
     agrees(active_creators, row)
 
 
 @needs_torch
 @pytest.mark.parametrize("row", OF_THE_NETWORK, ids=lambda row: "-".join(row[:3]))
-def test_honest_figures_of_the_network(active_creators: Judged, row: Row) -> None:
+def test_honest_metrics_of_the_network(active_creators: Judged, row: Row) -> None:
     agrees(active_creators, row)
 
 
-def test_guessing_is_the_floor_of_both(top_influencers: Judged, active_creators: Judged) -> None:
+def test_the_dummy_is_the_floor_of_both_studies(top_influencers: Judged, active_creators: Judged) -> None:
     assert top_influencers.metric("dummy", "honest", "leakage_free", "f1") == (0.0, 0.0)
     f1, _ = active_creators.metric("dummy", "honest", "leakage_free", "f1")
     assert f1 == pytest.approx(2 * 0.51 / 1.51)
     assert round(f1, 3) in (0.675, 0.676)
 
 
-def test_leakage_is_what_the_difference_shows(top_influencers: Judged, active_creators: Judged) -> None:
+def test_leakage_explains_the_difference_between_the_protocols(
+    top_influencers: Judged, active_creators: Judged
+) -> None:
     with_it, _ = top_influencers.metric("random_forest", "honest", "with_followers", "average_precision")
     without, _ = top_influencers.metric("random_forest", "honest", "leakage_free", "average_precision")
     assert with_it > without + 0.05
@@ -229,7 +231,7 @@ def test_leakage_is_what_the_difference_shows(top_influencers: Judged, active_cr
 
 
 @pytest.mark.parametrize("name", ["top_influencers", "active_creators"])
-def test_every_creator_is_scored_once_out_of_fold(request: pytest.FixtureRequest, name: str) -> None:
+def test_every_creator_has_one_score_out_of_fold(request: pytest.FixtureRequest, name: str) -> None:
     found: Judged = request.getfixturevalue(name)
     assert len(found.scores) == 1_000
     assert found.scores["account_id"].is_unique
@@ -238,7 +240,7 @@ def test_every_creator_is_scored_once_out_of_fold(request: pytest.FixtureRequest
     assert found.scores["score"].mean() == pytest.approx(found.labels.mean(), abs=0.03)
 
 
-def test_the_card_is_of_these_rows(top_influencers: Judged) -> None:
+def test_the_model_card_describes_these_rows(top_influencers: Judged) -> None:
     facts = top_influencers.card()
     assert (facts["profiles"], facts["positives"]) == ("1000", "50")
     assert facts["scoring_model"].endswith("likes, videos_count, avg_engagement_rate")

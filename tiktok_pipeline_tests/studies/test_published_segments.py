@@ -102,14 +102,14 @@ def means_of(result: Segments) -> pd.DataFrame:
 
 @pytest.mark.real_data
 @pytest.mark.parametrize(("study", "file"), TABLES)
-def test_numbers_names_and_sizes_are_the_published_ones(study: str, file: str, run: Run) -> None:
+def test_numbers_names_and_sizes_are_as_published(study: str, file: str, run: Run) -> None:
     found = run(study, file).summaries.sort_values("cluster")[["cluster", "persona", "profiles"]]
     assert found.to_numpy().tolist() == [list(row[:3]) for row in TABLES[study, file]]
 
 
 @pytest.mark.real_data
 @pytest.mark.parametrize(("study", "file"), TABLES)
-def test_means_are_the_published_ones(study: str, file: str, run: Run) -> None:
+def test_means_are_as_published(study: str, file: str, run: Run) -> None:
     means = means_of(run(study, file))
     for _, persona, _, published in TABLES[study, file]:
         for name, value in published.items():
@@ -118,7 +118,7 @@ def test_means_are_the_published_ones(study: str, file: str, run: Run) -> None:
 
 @pytest.mark.real_data
 @pytest.mark.parametrize(("study", "file"), INERTIA_BY_K)
-def test_inertia_by_k_is_the_published_one(study: str, file: str, run: Run) -> None:
+def test_inertia_by_k_is_as_published(study: str, file: str, run: Run) -> None:
     scores = run(study, file).k_scores
     assert scores["k"].tolist() == list(range(2, 11))
     assert scores["inertia"].tolist() == pytest.approx(INERTIA_BY_K[study, file], abs=0.06)
@@ -126,7 +126,7 @@ def test_inertia_by_k_is_the_published_one(study: str, file: str, run: Run) -> N
 
 @pytest.mark.real_data
 @pytest.mark.parametrize(("study", "file"), SILHOUETTES)
-def test_silhouette_is_the_published_one(study: str, file: str, run: Run) -> None:
+def test_silhouette_is_as_published(study: str, file: str, run: Run) -> None:
     fits = run(study, file).fits.set_index("statistic")["value"]
     digits = len(str(SILHOUETTES[study, file]).partition(".")[2])
     assert round(fits["silhouette"], digits) == SILHOUETTES[study, file]
@@ -138,7 +138,7 @@ def test_the_inferred_clustering_of_top_influencers_has_the_published_sizes(run:
 
 
 @pytest.mark.real_data
-def test_the_archetypes_own_optimum_of_the_silhouette_is_four(run: Run) -> None:
+def test_the_silhouette_of_creator_archetypes_is_best_at_four(run: Run) -> None:
     scores = run("creator_archetypes", ACTIVITY).k_scores.set_index("k")
     assert scores.index[scores["is_best_silhouette"]].tolist() == [4]
     assert scores.index[scores["is_chosen"]].tolist() == [5]
@@ -146,7 +146,7 @@ def test_the_archetypes_own_optimum_of_the_silhouette_is_four(run: Run) -> None:
 
 
 @pytest.mark.real_data
-def test_balanced_segments_are_those_of_the_recipe(run: Run) -> None:
+def test_balanced_segments_have_the_documented_sizes(run: Run) -> None:
     result = run("balanced_segments", PROFILES)
     medians = result.persona_features.query("base == 'fitted'").pivot_table(
         index="persona", columns="feature", values="median"

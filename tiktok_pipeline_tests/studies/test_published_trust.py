@@ -1,4 +1,4 @@
-"""How far the segments of the studies can be trusted, on the real files: the figures that the report gives."""
+"""The stability of the segments of the studies on the real files, as the report gives it."""
 
 from __future__ import annotations
 
@@ -73,19 +73,19 @@ EXPLAINED = {
 
 
 def by_persona(segments: Segments, column: str) -> dict[str, float]:
-    """A column of the stability by the name of the cluster."""
+    """Return a column of the stability by the name of the cluster."""
     names = segments.summaries.set_index("cluster")["persona"]
     return {names[row["cluster"]]: row[column] for row in segments.stability.to_dict("records")}
 
 
 def by_k(segments: Segments, measure: str) -> dict[int, float]:
-    """The values of a measure that has one for each k."""
+    """Return the values of a measure with one value for each k."""
     rows = segments.stability_runs.query("measure == @measure").to_dict("records")
     return {row["k"]: row["value"] for row in rows}
 
 
 def agreement(segments: Segments) -> list[float]:
-    """The adjusted Rand index of each seed to the kept fit."""
+    """Return the adjusted Rand index of each seed with the kept fit."""
     found: list[float] = segments.stability_runs.query("measure == 'adjusted_rand_index'")["value"].tolist()
     return found
 
@@ -98,7 +98,7 @@ def test_the_bootstrap_jaccard_of_each_persona(study: str, run: Run) -> None:
         assert found[persona] == pytest.approx(value, abs=within), persona
 
 
-def test_single_accounts_are_found_again_only_where_they_are_drawn(run: Run) -> None:
+def test_a_single_account_is_found_only_in_draws_that_have_it(run: Run) -> None:
     shares = by_persona(run("user_segments", SPREADSHEET), "share_of_draws")
     for persona in ("Platform Giants", "Emerging Influencers"):
         assert 0.25 <= 1.0 - shares[persona] <= 0.45
@@ -111,7 +111,7 @@ def test_the_verdict_of_each_persona(study: str, run: Run) -> None:
     assert found[list(VERDICTS[study])].to_dict() == VERDICTS[study]
 
 
-def test_seeds_agree_on_the_segments_that_are_stable(run: Run) -> None:
+def test_seeds_agree_on_stable_segments(run: Run) -> None:
     influencers = agreement(run("influencer_segments", PROFILES))
     assert len(influencers) == 20
     assert 0.805 - 0.07 <= sum(influencers) / 20 <= 0.87 + 0.07
@@ -121,8 +121,8 @@ def test_seeds_agree_on_the_segments_that_are_stable(run: Run) -> None:
     assert agreement(run("creator_archetypes", ACTIVITY)) == pytest.approx([1.0] * 20)
 
 
-def test_ten_seeds_of_a_single_start_end_in_different_places(run: Run) -> None:
-    """The kept inertia is 1998.39; with one start another seed may end a fifth above it."""
+def test_ten_seeds_of_a_single_start_give_different_inertia(run: Run) -> None:
+    """The kept inertia is 1998.39; with one start another seed can end a fifth above it."""
     runs = run("influencer_segments", PROFILES).stability_runs.query("measure == 'inertia'")["value"]
     assert len(runs) == 10
     assert runs.min() >= 1_998.0
@@ -131,7 +131,7 @@ def test_ten_seeds_of_a_single_start_end_in_different_places(run: Run) -> None:
     assert stable.tolist() == pytest.approx([364.9] * 10, abs=0.06)
 
 
-def test_four_is_the_largest_k_that_is_stable_and_of_a_size(run: Run) -> None:
+def test_four_is_the_largest_k_with_stable_and_large_segments(run: Run) -> None:
     balanced = run("balanced_segments", PROFILES)
     assert by_k(balanced, "smallest_cluster") == {2: 441, 3: 225, 4: 146, 5: 141, 6: 111}
     worst = by_k(balanced, "worst_jaccard")
@@ -143,7 +143,7 @@ def test_four_is_the_largest_k_that_is_stable_and_of_a_size(run: Run) -> None:
 
 
 @pytest.mark.parametrize("study", EXPLAINED)
-def test_how_much_of_the_usual_figures_the_segments_explain(study: str, run: Run) -> None:
+def test_eta_squared_of_each_study(study: str, run: Run) -> None:
     fits = run(study, FILES[study]).fits.set_index("statistic")["value"]
     names = ("followers", "likes", "videos_count", "avg_engagement_rate")
     found = [fits[f"eta_squared_{name}"] for name in names]
@@ -153,7 +153,7 @@ def test_how_much_of_the_usual_figures_the_segments_explain(study: str, run: Run
 @pytest.mark.parametrize(
     ("feature", "skewness"), [("engagement_index", -0.405783), ("monetization_maturity", 0.549969)]
 )
-def test_the_features_of_the_archetypes_pass_the_rule_of_skewness_and_are_not_normal(
+def test_the_features_of_creator_archetypes_pass_the_rule_of_skewness_but_are_not_normal(
     feature: str, skewness: float, activity_statistics: dict[tuple[str, str], float]
 ) -> None:
     assert activity_statistics[feature, "skewness"] == pytest.approx(skewness, abs=5e-7)

@@ -75,7 +75,7 @@ def copied_home(refreshed_home: Home, tmp_path: Path) -> Home:
 
 @pytest.fixture(scope="session")
 def real_data() -> Callable[[str], Path]:
-    """Return a function that gives the path of a real file; it skips the test if the folder is absent, but not in CI."""
+    """Return a function that gives the path of a real file; without the folder it skips the test, but not in CI."""
 
     def find(name: str) -> Path:
         if not REAL_DATA.is_dir() and not os.environ.get("CI"):
@@ -87,15 +87,17 @@ def real_data() -> Callable[[str], Path]:
 
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
-    """Run the command line in this process: ``call(home, argument, ...)``."""
+    """Run the command line in this process: ``call(home, argument, ...)``; studies have few bootstrap draws."""
+    import tiktok_pipeline.assembly
     from tiktok_pipeline.cli import app as cli
-    from tiktok_pipeline_tests.homes import Said
+    from tiktok_pipeline_tests.homes import Said, quick_studies
 
     def run(home: Path, *arguments: str | Path) -> Said:
         monkeypatch.setenv("TIKTOK_PIPELINE_HOME", str(home))
         monkeypatch.setenv("TIKTOK_PIPELINE_PICTURES", "no")
         monkeypatch.setenv("TIKTOK_PIPELINE_SETTLE_SECONDS", "0.2")
         monkeypatch.setenv("DAGSTER_HOME", str(home / "dagster"))
+        monkeypatch.setattr(tiktok_pipeline.assembly, "load_studies", quick_studies)
         monkeypatch.setattr(sys, "argv", ["tiktok-pipeline", *map(str, arguments)])
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:

@@ -23,20 +23,30 @@ from tiktok_pipeline.recipes.classification import PublishedForest
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study, load_studies
 from tiktok_pipeline.tables import TABLES
-from tiktok_pipeline.warehouse.duckdb.connection import query
+from tiktok_pipeline.warehouse.duckdb.connection import open_read_only, query
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
+
+UNTIL_VALIDATED = tuple(AssetKey(name.split(".")) for name in TABLES if name.startswith(("raw.", "validated.")))
+"""The assets of a quick refresh, for tests of the rows that are stored, kept and rejected."""
 
 STAMPS = ("ingested_at", "published_at")
 """The columns that may differ between two refreshes of the same file."""
 
 
-def with_draws(study: Study, draws: int) -> Study:
-    """Return the study with another number of bootstrap draws, which take most of its time."""
-    return replace(study, segmentation=replace(study.segmentation, draws=draws)) if study.segmentation else study
+FEW_DRAWS = 4
 
 
-AS_SHIPPED = tuple(study for study in load_studies(tiktok_pipeline.studies) if study.name == "influencer_segments")
-ONE_STUDY = tuple(with_draws(study, 4) for study in AS_SHIPPED)
+def with_few_draws(study: Study) -> Study:
+    """Return the study with few bootstrap draws, which otherwise take half of the time of a small refresh."""
+    return replace(study, segmentation=replace(study.segmentation, draws=FEW_DRAWS)) if study.segmentation else study
+
+
+def quick_studies(package: ModuleType = tiktok_pipeline.studies) -> tuple[Study, ...]:
+    """Load the studies as `load_studies` does, each with few bootstrap draws."""
+    return tuple(with_few_draws(study) for study in load_studies(package))
+
+
+ONE_STUDY = tuple(study for study in quick_studies() if study.name == "influencer_segments")
 
 
 def quick_classifier(study: Study) -> Study:
@@ -53,7 +63,7 @@ def quick_classifier(study: Study) -> Study:
     )
     label = replace(recipe.label, above=0.02)  # the invented creators respond less
     quick = replace(recipe, label=label, published=forest, sets=sets, folds=2, repeats=1)
-    return with_draws(replace(study, classification=quick), 4)
+    return with_few_draws(replace(study, classification=quick))
 
 
 TWO_STUDIES = (
@@ -129,17 +139,19 @@ class Home:
             A condition on the snapshot. Unless it is "true", tables without snapshots are left out.
         """
         rows = {}
-        for schema, name in self.sql(
-            "select table_schema, table_name from information_schema.tables where table_type = 'BASE TABLE' "
-            "and table_schema <> 'meta' order by all",
-            published=published,
-        ):
-            spec = TABLES[f"{schema}.{name}"].spec
-            kept = [column.name for column in spec.columns if column.name not in STAMPS]
-            kept = [column for column in kept if not (published and column == "record")]
-            if where == "true" or "snapshot" in spec.slice_by:
-                text = f"select {', '.join(kept)} from {spec} where {where} order by all"
-                rows[str(spec)] = self.sql(text, published=published)
+        file = self.settings.published_file if published else self.settings.warehouse_file
+        with open_read_only(file) as database:
+            stored = database.rows(
+                "select table_schema, table_name from information_schema.tables where table_type = 'BASE TABLE' "
+                "and table_schema <> 'meta' order by all"
+            )[1]
+            for schema, name in stored:
+                spec = TABLES[f"{schema}.{name}"].spec
+                kept = [column.name for column in spec.columns if column.name not in STAMPS]
+                kept = [column for column in kept if not (published and column == "record")]
+                if where == "true" or "snapshot" in spec.slice_by:
+                    text = f"select {', '.join(kept)} from {spec} where {where} order by all"
+                    rows[str(spec)] = database.rows(text)[1]
         return rows
 
 
@@ -173,6 +185,15 @@ def environment(home: Path, **more: str) -> dict[str, str]:
         }
         | more
     )
+
+
+QUICK_STUDIES = """
+import tiktok_pipeline.assembly
+from tiktok_pipeline_tests.homes import quick_studies
+assert callable(tiktok_pipeline.assembly.load_studies)
+tiktok_pipeline.assembly.load_studies = quick_studies
+"""
+"""Code for `command`: the studies have few bootstrap draws."""
 
 
 def command(
@@ -223,7 +244,7 @@ def kill_refresh(home: Path, scrape: Path, *, while_in: tuple[ModuleType, str]) 
     mark = home.with_name("reached")
     arguments = [module.__name__, function, str(mark), "refresh", str(scrape), "--study", ONE_STUDY[0].name]
     with subprocess.Popen(
-        [sys.executable, "-c", _PAUSED_REFRESH, *arguments],
+        [sys.executable, "-c", QUICK_STUDIES + _PAUSED_REFRESH, *arguments],
         env=environment(home),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -47,12 +47,12 @@ def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home with the newest profiles of the sample, two studies with segments and one with scores."""
     import tiktok_pipeline.studies
     from tiktok_pipeline.study import load_studies
-    from tiktok_pipeline_tests.homes import TWO_STUDIES, Home, with_draws
+    from tiktok_pipeline_tests.homes import TWO_STUDIES, Home, with_few_draws
 
     balanced = [study for study in load_studies(tiktok_pipeline.studies) if study.name == "balanced_segments"]
     home = Home(
         tmp_path_factory.mktemp("readme") / "home",
-        studies=(*TWO_STUDIES, *(with_draws(study, 4) for study in balanced)),
+        studies=(*TWO_STUDIES, *(with_few_draws(study) for study in balanced)),
     )
     home.deliver(ROOT / "data" / "sample" / "profiles_2024-04-29.csv")
     assert home.refresh("2024-04-29").success

@@ -12,7 +12,7 @@ from dagster import DagsterEventType, DagsterInstance
 from tiktok_pipeline.cli import app as cli
 from tiktok_pipeline.orchestration.assets import study as study_assets
 from tiktok_pipeline.warehouse.duckdb import publishing
-from tiktok_pipeline_tests.homes import AS_SHIPPED, Home, Said, kill_refresh
+from tiktok_pipeline_tests.homes import Home, Said, kill_refresh
 from tiktok_pipeline_tests.scrapes import creators, write_csv
 
 Call = Callable[..., Said]
@@ -51,7 +51,7 @@ def written_by_the_last_run(home: Home) -> set[str]:
 def test_a_killed_refresh_goes_on(
     tmp_path: Path, call: Call, stopped_in: tuple[ModuleType, str], done: set[str], left: set[str]
 ) -> None:
-    home = Home(tmp_path / "home", studies=AS_SHIPPED)
+    home = Home(tmp_path / "home")
     scrape = write_csv(tmp_path / "scrape.csv", creators(120))
     kill_refresh(home.path, scrape, while_in=stopped_in)
     said = call(home.path, "refresh", "--resume", "--study", STUDY)
@@ -61,7 +61,7 @@ def test_a_killed_refresh_goes_on(
     written = written_by_the_last_run(home)
     assert not written & done, "what is finished is not made again"
     assert left <= written
-    clean = Home(tmp_path / "clean", studies=AS_SHIPPED)
+    clean = Home(tmp_path / "clean")
     clean.deliver(scrape)
     assert clean.refresh(KEY).success
     assert home.tables() == clean.tables()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import narwhals as nw
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from dagster import AssetKey
 
 from tiktok_pipeline.assembly import open_warehouse
 from tiktok_pipeline.tables import TABLES
-from tiktok_pipeline_tests.homes import Home, Said, Tables, reasons_of
+from tiktok_pipeline_tests.homes import UNTIL_VALIDATED, Home, Said, Tables, reasons_of
 from tiktok_pipeline_tests.scrapes import Row, creators, spoilt, write_csv
 
 Call = Callable[..., Said]
@@ -31,10 +32,10 @@ def write_parquet(path: Path, made: list[Row]) -> Path:
     return path
 
 
-def refreshed(folder: Path, scrape: Path) -> Home:
+def refreshed(folder: Path, scrape: Path, *, selection: Sequence[AssetKey] | None = None) -> Home:
     home = Home(folder)
     home.deliver(scrape)
-    result = home.refresh(KEY)
+    result = home.refresh(KEY, selection=selection)
     assert result.success, reasons_of(result)
     return home
 
@@ -60,9 +61,10 @@ def test_parquet_gives_the_tables_of_the_same_rows_as_text(tmp_path: Path) -> No
 
 
 def test_a_text_file_beside_parquet_makes_all_rows_stored(tmp_path: Path) -> None:
-    home = refreshed(tmp_path / "home", write_parquet(tmp_path / "scrape.parquet", rows()))
+    scrape = write_parquet(tmp_path / "scrape.parquet", rows())
+    home = refreshed(tmp_path / "home", scrape, selection=UNTIL_VALIDATED)
     home.deliver(write_csv(tmp_path / "another.csv", creators(50, seed=3)), snapshot=KEY)
-    assert home.refresh(KEY).success
+    assert home.refresh(KEY, selection=UNTIL_VALIDATED).success
     assert home.value("select count(*) from raw.profiles") == 61 + 50
 
 
@@ -102,5 +104,5 @@ def test_typed_columns_are_read_as_text(tmp_path: Path, column: str) -> None:
     typed = table[column].cast(pa.int64() if column == "followers" else pa.date32())
     place = table.column_names.index(column)
     pq.write_table(table.set_column(place, column, typed), tmp_path / "scrape.parquet")
-    home = refreshed(tmp_path / "home", tmp_path / "scrape.parquet")
+    home = refreshed(tmp_path / "home", tmp_path / "scrape.parquet", selection=UNTIL_VALIDATED)
     assert home.value("select count(*) from validated.profiles") == 40

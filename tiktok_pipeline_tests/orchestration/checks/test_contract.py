@@ -17,12 +17,13 @@ from tiktok_pipeline_tests.homes import Home, materialised, reasons_of
 FEATURES = AssetKey(["features", "profiles"])
 
 
-def run_checks_alone(home: Home, snapshots: list[str]) -> ExecuteInProcessResult:
-    """Run all checks without an asset and without a partition, as the UI's button does."""
+def run_checks_alone(
+    home: Home, snapshots: list[str], *, checks: AssetSelection | None = None
+) -> ExecuteInProcessResult:
+    """Run all or some checks without an asset and without a partition, as the UI's button does."""
     from dagster import Definitions, define_asset_job
 
-    checks = AssetSelection.all_asset_checks()
-    job = define_asset_job("checks", checks)
+    job = define_asset_job("checks", checks or AssetSelection.all_asset_checks())
     definitions = Definitions.merge(home.definitions, Definitions(jobs=[job]))
     with DagsterInstance.ephemeral() as instance:
         if snapshots:
@@ -80,7 +81,8 @@ def test_a_check_that_is_started_alone_looks_at_the_newest_snapshot(
     copied_home: Home, spoilt: str, passes: bool
 ) -> None:
     break_stored(copied_home, f"update validated.profiles set followers = -1 where snapshot = '{spoilt}'")
-    result = run_checks_alone(copied_home, ["2024-04-01", "2024-03-01", "2024-4-1"])  # the last one is mistyped
+    snapshots = ["2024-04-01", "2024-03-01", "2024-4-1"]  # the last one is mistyped
+    result = run_checks_alone(copied_home, snapshots, checks=AssetSelection.checks_for_assets(FEATURES))
     found = {
         one.asset_key: one.passed for one in result.get_asset_check_evaluations() if one.check_name == "contract"
     }
@@ -99,7 +101,8 @@ def test_rates_that_do_not_add_up_are_a_warning_with_their_count(copied_home: Ho
         "update validated.profiles set avg_engagement_rate = avg_engagement_rate + 0.01 "
         "where snapshot = '2024-04-01' and source_row > 100",
     )
-    result = run_checks_alone(copied_home, ["2024-04-01"])
+    checks = AssetSelection.checks_for_assets(AssetKey(["validated", "profiles"]))
+    result = run_checks_alone(copied_home, ["2024-04-01"], checks=checks)
     assert result.success
     (warned,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "rates_add_up"]
     assert not warned.passed

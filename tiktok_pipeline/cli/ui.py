@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+import tiktok_pipeline
 from tiktok_pipeline.cli.console import CommandFailedError, QuietOption, exit_on_expected_error, info, read_settings
 
 _HOST = "127.0.0.1"
@@ -43,7 +44,10 @@ def ui(
             "DAGSTER_DISABLE_TELEMETRY": "1",
         }
         dagster = [sys.executable, "-W", "ignore::FutureWarning", "-m", "dagster", "dev"]
-        options = ["-m", "tiktok_pipeline.definitions", "--log-level", "warning", "-h", _HOST, "-p", str(port)]
+        options = ["-m", "tiktok_pipeline.definitions", "-d", str(Path(tiktok_pipeline.__file__).parents[1])]
+        options += ["--log-level", "warning", "-h", _HOST, "-p", str(port)]
+        # Dagster also reads dagster.yaml and .env of the working directory, which are not this home's.
+        os.chdir(settings.dagster_home)
         os.execve(sys.executable, [*dagster, *options], environment)  # noqa: S606
 
 

@@ -76,7 +76,7 @@ def build_definitions(
         raw_assets(settings),
         validated_assets(),
         *features_assets(),
-        *(asset for study in studies for asset in study_assets(study)),
+        *(asset for study in studies for asset in study_assets(study, threads=settings.threads)),
     ]
     keys = [key for asset in tables for key in sorted(asset.keys)]
     definitions = Definitions(

@@ -18,7 +18,7 @@ from tiktok_pipeline.warehouse.base import Engine
 
 
 def classify_study(
-    features: nw.LazyFrame[Any], classification: Classification, engine: Engine
+    features: nw.LazyFrame[Any], classification: Classification, engine: Engine, *, threads: int | None = None
 ) -> tuple[Evaluation, pd.DataFrame]:
     """Evaluate the study's classifiers, and audit their features for leakage.
 
@@ -30,6 +30,8 @@ def classify_study(
         The settings of the study.
     engine : Engine
         The engine that holds the frame.
+    threads : int, optional
+        Models fitted at the same time; by default one per core.
 
     Returns
     -------
@@ -44,7 +46,7 @@ def classify_study(
         If one class has too few labelled profiles.
     """
     rows, labels = labelled_rows(features, classification, engine)
-    evaluation = run_protocols(rows, labels, classification)
+    evaluation = run_protocols(rows, labels, classification, threads=threads)
     leakage = audit(
         rows,
         labels,

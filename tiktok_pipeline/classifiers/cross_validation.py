@@ -5,6 +5,7 @@ No row that a metric is computed on was seen by the model, by its threshold or b
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ def cross_validate(
     random_state: int,
     network: Network,
     importances: bool = False,
-    threads: int = 2,
+    threads: int | None = None,
 ) -> CrossValidationResult:
     """Evaluate a model by repeated stratified cross-validation; the same arguments give the same metrics.
 
@@ -85,8 +86,8 @@ def cross_validate(
         Settings of the neural network; the other models ignore it.
     importances : bool, default False
         Compute permutation importances on the first repeat.
-    threads : int, default 2
-        Folds evaluated at the same time.
+    threads : int, optional
+        Folds evaluated at the same time; by default one per core.
     """
     from sklearn.model_selection import RepeatedStratifiedKFold  # noqa: PLC0415 - importing it costs seconds
     from threadpoolctl import threadpool_limits  # noqa: PLC0415
@@ -108,8 +109,9 @@ def cross_validate(
             importances=importances and is_first_repeat,
         )
 
+    workers = threads or os.cpu_count()
     # OpenMP starts its threads for each of these; four that spin on two cores take five times as long.
-    with threadpool_limits(1), ThreadPoolExecutor(threads, initializer=threadpool_limits, initargs=(1,)) as pool:
+    with threadpool_limits(1), ThreadPoolExecutor(workers, initializer=threadpool_limits, initargs=(1,)) as pool:
         results = list(pool.map(evaluate, range(len(splits))))
     scores, predicted = np.empty(len(labels)), np.zeros(len(labels), dtype=np.bool_)
     for fold, (_, test) in zip(results[:folds], splits[:folds], strict=True):

@@ -53,7 +53,9 @@ class Evaluation:
     model: ScoringModel | None
 
 
-def run_protocols(rows: pd.DataFrame, labels: Flags, classification: Classification) -> Evaluation:
+def run_protocols(
+    rows: pd.DataFrame, labels: Flags, classification: Classification, *, threads: int | None = None
+) -> Evaluation:
     """Evaluate every model of a classification under every protocol.
 
     Parameters
@@ -64,6 +66,8 @@ def run_protocols(rows: pd.DataFrame, labels: Flags, classification: Classificat
         Whether a row is positive.
     classification : Classification
         The study's settings.
+    threads : int, optional
+        Models fitted at the same time; by default one per core.
 
     Raises
     ------
@@ -71,7 +75,7 @@ def run_protocols(rows: pd.DataFrame, labels: Flags, classification: Classificat
         If one class has too few rows to be evaluated.
     """
     check_class_counts(labels, at_least=max(MIN_ROWS_PER_CLASS, classification.folds))
-    tables, missing = _published(rows, labels, classification)
+    tables, missing = _published(rows, labels, classification, threads=threads)
     tables.importances += _mutual_information(rows, labels, classification)
     scoring: CrossValidationResult | None = None
     for feature_set in classification.sets:
@@ -81,7 +85,7 @@ def run_protocols(rows: pd.DataFrame, labels: Flags, classification: Classificat
                 missing.append(MISSING_TORCH)
                 continue
             is_scoring = (feature_set.name, name) == classification.scored_by
-            result = _cross_validate(name, matrix, labels, classification, importances=is_scoring)
+            result = _cross_validate(name, matrix, labels, classification, importances=is_scoring, threads=threads)
             tables.add(_rows_of(result, labels, feature_set, name))
             scoring = result if is_scoring else scoring
     model = fit_scoring_model(
@@ -109,17 +113,25 @@ def card_rows(items: dict[str, str]) -> pd.DataFrame:
     return pd.DataFrame(list(items.items()), columns=CARDS_TABLE.frame_names)
 
 
-def _published(rows: pd.DataFrame, labels: Flags, classification: Classification) -> tuple[EvaluationRows, list[str]]:
+def _published(
+    rows: pd.DataFrame, labels: Flags, classification: Classification, *, threads: int | None
+) -> tuple[EvaluationRows, list[str]]:
     recipe = classification.published
     if isinstance(recipe, PublishedForest):
         return run_forest(rows, labels, recipe), []
     if not network.is_installed():
         return EvaluationRows(), [MISSING_TORCH]
-    return run_network(rows, labels, recipe), []
+    return run_network(rows, labels, recipe, threads=threads), []
 
 
 def _cross_validate(
-    name: ModelName, matrix: Matrix, labels: Flags, classification: Classification, *, importances: bool
+    name: ModelName,
+    matrix: Matrix,
+    labels: Flags,
+    classification: Classification,
+    *,
+    importances: bool,
+    threads: int | None,
 ) -> CrossValidationResult:
     recipe = classification.published
     is_network = name == "neural_network"
@@ -132,6 +144,7 @@ def _cross_validate(
         random_state=classification.random_state,
         network=recipe.network if isinstance(recipe, PublishedNetwork) else Network(),
         importances=importances,
+        threads=threads,
     )
 
 

@@ -7,6 +7,7 @@ evaluated, not which inputs it sees; for that see `tiktok_pipeline.classifiers.c
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -100,10 +101,13 @@ def input_names(recipe: PublishedNetwork) -> list[str]:
     return [recipe.features[0], *components, *recipe.features[1:]]
 
 
-def run_network(features: pd.DataFrame, labels: Flags, recipe: PublishedNetwork) -> EvaluationRows:
+def run_network(
+    features: pd.DataFrame, labels: Flags, recipe: PublishedNetwork, *, threads: int | None = None
+) -> EvaluationRows:
     """Run the published network under both protocols, once per seed of `SEEDS`.
 
-    Metrics are means over the seeds, with their standard deviation.
+    Metrics are means over the seeds, with their standard deviation. ``threads`` networks are trained at the same
+    time, by default one per core.
 
     Raises
     ------
@@ -120,12 +124,18 @@ def run_network(features: pd.DataFrame, labels: Flags, recipe: PublishedNetwork)
     train, validation = train_test_split(remaining, test_size=share, stratify=labels[remaining], random_state=seed)
     tables = EvaluationRows()
     for protocol in ("published", "mended"):
-        tables.add(_network_runs(inputs, labels, (train, validation, test), recipe, protocol))
+        tables.add(_network_runs(inputs, labels, (train, validation, test), recipe, protocol, threads=threads))
     return tables
 
 
 def _network_runs(
-    inputs: Matrix, labels: Flags, split: tuple[Rows, Rows, Rows], recipe: PublishedNetwork, protocol: Protocol
+    inputs: Matrix,
+    labels: Flags,
+    split: tuple[Rows, Rows, Rows],
+    recipe: PublishedNetwork,
+    protocol: Protocol,
+    *,
+    threads: int | None,
 ) -> EvaluationRows:
     from tiktok_pipeline.classifiers.network import Trained, fit_min_max, train  # noqa: PLC0415
 
@@ -146,7 +156,7 @@ def _network_runs(
             as_published=as_published,
         )
 
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
         networks = list(pool.map(train_with, SEEDS))
     for seed, trained in zip(SEEDS, networks, strict=True):
         scores = trained.score(scaled[test])

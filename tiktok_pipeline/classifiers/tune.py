@@ -33,6 +33,7 @@ def tune_network(
     trials: int,
     random_state: int,
     on_trial: Callable[[int, float], None],
+    threads: int | None = None,
 ) -> pd.DataFrame:
     """Search for the settings with the highest average precision, and compare them with the published ones.
 
@@ -50,6 +51,8 @@ def tune_network(
         Seed of the search and the folds.
     on_trial : callable
         Called with the number of each finished trial and the best average precision so far.
+    threads : int, optional
+        Folds evaluated at the same time; by default one per core.
 
     Returns
     -------
@@ -63,7 +66,14 @@ def tune_network(
 
     def evaluate(network: Network, seed: int) -> CrossValidationResult:
         return cross_validate(
-            "neural_network", matrix, labels, folds=FOLDS, repeats=1, random_state=seed, network=network
+            "neural_network",
+            matrix,
+            labels,
+            folds=FOLDS,
+            repeats=1,
+            random_state=seed,
+            network=network,
+            threads=threads,
         )
 
     def objective(trial: Trial) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,6 +29,7 @@ from tiktok_pipeline.settings import Settings
 if TYPE_CHECKING:
     from dagster import AssetKey, DagsterInstance, Definitions
 
+    from tiktok_pipeline.cli.refresh_summary import RefreshResult
     from tiktok_pipeline.ingest.inbox import RefusedFile
     from tiktok_pipeline.ingest.register import RegisteredFile
     from tiktok_pipeline.orchestration.runs.outcome import Failure, Outcome
@@ -40,35 +40,6 @@ WHEN_INTERRUPTED = "stopped; run `tiktok-pipeline refresh --resume` to continue 
 _ALMOST_FULL_BYTES = 20_000_000
 _REPORTED_CHECKS = frozenset({"rejected_share", "drift", "rates_add_up"})
 """The checks of which a failure is printed; the others are shown in the report and in Dagster's UI."""
-
-
-@dataclass
-class RefreshResult:
-    """What a refresh did.
-
-    Attributes
-    ----------
-    outcomes : dict of str to Outcome
-        How the run of each snapshot ended, by key; a run that was published with others fails with that publication.
-    refused : list of RefusedFile
-        The files of the inbox that cannot be read.
-    remedies : dict of str to str
-        What to do about the failure of a snapshot, by key.
-    """
-
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-    refused: list[RefusedFile] = field(default_factory=list)
-    remedies: dict[str, str | None] = field(default_factory=dict)
-
-    @property
-    def finished(self) -> list[str]:
-        """The snapshots that were materialised and published."""
-        return [key for key, outcome in self.outcomes.items() if outcome.failure is None]
-
-    @property
-    def failed(self) -> list[str]:
-        """The snapshots that were not."""
-        return [key for key, outcome in self.outcomes.items() if outcome.failure is not None]
 
 
 def refresh(
@@ -120,6 +91,8 @@ def refresh(
         studies = select_studies(study or [])
         with locked_home(settings):
             keys, refused = _find_snapshots(settings, paths or [], snapshot, everything=everything, resume=resume)
+            from tiktok_pipeline.cli.refresh_summary import RefreshResult
+
             result = RefreshResult(refused=refused)
             if keys:
                 names = [chosen.name for chosen in studies] if study else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +13,42 @@ from tiktok_pipeline.output.print_rows import print_rows
 from tiktok_pipeline.warehouse.duckdb.connection import ReadOnlyDatabase, open_read_only
 
 if TYPE_CHECKING:
-    from tiktok_pipeline.cli.refresh import RefreshResult
+    from tiktok_pipeline.ingest.inbox import RefusedFile
+    from tiktok_pipeline.orchestration.runs.outcome import Outcome
     from tiktok_pipeline.settings import Settings
     from tiktok_pipeline.study import Study
 
 _SHOWN_SNAPSHOTS = 3
 _COLUMNS = ("snapshot", "study", "persona", "profiles", "fitted", "percent", "verdict")
+
+
+@dataclass
+class RefreshResult:
+    """What a refresh did.
+
+    Attributes
+    ----------
+    outcomes : dict of str to Outcome
+        How the run of each snapshot ended, by key; a run that was published with others fails with that publication.
+    refused : list of RefusedFile
+        The files of the inbox that cannot be read.
+    remedies : dict of str to str
+        What to do about the failure of a snapshot, by key.
+    """
+
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    refused: list[RefusedFile] = field(default_factory=list)
+    remedies: dict[str, str | None] = field(default_factory=dict)
+
+    @property
+    def finished(self) -> list[str]:
+        """The snapshots that were materialised and published."""
+        return [key for key, outcome in self.outcomes.items() if outcome.failure is None]
+
+    @property
+    def failed(self) -> list[str]:
+        """The snapshots that were not."""
+        return [key for key, outcome in self.outcomes.items() if outcome.failure is not None]
 
 
 @dataclass(frozen=True)

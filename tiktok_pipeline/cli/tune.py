@@ -21,7 +21,7 @@ from tiktok_pipeline.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tiktok_pipeline.classifiers.arrays import Flags
+    from tiktok_pipeline.classifiers.labels import Flags
     from tiktok_pipeline.recipes.classification import Classification
     from tiktok_pipeline.study import Study
 
@@ -72,6 +72,7 @@ def _tune_study(settings: Settings, study: Study, *, trials: int, snapshot: str 
         classification.published.network,
         trials=trials,
         random_state=random_state,
+        threads=settings.threads,
         on_trial=lambda number, best: info(f"trial {number} of {trials}: best average precision {best:.3f}"),
     )
     print_rows(list(table.columns), [tuple(row) for row in table.itertuples(index=False)], "table")

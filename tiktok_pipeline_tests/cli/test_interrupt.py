@@ -1,4 +1,4 @@
-"""Ctrl-C, as the signal that a terminal sends: exit code 130, one line, no stack trace, nothing in ``failures.log``."""
+"""Ctrl-C, as a terminal sends it: exit code 130, one line, no stack trace, nothing in ``failures.log``."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def press_ctrl_c(*arguments, **more):
 {target} = press_ctrl_c
 """
 _SLEEP = "time.sleep(60)"
-_QUERY = "duckdb.sql('select count(*) from range(100_000) a, range(5_000) b where a.range + b.range = 7').fetchall()"
+_QUERY = (
+    "duckdb.execute('set enable_progress_bar = false')\n"
+    "    duckdb.sql('select count(*) from range(100_000) a, range(5_000) b where a.range + b.range = 7').fetchall()"
+)
 
 
 @pytest.mark.slow

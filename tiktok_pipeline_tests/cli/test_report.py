@@ -40,7 +40,7 @@ def test_an_unknown_snapshot_is_one_line_with_those_there_are(refreshed_home: Ho
 
 
 def test_without_a_page_it_says_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(ReportNotFoundError, match="no report in .* yet; run `tiktok-pipeline refresh FILE` first"):
+    with pytest.raises(ReportNotFoundError, match=r"no report in .* yet; run `tiktok-pipeline refresh FILE` first"):
         find_report(tmp_path, None)
 
 

@@ -37,10 +37,13 @@ _FIGURES_OF_TABLE = {
 """Which figures Dagster's UI shows beside which table."""
 
 
-def classifier_assets(study: Study, classification: Classification) -> AssetsDefinition:
+def classifier_assets(
+    study: Study, classification: Classification, *, threads: int | None = None
+) -> AssetsDefinition:
     """Return one asset for each table of the classification.
 
-    One step computes all of them, so that each fold is fitted once.
+    One step computes all of them, so that each fold is fitted once. ``threads`` models are fitted at the same time, by
+    default one per core.
     """
 
     @multi_asset(
@@ -58,7 +61,7 @@ def classifier_assets(study: Study, classification: Classification) -> AssetsDef
         figures: ResourceParam[FigureStore],
     ) -> Iterator[Output[Any]]:
         try:
-            evaluation, leakage = classify_study(features, classification, warehouse)
+            evaluation, leakage = classify_study(features, classification, warehouse, threads=threads)
         except NotEnoughRowsError as error:
             context.log.warning(f"{study.name}: no classifier was evaluated: {error}")
             evaluation, leakage = empty_evaluation(str(error)), pd.DataFrame(columns=LEAKAGE_TABLE.frame_names)

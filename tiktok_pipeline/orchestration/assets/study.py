@@ -40,8 +40,11 @@ _FEATURE_FIGURES = {"snake", "relative_importance"}
 """The figures that Dagster's UI shows beside ``personas.features``; the others are beside ``personas.summaries``."""
 
 
-def study_assets(study: Study) -> list[AssetsDefinition]:
-    """Return all assets of a study: those of its segmentation, of its classification, and its advice."""
+def study_assets(study: Study, *, threads: int | None = None) -> list[AssetsDefinition]:
+    """Return all assets of a study: those of its segmentation, of its classification, and its advice.
+
+    ``threads`` models are fitted at the same time, by default one per core.
+    """
     assets: list[AssetsDefinition] = []
     if study.segmentation is not None:
         assets += [
@@ -52,7 +55,7 @@ def study_assets(study: Study) -> list[AssetsDefinition]:
             _personas(study, study.segmentation),
         ]
     if study.classification is not None:
-        assets.append(classifier_assets(study, study.classification))
+        assets.append(classifier_assets(study, study.classification, threads=threads))
     return [*assets, _recommendations(study)]
 
 

@@ -42,8 +42,8 @@ def classifier_assets(
 ) -> AssetsDefinition:
     """Return one asset for each table of the classification.
 
-    One step computes all of them, so that each fold is fitted once. ``threads`` models are fitted at the same time, by
-    default one per core.
+    One step computes all of them, so that each fold is fitted once. ``threads`` models are fitted at the same time,
+    by default one per core.
     """
 
     @multi_asset(

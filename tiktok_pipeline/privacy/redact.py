@@ -1,8 +1,8 @@
 """Rewrite a file without some creators: their records are blanked in place, mentions of them are replaced.
 
 Every other record keeps its ordinal and its cells, because records are counted as the engine counts them
-(`tiktok_pipeline.warehouse.duckdb.scan`). The caller decides whose records and mentions these are, and what becomes of
-the rewritten file.
+(`tiktok_pipeline.warehouse.duckdb.scan`). The caller decides whose records and mentions these are, and what to do
+with the rewritten file.
 """
 
 from __future__ import annotations

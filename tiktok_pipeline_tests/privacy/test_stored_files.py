@@ -1,0 +1,108 @@
+"""A creator in the stored files of a home: found under every handle, blanked, and suppressed in a later delivery."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tiktok_pipeline.home.manifest import file_sha256, read_manifest, snapshots_on_disk
+from tiktok_pipeline.ingest.inbox import ingest_config
+from tiktok_pipeline.ingest.register import register
+from tiktok_pipeline.privacy.find_creator import CreatorRecords, find_creator
+from tiktok_pipeline.privacy.redact_files import redact_stored_files
+from tiktok_pipeline.privacy.scrub import contains_name, name_pattern, remove_matching_files, scrub_log
+from tiktok_pipeline.privacy.suppression import SuppressionList, read_suppression_list, write_suppression_list
+from tiktok_pipeline.settings import Settings
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
+from tiktok_pipeline_tests.scrapes import creators, write_csv
+
+COUNTS = ("follower_count", "following_count", "likes_count", "video_count")
+HANDLE, LATER_HANDLE, NUMBER = "some.body_1", "now_another", "6999999999999999999"
+
+
+def scrape(path: Path, handle: str, day: str) -> Path:
+    """Write six creators; the second one is the creator, the fifth one mentions them."""
+    rows = creators(6, day=day)
+    rows[1] |= {"account_id": handle, "id": NUMBER, "url": f"https://www.tiktok.com/@{handle}", "top_videos": ""}
+    rows[4] |= {"biography": f"with @{handle.upper()}, and others"}
+    return write_csv(path, rows)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, engine: DuckDBWarehouse) -> Settings:
+    """A home with two snapshots; in the second one the creator has another handle."""
+    settings = Settings(home=tmp_path / "home")
+    files = [scrape(tmp_path / "a.csv", HANDLE, "2024-03-01"), scrape(tmp_path / "b.csv", LATER_HANDLE, "2024-04-01")]
+    register(files, ingest_config(settings, engine))
+    return settings
+
+
+@pytest.mark.parametrize("name", [HANDLE, f" @{HANDLE.upper()}", LATER_HANDLE, NUMBER])
+def test_find_creator_follows_the_number_to_every_handle(
+    settings: Settings, engine: DuckDBWarehouse, name: str
+) -> None:
+    creator = find_creator(settings, name, engine)
+    assert {handle.lower() for handle in creator.handles} == {HANDLE, LATER_HANDLE}
+    assert creator.numbers == (NUMBER,)
+    assert creator.records == {("2024-03-01", "a.csv"): (2,), ("2024-04-01", "b.csv"): (2,)}
+
+
+def test_find_creator_without_records_keeps_the_name(settings: Settings, engine: DuckDBWarehouse) -> None:
+    assert find_creator(settings, "@nobody", engine) == CreatorRecords(("nobody",))
+
+
+def test_redacted_files_hold_no_name_and_their_manifests_agree(settings: Settings, engine: DuckDBWarehouse) -> None:
+    creator = find_creator(settings, HANDLE, engine)
+    suppression = SuppressionList("00").with_names(creator.names)
+    blanked = redact_stored_files(settings.raw, suppression, handles=creator.handles, engine=engine)
+    assert blanked == 2
+    for snapshot in snapshots_on_disk(settings.raw):
+        (entry,) = read_manifest(settings.raw / snapshot)
+        stored = settings.raw / snapshot / entry.file
+        assert entry.forgotten_rows == (2,)
+        assert (entry.stored_sha256, entry.bytes) == (file_sha256(stored), stored.stat().st_size)
+        assert entry.stored_sha256 != entry.delivered_sha256
+        assert not contains_name(stored, name_pattern(creator.names))
+    assert find_creator(settings, HANDLE, engine).records == {}
+    assert redact_stored_files(settings.raw, suppression, handles=creator.handles, engine=engine) == 0
+
+
+def test_a_file_of_suppressed_creators_only_is_removed_from_its_snapshot(
+    tmp_path: Path, engine: DuckDBWarehouse
+) -> None:
+    settings = Settings(home=tmp_path / "home")
+    (tmp_path / "one.json").write_text(
+        json.dumps([{"username": HANDLE} | dict.fromkeys(COUNTS, 1)]),
+        encoding="utf-8",
+    )
+    register([tmp_path / "one.json"], ingest_config(settings, engine), snapshot="2024-03-01")
+    suppression = SuppressionList("00").with_names([HANDLE])
+    assert redact_stored_files(settings.raw, suppression, handles=[HANDLE], engine=engine) == 1
+    assert read_manifest(settings.raw / "2024-03-01") == []
+    assert not (settings.raw / "2024-03-01" / "one.json").exists()
+
+
+def test_the_suppression_list_holds_hashes_and_no_names(tmp_path: Path) -> None:
+    file = tmp_path / "forgotten.json"
+    assert read_suppression_list(file).salt != read_suppression_list(file).salt
+    suppression = SuppressionList("00").with_names([HANDLE, NUMBER])
+    write_suppression_list(file, suppression)
+    assert read_suppression_list(file) == suppression
+    assert suppression.unfinished
+    assert suppression.hash_of(HANDLE.upper()) in suppression.hashes
+    assert HANDLE not in file.read_text(encoding="utf-8")
+
+
+def test_scrub_removes_exports_with_the_name_and_replaces_it_in_logs(settings: Settings) -> None:
+    export, other = settings.home / "export.csv", settings.home / "other.csv"
+    export.write_text(f"account_id\n{HANDLE}\n", encoding="utf-8")
+    other.write_text(f"account_id\nx{HANDLE}\n", encoding="utf-8")
+    log = settings.failures_file
+    log.write_text(f"cannot read {HANDLE.upper()}\n", encoding="utf-8")
+    pattern = name_pattern([HANDLE])
+    assert remove_matching_files(settings, pattern) == [export]
+    assert other.exists()
+    scrub_log(log, pattern)
+    assert log.read_text(encoding="utf-8") == "cannot read [forgotten]\n"

@@ -73,9 +73,10 @@ def plot_mutual_information(importances: pd.DataFrame) -> Figure:
     style_axes(axes, "mutual information with the label (nats; 0: none)")
     axes.grid(visible=False, axis="y")
     uninformative = int((highest < 0.005).sum())
-    top = capitalized(short_label(str(highest.index[0])))
-    title = f"{top} reveals most about the label ({highest.iloc[0]:.2g} nats)"
-    return set_title(figure, title + (f"; {uninformative} of {len(highest)} reveal nothing" if uninformative else ""))
+    title = f"Most informative feature: {short_label(str(highest.index[0]))} ({highest.iloc[0]:.2g} nats)"
+    if uninformative:
+        title += f"; {uninformative} of {len(highest)} reveal{'s' if uninformative == 1 else ''} nothing"
+    return set_title(figure, title)
 
 
 def plot_importances(importances: pd.DataFrame, *, scored_by: tuple[str, str]) -> Figure:

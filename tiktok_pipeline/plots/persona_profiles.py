@@ -127,4 +127,4 @@ def _standout(table: pd.DataFrame) -> str:
         if value >= 1
         else f"{abs(value) * 100:.0f}% {'above' if value > 0 else 'below'} the average"
     )
-    return f"{shorten(table.index[row])} stands out most: {short_label(str(table.columns[column]))} {size}"
+    return f"Largest difference: {shorten(table.index[row])}, {short_label(str(table.columns[column]))} {size}"

@@ -168,13 +168,12 @@ def plot_archetypes(
     legend_below(figure, axes)
     sizes = _persona_counts(_with_persona(shown, names))
     share = format_percent(sizes.iloc[0] / sizes.sum(), 0)
-    title = f"{shorten(sizes.index[0])} is the largest segment: {share} of {sizes.sum():,}"
+    title = f"Largest segment: {shorten(sizes.index[0])} ({share} of {sizes.sum():,})"
     if len(centroids):
         best = centroids.assign(height=to_float_array(centroids, features[1])).sort_values("height").iloc[-1]
         highest = names.get(int(best["cluster"]), f"cluster {int(best['cluster'])}")
-        title += (
-            f"; {shorten(highest)} has the highest {short_label(features[1])} ({format_si(float(best['height']))})"
-        )
+        height = format_si(float(best["height"]))
+        title += f"; highest {short_label(features[1])}: {shorten(highest)} ({height})"
     return set_title(figure, title)
 
 
@@ -236,13 +235,13 @@ def plot_personas(points: pd.DataFrame, names: Mapping[int, str], study: str, kn
     medians = _with_persona(shown, names).groupby("persona")[["followers", "engagement"]].median()
     widest, most_engaged = medians["followers"].idxmax(), medians["engagement"].idxmax()
     reach = f"median {format_si(medians['followers'].max())} followers"
-    engagement = f"{format_si(medians['engagement'].max())}%"
+    engagement = format_percent(medians["engagement"].max() / 100)
     if widest == most_engaged:
-        title = f"{shorten(widest)} has the widest reach and the highest engagement rate ({reach}, {engagement})"
+        title = f"Widest reach and highest engagement rate: {shorten(widest)} ({reach}, {engagement})"
     else:
         title = (
-            f"{shorten(widest)} has the widest reach ({reach}), "
-            f"{shorten(most_engaged)} the highest engagement rate ({engagement})"
+            f"Widest reach: {shorten(widest)} ({reach}); "
+            f"highest engagement rate: {shorten(most_engaged)} ({engagement})"
         )
     return set_title(figure, title)
 

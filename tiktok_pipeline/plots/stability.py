@@ -163,9 +163,10 @@ def _seeds_title(inertia: pd.Series, agreement: pd.Series) -> str:
     if len(agreement):
         lowest = f"{agreement.min():.2f}"
         parts.append(
-            f"{others} of {len(agreement)} have an adjusted Rand index below {SAME_SEGMENTS} (lowest {lowest})"
+            f"{others} of {len(agreement)} {'has' if others == 1 else 'have'} an adjusted Rand index below "
+            f"{SAME_SEGMENTS} (lowest {lowest})"
             if others
-            else f"adjusted Rand index {lowest} or more"
+            else f"adjusted Rand index at least {lowest}"
         )
     if len(inertia) and inertia.min() > 0:
         spread = float(f"{(inertia.max() / inertia.min() - 1) * 100:.2g}")

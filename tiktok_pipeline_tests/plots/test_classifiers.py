@@ -133,7 +133,7 @@ NOT_SCORING, ONLY_MENDED = without(SCORING), of(MENDED)
 @pytest.mark.parametrize(
     ("name", "keep", "expected"),
     [
-        ("mutual_information", every, "Likes reveals most about the label (0.4 nats); 1 of 2 reveal nothing"),
+        ("mutual_information", every, "Most informative feature: likes (0.4 nats); 1 of 2 reveals nothing"),
         ("importances", every, "The published model relies most on like rate; the one without leaks on likes"),
         ("importances", ONLY_PUBLISHED, "The published model relies most on like rate"),
         ("importances", of(SCORING), "Without leaks, the model relies most on likes"),

@@ -110,9 +110,11 @@ def test_stability_by_k_names_the_chosen_and_the_best_k() -> None:
 
 def test_seeds_agree_or_not() -> None:
     same = title(stability.plot_seeds(RUNS))
-    assert same == "Other seeds give the same segments: adjusted Rand index 0.95 or more; inertia differs by up to 2%"
+    assert (
+        same == "Other seeds give the same segments: adjusted Rand index at least 0.95; inertia differs by up to 2%"
+    )
     apart = title(stability.plot_seeds(runs("adjusted_rand_index", {3: [1.0, 0.3]})))
-    assert apart == "Some seeds give other segments: 1 of 2 have an adjusted Rand index below 0.9 (lowest 0.30)"
+    assert apart == "Some seeds give other segments: 1 of 2 has an adjusted Rand index below 0.9 (lowest 0.30)"
 
 
 def test_plot_trust_counts_only_the_verdict_stable() -> None:
@@ -151,15 +153,15 @@ def test_a_biplot_names_the_variance_and_the_components() -> None:
 
 def test_archetypes_are_named_at_their_centres() -> None:
     figure = segments.plot_archetypes(POINTS.drop(index=[0, 3]), CENTROIDS, NAMES, KNOWN)
-    assert title(figure) == "large is the largest segment: 34% of 58; small has the highest engagement rate (0.2)"
+    assert title(figure) == "Largest segment: large (34% of 58); highest engagement rate: small (0.2)"
     assert {text.get_text() for text in figure.axes[0].texts} == set(KNOWN)
 
 
 def test_personas_name_the_widest_reach_and_the_highest_engagement() -> None:
     points = POINTS.assign(followers=POINTS["followers"].round(-1))
     words = title(segments.plot_personas(points, NAMES, "s", KNOWN))
-    assert words.startswith("famous has the widest reach (median ")
-    assert words.endswith("small the highest engagement rate (20%)")
+    assert words.startswith("Widest reach: famous (median ")
+    assert words.endswith("highest engagement rate: small (20%)")
     zeros = pd.concat([points, points.head(4).assign(followers=0)])
     assert "without 4 that have a zero" in segments.plot_personas(zeros, NAMES, "s", KNOWN).axes[0].get_xlabel()
 
@@ -177,7 +179,7 @@ def test_at_most_three_thousand_profiles_are_drawn() -> None:
 
 def test_snake_and_heat_map_name_who_stands_out_among_the_fitted() -> None:
     for draw in (persona_profiles.plot_snake, persona_profiles.plot_relative_importance):
-        assert title(draw(FEATURES, KNOWN)) == "famous stands out most: likes 9 times the average"
+        assert title(draw(FEATURES, KNOWN)) == "Largest difference: famous, likes 9 times the average"
         assert title(draw(FEATURES[FEATURES["persona"] == "small"], KNOWN)).endswith("likes 90% below the average")
     cells = {text.get_text() for text in persona_profiles.plot_relative_importance(FEATURES, KNOWN).axes[0].texts}
     assert {"+800", "\u221290", "+10", ""} <= cells
@@ -255,4 +257,4 @@ def test_twelve_personas_and_one_are_drawn() -> None:
     assert title(persona_profiles.plot_snake(features)) == "No persona stands out from the average"
     assert title(stability.plot_trust(trust, names)) == "12 of 12 segments are stable"
     alone = title(segments.plot_personas(POINTS.assign(cluster=0), {0: "all"}, "s"))
-    assert alone.startswith("all has the widest reach and the highest engagement rate")
+    assert alone.startswith("Widest reach and highest engagement rate: all")

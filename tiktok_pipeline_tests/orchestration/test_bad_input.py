@@ -33,8 +33,8 @@ NO_RATES = [{name: cell for name, cell in row.items() if name != "followers"} fo
 
 BAD_FILES: dict[str, tuple[str, bytes | None, str]] = {
     "missing": ("none.csv", None, "there is no such file or folder"),
-    "folder without scrapes": ("folder", None, "no scrape in this folder; expected files ending in .csv"),
-    "other ending": ("notes.txt", b"hello", "expected one ending in .csv"),
+    "folder without scrapes": ("folder", None, "no scrape in this folder; expected a file name ending in .csv"),
+    "other ending": ("notes.txt", b"hello", "expected a file name ending in .csv"),
     "empty": ("empty.csv", b"", "the file is empty"),
     "gzip cut off at the head": ("cut.csv.gz", ZIPPED[:15], "truncated or no gzip at all; copy the file again"),
     "gzip cut off late": ("late.csv.gz", ZIPPED[:-5_000], "truncated or no gzip at all; copy the file again"),
@@ -46,7 +46,7 @@ BAD_FILES: dict[str, tuple[str, bytes | None, str]] = {
     "a column missing": (
         "short.csv",
         GOOD.replace("followers", "fans", 1).encode(),
-        "The nearest, public_csv (the public data set 'tiktok-profiles-data'), lacks: followers",
+        "The closest is public_csv (the public data set 'tiktok-profiles-data'); missing: followers",
     ),
     "a column twice": ("twice.csv", GOOD.replace("create_time", "likes", 1).encode(), "likes occurs more than"),
     "no parquet": ("not.parquet", GOOD.encode(), "no readable Parquet file; write or copy it again"),
@@ -56,7 +56,7 @@ BAD_FILES: dict[str, tuple[str, bytes | None, str]] = {
     "undated activity": (
         "scores.csv",
         b"User ID,Instagram visit score,Spending_rank(0 to 100)\n0,63,24.05\n",
-        "no date in its rows or its name; say which snapshot it is: --snapshot 2023-08-12",
+        "no date in its rows or its name; give the snapshot key: --snapshot 2023-08-12",
     ),
 }
 

@@ -13,7 +13,7 @@ from tiktok_pipeline.reports.comparison_model import comparison_table
 from tiktok_pipeline.reports.glossary import glossary
 from tiktok_pipeline.reports.page_elements import ReportFigure, Sentence, Span, Table, Term
 from tiktok_pipeline.reports.quality_model import QualityModel, build_quality
-from tiktok_pipeline.reports.segment_model import count_noun, overall_advice, segment_cards
+from tiktok_pipeline.reports.segment_model import count_noun, segment_cards
 from tiktok_pipeline.reports.snapshot_tables import SnapshotTables, StudyTables, to_records
 from tiktok_pipeline.reports.study_model import StudyModel, build_study, study_anchor
 
@@ -108,6 +108,7 @@ def _plan_summary(studies: Sequence[StudyTables], recommended: StudyTables) -> I
             Span("what each is good for", href="#plan"),
             Span("."),
         )
+        yield (Span(f"The smallest of them has {cards[-1].size} ({cards[-1].rounded_percent} of all)."),)
         yield (Span(_reliability(studies, recommended)),)
     else:
         yield (
@@ -115,7 +116,6 @@ def _plan_summary(studies: Sequence[StudyTables], recommended: StudyTables) -> I
             Span("why", href="#plan"),
             Span(")."),
         )
-    yield from ((Span(text),) for text in overall_advice(recommended)[:1])
 
 
 def _reliability(studies: Sequence[StudyTables], recommended: StudyTables) -> str:

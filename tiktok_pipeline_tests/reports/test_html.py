@@ -158,6 +158,7 @@ def test_the_summary_counts_rows_segments_and_verdicts(parsed: ParsedPage) -> No
     for text in (
         "12,000 rows are valid and 20 were rejected",
         "Plan with 3 segments: Large & Loud (40%), Quiet (30%), Two <b>Stars</b> (20%).",
+        "The smallest of them has 6,000 creators (20% of all).",
         "1 is stable, 1 is a pattern with moving edges, 1 is too small to be a group.",
         "3,000 creators have no segment.",
         "Across all studies, 2 segments are too small to be groups.",

@@ -6,7 +6,6 @@ A command that fails prints one line on stderr and exits with 1 (the work failed
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -213,6 +212,8 @@ def info(text: str) -> None:
 
 def print_json(document: dict[str, Any]) -> None:
     """Print one JSON document on stdout, in ASCII, so that no text in it can control a terminal."""
+    import json
+
     text = json.dumps(document, allow_nan=False, default=str, indent=1)
     typer.echo(text.replace("\x7f", "\\u007f"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -226,6 +225,8 @@ def _materialise(
 
 def _remedy(settings: Settings, failure: Failure) -> str | None:
     """Return what to do about a failure whose text may not tell it."""
+    import shutil
+
     free = shutil.disk_usage(settings.home).free
     if free < _ALMOST_FULL_BYTES:
         return f"the disk of {settings.home} is full ({free / 1e6:,.0f} MB free): free some space"

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
-import socket
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -53,6 +50,9 @@ def ui(
 
 def _check_port(port: int) -> None:
     """Raise `CommandFailedError` if no server can listen on the port."""
+    import errno
+    import socket
+
     with socket.socket() as probe:
         probe.setsockopt(
             socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
@@ -75,6 +75,8 @@ def _lock_until_exit(file: Path) -> None:
     CommandFailedError
         If another process holds the lock.
     """
+    import fcntl
+
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Settings from an environment: where the data live, and what is wrong with a value, by the name of its variable."""
+"""Settings from environment variables: paths, limits, and errors that name the variable."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_the_home_of_the_environment_holds_everything(tmp_path: Path) -> None:
     assert settings.lock_file.parent == tmp_path
 
 
-def test_the_defaults_are_the_engines_own(tmp_path: Path) -> None:
+def test_limits_have_defaults(tmp_path: Path) -> None:
     settings = Settings.from_env({"TIKTOK_PIPELINE_HOME": str(tmp_path)})
     assert (settings.lock_timeout_seconds, settings.memory_limit, settings.threads) == (30.0, "30%", None)
 
@@ -34,7 +34,7 @@ def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("memory", ["4GB", "512MB", "1.5GiB", "80%", "2 gb"])
-def test_values_are_read(memory: str) -> None:
+def test_valid_values_are_read(memory: str) -> None:
     settings = Settings.from_env(
         {
             "TIKTOK_PIPELINE_LOCK_TIMEOUT_SECONDS": "2.5",
@@ -53,24 +53,24 @@ def test_values_are_read(memory: str) -> None:
         ("TIKTOK_PIPELINE_MEMORY_LIMIT", ["4", "lots", "-5GB", "0GB", "4 elephants", "GB"]),
     ],
 )
-def test_a_wrong_value_names_its_variable_and_what_was_expected(variable: str, values: list[str]) -> None:
+def test_an_invalid_value_raises_with_its_variable_and_what_is_expected(variable: str, values: list[str]) -> None:
     for value in values:
         with pytest.raises(SettingsError, match=f"^{variable}='{value}': expected"):
             Settings.from_env({variable: value})
 
 
-def test_the_process_environment_is_read_where_none_is_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_environment_of_the_process_is_the_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TIKTOK_PIPELINE_HOME", str(tmp_path / "here"))
     monkeypatch.setenv("TIKTOK_PIPELINE_THREADS", "2")
     assert Settings.from_env() == Settings(home=tmp_path / "here", threads=2)
 
 
-def test_a_home_may_begin_with_a_tilde(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_tilde_in_the_home_is_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert Settings.from_env({"TIKTOK_PIPELINE_HOME": "~/scrapes"}).home == tmp_path / "scrapes"
 
 
-def test_the_default_home_is_the_checkouts_data_wherever_one_stands(
+def test_the_default_home_is_the_data_folder_of_the_checkout_in_every_working_directory(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     checkout = tmp_path / "checkout"
@@ -81,7 +81,9 @@ def test_the_default_home_is_the_checkouts_data_wherever_one_stands(
     assert Settings.from_env({}).home == checkout / "data"
 
 
-def test_an_installed_package_uses_the_users_data_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_installed_package_uses_the_data_directory_of_the_user(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     site = tmp_path / "site-packages" / "tiktok_pipeline"
     monkeypatch.setattr(tiktok_pipeline.settings, "__file__", str(site / "settings.py"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user"))
@@ -91,7 +93,7 @@ def test_an_installed_package_uses_the_users_data_directory(monkeypatch: pytest.
     assert home.name == "tiktok_pipeline"
 
 
-def test_settings_do_not_change_under_way(tmp_path: Path) -> None:
+def test_settings_are_frozen(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     with pytest.raises(FrozenInstanceError):
         settings.home = tmp_path / "other"  # type: ignore[misc]

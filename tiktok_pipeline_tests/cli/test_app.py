@@ -46,10 +46,10 @@ def test_a_usage_error_is_one_line_and_exit_code_2(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_csv(tmp_path / "x.csv", creators(3))
-    said = call(tmp_path / "home", *arguments)
-    assert said.code == cli.USAGE_ERROR
-    (line,) = said.problems
-    assert said.err.splitlines()[-1] == line
+    result = call(tmp_path / "home", *arguments)
+    assert result.code == cli.USAGE_ERROR
+    (line,) = result.problems
+    assert result.err.splitlines()[-1] == line
     assert expected in line
     assert not (tmp_path / "home" / "raw" / "2024-03-01").exists()
 
@@ -59,9 +59,9 @@ def test_an_invalid_setting_is_one_line_with_the_name_of_its_variable(
     tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
     monkeypatch.setenv("TIKTOK_PIPELINE_LOCK_TIMEOUT_SECONDS", value)
-    said = call(tmp_path / "home", "snapshots")
-    assert said.code == cli.USAGE_ERROR
-    assert said.problems == [
+    result = call(tmp_path / "home", "snapshots")
+    assert result.code == cli.USAGE_ERROR
+    assert result.problems == [
         f"tiktok-pipeline: TIKTOK_PIPELINE_LOCK_TIMEOUT_SECONDS={value!r}: expected a number greater than 0"
     ]
 
@@ -70,9 +70,9 @@ def test_an_invalid_setting_is_one_line_with_the_name_of_its_variable(
 def test_every_command_has_a_short_help_option_and_help_for_each_parameter(
     tmp_path: Path, call: Call, command: str
 ) -> None:
-    said = call(tmp_path, command, "-h")
-    assert (said.code, said.err) == (0, "")
-    assert said.out == call(tmp_path, command, "--help").out
+    result = call(tmp_path, command, "-h")
+    assert (result.code, result.err) == (0, "")
+    assert result.out == call(tmp_path, command, "--help").out
     for parameter in typer.main.get_command(cli.app).commands[command].params:  # type: ignore[attr-defined]
         assert parameter.help
         assert parameter.help[0].isupper() or parameter.help.startswith("table:"), parameter.help
@@ -107,14 +107,14 @@ def test_quiet_prints_no_notes_but_errors(tmp_path: Path, call: Call, arguments:
 def test_an_error_is_a_json_document_too(
     tmp_path: Path, call: Call, arguments: list[str], exit_code: int, error_code: str
 ) -> None:
-    said = call(tmp_path / "home", *arguments)
-    assert said.code == exit_code
-    document = json.loads(said.out)
+    result = call(tmp_path / "home", *arguments)
+    assert result.code == exit_code
+    document = json.loads(result.out)
     assert sorted(document) == ["error", "ok"]
     assert document["ok"] is False
     assert document["error"]["code"] == error_code
     assert sorted(document["error"]) == ["code", "message", "remedy"]
-    (line,) = said.problems
+    (line,) = result.problems
     assert document["error"]["message"] in line
 
 
@@ -136,8 +136,8 @@ def test_shell_completion_completes_commands_and_options(
     monkeypatch.setenv("_TIKTOK_PIPELINE_COMPLETE", "complete_bash")
     monkeypatch.setenv("COMP_WORDS", "tiktok-pipeline sna")
     monkeypatch.setenv("COMP_CWORD", "1")
-    said = call(tmp_path)
-    assert (said.code, said.out.split(), said.err) == (0, ["snapshots"], "")
+    result = call(tmp_path)
+    assert (result.code, result.out.split(), result.err) == (0, ["snapshots"], "")
     monkeypatch.setenv("COMP_WORDS", "tiktok-pipeline refresh --res")
     monkeypatch.setenv("COMP_CWORD", "2")
     assert call(tmp_path).out.split() == ["--resume"]

@@ -1,11 +1,9 @@
-"""``tiktok-pipeline export``: the creators of a study as a file, the most certain first; one line where that fails."""
+"""``tiktok-pipeline export``: the creators of a study as a file, and the one line of each error."""
 
 from __future__ import annotations
 
 import csv
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -13,7 +11,6 @@ from typing import Any
 
 import duckdb
 import openpyxl
-import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
@@ -21,9 +18,8 @@ import tiktok_pipeline.studies
 from tiktok_pipeline.cli import app as cli
 from tiktok_pipeline.output import write_rows as export_file
 from tiktok_pipeline.study import load_studies
-from tiktok_pipeline.warehouse.base import QueryError, WarehouseError
-from tiktok_pipeline.warehouse.duckdb.connection import open_read_only, query
-from tiktok_pipeline_tests.homes import Home, Said, environment
+from tiktok_pipeline.warehouse.duckdb.connection import query
+from tiktok_pipeline_tests.homes import Home, Said
 
 STUDY = "influencer_segments"
 NEWEST = "2024-04-01"
@@ -43,16 +39,16 @@ def xlsx_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def parquet_rows(path: Path) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
-    return found
+    rows: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
+    return rows
 
 
 def expected(home: Home, view: str = STUDY, where: str = "true") -> list[dict[str, Any]]:
-    """The rows of a view in the order that Python gives them."""
-    names, rows = query(home.settings.published_file, f"select * from segments.{view} where {where}")
-    found = [dict(zip(names, row, strict=True)) for row in rows]
+    """Return the rows of a view, sorted by Python."""
+    names, cells = query(home.settings.published_file, f"select * from segments.{view} where {where}")
+    rows = [dict(zip(names, row, strict=True)) for row in cells]
     return sorted(
-        found, key=lambda row: (row["margin"] is None, -(row["margin"] or 0.0), row["account_id"].encode("utf-8"))
+        rows, key=lambda row: (row["margin"] is None, -(row["margin"] or 0.0), row["account_id"].encode("utf-8"))
     )
 
 
@@ -60,11 +56,11 @@ def personas(home: Home, view: str = STUDY) -> list[str]:
     return [name for (name,) in home.sql(f"select distinct persona from segments.{view} order by 1", published=True)]
 
 
-def refused(said: Said, code: int) -> str:
-    """The one line that a call ended with."""
-    assert said.code == code
-    assert said.out == ""
-    (line,) = said.err.splitlines()
+def refused(result: Said, code: int) -> str:
+    """Return the error line, the only output of the call."""
+    assert result.code == code
+    assert result.out == ""
+    (line,) = result.err.splitlines()
     assert line.startswith("tiktok-pipeline: ")
     return line
 
@@ -74,8 +70,8 @@ def test_a_study_is_exported_in_every_format_with_its_types(refreshed_home: Home
     assert len(rows) == 118
     for ending in ("csv", "xlsx", "parquet"):
         out = tmp_path / f"creators.{ending}"
-        said = call(refreshed_home.path, "export", STUDY, "--out", out)
-        assert (said.code, said.out, said.err) == (0, f"{out}\n", "118 creators\n")
+        result = call(refreshed_home.path, "export", STUDY, "--out", out)
+        assert (result.code, result.out, result.err) == (0, f"{out}\n", "118 creators\n")
     assert parquet_rows(tmp_path / "creators.parquet") == rows
     from_xlsx = xlsx_rows(tmp_path / "creators.xlsx")
     from_csv = csv_rows(tmp_path / "creators.csv")
@@ -91,7 +87,7 @@ def test_a_study_is_exported_in_every_format_with_its_types(refreshed_home: Home
     assert {type(row["observed_on"]) for row in from_xlsx} == {datetime}
 
 
-def test_the_most_certain_come_first_and_those_without_a_margin_last(
+def test_creators_with_the_largest_margin_come_first_and_those_without_one_last(
     copied_home: Home, call: Call, tmp_path: Path
 ) -> None:
     margins = {
@@ -110,15 +106,17 @@ def test_the_most_certain_come_first_and_those_without_a_margin_last(
     assert names[-2:] == ["creator00020", "creator00050"]
 
 
-def test_the_newest_snapshot_is_taken_unless_one_is_named(refreshed_home: Home, call: Call, tmp_path: Path) -> None:
+def test_the_newest_snapshot_is_exported_unless_another_is_named(
+    refreshed_home: Home, call: Call, tmp_path: Path
+) -> None:
     for arguments, snapshot, count in (
         ((), NEWEST, 118),
         (("--snapshot", NEWEST), NEWEST, 118),
         (("--snapshot", "2024-03-01"), "2024-03-01", 117),
     ):
         out = tmp_path / "a.parquet"
-        said = call(refreshed_home.path, "export", STUDY, *arguments, "--out", out, "--overwrite")
-        assert (said.code, said.err) == (0, f"{count} creators\n")
+        result = call(refreshed_home.path, "export", STUDY, *arguments, "--out", out, "--overwrite")
+        assert (result.code, result.err) == (0, f"{count} creators\n")
         assert parquet_rows(out) == expected(refreshed_home, f"{STUDY}_history", f"snapshot = '{snapshot}'")
 
 
@@ -134,7 +132,7 @@ def test_one_persona_is_exported(refreshed_home: Home, call: Call, tmp_path: Pat
     assert total == 118
 
 
-def test_a_persona_of_another_snapshot_is_told_by_what_this_one_has(
+def test_a_persona_is_looked_up_in_the_snapshot_that_is_exported(
     copied_home: Home, call: Call, tmp_path: Path
 ) -> None:
     name = 'It\'s 100% "odd"; --'
@@ -169,38 +167,38 @@ def test_a_persona_of_another_snapshot_is_told_by_what_this_one_has(
         "\udcff",
     ],
 )
-def test_an_unknown_persona_is_one_line_with_those_there_are(
+def test_an_unknown_persona_is_a_usage_error_that_lists_the_personas(
     refreshed_home: Home, call: Call, tmp_path: Path, persona: str
 ) -> None:
-    said = call(refreshed_home.path, "export", STUDY, "--persona", persona, "--out", tmp_path / "a.csv")
-    there = ", ".join(personas(refreshed_home))
-    assert refused(said, cli.USAGE_ERROR) == (
-        f"tiktok-pipeline: no persona {persona!r} in study {STUDY}; the personas are: {there}"
+    result = call(refreshed_home.path, "export", STUDY, "--persona", persona, "--out", tmp_path / "a.csv")
+    listed = ", ".join(personas(refreshed_home))
+    assert refused(result, cli.USAGE_ERROR) == (
+        f"tiktok-pipeline: no persona {persona!r} in study {STUDY}; the personas are: {listed}"
     )
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("study", ["no_such", f"{STUDY}_history", "", f"{STUDY} where 1=0; drop table x", "x\ny"])
-def test_an_unknown_study_is_one_line_with_those_there_are(
+def test_an_unknown_study_is_a_usage_error_that_lists_the_studies(
     refreshed_home: Home, call: Call, tmp_path: Path, study: str
 ) -> None:
     line = refused(call(refreshed_home.path, "export", study, "--out", tmp_path / "a.csv"), cli.USAGE_ERROR)
-    there = ", ".join(one.name for one in load_studies(tiktok_pipeline.studies))
-    assert line == f"tiktok-pipeline: no study {study!r}; the studies are: {there}"
-    assert STUDY in there
+    listed = ", ".join(study.name for study in load_studies(tiktok_pipeline.studies))
+    assert line == f"tiktok-pipeline: no study {study!r}; the studies are: {listed}"
+    assert STUDY in listed
 
 
 @pytest.mark.parametrize("snapshot", ["2020-01-01", "newest", "' or true --"])
-def test_an_unknown_snapshot_is_one_line_with_those_there_are(
+def test_an_unknown_snapshot_is_an_error_that_lists_the_snapshots(
     refreshed_home: Home, call: Call, tmp_path: Path, snapshot: str
 ) -> None:
-    said = call(refreshed_home.path, "export", STUDY, "--snapshot", snapshot, "--out", tmp_path / "a.csv")
-    assert refused(said, cli.USAGE_ERROR) == (
+    result = call(refreshed_home.path, "export", STUDY, "--snapshot", snapshot, "--out", tmp_path / "a.csv")
+    assert refused(result, cli.USAGE_ERROR) == (
         f"tiktok-pipeline: no snapshot {snapshot!r} of study {STUDY}; the snapshots are: 2024-03-01, 2024-04-01"
     )
 
 
-def test_a_study_that_was_not_refreshed_says_what_to_run(copied_home: Home, call: Call, tmp_path: Path) -> None:
+def test_a_study_that_was_not_refreshed_tells_what_to_run(copied_home: Home, call: Call, tmp_path: Path) -> None:
     """The views may be absent, and they may be empty."""
     arguments = ("export", "top_influencers", "--out", tmp_path / "a.csv")
     line = refused(call(copied_home.path, *arguments), cli.FAILED)
@@ -212,19 +210,19 @@ def test_a_study_that_was_not_refreshed_says_what_to_run(copied_home: Home, call
     assert refused(call(copied_home.path, *arguments), cli.FAILED) == line
 
 
-def test_before_any_refresh_it_says_what_to_run(tmp_path: Path, call: Call) -> None:
+def test_before_any_refresh_the_error_tells_what_to_run(tmp_path: Path, call: Call) -> None:
     line = refused(call(tmp_path / "home", "export", STUDY, "--out", tmp_path / "a.csv"), cli.FAILED)
     assert "run `tiktok-pipeline refresh FILE` first" in line
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_wrong_file_is_told_before_anything_is_read(tmp_path: Path, call: Call) -> None:
-    said = call(tmp_path / "home", "export", STUDY, "--out", tmp_path / "a.txt")
-    assert "expected a file that ends in .csv, .xlsx or .parquet" in refused(said, cli.USAGE_ERROR)
+def test_a_wrong_file_ending_is_refused_before_anything_is_read(tmp_path: Path, call: Call) -> None:
+    result = call(tmp_path / "home", "export", STUDY, "--out", tmp_path / "a.txt")
+    assert "expected a file that ends in .csv, .xlsx or .parquet" in refused(result, cli.USAGE_ERROR)
 
 
 @pytest.mark.parametrize("arguments", [(), (STUDY,), ("--out", "a.csv")])
-def test_a_study_and_a_file_have_to_be_named(tmp_path: Path, call: Call, arguments: Sequence[str]) -> None:
+def test_a_study_and_a_file_are_required(tmp_path: Path, call: Call, arguments: Sequence[str]) -> None:
     refused(call(tmp_path / "home", "export", *arguments), cli.USAGE_ERROR)
 
 
@@ -233,7 +231,7 @@ def test_a_file_that_cannot_be_written_is_one_line(
 ) -> None:
     (tmp_path / "there.csv").write_text("mine", encoding="utf-8")
     (tmp_path / "folder.csv").mkdir()
-    for name, said in {
+    for name, result in {
         "a.txt": "expected a file that ends in .csv, .xlsx or .parquet",
         "there.csv": "the file already exists; name another file, or replace it with --overwrite",
         "folder.csv": "this is a folder; name a file in it",
@@ -241,7 +239,7 @@ def test_a_file_that_cannot_be_written_is_one_line(
         "there.csv/a.csv": f"the folder {tmp_path / 'there.csv'} does not exist; create it first",
     }.items():
         line = refused(call(refreshed_home.path, "export", STUDY, "--out", tmp_path / name), cli.USAGE_ERROR)
-        assert line == f"tiktok-pipeline: {tmp_path / name}: {said}"
+        assert line == f"tiktok-pipeline: {tmp_path / name}: {result}"
     too_long = tmp_path / f"{'a' * 300}.csv"
     line = refused(call(refreshed_home.path, "export", STUDY, "--out", too_long), cli.FAILED)
     assert line == f"tiktok-pipeline: {too_long}: cannot be written: File name too long"
@@ -280,9 +278,9 @@ def test_ctrl_c_leaves_no_file(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(export_file, "_rows", stop)
-    said = call(refreshed_home.path, "export", STUDY, "--out", tmp_path / "a.csv")
-    assert (said.code, said.out) == (130, "")
-    assert "creators" not in said.err
+    result = call(refreshed_home.path, "export", STUDY, "--out", tmp_path / "a.csv")
+    assert (result.code, result.out) == (130, "")
+    assert "creators" not in result.err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -291,103 +289,24 @@ def test_too_many_rows_for_a_sheet_are_refused_before_any_is_written(
 ) -> None:
     monkeypatch.setattr(export_file, "MAX_XLSX_ROWS", 117)
     monkeypatch.setattr(export_file, "atomic_write", None)
-    said = call(refreshed_home.path, "export", STUDY, "--out", tmp_path / "a.xlsx")
-    assert refused(said, cli.USAGE_ERROR) == (
+    result = call(refreshed_home.path, "export", STUDY, "--out", tmp_path / "a.xlsx")
+    assert refused(result, cli.USAGE_ERROR) == (
         f"tiktok-pipeline: {tmp_path / 'a.xlsx'}: a sheet holds at most 117 rows, and there are 118; "
-        "write a .parquet or a .csv"
+        "write a .parquet or .csv file"
     )
 
 
-def test_hostile_texts_of_profiles_stay_texts_and_long_ones_are_told(
-    copied_home: Home, call: Call, tmp_path: Path
-) -> None:
+def test_hostile_texts_stay_texts_and_cut_texts_are_counted(copied_home: Home, call: Call, tmp_path: Path) -> None:
     link = '=HYPERLINK("http://x","y")'
     with duckdb.connect(str(copied_home.settings.published_file)) as connection:
         connection.execute(
             "update validated.profiles set nickname = ?, bio_link = '\t＠x', biography = ?", [link, "a" * 40_000]
         )
     for ending in ("csv", "xlsx", "parquet"):
-        said = call(copied_home.path, "export", STUDY, "--out", tmp_path / f"a.{ending}")
-        assert said.code == 0
+        result = call(copied_home.path, "export", STUDY, "--out", tmp_path / f"a.{ending}")
+        assert result.code == 0
         cut = "118 texts were cut to the longest that a cell can hold; a .csv or .parquet file keeps them whole\n"
-        assert said.err == f"{cut if ending == 'xlsx' else ''}118 creators\n"
+        assert result.err == f"{cut if ending == 'xlsx' else ''}118 creators\n"
     for rows in (csv_rows(tmp_path / "a.csv"), xlsx_rows(tmp_path / "a.xlsx")):
         assert {(row["nickname"], row["bio_link"]) for row in rows} == {(f"'{link}", "'\t＠x")}
     assert {row["nickname"] for row in parquet_rows(tmp_path / "a.parquet")} == {link}
-
-
-# The reading of the published file.
-
-
-def test_a_query_takes_its_values_as_parameters(refreshed_home: Home) -> None:
-    file = refreshed_home.settings.published_file
-    hostile = "'; drop table clusters.assignments; --"
-    assert query(file, "select ? as a, ? as b", [hostile, 2]) == (["a", "b"], [(hostile, 2)])
-    with pytest.raises(QueryError):
-        query(file, "select ? as a")
-
-
-def test_batches_are_a_few_rows_each_and_the_file_answers_again_after_them(refreshed_home: Home) -> None:
-    with open_read_only(refreshed_home.settings.published_file, memory_limit="200MB", threads=1) as reader:
-        schema, batches = reader.batches("select i from range(?) as t(i)", [2_500], rows_per_batch=1_000)
-        assert schema == pa.schema({"i": pa.int64()})
-        counts = [batch.num_rows for batch in batches]
-        assert sum(counts) == 2_500
-        assert max(counts) <= 1_000
-        assert reader.rows("select 1 as one") == (["one"], [(1,)])
-
-
-def test_wrong_queries_and_failing_ones_are_told_in_our_words(refreshed_home: Home, tmp_path: Path) -> None:
-    file = refreshed_home.settings.published_file
-    with open_read_only(file) as reader:
-        for wrong in ("select * from nowhere", "delete from clusters.assignments", "", "nonsense"):
-            with pytest.raises(QueryError):
-                reader.batches(wrong)
-            with pytest.raises(QueryError):
-                reader.rows(wrong)
-        _, batches = reader.batches(
-            "select case when i = 150000 then error('bad thing') else i end as i from range(200000) as t(i)"
-        )
-        with pytest.raises(WarehouseError, match=r"tiktok\.duckdb: cannot be read now: .*bad thing"):
-            list(batches)
-    (tmp_path / "broken.duckdb").write_bytes(b"no database at all" * 1_000)
-    with (
-        pytest.raises(WarehouseError, match=r"broken\.duckdb: cannot be read now"),
-        open_read_only(tmp_path / "broken.duckdb"),
-    ):
-        pass
-
-
-@pytest.mark.parametrize("read", [0, 1])
-def test_batches_that_nobody_read_to_the_end_hold_up_nobody(refreshed_home: Home, read: int) -> None:
-    """DuckDB waits without end to open a file again whose last answer is still held; so in a process with a bound."""
-    script = (
-        "import sys, pathlib\n"
-        "from tiktok_pipeline.warehouse.base import WarehouseError\n"
-        "from tiktok_pipeline.warehouse.duckdb.connection import open_read_only, query\n"
-        "file = pathlib.Path(sys.argv[1])\n"
-        "with open_read_only(file) as reader:\n"
-        "    _, batches = reader.batches('select a.account_id from clusters.assignments a, range(1000)')\n"
-        "    kept = [next(batches) for _ in range(int(sys.argv[2]))]\n"
-        "print(query(file, 'select 1 as one'), len(kept), flush=True)\n"
-        "try:\n    next(batches)\nexcept WarehouseError as problem:\n    print(problem)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(refreshed_home.settings.published_file), str(read)],
-        env=environment(refreshed_home.path),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    answered, after = done.stdout.splitlines()
-    assert answered == f"(['one'], [(1,)]) {read}"
-    assert "cannot be read now" in after
-
-
-def test_what_goes_wrong_inside_the_block_is_not_the_databases(refreshed_home: Home) -> None:
-    with (
-        pytest.raises(OSError, match="mine"),
-        open_read_only(refreshed_home.settings.published_file),
-    ):
-        raise OSError("mine")

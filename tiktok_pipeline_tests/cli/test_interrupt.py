@@ -99,8 +99,8 @@ def test_ctrl_c_in_another_command_ends_in_stopped(
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(print_rows, "print_rows", stop)
-    said = call(refreshed_home.path, "sql", "select 1")
-    assert (said.code, said.out, said.err) == (INTERRUPTED, "", "tiktok-pipeline: stopped\n")
+    result = call(refreshed_home.path, "sql", "select 1")
+    assert (result.code, result.out, result.err) == (INTERRUPTED, "", "tiktok-pipeline: stopped\n")
 
 
 def test_ctrl_c_that_another_library_swallows_is_still_seen() -> None:
@@ -123,7 +123,7 @@ def test_ctrl_c_at_a_question_ends_in_stopped(
 
     monkeypatch.setattr("typer.confirm", press_ctrl_c)
     before = refreshed_home.tables()
-    said = call(refreshed_home.path, "prune", "--keep", "1")
-    assert said.code == INTERRUPTED
-    assert said.problems == ["tiktok-pipeline: stopped; run the same command again to finish the removal"]
+    result = call(refreshed_home.path, "prune", "--keep", "1")
+    assert result.code == INTERRUPTED
+    assert result.problems == ["tiktok-pipeline: stopped; run the same command again to finish the removal"]
     assert refreshed_home.tables() == before

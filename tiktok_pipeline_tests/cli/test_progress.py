@@ -1,4 +1,4 @@
-"""How far a refresh is, worked out by hand from the weights of its steps."""
+"""The progress of a refresh, computed by hand from the weights of its steps; the bar on a terminal."""
 
 from __future__ import annotations
 
@@ -19,50 +19,50 @@ MILLION = 1_000_000
 TOTAL = 0.05 + 3.6 + 3.75 + 1.2
 
 
-def test_nothing_is_done_at_first_and_all_at_the_end() -> None:
-    found = Estimate(STEPS, MILLION, started=100.0)
-    assert found.share(100.0) == 0.0
-    assert found.seconds_left(100.0) is None
+def test_the_share_goes_from_0_to_1() -> None:
+    estimate = Estimate(STEPS, MILLION, started=100.0)
+    assert estimate.share(100.0) == 0.0
+    assert estimate.seconds_left(100.0) is None
     for step in STEPS:
-        found.start(step, 100.0)
-    found.start("", 120.0)
-    assert found.share(120.0) == pytest.approx(1.0)
-    assert found.seconds_left(120.0) == pytest.approx(0.0)
+        estimate.start(step, 100.0)
+    estimate.start("", 120.0)
+    assert estimate.share(120.0) == pytest.approx(1.0)
+    assert estimate.seconds_left(120.0) == pytest.approx(0.0)
 
 
-def test_a_step_counts_by_its_weight() -> None:
-    found = Estimate(STEPS, MILLION, started=0.0)
-    found.start("raw", 0.0)
-    found.start("validated", 0.05)
-    found.start("features_statistics", 10.0)
-    assert found.share(10.0) == pytest.approx((0.05 + 3.6) / TOTAL)
+def test_the_share_counts_each_step_by_its_weight() -> None:
+    estimate = Estimate(STEPS, MILLION, started=0.0)
+    estimate.start("raw", 0.0)
+    estimate.start("validated", 0.05)
+    estimate.start("features_statistics", 10.0)
+    assert estimate.share(10.0) == pytest.approx((0.05 + 3.6) / TOTAL)
     # 10 s for 3.65 of 8.6: the rest takes 10 x 4.95 / 3.65
-    assert found.seconds_left(10.0) == pytest.approx(10 * 4.95 / 3.65)
+    assert estimate.seconds_left(10.0) == pytest.approx(10 * 4.95 / 3.65)
 
 
-def test_inside_a_step_it_goes_on_at_the_pace_so_far_and_never_to_its_end() -> None:
-    found = Estimate(STEPS, MILLION, started=0.0)
-    found.start("validated", 0.0)
-    found.start("features_statistics", 7.2)  # twice the weight: half the pace
-    assert found.share(8.2) == pytest.approx((3.6 + 0.5) / TOTAL)
-    assert found.share(1_000.0) == pytest.approx((3.6 + 0.95 * 3.75) / TOTAL)
+def test_a_running_step_progresses_at_the_pace_so_far_and_never_completes() -> None:
+    estimate = Estimate(STEPS, MILLION, started=0.0)
+    estimate.start("validated", 0.0)
+    estimate.start("features_statistics", 7.2)  # twice the weight: half the pace
+    assert estimate.share(8.2) == pytest.approx((3.6 + 0.5) / TOTAL)
+    assert estimate.share(1_000.0) == pytest.approx((3.6 + 0.95 * 3.75) / TOTAL)
 
 
-def test_rows_rate_and_time_left_are_told_for_many_rows_only() -> None:
-    found = Estimate(STEPS, MILLION, started=0.0)
-    found.start("validated", 0.0)
-    found.start("features_statistics", 46.0)
-    assert found.status_line(46.0) == "1,000,000 rows, 9,100 per second, about 64 s left"
-    few = Estimate(STEPS, 1_000, started=0.0)
-    assert few.status_line(46.0) == ""
+def test_the_status_line_is_for_large_runs_only() -> None:
+    estimate = Estimate(STEPS, MILLION, started=0.0)
+    estimate.start("validated", 0.0)
+    estimate.start("features_statistics", 46.0)
+    assert estimate.status_line(46.0) == "1,000,000 rows, 9,100 per second, about 64 s left"
+    small = Estimate(STEPS, 1_000, started=0.0)
+    assert small.status_line(46.0) == ""
 
 
-def test_an_unknown_step_does_no_harm() -> None:
-    found = Estimate(["a", "b"], MILLION, started=0.0)
-    found.start("c", 0.0)
-    found.start("a", 1.0)
-    found.start("b", 2.0)
-    assert found.share(2.0) == pytest.approx(0.5)
+def test_an_unknown_step_has_no_weight() -> None:
+    estimate = Estimate(["a", "b"], MILLION, started=0.0)
+    estimate.start("c", 0.0)
+    estimate.start("a", 1.0)
+    estimate.start("b", 2.0)
+    assert estimate.share(2.0) == pytest.approx(0.5)
     assert Estimate([], 0, started=0.0).share(1.0) == 1.0
 
 

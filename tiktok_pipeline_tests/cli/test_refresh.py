@@ -20,14 +20,14 @@ Call = Callable[..., Said]
 
 def test_refresh_of_one_study_writes_it_and_what_it_needs(tmp_path: Path, call: Call) -> None:
     scrape = write_csv(tmp_path / "scrape.csv", creators(50))
-    said = call(tmp_path / "home", "refresh", scrape, "--study", STUDY)
-    assert said.code == 0, said.err
+    result = call(tmp_path / "home", "refresh", scrape, "--study", STUDY)
+    assert result.code == 0, result.err
     home = Home(tmp_path / "home")
     assert home.value(f"select count(*) from segments.{STUDY}", published=True) == 50
     assert home.value("select count(*) from features.statistics") > 0
     assert home.sql("select distinct study from clusters.assignments") == [(STUDY,)]
     query = f'tiktok-pipeline sql "select persona, count(*) as creators from segments.{STUDY} group by all'
-    assert query in said.err, "the query is of the study that was refreshed"
+    assert query in result.err, "the query is of the study that was refreshed"
 
 
 def test_refresh_as_json_is_one_document(tmp_path: Path, call: Call) -> None:
@@ -36,10 +36,10 @@ def test_refresh_as_json_is_one_document(tmp_path: Path, call: Call) -> None:
     for row in rows[4:8]:
         row["likes"] = "many"
     scrape = write_csv(tmp_path / "scrape.csv", rows)
-    said = call(tmp_path / "home", "refresh", scrape, "--study", STUDY, "--json", "--quiet")
-    assert (said.code, said.err) == (0, "")
+    result = call(tmp_path / "home", "refresh", scrape, "--study", STUDY, "--json", "--quiet")
+    assert (result.code, result.err) == (0, "")
     home = Home(tmp_path / "home")
-    document = json.loads(said.out)
+    document = json.loads(result.out)
     (snapshot,) = document.pop("snapshots")
     assert document == {"ok": True, "error": None, "refused": [], "published": str(home.settings.published_file)}
     assert len(snapshot.pop("run_id")) == 36
@@ -69,11 +69,11 @@ def test_refresh_as_json_is_one_document(tmp_path: Path, call: Call) -> None:
 def test_a_study_whose_source_was_not_delivered_is_not_called_incomplete(tmp_path: Path, call: Call) -> None:
     scrape = write_csv(tmp_path / "creator_activity_2024-06-01.csv", activity(30))
     studies = [option for name in (STUDY, "creator_archetypes") for option in ("--study", name)]
-    said = call(tmp_path / "home", "refresh", scrape, *studies, "--json")
-    assert said.code == 0, said.err
-    ((study,),) = [snapshot["studies"] for snapshot in json.loads(said.out)["snapshots"]]
+    result = call(tmp_path / "home", "refresh", scrape, *studies, "--json")
+    assert result.code == 0, result.err
+    ((study,),) = [snapshot["studies"] for snapshot in json.loads(result.out)["snapshots"]]
     assert (study["study"], study["incomplete_because"]) == ("creator_archetypes", None)
-    assert "incomplete" not in said.err
+    assert "incomplete" not in result.err
 
 
 def test_refresh_without_a_path_ingests_the_inbox(tmp_path: Path, call: Call) -> None:
@@ -82,9 +82,9 @@ def test_refresh_without_a_path_ingests_the_inbox(tmp_path: Path, call: Call) ->
     assert (empty.code, empty.err) == (0, f"no new file in {incoming}\n")
     write_csv(incoming / "creator_activity_2024-06-01.csv", activity(30))
     (incoming / "bad.csv").write_text("no,known,columns\n1,2,3\n", encoding="utf-8")
-    said = call(tmp_path / "home", "refresh", "--study", "creator_archetypes", "--json")
-    assert said.code == cli.FAILED, "a file was refused"
-    document = json.loads(said.out)
+    result = call(tmp_path / "home", "refresh", "--study", "creator_archetypes", "--json")
+    assert result.code == cli.FAILED, "a file was refused"
+    document = json.loads(result.out)
     assert [snapshot["ok"] for snapshot in document["snapshots"]] == [True]
     refused = tmp_path / "home" / "incoming" / "refused" / "bad.csv"
     assert [entry["file"] for entry in document["refused"]] == [str(refused)]
@@ -102,6 +102,7 @@ def test_a_refresh_as_a_process_prints_its_personas_and_no_noise(tmp_path: Path)
     assert "persona" in done.stdout
     assert STUDY in done.stdout
     notes = [line for line in done.stderr.splitlines() if not line.startswith("2024-03-01: ")]
+    query = "select persona, count(*) as creators from segments.balanced_segments group by all order by 2 desc"
     assert notes == [
         "reading the files ...",
         "snapshot 2024-03-01: scrape.csv (new)",
@@ -113,8 +114,7 @@ def test_a_refresh_as_a_process_prints_its_personas_and_no_noise(tmp_path: Path)
         f"published tables: {tmp_path / 'home' / 'published' / 'tiktok.duckdb'}",
         "next:",
         "  tiktok-pipeline report 2024-03-01 --open",
-        '  tiktok-pipeline sql "select persona, count(*) as creators from segments.balanced_segments group by all '
-        'order by 2 desc"',
+        f'  tiktok-pipeline sql "{query}"',
         "  tiktok-pipeline export balanced_segments --out balanced_segments.xlsx",
         "  tiktok-pipeline ui",
     ]
@@ -148,15 +148,15 @@ def test_a_locked_database_fails_within_the_time_limit_and_names_its_holder(
     script = "import duckdb, sys\nconnection = duckdb.connect(sys.argv[1])"
     with hold(script, copied_home.settings.warehouse_file) as other:
         try:
-            said = call(copied_home.path, "refresh", scrape, "--json")
+            result = call(copied_home.path, "refresh", scrape, "--json")
         finally:
             other.kill()
-    assert said.code == cli.FAILED
-    (line,) = said.problems
+    assert result.code == cli.FAILED
+    (line,) = result.problems
     assert f"{copied_home.settings.warehouse_file}: waited 1 s for the database" in line
     assert str(other.pid) in line
     assert "try again" in line
-    document = json.loads(said.out)
+    document = json.loads(result.out)
     assert document["error"]["code"] == "snapshots_failed"
     (snapshot,) = document["snapshots"]
     assert (snapshot["snapshot"], snapshot["ok"], snapshot["report"]) == ("2024-05-01", False, None)
@@ -177,12 +177,12 @@ def test_a_locked_home_fails_within_the_time_limit_and_names_its_holder(
     )
     with hold(script, copied_home.settings.lock_file) as other:
         try:
-            said = call(copied_home.path, "refresh")
+            result = call(copied_home.path, "refresh")
             answered = call(copied_home.path, "sql", "select count(*) from personas.summaries")
         finally:
             other.kill()
-    assert said.code == cli.FAILED
-    waiting, problem = said.err.splitlines()
+    assert result.code == cli.FAILED
+    waiting, problem = result.err.splitlines()
     assert waiting.startswith(f"waiting for process {other.pid}, which is using {copied_home.path}")
     assert problem.startswith(f"tiktok-pipeline: {copied_home.path}: process {other.pid} ")
     assert "1 s" in problem

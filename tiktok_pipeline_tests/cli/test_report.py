@@ -1,4 +1,4 @@
-"""``report`` tells where the page of a snapshot is; ``tune`` refuses in one line what it cannot do."""
+"""``report`` prints where the report of a snapshot is; ``tune`` refuses in one line."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 Call = Callable[..., "Said"]
 
 
-def test_the_newest_page_is_told_unless_another_is_asked_for(refreshed_home: Home, call: Call) -> None:
+def test_report_prints_the_newest_report_unless_another_is_named(refreshed_home: Home, call: Call) -> None:
     pages = refreshed_home.settings.reports
     assert call(refreshed_home.path, "report").out == f"{pages / '2024-04-01.html'}\n"
     assert call(refreshed_home.path, "report", "2024-03-01").out == f"{pages / '2024-03-01.html'}\n"
 
 
-def test_it_is_shown_in_the_browser(refreshed_home: Home, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_report_opens_the_report_in_the_browser(
+    refreshed_home: Home, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import webbrowser
 
     asked: list[str] = []
@@ -33,13 +35,13 @@ def test_it_is_shown_in_the_browser(refreshed_home: Home, call: Call, monkeypatc
 
 
 @pytest.mark.parametrize("key", ["2024-03-02", "../2024-03-01", "", "/etc/passwd"])
-def test_an_unknown_snapshot_is_one_line_with_those_there_are(refreshed_home: Home, call: Call, key: str) -> None:
-    said = call(refreshed_home.path, "report", key)
-    assert said.code == cli.FAILED
-    assert said.err == f"tiktok-pipeline: no report of snapshot {key}; the reports are: 2024-03-01, 2024-04-01\n"
+def test_an_unknown_snapshot_is_an_error_that_lists_the_snapshots(refreshed_home: Home, call: Call, key: str) -> None:
+    result = call(refreshed_home.path, "report", key)
+    assert result.code == cli.FAILED
+    assert result.err == f"tiktok-pipeline: no report of snapshot {key}; the reports are: 2024-03-01, 2024-04-01\n"
 
 
-def test_without_a_page_it_says_what_to_run(tmp_path: Path) -> None:
+def test_without_a_report_the_error_tells_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(ReportNotFoundError, match=r"no report in .* yet; run `tiktok-pipeline refresh FILE` first"):
         find_report(tmp_path, None)
 
@@ -57,27 +59,29 @@ def test_without_a_page_it_says_what_to_run(tmp_path: Path) -> None:
         (["active_creators", "--trials", "0"], cli.USAGE_ERROR, "Invalid value for '--trials'"),
     ],
 )
-def test_what_cannot_be_tuned_is_one_line(
+def test_tune_refuses_in_one_line(
     refreshed_home: Home, call: Call, arguments: list[str], code: int, text: str
 ) -> None:
     pytest.importorskip("torch", reason="the network is an extra")
-    said = call(refreshed_home.path, "tune", *arguments)
-    assert said.code == code
-    assert text in said.err
-    assert len(said.err.splitlines()) == 1
+    result = call(refreshed_home.path, "tune", *arguments)
+    assert result.code == code
+    assert text in result.err
+    assert len(result.err.splitlines()) == 1
 
 
-def test_without_torch_it_names_the_extra(refreshed_home: Home, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tune_without_torch_names_the_extra(
+    refreshed_home: Home, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from tiktok_pipeline.classifiers import network
 
     monkeypatch.setattr(network, "is_installed", lambda: False)
-    said = call(refreshed_home.path, "tune", "active_creators")
-    assert said.code == cli.FAILED
-    assert "install the extra `neural`" in said.err
+    result = call(refreshed_home.path, "tune", "active_creators")
+    assert result.code == cli.FAILED
+    assert "install the extra `neural`" in result.err
 
 
-def test_without_a_snapshot_it_says_what_to_run(call: Call, tmp_path: Path) -> None:
+def test_tune_without_a_snapshot_tells_what_to_run(call: Call, tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="the network is an extra")
-    said = call(tmp_path / "home", "tune", "active_creators")
-    assert said.code == cli.FAILED
-    assert "no snapshot in" in said.err
+    result = call(tmp_path / "home", "tune", "active_creators")
+    assert result.code == cli.FAILED
+    assert "no snapshot in" in result.err

@@ -1,4 +1,4 @@
-"""``refresh --resume``: goes on from the last finished table, and ends where an undisturbed refresh ends."""
+"""``refresh --resume``: continues after the last finished table and gives the tables of an undisturbed refresh."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ STUDY = "influencer_segments"
 KEY = "2024-03-01"
 
 
-def written_by_the_last_run(home: Home) -> set[str]:
+def assets_of_the_last_run(home: Home) -> set[str]:
     with DagsterInstance.from_config(str(home.settings.dagster_home)) as instance:
         (run, *_) = instance.get_runs()
         events = instance.all_logs(run.run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION)
         return {
-            one.dagster_event.asset_key.to_user_string()
-            for one in events
-            if one.dagster_event and one.dagster_event.asset_key
+            event.dagster_event.asset_key.to_user_string()
+            for event in events
+            if event.dagster_event and event.dagster_event.asset_key
         }
 
 
@@ -48,17 +48,17 @@ def written_by_the_last_run(home: Home) -> set[str]:
     ],
     ids=["among the tables", "while publishing"],
 )
-def test_a_killed_refresh_goes_on(
+def test_resume_continues_after_the_last_finished_table(
     tmp_path: Path, call: Call, stopped_in: tuple[ModuleType, str], done: set[str], left: set[str]
 ) -> None:
     home = Home(tmp_path / "home")
     scrape = write_csv(tmp_path / "scrape.csv", creators(120))
     kill_refresh(home.path, scrape, while_in=stopped_in)
-    said = call(home.path, "refresh", "--resume", "--study", STUDY)
-    assert said.code == 0, said.err
-    assert f"snapshot {KEY}: " in said.err
-    assert "tables are complete" in said.err
-    written = written_by_the_last_run(home)
+    result = call(home.path, "refresh", "--resume", "--study", STUDY)
+    assert result.code == 0, result.err
+    assert f"snapshot {KEY}: " in result.err
+    assert "tables are complete" in result.err
+    written = assets_of_the_last_run(home)
     assert not written & done, "what is finished is not made again"
     assert left <= written
     clean = Home(tmp_path / "clean")
@@ -69,7 +69,7 @@ def test_a_killed_refresh_goes_on(
     assert "nothing to resume" in call(home.path, "refresh", "--resume").err
 
 
-def test_another_delivery_is_made_from_its_start(tmp_path: Path, call: Call) -> None:
+def test_resume_recomputes_a_snapshot_with_a_new_delivery(tmp_path: Path, call: Call) -> None:
     home = Home(tmp_path / "home")
     scrape = write_csv(tmp_path / "scrape.csv", creators(120))
     assert call(home.path, "refresh", scrape, "--study", STUDY).code == 0
@@ -79,11 +79,11 @@ def test_another_delivery_is_made_from_its_start(tmp_path: Path, call: Call) -> 
         "raw/profiles",
         "validated/profiles",
         f"clusters/{STUDY}/{STUDY}_clusters_models",
-    } <= written_by_the_last_run(home)
+    } <= assets_of_the_last_run(home)
 
 
 @pytest.mark.parametrize("other", ["--all", "scrape.csv"])
-def test_it_is_not_for_new_files(tmp_path: Path, call: Call, other: str) -> None:
-    said = call(tmp_path / "home", "refresh", "--resume", other)
-    assert said.code == cli.USAGE_ERROR
-    assert "--resume continues with files that were registered before" in said.err
+def test_resume_with_files_or_all_is_a_usage_error(tmp_path: Path, call: Call, other: str) -> None:
+    result = call(tmp_path / "home", "refresh", "--resume", other)
+    assert result.code == cli.USAGE_ERROR
+    assert "--resume continues with files that were registered before" in result.err

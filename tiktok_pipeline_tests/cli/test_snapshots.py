@@ -12,10 +12,10 @@ Call = Callable[..., Said]
 
 
 def test_snapshots_lists_the_files_of_each_snapshot(refreshed_home: Home, call: Call) -> None:
-    said = call(refreshed_home.path, "snapshots")
-    assert (said.code, said.err) == (0, "")
+    result = call(refreshed_home.path, "snapshots")
+    assert (result.code, result.err) == (0, "")
     for word in ("2024-03-01", "2024-04-01", "creator_activity_2024-04-01.csv", "public_csv", "activity_csv", "120"):
-        assert word in said.out
+        assert word in result.out
     document = json.loads(call(refreshed_home.path, "snapshots", "--json").out)
     assert list(document) == ["ok", "error", "home", "snapshots"]
     assert (document["ok"], document["error"], document["home"]) == (True, None, str(refreshed_home.path))
@@ -28,7 +28,7 @@ def test_snapshots_lists_the_files_of_each_snapshot(refreshed_home: Home, call: 
 
 
 def test_a_home_without_snapshots_tells_what_to_run(tmp_path: Path, call: Call) -> None:
-    said = call(tmp_path / "home", "snapshots")
-    assert said.code == 0
-    assert said.err == f"no snapshot in {tmp_path / 'home'} yet; run `tiktok-pipeline refresh FILE` first\n"
+    result = call(tmp_path / "home", "snapshots")
+    assert result.code == 0
+    assert result.err == f"no snapshot in {tmp_path / 'home'} yet; run `tiktok-pipeline refresh FILE` first\n"
     assert json.loads(call(tmp_path / "home", "snapshots", "--json").out)["snapshots"] == []

@@ -60,16 +60,16 @@ def test_sql_without_a_query_is_a_usage_error(
 
     for stdin, expected in ((Terminal(), "no query"), (io.StringIO(" \n"), "the query is empty"), (None, "no query")):
         monkeypatch.setattr(sys, "stdin", stdin)
-        said = call(refreshed_home.path, "sql")
-        assert said.code == cli.USAGE_ERROR
-        (line,) = said.problems
+        result = call(refreshed_home.path, "sql")
+        assert result.code == cli.USAGE_ERROR
+        (line,) = result.problems
         assert expected in line
 
 
 def test_an_error_of_the_query_shows_the_engine_s_hint_and_the_place(refreshed_home: Home, call: Call) -> None:
-    said = call(refreshed_home.path, "sql", "select persona,\n  profiless\nfrom personas.summaries")
-    assert said.code == cli.USAGE_ERROR
-    first, hint, line, caret = said.err.splitlines()
+    result = call(refreshed_home.path, "sql", "select persona,\n  profiless\nfrom personas.summaries")
+    assert result.code == cli.USAGE_ERROR
+    first, hint, line, caret = result.err.splitlines()
     assert first == 'tiktok-pipeline: Binder Error: Referenced column "profiless" not found in FROM clause!'
     assert '"profiles"' in hint
     assert line == "LINE 2:   profiless"
@@ -80,10 +80,10 @@ def test_an_error_of_the_query_shows_the_engine_s_hint_and_the_place(refreshed_h
 
 
 def test_an_error_of_the_query_cannot_control_the_terminal(refreshed_home: Home, call: Call) -> None:
-    said = call(refreshed_home.path, "sql", "select '\x1b[31mred\u202e'::int")
-    assert said.code == cli.USAGE_ERROR
-    assert "\x1b" not in said.err
-    assert "\u202e" not in said.err
+    result = call(refreshed_home.path, "sql", "select '\x1b[31mred\u202e'::int")
+    assert result.code == cli.USAGE_ERROR
+    assert "\x1b" not in result.err
+    assert "\u202e" not in result.err
 
 
 def test_sql_reads_the_published_tables_and_with_warehouse_the_raw_ones(refreshed_home: Home, call: Call) -> None:
@@ -114,14 +114,14 @@ def test_sql_can_only_read(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "x.csv").write_text("a\n1\n", encoding="utf-8")
     for where in ([], ["--warehouse"]):
-        said = call(refreshed_home.path, "sql", query, *where)
-        assert (said.code, said.out) == (cli.USAGE_ERROR, "")
-        assert len(said.problems) == 1
+        result = call(refreshed_home.path, "sql", query, *where)
+        assert (result.code, result.out) == (cli.USAGE_ERROR, "")
+        assert len(result.problems) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
 
 
 def test_sql_before_any_refresh_tells_what_to_run(tmp_path: Path, call: Call) -> None:
-    said = call(tmp_path / "home", "sql", "select 1")
-    assert said.code == cli.FAILED
-    (line,) = said.problems
+    result = call(tmp_path / "home", "sql", "select 1")
+    assert result.code == cli.FAILED
+    (line,) = result.problems
     assert "run `tiktok-pipeline refresh FILE` first" in line

@@ -1,4 +1,4 @@
-"""``tiktok-pipeline trace``: every delivered row of a creator, back to file and line; one line where there is none."""
+"""``tiktok-pipeline trace``: every delivered row of a creator, back to file and line, and the segments."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import csv
 import io
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ import duckdb
 import pytest
 
 from tiktok_pipeline.cli.console import FAILED
-from tiktok_pipeline_tests.homes import Home, Said, environment
+from tiktok_pipeline_tests.homes import Home, Said
 
 Call = Callable[..., Said]
 STUDY = "influencer_segments"
@@ -24,10 +22,10 @@ SPOILT, WHOLE = "creator00001", "creator00007"
 
 
 def traced(call: Call, home: Home, handle: str) -> list[dict[str, Any]]:
-    said = call(home.path, "trace", handle, "--format", "json")
-    assert (said.code, said.err) == (0, "")
-    found: list[dict[str, Any]] = json.loads(said.out)
-    return found
+    result = call(home.path, "trace", handle, "--format", "json")
+    assert (result.code, result.err) == (0, "")
+    rows: list[dict[str, Any]] = json.loads(result.out)
+    return rows
 
 
 def change(home: Home, *statements: str, values: Sequence[object] = ()) -> None:
@@ -37,9 +35,9 @@ def change(home: Home, *statements: str, values: Sequence[object] = ()) -> None:
             connection.execute(statement, list(values))
 
 
-def refused(said: Said) -> str:
-    assert (said.code, said.out) == (FAILED, "")
-    (line,) = said.err.splitlines()
+def refused(result: Said) -> str:
+    assert (result.code, result.out) == (FAILED, "")
+    (line,) = result.err.splitlines()
     return line
 
 
@@ -70,7 +68,7 @@ def test_a_kept_row_is_traced_to_the_line_that_holds_it(refreshed_home: Home, ca
         assert persona
 
 
-def test_a_rejected_row_comes_with_its_reasons_and_without_segments(copied_home: Home, call: Call) -> None:
+def test_a_rejected_row_has_its_reasons_and_no_segments(copied_home: Home, call: Call) -> None:
     change(copied_home, "update validated.rejected set reasons = ['one', 'two'] where snapshot = '2024-04-01'")
     first, second = traced(call, copied_home, SPOILT)
     assert [row["outcome"] for row in (first, second)] == ["rejected", "rejected"]
@@ -102,17 +100,17 @@ def test_another_handle_with_the_same_number_is_the_same_creator(copied_home: Ho
             f"update {table} set account_id = 'new.name' where account_id = '{WHOLE}' and snapshot = '2024-04-01'",
         )
     change(copied_home, f"update validated.rejected set account_id = '{WHOLE}' where account_id = '{SPOILT}'")
-    found = traced(call, copied_home, handle)
-    assert [(row["snapshot"], row["account_id"], row["outcome"]) for row in found] == [
+    rows = traced(call, copied_home, handle)
+    assert [(row["snapshot"], row["account_id"], row["outcome"]) for row in rows] == [
         ("2024-03-01", WHOLE, "rejected"),
         ("2024-03-01", WHOLE, "kept"),
         ("2024-04-01", WHOLE, "rejected"),
         ("2024-04-01", "new.name", "kept"),
     ]
-    assert [len(row["segments"]) for row in found] == [0, 1, 0, 1]
+    assert [len(row["segments"]) for row in rows] == [0, 1, 0, 1]
 
 
-def test_a_handle_that_someone_else_took_over_brings_nothing_of_theirs(copied_home: Home, call: Call) -> None:
+def test_rows_of_another_creator_with_the_same_handle_are_not_traced(copied_home: Home, call: Call) -> None:
     """In April another creator, of another number, has the handle that this one had in March."""
     other = "creator00050"
     change(
@@ -123,8 +121,8 @@ def test_a_handle_that_someone_else_took_over_brings_nothing_of_theirs(copied_ho
             for table in ("validated.profiles", "clusters.assignments")
         ),
     )
-    found = traced(call, copied_home, "new.name")
-    assert [(row["account_id"], row["tiktok_id"]) for row in found] == [
+    rows = traced(call, copied_home, "new.name")
+    assert [(row["account_id"], row["tiktok_id"]) for row in rows] == [
         (WHOLE, "6000000000000000007"),
         ("new.name", "6000000000000000007"),
     ]
@@ -132,12 +130,13 @@ def test_a_handle_that_someone_else_took_over_brings_nothing_of_theirs(copied_ho
     assert segments.count(WHOLE) == segments.count("new.name") == 1
 
 
-def test_a_score_stands_beside_the_segment_of_its_study_or_alone(copied_home: Home, call: Call) -> None:
+def test_a_score_is_shown_with_the_segment_of_its_study_or_alone(copied_home: Home, call: Call) -> None:
     columns = "snapshot, study, model, account_id, score, predicted, out_of_fold"
+    cells = f"'m', '{WHOLE}', 0.25, false, true"
     change(
         copied_home,
         *(
-            f"insert into classifiers.scores ({columns}) values ('2024-03-01', '{study}', 'm', '{WHOLE}', 0.25, false, true)"
+            f"insert into classifiers.scores ({columns}) values ('2024-03-01', '{study}', {cells})"
             for study in (STUDY, "alone")
         ),
     )
@@ -146,10 +145,10 @@ def test_a_score_stands_beside_the_segment_of_its_study_or_alone(copied_home: Ho
     assert (alone["study"], alone["persona"], alone["score"], alone["in_fit"]) == ("alone", None, 0.25, None)
     assert (beside["study"], beside["score"]) == (STUDY, 0.25)
     assert beside["persona"]
-    assert [one["score"] for one in second["segments"]] == [None]
+    assert [segment["score"] for segment in second["segments"]] == [None]
 
 
-def test_a_creator_without_a_segment_has_the_word_for_it(copied_home: Home, call: Call) -> None:
+def test_a_creator_without_a_segment_is_shown_with_not_enough_data(copied_home: Home, call: Call) -> None:
     change(
         copied_home,
         f"update clusters.assignments set cluster = null, margin = null where account_id = '{WHOLE}'",
@@ -158,10 +157,10 @@ def test_a_creator_without_a_segment_has_the_word_for_it(copied_home: Home, call
     assert {row["segments"][0]["persona"] for row in traced(call, copied_home, WHOLE)} == {"Not enough data"}
 
 
-def test_as_a_table_the_rows_come_first_and_the_segments_after(copied_home: Home, call: Call) -> None:
-    said = call(copied_home.path, "trace", WHOLE)
-    assert (said.code, said.err) == (0, "")
-    titles = [line for line in said.out.splitlines() if "snapshot" in line]
+def test_a_table_shows_the_rows_and_then_the_segments(copied_home: Home, call: Call) -> None:
+    result = call(copied_home.path, "trace", WHOLE)
+    assert (result.code, result.err) == (0, "")
+    titles = [line for line in result.out.splitlines() if "snapshot" in line]
     assert len(titles) == 2
     assert [name in titles[0] for name in ("file", "record", "line", "outcome", "reasons")] == [True] * 5
     assert [name in titles[1] for name in ("study", "persona", "score", "margin", "in_fit")] == [True] * 5
@@ -169,9 +168,9 @@ def test_as_a_table_the_rows_come_first_and_the_segments_after(copied_home: Home
     assert " 12345 " in call(copied_home.path, "trace", WHOLE).out
 
 
-def test_as_csv_there_are_the_delivered_rows_only(refreshed_home: Home, call: Call) -> None:
-    said = call(refreshed_home.path, "trace", WHOLE, "--format", "csv")
-    rows = list(csv.reader(io.StringIO(said.out)))
+def test_csv_has_the_delivered_rows_only(refreshed_home: Home, call: Call) -> None:
+    result = call(refreshed_home.path, "trace", WHOLE, "--format", "csv")
+    rows = list(csv.reader(io.StringIO(result.out)))
     assert rows == [
         ["snapshot", "file", "record", "line", "account_id", "tiktok_id", "outcome", "reasons"],
         ["2024-03-01", "profiles_2024-03-01.csv", "8", "10", WHOLE, "6000000000000000007", "kept", ""],
@@ -179,12 +178,12 @@ def test_as_csv_there_are_the_delivered_rows_only(refreshed_home: Home, call: Ca
     ]
 
 
-def test_where_the_stored_file_is_gone_the_line_is_empty(copied_home: Home, call: Call) -> None:
+def test_the_line_is_empty_if_the_stored_file_is_missing(copied_home: Home, call: Call) -> None:
     shutil.rmtree(copied_home.settings.raw / "2024-03-01")
     assert [row["line"] for row in traced(call, copied_home, WHOLE)] == [None, 10]
 
 
-def test_a_table_that_is_missing_has_no_rows(copied_home: Home, call: Call) -> None:
+def test_a_missing_table_counts_as_empty(copied_home: Home, call: Call) -> None:
     views = copied_home.sql(
         "select table_schema || '.' || table_name from information_schema.tables where table_type = 'VIEW'",
         published=True,
@@ -217,13 +216,13 @@ def test_a_table_that_is_missing_has_no_rows(copied_home: Home, call: Call) -> N
         ("", ""),
     ],
 )
-def test_where_there_is_nothing_it_is_one_line(refreshed_home: Home, call: Call, handle: str, shown: str) -> None:
+def test_an_unknown_handle_is_one_line(refreshed_home: Home, call: Call, handle: str, shown: str) -> None:
     for output in ("table", "csv", "json"):
-        said = call(refreshed_home.path, "trace", handle, "--format", output)
-        assert refused(said) == f"tiktok-pipeline: no row of {shown} in any snapshot"
+        result = call(refreshed_home.path, "trace", handle, "--format", output)
+        assert refused(result) == f"tiktok-pipeline: no row of {shown} in any snapshot"
 
 
-def test_before_any_refresh_it_says_what_to_run(tmp_path: Path, call: Call) -> None:
+def test_before_any_refresh_the_error_tells_what_to_run(tmp_path: Path, call: Call) -> None:
     line = refused(call(tmp_path / "home", "trace", WHOLE))
     assert "run `tiktok-pipeline refresh FILE` first" in line
     assert list(tmp_path.iterdir()) == []
@@ -232,26 +231,8 @@ def test_before_any_refresh_it_says_what_to_run(tmp_path: Path, call: Call) -> N
 def test_hostile_text_does_not_reach_the_terminal_or_a_spreadsheet(copied_home: Home, call: Call) -> None:
     change(copied_home, "update validated.rejected set reasons = ?", values=[["=1+1\x1b[31m", "x\u202ey"]])
     for output, shown in {"table": "=1+1[31m; xy", "csv": "'=1+1[31m; xy"}.items():
-        said = call(copied_home.path, "trace", SPOILT, "--format", output)
-        assert shown in said.out
-        assert "\x1b" not in said.out
-        assert "\u202e" not in said.out
+        result = call(copied_home.path, "trace", SPOILT, "--format", output)
+        assert shown in result.out
+        assert "\x1b" not in result.out
+        assert "\u202e" not in result.out
     assert "\x1b" not in call(copied_home.path, "trace", SPOILT, "--format", "json").out
-
-
-def test_it_loads_nothing_heavy(refreshed_home: Home) -> None:
-    script = (
-        "import atexit, sys\n"
-        "atexit.register(lambda: print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr))\n"
-        "from tiktok_pipeline.cli.app import main\nmain()"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script, "trace", WHOLE, "--format", "csv"],
-        env=environment(refreshed_home.path),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    loaded = set(done.stderr.split())
-    assert "duckdb" in loaded
-    assert loaded & {"dagster", "pandas", "sklearn", "scipy", "matplotlib", "pandera", "narwhals"} == set()

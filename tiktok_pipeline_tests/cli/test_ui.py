@@ -1,4 +1,4 @@
-"""Dagster's UI in a real Chromium: the graph is there, a snapshot is materialised by clicking, and it is published."""
+"""Dagster's UI in Chromium: the graph is shown, and a snapshot is materialised and published by clicking."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CHROMIUM = [
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    """A home with a refreshed snapshot and a run that was killed, which must not hold up the next ones."""
+    """A home with a refreshed snapshot and a killed run, which must not block the next runs."""
     made = Home(tmp_path / "home", studies=None)
     scrape = write_csv(tmp_path / "scrape.csv", creators(60))
     done = command(made.path, "refresh", scrape)
@@ -49,14 +49,14 @@ def home(tmp_path: Path) -> Home:
 
 
 def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager
 def server(home: Path, log: Path) -> Iterator[str]:
-    """``tiktok-pipeline ui`` as a process group of its own; nothing of it is left afterwards."""
+    """Run ``tiktok-pipeline ui`` in a process group of its own and check that no process is left afterwards."""
     port = free_port()
     with log.open("w", encoding="utf-8") as target:
         process = subprocess.Popen(
@@ -78,7 +78,7 @@ def server(home: Path, log: Path) -> Iterator[str]:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(timeout=20)
         _, alive = psutil.wait_procs(family, timeout=20)
-    assert [one for one in alive if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
+    assert [child for child in alive if child.is_running() and child.status() != psutil.STATUS_ZOMBIE] == []
 
 
 def wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -93,10 +93,10 @@ def wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> None
 
 @contextlib.contextmanager
 def chromium() -> Iterator[Page]:
-    found = shutil.which("chromium")
-    assert found, "Chromium is missing: apt-get install chromium"
+    executable = shutil.which("chromium")
+    assert executable, "Chromium is missing: apt-get install chromium"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=CHROMIUM)
+        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM)
         page = browser.new_page(viewport={"width": 1600, "height": 1000})
         page.set_default_timeout(MINUTE)
         try:
@@ -106,7 +106,7 @@ def chromium() -> Iterator[Page]:
 
 
 def open_graph(page: Page, url: str) -> None:
-    """Open the global lineage with all groups unfolded; no pop-up may stand before it."""
+    """Open the global lineage with all groups unfolded; no dialog may cover it."""
     page.goto(f"{url}/asset-groups")
     page.get_by_role("button", name="Materialize all").wait_for()
     for group in ("raw", "validated", "features", "influencer_segments", "published"):
@@ -132,7 +132,7 @@ def materialise(page: Page, snapshot: str, pictures: Path) -> None:
 
 
 def wait_until_done(home: Home) -> str:
-    """The state in which the newest run ends."""
+    """Wait for the newest run and return its status."""
     deadline = time.monotonic() + 180
     with DagsterInstance.from_config(str(home.settings.dagster_home)) as instance:
         while True:
@@ -144,7 +144,7 @@ def wait_until_done(home: Home) -> str:
 
 
 @pytest.mark.browser
-def test_a_snapshot_is_materialised_by_clicking_and_published(home: Home, tmp_path: Path) -> None:
+def test_a_snapshot_is_materialised_and_published_by_clicking(home: Home, tmp_path: Path) -> None:
     before = home.tables(published=True)
     published_at = "select published_at from meta.published_at"
     earlier = home.value(published_at, published=True)
@@ -154,6 +154,9 @@ def test_a_snapshot_is_materialised_by_clicking_and_published(home: Home, tmp_pa
         open_graph(page, url)
         page.screenshot(path=tmp_path / "1_graph.png")
         materialise(page, SNAPSHOT, tmp_path)
+        second = command(home.path, "ui", "--port", str(free_port()))
+        assert (second.returncode, second.stdout) == (1, "")
+        assert "runs the UI of" in second.stderr, "there is one daemon for each home"
         assert wait_until_done(home) == "SUCCESS", log.read_text(encoding="utf-8")
         page.goto(f"{url}/runs")
         page.get_by_text("Success", exact=True).nth(1).wait_for()
@@ -166,5 +169,5 @@ def test_a_snapshot_is_materialised_by_clicking_and_published(home: Home, tmp_pa
     assert home.value(published_at, published=True) > earlier
     assert home.settings.published_file.stat().st_ino != inode
     assert home.tables(published=True) == before
-    assert f"Dagster's UI: {url} (Ctrl-C ends it)" in log.read_text(encoding="utf-8").splitlines()[0]
+    assert f"Dagster's UI: {url} (Ctrl-C stops it)" in log.read_text(encoding="utf-8").splitlines()[0]
     assert "Warning" not in log.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""New scrapes by themselves: files dropped into incoming become snapshots and tables while the UI and its daemon run."""
+"""The daemon: files dropped into incoming/ become snapshots and tables while the UI runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SNAPSHOTS = ["2024-03-01", "2024-04-01", "2024-05-01", "2024-06-01"]
 
 
 def copy_slowly(content: bytes, target: Path, *, pieces: int = 8, pause_seconds: float = 0.6) -> None:
-    """Write a file piece by piece, as a slow network does."""
+    """Write a file in pieces, as a slow network does."""
     with target.open("wb") as out:
         for place in range(pieces):
             out.write(content[len(content) * place // pieces : len(content) * (place + 1) // pieces])
@@ -31,21 +31,21 @@ def copy_slowly(content: bytes, target: Path, *, pieces: int = 8, pause_seconds:
 
 
 def of_the_research_api(count: int) -> bytes:
-    """A scrape of another dialect, one object a line."""
+    """Return a scrape in the dialect of the research API, one JSON object per line."""
     lines = [
         json.dumps(
             {
-                "username": one["account_id"],
-                "display_name": one["nickname"],
-                "bio_description": one["biography"],
-                "is_verified": one["is_verified"] == "true",
-                "follower_count": int(one["followers"]),
-                "following_count": int(one["following"]),
-                "likes_count": int(one["likes"]),
-                "video_count": int(one["videos_count"]),
+                "username": row["account_id"],
+                "display_name": row["nickname"],
+                "bio_description": row["biography"],
+                "is_verified": row["is_verified"] == "true",
+                "follower_count": int(row["followers"]),
+                "following_count": int(row["following"]),
+                "likes_count": int(row["likes"]),
+                "video_count": int(row["videos_count"]),
             }
         )
-        for one in creators(count, seed=4)
+        for row in creators(count, seed=4)
     ]
     return "\n".join(lines).encode()
 
@@ -53,12 +53,12 @@ def of_the_research_api(count: int) -> bytes:
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = 480) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"in vain waited for: {what}"
+        assert time.monotonic() < deadline, f"timed out while waiting for {what}"
         time.sleep(1)
 
 
 def drop_deliveries(home: Home, folder: Path) -> None:
-    """Copy them slowly, one twice, one cut off and later whole, one of another dialect; one is never finished."""
+    """Copy files slowly: one twice, one truncated and later complete, one of another dialect, one never finished."""
     incoming = home.settings.incoming
     first = write_csv(folder / "profiles_2024-03-01.csv", creators(60)).read_bytes()
     second = write_csv(folder / "b.csv", creators(60, seed=2, day="2024-04-01")).read_bytes()
@@ -73,12 +73,12 @@ def drop_deliveries(home: Home, folder: Path) -> None:
     copy_slowly(of_the_research_api(60), incoming / "users_2024-06-01.ndjson")  # another dialect
 
 
-def look_at(page: Any, address: str, text: str, picture: Path) -> None:
-    """Open a page of the UI, wait for a text on it, and keep a picture for the person who looks."""
+def open_page(page: Any, address: str, text: str, screenshot: Path) -> None:
+    """Open a page of the UI, wait for a text on it, and keep a screenshot."""
     page.goto(address)
     page.get_by_text(text, exact=True).first.wait_for()
     page.wait_for_timeout(2_000)
-    page.screenshot(path=picture)
+    page.screenshot(path=screenshot)
 
 
 @pytest.mark.browser
@@ -91,26 +91,24 @@ def test_files_dropped_into_incoming_become_tables(tmp_path: Path, monkeypatch: 
     def tables_are_there(snapshots: list[str]) -> bool:
         if not home.settings.published_file.exists():
             return False
-        found = home.sql(
-            "select distinct snapshot from segments.balanced_segments_history order by 1", published=True
-        )
-        return [one for (one,) in found] == snapshots
+        rows = home.sql("select distinct snapshot from segments.balanced_segments_history order by 1", published=True)
+        return [snapshot for (snapshot,) in rows] == snapshots
 
     with server(home.path, tmp_path / "ui.log") as url, chromium() as page:
         drop_deliveries(home, tmp_path)
         wait_for(lambda: tables_are_there(SNAPSHOTS), "four snapshots in the published tables")
         instance = DagsterInstance.from_config(str(home.settings.dagster_home))
         wait_for(lambda: all(run.is_finished for run in instance.get_runs()), "the end of all runs")
-        look_at(page, f"{url}/assets/incoming?view=checks", "readable", tmp_path / "1_check.png")
-        look_at(page, f"{url}/runs", "refresh", tmp_path / "2_runs.png")
-        look_at(page, f"{url}/automation", "new_scrapes", tmp_path / "3_automation.png")
+        open_page(page, f"{url}/assets/incoming?view=checks", "readable", tmp_path / "1_check.png")
+        open_page(page, f"{url}/runs", "refresh", tmp_path / "2_runs.png")
+        open_page(page, f"{url}/automation", "new_scrapes", tmp_path / "3_automation.png")
         partitions = f"{url}/assets/validated/profiles?view=partitions"
-        look_at(page, partitions, SNAPSHOTS[-1], tmp_path / "4_partitions.png")
-        bad = [one | {"followers": "-1"} for one in creators(60, seed=5, day="2024-07-01")]
+        open_page(page, partitions, SNAPSHOTS[-1], tmp_path / "4_partitions.png")
+        bad = [row | {"followers": "-1"} for row in creators(60, seed=5, day="2024-07-01")]
         write_csv(incoming / "bad_2024-07-01.csv", bad)
         wait_for(home.settings.failures_file.exists, "the line of the run that failed")
         (failed,) = [run for run in instance.get_runs() if run.status.value == "FAILURE"]
-        look_at(page, f"{url}/runs/{failed.run_id}", "Failure", tmp_path / "5_failed.png")
+        open_page(page, f"{url}/runs/{failed.run_id}", "Failure", tmp_path / "5_failed.png")
         with instance:
             assert known_snapshots(instance) == [*SNAPSHOTS, "2024-07-01"]
             runs = [run for run in instance.get_runs() if run.job_name == "refresh" and run != failed]
@@ -121,12 +119,12 @@ def test_files_dropped_into_incoming_become_tables(tmp_path: Path, monkeypatch: 
     assert {run.status.value for run in runs} == {"SUCCESS"}
     counted = "select snapshot, count(*) from validated.profiles group by 1 order by 1"
     assert home.sql(counted, published=True) == [(key, 60) for key in SNAPSHOTS]
-    every_file_is_where_it_belongs(home)
+    assert_every_file_is_in_its_place(home)
 
 
-def every_file_is_where_it_belongs(home: Home) -> None:
+def assert_every_file_is_in_its_place(home: Home) -> None:
     assert snapshots_on_disk(home.settings.raw) == [*SNAPSHOTS, "2024-07-01"]
-    assert [[one.file for one in read_manifest(home.settings.raw / key)] for key in SNAPSHOTS] == [
+    assert [[entry.file for entry in read_manifest(home.settings.raw / key)] for key in SNAPSHOTS] == [
         ["profiles_2024-03-01.csv"],
         ["profiles_2024-04-01.csv"],
         ["profiles_2024-05-01.csv.gz"],

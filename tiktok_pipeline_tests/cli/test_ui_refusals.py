@@ -37,9 +37,9 @@ def test_a_port_in_use_is_refused(tmp_path: Path, call: Call, no_server: list[li
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        said = call(tmp_path / "home", "ui", "--port", str(port))
-    assert said.code == FAILED
-    assert said.err == f"tiktok-pipeline: port {port} of 127.0.0.1 is in use; choose another one with --port\n"
+        result = call(tmp_path / "home", "ui", "--port", str(port))
+    assert result.code == FAILED
+    assert result.err == f"tiktok-pipeline: port {port} of 127.0.0.1 is in use; choose another one with --port\n"
     assert no_server == []
     assert not (tmp_path / "home").exists()
 
@@ -63,11 +63,11 @@ def test_a_second_ui_of_a_home_is_refused_until_the_first_ends(
     ) as first:
         assert first.stdout is not None
         assert first.stdout.readline() == "on\n"
-        said = call(home, "ui", "--port", str(free_port()))
+        result = call(home, "ui", "--port", str(free_port()))
         first.kill()
-    assert said.code == FAILED
+    assert result.code == FAILED
     assert (
-        said.err
+        result.err
         == f"tiktok-pipeline: process {first.pid} runs the UI of {home} already; use that one, or stop it first\n"
     )
     assert no_server == []
@@ -83,9 +83,9 @@ def test_a_home_that_cannot_be_written_is_refused(
     file = tmp_path / where
     file.parent.mkdir(exist_ok=True)
     file.write_text("not a folder", encoding="utf-8")
-    said = call(tmp_path / "home", "ui", "--port", str(free_port()))
-    assert said.code == FAILED
-    (line,) = said.err.splitlines()
+    result = call(tmp_path / "home", "ui", "--port", str(free_port()))
+    assert result.code == FAILED
+    (line,) = result.err.splitlines()
     assert line.startswith(f"tiktok-pipeline: {tmp_path / 'home'}")
     assert no_server == []
 
@@ -97,7 +97,7 @@ def test_a_read_only_home_is_refused(
         raise PermissionError(13, "Permission denied", str(file))
 
     monkeypatch.setattr(ui, "_lock_until_exit", denied)
-    said = call(tmp_path / "home", "ui", "--port", str(free_port()))
-    assert said.err == f"tiktok-pipeline: {tmp_path / 'home' / 'dagster' / 'ui.lock'}: Permission denied\n"
-    assert said.code == FAILED
+    result = call(tmp_path / "home", "ui", "--port", str(free_port()))
+    assert result.err == f"tiktok-pipeline: {tmp_path / 'home' / 'dagster' / 'ui.lock'}: Permission denied\n"
+    assert result.code == FAILED
     assert no_server == []

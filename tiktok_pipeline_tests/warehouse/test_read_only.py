@@ -1,0 +1,88 @@
+"""Reading a database file: queries with parameters, batches, and the errors of both."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from tiktok_pipeline.warehouse.base import QueryError, WarehouseError
+from tiktok_pipeline.warehouse.duckdb.connection import open_read_only, query
+from tiktok_pipeline_tests.homes import Home, environment
+
+
+def test_a_query_takes_its_values_as_parameters(refreshed_home: Home) -> None:
+    file = refreshed_home.settings.published_file
+    hostile = "'; drop table clusters.assignments; --"
+    assert query(file, "select ? as a, ? as b", [hostile, 2]) == (["a", "b"], [(hostile, 2)])
+    with pytest.raises(QueryError):
+        query(file, "select ? as a")
+
+
+def test_batches_have_at_most_the_given_rows_and_the_next_query_works(refreshed_home: Home) -> None:
+    with open_read_only(refreshed_home.settings.published_file, memory_limit="200MB", threads=1) as reader:
+        schema, batches = reader.batches("select i from range(?) as t(i)", [2_500], rows_per_batch=1_000)
+        assert schema == pa.schema({"i": pa.int64()})
+        counts = [batch.num_rows for batch in batches]
+        assert sum(counts) == 2_500
+        assert max(counts) <= 1_000
+        assert reader.rows("select 1 as one") == (["one"], [(1,)])
+
+
+def test_errors_of_queries_are_query_and_warehouse_errors(refreshed_home: Home, tmp_path: Path) -> None:
+    file = refreshed_home.settings.published_file
+    with open_read_only(file) as reader:
+        for wrong in ("select * from nowhere", "delete from clusters.assignments", "", "nonsense"):
+            with pytest.raises(QueryError):
+                reader.batches(wrong)
+            with pytest.raises(QueryError):
+                reader.rows(wrong)
+        _, batches = reader.batches(
+            "select case when i = 150000 then error('bad thing') else i end as i from range(200000) as t(i)"
+        )
+        with pytest.raises(WarehouseError, match=r"tiktok\.duckdb: cannot be read now: .*bad thing"):
+            list(batches)
+    (tmp_path / "broken.duckdb").write_bytes(b"no database at all" * 1_000)
+    with (
+        pytest.raises(WarehouseError, match=r"broken\.duckdb: cannot be read now"),
+        open_read_only(tmp_path / "broken.duckdb"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("read", [0, 1])
+def test_unread_batches_do_not_block_the_next_opening_of_the_file(refreshed_home: Home, read: int) -> None:
+    """DuckDB waits forever to open a file again while a result is held; a process can be ended by a timeout."""
+    script = (
+        "import sys, pathlib\n"
+        "from tiktok_pipeline.warehouse.base import WarehouseError\n"
+        "from tiktok_pipeline.warehouse.duckdb.connection import open_read_only, query\n"
+        "file = pathlib.Path(sys.argv[1])\n"
+        "with open_read_only(file) as reader:\n"
+        "    _, batches = reader.batches('select a.account_id from clusters.assignments a, range(1000)')\n"
+        "    kept = [next(batches) for _ in range(int(sys.argv[2]))]\n"
+        "print(query(file, 'select 1 as one'), len(kept), flush=True)\n"
+        "try:\n    next(batches)\nexcept WarehouseError as problem:\n    print(problem)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(refreshed_home.settings.published_file), str(read)],
+        env=environment(refreshed_home.path),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    answered, after = done.stdout.splitlines()
+    assert answered == f"(['one'], [(1,)]) {read}"
+    assert "cannot be read now" in after
+
+
+def test_an_error_of_the_caller_inside_the_block_passes_unchanged(refreshed_home: Home) -> None:
+    with (
+        pytest.raises(OSError, match="mine"),
+        open_read_only(refreshed_home.settings.published_file),
+    ):
+        raise OSError("mine")

@@ -169,7 +169,11 @@ def reasons_of(result: ExecuteInProcessResult) -> str:
 
 def materialised(result: ExecuteInProcessResult) -> set[str]:
     """Return the assets that a run wrote, as ``stage/table`` or ``stage/study/table``."""
-    return {event.asset_key.to_user_string() for event in result.all_events if event.is_step_materialization}
+    return {
+        event.asset_key.to_user_string()
+        for event in result.all_events
+        if event.is_step_materialization and event.asset_key
+    }
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:

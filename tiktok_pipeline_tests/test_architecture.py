@@ -265,8 +265,9 @@ def missing_docstrings(module: Module) -> list[str]:
 
     def walk(body: list[ast.stmt], owner: str) -> None:
         for node in body:
-            named = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-            if not named or node.name.startswith("_"):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                continue
+            if node.name.startswith("_"):
                 continue
             if not ast.get_docstring(node):
                 wrong.append(f"{owner}.{node.name}:{node.lineno} no docstring")

@@ -54,7 +54,16 @@ def test_a_draft_that_a_killed_process_left_is_not_appended_to(tmp_path: Path) -
 def test_the_content_is_on_the_disk_before_the_name_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
     sync, replace = os.fsync, os.replace
-    monkeypatch.setattr(os, "fsync", lambda descriptor: (calls.append("fsync"), sync(descriptor))[1])
-    monkeypatch.setattr(os, "replace", lambda *paths: (calls.append("replace"), replace(*paths))[1])
+
+    def recorded_sync(descriptor: int) -> None:
+        calls.append("fsync")
+        sync(descriptor)
+
+    def recorded_replace(source: Path, target: Path) -> None:
+        calls.append("replace")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", recorded_sync)
+    monkeypatch.setattr(os, "replace", recorded_replace)
     atomic_write_text(tmp_path / "a.txt", "text")
     assert calls == ["fsync", "replace", "fsync"]

@@ -128,7 +128,12 @@ def test_two_studies_with_the_same_name_raise_with_both_files(package: Package) 
 
 def study(**changes: Any) -> Study:
     """Return an invented study with some fields of its segmentation changed."""
-    words = {"description": "Some.", "strategic_value": "Some.", "recommendation": "Some.", "profiles": 1}
+    words: dict[str, Any] = {
+        "description": "Some.",
+        "strategic_value": "Some.",
+        "recommendation": "Some.",
+        "profiles": 1,
+    }
     personas = PersonaCatalogue(
         personas=tuple(
             Persona(name=name, typical={"followers": typical}, **words) for name, typical in (("a", 1.0), ("b", 2.0))

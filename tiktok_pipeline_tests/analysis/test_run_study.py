@@ -202,7 +202,7 @@ def settings_of(study: Study) -> Segmentation:
     return study.segmentation
 
 
-def fit_sample(features: nw.LazyFrame[Any], study: Study, engine: DuckDBWarehouse, **bound: int) -> FitSample:
+def fit_sample(features: nw.LazyFrame[Any], study: Study, engine: DuckDBWarehouse, **bound: Any) -> FitSample:
     return build_fit_sample(sample_frame(features, engine, **bound), study, engine)
 
 
@@ -261,7 +261,7 @@ def test_profiles_without_a_value_are_dropped_and_counted(engine: DuckDBWarehous
     tables = run(validated(engine, with_gaps()), small_study(), engine)
     assert (tables.figures["rows"], tables.figures["rows_after_missing"]) == (150, 135)
     summary = tables.segments.summaries.set_index("persona")
-    assert summary.loc["Not enough data", ["profiles", "profiles_in_fit", "verdict"]].tolist() == [
+    assert list(summary.loc["Not enough data", ["profiles", "profiles_in_fit", "verdict"]]) == [
         15,
         0,
         "no segment",
@@ -380,7 +380,8 @@ def test_a_known_result_is_measured_again_if_anything_changed(
     engine: DuckDBWarehouse, fitted: Fitted, measured: list[int], change: str
 ) -> None:
     known = fitted.trust(engine)
-    changed, settings = fitted, {}
+    changed = fitted
+    settings: dict[str, Any] = {}
     if change == "model":
         changed = replace(fitted, model=replace(fitted.model, centroids=fitted.model.centroids + 0.01))
     elif change == "rows":

@@ -27,6 +27,7 @@ from benchmarks.reliability.fuzz import (
     try_delivery,
     unplain,
 )
+from tiktok_pipeline.home.manifest import read_manifest
 
 SEED = 1
 SLOW = range(1, 1_001, 7)
@@ -81,7 +82,7 @@ def test_an_unforeseen_error_is_seen_with_its_place(ground: Ground, monkeypatch:
 
 
 def test_a_lost_row_a_leftover_and_a_changed_slice_are_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = benchmarks.reliability.fuzz.read_manifest
+    read = read_manifest
     with monkeypatch.context() as patched:
         patched.setattr(
             benchmarks.reliability.fuzz,

@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 from dagster import DagsterInstance
 
+import tiktok_pipeline.assembly
 from tiktok_pipeline.cli import app as cli
+from tiktok_pipeline.cli.console import FAILED, USAGE_ERROR
 from tiktok_pipeline.home.manifest import read_manifest, snapshots_on_disk
 from tiktok_pipeline.orchestration.maintenance import erase as erasing
 from tiktok_pipeline.orchestration.partitions import known_snapshots
 from tiktok_pipeline.privacy.suppression import read_suppression_list
-from tiktok_pipeline_tests.homes import Home, Said
+from tiktok_pipeline_tests.homes import Home, Said, quick_studies
 from tiktok_pipeline_tests.scrapes import activity, creators, write_csv
 
 Call = Callable[..., Said]
@@ -50,6 +52,7 @@ def refreshed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("TIKTOK_PIPELINE_HOME", str(home))
         patch.setenv("TIKTOK_PIPELINE_PICTURES", "no")
         patch.setenv("DAGSTER_HOME", str(home / "dagster"))
+        patch.setattr(tiktok_pipeline.assembly, "load_studies", quick_studies)
         files = [scrape(folder, "2024-03-01"), scrape(folder, "2024-04-01", LATER_HANDLE, seed=2)]
         files.append(write_csv(folder / "creator_activity_2024-04-01.csv", activity(30)))
         patch.setattr("sys.argv", ["tiktok-pipeline", "refresh", *map(str, files), "--study", STUDY])
@@ -157,7 +160,7 @@ def test_an_interrupted_forget_is_reported_and_completed_by_the_same_command(
         patch.setattr(erasing, "_rebuild_snapshot", killed)
         assert call(home.path, "forget", HANDLE, "--yes").code == 130
     unhealthy = call(home.path, "doctor")
-    assert unhealthy.code == cli.FAILED
+    assert unhealthy.code == FAILED
     assert "an erasure was interrupted" in unhealthy.out
     assert call(home.path, "forget", HANDLE, "--yes").code == 0
     assert files_with(home, HANDLE, LATER_HANDLE, NUMBER) == []
@@ -182,7 +185,7 @@ def test_forget_asks_first_and_suppresses_a_name_without_records(
 ) -> None:
     monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
     before = home.tables()
-    assert call(home.path, "forget", HANDLE).code == cli.FAILED
+    assert call(home.path, "forget", HANDLE).code == FAILED
     assert home.tables() == before
     assert not home.settings.forgotten_file.exists()
     result = call(home.path, "forget", "nobody_has_this", "--yes")
@@ -196,7 +199,7 @@ def test_forget_asks_first_and_suppresses_a_name_without_records(
 
 @pytest.mark.parametrize("name", ["", "two words", "../up", "a/b"])
 def test_forget_refuses_what_is_not_a_name(home: Home, call: Call, name: str) -> None:
-    assert call(home.path, "forget", name, "--yes").code == cli.USAGE_ERROR
+    assert call(home.path, "forget", name, "--yes").code == USAGE_ERROR
 
 
 def test_messages_of_dagster_that_quote_the_creator_are_deleted_and_the_others_stay(home: Home, call: Call) -> None:
@@ -243,7 +246,7 @@ def test_prune_removes_every_part_of_a_snapshot(
 @pytest.mark.parametrize("arguments", [[], ["--keep", "1", "--before", "2024-01-01"], ["--before", "soon"]], ids=str)
 def test_prune_refuses_wrong_options(home: Home, call: Call, arguments: list[str]) -> None:
     before = home.tables()
-    assert call(home.path, "prune", *arguments, "--yes").code == cli.USAGE_ERROR
+    assert call(home.path, "prune", *arguments, "--yes").code == USAGE_ERROR
     assert home.tables() == before
 
 
@@ -309,7 +312,7 @@ def test_doctor_reports_every_disagreement_as_an_error_with_a_remedy(
     assert call(home.path, "doctor").code == 0
     expected = damage(home)
     result = call(home.path, "doctor")
-    assert result.code == cli.FAILED
+    assert result.code == FAILED
     (line, *_) = [line for line in result.out.splitlines() if expected in line]
     assert line.startswith("ERROR")
     assert " -> " in line
@@ -317,7 +320,7 @@ def test_doctor_reports_every_disagreement_as_an_error_with_a_remedy(
 
 def test_doctor_of_a_missing_home_fails_and_of_a_new_one_succeeds(tmp_path: Path, call: Call) -> None:
     none = call(tmp_path / "nowhere", "doctor")
-    assert none.code == cli.FAILED
+    assert none.code == FAILED
     assert "there is no such folder" in none.out
     (tmp_path / "new").mkdir(mode=0o700)
     assert call(tmp_path / "new", "doctor").code == 0

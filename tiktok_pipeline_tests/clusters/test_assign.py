@@ -24,7 +24,7 @@ from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE, MODELS_TABLE
 from tiktok_pipeline.features.sample import collect_sample
 from tiktok_pipeline.recipes.segmentation import Scaling
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
-from tiktok_pipeline_tests.features.frames import features, pandas, stored
+from tiktok_pipeline_tests.features.frames import features, pandas, records, stored
 
 FEATURES = ("followers", "likes", "avg_engagement_rate")
 ALL = nw.col("account_id") != ""
@@ -114,7 +114,7 @@ def test_assign_agrees_with_predict_of_scikit_learn(
     whole = values.fillna(known.mean()).to_numpy()
     reference = (StandardScaler() if scaler == "standard" else RobustScaler()).fit(whole[:300])
     predictor = KMeans(5, n_init=2, random_state=random_state).fit(reference.transform(whole[:300]))
-    frame = features(engine, values.astype(object).where(values.notna(), None).to_dict("records"))
+    frame = features(engine, records(values))
     found = pandas(assign(frame, fit.model, in_fit=ALL), "account_id")
     matrix = reference.transform(whole)
     nearest, second = np.sort(predictor.transform(matrix), axis=1)[:, :2].T
@@ -144,7 +144,7 @@ def test_the_order_in_which_rows_were_written_does_not_matter(engine: DuckDBWare
 
 def test_a_stored_model_assigns_like_the_fitted_model(engine: DuckDBWarehouse) -> None:
     model = line(0.0, 2.0, 5.0, fill=11.5)
-    kept = from_frame(stored(engine, MODELS_TABLE, to_frame(model).to_dict("records")).collect("pandas").to_native())
+    kept = from_frame(stored(engine, MODELS_TABLE, records(to_frame(model))).collect("pandas").to_native())
     assert kept is not None
     values = [1.0, None, 14.5, 40.0]
     pd.testing.assert_frame_equal(assigned(engine, values, kept), assigned(engine, values, model))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +18,7 @@ from tiktok_pipeline.clusters.schema import FITS_SCHEMA, K_SCORES_SCHEMA, K_SCOR
 
 RANDOM = np.random.default_rng(2)
 BLOBS = np.concatenate([RANDOM.normal(center, 0.2, (30, 2)) for center in ((0, 0), (5, 0), (0, 5), (5, 5))])
-SWEEP = {"n_init": 4, "random_state": 42}
+SWEEP: dict[str, Any] = {"n_init": 4, "random_state": 42}
 
 
 def curve(inertia: list[float]) -> pd.DataFrame:

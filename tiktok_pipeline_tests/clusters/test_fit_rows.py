@@ -77,7 +77,7 @@ def test_a_value_on_the_fence_is_kept(engine: DuckDBWarehouse) -> None:
 
 
 def test_rows_without_a_value_are_left_out_if_the_study_drops_them(engine: DuckDBWarehouse) -> None:
-    whole = dict.fromkeys(COLUMNS, 1.0)
+    whole: dict[str, Any] = dict.fromkeys(COLUMNS, 1.0)
     rows = [whole, whole | {"followers": None}, whole, dict.fromkeys(COLUMNS)]
     kept, counts = decide(engine, rows, drop_missing=True)
     assert kept == [1, 3]

@@ -37,7 +37,7 @@ from tiktok_pipeline.clusters.stability import (
 )
 from tiktok_pipeline.personas.verdict import segment_verdict
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
-from tiktok_pipeline_tests.features.frames import stored
+from tiktok_pipeline_tests.features.frames import records, stored
 
 RANDOM = np.random.default_rng(8)
 CENTERS = np.array([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]])
@@ -363,7 +363,7 @@ def test_the_fingerprint_changes_with_the_method(monkeypatch: pytest.MonkeyPatch
 def test_the_fingerprint_of_a_stored_model_is_the_same(of_blobs: StabilityResult, engine: DuckDBWarehouse) -> None:
     """The warehouse stores the numbers of a model with twelve digits."""
     model = a_model(CENTERS + 1 / 3)
-    kept = from_frame(stored(engine, MODELS_TABLE, to_frame(model).to_dict("records")).collect("pandas").to_native())
+    kept = from_frame(stored(engine, MODELS_TABLE, records(to_frame(model))).collect("pandas").to_native())
     assert kept is not None
     assert (kept.centroids != model.centroids).any()
     assert a_fingerprint(model=kept) == a_fingerprint(model=model)

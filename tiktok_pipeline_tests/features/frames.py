@@ -64,7 +64,7 @@ def validated(
     engine: DuckDBWarehouse, rows: Sequence[Mapping[str, Any]], source: str = "profiles"
 ) -> nw.LazyFrame[Any]:
     """Return rows of ``validated.<source>``; a value that a row does not name is that of an ordinary account."""
-    return stored(engine, VALIDATED_TABLES[source], [_DEFAULTS | row for row in _placed(rows)])
+    return stored(engine, VALIDATED_TABLES[source], [{**_DEFAULTS, **row} for row in _placed(rows)])
 
 
 def features(
@@ -120,4 +120,10 @@ def spoil_feature(monkeypatch: pytest.MonkeyPatch, name: str, expression: nw.Exp
         replace(feature, expression=expression) if feature.name == name else feature
         for feature in FEATURES["profiles"]
     ]
-    monkeypatch.setitem(FEATURES, "profiles", tuple(spoilt))  # type: ignore[arg-type]
+    monkeypatch.setitem(FEATURES, "profiles", tuple(spoilt))
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table by column, missing values as None."""
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    return [{str(name): cell for name, cell in row.items()} for row in rows]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tiktok_pipeline.cli import app as cli
+from tiktok_pipeline.cli.console import FAILED, USAGE_ERROR
 from tiktok_pipeline_tests.homes import Home, Said, command
 from tiktok_pipeline_tests.scrapes import COLUMNS, creators, write_csv
 
@@ -70,7 +70,7 @@ def test_a_bad_file_ends_in_one_line_and_nothing_is_written(tmp_path: Path, call
     elif kind.startswith("folder"):
         path.mkdir()
     said = call(tmp_path / "home", "refresh", path)
-    assert said.code == (cli.USAGE_ERROR if kind == "undated activity" else cli.FAILED)
+    assert said.code == (USAGE_ERROR if kind == "undated activity" else FAILED)
     notes = ["reading the files ..."]
     assert said.err.splitlines() == [*notes, *said.problems]
     (line,) = said.problems
@@ -87,7 +87,7 @@ def test_a_bad_file_leaves_the_older_snapshots_as_they_were(copied_home: Home, c
     bad = tmp_path / "profiles_2024-03-01.csv"
     bad.write_bytes(GOOD.encode("utf-16"))
     good = write_csv(tmp_path / "good.csv", creators(5, day="2025-01-01"))
-    assert call(copied_home.path, "refresh", good, bad).code == cli.FAILED
+    assert call(copied_home.path, "refresh", good, bad).code == FAILED
     assert copied_home.tables() == before
     made = {".lock", "incoming", "dagster"}
     assert [path for path in sorted(copied_home.path.rglob("*")) if path.name not in made] == [
@@ -101,7 +101,7 @@ def test_a_bad_file_prints_no_traceback_and_no_noise_as_a_process(tmp_path: Path
     assert content is not None
     (tmp_path / name).write_bytes(content)
     done = command(tmp_path / "home", "refresh", tmp_path / name)
-    assert done.returncode == cli.FAILED
+    assert done.returncode == FAILED
     first, line = done.stderr.splitlines()
     assert first == "reading the files ..."
     assert line.startswith("tiktok-pipeline: ")
@@ -160,7 +160,7 @@ def test_a_snapshot_of_bad_rows_fails_in_one_line_and_the_next_is_still_done(tmp
     bad = write_csv(tmp_path / "a.csv", [{**row, "followers": "-1"} for row in creators(8)])
     good = write_csv(tmp_path / "b.csv", creators(40, day="2024-04-01"))
     said = call(tmp_path / "home", "refresh", bad, good)
-    assert said.code == cli.FAILED
+    assert said.code == FAILED
     (line,) = said.problems
     assert "snapshot 2024-03-01, profiles: 8 of 8 rows are rejected" in line
     assert "Traceback" not in said.err

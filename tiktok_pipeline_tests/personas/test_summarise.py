@@ -94,7 +94,7 @@ def test_a_summary_has_the_numbers_and_the_texts(aggregates: Aggregates) -> None
     ]
     assert found["cluster"].tolist()[:2] == [0, 1]
     assert found["cluster"].isna().tolist() == [False, False, True]
-    assert found.loc[0, ["description", "strategic_value", "recommendation"]].tolist() == [
+    assert list(found.loc[0, ["description", "strategic_value", "recommendation"]]) == [
         "who small are",
         "what small are worth",
         "what to do with small",
@@ -140,12 +140,12 @@ def test_a_cluster_without_fitted_rows_is_unnamed(engine: DuckDBWarehouse) -> No
     matches = match_personas(found, CATALOGUE)
     assert matches[1] == Match("Unnamed segment 2", None, None)
     summary = SUMMARIES_SCHEMA.validate(summaries(found, matches, {})).set_index("persona")
-    assert summary.loc["Unnamed segment 2", ["profiles", "profiles_in_fit", "verdict"]].tolist() == [
+    assert list(summary.loc["Unnamed segment 2", ["profiles", "profiles_in_fit", "verdict"]]) == [
         3,
         0,
         "too small",
     ]
-    assert "fits none of the study's personas" in summary.loc["Unnamed segment 2", "description"]
+    assert "fits none of the study's personas" in str(summary.loc["Unnamed segment 2", "description"])
     assert "Unnamed segment 2" in set(persona_features(found, matches)["persona"])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -77,7 +78,7 @@ METRICS = pd.DataFrame(
     ],
     columns=[*RUN, "metric", "value", "std"],
 )
-LIKE = {"naive": NAIVE, "scored_by": SCORED_BY}
+LIKE: dict[str, Any] = {"naive": NAIVE, "scored_by": SCORED_BY}
 DRAWN: dict[str, Callable[..., Figure]] = {
     "mutual_information": classifier_plots.plot_mutual_information,
     "importances": partial(classifier_plots.plot_importances, scored_by=SCORED_BY),
@@ -328,7 +329,9 @@ def test_a_coarse_curve_gets_the_points_of_the_thresholds_tried() -> None:
     )  # fmt: skip
     figure = DRAWN["precision_recall"](coarse)
     assert title(figure).startswith("At 80% recall, 70% of the predictions are right")
-    assert list(figure.axes[0].lines[0].get_xdata()) == [0.6, 0.8, 1.0], "without predictions there is no precision"
+    assert list(np.asarray(figure.axes[0].lines[0].get_xdata())) == [0.6, 0.8, 1.0], (
+        "without predictions there is no precision"
+    )
     short_of_it = coarse[coarse["x"] < 0.6].assign(curve="precision_recall").head(1)
     assert title(DRAWN["precision_recall"](short_of_it)).startswith("At 50% recall, 70% of the predictions")
 
@@ -337,7 +340,7 @@ def test_thresholds_show_the_scoring_and_the_published_model_with_their_marks() 
     scoring, published = drawn("thresholds").axes
     assert scoring.get_title("left") == "logistic regression · clean set\nchosen threshold 0.50"
     assert published.get_title("left") == "neural network · published\nchosen threshold 0.30"
-    assert [line.get_xdata()[0] for axes in (scoring, published) for line in axes.lines[3:]] == [0.5, 0.3]
+    assert [np.asarray(line.get_xdata())[0] for axes in (scoring, published) for line in axes.lines[3:]] == [0.5, 0.3]
     assert legend_texts(drawn("thresholds")) == ["F1", "precision", "recall", "chosen threshold"]
     naive = drawn("thresholds", without(PUBLISHED, MENDED)).axes[1]
     assert naive.get_title("left") == "logistic regression · with rates\nno chosen threshold"

@@ -136,9 +136,14 @@ def test_no_name_breaks_a_figure(name: str) -> None:
 def test_the_layout_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    runs = []
+    runs: list[int] = []
     plain = ConstrainedLayoutEngine.execute
-    monkeypatch.setattr(ConstrainedLayoutEngine, "execute", lambda self, fig: runs.append(1) or plain(self, fig))
+
+    def counted(self: ConstrainedLayoutEngine, fig: Figure) -> object:
+        runs.append(1)
+        return plain(self, fig)
+
+    monkeypatch.setattr(ConstrainedLayoutEngine, "execute", counted)
     figure = sample_figure()
     svg(figure, "a")
     png(figure)

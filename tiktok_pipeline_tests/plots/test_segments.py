@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from tiktok_pipeline.plots import persona_profiles, segments, stability
 from tiktok_pipeline.plots.render import png, svg
@@ -87,7 +89,11 @@ def colours(figure: Figure) -> dict[str, str]:
     by_text = {}
     for legend in figure.legends:
         for text, handle in zip(legend.get_texts(), legend.legend_handles, strict=True):
-            colour = handle.get_color() if hasattr(handle, "get_color") else handle.get_facecolor()[0][:3]
+            if isinstance(handle, Line2D):
+                colour = handle.get_color()
+            else:
+                assert isinstance(handle, PathCollection)
+                colour = handle.get_facecolor()[0][:3]
             by_text[text.get_text().partition(" (")[0]] = to_hex(colour).upper()
     return by_text
 
@@ -170,7 +176,7 @@ def test_at_most_three_thousand_profiles_are_drawn() -> None:
     many = pd.concat([POINTS] * 200)
     figure = segments.plot_personas(many, NAMES, "s", KNOWN)
     dots = figure.axes[0].collections
-    assert sum(len(layer.get_offsets()) for layer in dots) == 3_000
+    assert sum(len(np.asarray(layer.get_offsets())) for layer in dots) == 3_000
     assert all(layer.get_rasterized() for layer in dots)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         f"{name} (4,000)" for name in sorted(KNOWN)

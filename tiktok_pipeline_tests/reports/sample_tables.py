@@ -100,7 +100,7 @@ def metrics() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["model", "protocol", "feature_set", "metric", "value", "std"])
 
 
-def classifier() -> dict[str, pd.DataFrame]:
+def classifier() -> dict[str, Any]:
     """Return the tables of a study with a classifier."""
     run = {"model": "random_forest", "protocol": "published", "feature_set": "published"}
     cells = [(True, True, 31), (True, False, 7), (False, True, 5), (False, False, 1_957)]

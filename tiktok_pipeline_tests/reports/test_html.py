@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -222,7 +223,7 @@ def test_a_study_without_tables_gives_the_reasons() -> None:
 
 
 FULL = study_tables(**classifier())
-MISSING = {
+MISSING: dict[str, str | None] = {
     "summaries": "This study has no segments in this snapshot.",
     "persona_features": None,
     "recommendations": None,
@@ -249,11 +250,12 @@ def test_every_table_of_a_study_has_a_case() -> None:
 def test_a_missing_table_is_replaced_by_its_reason(name: str) -> None:
     full_page = render(snapshot_tables(studies=[FULL]))
     for empty in (pd.DataFrame(), getattr(FULL, name).iloc[:0]):
-        page = render(snapshot_tables(studies=[replace(FULL, **{name: empty})]))
+        empty_table: dict[str, Any] = {name: empty}
+        page = render(snapshot_tables(studies=[replace(FULL, **empty_table)]))
         assert len(page) < len(full_page)
-        if MISSING[name]:
-            assert MISSING[name] in page
-            assert MISSING[name] not in full_page
+        if reason := MISSING[name]:
+            assert reason in page
+            assert reason not in full_page
 
 
 def test_equal_tables_give_equal_pages(page: str) -> None:

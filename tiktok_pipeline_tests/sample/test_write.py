@@ -18,7 +18,7 @@ from tiktok_pipeline.sample.write import COLUMNS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMMITTED = REPOSITORY / "data" / "sample"
-SMALL = {"profiles": 600, "snapshots": 2, "random_state": 3}
+SMALL: dict[str, Any] = {"profiles": 600, "snapshots": 2, "random_state": 3}
 
 
 @pytest.fixture(scope="module")

@@ -108,7 +108,7 @@ def test_so_is_one_with_several(engine: DuckDBWarehouse) -> None:
     rows = []
     for _ in range(5_000):
         odd = drawn.sample([*PROFILE_COLUMNS], drawn.randint(0, 4))
-        rows.append(USUAL | {name: drawn.choice(ODD) for name in odd})
+        rows.append({**USUAL, **{name: drawn.choice(ODD) for name in odd}})
     assert assert_usual_rows_are_good(told(engine, raw_rows(engine, rows))) > 1_000
 
 

@@ -89,7 +89,7 @@ def test_json_without_cells_is_null(engine: DuckDBWarehouse) -> None:
 
 
 def test_sample_key_is_the_start_of_the_md5(engine: DuckDBWarehouse) -> None:
-    texts = ["", "creator_1", "ключ", "🎉"]
+    texts: list[str | None] = ["", "creator_1", "ключ", "🎉"]
     sample_keys = [row["sample_key"] for row in rows_of(engine.sample_key(lazy_frame(engine, who=texts), "who"))]
     assert sample_keys[0] == "d41d8cd98f00b20"  # md5 of the empty text: d41d8cd98f00b204...
     assert sample_keys == [hashlib.md5(text.encode()).hexdigest()[:15] for text in texts]

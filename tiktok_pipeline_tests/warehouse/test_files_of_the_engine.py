@@ -100,7 +100,7 @@ def test_pauses_grow_and_end_at_the_timeout(
         )
 
     monkeypatch.setattr(opening, "time", clock)
-    monkeypatch.setattr(opening.duckdb, "connect", locked)
+    monkeypatch.setattr(duckdb, "connect", locked)
     with pytest.raises(
         WarehouseLockedError, match=rf"waited {wait:g} s for the database, held in Python [(]PID 1[)]"
     ):
@@ -120,7 +120,7 @@ def test_a_freed_file_is_opened_at_the_next_try(file: Path, monkeypatch: pytest.
         return connect(*arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(opening, "time", clock)
-    monkeypatch.setattr(opening.duckdb, "connect", locked_at_first)
+    monkeypatch.setattr(duckdb, "connect", locked_at_first)
     opening.connect(file, timeout_seconds=30).close()
     assert clock.pauses == pytest.approx([0.1, 0.2, 0.4])
 

@@ -89,9 +89,7 @@ def test_only_the_requested_tables_and_published_columns_are_written(store: Duck
 
 def test_types_are_those_of_the_spec(store: DuckDBWarehouse, target: Path) -> None:
     publish(store, target, "2024-04-01")
-    types = dict(
-        query(target, "select column_name, data_type from duckdb_columns() where table_name = 'things'")[1]  # type: ignore[arg-type]
-    )
+    types = dict(query(target, "select column_name, data_type from duckdb_columns() where table_name = 'things'")[1])
     assert (types["followers"], types["tags"], types["seen_on"]) == ("BIGINT", "VARCHAR[]", "DATE")
 
 

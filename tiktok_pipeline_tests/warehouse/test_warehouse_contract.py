@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from tiktok_pipeline.warehouse.base import Column, TableSpec, Warehouse, WarehouseError
+from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.warehouse.tables import APRIL, MARCH, SCORES, THINGS, read, read_all, things
 
 HOSTILE_TEXTS = [
@@ -227,7 +228,7 @@ class TestDroppingSnapshots:
         warehouse.replace_slice(THINGS, MARCH, things({"name": "kept"}))
         scores(warehouse, "2024-03-01", "x", 1)
         before = warehouse.slices()
-        run, statements = type(warehouse)._run, []
+        run, statements = DuckDBWarehouse._run, []
 
         def interrupted(self: Warehouse, sql: str, *arguments: object, **rows: object) -> None:
             run(self, sql, *arguments, **rows)
@@ -362,7 +363,7 @@ class TestFailures:
         self, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         warehouse.replace_slice(THINGS, MARCH, things({"name": "old"}))
-        run = type(warehouse)._run
+        run = DuckDBWarehouse._run
 
         def interrupted(self: Warehouse, sql: str, *arguments: object, **rows: object) -> None:
             run(self, sql, *arguments, **rows)

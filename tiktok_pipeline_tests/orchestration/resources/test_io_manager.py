@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from dagster import AssetKey, DagsterInstance, build_input_context, build_output_context, materialize, multi_asset
@@ -70,7 +71,7 @@ def test_what_was_written_is_read_back_lazily(warehouse: DuckDBWarehouse) -> Non
 @pytest.mark.parametrize(
     "bad",
     [
-        GOOD.assign(statistic=[None, "x"]),
+        GOOD.assign(statistic=np.array([None, "x"], dtype=object)),
         GOOD.assign(value=["many", "few"]),
         GOOD.assign(more=1),
         GOOD.drop(columns="value"),

@@ -10,6 +10,7 @@ import narwhals as nw
 import pytest
 
 from tiktok_pipeline.clusters import fit_rows
+from tiktok_pipeline.features.sample import sample_frame
 from tiktok_pipeline.orchestration.resources import samples
 from tiktok_pipeline.orchestration.resources.samples import Samples
 from tiktok_pipeline.warehouse.base import WarehouseError
@@ -23,7 +24,7 @@ OF_MARCH = {"snapshot": "2024-03-01", "source": "things"}
 @pytest.fixture
 def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DuckDBWarehouse]:
     """A warehouse of 50 rows, of which a sample holds 20."""
-    draw = samples.sample_frame
+    draw = sample_frame
 
     def small(rows, engine, **settings):  # type: ignore[no-untyped-def]
         keyed = rows.rename({"name": "account_id"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -59,8 +60,8 @@ def test_a_run_of_a_living_process_goes_on(instance: DagsterInstance) -> None:
 def test_a_later_process_of_the_same_number_is_not_taken_for_it() -> None:
     """After a restart of a container, low numbers are always in use again."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as later:
-        assert dead_runs._is_process(later.pid, seen_at=dead_runs.time.time())
-        assert not dead_runs._is_process(later.pid, seen_at=dead_runs.time.time() - 3_600)
+        assert dead_runs._is_process(later.pid, seen_at=time.time())
+        assert not dead_runs._is_process(later.pid, seen_at=time.time() - 3_600)
         later.kill()
 
 
@@ -68,7 +69,7 @@ def test_a_process_that_was_killed_and_not_yet_waited_for_is_dead() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as killed:
         killed.kill()
         os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)
-        assert not dead_runs._is_process(killed.pid, seen_at=dead_runs.time.time())
+        assert not dead_runs._is_process(killed.pid, seen_at=time.time())
 
 
 def test_a_run_that_has_just_started_is_given_time_to_name_its_process(

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from dagster import DagsterInstance
 
+from tiktok_pipeline.analysis.segmentation import fit_study
 from tiktok_pipeline.assembly import build_definitions, refresh_job
 from tiktok_pipeline.orchestration.assets import study as study_assets
 from tiktok_pipeline.orchestration.partitions import add_snapshots, known_snapshots
@@ -88,7 +89,7 @@ def test_a_locked_database_is_told_in_the_warehouse_s_own_words(copied_home: Hom
 def test_a_computed_table_that_breaks_its_contract_is_told_with_its_name(
     copied_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fit = study_assets.fit_study
+    fit = fit_study
 
     def worse(*arguments: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
         models, fits = fit(*arguments)

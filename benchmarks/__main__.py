@@ -1,4 +1,4 @@
-"""The command ``python -m benchmarks``."""
+"""The command line ``python -m benchmarks``."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Annotated
 import typer
 
 from benchmarks import record
+from benchmarks.performance import check_equal_tables as equaling
 from benchmarks.performance import compare as comparing
-from benchmarks.performance import equal as equaling
 from benchmarks.performance import scale as scaling
 from benchmarks.performance.many import as_json as many_as_json
-from benchmarks.performance.many import many
+from benchmarks.performance.many import measure_many_snapshots
 from benchmarks.performance.refresh import refresh_file, refresh_sample, summary
 from benchmarks.performance.same_tables import same_tables_command
 from benchmarks.reliability.crash import CannotMountError, measure_crashes, save, table
@@ -27,47 +27,51 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 @app.callback()
 def benchmarks() -> None:
-    """Measure the pipeline as a person runs it."""
+    """Measure the performance and the reliability of the pipeline, each refresh as a process of its own."""
 
 
 @app.command()
 def refresh(
-    file: Annotated[Path | None, typer.Option(help="a scrape; else a synthetic one is made")] = None,
-    profiles: Annotated[int, typer.Option(help="size of the synthetic scrape")] = 1_000_000,
-    file_format: Annotated[str, typer.Option("--format", help="csv, csv.gz or parquet")] = "csv",
-    runs: Annotated[int, typer.Option(min=1)] = 1,
+    file: Annotated[Path | None, typer.Option(help="The scrape to refresh; a synthetic one if not given.")] = None,
+    profiles: Annotated[int, typer.Option(help="Profiles of the synthetic scrape.")] = 1_000_000,
+    file_format: Annotated[
+        str, typer.Option("--format", help="Format of the synthetic scrape: csv, csv.gz or parquet.")
+    ] = "csv",
+    runs: Annotated[int, typer.Option(min=1, help="Number of runs.")] = 1,
 ) -> None:
-    """Time and peak memory of `tiktok-pipeline refresh` in a fresh home."""
+    """Measure time and peak memory of `tiktok-pipeline refresh` in a new home."""
     if file is not None:
-        measured = refresh_file(file, runs=runs, say=typer.echo)
+        measured = refresh_file(file, runs=runs, log=typer.echo)
     else:
-        measured = refresh_sample(profiles, file_format=file_format, runs=runs, say=typer.echo)
+        measured = refresh_sample(profiles, file_format=file_format, runs=runs, log=typer.echo)
     typer.echo(summary(measured))
 
 
 @app.command("scale")
 def scale_command(
-    profiles: Annotated[list[int], typer.Option(min=1, help="size of the snapshot; more than one gives the growth")],
-    study: Annotated[list[str] | None, typer.Option(help="a study alone; once for each")] = None,
-    folder: Annotated[Path | None, typer.Option(help="where to work; snapshots made there are kept")] = None,
+    profiles: Annotated[
+        list[int], typer.Option(min=1, help="Profiles of the snapshot; repeat it to measure the growth.")
+    ],
+    study: Annotated[list[str] | None, typer.Option(help="Compute only this study; may be repeated.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Work folder; its snapshots are kept and used again.")] = None,
     *,
-    runs: Annotated[int, typer.Option(min=1)] = 1,
-    threads: Annotated[int | None, typer.Option(min=1, help="of the engine; else all cores")] = None,
-    pictures: Annotated[bool, typer.Option(help="draw the pictures too")] = True,
-    save_it: Annotated[bool, typer.Option("--save", help="write the result to benchmarks/results/")] = False,
+    runs: Annotated[int, typer.Option(min=1, help="Number of runs.")] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of DuckDB; all cores if not given.")] = None,
+    pictures: Annotated[bool, typer.Option(help="Draw the figures too.")] = True,
+    save_it: Annotated[bool, typer.Option("--save", help="Save the result in benchmarks/results/.")] = False,
 ) -> None:
-    """Refresh snapshots of any size: time by asset, memory, disk, growth."""
+    """Refresh snapshots of any size: time by asset, memory, disk, and growth with the rows."""
     settings = {"TIKTOK_PIPELINE_PICTURES": "yes" if pictures else "no"}
     if threads:
         settings["TIKTOK_PIPELINE_THREADS"] = str(threads)
     found = []
     with scaling.work_folder(folder) as place:
         for size in [size for size in profiles for _ in range(runs)]:
-            one = scaling.scale(size, study or [], folder=place, settings=settings, say=typer.echo)
-            found.append(one)
-            for step, seconds in one.seconds_by_step.items():
+            result = scaling.scale(size, study or [], folder=place, settings=settings, log=typer.echo)
+            found.append(result)
+            for step, seconds in result.seconds_by_step.items():
                 typer.echo(f"{seconds:9.1f} s  {step}")
-            print_rows(*scaling.table([one]), "table")
+            print_rows(*scaling.table([result]), "table")
     if (exponent := scaling.growth_exponent(found)) is not None:
         print_rows(*scaling.table(found), "table")
         typer.echo(f"growth exponent {exponent:.3f}")
@@ -77,17 +81,17 @@ def scale_command(
 
 @app.command("many")
 def many_command(
-    snapshots: Annotated[int, typer.Option(min=7)] = 100,
-    profiles: Annotated[int, typer.Option(min=1, help="size of each synthetic scrape")] = 100_000,
+    snapshots: Annotated[int, typer.Option(min=7, help="Snapshots in the home at the end.")] = 100,
+    profiles: Annotated[int, typer.Option(min=1, help="Profiles of each synthetic scrape.")] = 100_000,
     *,
-    save_it: Annotated[bool, typer.Option("--save", help="write the result to benchmarks/results/")] = False,
+    save_it: Annotated[bool, typer.Option("--save", help="Save the result in benchmarks/results/.")] = False,
 ) -> None:
-    """Time of a refresh where many snapshots are stored already, against the first ones."""
-    found = many(snapshots, profiles, say=typer.echo)
+    """Compare refreshes in a home with many snapshots with the first ones."""
+    found = measure_many_snapshots(snapshots, profiles, log=typer.echo)
     typer.echo(
         f"first {statistics.median(found.first_seconds):.1f} s, last {statistics.median(found.last_seconds):.1f} s"
     )
-    typer.echo(f"the last against the first: {found.times:.2f} times")
+    typer.echo(f"last / first: {found.times:.2f}")
     typer.echo(f"warehouse {found.warehouse_megabytes:,.0f} MB, published {found.published_megabytes:,.0f} MB")
     for name, seconds in found.query_seconds.items():
         typer.echo(f"{seconds * 1000:,.0f} ms  {name}")
@@ -97,13 +101,13 @@ def many_command(
 
 @app.command("equal")
 def equal_command(
-    profiles: Annotated[int, typer.Option(min=1, help="size of the snapshot")] = 1_000_000,
-    folder: Annotated[Path | None, typer.Option(help="where to work; what is made there is kept")] = None,
+    profiles: Annotated[int, typer.Option(min=1, help="Profiles of the snapshot.")] = 1_000_000,
+    folder: Annotated[Path | None, typer.Option(help="Work folder; its content is kept.")] = None,
     *,
-    save_it: Annotated[bool, typer.Option("--save", help="write the result to benchmarks/results/")] = False,
+    save_it: Annotated[bool, typer.Option("--save", help="Save the result in benchmarks/results/.")] = False,
 ) -> None:
-    """Row balance, segments against scikit-learn's, tables with one thread and with two; exit code 1 if any differs."""
-    found = equaling.equal(profiles, threads=(1, 2), folder=folder, say=typer.echo)
+    """Check row balance, scikit-learn's segments, and one thread against two; exit code 1 if anything differs."""
+    found = equaling.equal(profiles, threads=(1, 2), folder=folder, log=typer.echo)
     typer.echo(f"raw {found.raw:,} = validated {found.validated:,} + rejected {found.rejected:,}")
     typer.echo(f"{found.assigned:,} segments, {found.other_than_scikit_learn:,} other than scikit-learn's")
     typer.echo(f"{found.tables} tables, {found.rows:,} rows, differing: {found.differing or 'none'}")
@@ -115,20 +119,23 @@ def equal_command(
 
 @app.command("compare")
 def compare_command(
-    profiles: Annotated[list[int], typer.Option(min=1, help="size of the snapshot; once for each")],
-    rival: Annotated[list[str] | None, typer.Option(help=f"{', '.join(comparing.RIVALS)}; all if none")] = None,
-    pairs: Annotated[int, typer.Option(min=1)] = 3,
-    folder: Annotated[Path | None, typer.Option(help="where to work; snapshots made there are kept")] = None,
+    profiles: Annotated[list[int], typer.Option(min=1, help="Profiles of the snapshot; may be repeated.")],
+    rival: Annotated[
+        list[str] | None,
+        typer.Option(help=f"One of {', '.join(comparing.RIVALS)}; may be repeated, all if not given."),
+    ] = None,
+    pairs: Annotated[int, typer.Option(min=1, help="Alternating pairs of runs.")] = 3,
+    folder: Annotated[Path | None, typer.Option(help="Work folder; its snapshots are kept and used again.")] = None,
     *,
-    save_it: Annotated[bool, typer.Option("--save", help="write the result to benchmarks/results/")] = False,
+    save_it: Annotated[bool, typer.Option("--save", help="Save the result in benchmarks/results/.")] = False,
 ) -> None:
-    """Time and memory of one study against what a user would write instead, in alternating pairs."""
+    """Compare time and memory of a study with what a user would write instead."""
     if unknown := sorted(set(rival or ()) - set(comparing.RIVALS)):
-        typer.echo(f"no rival {', '.join(unknown)}; there are: {', '.join(comparing.RIVALS)}", err=True)
+        typer.echo(f"no rival {', '.join(unknown)}; the rivals are: {', '.join(comparing.RIVALS)}", err=True)
         raise typer.Exit(2)
     with scaling.work_folder(folder) as place:
         found = [
-            comparing.compare(name, size, pairs=pairs, folder=place, say=typer.echo)
+            comparing.compare(name, size, pairs=pairs, folder=place, log=typer.echo)
             for size in profiles
             for name in rival or comparing.RIVALS
         ]
@@ -140,18 +147,19 @@ def compare_command(
 @app.command()
 def crash(
     *,
-    kills: Annotated[int, typer.Option(min=1)] = 100,
-    seed: Annotated[int, typer.Option(help="the same seed draws the same moments")] = 7,
-    profiles: Annotated[int, typer.Option(min=1, help="size of the synthetic scrapes")] = 300,
-    study: Annotated[str, typer.Option(help="the study that is refreshed")] = "influencer_segments",
+    kills: Annotated[int, typer.Option(min=1, help="Number of kills.")] = 100,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same times.")] = 7,
+    profiles: Annotated[int, typer.Option(min=1, help="Profiles of the synthetic scrapes.")] = 300,
+    study: Annotated[str, typer.Option(help="The study to refresh.")] = "influencer_segments",
     disk_full: Annotated[
-        float | None, typer.Option(min=0.01, help="MB: no kills, a disk with so much more room each time (root)")
+        float | None,
+        typer.Option(min=0.01, help="Instead of kills, fill a disk that has so many MB more each time (as root)."),
     ] = None,
-    keep: Annotated[Path | None, typer.Option(help="folder for the homes of trials that differ")] = None,
-    save_it: Annotated[bool, typer.Option("--save", help="write the result to benchmarks/results/")] = False,
+    keep: Annotated[Path | None, typer.Option(help="Folder for the homes of trials that differ.")] = None,
+    save_it: Annotated[bool, typer.Option("--save", help="Save the result in benchmarks/results/.")] = False,
 ) -> None:
-    """Kill a refresh at random moments (or fill its disk), look at the home, do it again; exit code 1 if any differs."""
-    # Ended from outside it shall still unmount and tidy up.
+    """Kill a refresh at random times, or fill its disk, and run it again; exit code 1 if anything differs."""
+    # A terminated run must still unmount and clean up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     settings = {"kills": kills, "seed": seed, "profiles": profiles, "study": study, "disk_full_step_mb": disk_full}
     try:
@@ -162,75 +170,78 @@ def crash(
             study=study,
             step_megabytes=disk_full,
             keep=keep,
-            say=typer.echo,
+            log=typer.echo,
         )
-    except CannotMountError as problem:
-        typer.echo(str(problem), err=True)
-        raise typer.Exit(2) from problem
+    except CannotMountError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
     print_rows(*table(trials), "table")
     if save_it:
         typer.echo(f"saved: {save(trials, settings)}")
-    if any(one.differs for one in trials):
+    if any(trial.differs for trial in trials):
         raise typer.Exit(1)
 
 
 @app.command()
 def fuzz(
-    files: Annotated[int, typer.Option(min=1)] = 1000,
-    seed: Annotated[int, typer.Option(help="the same seed makes the same files")] = 1,
-    only: Annotated[int | None, typer.Option(min=1, help="this one file alone")] = None,
-    keep: Annotated[Path | None, typer.Option(help="folder for files that break a rule, or for the only one")] = None,
-    save_it: Annotated[bool, typer.Option("--save", help="write the result to benchmarks/results/")] = False,
+    files: Annotated[int, typer.Option(min=1, help="Number of files.")] = 1000,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same files.")] = 1,
+    only: Annotated[int | None, typer.Option(min=1, help="Only the file of this number.")] = None,
+    keep: Annotated[
+        Path | None, typer.Option(help="Folder for files that break a rule, or for the only file.")
+    ] = None,
+    save_it: Annotated[bool, typer.Option("--save", help="Save the result in benchmarks/results/.")] = False,
 ) -> None:
-    """Take in and refresh generated damaged files; exit code 1 if any is not treated as it should be."""
+    """Ingest and refresh generated damaged files; exit code 1 if any breaks a rule."""
     from benchmarks.reliability import damage  # noqa: PLC0415
-    from benchmarks.reliability import fuzz as fuzzing  # noqa: PLC0415 - it brings Dagster, which takes a while
+    from benchmarks.reliability import fuzz as fuzzing  # noqa: PLC0415 - importing Dagster takes seconds
 
     numbers = [only] if only else range(1, files + 1)
     if only and keep:
         typer.echo(f"written: {fuzzing.write(damage.delivery(only, seed), keep)!a}")
-    trials = fuzzing.fuzz(numbers, seed=seed, say=typer.echo, keep=keep)
+    trials = fuzzing.fuzz(numbers, seed=seed, log=typer.echo, keep=keep)
     print_rows(*fuzzing.table(trials), "table")
-    for problem in fuzzing.told(trials, seed):
+    for problem in fuzzing.violation_lines(trials, seed):
         typer.echo(problem)
     if only and (why := trials[0].why):
-        typer.echo(f"the reason that was told: {why!a}")
+        typer.echo(f"reason: {why!a}")
     if save_it:
         typer.echo(f"saved: {fuzzing.save(trials, {'files': len(numbers), 'seed': seed})}")
-    if any(one.violations for one in trials):
+    if any(trial.violations for trial in trials):
         raise typer.Exit(1)
 
 
 @app.command()
 def together(
-    refreshes: Annotated[int, typer.Option(min=1)] = 8,
-    readers: Annotated[int, typer.Option(min=1)] = 4,
-    profiles: Annotated[int, typer.Option(min=1, help="size of each synthetic scrape")] = 1_500,
-    study: Annotated[str, typer.Option(help="the study that is refreshed")] = "influencer_segments",
+    refreshes: Annotated[int, typer.Option(min=1, help="Refreshes at once.")] = 8,
+    readers: Annotated[int, typer.Option(min=1, help="Readers that query without a pause.")] = 4,
+    profiles: Annotated[int, typer.Option(min=1, help="Profiles of each synthetic scrape.")] = 1_500,
+    study: Annotated[str, typer.Option(help="The study to refresh.")] = "influencer_segments",
 ) -> None:
-    """Start refreshes at once beside readers that query without a pause; exit code 1 where a reader sees anything wrong."""
-    readings = refresh_together(refreshes, readers, profiles=profiles, study=study, say=typer.echo)
-    for number, one in enumerate(readings, start=1):
+    """Start refreshes at once beside readers; exit code 1 if a reader sees an incomplete snapshot."""
+    readings = refresh_together(refreshes, readers, profiles=profiles, study=study, log=typer.echo)
+    for number, reading in enumerate(readings, start=1):
         typer.echo(
-            f"reader {number}: {one.queries:,} queries, {len(one.problems)} problems, {one.snapshots} snapshots at the end"
+            f"reader {number}: {reading.queries:,} queries, {len(reading.problems)} problems, "
+            f"{reading.snapshots} snapshots at the end"
         )
-        for problem in one.problems[:5]:
+        for problem in reading.problems[:5]:
             typer.echo(f"  {problem}")
-    if any(one.problems for one in readings):
+    if any(reading.problems for reading in readings):
         raise typer.Exit(1)
 
 
 @app.command("backfill")
 def backfill_command(
-    snapshots: Annotated[int, typer.Option(min=2)] = 50,
-    profiles: Annotated[int, typer.Option(min=1, help="size of each synthetic scrape")] = 1_500,
-    study: Annotated[str, typer.Option(help="the study that is refreshed")] = "influencer_segments",
+    snapshots: Annotated[int, typer.Option(min=2, help="Number of snapshots.")] = 50,
+    profiles: Annotated[int, typer.Option(min=1, help="Profiles of each synthetic scrape.")] = 1_500,
+    study: Annotated[str, typer.Option(help="The study to refresh.")] = "influencer_segments",
 ) -> None:
-    """Time of the last snapshot against the first, of all in one go, and the size of the databases."""
-    found = backfill(snapshots, profiles=profiles, study=study, say=typer.echo)
+    """Refresh many snapshots one by one and all at once; measure time and size of the databases."""
+    found = backfill(snapshots, profiles=profiles, study=study, log=typer.echo)
     first, last = statistics.median(found.one_by_one[:5]), statistics.median(found.one_by_one[-5:])
     typer.echo(f"median of the first five {first:.1f} s, of the last five {last:.1f} s ({last / first:.2f} times)")
-    typer.echo(f"all in one go: {found.in_one_go:.1f} s ({found.in_one_go / snapshots:.1f} s each)")
+    typer.echo(f"all at once: {found.in_one_go:.1f} s ({found.in_one_go / snapshots:.1f} s each)")
     typer.echo(f"warehouse {found.warehouse_megabytes:,.0f} MB, published {found.published_megabytes:,.0f} MB")
 
 

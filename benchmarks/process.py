@@ -1,4 +1,4 @@
-"""Runs a command as a whole process and measures it from outside: wall time, memory and disk of its process tree."""
+"""Runs a command and measures its process tree from outside: wall time, memory and disk."""
 
 from __future__ import annotations
 
@@ -17,15 +17,21 @@ _MEGABYTE = 1_000_000
 
 
 class CommandFailedError(RuntimeError):
-    """The measured command ended with another exit code than 0."""
+    """The measured command ended with an exit code other than 0."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a command took.
+    """Time, memory and disk of a command; memory and disk in MB (10^6 bytes).
 
-    ``peak_megabytes`` is the peak of the summed resident memory of the process and its children, ``written_megabytes`` what
-    they wrote to disk, ``disk_megabytes`` the peak of what their folder held, files of several names (hard links) left out.
+    Attributes
+    ----------
+    peak_megabytes : float
+        The peak of the summed resident memory of the process and its children.
+    written_megabytes : float
+        What they wrote to disk.
+    disk_megabytes : float
+        The peak size of the watched folder, without files that have several names (hard links).
     """
 
     wall_seconds: float
@@ -35,9 +41,21 @@ class Measured:
 
 
 def measure(command: Sequence[str], environment: Mapping[str, str], *, disk: Path | None = None) -> Measured:
-    """Run ``command`` to its end, and look at the folder ``disk`` meanwhile.
+    """Run a command and measure it.
 
-    Raises `CommandFailedError` with what it said where it fails.
+    Parameters
+    ----------
+    command : sequence of str
+        The program and its arguments.
+    environment : mapping of str to str
+        The whole environment of the process.
+    disk : Path, optional
+        The folder whose size is watched while the command runs.
+
+    Raises
+    ------
+    CommandFailedError
+        If the command fails; the message has the end of its output.
     """
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
         started = time.perf_counter()
@@ -45,12 +63,12 @@ def measure(command: Sequence[str], environment: Mapping[str, str], *, disk: Pat
         watched = psutil.Process(process.pid)
         peak = held = 0.0
         written: dict[int, float] = {}
-        look_at_disk = started
+        next_disk_sample = started
         while process.poll() is None:
-            peak = max(peak, _look(watched, written))
-            if disk is not None and time.perf_counter() >= look_at_disk:
+            peak = max(peak, _sample_tree(watched, written))
+            if disk is not None and time.perf_counter() >= next_disk_sample:
                 held = max(held, _held_megabytes(disk))
-                look_at_disk = time.perf_counter() + _DISK_POLL_SECONDS
+                next_disk_sample = time.perf_counter() + _DISK_POLL_SECONDS
             time.sleep(_POLL_SECONDS)
         wall = time.perf_counter() - started
         output.seek(0)
@@ -61,13 +79,13 @@ def measure(command: Sequence[str], environment: Mapping[str, str], *, disk: Pat
     return Measured(wall, peak, sum(written.values()), held)
 
 
-def _look(process: psutil.Process, written: dict[int, float]) -> float:
-    """The resident memory of the tree now; notes what each of its processes has written so far."""
+def _sample_tree(process: psutil.Process, written: dict[int, float]) -> float:
+    """Return the resident memory of the tree in MB and note what each process has written so far."""
     total = 0
     try:
-        for one in (process, *process.children(recursive=True)):
-            total += one.memory_info().rss
-            written[one.pid] = one.io_counters().write_bytes / _MEGABYTE
+        for member in (process, *process.children(recursive=True)):
+            total += member.memory_info().rss
+            written[member.pid] = member.io_counters().write_bytes / _MEGABYTE
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return 0.0
     return total / _MEGABYTE

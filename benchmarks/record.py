@@ -1,4 +1,4 @@
-"""Keeps what a benchmark found: one JSON file for each time, with the machine, never put over another."""
+"""Saves the result of a benchmark with a description of the machine, as a new JSON file each time."""
 
 from __future__ import annotations
 
@@ -15,28 +15,31 @@ from typing import Any
 import psutil
 
 RESULTS = Path(__file__).parent / "results"
-_TOLD_PACKAGES = ("duckdb", "dagster", "scikit-learn", "pandas", "polars")
+_PACKAGES = ("duckdb", "dagster", "scikit-learn", "pandas", "polars")
 
 
 def machine() -> dict[str, Any]:
-    """What the figures depend on: cores, memory in GB, Python and the packages that do the work."""
+    """Describe what results depend on: cores, memory in GB, and the versions of Python and of the main packages."""
     versions = {}
-    for name in _TOLD_PACKAGES:
+    for name in _PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)
     memory = round(psutil.virtual_memory().total / 1024**3, 1)
     return {"cores": os.cpu_count(), "memory_gb": memory, "python": platform.python_version(), **versions}
 
 
-def save(name: str, found: Mapping[str, Any], folder: Path = RESULTS) -> Path:
-    """Write ``found`` and the machine to ``<name>-<day>.json``, with a counter where that is there; gives its path."""
+def save(name: str, result: Mapping[str, Any], folder: Path = RESULTS) -> Path:
+    """Write the result and the machine to ``<name>-<day>.json`` and return the path.
+
+    If the file exists, a counter is added to the name.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     day = datetime.now(tz=UTC).date()
     for counter in range(1, 1001):
         path = folder / (f"{name}-{day}.json" if counter == 1 else f"{name}-{day}-{counter}.json")
         with contextlib.suppress(FileExistsError), path.open("x", encoding="utf-8") as target:
-            json.dump({"machine": machine(), **found}, target, indent=1)
+            json.dump({"machine": machine(), **result}, target, indent=1)
             target.write("\n")
             return path
-    msg = f"{folder}: a thousand results of one day"
+    msg = f"{folder}: more than a thousand results on one day"
     raise FileExistsError(msg)

@@ -1,4 +1,4 @@
-"""The same work by what a user would write instead: alternating runs of ours and of a rival, each as a whole process."""
+"""Compares the pipeline with what a user would write instead, in alternating runs of whole processes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.performance.scale import Say, make_snapshot
+from benchmarks.performance.scale import Log, make_snapshot
 from benchmarks.process import CommandFailedError, Measured, measure
 
 SCRIPTS = {
@@ -29,7 +29,7 @@ _QUIET = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 
 @dataclass(frozen=True)
 class Pairs:
-    """The runs of ours and of a rival on one snapshot, in the order in which they alternated; ``why_not`` where it cannot."""
+    """The alternating runs of the pipeline and of a rival on a snapshot; ``why_not`` if the rival failed."""
 
     rival: str
     profiles: int
@@ -38,18 +38,18 @@ class Pairs:
     why_not: str = ""
 
 
-def compare(rival: str, profiles: int, *, pairs: int, folder: Path, say: Say) -> Pairs:
-    """Measure ``pairs`` alternating pairs; a rival that fails is told, not raised."""
-    scrape = make_snapshot(folder, profiles, say)
+def compare(rival: str, profiles: int, *, pairs: int, folder: Path, log: Log) -> Pairs:
+    """Measure alternating pairs; the failure of a rival is part of the result and not raised."""
+    scrape = make_snapshot(folder, profiles, log)
     ours: list[Measured] = []
     theirs: list[Measured] = []
     for number in range(pairs):
         try:
-            theirs.append(_theirs(rival, scrape, folder, say))
-        except CommandFailedError as problem:
-            return Pairs(rival, profiles, tuple(ours), tuple(theirs), " ".join(str(problem).split())[-300:])
+            theirs.append(_theirs(rival, scrape, folder, log))
+        except CommandFailedError as error:
+            return Pairs(rival, profiles, tuple(ours), tuple(theirs), " ".join(str(error).split())[-300:])
         ours.append(_ours(scrape, folder / "home"))
-        say(
+        log(
             f"{rival}, {profiles:,} profiles, pair {number + 1} of {pairs}: "
             f"ours {ours[-1].wall_seconds:.1f} s {ours[-1].peak_megabytes:,.0f} MB, "
             f"theirs {theirs[-1].wall_seconds:.1f} s {theirs[-1].peak_megabytes:,.0f} MB"
@@ -57,10 +57,10 @@ def compare(rival: str, profiles: int, *, pairs: int, folder: Path, say: Say) ->
     return Pairs(rival, profiles, tuple(ours), tuple(theirs))
 
 
-def _theirs(rival: str, scrape: Path, folder: Path, say: Say) -> Measured:
+def _theirs(rival: str, scrape: Path, folder: Path, log: Log) -> Measured:
     if rival != STOCK:
         return measure([sys.executable, "-m", SCRIPTS[rival], str(scrape)], dict(os.environ))
-    python = stock_python(folder, say)
+    python = stock_python(folder, log)
     with TemporaryDirectory(prefix="stock-") as home:
         (Path(home) / "dagster.yaml").write_text(_QUIET, encoding="utf-8")
         there = {"SCRAPE": str(scrape), "STORE": f"{home}/store.duckdb", "DAGSTER_HOME": home}
@@ -78,11 +78,11 @@ def _theirs(rival: str, scrape: Path, folder: Path, say: Say) -> Measured:
         return measure(command, {**os.environ, **there})
 
 
-def stock_python(folder: Path, say: Say) -> Path:
-    """The Python of the environment that the stock Dagster set-up needs; it is made in ``folder`` where it is not there."""
+def stock_python(folder: Path, log: Log) -> Path:
+    """Return the Python of the stock Dagster set-up; create its environment in ``folder`` if it does not exist."""
     own = folder / "stock_environment"
     if not own.exists():
-        say("making the environment of the stock Dagster set-up ...")
+        log("creating the environment of the stock Dagster set-up ...")
         subprocess.run([sys.executable, "-m", "venv", str(own)], check=True)
         install = [
             str(own / "bin" / "python"),
@@ -112,19 +112,21 @@ def _ours(scrape: Path, home: Path) -> Measured:
 
 
 def table(found: Sequence[Pairs]) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Medians and ratios (ours over theirs) as rows for people."""
+    """Return medians and ratios (ours over theirs) as (column names, rows) to print."""
     names = ["rival", "profiles", "pairs", "ours s", "theirs s", "times", "ours MB", "theirs MB", "times the memory"]
     rows: list[tuple[Any, ...]] = []
-    for one in found:
-        if one.why_not or not one.ours:
-            rows.append((one.rival, f"{one.profiles:,}", len(one.ours), None, one.why_not, None, None, None, None))
+    for pairs in found:
+        if pairs.why_not or not pairs.ours:
+            rows.append(
+                (pairs.rival, f"{pairs.profiles:,}", len(pairs.ours), None, pairs.why_not, None, None, None, None)
+            )
             continue
-        ours, theirs = _medians(one.ours), _medians(one.theirs)
+        ours, theirs = _medians(pairs.ours), _medians(pairs.theirs)
         rows.append(
             (
-                one.rival,
-                f"{one.profiles:,}",
-                len(one.ours),
+                pairs.rival,
+                f"{pairs.profiles:,}",
+                len(pairs.ours),
                 round(ours[0], 1),
                 round(theirs[0], 1),
                 round(ours[0] / theirs[0], 2),
@@ -137,11 +139,11 @@ def table(found: Sequence[Pairs]) -> tuple[list[str], list[tuple[Any, ...]]]:
 
 
 def _medians(runs: Sequence[Measured]) -> tuple[float, float]:
-    """Seconds and MB."""
-    return statistics.median(one.wall_seconds for one in runs), statistics.median(one.peak_megabytes for one in runs)
+    """Return the median seconds and the median peak in MB."""
+    return statistics.median(run.wall_seconds for run in runs), statistics.median(run.peak_megabytes for run in runs)
 
 
 def as_json(found: Sequence[Pairs]) -> dict[str, Any]:
-    """The results for `benchmarks.record.save`."""
+    """Return the results for `benchmarks.record.save`."""
     chosen = {name: value for name, value in os.environ.items() if name.startswith("TIKTOK_PIPELINE_")}
-    return {"settings_of_ours": chosen, "pairs": [asdict(one) for one in found]}
+    return {"settings_of_ours": chosen, "pairs": [asdict(pairs) for pairs in found]}

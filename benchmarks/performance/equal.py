@@ -1,7 +1,6 @@
-"""Whether the tables are right and the same: rows in balance, scikit-learn's own segments, one thread against many.
+"""Checks the tables: rows balance, segments equal scikit-learn's, and the number of threads changes nothing.
 
-Each refresh is a whole process in a fresh home. Every table of the copy for readers is compared, row for row, but for the times
-at which it was written.
+Each refresh is a whole process in a new home. Every published table is compared row for row.
 """
 
 from __future__ import annotations
@@ -19,16 +18,16 @@ import numpy as np
 from benchmarks.performance.scale import make_snapshot, work_folder
 from benchmarks.process import measure
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 STUDY = "influencer_segments"
 
 
 @dataclass(frozen=True)
-class Equal:
-    """What was found: rows of the snapshot by what became of them, segments that differ from scikit-learn's, tables that differ.
+class EqualTables:
+    """Rows by outcome, segments that differ from scikit-learn's, and tables that differ.
 
-    ``differing`` has the tables of which a row stands on one side only, with how many such rows.
+    ``differing`` maps a table to the number of its rows that only one of the two homes has.
     """
 
     profiles: int
@@ -43,15 +42,15 @@ class Equal:
 
     @property
     def is_right(self) -> bool:
-        """Whether nothing is amiss."""
+        """Whether rows balance and nothing differs."""
         in_balance = self.raw == self.validated + self.rejected
         return in_balance and not self.other_than_scikit_learn and not self.differing
 
 
-def equal(profiles: int, *, threads: tuple[int, int], folder: Path | None, say: Say) -> Equal:
-    """Refresh one snapshot with the one and the other number of threads, and compare."""
+def check_equal_tables(profiles: int, *, threads: tuple[int, int], folder: Path | None, log: Log) -> EqualTables:
+    """Refresh a snapshot once with each number of threads and compare the tables."""
     with work_folder(folder) as place:
-        scrape = make_snapshot(place, profiles, say)
+        scrape = make_snapshot(place, profiles, log)
         homes = [place / f"home_{number}" for number in threads]
         for home, number in zip(homes, threads, strict=True):
             environment = {
@@ -61,15 +60,15 @@ def equal(profiles: int, *, threads: tuple[int, int], folder: Path | None, say: 
                 "TIKTOK_PIPELINE_THREADS": str(number),
             }
             command = [sys.executable, "-m", "tiktok_pipeline", "refresh", str(scrape), "--study", STUDY]
-            say(f"{number} thread(s): {measure(command, environment).wall_seconds:.1f} s")
-        first, second = (home / "published" / "tiktok.duckdb" for home in homes)
+            log(f"{number} thread(s): {measure(command, environment).wall_seconds:.1f} s")
+        before, after = (home / "published" / "tiktok.duckdb" for home in homes)
         with duckdb.connect() as both:
-            both.execute(f"attach '{first}' as one (read_only)")
-            both.execute(f"attach '{second}' as other (read_only)")
-            counts = {name: _count(both, f"one.validated.{name}") for name in ("profiles", "rejected")}
+            both.execute(f"attach '{before}' as first (read_only)")
+            both.execute(f"attach '{after}' as second (read_only)")
+            counts = {name: _count(both, f"first.validated.{name}") for name in ("profiles", "rejected")}
             names = _tables(both)
             assigned, other = _compare_with_scikit_learn(both)
-            return Equal(
+            return EqualTables(
                 profiles=profiles,
                 raw=_delivered(scrape),
                 validated=counts["profiles"],
@@ -77,7 +76,7 @@ def equal(profiles: int, *, threads: tuple[int, int], folder: Path | None, say: 
                 assigned=assigned,
                 other_than_scikit_learn=other,
                 tables=len(names),
-                rows=sum(_count(both, f"one.{name}") for name in names),
+                rows=sum(_count(both, f"first.{name}") for name in names),
                 differing={name: rows for name in names if (rows := _differing(both, name))},
             )
 
@@ -94,24 +93,25 @@ def _count(database: duckdb.DuckDBPyConnection, table: str) -> int:
 
 def _tables(database: duckdb.DuckDBPyConnection) -> list[str]:
     found = database.execute(
-        "select table_schema || '.' || table_name from information_schema.tables where table_catalog = 'one' "
+        "select table_schema || '.' || table_name from information_schema.tables where table_catalog = 'first' "
         "and table_schema <> 'meta' order by 1"
     ).fetchall()
     return [name for (name,) in found]
 
 
 def _differing(database: duckdb.DuckDBPyConnection, table: str) -> int:
-    """Rows that stand on one side only; a row that stands there twice counts twice."""
-    sides = [f"(select * from {a}.{table} except all select * from {b}.{table})" for a, b in (("one", "other"), ("other", "one"))]  # noqa: S608  # fmt: skip
+    """Count the rows that only one side has; a repeated row counts each time."""
+    pairs = (("first", "second"), ("second", "first"))
+    sides = [f"(select * from {a}.{table} except all select * from {b}.{table})" for a, b in pairs]  # noqa: S608
     return sum(_count(database, side) for side in sides)
 
 
 def _compare_with_scikit_learn(database: duckdb.DuckDBPyConnection) -> tuple[int, int]:
-    """How many profiles have a segment, and how many have another than `KMeans.predict` gives for the stored model."""
+    """Count the profiles with a segment, and those for which `KMeans.predict` gives another one."""
     from sklearn.cluster import KMeans  # noqa: PLC0415 - importing it costs seconds
 
     model = database.execute(
-        "select cluster, position, feature, center, scale, centroid from one.clusters.models where study = ? "
+        "select cluster, position, feature, center, scale, centroid from first.clusters.models where study = ? "
         "order by cluster, position",
         [STUDY],
     ).df()
@@ -119,7 +119,7 @@ def _compare_with_scikit_learn(database: duckdb.DuckDBPyConnection) -> tuple[int
     centroids = model["centroid"].to_numpy().reshape(-1, len(first))
     columns = ", ".join(f"f.{name}" for name in first["feature"])
     rows = database.execute(
-        f"select a.cluster, {columns} from one.clusters.assignments a join one.features.profiles f "  # noqa: S608
+        f"select a.cluster, {columns} from first.clusters.assignments a join first.features.profiles f "  # noqa: S608
         "using (snapshot, account_id) where a.study = ? and a.cluster is not null",
         [STUDY],
     ).df()
@@ -129,6 +129,6 @@ def _compare_with_scikit_learn(database: duckdb.DuckDBPyConnection) -> tuple[int
     return len(rows), int((kmeans.predict(scaled) != rows["cluster"].to_numpy()).sum())
 
 
-def as_json(found: Equal) -> dict[str, Any]:
-    """The result for `benchmarks.record.save`."""
+def as_json(found: EqualTables) -> dict[str, Any]:
+    """Return the result for `benchmarks.record.save`."""
     return {**asdict(found), "is_right": found.is_right}

@@ -1,8 +1,8 @@
-"""What a snapshot costs where many are stored already: the first refreshes of a home against those after years of scrapes.
+"""Compares the first refreshes of a home with refreshes after years of scrapes.
 
-The snapshots in between are not refreshed one by one: their rows are copied in SQL from a real one, under earlier days, into the
-warehouse and the copy for readers, and made known to Dagster. So the databases are as large as they would be; Dagster's own
-records of the runs are not.
+The snapshots in between are not refreshed. SQL copies their rows from a real snapshot, with earlier days, into the
+warehouse and the published file, and Dagster gets their partitions. The databases are as large as they would be;
+Dagster's run records are not.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ import duckdb
 from benchmarks.process import measure
 from tiktok_pipeline.sample import write_sample
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 STUDY = "influencer_segments"
 EACH_END = 3
-"""Refreshes that are timed at the beginning, and at the end."""
+"""The number of refreshes that are timed at the start, and again at the end."""
 _FIRST_DAY = date(2015, 1, 5)
 QUERIES = {
     "newest snapshot by persona": f"select persona, count(*) from segments.{STUDY} group by 1",  # noqa: S608
@@ -35,13 +35,16 @@ QUERIES = {
         f"select snapshot, persona from segments.{STUDY}_history where account_id = "  # noqa: S608
         f"(select account_id from segments.{STUDY} limit 1) order by 1"
     ),
-    "one snapshot of all": "select count(*), avg(followers) from validated.profiles where snapshot = (select max(snapshot) from validated.profiles)",
+    "one snapshot of all": (
+        "select count(*), avg(followers) from validated.profiles "
+        "where snapshot = (select max(snapshot) from validated.profiles)"
+    ),
 }
 
 
 @dataclass(frozen=True)
-class Many:
-    """Seconds of the first refreshes and of the last, sizes of the databases, seconds of queries at the end."""
+class ManySnapshots:
+    """Seconds of the first and the last refreshes and of queries at the end, sizes of the databases in MB."""
 
     snapshots: int
     profiles: int
@@ -53,34 +56,34 @@ class Many:
 
     @property
     def times(self) -> float:
-        """The last over the first, by their medians."""
+        """The median of the last refreshes divided by the median of the first."""
         return statistics.median(self.last_seconds) / statistics.median(self.first_seconds)
 
 
-def many(snapshots: int, profiles: int, *, say: Say) -> Many:
-    """Refresh `EACH_END` snapshots, fill the home up, refresh as many again; whole processes, without pictures."""
+def measure_many_snapshots(snapshots: int, profiles: int, *, log: Log) -> ManySnapshots:
+    """Refresh `EACH_END` snapshots, fill the home up to ``snapshots``, refresh as many again; without figures."""
     with TemporaryDirectory(prefix="benchmark-") as folder:
         home, scrapes = Path(folder) / "home", Path(folder) / "scrapes"
         files = write_sample(
             scrapes, profiles=profiles, snapshots=2 * EACH_END, random_state=7, activity=0, file_format="parquet"
         )
         parts = sorted(file for file in files if file.name.startswith("profiles"))
-        first = [_refresh(home, file, say) for file in parts[:EACH_END]]
+        first = [_refresh(home, file, log) for file in parts[:EACH_END]]
         between = snapshots - 2 * EACH_END
-        say(f"filling up with {between} snapshots ...")
+        log(f"filling up with {between} snapshots ...")
         _fill_up(home, between)
-        last = [_refresh(home, file, say) for file in parts[EACH_END:]]
+        last = [_refresh(home, file, log) for file in parts[EACH_END:]]
         sizes = [(home / name / "tiktok.duckdb").stat().st_size / 1e6 for name in ("warehouse", "published")]
         with duckdb.connect(str(home / "published" / "tiktok.duckdb"), read_only=True) as published:
             seconds = {name: _seconds(published, sql) for name, sql in QUERIES.items()}
-        return Many(snapshots, profiles, tuple(first), tuple(last), sizes[0], sizes[1], seconds)
+        return ManySnapshots(snapshots, profiles, tuple(first), tuple(last), sizes[0], sizes[1], seconds)
 
 
-def _refresh(home: Path, file: Path, say: Say) -> float:
+def _refresh(home: Path, file: Path, log: Log) -> float:
     environment = {**os.environ, "TIKTOK_PIPELINE_HOME": str(home), "TIKTOK_PIPELINE_PICTURES": "no"}
     command = [sys.executable, "-m", "tiktok_pipeline", "refresh", str(file), "--study", STUDY]
     seconds = measure(command, environment).wall_seconds
-    say(f"{file.name}: {seconds:.1f} s")
+    log(f"{file.name}: {seconds:.1f} s")
     return seconds
 
 
@@ -116,6 +119,6 @@ def _seconds(database: duckdb.DuckDBPyConnection, sql: str) -> float:
     return statistics.median(taken)
 
 
-def as_json(found: Many) -> dict[str, Any]:
-    """The result for `benchmarks.record.save`."""
+def as_json(found: ManySnapshots) -> dict[str, Any]:
+    """Return the result for `benchmarks.record.save`."""
     return {**asdict(found), "times": found.times}

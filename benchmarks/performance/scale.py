@@ -1,6 +1,6 @@
-"""A snapshot of any size through the whole pipeline: time by asset, memory, disk, and how they grow with the rows.
+"""Refreshes snapshots of any size: time by asset, memory, disk, and how time grows with the rows.
 
-The snapshot is a Parquet file from the sample generator, with bad rows and duplicates; making it is not counted.
+A snapshot is a Parquet file from the sample generator, with bad rows and duplicates; writing it is not measured.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from typing import Any
 from benchmarks.process import Measured, measure
 from tiktok_pipeline.sample import write_sample
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 RANDOM_STATE = 7
 
 
 @dataclass(frozen=True)
 class Scaled:
-    """One refresh of one snapshot of so many ``rows``; seconds by step in the order in which they ran."""
+    """The refresh of a snapshot with ``rows`` rows; the steps are in the order in which they ran."""
 
     rows: int
     studies: tuple[str, ...]
@@ -38,15 +38,15 @@ class Scaled:
 
     @property
     def rows_per_second(self) -> float:
-        """Delivered rows for each second of wall time."""
+        """Delivered rows per second of wall time."""
         return self.rows / self.measured.wall_seconds
 
 
-def make_snapshot(folder: Path, profiles: int, say: Say) -> Path:
-    """The Parquet snapshot of ``profiles`` creators in ``folder``; one that is there already is taken as it is."""
+def make_snapshot(folder: Path, profiles: int, log: Log) -> Path:
+    """Return the Parquet snapshot of ``profiles`` creators in ``folder``; write it if it does not exist."""
     own = folder / f"profiles_{profiles}"
     if not own.exists():
-        say(f"making a snapshot of {profiles:,} profiles ...")
+        log(f"writing a snapshot of {profiles:,} profiles ...")
         write_sample(
             own,
             profiles=profiles,
@@ -61,7 +61,7 @@ def make_snapshot(folder: Path, profiles: int, say: Say) -> Path:
 
 @contextmanager
 def work_folder(keep: Path | None) -> Iterator[Path]:
-    """``keep``, or a folder that goes away."""
+    """Yield the folder ``keep``, or a temporary one."""
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
         yield keep
@@ -70,11 +70,11 @@ def work_folder(keep: Path | None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def scale(profiles: int, studies: Sequence[str], *, folder: Path, settings: dict[str, str], say: Say) -> Scaled:
-    """Refresh a snapshot of ``profiles`` creators for some studies, in a fresh home beside it, as a whole process."""
+def scale(profiles: int, studies: Sequence[str], *, folder: Path, settings: dict[str, str], log: Log) -> Scaled:
+    """Refresh a snapshot of ``profiles`` creators for some studies (all if none) in a new home in ``folder``."""
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    scrape = make_snapshot(folder, profiles, say)
+    scrape = make_snapshot(folder, profiles, log)
     home = folder / "home"
     shutil.rmtree(home, ignore_errors=True)
     chosen = [word for study in studies for word in ("--study", study)]
@@ -98,22 +98,28 @@ def scale(profiles: int, studies: Sequence[str], *, folder: Path, settings: dict
 
 
 def seconds_by_step(home: Path) -> dict[str, float]:
-    """How long each step of the runs of a home took, in the order of their start, from Dagster's own records."""
+    """Return the duration of each step of a home's runs, in the order of their start, from Dagster's records."""
     from dagster import DagsterInstance  # noqa: PLC0415 - importing it takes seconds
 
     found: dict[str, float] = {}
     with DagsterInstance.from_config(str(home / "dagster")) as instance:
         for run in reversed(instance.get_runs()):
-            stats = [one for one in instance.get_run_step_stats(run.run_id) if one.start_time and one.end_time]
-            for one in sorted(stats, key=lambda one: one.start_time or 0.0):
-                spent = (one.end_time or 0.0) - (one.start_time or 0.0)
-                found[one.step_key] = found.get(one.step_key, 0.0) + spent
+            stats = [step for step in instance.get_run_step_stats(run.run_id) if step.start_time and step.end_time]
+            for step in sorted(stats, key=lambda step: step.start_time or 0.0):
+                spent = (step.end_time or 0.0) - (step.start_time or 0.0)
+                found[step.step_key] = found.get(step.step_key, 0.0) + spent
     return found
 
 
 def growth_exponent(found: Sequence[Scaled]) -> float | None:
-    """The slope of log(wall time) over log(rows), by least squares; 1 is linear. None for fewer than two sizes."""
-    points = [(math.log(one.rows), math.log(one.measured.wall_seconds)) for one in found]
+    """Fit log(wall time) over log(rows) by least squares and return the slope; 1 is linear.
+
+    Returns
+    -------
+    float or None
+        None for fewer than two sizes.
+    """
+    points = [(math.log(run.rows), math.log(run.measured.wall_seconds)) for run in found]
     if len({rows for rows, _ in points}) < 2:
         return None
     mean_x, mean_y = (sum(values) / len(points) for values in zip(*points, strict=True))
@@ -122,7 +128,7 @@ def growth_exponent(found: Sequence[Scaled]) -> float | None:
 
 
 def table(found: Sequence[Scaled]) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """The results as rows for people."""
+    """Return the results as (column names, rows) to print."""
     names = [
         "rows",
         "studies",
@@ -136,24 +142,24 @@ def table(found: Sequence[Scaled]) -> tuple[list[str], list[tuple[Any, ...]]]:
     ]
     rows = [
         (
-            f"{one.rows:,}",
-            ", ".join(one.studies) or "all",
-            round(one.measured.wall_seconds, 1),
-            f"{one.rows_per_second:,.0f}",
-            f"{one.measured.peak_megabytes:,.0f}",
-            f"{one.measured.written_megabytes:,.0f}",
-            f"{one.measured.disk_megabytes:,.0f}",
-            f"{one.warehouse_megabytes:,.0f}",
-            f"{one.published_megabytes:,.0f}",
+            f"{run.rows:,}",
+            ", ".join(run.studies) or "all",
+            round(run.measured.wall_seconds, 1),
+            f"{run.rows_per_second:,.0f}",
+            f"{run.measured.peak_megabytes:,.0f}",
+            f"{run.measured.written_megabytes:,.0f}",
+            f"{run.measured.disk_megabytes:,.0f}",
+            f"{run.warehouse_megabytes:,.0f}",
+            f"{run.published_megabytes:,.0f}",
         )
-        for one in found
+        for run in found
     ]
     return names, rows
 
 
 def as_json(found: Sequence[Scaled]) -> dict[str, Any]:
-    """The results for `benchmarks.record.save`."""
+    """Return the results for `benchmarks.record.save`."""
     return {
-        "runs": [{**asdict(one), "rows_per_second": one.rows_per_second} for one in found],
+        "runs": [{**asdict(run), "rows_per_second": run.rows_per_second} for run in found],
         "growth_exponent": growth_exponent(found),
     }

@@ -1,7 +1,7 @@
-"""Crash safety measured: a refresh is killed at a random moment, looked at, and done again; or its disk runs full.
+"""Measures crash safety: a refresh is killed at a random moment, or its disk runs full; then it is run again.
 
-Whenever it ends, each slice is as before or as after the refresh, the published file is never a mixture, and the same
-command once more gives what an undisturbed refresh gives, with nothing left lying about.
+Whenever it stops, each slice must be as before or as after the refresh, and the published file must never mix both.
+The same command again must give the tables of an undisturbed refresh and leave no temporary files.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from benchmarks import record
 from benchmarks.process import CommandFailedError
 from benchmarks.record import RESULTS
-from benchmarks.reliability.states import State, between, leftovers, not_as, state_of, touched
+from benchmarks.reliability.states import State, cut_off_problems, leftovers, list_differences, list_entries, state_of
 from tiktok_pipeline.sample import write_sample
 
 BEFORE, REGISTERING, WRITING, AFTER = "before the first write", "registering", "between writes", "after"
@@ -32,16 +32,16 @@ _ROOMY_MEGABYTES = 1024
 _MEGABYTE = 1024 * 1024
 _POLL_SECONDS = 0.02
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 class CannotMountError(RuntimeError):
-    """A small file system cannot be made here."""
+    """A small file system cannot be mounted on this machine."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The refresh under test, undisturbed: the home before it, both states, how long it took and when it first wrote."""
+    """The undisturbed refresh: the home before it, the states before and after, its duration and first write."""
 
     work: Path
     command: tuple[str, ...]
@@ -54,7 +54,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Trial:
-    """One refresh that was cut off; ``at`` is what decided when: seconds until the kill, or megabytes of free room."""
+    """One interrupted refresh; ``at`` is the time of the kill in seconds, or the free disk space in MB."""
 
     number: int
     at: float
@@ -65,12 +65,12 @@ class Trial:
 
     @property
     def differs(self) -> bool:
-        """Whether anything is not as it should be."""
+        """Whether anything is wrong after the stop or after the rerun."""
         return bool(self.after_stop or self.after_rerun or self.left)
 
 
-def prepare(work: Path, *, profiles: int, study: str, seed: int, say: Say) -> Reference:
-    """Make the scrapes, and refresh the second delivery undisturbed over a home that has the first one.
+def prepare(work: Path, *, profiles: int, study: str, seed: int, log: Log) -> Reference:
+    """Write the scrapes, and refresh the second delivery undisturbed in a home that has the first one.
 
     The second delivery has the first one's files with other rows, and a second snapshot.
     """
@@ -89,12 +89,12 @@ def prepare(work: Path, *, profiles: int, study: str, seed: int, say: Say) -> Re
         msg = f"the undisturbed refresh itself leaves {', '.join(lying)}"
         raise CommandFailedError(msg)
     changed = sum(old.warehouse.get(key) != value for key, value in new.warehouse.items())
-    say(f"undisturbed: {wall:.1f} s, first write after {first_write:.1f} s; {changed} of {len(new.warehouse)} slices")
+    log(f"undisturbed: {wall:.1f} s, first write after {first_write:.1f} s; {changed} of {len(new.warehouse)} slices")
     return Reference(work, command, home_before, old, new, wall, first_write)
 
 
-def moments(reference: Reference, kills: int, seed: int) -> list[float]:
-    """When to kill, in seconds: one in ten before the first write, the others spread evenly up to a little past the end.
+def kill_times(reference: Reference, kills: int, seed: int) -> list[float]:
+    """Draw the times of the kills in seconds: a tenth before the first write, the others evenly until after the end.
 
     Python's imports take much of a small refresh, and nothing can break there.
     """
@@ -108,87 +108,90 @@ def moments(reference: Reference, kills: int, seed: int) -> list[float]:
     return drawn
 
 
-def kill_trials(reference: Reference, *, kills: int, seed: int, keep: Path | None, say: Say) -> Iterator[Trial]:
-    """Kill the refresh ``kills`` times, each in a home of its own."""
+def kill_trials(reference: Reference, *, kills: int, seed: int, keep: Path | None, log: Log) -> Iterator[Trial]:
+    """Kill the refresh ``kills`` times, each time in a new home."""
     started, done = time.monotonic(), []
-    for number, seconds in enumerate(moments(reference, kills, seed), start=1):
+    for number, seconds in enumerate(kill_times(reference, kills, seed), start=1):
         trial = _kill_trial(reference, number, seconds, keep)
         done.append(trial)
         yield trial
         for problem in (*trial.after_stop, *trial.after_rerun, *trial.left):
-            say(f"  kill {number} after {seconds:.2f} s ({trial.phase}): {problem}")
+            log(f"  kill {number} after {seconds:.2f} s ({trial.phase}): {problem}")
         if number % 10 == 0 or number == kills:
             each = (time.monotonic() - started) / number
-            say(f"{number} of {kills} kills, {each:.1f} s each: {_counted(done)}")
+            log(f"{number} of {kills} kills, {each:.1f} s each: {_counted(done)}")
 
 
 def _kill_trial(reference: Reference, number: int, seconds: float, keep: Path | None) -> Trial:
     home = reference.work / f"kill_{number:03d}"
     shutil.copytree(reference.home_before, home)
-    before = touched(home)
+    before = list_entries(home)
     code = _killed_refresh(home, reference.command, seconds)
-    problems = [f"it ended by itself with {code}"] if code else []
-    phase = AFTER if code is not None else _phase(before, touched(home))
+    problems = [f"it ended before the kill, with {code}"] if code else []
+    phase = AFTER if code is not None else _phase(before, list_entries(home))
     stopped = home.with_name(f"{home.name}_stopped")
     if keep:
         shutil.copytree(home, stopped)
-    problems += between(home, reference.old, reference.new)
-    trial = _done_again(reference, home, Trial(number, seconds, phase, tuple(problems), (), ()))
-    for one in (home, stopped):
+    problems += cut_off_problems(home, reference.old, reference.new)
+    trial = _rerun(reference, home, Trial(number, seconds, phase, tuple(problems), (), ()))
+    for folder in (home, stopped):
         if keep and trial.differs:
-            shutil.move(one, keep / one.name)
-        shutil.rmtree(one, ignore_errors=True)
+            shutil.move(folder, keep / folder.name)
+        shutil.rmtree(folder, ignore_errors=True)
     return trial
 
 
-def _done_again(reference: Reference, home: Path, trial: Trial) -> Trial:
-    """The trial with what is still wrong after the same command once more."""
+def _rerun(reference: Reference, home: Path, trial: Trial) -> Trial:
+    """Run the same command again and add to the trial what is still wrong."""
     try:
         _refresh(home, reference.command)
-    except (CommandFailedError, subprocess.TimeoutExpired) as problem:
-        return Trial(trial.number, trial.at, trial.phase, trial.after_stop, (f"done again: {problem}",), ())
-    after = tuple(not_as(home, reference.new))
+    except (CommandFailedError, subprocess.TimeoutExpired) as error:
+        return Trial(trial.number, trial.at, trial.phase, trial.after_stop, (f"rerun: {error}",), ())
+    after = tuple(list_differences(home, reference.new))
     left = tuple(leftovers(home, reference.new.files))
     return Trial(trial.number, trial.at, trial.phase, trial.after_stop, after, left)
 
 
-def disk_trials(reference: Reference, *, step_megabytes: float, keep: Path | None, say: Say) -> Iterator[Trial]:
-    """Refresh where room runs out, with a step more of it each time, until it is enough.
+def disk_trials(reference: Reference, *, step_megabytes: float, keep: Path | None, log: Log) -> Iterator[Trial]:
+    """Refresh on a disk that runs full, with one step more of free space each time, until it is enough.
 
-    Raises `CannotMountError` where no small file system can be made.
+    Raises
+    ------
+    CannotMountError
+        If no small file system can be mounted.
     """
     for number in range(1, 1001):
-        trial = _disk_trial(reference, number, number * step_megabytes, keep, say)
+        trial = _disk_trial(reference, number, number * step_megabytes, keep, log)
         yield trial
         for problem in (*trial.after_stop, *trial.after_rerun, *trial.left):
-            say(f"  {problem}")
+            log(f"  {problem}")
         if trial.phase == AFTER:
             return
 
 
-def _disk_trial(reference: Reference, number: int, room: float, keep: Path | None, say: Say) -> Trial:
-    """One refresh with ``room`` MB, and once more with plenty where that was not enough."""
+def _disk_trial(reference: Reference, number: int, free: float, keep: Path | None, log: Log) -> Trial:
+    """Refresh with ``free`` MB of disk space, and again with plenty if that was not enough."""
     with _small_disk(reference.work / f"disk_{number:03d}") as disk:
         home = disk / "home"
         shutil.copytree(reference.home_before, home)
         about = os.statvfs(disk)
         used = (about.f_blocks - about.f_bfree) * about.f_frsize
-        _mount("-o", f"remount,size={used + int(room * _MEGABYTE)}", str(disk))
-        before = touched(home)
+        _mount("-o", f"remount,size={used + int(free * _MEGABYTE)}", str(disk))
+        before = list_entries(home)
         ended = _run(home, reference.command)
         if ended.returncode == 0:
-            say(f"{room:g} MB of room are enough")
-            wrong, left = not_as(home, reference.new), leftovers(home, reference.new.files)
-            return Trial(number, room, AFTER, tuple(wrong), (), tuple(left))
-        phase = _phase(before, touched(home))
+            log(f"{free:g} MB of disk space are enough")
+            wrong, left = list_differences(home, reference.new), leftovers(home, reference.new.files)
+            return Trial(number, free, AFTER, tuple(wrong), (), tuple(left))
+        phase = _phase(before, list_entries(home))
         said = [line for line in ended.stderr.splitlines() if line.startswith("tiktok-pipeline: ")]
-        say(f"{room:g} MB ({phase}), exit code {ended.returncode}: {' | '.join(said)}")
+        log(f"{free:g} MB ({phase}), exit code {ended.returncode}: {' | '.join(said)}")
         if keep:
             shutil.copytree(home, keep / disk.name)
             (keep / f"{disk.name}.stderr.txt").write_text(ended.stderr, encoding="utf-8")
-        problems = [*_unmannerly(ended.stderr, said), *between(home, reference.old, reference.new)]
+        problems = [*_error_text_problems(ended.stderr, said), *cut_off_problems(home, reference.old, reference.new)]
         _mount("-o", f"remount,size={used + _ROOMY_MEGABYTES * _MEGABYTE}", str(disk))
-        trial = _done_again(reference, home, Trial(number, room, phase, tuple(problems), (), ()))
+        trial = _rerun(reference, home, Trial(number, free, phase, tuple(problems), (), ()))
         if keep and trial.after_rerun + trial.left:
             shutil.copytree(home, keep / f"{disk.name}_done_again")
         elif keep and not trial.differs:
@@ -196,8 +199,8 @@ def _disk_trial(reference: Reference, number: int, room: float, keep: Path | Non
         return trial
 
 
-def _unmannerly(stderr: str, said: Sequence[str]) -> list[str]:
-    """What a person should not have to read: no reason at all, more than one a snapshot, or the insides of the program."""
+def _error_text_problems(stderr: str, said: Sequence[str]) -> list[str]:
+    """List what is wrong with the errors: no reason, more than one for a snapshot, or a traceback."""
     problems = [] if said else [f"no line says why: {' '.join(stderr.split())[-300:]}"]
     if len(said) > 2:  # two snapshots are refreshed, and each may fail
         problems.append(f"{len(said)} lines on stderr say why")
@@ -209,7 +212,7 @@ def _unmannerly(stderr: str, said: Sequence[str]) -> list[str]:
 @contextlib.contextmanager
 def _small_disk(folder: Path) -> Iterator[Path]:
     if os.geteuid() != 0:
-        msg = "a small disk is a tmpfs that is mounted, which root alone may do; run it as root"
+        msg = "only root may mount the small disk (a tmpfs); run the command as root"
         raise CannotMountError(msg)
     folder.mkdir()
     _mount("-t", "tmpfs", "-o", f"size={_ROOMY_MEGABYTES}m", "tmpfs", str(folder))
@@ -222,10 +225,10 @@ def _small_disk(folder: Path) -> Iterator[Path]:
 def _mount(*arguments: str) -> None:
     try:
         subprocess.run(["mount", *arguments], check=True, capture_output=True, text=True)
-    except (OSError, subprocess.CalledProcessError) as problem:
-        said = getattr(problem, "stderr", "") or problem
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = getattr(error, "stderr", "") or error
         msg = f"a tmpfs cannot be mounted here: {str(said).strip()}"
-        raise CannotMountError(msg) from problem
+        raise CannotMountError(msg) from error
 
 
 def _command(delivery: Path, study: str) -> tuple[str, ...]:
@@ -244,7 +247,7 @@ def _run(home: Path, command: Sequence[str]) -> subprocess.CompletedProcess[str]
 
 
 def _refresh(home: Path, command: Sequence[str]) -> None:
-    """Run the command to its end; raises `CommandFailedError` with what it said where it fails."""
+    """Run the command; raise `CommandFailedError` with the end of its output if it fails."""
     ended = _run(home, command)
     if ended.returncode:
         msg = f"the refresh ended with {ended.returncode}: {' '.join(ended.stderr.split())[-600:]}"
@@ -252,13 +255,13 @@ def _refresh(home: Path, command: Sequence[str]) -> None:
 
 
 def _watched_refresh(home: Path, command: Sequence[str]) -> tuple[float, float]:
-    """Wall time of the command, and when it first changed something in the home other than its lock."""
-    before = touched(home)
+    """Return the wall time of the command and the time of its first change in the home, other than the lock."""
+    before = list_entries(home)
     first_write = None
     started = time.monotonic()
     with _started(home, command) as process:
         while process.poll() is None:
-            if first_write is None and _phase(before, touched(home)) != BEFORE:
+            if first_write is None and _phase(before, list_entries(home)) != BEFORE:
                 first_write = time.monotonic() - started
             time.sleep(_POLL_SECONDS)
         wall = time.monotonic() - started
@@ -269,7 +272,7 @@ def _watched_refresh(home: Path, command: Sequence[str]) -> tuple[float, float]:
 
 
 def _killed_refresh(home: Path, command: Sequence[str], seconds: float) -> int | None:
-    """Start the command and kill it after ``seconds`` (-9); its exit code where it had ended before."""
+    """Start the command and kill it after ``seconds`` (-9); return its exit code if it ended before."""
     with _started(home, command) as process:
         try:
             return process.wait(timeout=seconds)
@@ -279,7 +282,7 @@ def _killed_refresh(home: Path, command: Sequence[str], seconds: float) -> int |
 
 @contextlib.contextmanager
 def _started(home: Path, command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """The command in a session of its own; what still runs at the end of the block is killed."""
+    """Start the command in its own session; kill what still runs at the end of the block."""
     nothing = subprocess.DEVNULL
     process = subprocess.Popen(
         command, env=_environment(home), stdout=nothing, stderr=nothing, start_new_session=True
@@ -293,22 +296,24 @@ def _started(home: Path, command: Sequence[str]) -> Iterator[subprocess.Popen[by
 
 
 def _phase(before: Mapping[str, object], now: Mapping[str, object]) -> str:
-    """How far a refresh came, told from what it changed; Dagster is started when all files are registered."""
+    """Return how far a refresh came, judged by what it changed; Dagster starts after all files are registered."""
     changed = {name for name in {*before, *now} if before.get(name) != now.get(name)} - {".lock"}
-    rooms = {name.partition(os.sep)[0] for name in changed}
-    if not rooms:
+    folders = {name.partition(os.sep)[0] for name in changed}
+    if not folders:
         return BEFORE
-    return REGISTERING if rooms <= {"raw", "dagster"} else WRITING
+    return REGISTERING if folders <= {"raw", "dagster"} else WRITING
 
 
 def table(trials: Sequence[Trial]) -> tuple[list[str], list[tuple[str | int, ...]]]:
-    """How many trials fell in which phase and what came of them: (names, rows), the last row for all."""
+    """Count trials and problems by phase; return (column names, rows), the last row for all."""
     names = ["phase", "trials", "differed after the stop", "differed after the rerun", "with leftovers"]
     rows: list[tuple[str | int, ...]] = []
     for phase in (*PHASES, "all"):
-        ones = [one for one in trials if phase in ("all", one.phase)]
-        counts = (sum(map(bool, found)) for found in zip(*map(_found, ones), strict=True)) if ones else (0, 0, 0)
-        rows.append((phase, len(ones), *counts))
+        in_phase = [trial for trial in trials if phase in ("all", trial.phase)]
+        counts = (
+            (sum(map(bool, found)) for found in zip(*map(_found, in_phase), strict=True)) if in_phase else (0, 0, 0)
+        )
+        rows.append((phase, len(in_phase), *counts))
     return names, rows
 
 
@@ -322,7 +327,7 @@ def _counted(trials: Sequence[Trial]) -> str:
 
 
 def save(trials: Sequence[Trial], settings: Mapping[str, object], folder: Path = RESULTS) -> Path:
-    """Write the result with the machine to a file of the day that was not there before; gives its path."""
+    """Save the trials with the settings and the machine in a new file and return its path."""
     names, rows = table(trials)
     phases = [dict(zip(names, row, strict=True)) for row in rows]
     found = {"settings": dict(settings), "phases": phases, "trials": [asdict(trial) for trial in trials]}
@@ -330,13 +335,13 @@ def save(trials: Sequence[Trial], settings: Mapping[str, object], folder: Path =
 
 
 def measure_crashes(
-    *, kills: int, seed: int, profiles: int, study: str, step_megabytes: float | None, keep: Path | None, say: Say
+    *, kills: int, seed: int, profiles: int, study: str, step_megabytes: float | None, keep: Path | None, log: Log
 ) -> list[Trial]:
-    """Prepare, and cut off one refresh after the other: by kills, or by a disk that is full where a step is given."""
+    """Interrupt one refresh after the other: by kills, or by a full disk if ``step_megabytes`` is given."""
     if keep:
         keep.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-        reference = prepare(Path(folder), profiles=profiles, study=study, seed=seed, say=say)
+        reference = prepare(Path(folder), profiles=profiles, study=study, seed=seed, log=log)
         if step_megabytes is None:
-            return list(kill_trials(reference, kills=kills, seed=seed, keep=keep, say=say))
-        return list(disk_trials(reference, step_megabytes=step_megabytes, keep=keep, say=say))
+            return list(kill_trials(reference, kills=kills, seed=seed, keep=keep, log=log))
+        return list(disk_trials(reference, step_megabytes=step_megabytes, keep=keep, log=log))

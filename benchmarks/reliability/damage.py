@@ -1,4 +1,4 @@
-"""Generated deliveries: a small good scrape and what is done to it; drawn from a seed, each can be made again."""
+"""Generates deliveries: a small valid scrape with some damage, reproducible from a seed."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from benchmarks.reliability.odd_cells import (
 )
 from benchmarks.reliability.odd_formats import gzip_bomb, odd_gzip, odd_json, odd_parquet
 
-GZIP_ENDINGS = tuple(one for one in ENDINGS if one.endswith(".gz"))
+GZIP_ENDINGS = tuple(ending for ending in ENDINGS if ending.endswith(".gz"))
 TWO = "two at once"
 
 
 @dataclass(frozen=True)
 class Damage:
-    """What is done to a draft, to its text, or to the bytes of the packed file; ``endings`` are those it is for."""
+    """A change of a draft, of its text, or of the bytes of the packed file, for some file endings."""
 
     to_draft: Callable[[Draft], None] | None = None
     to_text: Callable[[Draft, bytes], bytes] | None = None
@@ -39,7 +39,7 @@ class Damage:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One generated file; ``name`` may hold what only bytes can say (as Python spells it, with surrogates)."""
+    """A generated file; ``name`` may have bytes that are not UTF-8, as surrogates."""
 
     number: int
     damage: str
@@ -48,13 +48,13 @@ class Delivery:
 
 
 def delivery(number: int, seed: int) -> Delivery:
-    """The file of that number: the same bytes whenever it is asked for."""
+    """Return the file of a number; the same number and seed give the same bytes."""
     kinds = [*DAMAGES, TWO]
     kind = kinds[(number - 1) % len(kinds)]
     draw = random.Random(f"{seed} {number}")  # noqa: S311 - the same seed makes the same file
     chosen = [DAMAGES[kind]] if kind != TWO else _two(draw)
-    chosen.sort(key=lambda one: one.to_draft is _ragged)  # the others expect rows of one length
-    endings = [one for one in ENDINGS if all(one in damage.endings for damage in chosen)]
+    chosen.sort(key=lambda damage: damage.to_draft is _ragged)  # the others expect rows of one length
+    endings = [ending for ending in ENDINGS if all(ending in damage.endings for damage in chosen)]
     needs = next((damage.needs for damage in chosen if damage.needs), None)
     draft = new_draft(draw, endings, needs=needs)
     for damage in chosen:
@@ -77,7 +77,7 @@ def _two(draw: random.Random) -> list[Damage]:
     """Two damages that one file can have; the second that makes a whole file anew would undo the first."""
     while True:
         both = [DAMAGES[kind] for kind in draw.sample(list(DAMAGES), 2)]
-        shared = [one for one in ENDINGS if all(one in damage.endings for damage in both)]
+        shared = [ending for ending in ENDINGS if all(ending in damage.endings for damage in both)]
         if shared and sum(damage.packs for damage in both) < 2:
             return both
 
@@ -347,4 +347,4 @@ DAMAGES: Mapping[str, Damage] = {
     "odd dates": Damage(_spoil(DATES, "observed_on"), needs="observed_on"),
     "odd ages": Damage(_spoil(AGES, "is_under_age"), needs="is_under_age"),
 }
-"""Every damage by its name; a delivery has one of them, or two at once."""
+"""Every damage by name; a delivery has one of them, or two at once."""

@@ -77,7 +77,7 @@ class Draft:
 
 def new_draft(draw: random.Random, endings: Sequence[str], *, needs: str | None = None, rows: int = 24) -> Draft:
     """A good scrape of a few creators in one of the formats and dialects; ``needs`` is a column that it must have."""
-    dialect = draw.choice([one for one in DIALECTS if needs is None or needs in one.columns])
+    dialect = draw.choice([dialect for dialect in DIALECTS if needs is None or needs in dialect.columns])
     names = list(dialect.columns)
     more = ["create_time", "profile_pic_url"] if "create_time" in dialect.also_known else []
     is_activity = dialect is ACTIVITY_CSV

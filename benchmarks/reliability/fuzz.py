@@ -1,7 +1,7 @@
-"""A thousand generated deliveries, most of them damaged, taken in and refreshed in one home that has a good snapshot.
+"""Ingests and refreshes generated deliveries, most of them damaged, in a home that has a valid snapshot.
 
-Each is refused with a plain reason, or refreshed with no row lost, or fails with an error that is foreseen; the good
-snapshot stays as it was, and nothing is left lying about. See `benchmarks.reliability.damage` for what is done to the files.
+Each delivery must be refused with a readable reason, or refreshed without losing a row, or fail with an expected
+error. The valid snapshot must not change and no files may be left. `benchmarks.reliability.damage` has the damages.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ _FIRST_DAY = date(2030, 1, 1)
 _TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _INSIDES = re.compile(r"Traceback|\.py\b|site-packages|File \"")
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of one delivery; ``why`` is the reason that was told, ``violations`` what should not be."""
+    """The outcome of a delivery; ``why`` is the reason that a user reads, ``violations`` are broken rules."""
 
     number: int
     damage: str
@@ -72,8 +72,8 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Ground:
-    """The home in which all deliveries are tried, and how its good snapshot looks."""
+class FuzzHome:
+    """The home in which deliveries are tried, and the state of its valid snapshot."""
 
     settings: Settings
     studies: tuple[Study, ...]
@@ -86,9 +86,9 @@ class Ground:
 
 
 @contextlib.contextmanager
-def prepared(work: Path, *, whole: bool = True) -> Iterator[Ground]:
-    """A home with one good snapshot; unless ``whole``, no study is computed of it and no features of anything."""
-    study = next(one for one in load_studies(tiktok_pipeline.studies) if one.name == "influencer_segments")
+def prepare_home(work: Path, *, whole: bool = True) -> Iterator[FuzzHome]:
+    """Yield a home with a valid snapshot; unless ``whole``, without studies and features."""
+    study = next(study for study in load_studies(tiktok_pipeline.studies) if study.name == "influencer_segments")
     assert study.segmentation is not None  # noqa: S101 - it is a study of segments
     studies = (replace(study, segmentation=replace(study.segmentation, draws=4)),)
     settings = Settings(
@@ -99,10 +99,10 @@ def prepared(work: Path, *, whole: bool = True) -> Iterator[Ground]:
     shared = AssetSelection.groups("raw", "validated", *(["features"] if whole else []))
     selection = tuple(sorted(shared.resolve(graph)))
     with DagsterInstance.ephemeral() as instance:
-        ground = Ground(settings, studies, refresh_job(definitions), selection, instance)
+        ground = FuzzHome(settings, studies, refresh_job(definitions), selection, instance)
         settings.incoming.mkdir(parents=True)
         write_sample(settings.incoming, profiles=150, snapshots=1, random_state=1, activity=60)
-        taken = _take_in(ground, GOOD)
+        taken = _ingest(ground, GOOD)
         wanted = shared | AssetSelection.groups(study.name) if whole else shared
         why = _refresh(replace(ground, selection=tuple(sorted(wanted.resolve(graph)))), GOOD)[1]
         if taken.refused or why:
@@ -111,58 +111,58 @@ def prepared(work: Path, *, whole: bool = True) -> Iterator[Ground]:
         yield replace(ground, slices=_slices(ground), hashes=_hashes(ground), files=_files(ground))
 
 
-def try_delivery(ground: Ground, one: Delivery) -> Trial:
-    """Deliver a file, refresh its snapshot if it is taken, look at everything, and drop it again."""
+def try_delivery(ground: FuzzHome, file: Delivery) -> Trial:
+    """Deliver a file, refresh its snapshot if it is registered, check everything, and drop the snapshot."""
     started = time.monotonic()
-    key = str(_FIRST_DAY + timedelta(days=one.number))
+    key = str(_FIRST_DAY + timedelta(days=file.number))
     broken: list[str] = []
-    (ground.settings.incoming / one.name).write_bytes(one.content)
+    (ground.settings.incoming / file.name).write_bytes(file.content)
     try:
-        outcome, why = _treated(ground, one, key, broken)
-    except Exception as problem:  # noqa: BLE001 - whatever it is, a person would have seen it
-        outcome, why = BROKE, _end_of(problem)
-        broken.append(f"an unforeseen error: {why}")
-    broken += _strange(ground, key)
+        outcome, why = _process(ground, file, key, broken)
+    except Exception as error:  # noqa: BLE001 - a user would have seen any of them
+        outcome, why = BROKE, _end_of(error)
+        broken.append(f"an unexpected error: {why}")
+    broken += _side_effects(ground, key)
     try:
-        _clear(ground, key)
+        _drop_snapshot(ground, key)
         if left := sorted(_files(ground) ^ ground.files):
             broken.append(f"not as before when the snapshot is dropped: {left[:5]}")
-    except Exception as problem:  # noqa: BLE001
-        broken.append(f"the snapshot cannot be dropped: {_end_of(problem)}")
+    except Exception as error:  # noqa: BLE001
+        broken.append(f"the snapshot cannot be dropped: {_end_of(error)}")
     seconds = round(time.monotonic() - started, 3)
-    return Trial(one.number, one.damage, one.name, outcome, why, seconds, tuple(broken))
+    return Trial(file.number, file.damage, file.name, outcome, why, seconds, tuple(broken))
 
 
-def _treated(ground: Ground, one: Delivery, key: str, broken: list[str]) -> tuple[str, str]:
-    """Take the file in and refresh; gives (outcome, reason) and adds to ``broken``."""
-    found = _take_in(ground, key)
-    if not is_finished(Path(one.name)):  # by its name somebody still writes it
-        if (ground.settings.incoming / one.name).read_bytes() != one.content or found != IngestResult():
+def _process(ground: FuzzHome, file: Delivery, key: str, broken: list[str]) -> tuple[str, str]:
+    """Ingest the file and refresh; return (outcome, reason) and add violations to ``broken``."""
+    found = _ingest(ground, key)
+    if not is_finished(Path(file.name)):  # the name says that it is still being written
+        if (ground.settings.incoming / file.name).read_bytes() != file.content or found != IngestResult():
             broken.append("a file with an unfinished name was touched")
         return LEFT, ""
     if left := [path.name for path in ground.settings.incoming.iterdir() if path != ground.settings.refused]:
         broken.append(f"left in incoming: {left}")
     if found.refused:
-        broken += _badly_refused(ground, one, found, key)
+        broken += _refusal_problems(ground, file, found, key)
         return REFUSED, found.refused[0].reason
     if len(found.registered) != 1 or found.registered[0].outcome != "new":
-        broken.append(f"neither taken nor refused: {found}")
+        broken.append(f"neither registered nor refused: {found}")
     outcome, why = _refresh(ground, key)
     if outcome == ACCEPTED:
-        broken += _unbalanced(ground, key)
+        broken += _balance_problems(ground, key)
     else:
-        broken += unplain(why, most_lines=1)
-        broken += ["the failure is not foreseen"] if outcome == BROKE else []
+        broken += reason_problems(why, most_lines=1)
+        broken += ["the failure is not an expected one"] if outcome == BROKE else []
     return outcome, why
 
 
-def _take_in(ground: Ground, key: str) -> IngestResult:
+def _ingest(ground: FuzzHome, key: str) -> IngestResult:
     with open_engine(ground.settings) as engine, home_lock(ground.settings.lock_file, timeout_seconds=60):
         return ingest_inbox(ground.settings, engine, snapshot=key)
 
 
-def _refresh(ground: Ground, key: str) -> tuple[str, str]:
-    """Run the job; gives (outcome, reason), the reason of an unforeseen failure with the end of its stack."""
+def _refresh(ground: FuzzHome, key: str) -> tuple[str, str]:
+    """Run the job; return (outcome, reason), for an unexpected failure with the end of its stack."""
     add_snapshots(ground.instance, [key])
     outcome = refresh_snapshot(
         ground.job,
@@ -179,8 +179,8 @@ def _refresh(ground: Ground, key: str) -> tuple[str, str]:
     return BROKE, f"in step {outcome.failure.step}: {outcome.failure.message} [{_stack(ground, outcome.run_id)}]"
 
 
-def _stack(ground: Ground, run_id: str) -> str:
-    """Where the root of a failure was raised, from Dagster's record."""
+def _stack(ground: FuzzHome, run_id: str) -> str:
+    """Return the end of the stack of the root cause, from Dagster's event log."""
     for entry in ground.instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE):
         error = entry.dagster_event.step_failure_data.error if entry.dagster_event else None
         while error is not None and error.cause is not None:
@@ -190,18 +190,18 @@ def _stack(ground: Ground, run_id: str) -> str:
     return "no stack"
 
 
-def _end_of(problem: Exception) -> str:
-    """An error with the last places of the stack from which it came."""
-    places = traceback.extract_tb(problem.__traceback__)[-4:]
-    stack = " < ".join(f"{Path(one.filename).name}:{one.lineno} {one.name}" for one in reversed(places))
-    return f"{type(problem).__name__}: {problem!s:.300} [{stack}]"
+def _end_of(error: Exception) -> str:
+    """Return an error with the last places of its stack."""
+    places = traceback.extract_tb(error.__traceback__)[-4:]
+    stack = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(places))
+    return f"{type(error).__name__}: {error!s:.300} [{stack}]"
 
 
-# What should not be.
+# Rules.
 
 
-def unplain(text: str, *, most_lines: int = MOST_LINES) -> list[str]:
-    """What in a reason a person should not have to read."""
+def reason_problems(text: str, *, most_lines: int = MOST_LINES) -> list[str]:
+    """List what makes a reason unreadable for a user."""
     lines = text.split("\n")
     found = [f"the reason has {len(lines)} lines"] if len(lines) > most_lines else []
     if not text.strip():
@@ -209,25 +209,29 @@ def unplain(text: str, *, most_lines: int = MOST_LINES) -> list[str]:
     if len(text) > LONGEST_REASON:
         found.append(f"the reason has {len(text)} characters")
     if inside := _INSIDES.search(text):
-        found.append(f"the reason shows the program's insides: {inside[0]}")
+        found.append(f"the reason shows internals of the program: {inside[0]}")
     odd = sorted(
-        {one for one in "".join(lines) if one in _TURNS or unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp")}
+        {
+            character
+            for character in "".join(lines)
+            if character in _TURNS or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+        }
     )
     if odd:
         found.append(f"the reason holds control characters: {''.join(odd)!a}")
     return found
 
 
-def _badly_refused(ground: Ground, one: Delivery, found: IngestResult, key: str) -> list[str]:
-    """What is wrong with how the file was set aside."""
+def _refusal_problems(ground: FuzzHome, file: Delivery, found: IngestResult, key: str) -> list[str]:
+    """List what is wrong with a refused file."""
     (refused,) = found.refused
     folder = ground.settings.refused
-    broken = unplain(refused.reason)
+    broken = reason_problems(refused.reason)
     expected = sorted([refused.file, f"{refused.file}{REASON_SUFFIX}"])
     there = sorted(path.name for path in folder.iterdir())
     if there != expected:
-        return [*broken, f"in refused/ lies {there}, expected {expected}"]
-    if (folder / refused.file).read_bytes() != one.content:
+        return [*broken, f"refused/ has {there}, expected {expected}"]
+    if (folder / refused.file).read_bytes() != file.content:
         broken.append("the refused file is not what was delivered")
     if (folder / f"{refused.file}{REASON_SUFFIX}").read_text(encoding="utf-8").strip() != refused.reason.strip():
         broken.append("the text beside the refused file is not the reason")
@@ -236,12 +240,12 @@ def _badly_refused(ground: Ground, one: Delivery, found: IngestResult, key: str)
     return broken
 
 
-def _unbalanced(ground: Ground, key: str) -> list[str]:
-    """Where rows were lost or doubled between the manifest, the raw and the validated tables and the features."""
+def _balance_problems(ground: FuzzHome, key: str) -> list[str]:
+    """List rows that were lost or doubled between manifest, raw and validated tables and features."""
     manifest = read_manifest(ground.settings.raw / key)
     (entry,) = manifest
     stored = ground.settings.raw / key / entry.file
-    broken = [] if file_sha256(stored) == entry.stored_sha256 else ["the stored file is not what its manifest says"]
+    broken = [] if file_sha256(stored) == entry.stored_sha256 else ["the stored file differs from its manifest"]
     with open_read_only(ground.settings.warehouse_file) as reader:
 
         def count(table: str) -> int:
@@ -257,16 +261,16 @@ def _unbalanced(ground: Ground, key: str) -> list[str]:
     return broken
 
 
-def _raw_rows(ground: Ground, key: str, source: str) -> int:
-    """The rows of ``raw.<source>`` as the program reads them: stored, or where they lie."""
+def _raw_rows(ground: FuzzHome, key: str, source: str) -> int:
+    """Count the rows of ``raw.<source>`` as the pipeline reads them: stored or external."""
     with open_warehouse(ground.settings) as warehouse:
         rows = warehouse.read_slice(TABLES[f"raw.{source}"].spec, {"snapshot": key})
         return int(rows.select(nw.len().alias("rows")).collect("pyarrow").item(0, "rows"))
 
 
-def _strange(ground: Ground, key: str) -> list[str]:
-    """What a delivery did to the rest of the home."""
-    broken = [] if _slices(ground) == ground.slices else ["slices of the good snapshot were written anew"]
+def _side_effects(ground: FuzzHome, key: str) -> list[str]:
+    """List what a delivery changed in the rest of the home."""
+    broken = [] if _slices(ground) == ground.slices else ["slices of the valid snapshot were written again"]
     raw, there = ground.settings.raw, _files(ground)
     mine = (raw / key, *(raw / key).glob("*"), ground.settings.reports / key)
     if new := sorted(there - ground.files - {str(path.relative_to(ground.settings.home)) for path in mine}):
@@ -280,30 +284,30 @@ def _strange(ground: Ground, key: str) -> list[str]:
     return broken
 
 
-def _files(ground: Ground) -> frozenset[str]:
-    """What lies in the home and beside it, the incoming folder's content left out."""
+def _files(ground: FuzzHome) -> frozenset[str]:
+    """Return the paths in the home and beside it, without the content of the incoming folder."""
     home = ground.settings.home
     beside = {f"../{path.name}" for path in home.parent.iterdir()}
     inside = {str(path.relative_to(home)) for path in home.rglob("*") if ground.settings.incoming not in path.parents}
     return frozenset(beside | inside)
 
 
-def _slices(ground: Ground) -> tuple[tuple[object, ...], ...]:
+def _slices(ground: FuzzHome) -> tuple[tuple[object, ...], ...]:
     with open_read_only(ground.settings.warehouse_file) as reader:
         return tuple(reader.rows("select * from meta.slices where snapshot = ? order by all", [GOOD])[1])
 
 
-def _hashes(ground: Ground) -> Slices:
+def _hashes(ground: FuzzHome) -> Slices:
     return slices_of(ground.settings.warehouse_file, read_only=True)
 
 
-def content_changed(ground: Ground) -> list[str]:
-    """Whether any row of the good snapshot differs, or one of a dropped snapshot is still there."""
+def content_changed(ground: FuzzHome) -> list[str]:
+    """Report a changed row of the valid snapshot, or a row of a dropped snapshot."""
     return [] if _hashes(ground) == ground.hashes else ["the tables are not what they were before"]
 
 
-def _clear(ground: Ground, key: str) -> None:
-    """Drop the snapshot as `prune` does, and what lies in the incoming folder."""
+def _drop_snapshot(ground: FuzzHome, key: str) -> None:
+    """Drop the snapshot as `prune` does, and empty the incoming folder."""
     shutil.rmtree(ground.settings.incoming)
     ground.settings.incoming.mkdir()
     with open_warehouse(ground.settings) as warehouse:
@@ -311,64 +315,67 @@ def _clear(ground: Ground, key: str) -> None:
         prune(ground.settings, [key], warehouse=warehouse, studies=ground.studies, delete_records=delete)
 
 
-# All of them.
+# All deliveries.
 
 
 def fuzz(
-    numbers: Sequence[int], *, seed: int, say: Say = lambda _: None, keep: Path | None = None, whole: bool = True
+    numbers: Sequence[int], *, seed: int, log: Log = lambda _: None, keep: Path | None = None, whole: bool = True
 ) -> list[Trial]:
-    """Try the deliveries of these numbers one after the other; those that break a rule are written to ``keep``."""
+    """Try the deliveries of these numbers; those that break a rule are written to the folder ``keep``."""
     trials: list[Trial] = []
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, prepared(Path(folder), whole=whole) as ground:
+    with (
+        tempfile.TemporaryDirectory(prefix="benchmark-") as folder,
+        prepare_home(Path(folder), whole=whole) as ground,
+    ):
         started = time.monotonic()
         for done, number in enumerate(numbers, start=1):
-            one = delivery(number, seed)
-            trial = try_delivery(ground, one)
+            file = delivery(number, seed)
+            trial = try_delivery(ground, file)
             if done % HASH_EVERY == 0 or done == len(numbers):
                 trial = replace(trial, violations=(*trial.violations, *content_changed(ground)))
-                say(f"{done} of {len(numbers)}, {(time.monotonic() - started) / done:.2f} s each")
+                log(f"{done} of {len(numbers)}, {(time.monotonic() - started) / done:.2f} s each")
             trials.append(trial)
             if trial.violations:
-                say(f"file {number} breaks a rule{f', written to {write(one, keep)!a}' if keep else ''}")
+                log(f"file {number} breaks a rule{f', written to {write(file, keep)!a}' if keep else ''}")
     return trials
 
 
-def write(one: Delivery, folder: Path) -> Path:
-    """Write a delivery under its own name into a folder of its number."""
-    path = folder / str(one.number) / one.name
+def write(file: Delivery, folder: Path) -> Path:
+    """Write a delivery under its name into a folder of its number, and return the path."""
+    path = folder / str(file.number) / file.name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(one.content)
+    path.write_bytes(file.content)
     return path
 
 
 def table(trials: Sequence[Trial]) -> tuple[list[str], list[tuple[str | int, ...]]]:
-    """How many deliveries of each damage ended how: (names, rows), the last row for all."""
-    kinds = list(dict.fromkeys(one.damage for one in trials))
+    """Count the outcomes by damage; return (column names, rows), the last row for all."""
+    kinds = list(dict.fromkeys(trial.damage for trial in trials))
     rows: list[tuple[str | int, ...]] = []
     for kind in (*kinds, "all"):
-        ones = [one for one in trials if kind in ("all", one.damage)]
-        counts = (sum(one.outcome == outcome for one in ones) for outcome in OUTCOMES)
-        rows.append((kind, len(ones), *counts, sum(bool(one.violations) for one in ones)))
+        in_group = [trial for trial in trials if kind in ("all", trial.damage)]
+        counts = (sum(trial.outcome == outcome for trial in in_group) for outcome in OUTCOMES)
+        rows.append((kind, len(in_group), *counts, sum(bool(trial.violations) for trial in in_group)))
     return ["damage", "files", *OUTCOMES, "violations"], rows
 
 
-def told(trials: Sequence[Trial], seed: int) -> list[str]:
-    """Every violation with its file, and how that is made again."""
+def violation_lines(trials: Sequence[Trial], seed: int) -> list[str]:
+    """Describe every violation, and how to reproduce its file."""
     return [
-        f"file {one.number} ({one.damage}, {one.name!a:.80}): {problem}\n"
-        f"  again: python -m benchmarks fuzz --seed {seed} --only {one.number} --keep DIR"
-        for one in trials
-        for problem in one.violations
+        f"file {trial.number} ({trial.damage}, {trial.name!a:.80}): {problem}\n"
+        f"  again: python -m benchmarks fuzz --seed {seed} --only {trial.number} --keep DIR"
+        for trial in trials
+        for problem in trial.violations
     ]
 
 
 def save(trials: Sequence[Trial], settings: Mapping[str, object], folder: Path = RESULTS) -> Path:
-    """Write the result with the machine to a file of the day that was not there before; gives its path."""
+    """Save the trials with the settings and the machine in a new file and return its path."""
     names, rows = table(trials)
     found = {
         "settings": dict(settings),
         "damages": [dict(zip(names, row, strict=True)) for row in rows],
-        "violations": [asdict(one) for one in trials if one.violations],
-        "slowest": [asdict(one) for one in sorted(trials, key=lambda one: -one.seconds)[:5]],
+        "violations": [asdict(trial) for trial in trials if trial.violations],
+        "slowest": [asdict(trial) for trial in sorted(trials, key=lambda trial: -trial.seconds)[:5]],
     }
     return record.save("fuzz", found, folder)

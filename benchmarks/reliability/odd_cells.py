@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 WRONG = (
-    "many", "true", "[1, 2]", "{}", "12,3", "1.2.3", "0x1F", "½", "１２３", "٣", " ", "\t", "null", "None", "N/A", "-",
-    "--", "+5", "1 000", "1_000", "12abc", "1.2M", "3k", "1,2,3", "1,234,567", "-1", "1.5", "''", "false", "0.0", "%",
-    "12 %",
+    "many", "true", "[1, 2]", "{}", "12,3", "1.2.3", "0x1F", "½", "１２３", "٣", " ", "\t", "null", "None", "N/A",
+    "-", "--", "+5", "1 000", "1_000", "12abc", "1.2M", "3k", "1,2,3", "1,234,567", "-1", "1.5", "''", "false", "0.0",
+    "%", "12 %",
 )  # fmt: skip
 
 NUMBERS = (
@@ -25,8 +25,8 @@ DATES = (
 
 AGES = (
     "true", "TRUE", "True", " true ", "t", "T", "yes", "YES", "y", "Y", "1", "1.0", "01", "+1", "wahr", "oui", "on",
-    "2", "-1", "true\u200b", "ｔｒｕｅ", "\u202etrue", "tru\u0435", "null", "None", "", "false", "FALSE", "0", "no", "n",
-    "true false", "'true'", '"true"', "[true]", "under 18", "17", "NaN", "undefined", "true\x00",
+    "2", "-1", "true\u200b", "ｔｒｕｅ", "\u202etrue", "tru\u0435", "null", "None", "", "false", "FALSE", "0", "no",
+    "n", "true false", "'true'", '"true"', "[true]", "under 18", "17", "NaN", "undefined", "true\x00",
 )  # fmt: skip
 
 HOSTILE = (
@@ -53,9 +53,9 @@ NAMES = (
     "two words", " starts with a blank", "ends with a blank ", "it's", 'say "hi"', "a;b", "a&&b|c", "$(id)", "`id`",
     "$HOME", "a*b?", "--snapshot=2001-01-01", "-rf", "a\nb", "a\r\nsecond line", "a\tb", "\x1b[31mred\x1b[0m", "\x07",
     "\x7f", "a\\b", "..\\..\\evil", "../evil".replace("/", "\u2215"), "%2e%2e%2fevil", "a..b", "a..", "...",
-    ".hidden", "CON", "nul", "x" * 245, "é" * 122, "🎬" * 61, "🎬", "профили", "配置", "\u202efdp", "e\u0301", "\u200b",
-    "caf\udce9", "\udcff\udcfe", "manifest.json", "manifest", "coming-", "[abc]", "{a,b}", "a.csv.gz.tmp", "a~",
-    "#a#", "a=b", "2024-02-31", "20240301", "9999-99-99", "snapshot=x", "<b>bold", "%s%d", "{name}",
+    ".hidden", "CON", "nul", "x" * 245, "é" * 122, "🎬" * 61, "🎬", "профили", "配置", "\u202efdp", "e\u0301",
+    "\u200b", "caf\udce9", "\udcff\udcfe", "manifest.json", "manifest", "coming-", "[abc]", "{a,b}", "a.csv.gz.tmp",
+    "a~", "#a#", "a=b", "2024-02-31", "20240301", "9999-99-99", "snapshot=x", "<b>bold", "%s%d", "{name}",
     "a'); drop table x; --", "a\u2028b", "\ufeffa", "NULL", "0", "_", "aux.why.txt",
 )  # fmt: skip
 
@@ -77,7 +77,7 @@ NAME_ENDINGS = (
 )
 
 STEERING_NAMES = (
-    "a\nb", "a\r\nb", "a\tb", "\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "\x07", "\x7f", "\x9b31m", "\u202efdp", "a\u2028b",
-    "caf\udce9", "\udcff\udcfe", "a\x0bb", "\x85",
+    "a\nb", "a\r\nb", "a\tb", "\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "\x07", "\x7f", "\x9b31m", "\u202efdp",
+    "a\u2028b", "caf\udce9", "\udcff\udcfe", "a\x0bb", "\x85",
 )  # fmt: skip
 """Names that a terminal would obey, or that are no text at all (bytes that are not UTF-8)."""

@@ -91,7 +91,7 @@ _WHOLE_JSON: tuple[Callable[[random.Random, list[str], list[str]], str], ...] = 
     lambda _, __, objects: "\x1e" + "\n\x1e".join(objects),
     lambda _, __, objects: "\ufeff" + "\n".join(objects),
     lambda _, __, objects: "\n".join(objects).replace("{", "{\n").replace("}", "\n}"),
-    lambda _, names, objects: json.dumps({name: [one] * 3 for name, one in zip(names, objects, strict=False)}),
+    lambda _, names, objects: json.dumps({name: [record] * 3 for name, record in zip(names, objects, strict=False)}),
     lambda _, names, __: json.dumps(names),
     lambda _, names, objects: "\n".join([json.dumps(names), *objects]),
     lambda _, __, objects: "\n".join([*objects, '{"a": 1']),
@@ -160,7 +160,7 @@ _ODD_COLUMNS: tuple[Callable[[int], pa.Array], ...] = (
 )  # fmt: skip
 
 _WHOLE_TABLES: tuple[Callable[[list[str], list[pa.Array]], pa.Table], ...] = (
-    lambda names, columns: pa.Table.from_arrays([one[:0] for one in columns], names=names),
+    lambda names, columns: pa.Table.from_arrays([column[:0] for column in columns], names=names),
     lambda _, __: pa.table({}),
     lambda names, columns: pa.Table.from_arrays([*columns, *columns], names=[*names, *names]),
     lambda names, columns: pa.Table.from_arrays([*columns, *columns], names=names + [name.upper() for name in names]),
@@ -168,7 +168,7 @@ _WHOLE_TABLES: tuple[Callable[[list[str], list[pa.Array]], pa.Table], ...] = (
     lambda names, columns: pa.table({"profiles": pa.StructArray.from_arrays(columns, names)}),
     lambda names, columns: pa.Table.from_arrays([pa.nulls(len(columns[0]))] * len(names), names=names),
     lambda names, columns: pa.Table.from_arrays(
-        [*columns, *columns[:1] * 2_000], names=[*names, *(f"c{one}" for one in range(2_000))]
+        [*columns, *columns[:1] * 2_000], names=[*names, *(f"c{number}" for number in range(2_000))]
     ),
     lambda names, columns: pa.Table.from_arrays([*columns, columns[0]], names=[*names, "file_row_number"]),
     lambda names, columns: pa.Table.from_arrays([*columns, columns[0]], names=[*names, "filename"]),

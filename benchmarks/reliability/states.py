@@ -1,7 +1,7 @@
-"""What a home holds, in a form in which two homes can be compared: tables by slice, the published file, raw/, all files.
+"""Reads the state of a home so that two homes can be compared: tables by slice, published file, raw/, all files.
 
-Stamps of time and run ids differ from run to run and are left out. The engine is asked directly, not through the
-package that is under measure.
+Timestamps and run ids differ between runs and are left out. DuckDB is queried directly, not through the package that
+is measured.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from typing import Any
 import duckdb
 
 SliceKey = tuple[str, str, str]
-"""Table, snapshot and study; the last two are empty where the table has no such column."""
+"""Table, snapshot and study; the last two are empty if the table has no such column."""
 Slices = Mapping[SliceKey, str]
-"""A hash of its rows for each slice that has any."""
+"""The hash of the rows of each slice that is not empty."""
 
 WAREHOUSE = Path("warehouse") / "tiktok.duckdb"
 PUBLISHED = Path("published") / "tiktok.duckdb"
 LEFTOVERS = ("*.part", ".staging-*", "*.draft", "*.wal", "*.wal.*", "*.tmp", ".coming-*")
-"""Names of what is there only while something is being written."""
+"""Name patterns of files that exist only while something is written."""
 
 _STAMP = re.compile(r"\w+_at|run_id")
 _RUN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_LONGEST_TALE = 5
+_MOST_NAMES = 5
 
 
 class UnreadableStateError(RuntimeError):
-    """A part of the home cannot be read, so it is no state at all."""
+    """A part of the home cannot be read."""
 
 
 @dataclass(frozen=True)
 class State:
-    """All of a home that can be compared; ``files`` are paths below it, folders too, without Dagster's."""
+    """The state of a home; ``files`` are the relative paths of files and folders, without those of Dagster."""
 
     warehouse: Slices
     published: Slices
@@ -51,15 +51,15 @@ class State:
 
 
 def state_of(home: Path) -> State:
-    """Read all of a home; raises `UnreadableStateError`."""
+    """Read the state of a home; raise `UnreadableStateError` if a part cannot be read."""
     return State(warehouse_of(home), published_of(home), raw_of(home), files_of(home))
 
 
 def warehouse_of(home: Path) -> Slices:
-    """The slices of the warehouse with all that was committed.
+    """Return the slices of the warehouse, with everything that was committed.
 
-    What a killed process had committed lies in the log beside the file; a copy of both is opened for writing, which
-    replays the log and leaves the home as it was found.
+    The commits of a killed process are in the log beside the file. A copy of both is opened for writing, which
+    replays the log and leaves the home unchanged.
     """
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         for file in (home / WAREHOUSE).parent.glob(f"{WAREHOUSE.name}*"):
@@ -69,16 +69,16 @@ def warehouse_of(home: Path) -> Slices:
 
 
 def published_of(home: Path) -> Slices:
-    """The slices of the published file, opened as an analyst does; it has to be whole without a log beside it."""
+    """Return the slices of the published file, which must be complete without a log beside it."""
     beside = [path.name for path in (home / PUBLISHED).parent.glob(f"{PUBLISHED.name}.wal*")]
     if beside:
-        msg = f"beside the published file lies {', '.join(beside)}"
+        msg = f"beside the published file is {', '.join(beside)}"
         raise UnreadableStateError(msg)
     return slices_of(home / PUBLISHED, read_only=True)
 
 
 def slices_of(database: Path, *, read_only: bool) -> Slices:
-    """The slices of all tables of a database but those of schema ``meta``."""
+    """Return the slices of all tables of a database, except the schema ``meta``."""
     if not database.is_file():
         return {}
     try:
@@ -93,9 +93,9 @@ def slices_of(database: Path, *, read_only: bool) -> Slices:
                 if not (_STAMP.fullmatch(column) or kind.startswith("TIMESTAMP")):
                     tables[f'"{schema}"."{table}"'].append(column)
             return {key: value for table, names in tables.items() for key, value in _hashes(connection, table, names)}
-    except duckdb.Error as problem:
-        msg = f"{database.parent.name}/{database.name} cannot be read: {' '.join(str(problem).split())[:300]}"
-        raise UnreadableStateError(msg) from problem
+    except duckdb.Error as error:
+        msg = f"{database.parent.name}/{database.name} cannot be read: {' '.join(str(error).split())[:300]}"
+        raise UnreadableStateError(msg) from error
 
 
 def _hashes(connection: duckdb.DuckDBPyConnection, table: str, names: list[str]) -> Iterable[tuple[SliceKey, str]]:
@@ -109,7 +109,7 @@ def _hashes(connection: duckdb.DuckDBPyConnection, table: str, names: list[str])
 
 
 def raw_of(home: Path) -> dict[str, str]:
-    """The delivered files by their hash, the manifests by their text without stamps; by path below ``raw/``."""
+    """Return a hash of each file below ``raw/``; manifests are hashed without timestamps."""
     found = {}
     for name in files_of(home / "raw"):
         path = home / "raw" / name
@@ -124,24 +124,24 @@ def raw_of(home: Path) -> dict[str, str]:
 def _json(path: Path, content: bytes) -> object:
     try:
         return json.loads(content)
-    except ValueError as problem:
-        msg = f"{path.parent.name}/{path.name} cannot be read: {problem}"
-        raise UnreadableStateError(msg) from problem
+    except ValueError as error:
+        msg = f"{path.parent.name}/{path.name} cannot be read: {error}"
+        raise UnreadableStateError(msg) from error
 
 
 def _without_stamps(value: object) -> object:
     if isinstance(value, dict):
-        return {name: _without_stamps(one) for name, one in value.items() if not _STAMP.fullmatch(name)}
-    return [_without_stamps(one) for one in value] if isinstance(value, list) else value
+        return {name: _without_stamps(nested) for name, nested in value.items() if not _STAMP.fullmatch(name)}
+    return [_without_stamps(nested) for nested in value] if isinstance(value, list) else value
 
 
 def files_of(home: Path) -> frozenset[str]:
-    """The paths of all files and folders below ``home`` but those in ``dagster/``; the ids of runs are taken out."""
-    return frozenset(_RUN.sub("<run>", name) for name in touched(home) if not name.startswith("dagster"))
+    """Return the relative paths of all files and folders outside ``dagster/``, without the ids of runs."""
+    return frozenset(_RUN.sub("<run>", name) for name in list_entries(home) if not name.startswith("dagster"))
 
 
-def touched(home: Path) -> dict[str, tuple[int, int]]:
-    """Size and time of the last change of all files, and of no folder; the home may change while one looks."""
+def list_entries(home: Path) -> dict[str, tuple[int, int]]:
+    """Return size and modification time of each file, zeros for folders; the home may change meanwhile."""
     found = {}
     for folder, folders, files in os.walk(home):
         for name in (*folders, *files):
@@ -156,22 +156,24 @@ def touched(home: Path) -> dict[str, tuple[int, int]]:
 
 
 def leftovers(home: Path, expected: frozenset[str]) -> list[str]:
-    """What is not in place in a home that is done: names of drafts anywhere, files too many, files that lack."""
-    drafts = {name for name in touched(home) if any(fnmatch.fnmatch(Path(name).name, one) for one in LEFTOVERS)}
+    """List temporary files, unexpected files and missing files of a finished home."""
+    drafts = {
+        name for name in list_entries(home) if any(fnmatch.fnmatch(Path(name).name, pattern) for pattern in LEFTOVERS)
+    }
     there = files_of(home)
     lacking = [f"{name} is missing" for name in sorted(expected - there)]
     return sorted(drafts | (there - expected - {"failures.log"})) + lacking
 
 
-def strange_slices(found: Slices, old: Slices, new: Slices) -> list[str]:
-    """The slices that are neither as before nor as after; to be absent is a state like any other."""
+def unexpected_slices(found: Slices, old: Slices, new: Slices) -> list[str]:
+    """List the slices that are neither as before nor as after; absence counts as a state."""
     keys = sorted({*found, *old, *new})
-    return [_told(key) for key in keys if found.get(key) not in (old.get(key), new.get(key))]
+    return [_key_text(key) for key in keys if found.get(key) not in (old.get(key), new.get(key))]
 
 
 def mixed_snapshots(found: Slices, old: Slices, new: Slices) -> list[str]:
-    """The snapshots that are neither wholly as before nor wholly as after, over all tables."""
-    parts = [_by_snapshot(one) for one in (found, old, new)]
+    """List the snapshots that are, over all tables, neither as before nor as after."""
+    parts = [_by_snapshot(slices) for slices in (found, old, new)]
     mixed = []
     for snapshot in sorted({key for part in parts for key in part}):
         is_, was, will_be = (part.get(snapshot, {}) for part in parts)
@@ -184,39 +186,41 @@ def mixed_snapshots(found: Slices, old: Slices, new: Slices) -> list[str]:
     return mixed
 
 
-def different(found: Mapping[Any, str], expected: Mapping[Any, str]) -> list[str]:
-    """What is not as expected, by name."""
-    return [_told(key) for key in sorted({*found, *expected}) if found.get(key) != expected.get(key)]
+def differing_keys(found: Mapping[Any, str], expected: Mapping[Any, str]) -> list[str]:
+    """List the keys whose values differ."""
+    return [_key_text(key) for key in sorted({*found, *expected}) if found.get(key) != expected.get(key)]
 
 
-def between(home: Path, old: State, new: State) -> list[str]:
-    """What is wrong in a home whose refresh was cut off: each slice has to be as before or as after it."""
+def cut_off_problems(home: Path, old: State, new: State) -> list[str]:
+    """List the problems of a home whose refresh was interrupted; each slice must be as before or as after it."""
     problems = []
     try:
-        problems += _short("neither old nor new", strange_slices(warehouse_of(home), old.warehouse, new.warehouse))
-    except UnreadableStateError as problem:
-        problems.append(str(problem))
+        problems += _shorten(
+            "neither old nor new", unexpected_slices(warehouse_of(home), old.warehouse, new.warehouse)
+        )
+    except UnreadableStateError as error:
+        problems.append(str(error))
     try:
-        problems += _short("published, mixed", mixed_snapshots(published_of(home), old.published, new.published))
-    except UnreadableStateError as problem:
-        problems.append(str(problem))
+        problems += _shorten("published, mixed", mixed_snapshots(published_of(home), old.published, new.published))
+    except UnreadableStateError as error:
+        problems.append(str(error))
     try:
         raw_of(home)
-    except UnreadableStateError as problem:
-        problems.append(str(problem))
+    except UnreadableStateError as error:
+        problems.append(str(error))
     return problems
 
 
-def not_as(home: Path, new: State) -> list[str]:
-    """What differs in a home from the one that was never disturbed; its files are for `leftovers`."""
+def list_differences(home: Path, new: State) -> list[str]:
+    """List the differences from an undisturbed home, except its files: see `leftovers`."""
     try:
         found = state_of(home)
-    except UnreadableStateError as problem:
-        return [str(problem)]
+    except UnreadableStateError as error:
+        return [str(error)]
     return [
-        *_short("warehouse differs", different(found.warehouse, new.warehouse)),
-        *_short("published differs", different(found.published, new.published)),
-        *_short("raw differs", different(found.raw, new.raw)),
+        *_shorten("warehouse differs", differing_keys(found.warehouse, new.warehouse)),
+        *_shorten("published differs", differing_keys(found.published, new.published)),
+        *_shorten("raw differs", differing_keys(found.raw, new.raw)),
     ]
 
 
@@ -227,10 +231,10 @@ def _by_snapshot(slices: Slices) -> dict[str, dict[SliceKey, str]]:
     return found
 
 
-def _short(title: str, names: list[str]) -> list[str]:
-    more = f" and {len(names) - _LONGEST_TALE} more" if len(names) > _LONGEST_TALE else ""
-    return [f"{title}: {'; '.join(names[:_LONGEST_TALE])}{more}"] if names else []
+def _shorten(title: str, names: list[str]) -> list[str]:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return [f"{title}: {'; '.join(names[:_MOST_NAMES])}{more}"] if names else []
 
 
-def _told(key: object) -> str:
+def _key_text(key: object) -> str:
     return " ".join(filter(None, key)) if isinstance(key, tuple) else str(key)

@@ -1,4 +1,4 @@
-"""Many at once, and many one after the other: refreshes beside readers, and a backfill of many snapshots."""
+"""Concurrent refreshes beside readers, and a backfill of many snapshots."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tiktok_pipeline.sample import write_sample
 from tiktok_pipeline.warehouse.base import WarehouseError
 from tiktok_pipeline.warehouse.duckdb.connection import open_read_only
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 _WHOLE = (
     "select snapshot, (select count(*) from validated.profiles v where v.snapshot = a.snapshot), count(*) "
@@ -26,17 +26,22 @@ _WHOLE = (
 
 @dataclass
 class Readings:
-    """What one reader saw: how often it read, what went wrong, and which snapshots there were in the end."""
+    """The result of one reader: number of queries, problems, and number of snapshots at the end."""
 
     queries: int = 0
     problems: list[str] = field(default_factory=list)
     snapshots: int = 0
 
 
-def refresh_together(refreshes: int, readers: int, *, profiles: int, study: str, say: Say) -> list[Readings]:
-    """Start as many refreshes at once, each of a snapshot of its own, beside readers of the published tables.
+def refresh_together(refreshes: int, readers: int, *, profiles: int, study: str, log: Log) -> list[Readings]:
+    """Start refreshes of different snapshots at once, beside readers of the published tables.
 
-    A first snapshot is there before. Raises `RuntimeError` where a refresh fails or a snapshot is missing at the end.
+    One snapshot is refreshed before.
+
+    Raises
+    ------
+    RuntimeError
+        If a refresh fails, or a snapshot is missing at the end.
     """
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         scrapes = _scrapes(Path(folder), profiles, refreshes + 1)
@@ -44,7 +49,7 @@ def refresh_together(refreshes: int, readers: int, *, profiles: int, study: str,
         _refresh(home, [scrapes[0]], study)
         published, stop = home / "published" / "tiktok.duckdb", threading.Event()
         readings = [Readings() for _ in range(readers)]
-        threads = [threading.Thread(target=_read, args=(published, study, one, stop)) for one in readings]
+        threads = [threading.Thread(target=_read, args=(published, study, reading, stop)) for reading in readings]
         for thread in threads:
             thread.start()
         started = time.monotonic()
@@ -62,7 +67,7 @@ def refresh_together(refreshes: int, readers: int, *, profiles: int, study: str,
         stop.set()
         for thread in threads:
             thread.join()
-        say(f"{refreshes} refreshes at once: {time.monotonic() - started:.1f} s")
+        log(f"{refreshes} refreshes at once: {time.monotonic() - started:.1f} s")
         for output, code in outputs:
             if code:
                 msg = f"a refresh ended with {code}: {output[-1000:]}"
@@ -76,13 +81,13 @@ def refresh_together(refreshes: int, readers: int, *, profiles: int, study: str,
 
 
 def _read(published: Path, study: str, seen: Readings, stop: threading.Event) -> None:
-    """Query without a pause: every snapshot that is there must be there whole."""
+    """Query without a pause; every published snapshot must be complete."""
     while not stop.is_set():
         try:
             with open_read_only(published) as reader:
                 rows = reader.rows(_WHOLE, [study])[1]
-        except WarehouseError as problem:
-            seen.problems.append(str(problem))
+        except WarehouseError as error:
+            seen.problems.append(str(error))
             continue
         seen.queries += 1
         seen.problems += [
@@ -95,7 +100,7 @@ def _read(published: Path, study: str, seen: Readings, stop: threading.Event) ->
 
 @dataclass(frozen=True)
 class Backfill:
-    """Seconds of each refresh, one by one and all in one go, and what the files weigh in the end, in MB."""
+    """Seconds of each refresh and of all together, and the sizes of the databases at the end in MB."""
 
     one_by_one: list[float]
     in_one_go: float
@@ -103,8 +108,8 @@ class Backfill:
     published_megabytes: float
 
 
-def backfill(snapshots: int, *, profiles: int, study: str, say: Say) -> Backfill:
-    """Refresh so many snapshots one after the other, then all of them anew with ``refresh --all``."""
+def backfill(snapshots: int, *, profiles: int, study: str, log: Log) -> Backfill:
+    """Refresh snapshots one after the other, then all of them again with ``refresh --all``."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         home = Path(folder) / "home"
         seconds = []
@@ -112,11 +117,11 @@ def backfill(snapshots: int, *, profiles: int, study: str, say: Say) -> Backfill
             started = time.monotonic()
             _refresh(home, [scrape], study)
             seconds.append(time.monotonic() - started)
-            say(f"snapshot {number} of {snapshots}: {seconds[-1]:.1f} s")
+            log(f"snapshot {number} of {snapshots}: {seconds[-1]:.1f} s")
         started = time.monotonic()
         _refresh(home, ["--all"], study)
         in_one_go = time.monotonic() - started
-        say(f"all {snapshots} in one go: {in_one_go:.1f} s")
+        log(f"all {snapshots} in one go: {in_one_go:.1f} s")
         sizes = [(home / name / "tiktok.duckdb").stat().st_size / 1e6 for name in ("warehouse", "published")]
         return Backfill(seconds, in_one_go, *sizes)
 

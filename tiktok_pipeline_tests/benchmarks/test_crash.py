@@ -17,7 +17,7 @@ from benchmarks.reliability.states import (
     published_of,
     raw_of,
     slices_of,
-    strange_slices,
+    unexpected_slices,
     warehouse_of,
 )
 
@@ -33,8 +33,8 @@ NEW = {
 def database(path: Path, *statements: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with duckdb.connect(str(path)) as connection:
-        for one in ("create schema if not exists s", *statements):
-            connection.execute(one)
+        for statement in ("create schema if not exists s", *statements):
+            connection.execute(statement)
     return path
 
 
@@ -59,16 +59,16 @@ def test_the_order_of_rows_is_no_difference(tmp_path: Path) -> None:
 
 
 def test_a_changed_slice_is_seen() -> None:
-    assert strange_slices(OLD, OLD, NEW) == strange_slices(NEW, OLD, NEW) == []
-    assert strange_slices({**OLD, ("a.x", "1", ""): "new x"}, OLD, NEW) == []
-    assert strange_slices({**OLD, ("a.x", "1", ""): "half"}, OLD, NEW) == ["a.x 1"]
-    assert strange_slices({("a.x", "1", ""): "old x"}, OLD, NEW) == ["a.y 1"]
-    assert strange_slices({**NEW, ("a.z", "1", ""): "?"}, OLD, NEW) == ["a.z 1"]
+    assert unexpected_slices(OLD, OLD, NEW) == unexpected_slices(NEW, OLD, NEW) == []
+    assert unexpected_slices({**OLD, ("a.x", "1", ""): "new x"}, OLD, NEW) == []
+    assert unexpected_slices({**OLD, ("a.x", "1", ""): "half"}, OLD, NEW) == ["a.x 1"]
+    assert unexpected_slices({("a.x", "1", ""): "old x"}, OLD, NEW) == ["a.y 1"]
+    assert unexpected_slices({**NEW, ("a.z", "1", ""): "?"}, OLD, NEW) == ["a.z 1"]
 
 
 def test_a_mixed_published_snapshot_is_seen() -> None:
     first_done = {key: value for key, value in NEW.items() if key[1] == "1"}
-    assert [mixed_snapshots(one, OLD, NEW) for one in (OLD, NEW, first_done)] == [[], [], []]
+    assert [mixed_snapshots(slices, OLD, NEW) for slices in (OLD, NEW, first_done)] == [[], [], []]
     (told,) = mixed_snapshots({**OLD, ("a.x", "1", ""): "new x"}, OLD, NEW)
     assert told == "snapshot 1: of 2 slices 1 are as before and 1 as after"
     (told,) = mixed_snapshots({**OLD, ("a.x", "2", ""): "second x"}, OLD, NEW)
@@ -132,7 +132,7 @@ def test_the_result_is_counted_and_saved_beside_an_older_one(tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_three_kills_break_nothing() -> None:
-    said: list[str] = []
+    lines: list[str] = []
     trials = measure_crashes(
         kills=3,
         seed=7,
@@ -140,7 +140,7 @@ def test_three_kills_break_nothing() -> None:
         study="influencer_segments",
         step_megabytes=None,
         keep=None,
-        say=said.append,
+        log=lines.append,
     )
     assert len(trials) == 3
-    assert not [one for one in trials if one.differs], "\n".join(said)
+    assert not [trial for trial in trials if trial.differs], "\n".join(lines)

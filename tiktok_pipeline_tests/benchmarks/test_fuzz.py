@@ -18,14 +18,14 @@ from benchmarks.reliability.fuzz import (
     BROKE,
     LEFT,
     REFUSED,
-    Ground,
+    FuzzHome,
     Trial,
     fuzz,
-    prepared,
+    prepare_home,
+    reason_problems,
     save,
     table,
     try_delivery,
-    unplain,
 )
 from tiktok_pipeline.home.manifest import read_manifest
 
@@ -36,29 +36,33 @@ ONE_OF_EACH = len(DAMAGES) + 1
 
 
 def violations(trials: Sequence[Trial]) -> list[str]:
-    return [f"file {one.number} ({one.damage}, {one.name!a}): {what}" for one in trials for what in one.violations]
+    return [
+        f"file {trial.number} ({trial.damage}, {trial.name!a}): {violation}"
+        for trial in trials
+        for violation in trial.violations
+    ]
 
 
 @pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    with prepared(tmp_path_factory.mktemp("fuzz"), whole=False) as found:
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FuzzHome]:
+    with prepare_home(tmp_path_factory.mktemp("fuzz"), whole=False) as found:
         yield found
 
 
 def test_a_file_is_the_same_whenever_it_is_made_and_each_damage_comes_in_turn() -> None:
     first = [delivery(number, SEED) for number in range(1, ONE_OF_EACH + 1)]
     assert first == [delivery(number, SEED) for number in range(1, ONE_OF_EACH + 1)]
-    assert [one.damage for one in first] == [*DAMAGES, TWO]
+    assert [file.damage for file in first] == [*DAMAGES, TWO]
     assert first != [delivery(number, SEED + 1) for number in range(1, ONE_OF_EACH + 1)]
 
 
 @pytest.mark.slow
-def test_a_file_of_each_damage_is_refused_or_refreshed_or_fails_plainly(ground: Ground) -> None:
+def test_a_file_of_each_damage_is_refused_or_refreshed_or_fails_plainly(ground: FuzzHome) -> None:
     trials = [try_delivery(ground, delivery(number, SEED)) for number in range(1, ONE_OF_EACH + 1)]
     assert not violations(trials)
     assert not benchmarks.reliability.fuzz.content_changed(ground)
     assert trials[0].outcome == ACCEPTED
-    assert {one.outcome for one in trials} >= {ACCEPTED, REFUSED}
+    assert {trial.outcome for trial in trials} >= {ACCEPTED, REFUSED}
 
 
 @pytest.mark.slow
@@ -68,7 +72,7 @@ def test_many_damaged_files_break_nothing() -> None:
     assert not violations(trials)
 
 
-def test_an_unforeseen_error_is_seen_with_its_place(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_is_a_violation_with_its_place(ground: FuzzHome, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         msg = "out of the blue"
         raise RuntimeError(msg)
@@ -77,17 +81,19 @@ def test_an_unforeseen_error_is_seen_with_its_place(ground: Ground, monkeypatch:
         patched.setattr(benchmarks.reliability.fuzz, "ingest_inbox", fail)
         trial = try_delivery(ground, delivery(1, SEED))
     assert trial.outcome == BROKE
-    assert any("RuntimeError: out of the blue" in one and "test_fuzz.py" in one for one in trial.violations)
+    assert any("RuntimeError: out of the blue" in text and "test_fuzz.py" in text for text in trial.violations)
     assert not try_delivery(ground, Delivery(2_000, "none", "empty.csv", b"")).violations
 
 
-def test_a_lost_row_a_leftover_and_a_changed_slice_are_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_row_a_leftover_and_a_changed_slice_are_seen(
+    ground: FuzzHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
     read = read_manifest
     with monkeypatch.context() as patched:
         patched.setattr(
             benchmarks.reliability.fuzz,
             "read_manifest",
-            lambda folder: [replace(one, rows=one.rows + 1) for one in read(folder)],
+            lambda folder: [replace(entry, rows=entry.rows + 1) for entry in read(folder)],
         )
         stray = ground.settings.home / "stray"
         stray.mkdir()
@@ -95,11 +101,11 @@ def test_a_lost_row_a_leftover_and_a_changed_slice_are_seen(ground: Ground, monk
         stray.rmdir()
     assert "rows do not balance: manifest 25, raw 24" in told
     assert "left in the home: ['stray']" in told
-    assert "slices of the good snapshot were written anew" in told
+    assert "slices of the valid snapshot were written again" in told
     assert benchmarks.reliability.fuzz.content_changed(replace(ground, hashes={}))
 
 
-def test_a_name_that_is_not_finished_is_left_alone(ground: Ground) -> None:
+def test_a_name_that_is_not_finished_is_left_alone(ground: FuzzHome) -> None:
     good = delivery(1, SEED)
     trial = try_delivery(ground, replace(good, name=".hidden.csv"))
     assert (trial.outcome, trial.violations) == (LEFT, ())
@@ -111,31 +117,31 @@ def test_a_name_that_is_not_finished_is_left_alone(ground: Ground) -> None:
         ("", "is empty"),
         ("a\nb\nc\nd", "has 4 lines"),
         ("x" * 2_501, "has 2501 characters"),
-        ("Traceback (most recent call last)", "insides: Traceback"),
-        ("see /x/judge.py line 5", r"insides: .py"),
+        ("Traceback (most recent call last)", "internals of the program: Traceback"),
+        ("see /x/judge.py line 5", r"internals of the program: .py"),
         ("\x1b[31mred", r"control characters: '\x1b'"),
         ("a\u202eb", r"control characters: '\u202e'"),
         ("a\udce9b", r"control characters: '\udce9'"),
     ],
 )
 def test_what_a_person_should_not_have_to_read_is_seen(text: str, told: str) -> None:
-    (found,) = unplain(text)
+    (found,) = reason_problems(text)
     assert told in found
 
 
 def test_plain_reasons_are_let_through() -> None:
-    assert not unplain("profiles.csv: the text is not UTF-8; save or convert it as UTF-8\nsee there 🎬")
+    assert not reason_problems("profiles.csv: the text is not UTF-8; save or convert it as UTF-8\nsee there 🎬")
 
 
 def test_one_file_is_written_on_demand_and_a_violation_ends_in_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = delivery(1, SEED)
-    good = Trial(1, "none", one.name, ACCEPTED, "", 0.1, ())
+    file = delivery(1, SEED)
+    good = Trial(1, "none", file.name, ACCEPTED, "", 0.1, ())
     monkeypatch.setattr(benchmarks.reliability.fuzz, "fuzz", lambda *_, **__: [good])
     called = CliRunner().invoke(app, ["fuzz", "--only", "1", "--keep", str(tmp_path)])
     assert called.exit_code == 0, called.output
-    assert (tmp_path / "1" / one.name).read_bytes() == one.content
+    assert (tmp_path / "1" / file.name).read_bytes() == file.content
     bad = Trial(7, "none", "a\nb.csv", BROKE, "", 0.1, ("it broke",))
     monkeypatch.setattr(benchmarks.reliability.fuzz, "fuzz", lambda *_, **__: [bad])
     called = CliRunner().invoke(app, ["fuzz", "--files", "1"])

@@ -54,7 +54,7 @@ def test_a_rival_that_cannot_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise CommandFailedError(msg)
 
     monkeypatch.setattr("benchmarks.performance.compare.measure", fail)
-    found = compare("pandas", 50, pairs=2, folder=tmp_path, say=lambda _: None)
+    found = compare("pandas", 50, pairs=2, folder=tmp_path, log=lambda _: None)
     assert (found.ours, found.theirs, found.why_not) == ((), (), "python ended with -9")
     _, (row,) = table([found])
     assert row[:5] == ("pandas", "50", 0, None, "python ended with -9")
@@ -63,7 +63,7 @@ def test_a_rival_that_cannot_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.slow
 @pytest.mark.parametrize("rival", ["pandas", "polars"])
 def test_a_rival_does_the_study_on_a_small_snapshot(tmp_path: Path, rival: str) -> None:
-    found = compare(rival, 1_500, pairs=1, folder=tmp_path, say=lambda _: None)
+    found = compare(rival, 1_500, pairs=1, folder=tmp_path, log=lambda _: None)
     assert (len(found.ours), len(found.theirs), found.why_not) == (1, 1, "")
 
 
@@ -74,7 +74,7 @@ def test_a_small_snapshot_is_measured_step_by_step(tmp_path: Path) -> None:
         ["influencer_segments"],
         folder=tmp_path,
         settings={"TIKTOK_PIPELINE_PICTURES": "no"},
-        say=lambda _: None,
+        log=lambda _: None,
     )
     assert found.rows > 1_500
     assert {"raw", "validated", "published", "report"} <= set(found.seconds_by_step)

@@ -89,11 +89,10 @@ def colours(figure: Figure) -> dict[str, str]:
     by_text = {}
     for legend in figure.legends:
         for text, handle in zip(legend.get_texts(), legend.legend_handles, strict=True):
-            if isinstance(handle, Line2D):
-                colour = handle.get_color()
-            else:
-                assert isinstance(handle, PathCollection)
-                colour = handle.get_facecolor()[0][:3]
+            assert isinstance(handle, Line2D | PathCollection)
+            colour: Any = handle.get_color() if isinstance(handle, Line2D) else handle.get_facecolor()
+            if isinstance(handle, PathCollection):
+                colour = colour[0][:3]
             by_text[text.get_text().partition(" (")[0]] = to_hex(colour).upper()
     return by_text
 

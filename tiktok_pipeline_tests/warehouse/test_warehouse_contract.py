@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Any
 
 import narwhals as nw
 import pandas as pd
@@ -230,7 +231,7 @@ class TestDroppingSnapshots:
         before = warehouse.slices()
         run, statements = DuckDBWarehouse._run, []
 
-        def interrupted(self: Warehouse, sql: str, *arguments: object, **rows: object) -> None:
+        def interrupted(self: Any, sql: str, *arguments: Any, **rows: Any) -> None:
             run(self, sql, *arguments, **rows)
             statements.append(sql)
             if len(statements) == stopped_at:
@@ -365,7 +366,7 @@ class TestFailures:
         warehouse.replace_slice(THINGS, MARCH, things({"name": "old"}))
         run = DuckDBWarehouse._run
 
-        def interrupted(self: Warehouse, sql: str, *arguments: object, **rows: object) -> None:
+        def interrupted(self: Any, sql: str, *arguments: Any, **rows: Any) -> None:
             run(self, sql, *arguments, **rows)
             if sql.startswith(("insert", "delete")):
                 raise KeyboardInterrupt

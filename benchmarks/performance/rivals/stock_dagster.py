@@ -1,9 +1,10 @@
-"""The study as a Dagster user sets it up from the shelf: an asset a table, dagster-duckdb-pandas, the multiprocess executor.
+"""The study with stock Dagster: an asset for each table, dagster-duckdb-pandas, the multiprocess executor.
 
-The assets are ours by name and by what they compute, as far as a plain file goes: raw, validated and rejected rows, features,
-statistics, the sweep over k, the model, its trust, assignments, personas, advice and a copy for readers. No checks, pictures or
-report. It is run by `dagster asset materialize --select "*" -m benchmarks.performance.rivals.stock_dagster`; ``SCRAPE`` names the file,
-``STORE`` the database. No annotations from the future here: Dagster reads them.
+The assets have the names of the pipeline and compute the same as far as a plain file allows: raw, validated and
+rejected rows, features, statistics, the sweep over k, the model, its stability, assignments, personas,
+recommendations and a published file. There are no checks, figures or report. Run it with
+`dagster asset materialize --select "*" -m benchmarks.performance.rivals.stock_dagster`; ``SCRAPE`` names the file and
+``STORE`` the database. Annotations are not postponed here, because Dagster reads them.
 """
 
 import os
@@ -172,7 +173,8 @@ def published() -> pd.DataFrame:
     with duckdb.connect(str(target)) as copy:
         copy.execute(f"attach '{os.environ['STORE']}' as store (read_only)")
         copy.execute(
-            "create table segments as select * from store.clusters.assignments join store.validated.profiles using (account_id)"
+            "create table segments as select * from store.clusters.assignments "
+            "join store.validated.profiles using (account_id)"
         )
     return pd.DataFrame({"path": [str(target)]})
 

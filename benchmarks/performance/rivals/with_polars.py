@@ -1,4 +1,4 @@
-"""The study as a polars user writes it: lazy frames, the streaming engine, scikit-learn on what has to be a matrix."""
+"""The study as a polars user writes it: lazy frames, the streaming engine, scikit-learn for matrices."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from benchmarks import record
-from benchmarks.performance import check_equal_tables as equaling
 from benchmarks.performance import compare as comparing
+from benchmarks.performance import equal as equaling
 from benchmarks.performance import scale as scaling
 from benchmarks.performance.many import as_json as many_as_json
 from benchmarks.performance.many import measure_many_snapshots
@@ -107,7 +107,7 @@ def equal_command(
     save_it: Annotated[bool, typer.Option("--save", help="Save the result in benchmarks/results/.")] = False,
 ) -> None:
     """Check row balance, scikit-learn's segments, and one thread against two; exit code 1 if anything differs."""
-    found = equaling.equal(profiles, threads=(1, 2), folder=folder, log=typer.echo)
+    found = equaling.check_equal_tables(profiles, threads=(1, 2), folder=folder, log=typer.echo)
     typer.echo(f"raw {found.raw:,} = validated {found.validated:,} + rejected {found.rejected:,}")
     typer.echo(f"{found.assigned:,} segments, {found.other_than_scikit_learn:,} other than scikit-learn's")
     typer.echo(f"{found.tables} tables, {found.rows:,} rows, differing: {found.differing or 'none'}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,22 +87,12 @@ def real_data() -> Callable[[str], Path]:
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
     """Run the command line in this process: ``call(home, argument, ...)``; studies have few bootstrap draws."""
-    import tiktok_pipeline.assembly
-    from tiktok_pipeline.cli import app as cli
-    from tiktok_pipeline_tests.homes import Said, quick_studies
+    from tiktok_pipeline_tests.homes import Said, run_command_line
 
     def run(home: Path, *arguments: str | Path) -> Said:
-        monkeypatch.setenv("TIKTOK_PIPELINE_HOME", str(home))
-        monkeypatch.setenv("TIKTOK_PIPELINE_PICTURES", "no")
-        monkeypatch.setenv("TIKTOK_PIPELINE_SETTLE_SECONDS", "0.2")
-        monkeypatch.setenv("DAGSTER_HOME", str(home / "dagster"))
-        monkeypatch.setattr(tiktok_pipeline.assembly, "load_studies", quick_studies)
-        monkeypatch.setattr(sys, "argv", ["tiktok-pipeline", *map(str, arguments)])
         capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        found = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return Said(ended.value.code, found.out, found.err)
+        code = run_command_line(monkeypatch, home, *arguments)
+        output = capsys.readouterr()
+        return Said(code, output.out, output.err)
 
     return run

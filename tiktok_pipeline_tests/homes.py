@@ -13,8 +13,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pytest
 from dagster import AssetKey, DagsterInstance, Definitions, ExecuteInProcessResult
 
+import tiktok_pipeline.assembly
 import tiktok_pipeline.studies
 from tiktok_pipeline.assembly import build_definitions, refresh_job
 from tiktok_pipeline.ingest.register import IngestConfig, RegisteredFile, register
@@ -189,6 +191,22 @@ def environment(home: Path, **more: str) -> dict[str, str]:
         }
         | more
     )
+
+
+def run_command_line(patch: pytest.MonkeyPatch, home: Path, *arguments: str | Path) -> int:
+    """Run ``tiktok-pipeline`` in this process and return its exit code; studies have few bootstrap draws."""
+    from tiktok_pipeline.cli.app import main
+
+    patch.setenv("TIKTOK_PIPELINE_HOME", str(home))
+    patch.setenv("TIKTOK_PIPELINE_PICTURES", "no")
+    patch.setenv("TIKTOK_PIPELINE_SETTLE_SECONDS", "0.2")
+    patch.setenv("DAGSTER_HOME", str(home / "dagster"))
+    patch.setattr(tiktok_pipeline.assembly, "load_studies", quick_studies)
+    patch.setattr(sys, "argv", ["tiktok-pipeline", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
 
 
 QUICK_STUDIES = """

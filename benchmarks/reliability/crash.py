@@ -201,9 +201,9 @@ def _disk_trial(reference: Reference, number: int, free: float, keep: Path | Non
 
 def _error_text_problems(stderr: str, said: Sequence[str]) -> list[str]:
     """List what is wrong with the errors: no reason, more than one for a snapshot, or a traceback."""
-    problems = [] if said else [f"no line says why: {' '.join(stderr.split())[-300:]}"]
+    problems = [] if said else [f"no line gives a reason: {' '.join(stderr.split())[-300:]}"]
     if len(said) > 2:  # two snapshots are refreshed, and each may fail
-        problems.append(f"{len(said)} lines on stderr say why")
+        problems.append(f"{len(said)} lines of stderr give a reason")
     if "Traceback" in stderr or "Exception ignored" in stderr:
         problems.append(f"a traceback on stderr: {' '.join(stderr[stderr.find('Traceback') :].split())[-300:]}")
     return problems

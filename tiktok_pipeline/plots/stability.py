@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -236,7 +236,7 @@ def _k_axis(axes: Axes, numbers: pd.Series) -> None:
 
 def _draw_thresholds(axes: Axes, along: str) -> None:
     """Draw a faint line at each Jaccard coefficient where another verdict starts, with its label."""
-    style = {"fontsize": 7, "color": FAINT}
+    style: dict[str, Any] = {"fontsize": 7, "color": FAINT}
     for bound, verdict in JACCARD_THRESHOLDS.items():
         if along == "y":
             axes.axhline(bound, color=FAINT, linewidth=1, linestyle=":")

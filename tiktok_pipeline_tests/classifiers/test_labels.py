@@ -96,4 +96,7 @@ def test_too_few_of_a_kind_say_how_many_there_are(flags: list[bool], text: str) 
 
 
 def test_as_many_as_needed_are_enough() -> None:
-    check_class_counts(np.array([True, False] * 3), at_least=3)
+    flags = np.array([True, False] * 3)
+    check_class_counts(flags, at_least=3)
+    with pytest.raises(NotEnoughRowsError):
+        check_class_counts(flags, at_least=4)

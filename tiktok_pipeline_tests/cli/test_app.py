@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from tiktok_pipeline.cli import app as cli
-from tiktok_pipeline.cli.console import JsonOption
+from tiktok_pipeline.cli.console import USAGE_ERROR
 from tiktok_pipeline_tests.homes import Home, Said, environment
 from tiktok_pipeline_tests.scrapes import creators, write_csv
 
@@ -47,7 +47,7 @@ def test_a_usage_error_is_one_line_and_exit_code_2(
     monkeypatch.chdir(tmp_path)
     write_csv(tmp_path / "x.csv", creators(3))
     result = call(tmp_path / "home", *arguments)
-    assert result.code == cli.USAGE_ERROR
+    assert result.code == USAGE_ERROR
     (line,) = result.problems
     assert result.err.splitlines()[-1] == line
     assert expected in line
@@ -60,7 +60,7 @@ def test_an_invalid_setting_is_one_line_with_the_name_of_its_variable(
 ) -> None:
     monkeypatch.setenv("TIKTOK_PIPELINE_LOCK_TIMEOUT_SECONDS", value)
     result = call(tmp_path / "home", "snapshots")
-    assert result.code == cli.USAGE_ERROR
+    assert result.code == USAGE_ERROR
     assert result.problems == [
         f"tiktok-pipeline: TIKTOK_PIPELINE_LOCK_TIMEOUT_SECONDS={value!r}: expected a number greater than 0"
     ]
@@ -124,7 +124,6 @@ def test_the_json_option_is_the_same_everywhere(tmp_path: Path, call: Call) -> N
         name for name in COMMANDS if "--json" in {option for param in commands[name].params for option in param.opts}
     ]
     assert with_json == ["doctor", "refresh", "report", "snapshots"]
-    assert JsonOption
     for name in with_json:
         text = " ".join(call(tmp_path, name, "--help").out.split())
         assert "With --json, one object: ok, error," in text

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import io
 import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from dagster import DagsterInstance
 
-import tiktok_pipeline.assembly
-from tiktok_pipeline.cli import app as cli
 from tiktok_pipeline.cli.console import FAILED, USAGE_ERROR
 from tiktok_pipeline.home.manifest import read_manifest, snapshots_on_disk
 from tiktok_pipeline.orchestration.maintenance import erase as erasing
 from tiktok_pipeline.orchestration.partitions import known_snapshots
 from tiktok_pipeline.privacy.suppression import read_suppression_list
-from tiktok_pipeline_tests.homes import Home, Said, quick_studies
+from tiktok_pipeline_tests.homes import Home, Said, Tables, run_command_line
 from tiktok_pipeline_tests.scrapes import activity, creators, write_csv
 
 Call = Callable[..., Said]
@@ -47,19 +48,11 @@ def scrape(folder: Path, day: str, handle: str = HANDLE, *, seed: int = 1) -> Pa
 def refreshed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A refreshed home with two snapshots; in the second one the creator has another handle."""
     folder = tmp_path_factory.mktemp("forget")
-    home = folder / "home"
+    files = [scrape(folder, "2024-03-01"), scrape(folder, "2024-04-01", LATER_HANDLE, seed=2)]
+    files.append(write_csv(folder / "creator_activity_2024-04-01.csv", activity(30)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TIKTOK_PIPELINE_HOME", str(home))
-        patch.setenv("TIKTOK_PIPELINE_PICTURES", "no")
-        patch.setenv("DAGSTER_HOME", str(home / "dagster"))
-        patch.setattr(tiktok_pipeline.assembly, "load_studies", quick_studies)
-        files = [scrape(folder, "2024-03-01"), scrape(folder, "2024-04-01", LATER_HANDLE, seed=2)]
-        files.append(write_csv(folder / "creator_activity_2024-04-01.csv", activity(30)))
-        patch.setattr("sys.argv", ["tiktok-pipeline", "refresh", *map(str, files), "--study", STUDY])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-    assert ended.value.code == 0
-    return home
+        assert run_command_line(patch, folder / "home", "refresh", *files, "--study", STUDY) == 0
+    return folder / "home"
 
 
 @pytest.fixture
@@ -85,29 +78,63 @@ def files_with(home: Home, *words: str) -> list[str]:
     )
 
 
-def test_a_forgotten_creator_is_in_no_file_of_the_home(home: Home, call: Call) -> None:
-    (home.path / "exports").mkdir()
-    export = home.path / "exports" / "creators.csv.gz"
-    export.write_bytes(gzip.compress(f"account_id\n{HANDLE}\n".encode()))
-    other = home.path / "exports" / "others.csv"
-    other.write_text("account_id\nsomebody_10\n", encoding="utf-8")
+@dataclass(frozen=True)
+class Erasure:
+    """A home from which ``forget`` erased the creator; tests must not change it."""
+
+    home: Home
+    messages: str
+    published_before: Tables
+    events_before: int
+
+
+def count_events(home: Home) -> int:
+    """Count the records of Dagster's runs, without those of the run ``x``."""
+    (database,) = (home.settings.dagster_home / "history" / "runs").glob("index.db")
+    with closing(sqlite3.connect(database)) as connection:
+        return int(connection.execute("select count(*) from event_logs where run_id <> 'x'").fetchone()[0])
+
+
+def mention_everywhere(home: Home) -> None:
+    """Write the creator's handle to an export, a refused file, the failure log and a message of Dagster."""
+    exports = home.path / "exports"
+    exports.mkdir()
+    (exports / "creators.csv.gz").write_bytes(gzip.compress(f"account_id\n{HANDLE}\n".encode()))
+    (exports / "others.csv").write_text("account_id\nsomebody_10\n", encoding="utf-8")
     home.settings.refused.mkdir(parents=True)
     (home.settings.refused / "bad.csv").write_text(f"x\n@{HANDLE}\n", encoding="utf-8")
     (home.settings.refused / "bad.csv.why.txt").write_text("fits nothing\n", encoding="utf-8")
     home.settings.failures_file.write_text(f"2024 run=x step=y: {HANDLE} is no number\n", encoding="utf-8")
+    (database,) = (home.settings.dagster_home / "history" / "runs").glob("index.db")
+    with closing(sqlite3.connect(database)) as connection:
+        event = json.dumps({"dagster_event": None, "user_message": f"cannot read {HANDLE}"})
+        connection.execute("insert into event_logs (run_id, event, timestamp) values ('x', ?, 0)", [event])
+        connection.commit()
+
+
+@pytest.fixture(scope="module")
+def erasure(refreshed: Path, tmp_path_factory: pytest.TempPathFactory) -> Erasure:
+    home = Home(tmp_path_factory.mktemp("erased") / "home")
+    shutil.copytree(refreshed, home.path)
+    mention_everywhere(home)
     assert len(files_with(home, HANDLE, LATER_HANDLE, NUMBER)) > 6
-    result = call(home.path, "forget", f"@{HANDLE.upper()}", "--yes")
-    assert result.code == 0, result.err
+    before, events = home.tables(published=True), count_events(home)
+    messages = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(messages):
+        assert run_command_line(patch, home.path, "forget", f"@{HANDLE.upper()}", "--yes") == 0, messages.getvalue()
+    return Erasure(home, messages.getvalue(), before, events)
+
+
+def test_a_forgotten_creator_is_in_no_file_of_the_home(erasure: Erasure) -> None:
+    home = erasure.home
     assert files_with(home, HANDLE, LATER_HANDLE, NUMBER) == []
-    assert not export.exists()
-    assert other.exists()
-    assert f"deleted {export}" in result.err
+    assert [path.name for path in (home.path / "exports").iterdir()] == ["others.csv"]
+    assert f"deleted {home.path / 'exports' / 'creators.csv.gz'}" in erasure.messages
     assert sorted(path.name for path in home.settings.refused.iterdir()) == []
 
 
-def test_a_forgotten_row_keeps_its_ordinal_and_nothing_else(home: Home, call: Call) -> None:
-    before = home.tables(published=True)
-    assert call(home.path, "forget", HANDLE, "--yes").code == 0
+def test_a_forgotten_row_keeps_its_ordinal_and_nothing_else(erasure: Erasure, call: Call) -> None:
+    home, before = erasure.home, erasure.published_before
     rows = home.sql(
         "select snapshot, source_row, account_id, reasons from validated.rejected order by 1", published=True
     )
@@ -126,6 +153,11 @@ def test_a_forgotten_row_keeps_its_ordinal_and_nothing_else(home: Home, call: Ca
     assert len(mentioned) == 2
     assert len(after["validated.profiles"]) == len(others)
     assert call(home.path, "doctor").code == 0
+
+
+def test_messages_of_dagster_that_quote_the_creator_are_deleted_and_the_others_stay(erasure: Erasure) -> None:
+    assert "deleted 1 message(s) of Dagster's records" in erasure.messages
+    assert count_events(erasure.home) >= erasure.events_before
 
 
 @pytest.mark.slow
@@ -200,21 +232,6 @@ def test_forget_asks_first_and_suppresses_a_name_without_records(
 @pytest.mark.parametrize("name", ["", "two words", "../up", "a/b"])
 def test_forget_refuses_what_is_not_a_name(home: Home, call: Call, name: str) -> None:
     assert call(home.path, "forget", name, "--yes").code == USAGE_ERROR
-
-
-def test_messages_of_dagster_that_quote_the_creator_are_deleted_and_the_others_stay(home: Home, call: Call) -> None:
-    (database,) = (home.settings.dagster_home / "history" / "runs").glob("index.db")
-    with closing(sqlite3.connect(database)) as connection:
-        event = json.dumps({"dagster_event": None, "user_message": f"cannot read {HANDLE}"})
-        connection.execute("insert into event_logs (run_id, event, timestamp) values ('x', ?, 0)", [event])
-        connection.commit()
-        (before,) = connection.execute("select count(*) from event_logs").fetchone()
-    result = call(home.path, "forget", HANDLE, "--yes")
-    assert "deleted 1 message(s) of Dagster's records" in result.err
-    with closing(sqlite3.connect(database)) as connection:
-        (after,) = connection.execute("select count(*) from event_logs where run_id <> 'x'").fetchone()
-    assert after >= before - 1
-    assert files_with(home, HANDLE) == []
 
 
 @pytest.mark.parametrize(

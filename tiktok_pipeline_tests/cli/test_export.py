@@ -15,7 +15,7 @@ import pytest
 from pyarrow import parquet
 
 import tiktok_pipeline.studies
-from tiktok_pipeline.cli import app as cli
+from tiktok_pipeline.cli.console import FAILED, USAGE_ERROR
 from tiktok_pipeline.output import write_rows as export_file
 from tiktok_pipeline.study import load_studies
 from tiktok_pipeline.warehouse.duckdb.connection import query
@@ -141,7 +141,7 @@ def test_a_persona_is_looked_up_in_the_snapshot_that_is_exported(
             "update personas.summaries set persona = ? where snapshot = '2024-03-01' and cluster = 0", [name]
         )
     arguments = ("export", STUDY, "--persona", name, "--out", tmp_path / "a.csv")
-    assert f"no persona {name!r}" in refused(call(copied_home.path, *arguments), cli.USAGE_ERROR)
+    assert f"no persona {name!r}" in refused(call(copied_home.path, *arguments), USAGE_ERROR)
     assert call(copied_home.path, *arguments, "--snapshot", "2024-03-01").code == 0
     rows = csv_rows(tmp_path / "a.csv")
     assert {row["persona"] for row in rows} == {name}
@@ -172,7 +172,7 @@ def test_an_unknown_persona_is_a_usage_error_that_lists_the_personas(
 ) -> None:
     result = call(refreshed_home.path, "export", STUDY, "--persona", persona, "--out", tmp_path / "a.csv")
     listed = ", ".join(personas(refreshed_home))
-    assert refused(result, cli.USAGE_ERROR) == (
+    assert refused(result, USAGE_ERROR) == (
         f"tiktok-pipeline: no persona {persona!r} in study {STUDY}; the personas are: {listed}"
     )
     assert list(tmp_path.iterdir()) == []
@@ -182,7 +182,7 @@ def test_an_unknown_persona_is_a_usage_error_that_lists_the_personas(
 def test_an_unknown_study_is_a_usage_error_that_lists_the_studies(
     refreshed_home: Home, call: Call, tmp_path: Path, study: str
 ) -> None:
-    line = refused(call(refreshed_home.path, "export", study, "--out", tmp_path / "a.csv"), cli.USAGE_ERROR)
+    line = refused(call(refreshed_home.path, "export", study, "--out", tmp_path / "a.csv"), USAGE_ERROR)
     listed = ", ".join(study.name for study in load_studies(tiktok_pipeline.studies))
     assert line == f"tiktok-pipeline: no study {study!r}; the studies are: {listed}"
     assert STUDY in listed
@@ -193,7 +193,7 @@ def test_an_unknown_snapshot_is_an_error_that_lists_the_snapshots(
     refreshed_home: Home, call: Call, tmp_path: Path, snapshot: str
 ) -> None:
     result = call(refreshed_home.path, "export", STUDY, "--snapshot", snapshot, "--out", tmp_path / "a.csv")
-    assert refused(result, cli.USAGE_ERROR) == (
+    assert refused(result, USAGE_ERROR) == (
         f"tiktok-pipeline: no snapshot {snapshot!r} of study {STUDY}; the snapshots are: 2024-03-01, 2024-04-01"
     )
 
@@ -201,29 +201,29 @@ def test_an_unknown_snapshot_is_an_error_that_lists_the_snapshots(
 def test_a_study_that_was_not_refreshed_tells_what_to_run(copied_home: Home, call: Call, tmp_path: Path) -> None:
     """The views may be absent, and they may be empty."""
     arguments = ("export", "top_influencers", "--out", tmp_path / "a.csv")
-    line = refused(call(copied_home.path, *arguments), cli.FAILED)
+    line = refused(call(copied_home.path, *arguments), FAILED)
     assert "study top_influencers has no creators yet; run `tiktok-pipeline refresh FILE --study" in line
     with duckdb.connect(str(copied_home.settings.published_file)) as connection:
         connection.execute(
             f"create view segments.top_influencers_history as select * from segments.{STUDY} where false"
         )
-    assert refused(call(copied_home.path, *arguments), cli.FAILED) == line
+    assert refused(call(copied_home.path, *arguments), FAILED) == line
 
 
 def test_before_any_refresh_the_error_tells_what_to_run(tmp_path: Path, call: Call) -> None:
-    line = refused(call(tmp_path / "home", "export", STUDY, "--out", tmp_path / "a.csv"), cli.FAILED)
+    line = refused(call(tmp_path / "home", "export", STUDY, "--out", tmp_path / "a.csv"), FAILED)
     assert "run `tiktok-pipeline refresh FILE` first" in line
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_wrong_file_ending_is_refused_before_anything_is_read(tmp_path: Path, call: Call) -> None:
     result = call(tmp_path / "home", "export", STUDY, "--out", tmp_path / "a.txt")
-    assert "expected a file that ends in .csv, .xlsx or .parquet" in refused(result, cli.USAGE_ERROR)
+    assert "expected a file that ends in .csv, .xlsx or .parquet" in refused(result, USAGE_ERROR)
 
 
 @pytest.mark.parametrize("arguments", [(), (STUDY,), ("--out", "a.csv")])
 def test_a_study_and_a_file_are_required(tmp_path: Path, call: Call, arguments: Sequence[str]) -> None:
-    refused(call(tmp_path / "home", "export", *arguments), cli.USAGE_ERROR)
+    refused(call(tmp_path / "home", "export", *arguments), USAGE_ERROR)
 
 
 def test_a_file_that_cannot_be_written_is_one_line(
@@ -238,17 +238,17 @@ def test_a_file_that_cannot_be_written_is_one_line(
         "nowhere/a.csv": f"the folder {tmp_path / 'nowhere'} does not exist; create it first",
         "there.csv/a.csv": f"the folder {tmp_path / 'there.csv'} does not exist; create it first",
     }.items():
-        line = refused(call(refreshed_home.path, "export", STUDY, "--out", tmp_path / name), cli.USAGE_ERROR)
+        line = refused(call(refreshed_home.path, "export", STUDY, "--out", tmp_path / name), USAGE_ERROR)
         assert line == f"tiktok-pipeline: {tmp_path / name}: {result}"
     too_long = tmp_path / f"{'a' * 300}.csv"
-    line = refused(call(refreshed_home.path, "export", STUDY, "--out", too_long), cli.FAILED)
+    line = refused(call(refreshed_home.path, "export", STUDY, "--out", too_long), FAILED)
     assert line == f"tiktok-pipeline: {too_long}: cannot be written: File name too long"
 
     def denied(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "touch", denied)
-    line = refused(call(refreshed_home.path, "export", STUDY, "--out", tmp_path / "a\n.csv"), cli.FAILED)
+    line = refused(call(refreshed_home.path, "export", STUDY, "--out", tmp_path / "a\n.csv"), FAILED)
     assert line == f"tiktok-pipeline: {tmp_path / 'a .csv'}: cannot be written: Permission denied"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.csv", "there.csv"]
 
@@ -264,7 +264,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_file(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    line = refused(call(refreshed_home.path, "export", STUDY, "--out", out, "--overwrite"), cli.FAILED)
+    line = refused(call(refreshed_home.path, "export", STUDY, "--out", out, "--overwrite"), FAILED)
     assert line == f"tiktok-pipeline: {out}: cannot be written: No space left on device"
     assert out.read_text(encoding="utf-8") == "mine"
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
@@ -290,7 +290,7 @@ def test_too_many_rows_for_a_sheet_are_refused_before_any_is_written(
     monkeypatch.setattr(export_file, "MAX_XLSX_ROWS", 117)
     monkeypatch.setattr(export_file, "atomic_write", None)
     result = call(refreshed_home.path, "export", STUDY, "--out", tmp_path / "a.xlsx")
-    assert refused(result, cli.USAGE_ERROR) == (
+    assert refused(result, USAGE_ERROR) == (
         f"tiktok-pipeline: {tmp_path / 'a.xlsx'}: a sheet holds at most 117 rows, and there are 118; "
         "write a .parquet or .csv file"
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tiktok_pipeline.cli import app as cli
+from tiktok_pipeline.cli.console import FAILED
 from tiktok_pipeline_tests.homes import Home, Said, command
 from tiktok_pipeline_tests.scrapes import activity, creators, write_csv
 
@@ -83,7 +83,7 @@ def test_refresh_without_a_path_ingests_the_inbox(tmp_path: Path, call: Call) ->
     write_csv(incoming / "creator_activity_2024-06-01.csv", activity(30))
     (incoming / "bad.csv").write_text("no,known,columns\n1,2,3\n", encoding="utf-8")
     result = call(tmp_path / "home", "refresh", "--study", "creator_archetypes", "--json")
-    assert result.code == cli.FAILED, "a file was refused"
+    assert result.code == FAILED, "a file was refused"
     document = json.loads(result.out)
     assert [snapshot["ok"] for snapshot in document["snapshots"]] == [True]
     refused = tmp_path / "home" / "incoming" / "refused" / "bad.csv"
@@ -151,7 +151,7 @@ def test_a_locked_database_fails_within_the_time_limit_and_names_its_holder(
             result = call(copied_home.path, "refresh", scrape, "--json")
         finally:
             other.kill()
-    assert result.code == cli.FAILED
+    assert result.code == FAILED
     (line,) = result.problems
     assert f"{copied_home.settings.warehouse_file}: waited 1 s for the database" in line
     assert str(other.pid) in line
@@ -181,7 +181,7 @@ def test_a_locked_home_fails_within_the_time_limit_and_names_its_holder(
             answered = call(copied_home.path, "sql", "select count(*) from personas.summaries")
         finally:
             other.kill()
-    assert result.code == cli.FAILED
+    assert result.code == FAILED
     waiting, problem = result.err.splitlines()
     assert waiting.startswith(f"waiting for process {other.pid}, which is using {copied_home.path}")
     assert problem.startswith(f"tiktok-pipeline: {copied_home.path}: process {other.pid} ")

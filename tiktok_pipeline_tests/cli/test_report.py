@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tiktok_pipeline.cli import app as cli
+from tiktok_pipeline.cli.console import FAILED, USAGE_ERROR
 from tiktok_pipeline.reports.find import ReportNotFoundError, find_report
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def test_report_opens_the_report_in_the_browser(
 @pytest.mark.parametrize("key", ["2024-03-02", "../2024-03-01", "", "/etc/passwd"])
 def test_an_unknown_snapshot_is_an_error_that_lists_the_snapshots(refreshed_home: Home, call: Call, key: str) -> None:
     result = call(refreshed_home.path, "report", key)
-    assert result.code == cli.FAILED
+    assert result.code == FAILED
     assert result.err == f"tiktok-pipeline: no report of snapshot {key}; the reports are: 2024-03-01, 2024-04-01\n"
 
 
@@ -49,14 +49,14 @@ def test_without_a_report_the_error_tells_what_to_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        (["no_such"], cli.USAGE_ERROR, "no study 'no_such'; the studies are: active_creators"),
-        (["balanced_segments"], cli.USAGE_ERROR, "study balanced_segments has no network to tune"),
+        (["no_such"], USAGE_ERROR, "no study 'no_such'; the studies are: active_creators"),
+        (["balanced_segments"], USAGE_ERROR, "study balanced_segments has no network to tune"),
         (
             ["active_creators", "--snapshot", "2020-01-01"],
-            cli.FAILED,
+            FAILED,
             "snapshot 2020-01-01: 0 positive of 0 labelled profiles",
         ),
-        (["active_creators", "--trials", "0"], cli.USAGE_ERROR, "Invalid value for '--trials'"),
+        (["active_creators", "--trials", "0"], USAGE_ERROR, "Invalid value for '--trials'"),
     ],
 )
 def test_tune_refuses_in_one_line(
@@ -76,12 +76,12 @@ def test_tune_without_torch_names_the_extra(
 
     monkeypatch.setattr(network, "is_installed", lambda: False)
     result = call(refreshed_home.path, "tune", "active_creators")
-    assert result.code == cli.FAILED
+    assert result.code == FAILED
     assert "install the extra `neural`" in result.err
 
 
 def test_tune_without_a_snapshot_tells_what_to_run(call: Call, tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="the network is an extra")
     result = call(tmp_path / "home", "tune", "active_creators")
-    assert result.code == cli.FAILED
+    assert result.code == FAILED
     assert "no snapshot in" in result.err

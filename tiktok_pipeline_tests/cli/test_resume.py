@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 from dagster import DagsterEventType, DagsterInstance
 
-from tiktok_pipeline.cli import app as cli
+from tiktok_pipeline.cli.console import USAGE_ERROR
 from tiktok_pipeline.orchestration.assets import study as study_assets
 from tiktok_pipeline.warehouse.duckdb import publishing
 from tiktok_pipeline_tests.homes import Home, Said, kill_refresh
@@ -85,5 +85,5 @@ def test_resume_recomputes_a_snapshot_with_a_new_delivery(tmp_path: Path, call: 
 @pytest.mark.parametrize("other", ["--all", "scrape.csv"])
 def test_resume_with_files_or_all_is_a_usage_error(tmp_path: Path, call: Call, other: str) -> None:
     result = call(tmp_path / "home", "refresh", "--resume", other)
-    assert result.code == cli.USAGE_ERROR
+    assert result.code == USAGE_ERROR
     assert "--resume continues with files that were registered before" in result.err

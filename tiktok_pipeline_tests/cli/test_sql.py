@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tiktok_pipeline.cli import app as cli
+from tiktok_pipeline.cli.console import FAILED, USAGE_ERROR
 from tiktok_pipeline_tests.homes import Home, Said
 
 Call = Callable[..., Said]
@@ -61,14 +61,14 @@ def test_sql_without_a_query_is_a_usage_error(
     for stdin, expected in ((Terminal(), "no query"), (io.StringIO(" \n"), "the query is empty"), (None, "no query")):
         monkeypatch.setattr(sys, "stdin", stdin)
         result = call(refreshed_home.path, "sql")
-        assert result.code == cli.USAGE_ERROR
+        assert result.code == USAGE_ERROR
         (line,) = result.problems
         assert expected in line
 
 
 def test_an_error_of_the_query_shows_the_engine_s_hint_and_the_place(refreshed_home: Home, call: Call) -> None:
     result = call(refreshed_home.path, "sql", "select persona,\n  profiless\nfrom personas.summaries")
-    assert result.code == cli.USAGE_ERROR
+    assert result.code == USAGE_ERROR
     first, hint, line, caret = result.err.splitlines()
     assert first == 'tiktok-pipeline: Binder Error: Referenced column "profiless" not found in FROM clause!'
     assert '"profiles"' in hint
@@ -81,7 +81,7 @@ def test_an_error_of_the_query_shows_the_engine_s_hint_and_the_place(refreshed_h
 
 def test_an_error_of_the_query_cannot_control_the_terminal(refreshed_home: Home, call: Call) -> None:
     result = call(refreshed_home.path, "sql", "select '\x1b[31mred\u202e'::int")
-    assert result.code == cli.USAGE_ERROR
+    assert result.code == USAGE_ERROR
     assert "\x1b" not in result.err
     assert "\u202e" not in result.err
 
@@ -89,7 +89,7 @@ def test_an_error_of_the_query_cannot_control_the_terminal(refreshed_home: Home,
 def test_sql_reads_the_published_tables_and_with_warehouse_the_raw_ones(refreshed_home: Home, call: Call) -> None:
     query = "select count(*) as rows from raw.profiles"
     refused = call(refreshed_home.path, "sql", query)
-    assert refused.code == cli.USAGE_ERROR
+    assert refused.code == USAGE_ERROR
     assert "raw" in refused.problems[0]
     assert json.loads(call(refreshed_home.path, "sql", "--warehouse", query, "--format", "json").out) == [
         {"rows": 240}
@@ -115,13 +115,13 @@ def test_sql_can_only_read(
     (tmp_path / "x.csv").write_text("a\n1\n", encoding="utf-8")
     for where in ([], ["--warehouse"]):
         result = call(refreshed_home.path, "sql", query, *where)
-        assert (result.code, result.out) == (cli.USAGE_ERROR, "")
+        assert (result.code, result.out) == (USAGE_ERROR, "")
         assert len(result.problems) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
 
 
 def test_sql_before_any_refresh_tells_what_to_run(tmp_path: Path, call: Call) -> None:
     result = call(tmp_path / "home", "sql", "select 1")
-    assert result.code == cli.FAILED
+    assert result.code == FAILED
     (line,) = result.problems
     assert "run `tiktok-pipeline refresh FILE` first" in line

@@ -456,7 +456,10 @@ def balance(raw: int, valid: int, rejected: int) -> None:
 
 @pytest.mark.parametrize("counts", [(1, 1, 0), (2, 1, 1), (1000, 500, 500)])
 def test_up_to_half_of_the_rows_may_be_bad(counts: tuple[int, int, int]) -> None:
-    balance(*counts)
+    raw, valid, rejected = counts
+    balance(raw, valid, rejected)
+    with pytest.raises(SnapshotRejectedError):
+        balance(raw + 2, valid, rejected + 2)
 
 
 @pytest.mark.parametrize("counts", [(1, 0, 1), (3, 1, 2), (1001, 500, 501)])

@@ -91,6 +91,15 @@ def test_settings_page_lists_every_variable_with_its_default() -> None:
     assert Settings.from_env(home | values) == Settings.from_env(home)
 
 
+def test_troubleshooting_quotes_messages_of_the_program() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").partition("## Troubleshooting")[2]
+    symptoms = [line.split("|")[1] for line in page.splitlines() if line.startswith("|")]
+    quoted = re.findall(r'"([^"]+)"', " ".join(symptoms))
+    program = " ".join(path.read_text(encoding="utf-8") for path in (ROOT / "tiktok_pipeline").rglob("*.py"))
+    assert len(quoted) >= 8
+    assert [text for text in quoted if text not in program] == []
+
+
 def test_links_of_readme_lead_to_files() -> None:
     links = re.findall(r"(?<!!)\[[^\]]+\]\(([^)#]+)", README.read_text(encoding="utf-8"))
     assert len(links) >= 10

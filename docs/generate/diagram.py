@@ -74,7 +74,7 @@ def _asset_graph() -> tuple[Graph, dict[str, list[str]]]:
     graph = build_definitions(Settings(home=Path("home"))).resolve_asset_graph()
     parents: dict[str, set[str]] = {}
     tables: dict[str, list[str]] = {}
-    for key in sorted(graph.get_all_asset_keys(), key=lambda key: key.path):
+    for key in sorted(graph.get_all_asset_keys(), key=lambda key: list(key.path)):
         stage = key.path[0]
         parents.setdefault(stage, set()).update(parent.path[0] for parent in graph.get(key).parent_keys)
         if len(key.path) > 1 and key.path[-1] not in tables.setdefault(stage, []):

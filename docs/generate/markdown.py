@@ -12,7 +12,7 @@ def escape(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """Return ``text`` as a code span that may stand in a table cell."""
+    """Return ``text`` as a code span."""
     return f"`{text}`"
 
 

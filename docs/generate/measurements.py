@@ -1,4 +1,4 @@
-"""Renders measured times, memory and disk from ``benchmarks/results``: of each kind of measurement, the newest."""
+"""Renders measured times, memory and disk from ``benchmarks/results``: the newest of each benchmark."""
 
 from __future__ import annotations
 
@@ -92,15 +92,16 @@ def render_compare() -> str:
     return paragraphs(table(header, rows))
 
 
-def _results(kind: str) -> list[dict[str, Any]]:
-    """Return all results of a kind, the newest last."""
+def _results(benchmark: str) -> list[dict[str, Any]]:
+    """Return all results of a benchmark, the newest last."""
 
     def number(path: Path) -> tuple[str, int]:
-        _, day, nth = re.fullmatch(rf"({kind})-(\d{{4}}-\d\d-\d\d)(?:-(\d+))?", path.stem).groups()  # type: ignore[union-attr]
+        _, day, nth = re.fullmatch(rf"({benchmark})-(\d{{4}}-\d\d-\d\d)(?:-(\d+))?", path.stem).groups()  # type: ignore[union-attr]
         return day, int(nth or 1)
 
     return [
-        json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob(f"{kind}-*.json"), key=number)
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(RESULTS.glob(f"{benchmark}-*.json"), key=number)
     ]
 
 

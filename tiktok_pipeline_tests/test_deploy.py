@@ -1,4 +1,4 @@
-"""What is written for operations names only what there is: variables, commands, options, files; and the units are sound."""
+"""The operations guide names only existing variables, commands, options and files; the service units are valid."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ PLOTTED_FEATURES = ("followers", "avg_engagement_rate")
 
 @dataclass(frozen=True)
 class FitSample:
-    """The rows that the model of a study is fitted on, and the rules that left them.
+    """The rows that the model of a study is fitted on, and the rules that selected them.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def build_fit_sample(features: SampledFrame, study: Study, engine: Engine) -> Fi
     study : Study
         A study with a segmentation.
     engine : Engine
-        The engine that holds the frames. What it has to store lasts until the engine is closed.
+        The engine that holds the frames. Its temporary tables live until the engine is closed.
 
     Returns
     -------

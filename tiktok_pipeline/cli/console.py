@@ -46,7 +46,7 @@ class CommandFailedError(PipelineError):
 
 
 class CommandUsageError(PipelineError):
-    """The arguments of the command do not fit together, or name something that does not exist."""
+    """The arguments conflict, or name something that does not exist."""
 
     code = "usage"
     is_usage_error = True
@@ -172,7 +172,7 @@ def exit_on_expected_error(*, as_json: bool = False, when_interrupted: str = "st
 
 
 def fail(error: PipelineError, *, as_json: bool) -> NoReturn:
-    """Print an expected error and leave with its exit code."""
+    """Print an expected error and exit with its code."""
     exit_code = USAGE_ERROR if error.is_usage_error else FAILED
     _fail(exit_code, error.code, error.message, error.remedy, details=error.details, as_json=as_json)
 

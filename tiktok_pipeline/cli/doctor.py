@@ -40,7 +40,7 @@ def doctor(
     as_json: JsonOption = False,
     _quiet: QuietOption = False,
 ) -> None:
-    """Check that files, tables and Dagster's records agree, and show how to repair what does not.
+    """Check that files, tables and Dagster's records agree, and suggest repairs.
 
     Changes nothing. Exits with 1 if a finding is an error.
 

@@ -34,7 +34,7 @@ def erase(
     ] = None,
     again: Annotated[
         bool,
-        typer.Option("--again", help="Erase everybody who was erased before, for use after a backup was restored."),
+        typer.Option("--again", help="Repeat all earlier erasures; use it after restoring a backup."),
     ] = False,
     yes: YesOption = False,
     _quiet: QuietOption = False,
@@ -96,7 +96,7 @@ def _print_records(records: CreatorRecords) -> None:
         listed = ", ".join(map(str, rows[:_SHOWN_RECORDS]))
         info(f"snapshot {snapshot}: {file}, record {listed}{' ...' if len(rows) > _SHOWN_RECORDS else ''}")
     if not records.records:
-        info("no record of that name in any snapshot; later scrapes will be stored without it")
+        info("no records found in any snapshot; this creator will be left out of later scrapes")
 
 
 def _print_result(result: ErasureResult) -> None:

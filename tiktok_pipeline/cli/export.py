@@ -79,7 +79,7 @@ def _export_study(
 
 @contextmanager
 def _name_target_in_errors(out: Path) -> Iterator[None]:
-    """Raise the errors of the disk with the name of the file to write, not of the draft beside it."""
+    """Report disk errors under the target's name instead of the draft's."""
     try:
         yield
     except OSError as error:

@@ -73,7 +73,10 @@ def _prune_snapshots(settings: Settings, *, keep: int | None, before: str | None
             return
         for key in removed:
             info(f"snapshot {key}")
-        confirm(f"Remove {len(removed)} of {len(known)} snapshots, files and tables? This cannot be undone.", yes=yes)
+        question = (
+            f"Remove {len(removed)} of {len(known)} snapshots with their files and tables? This cannot be undone."
+        )
+        confirm(question, yes=yes)
         prune_home(
             settings,
             removed,

@@ -38,7 +38,7 @@ WHEN_INTERRUPTED = "stopped; run `tiktok-pipeline refresh --resume` to continue 
 
 _ALMOST_FULL_BYTES = 20_000_000
 _REPORTED_CHECKS = frozenset({"rejected_share", "drift", "rates_add_up"})
-"""The checks of which a failure is printed; the others are shown in the report and in Dagster's UI."""
+"""Checks whose failures are printed; the others are shown in the report and in Dagster's UI."""
 
 
 def refresh(
@@ -54,7 +54,7 @@ def refresh(
     ] = None,
     study: Annotated[
         list[str] | None,
-        typer.Option(help="Compute only this study, and what all studies share. May be repeated."),
+        typer.Option(help="Compute only this study and the shared tables. Repeatable."),
     ] = None,
     *,
     everything: Annotated[
@@ -85,7 +85,7 @@ def refresh(
             msg = "--all recomputes the snapshots of the home; leave it out to register files"
             raise CommandUsageError(msg)
         if resume and (paths or everything):
-            msg = "--resume continues with files that were registered before; use it without files and without --all"
+            msg = "--resume cannot be combined with files or --all"
             raise CommandUsageError(msg)
         studies = select_studies(study or [])
         with locked_home(settings):
@@ -166,7 +166,7 @@ def _ingest_inbox(settings: Settings, snapshot: str | None) -> tuple[list[str], 
         print_error(f"{refused.reason} (moved to {settings.refused / refused.file})")
     pending = set(pending_snapshots(settings, published_delivery_ids(settings.published_file)))
     if unfinished := sorted(pending - set(ingested.snapshots)):
-        info(f"registered before and not complete: {', '.join(unfinished)}")
+        info(f"continuing unfinished snapshots: {', '.join(unfinished)}")
     keys = sorted({*ingested.snapshots, *unfinished})
     if not keys:
         info(f"no new file in {settings.incoming}")
@@ -224,7 +224,7 @@ def _materialise(
 
 
 def _remedy(settings: Settings, failure: Failure) -> str | None:
-    """Return what to do about a failure whose text may not tell it."""
+    """Return a remedy for a failure whose message gives none."""
     import shutil
 
     free = shutil.disk_usage(settings.home).free

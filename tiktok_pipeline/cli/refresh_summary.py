@@ -29,7 +29,8 @@ class RefreshResult:
     Attributes
     ----------
     outcomes : dict of str to Outcome
-        How the run of each snapshot ended, by key; a run that was published with others fails with that publication.
+        How the run of each snapshot ended, by key. If publishing several snapshots together fails, all of them
+        count as failed.
     refused : list of RefusedFile
         The files of the inbox that cannot be read.
     remedies : dict of str to str

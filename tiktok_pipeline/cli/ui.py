@@ -66,7 +66,7 @@ def _check_port(port: int) -> None:
 
 
 def _lock_until_exit(file: Path) -> None:
-    """Hold a lock on ``file`` for as long as this process lives, also after it became Dagster's.
+    """Hold a lock on ``file`` for as long as this process lives, even after exec replaces it with Dagster.
 
     Two daemons of one home would start every run twice.
 
@@ -83,7 +83,7 @@ def _lock_until_exit(file: Path) -> None:
     except BlockingIOError as error:
         holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
         os.close(descriptor)
-        msg = f"process {holder} runs the UI of {file.parent.parent} already"
+        msg = f"process {holder} is already running the UI for {file.parent.parent}"
         raise CommandFailedError(msg, remedy="use that one, or stop it first") from error
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"{os.getpid()}\n".encode())

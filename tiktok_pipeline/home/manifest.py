@@ -108,7 +108,7 @@ def snapshots_on_disk(raw: Path) -> list[str]:
 
 
 def store_files(folder: Path, files: Mapping[str, Path], manifest: Sequence[StoredFile]) -> None:
-    """Move files into a snapshot together with the manifest that lists them; files that it does not list are removed.
+    """Move files into a snapshot together with its manifest, and remove files that the manifest no longer lists.
 
     Parameters
     ----------

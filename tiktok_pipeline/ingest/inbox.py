@@ -165,7 +165,7 @@ def _ingest_file(path: Path, config: IngestConfig, snapshot: str | None) -> list
 
 
 def _refuse(path: Path, folder: Path, reason: str) -> RefusedFile:
-    """Move a file to the refused ones, with a text beside it; an older one of the same name is not overwritten."""
+    """Move a file to `refused/` with a reason file; never overwrite an earlier file of that name."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     reason = one_line(reason)
     name = safe_name(path)

@@ -182,7 +182,7 @@ def _measure(path: Path, staged: Path, format_: FileFormat, config: IngestConfig
         (measures,) = measured.select(nw.len().alias("rows"), *newest).collect("pyarrow").to_native().to_pylist()
         forgotten = suppressed_rows(rows, dialect.source, config.suppression, engine) if config.suppression else []
     if not measures["rows"]:
-        raise UnreadableFileError(f"{path.name}: a header and no rows", remedy="export it again")
+        raise UnreadableFileError(f"{path.name}: has a header but no rows", remedy="export it again")
     return _Content(dialect, measures["rows"], measures.get("newest"), tuple(row.source_row for row in forgotten))
 
 
@@ -209,7 +209,7 @@ def _check_names(inspected: Sequence[_InspectedFile], keys: Mapping[Path, str]) 
         if first.sha256 != file.sha256:
             raise SnapshotKeyError(
                 f"{file.delivered} and {first.delivered} have the same name in snapshot {snapshot}",
-                remedy="rename one of them, or deliver them one after the other if one replaces the other",
+                remedy="rename one of them; if one replaces the other, deliver them separately",
             )
 
 
@@ -258,6 +258,4 @@ def _link_or_copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target, follow_symlinks=False)
     if not stat.S_ISREG(target.lstat().st_mode):
         target.unlink()
-        raise UnreadableFileError(
-            f"{source}: became a link while it was read", remedy="put the file itself into the folder"
-        )
+        raise UnreadableFileError(f"{source}: became a link while it was read", remedy="deliver a regular file")

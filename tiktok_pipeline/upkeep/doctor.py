@@ -153,15 +153,17 @@ def check_files(settings: Settings, manifests: Manifests, *, quick: bool) -> Ite
     quick : bool
         Compare sizes only, not hashes.
     """
-    files = 0
+    files = sum(len(manifest) for manifest in manifests.values())
+    damaged = 0
     for snapshot, manifest in manifests.items():
         folder = settings.raw / snapshot
         for entry in manifest:
-            files += 1
             path = folder / entry.file
             if not path.is_file():
+                damaged += 1
                 yield Finding("error", f"{path}: missing", "restore it from a backup, or deliver the file again")
             elif path.stat().st_size != entry.bytes or (not quick and file_sha256(path) != entry.stored_sha256):
+                damaged += 1
                 remedy = "restore it from a backup, or deliver the file again; do not edit files in raw/"
                 yield Finding("error", f"{path}: changed since it was stored", remedy)
         known = {MANIFEST, *(entry.file for entry in manifest)}
@@ -169,8 +171,9 @@ def check_files(settings: Settings, manifests: Manifests, *, quick: bool) -> Ite
             if path.name not in known and not path.name.startswith("."):
                 remedy = "deliver it through incoming/, then delete it there"
                 yield Finding("warning", f"{path}: not in the manifest", remedy)
-    compared = "sizes" if quick else "hashes"
-    yield Finding("ok", f"{files} raw file(s) of {len(manifests)} snapshot(s) compared by their {compared}")
+    if not damaged:
+        compared = "sizes" if quick else "hashes"
+        yield Finding("ok", f"the {compared} of {files} raw file(s) in {len(manifests)} snapshot(s) match")
 
 
 def check_database(
@@ -236,7 +239,7 @@ def check_agreement(manifests: Manifests, warehouse: Database, published: Databa
         }
         for snapshot, delivery_id in sorted(deliveries.items()):
             if in_published.get(snapshot) != delivery_id:
-                text = f"{published.path}: does not have snapshot {snapshot} as it was delivered"
+                text = f"{published.path}: snapshot {snapshot} is missing or outdated"
                 yield Finding("warning", text, _REFRESH)
         for snapshot in sorted(set(in_published) - set(deliveries)):
             yield Finding("error", f"{published.path}: snapshot {snapshot} has no files", _PRUNE)
@@ -262,10 +265,10 @@ def _check_snapshot(
     remedy = f"run `tiktok-pipeline refresh --all --snapshot {snapshot}`"
     stale = sorted({entry.study for entry in slices if entry.delivery_id != delivery_id})
     if "" in stale:  # the tables that all studies share
-        yield Finding("warning", f"snapshot {snapshot}: its tables are of an earlier delivery", _REFRESH)
+        yield Finding("warning", f"snapshot {snapshot}: its tables come from an earlier delivery", _REFRESH)
         return
     if stale:
-        yield Finding("warning", f"snapshot {snapshot}: {', '.join(stale)} of an earlier delivery", remedy)
+        yield Finding("warning", f"snapshot {snapshot}: {', '.join(stale)} come from an earlier delivery", remedy)
     rows = {entry.table: entry.rows for entry in slices if not entry.study}
     in_files = sum(entry.rows for entry in manifest)
     raw = sum(rows.get(f"raw.{source.name}", 0) for source in SOURCES)

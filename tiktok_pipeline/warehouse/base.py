@@ -28,7 +28,7 @@ Slice = Mapping[str, str]
 """A part of a table: a value for each of its slice columns."""
 
 NULL_WORDS = ("null", "NULL", "None", "NaN")
-"""The words in a delivered cell that stand for a missing value."""
+"""The words in a delivered cell that mean a missing value."""
 
 WHITE_SPACE = " \t\n\v\f\r"
 """The characters that are stripped from both ends of a delivered cell."""
@@ -129,10 +129,10 @@ class TableSpec:
         names = [column.name for column in self.columns]
         for part in (self.schema, self.name):
             if not _IDENTIFIER.fullmatch(part):
-                msg = f"table {self.schema}.{self.name}: {part!r} is no lower-case identifier"
+                msg = f"table {self.schema}.{self.name}: {part!r} is not a lower-case identifier"
                 raise ValueError(msg)
         if len(set(names)) != len(names):
-            msg = f"table {self}: a column is named twice"
+            msg = f"table {self}: duplicate column name"
             raise ValueError(msg)
         if missing := {*self.slice_by, *self.rows_per} - set(names):
             msg = f"table {self}: columns {sorted(missing)} of its slice or key are not among its columns"

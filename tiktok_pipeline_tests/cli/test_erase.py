@@ -222,7 +222,7 @@ def test_forget_asks_first_and_suppresses_a_name_without_records(
     assert not home.settings.forgotten_file.exists()
     result = call(home.path, "forget", "nobody_has_this", "--yes")
     assert result.code == 0
-    assert "no record of that name" in result.err
+    assert "no records found in any snapshot" in result.err
     kept = read_suppression_list(home.settings.forgotten_file)
     assert kept.hash_of("Nobody_Has_This") in kept.hashes
     assert "nobody" not in home.settings.forgotten_file.read_text(encoding="utf-8")

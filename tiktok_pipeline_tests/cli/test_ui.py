@@ -156,7 +156,7 @@ def test_a_snapshot_is_materialised_and_published_by_clicking(home: Home, tmp_pa
         materialise(page, SNAPSHOT, tmp_path)
         second = command(home.path, "ui", "--port", str(free_port()))
         assert (second.returncode, second.stdout) == (1, "")
-        assert "runs the UI of" in second.stderr, "there is one daemon for each home"
+        assert "is already running the UI for" in second.stderr, "there is one daemon for each home"
         assert wait_until_done(home) == "SUCCESS", log.read_text(encoding="utf-8")
         page.goto(f"{url}/runs")
         page.get_by_text("Success", exact=True).nth(1).wait_for()

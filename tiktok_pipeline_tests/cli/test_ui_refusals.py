@@ -67,8 +67,8 @@ def test_a_second_ui_of_a_home_is_refused_until_the_first_ends(
         first.kill()
     assert result.code == FAILED
     assert (
-        result.err
-        == f"tiktok-pipeline: process {first.pid} runs the UI of {home} already; use that one, or stop it first\n"
+        result.err == f"tiktok-pipeline: process {first.pid} is already running the UI for {home}; "
+        "use that one, or stop it first\n"
     )
     assert no_server == []
     monkey = call(home, "ui", "--port", str(free_port()))

@@ -65,7 +65,7 @@ def test_a_refresh_without_disk_space_writes_nothing(
     later = write_csv(tmp_path / "b.csv", creators(60, day="2024-04-01"))
     result = call(home.path, "refresh", later, "--study", "influencer_segments")
     assert result.code == 1
-    assert "snapshot 2024-04-01: its 60 rows need about 120,000,000.0 GB of disk beside their files" in result.err
+    assert "snapshot 2024-04-01: its 60 rows need about 120,000,000.0 GB of disk" in result.err
     assert "Traceback" not in result.err
     assert home.tables(published=True) == before
     assert home.value("select count(*) from validated.profiles where snapshot = '2024-04-01'") == 0

@@ -259,7 +259,7 @@ def test_a_link_is_followed_to_its_content(config: IngestConfig, raw: Path, scra
 
 def test_a_header_without_rows_is_refused(config: IngestConfig, raw: Path, scrape: Path) -> None:
     scrape.write_text(scrape.read_text(encoding="utf-8").partition("\n")[0] + "\n", encoding="utf-8")
-    with pytest.raises(UnreadableFileError, match=r"scrape\.csv: a header and no rows"):
+    with pytest.raises(UnreadableFileError, match=r"scrape\.csv: has a header but no rows"):
         register([scrape], config)
     assert list(raw.iterdir()) == []
 

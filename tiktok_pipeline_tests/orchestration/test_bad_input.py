@@ -42,7 +42,7 @@ BAD_FILES: dict[str, tuple[str, bytes | None, str]] = {
     "latin-1 late in the file": ("latin.csv", GOOD.encode() + "é".encode("latin-1"), "not UTF-8; save or convert"),
     "utf-16": ("wide.csv", GOOD.encode("utf-16"), "not UTF-8; save or convert it as UTF-8"),
     "no header": ("bare.csv", GOOD.partition("\n")[2].encode(), "its columns match no known type of file. It has: "),
-    "header only": ("header.csv", GOOD.partition("\n")[0].encode() + b"\n", "a header and no rows"),
+    "header only": ("header.csv", GOOD.partition("\n")[0].encode() + b"\n", "has a header but no rows"),
     "a column missing": (
         "short.csv",
         GOOD.replace("followers", "fans", 1).encode(),

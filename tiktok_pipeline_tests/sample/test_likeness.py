@@ -1,4 +1,4 @@
-"""The synthetic profiles look like the real ones: quantiles, slope, shares; and nothing of the real ones is in them."""
+"""The synthetic profiles resemble the real ones in quantiles, slope and shares, and contain nothing of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The synthetic scrapes: the same for the same seed, in the real columns, flawed a little, alive between snapshots."""
+"""The synthetic scrapes: same seed, same bytes; real columns; a few flaws; creators change between snapshots."""
 
 from __future__ import annotations
 

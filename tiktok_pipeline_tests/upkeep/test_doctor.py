@@ -85,7 +85,7 @@ def test_rows_that_stay_in_files_are_not_missed() -> None:
         ),
         (
             tuple(replace(entry, delivery_id="older") for entry in SHARED),
-            [("warning", f"snapshot {SNAPSHOT}: its tables are of an earlier delivery")],
+            [("warning", f"snapshot {SNAPSHOT}: its tables come from an earlier delivery")],
         ),
         (
             (*SHARED, stored_slice("clusters.fits", 3, study="a_study", delivery_id="older")),

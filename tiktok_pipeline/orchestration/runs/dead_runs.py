@@ -1,6 +1,6 @@
-"""Ends the runs of processes that were killed: Dagster still counts them as running, and one at a time may run.
+"""Fail the runs of killed processes: Dagster still counts them as running, and only one run may be active.
 
-Without it a refresh that was killed would hold every run that is launched in the UI in the queue, for ever.
+Otherwise a killed refresh would block every run that is launched from the UI.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunSta
 
 _UNDER_WAY = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 _START_SECONDS = 60.0
-"""A run that has named no process for so long has none."""
+"""A run that has recorded no process after this long has none."""
 
 
 def fail_orphaned_runs(instance: DagsterInstance) -> list[str]:
-    """Mark the runs as failed whose process is gone; gives their ids."""
+    """Mark runs whose process has ended as failed, and return their ids."""
     ended = []
     for record in instance.get_run_records(RunsFilter(statuses=_UNDER_WAY)):
         run = record.dagster_run
@@ -28,7 +28,7 @@ def fail_orphaned_runs(instance: DagsterInstance) -> list[str]:
 
 
 def _is_alive(instance: DagsterInstance, run: DagsterRun, updated_at: float) -> bool:
-    """Whether the last process that said it works on the run still does."""
+    """Return whether the process last recorded for the run is still alive."""
     said = [
         (int(str(event.dagster_event.engine_event_data.metadata["pid"].value)), event.timestamp)
         for event in instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT)

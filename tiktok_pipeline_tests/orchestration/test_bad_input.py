@@ -159,7 +159,7 @@ def test_bad_rows_are_rejected_with_reason_and_place_and_the_good_ones_go_on(tmp
 def test_a_snapshot_of_bad_rows_fails_in_one_line_and_the_next_is_still_done(tmp_path: Path, call: Call) -> None:
     bad = write_csv(tmp_path / "a.csv", [{**row, "followers": "-1"} for row in creators(8)])
     good = write_csv(tmp_path / "b.csv", creators(40, day="2024-04-01"))
-    said = call(tmp_path / "home", "refresh", bad, good)
+    said = call(tmp_path / "home", "refresh", bad, good, "--study", STUDY)
     assert said.code == FAILED
     (line,) = said.problems
     assert "snapshot 2024-03-01, profiles: 8 of 8 rows are rejected" in line

@@ -15,8 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tiktok_pipeline.arrays import Matrix, Vector
+from tiktok_pipeline.classifiers.calibration import apply_platt, fit_platt
 from tiktok_pipeline.classifiers.labels import Flags
-from tiktok_pipeline.classifiers.metrics import apply_platt, best_f1, fit_platt, ranking_metrics, threshold_metrics
+from tiktok_pipeline.classifiers.metrics import best_f1, ranking_metrics, threshold_metrics
 from tiktok_pipeline.classifiers.models import fit
 from tiktok_pipeline.recipes.classification import ModelName, Network
 

@@ -1,4 +1,4 @@
-"""Metrics of scores against a label: at a threshold, over all thresholds, and calibrated. Arrays in, numbers out."""
+"""Metrics of scores against a label: at a threshold and over all thresholds. Arrays in, numbers out."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from tiktok_pipeline.classifiers.labels import Flags
 CURVE_POINTS = 60
 THRESHOLDS = np.linspace(0.0, 1.0, 51)
 CALIBRATION_BINS = 10
-LARGEST_LOG_ODDS = 25.0
-"""Log odds are clipped here, so that a probability (at most 1 - 1.4e-11) stays below 1 in the digits of the tables.
-A threshold is a score; without the clip, rounding could put a score below its own threshold."""
 
 
 def threshold_metrics(scores: Vector, labels: Flags, threshold: float) -> dict[str, float]:
@@ -97,35 +94,6 @@ def _sweep(scores: Vector, labels: Flags) -> tuple[Vector, Vector, Vector]:
     thresholds = scores[order][last_of_its_value]
     recall = true_positives / max(1, int(labels.sum()))
     return thresholds[::-1], (true_positives / predicted)[::-1], recall[::-1]
-
-
-def fit_platt(scores: Vector, labels: Flags) -> tuple[float, float]:
-    """Return slope and offset of Platt's sigmoid over the log odds of held-out scores; (1, 0) for constant scores.
-
-    References
-    ----------
-    Platt 1999, Probabilistic outputs for support vector machines.
-    """
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
-
-    if scores.min() == scores.max():
-        return 1.0, 0.0
-    fitted = LogisticRegression(C=1e6, max_iter=1_000).fit(log_odds(scores)[:, None], labels)
-    return float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
-
-
-def apply_platt(scores: Vector, slope: float, offset: float) -> Vector:
-    """Return the scores as calibrated probabilities, by Platt's sigmoid."""
-    clipped = np.clip(slope * log_odds(scores) + offset, -LARGEST_LOG_ODDS, LARGEST_LOG_ODDS)
-    probabilities: Vector = 1.0 / (1.0 + np.exp(-clipped))
-    return probabilities
-
-
-def log_odds(scores: Vector) -> Vector:
-    """Return the natural logarithm of p / (1 - p), with p clipped to 1e-6 .. 1 - 1e-6."""
-    clipped = np.clip(scores, 1e-6, 1.0 - 1e-6)
-    odds: Vector = np.log(clipped / (1.0 - clipped))
-    return odds
 
 
 def curves(scores: Vector, labels: Flags) -> list[tuple[str, float | None, float, float]]:

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from tiktok_pipeline.arrays import Matrix, Vector
+from tiktok_pipeline.classifiers.calibration import LARGEST_LOG_ODDS, apply_platt, fit_platt, sigmoid
 from tiktok_pipeline.classifiers.labels import Flags
-from tiktok_pipeline.classifiers.metrics import LARGEST_LOG_ODDS, apply_platt, best_f1, fit_platt
+from tiktok_pipeline.classifiers.metrics import best_f1
 from tiktok_pipeline.classifiers.models import inner_scores, logged_regression
 from tiktok_pipeline.classifiers.schema import MODELS_TABLE, SCORES_TABLE
 
@@ -44,9 +45,7 @@ class ScoringModel:
         """Return the calibrated probability of each row of a matrix (rows x features, NaN if missing)."""
         filled = np.where(np.isnan(matrix), self.fills, matrix)
         odds = ((np.log1p(filled) - self.centers) / self.scales) @ self.coefficients + self.intercept
-        clipped = np.clip(self.slope * odds + self.offset, -LARGEST_LOG_ODDS, LARGEST_LOG_ODDS)
-        probabilities: Vector = 1.0 / (1.0 + np.exp(-clipped))
-        return probabilities
+        return sigmoid(self.slope * odds + self.offset)
 
 
 def fit_scoring_model(

@@ -16,9 +16,10 @@ from typing import Any
 
 import narwhals as nw
 
+from tiktok_pipeline.missing_values import NULL_WORDS, NULL_WORDS_PATTERN, WHITE_SPACE
 from tiktok_pipeline.raw.dialects import DIALECTS
 from tiktok_pipeline.raw.schema import ACTIVITY_COLUMNS, PROFILE_COLUMNS, PROFILES, Source
-from tiktok_pipeline.warehouse.base import NULL_WORDS, WHITE_SPACE, CastType, Engine
+from tiktok_pipeline.warehouse.base import CastType, Engine
 
 TRUE_WORDS = ("true", "t", "yes", "y", "1")
 FALSE_WORDS = ("false", "f", "no", "n", "0")
@@ -36,7 +37,7 @@ DAY_FIRST_DIALECTS = [dialect.name for dialect in DIALECTS if dialect.date_forma
 
 _DIGITS = r"^[0-9]+$"
 _ISO_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-_BLANK = rf"^[{WHITE_SPACE}]*({'|'.join(NULL_WORDS)})?[{WHITE_SPACE}]*$"
+_BLANK = rf"^[{WHITE_SPACE}]*({NULL_WORDS_PATTERN})?[{WHITE_SPACE}]*$"
 _SPACE_LAST = rf"[{WHITE_SPACE}]$"
 _WHOLE = r"^[+-]?[0-9]+([.]0*)?$"
 _GROUPED = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+$"
@@ -122,7 +123,7 @@ def one_of(text: nw.Expr, words: Iterable[str]) -> nw.Expr:
 
 
 def strip_and_nullify(text: nw.Expr) -> nw.Expr:
-    """Strip white space; empty, null, NULL, None and NaN become NULL. `Engine.strip_and_nullify` gives the same."""
+    """Strip white space; an empty text and a word of `NULL_WORDS` become NULL, as in `Engine.strip_and_nullify`."""
     # White space sorts before "!"; so do a few other characters, which stay as they are.
     has_space = (text < nw.lit("!")) | text.str.contains(_SPACE_LAST)
     stripped = nw.when(has_space).then(text.str.strip_chars()).otherwise(text)

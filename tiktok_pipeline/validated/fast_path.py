@@ -12,6 +12,7 @@ from typing import Any
 
 import narwhals as nw
 
+from tiktok_pipeline.missing_values import NULL_WORDS
 from tiktok_pipeline.raw.schema import PROFILES, Source
 from tiktok_pipeline.validated.clean import (
     CANONICAL_HANDLE,
@@ -26,7 +27,7 @@ from tiktok_pipeline.validated.clean import (
     one_of,
 )
 from tiktok_pipeline.validated.schema import LONGEST_CHARACTERS, PROFILES_TABLE
-from tiktok_pipeline.warehouse.base import NULL_WORDS, Engine
+from tiktok_pipeline.warehouse.base import Engine
 
 _NUMBER_OF_ACCOUNT = r"^[0-9]{1,20}$"
 _COUNT = r"^[0-9]{1,15}$"

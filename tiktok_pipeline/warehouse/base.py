@@ -27,12 +27,6 @@ FileFormat = Literal["csv", "json", "ndjson", "parquet"]
 Slice = Mapping[str, str]
 """A part of a table: a value for each of its slice columns."""
 
-NULL_WORDS = ("null", "NULL", "None", "NaN")
-"""The words in a delivered cell that mean a missing value."""
-
-WHITE_SPACE = " \t\n\v\f\r"
-"""The characters that are stripped from both ends of a delivered cell."""
-
 _IDENTIFIER = re.compile(r"^[a-z][a-z0-9_]*$")
 
 
@@ -240,7 +234,7 @@ class Engine(Protocol):
         ...
 
     def strip_and_nullify(self, frame: nw.LazyFrame[Any], columns: Mapping[str, str]) -> nw.LazyFrame[Any]:
-        """Add texts without surrounding `WHITE_SPACE`; an empty text and a word of `NULL_WORDS` become NULL.
+        """Add texts without surrounding white space; an empty text and a word that means missing become NULL.
 
         ``columns`` maps the name of each new column to the column that it is computed from.
         """

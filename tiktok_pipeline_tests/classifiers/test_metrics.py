@@ -20,11 +20,8 @@ from sklearn.metrics import (
 from tiktok_pipeline.classifiers.labels import Flags
 from tiktok_pipeline.classifiers.metrics import (
     CURVE_POINTS,
-    apply_platt,
     best_f1,
     curves,
-    fit_platt,
-    log_odds,
     ranking_metrics,
     threshold_for_precision,
     threshold_metrics,
@@ -199,56 +196,3 @@ def test_the_calibration_curve_is_means_of_tenths_by_hand() -> None:
 def test_thresholds_that_nobody_reaches_have_no_point() -> None:
     points = curves(np.array([0.1, 0.3, 0.3]), np.array([False, True, False]))
     assert max(point[1] for point in points if point[0] == "precision") == pytest.approx(0.3)  # type: ignore[type-var]
-
-
-def test_log_odds_by_hand() -> None:
-    assert log_odds(np.array([0.5, 0.75, 0.0, 1.0])) == pytest.approx([0.0, np.log(3), -13.815510, 13.815510])
-
-
-def test_calibrated_by_hand() -> None:
-    assert apply_platt(np.array([0.5, 0.75]), 1.0, 0.0) == pytest.approx([0.5, 0.75])
-    assert apply_platt(np.array([0.75]), 2.0, 0.0) == pytest.approx([0.9])
-    assert apply_platt(np.array([0.5]), 1.0, np.log(4)) == pytest.approx([0.8])
-
-
-def test_platt_gives_well_calibrated_scores_back() -> None:
-    random = np.random.default_rng(1)
-    scores = random.uniform(0.01, 0.99, 40_000)
-    labels = random.random(40_000) < scores
-    slope, offset = fit_platt(scores, labels)
-    assert slope == pytest.approx(1.0, abs=0.03)
-    assert offset == pytest.approx(0.0, abs=0.05)
-    np.testing.assert_allclose(apply_platt(scores, slope, offset), scores, atol=0.01)
-
-
-def test_platt_puts_scores_right_that_say_too_much() -> None:
-    random = np.random.default_rng(2)
-    truth = random.uniform(0.05, 0.95, 40_000)
-    labels = random.random(40_000) < truth
-    said = apply_platt(truth, 3.0, 1.0)
-    slope, offset = fit_platt(said, labels)
-    assert slope == pytest.approx(1 / 3, abs=0.02)
-    np.testing.assert_allclose(apply_platt(said, slope, offset), truth, atol=0.02)
-
-
-def test_constant_scores_are_left_as_they_are() -> None:
-    assert fit_platt(np.full(6, 0.3), LABELS) == (1.0, 0.0)
-    assert apply_platt(np.full(2, 0.3), 1.0, 0.0) == pytest.approx([0.3, 0.3])
-
-
-@settings(max_examples=examples(25), deadline=None)
-@given(rows=ROWS)
-def test_calibration_of_any_scores_gives_probabilities_in_their_order(rows: Rows) -> None:
-    scores, labels = apart(rows)
-    slope, offset = fit_platt(scores, labels)
-    found = apply_platt(np.sort(scores), slope, offset)
-    assert ((found >= 0.0) & (found <= 1.0)).all()
-    assert (np.diff(found) * np.sign(slope) >= 0.0).all()
-
-
-def test_scores_that_part_the_kinds_by_a_hair_do_not_overflow() -> None:
-    # The slope is then so steep that a certain score lies thousands of log odds away.
-    scores = np.where(np.arange(200) % 2, 0.5001, 0.4999)
-    slope, offset = fit_platt(scores, np.arange(200) % 2 == 1)
-    assert apply_platt(np.array([0.0, 0.5, 1.0]), slope, offset) == pytest.approx([0.0, 0.5, 1.0], abs=1e-6)
-    assert apply_platt(np.array([0.0, 1.0]), 1e6, 0.0) == pytest.approx([0.0, 1.0], abs=1e-9)

@@ -14,8 +14,9 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from tiktok_pipeline.analysis.classification import labelled_rows, score_creators
 from tiktok_pipeline.arrays import Matrix
+from tiktok_pipeline.classifiers.calibration import apply_platt, fit_platt
 from tiktok_pipeline.classifiers.evaluation import empty_evaluation, run_protocols
-from tiktok_pipeline.classifiers.metrics import apply_platt, best_f1, fit_platt
+from tiktok_pipeline.classifiers.metrics import best_f1
 from tiktok_pipeline.classifiers.models import logged_regression
 from tiktok_pipeline.classifiers.schema import MODELS_SCHEMA, MODELS_TABLE, SCORES_SCHEMA, SCORES_TABLE
 from tiktok_pipeline.classifiers.scoring_model import (

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any, Self
 import duckdb
 import narwhals as nw
 
+from tiktok_pipeline.missing_values import NULL_WORDS, NULL_WORDS_PATTERN, WHITE_SPACE
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import (
-    NULL_WORDS,
-    WHITE_SPACE,
     CastType,
     FileFormat,
     ScannedFile,
@@ -95,7 +94,7 @@ class DuckDBEngine:
             stripped = f"trim({text}, {_WHITE_SPACE_SQL})"
             words = " ".join(f"when {text} = '{word}' then null" for word in NULL_WORDS)
             # A pattern, not a list: DuckDB turns a list into a join of all rows.
-            is_blank = f"regexp_matches({stripped}, '^({'|'.join(NULL_WORDS)})?$')"
+            is_blank = f"regexp_matches({stripped}, '^({NULL_WORDS_PATTERN})?$')"
             texts.append(
                 f"case when {text} < '!' or {text}[-1] < '!' then case when not {is_blank} then {stripped} end "
                 f"{words} else {text} end as {quoted(new)}"

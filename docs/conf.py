@@ -34,6 +34,7 @@ html_theme = "furo"
 html_title = f"tiktok_pipeline {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_show_copyright = False
 html_show_sphinx = False
 html_copy_source = False
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from tiktok_pipeline import STAGES
 from tiktok_pipeline.assembly import build_definitions
 from tiktok_pipeline.settings import Settings
+from tiktok_pipeline.tables import TABLES
 
 WIDTH, MARGIN, GAP, ARROW = 760, 16, 20, 34
 LINE, PADDING = 17, 12
@@ -51,10 +52,8 @@ class Box:
 
 def render() -> str:
     """Return the diagram as SVG."""
-    parents, tables = _asset_graph()
-    parents = _reduced(parents)
-    levels = _levels(parents)
-    boxes, height = _boxes(parents, levels, tables)
+    parents = _reduced(_asset_graph())
+    boxes, height = _boxes(parents, _levels(parents))
     arrows = [_arrow(boxes[parent], boxes[child]) for child in parents for parent in sorted(parents[child])]
     size, summary = f'viewBox="0 0 {WIDTH} {height:.0f}"', html.escape(_summary(parents))
     return "\n".join(
@@ -69,20 +68,16 @@ def render() -> str:
     )
 
 
-def _asset_graph() -> tuple[Graph, dict[str, list[str]]]:
-    """Return the stages that each stage reads, and the tables of each stage."""
+def _asset_graph() -> Graph:
+    """Return the stages that each stage reads."""
     graph = build_definitions(Settings(home=Path("home"))).resolve_asset_graph()
     parents: dict[str, set[str]] = {}
-    tables: dict[str, list[str]] = {}
-    for key in sorted(graph.get_all_asset_keys(), key=lambda key: list(key.path)):
-        stage = key.path[0]
-        parents.setdefault(stage, set()).update(parent.path[0] for parent in graph.get(key).parent_keys)
-        if len(key.path) > 1 and key.path[-1] not in tables.setdefault(stage, []):
-            tables[stage].append(key.path[-1])
+    for key in graph.get_all_asset_keys():
+        parents.setdefault(key.path[0], set()).update(parent.path[0] for parent in graph.get(key).parent_keys)
     if "incoming" in parents:
         parents["raw"].add("incoming")  # through the files in raw/<snapshot>/, which Dagster does not see
     order = ["incoming", *STAGES, "published", "report"]
-    return {name: frozenset(parents[name] - {name}) for name in order if name in parents}, tables
+    return {name: frozenset(parents[name] - {name}) for name in order if name in parents}
 
 
 def _reduced(parents: Graph) -> Graph:
@@ -104,14 +99,12 @@ def _levels(parents: Graph) -> list[list[str]]:
     return [[name for name in parents if depth[name] == level] for level in range(max(depth.values()) + 1)]
 
 
-def _boxes(
-    parents: Graph, levels: Iterable[list[str]], tables: Mapping[str, list[str]]
-) -> tuple[dict[str, Box], float]:
+def _boxes(parents: Graph, levels: Iterable[list[str]]) -> tuple[dict[str, Box], float]:
     boxes: dict[str, Box] = {}
     y = float(MARGIN)
     for names in levels:
         spans = _spans(names, parents, boxes)
-        lines = {name: _lines(name, tables.get(name, []), right - left) for name, (left, right) in spans.items()}
+        lines = {name: _lines(name, right - left) for name, (left, right) in spans.items()}
         height = 2 * PADDING + LINE * max(len(text) for text in lines.values()) - 4
         for name, (left, right) in spans.items():
             boxes[name] = Box(left, y, right - left, height, lines[name])
@@ -132,14 +125,15 @@ def _spans(names: list[str], parents: Graph, boxes: Mapping[str, Box]) -> dict[s
     }
 
 
-def _lines(name: str, tables: list[str], width: float) -> tuple[str, ...]:
+def _lines(name: str, width: float) -> tuple[str, ...]:
     columns = int((width - 2 * PADDING) / CHARACTER)
     if name in ENDS:
         return (name, *textwrap.wrap(ENDS[name], columns))
     summary = (importlib.import_module(f"tiktok_pipeline.{name}").__doc__ or "").strip().splitlines()[0]
     _, _, text = summary.partition(": ")
     text = f"{text[:1].upper()}{text[1:]}" or summary
-    return (name, *textwrap.wrap(text, columns), *textwrap.wrap(f"Tables: {', '.join(tables)}", columns))
+    tables = ", ".join(table.spec.name for table in TABLES.values() if table.spec.schema == name)
+    return (name, *textwrap.wrap(text, columns), *textwrap.wrap(f"Tables: {tables}", columns))
 
 
 def _drawn(name: str, box: Box) -> str:

@@ -182,6 +182,7 @@ def test_neither_a_later_scrape_nor_the_old_file_brings_a_forgotten_creator_back
     assert home.value(counted, published=True) == 3
 
 
+@pytest.mark.slow
 def test_an_interrupted_forget_is_reported_and_completed_by_the_same_command(
     home: Home, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,6 +79,7 @@ def test_a_changed_parquet_file_is_not_read(tmp_path: Path) -> None:
     assert home.tables(published=True) == before
 
 
+@pytest.mark.slow
 def test_a_creator_is_forgotten_in_a_parquet_file(tmp_path: Path, call: Call) -> None:
     handle = "creator00007"
     scrape = write_parquet(tmp_path / "scrape.parquet", rows())

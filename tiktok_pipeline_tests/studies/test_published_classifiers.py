@@ -24,7 +24,7 @@ from tiktok_pipeline.study import load_studies
 from tiktok_pipeline.validated.validate import validate_source
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
-pytestmark = pytest.mark.real_data
+pytestmark = [pytest.mark.real_data, pytest.mark.slow]
 FILE = "profiles_2023-08-12.csv"
 STUDIES = {study.name: study for study in load_studies(tiktok_pipeline.studies)}
 needs_torch = pytest.mark.skipif(not is_installed(), reason="PyTorch is an extra")

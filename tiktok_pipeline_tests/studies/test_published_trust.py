@@ -7,7 +7,7 @@ import pytest
 from tiktok_pipeline.analysis.run_study import Segments
 from tiktok_pipeline_tests.studies.real import ACTIVITY, PROFILES, SPREADSHEET, Run
 
-pytestmark = pytest.mark.real_data
+pytestmark = [pytest.mark.real_data, pytest.mark.slow]
 
 FILES = {
     "influencer_segments": PROFILES,

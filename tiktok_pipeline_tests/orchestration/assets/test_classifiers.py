@@ -83,6 +83,7 @@ def test_a_study_without_segments_has_its_advice(refreshed: tuple[Home, ExecuteI
     assert sorted(found) == sorted(("", text) for text in study.recommendations)
 
 
+@pytest.mark.slow
 def test_the_same_snapshot_again_gives_the_same_tables_and_the_same_page(
     refreshed: tuple[Home, ExecuteInProcessResult],
 ) -> None:

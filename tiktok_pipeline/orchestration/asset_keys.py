@@ -51,9 +51,24 @@ def table_of(key: AssetKey) -> Table:
     KeyError
         If the asset is not a table.
     """
-    schema, *study, node = key.path
-    name = node.removeprefix(f"{study[0]}_").removeprefix(f"{schema}_") if study else node
+    schema, node = key.path[0], key.path[-1]
+    name = node.removeprefix(f"{key.path[1]}_").removeprefix(f"{schema}_") if len(key.path) == 3 else node
     return TABLES[f"{schema}.{name}"]
+
+
+def readable_name(key: AssetKey) -> str:
+    """Return the name of an asset in a message.
+
+    Examples
+    --------
+    >>> readable_name(asset_key("clusters.fits", "user_segments")), readable_name(AssetKey("published"))
+    ('clusters.fits (user_segments)', 'published')
+    """
+    try:
+        table = table_of(key)
+    except KeyError:
+        return ".".join(key.path)
+    return f"{table.spec} ({key.path[1]})" if "study" in table.spec.slice_by else str(table.spec)
 
 
 def slice_of(table: Table, key: AssetKey, snapshot: str) -> Slice:

@@ -1,17 +1,18 @@
-"""What Dagster shows: every table is an asset with its group, words, kinds, columns and a blocking check."""
+"""What Dagster's UI shows: every table is an asset with a label, a description, columns and a blocking check."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
-from dagster import AssetKey, AssetSelection, Definitions
+from dagster import AssetCheckKey, AssetKey, AssetSelection, Definitions
 
 import tiktok_pipeline.studies
 from tiktok_pipeline import STAGES
 from tiktok_pipeline.assembly import build_definitions, jobs_resolved_quietly, refresh_job
-from tiktok_pipeline.orchestration.asset_keys import table_of
+from tiktok_pipeline.orchestration.asset_keys import asset_key, table_of
 from tiktok_pipeline.orchestration.assets.study import study_assets
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.settings import Settings
@@ -42,7 +43,7 @@ def test_building_them_touches_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", KEYS, ids=name)
-def test_an_asset_says_what_it_is(key: AssetKey) -> None:
+def test_an_asset_is_described(key: AssetKey) -> None:
     node = GRAPH.get(key)
     assert node.description
     assert re.match(r"[A-Z].*\.$", node.description)
@@ -51,15 +52,41 @@ def test_an_asset_says_what_it_is(key: AssetKey) -> None:
     assert node.owners == []
 
 
+def test_dagster_shows_the_type_and_the_meaning_of_a_column() -> None:
+    shown = GRAPH.get(asset_key("clusters.stability", "user_segments")).metadata["dagster/column_schema"]
+    columns = {column.name: column for column in shown.columns}
+    assert list(columns)[:3] == ["snapshot", "study", "cluster"]
+    assert (columns["jaccard"].type, columns["jaccard"].constraints.nullable) == ("float", True)
+    assert "Jaccard" in columns["jaccard"].description
+    assert not columns["cluster"].constraints.nullable
+
+
 @pytest.mark.parametrize("key", TABLE_KEYS, ids=name)
-def test_an_asset_shows_the_columns_of_its_table(key: AssetKey) -> None:
+def test_every_column_that_dagster_shows_is_described(key: AssetKey) -> None:
     node = GRAPH.get(key)
-    spec = table_of(key).spec
-    shown = node.metadata["dagster/column_schema"]
-    assert [(one.name, one.type, one.description, one.constraints.nullable) for one in shown.columns] == [
-        (one.name, one.type, one.description, one.nullable) for one in spec.columns
-    ]
-    assert node.tags["stage"] == spec.schema
+    columns = node.metadata["dagster/column_schema"].columns
+    assert len(columns) > 1
+    assert [column.name for column in columns if not column.description] == []
+    assert node.tags["stage"] == key.path[0]
+
+
+def test_no_two_nodes_of_a_study_have_the_same_label() -> None:
+    labels = Counter(key.path[-1] for key in TABLE_KEYS if len(key.path) == 3)
+    assert [label for label, nodes in labels.items() if nodes > 1] == []
+    assert len([label for label in labels if label.endswith("_models")]) == 7
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
+def test_label_and_description_of_a_node_name_its_study(study: Study) -> None:
+    for key in AssetSelection.groups(study.name).resolve(GRAPH):
+        assert key.path[-1].startswith(f"{study.name}_")
+        assert (GRAPH.get(key).description or "").startswith(f"Study {study.name}: ")
+
+
+@pytest.mark.parametrize("key", GRAPH.asset_check_keys, ids=lambda key: f"{name(key.asset_key)}:{key.name}")
+def test_every_check_is_of_one_snapshot_unless_it_is_about_the_day_or_the_inbox(key: AssetCheckKey) -> None:
+    expected = None if key.name in ("newest_snapshot", "readable") else SNAPSHOTS
+    assert GRAPH.get(key).partitions_def == expected
 
 
 @pytest.mark.parametrize("key", TABLE_KEYS, ids=name)
@@ -86,7 +113,7 @@ def test_a_table_has_its_blocking_contract_check(key: AssetKey) -> None:
 
 
 @pytest.mark.parametrize("last", [PUBLISHED, REPORT], ids=name)
-def test_what_people_read_comes_after_every_table(last: AssetKey) -> None:
+def test_the_published_file_and_the_report_come_after_every_table(last: AssetKey) -> None:
     assert AssetSelection.assets(last).upstream(include_self=False).resolve(GRAPH) == set(TABLE_KEYS)
     assert GRAPH.get(last).child_keys == set()
 
@@ -100,10 +127,10 @@ def test_the_job_refresh_holds_everything() -> None:
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
 def test_the_assets_of_a_study_are_its_group(study: Study) -> None:
-    keys = {key for one in study_assets(study) for key in one.keys}
+    keys = {key for asset in study_assets(study) for key in asset.keys}
     assert AssetSelection.groups(study.name).resolve(GRAPH) == keys
     assert all(GRAPH.get(key).code_version == study.version for key in keys)
 
 
 def test_the_published_file_holds_all_but_raw() -> None:
-    assert {str(spec) for spec in published_tables()} == {one for one in TABLES if not one.startswith("raw.")}
+    assert {str(spec) for spec in published_tables()} == {table for table in TABLES if not table.startswith("raw.")}

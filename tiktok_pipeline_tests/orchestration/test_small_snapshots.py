@@ -1,4 +1,4 @@
-"""A snapshot too small, too plain or too empty for a study: what can be computed is, the rest says why, the run is green."""
+"""Snapshots that are too small or too plain for a study: the run succeeds, and what is missing has a reason."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ def test_the_run_is_green_and_what_is_missing_says_why(kind: str, tmp_path: Path
         in reasons["clusters/creator_archetypes/creator_archetypes_fits"]
     )
     summary = home.sql(
-        "select study, persona, description from personas.summaries where description like 'The study could not be run%'"
+        "select study, persona, description from personas.summaries "
+        "where description like 'The study could not be run%'"
     )
     undone = {key.split("/")[1] for key in reasons if key.startswith("clusters/")} - {"creator_archetypes"}
     assert {study for study, _, _ in summary} == undone

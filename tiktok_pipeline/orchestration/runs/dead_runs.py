@@ -11,34 +11,34 @@ from pathlib import Path
 
 from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
-_UNDER_WAY = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+_IN_PROGRESS = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 _START_SECONDS = 60.0
 """A run that has recorded no process after this long has none."""
 
 
 def fail_orphaned_runs(instance: DagsterInstance) -> list[str]:
     """Mark runs whose process has ended as failed, and return their ids."""
-    ended = []
-    for record in instance.get_run_records(RunsFilter(statuses=_UNDER_WAY)):
+    failed = []
+    for record in instance.get_run_records(RunsFilter(statuses=_IN_PROGRESS)):
         run = record.dagster_run
         if not _is_alive(instance, run, record.update_timestamp.timestamp()):
             instance.report_run_failed(run, "The process of this run is gone: it was killed, or the machine stopped.")
-            ended.append(run.run_id)
-    return ended
+            failed.append(run.run_id)
+    return failed
 
 
 def _is_alive(instance: DagsterInstance, run: DagsterRun, updated_at: float) -> bool:
     """Return whether the process last recorded for the run is still alive."""
-    said = [
+    processes = [
         (int(str(event.dagster_event.engine_event_data.metadata["pid"].value)), event.timestamp)
         for event in instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT)
         if event.dagster_event and "pid" in event.dagster_event.engine_event_data.metadata
     ]
-    return _is_process(*said[-1]) if said else time.time() - updated_at < _START_SECONDS
+    return _is_process(*processes[-1]) if processes else time.time() - updated_at < _START_SECONDS
 
 
 def _is_process(pid: int, seen_at: float) -> bool:
-    """Whether ``pid`` is still the process that it was at ``seen_at``, and not a later one of the same number."""
+    """Return whether ``pid`` is still the process that it was at ``seen_at``, not a later one with the same number."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -49,7 +49,7 @@ def _is_process(pid: int, seen_at: float) -> bool:
         state, *fields = (
             Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
         )
-    except OSError:  # no such thing on this system
+    except OSError:  # a system without /proc
         return True
     ticks = int(fields[18])
     started_at = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / os.sysconf("SC_CLK_TCK")

@@ -64,11 +64,11 @@ concurrency:
     max_concurrent_runs: 1
 """,
 )
-"""What earlier versions wrote: such a file is nobody's own work and is brought up to date."""
+"""What earlier versions wrote. Such a file is replaced; one that a person changed stays."""
 
 
 def prepare_dagster_home(settings: Settings) -> None:
-    """Create the home, write ``dagster.yaml`` if it is missing or ours, and point ``DAGSTER_HOME`` to it."""
+    """Create the home, write ``dagster.yaml`` unless a person did, and set ``DAGSTER_HOME``."""
     prepare_home(settings)
     file = settings.dagster_home / "dagster.yaml"
     if not file.exists() or file.read_text(encoding="utf-8") in _BEFORE:

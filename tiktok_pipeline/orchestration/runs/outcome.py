@@ -15,6 +15,7 @@ from dagster import (
 )
 
 from tiktok_pipeline.errors import expected_error_codes
+from tiktok_pipeline.orchestration.asset_keys import readable_name
 from tiktok_pipeline.safe_text import one_line
 
 BROKEN_CONTRACT, STOPPED, UNEXPECTED = "broken_contract", "stopped", "unexpected"
@@ -45,7 +46,19 @@ class Failure:
 
 @dataclass(frozen=True)
 class CheckWarning:
-    """An asset check that did not pass; ``asset`` is ``schema.table``, ``severity`` is ``warn`` or ``error``."""
+    """An asset check that did not pass.
+
+    Attributes
+    ----------
+    asset : str
+        The table, with its study in parentheses.
+    check : str
+        The name of the check.
+    severity : str
+        ``warn`` or ``error``.
+    summary : str
+        What it found, in parentheses.
+    """
 
     asset: str
     check: str
@@ -70,7 +83,7 @@ def check_warnings(evaluations: Iterable[AssetCheckEvaluation]) -> tuple[CheckWa
     """Return the checks that did not pass."""
     return tuple(
         CheckWarning(
-            asset=".".join(evaluation.asset_key.path),
+            asset=readable_name(evaluation.asset_key),
             check=evaluation.check_name,
             severity=evaluation.severity.value.lower(),
             summary=_summarise(evaluation),
@@ -118,7 +131,7 @@ def _summarise(evaluation: AssetCheckEvaluation) -> str:
 
 
 def _describe_blocking(evaluation: AssetCheckEvaluation) -> str:
-    table = ".".join(evaluation.asset_key.path)
+    table = readable_name(evaluation.asset_key)
     metadata = evaluation.metadata
     rules = metadata["rows_by_broken_rule"].value if "rows_by_broken_rule" in metadata else {}
     listed = "; ".join(f"{rule} ({rows} rows)" for rule, rows in rules.items()) if isinstance(rules, dict) else ""

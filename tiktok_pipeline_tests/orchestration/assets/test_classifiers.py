@@ -1,4 +1,4 @@
-"""A study with a classifier, through Dagster: tables, scores of every creator, warnings, pictures, the page."""
+"""A study with a classifier, through Dagster: tables, scores of every creator, warnings, figures, the report."""
 
 from __future__ import annotations
 

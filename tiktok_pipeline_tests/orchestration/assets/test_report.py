@@ -1,4 +1,4 @@
-"""A scrape with hostile texts through the whole pipeline: the page shows them as text, the export runs no formula."""
+"""A scrape of hostile texts through the whole pipeline: the report shows them as text, the export runs nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Dagster does by itself: sensors ask once for what is new, conditions follow a changed study, failures are told."""
+"""Automation: sensors request one run for what is new, conditions follow a changed study."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def record(instance: DagsterInstance, tags: dict[str, str], status: DagsterRunSt
     return run.run_id
 
 
-def test_what_is_on_by_default() -> None:
+def test_all_sensors_are_on_and_the_schedule_is_off_by_default() -> None:
     repository = build_definitions(Home(Path("/nowhere")).settings, ONE_STUDY).get_repository_def()
     assert {one.name: one.default_status for one in repository.sensor_defs} == dict.fromkeys(
         ("new_scrapes", "new_deliveries", "failures", "changed_studies"), DefaultSensorStatus.RUNNING
@@ -82,7 +82,7 @@ def test_what_is_on_by_default() -> None:
     }
 
 
-def test_new_scrapes_asks_only_when_a_file_is_whole(home: Home, instance: DagsterInstance) -> None:
+def test_new_scrapes_requests_a_run_only_if_a_file_is_complete(home: Home, instance: DagsterInstance) -> None:
     assert said(tick(home, "new_scrapes", instance)) == "no file in incoming"
     write_csv(home.settings.incoming / "scrape.csv", creators(5))
     young = Home(home.path)
@@ -93,7 +93,7 @@ def test_new_scrapes_asks_only_when_a_file_is_whole(home: Home, instance: Dagste
     assert request.tags == {"tiktok_pipeline/files": "scrape.csv"}
 
 
-def test_a_file_from_the_future_is_whole_when_two_looks_agree(
+def test_a_file_from_the_future_is_complete_if_two_ticks_agree(
     home: Home, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_csv(home.settings.incoming / "scrape.csv", creators(5))
@@ -105,9 +105,7 @@ def test_a_file_from_the_future_is_whole_when_two_looks_agree(
     assert len(second.run_requests or []) == 1
 
 
-def test_new_scrapes_pauses_while_a_run_is_under_way_and_longer_after_each_failure(
-    home: Home, instance: DagsterInstance
-) -> None:
+def test_new_scrapes_pauses_during_a_run_and_longer_after_each_failure(home: Home, instance: DagsterInstance) -> None:
     write_csv(home.settings.incoming / "scrape.csv", creators(5))
     time.sleep(0.3)
     run = record(instance, {}, DagsterRunStatus.STARTED, job="ingest")
@@ -139,7 +137,7 @@ def test_a_delivery_gets_one_run_and_the_next_one_another(
 
 
 def test_a_new_instance_on_a_refreshed_home_requests_no_run(refreshed_home: Home, instance: DagsterInstance) -> None:
-    """As `dagster dev` without DAGSTER_HOME: no run record, no cursor, and a home whose deliveries are all published."""
+    """Like `dagster dev` without DAGSTER_HOME: no run records, no cursor, and every delivery is published."""
     result = tick(refreshed_home, "new_deliveries", instance)
     assert (result.run_requests, said(result)) == ([], "every delivery is published or had its run")
     assert set(json.loads(result.cursor or "")) == {"2024-03-01", "2024-04-01"}
@@ -165,7 +163,7 @@ def test_a_new_instance_requests_a_run_for_a_delivery_that_is_not_published(
     ],
     ids=["done", "canceled by a person", "bad data", "tried again by Dagster", "killed"],
 )
-def test_only_a_killed_run_is_asked_for_again(
+def test_only_a_killed_run_is_requested_again(
     home: Home, instance: DagsterInstance, *, tags: dict[str, str], status: DagsterRunStatus, again: int
 ) -> None:
     home.deliver(write_csv(home.settings.incoming / "a.csv", creators(5)))
@@ -174,7 +172,7 @@ def test_only_a_killed_run_is_asked_for_again(
     assert len(tick(home, "new_deliveries", instance).run_requests or []) == again
 
 
-def test_a_delivery_whose_runs_are_always_killed_is_left_to_a_person(
+def test_a_delivery_whose_runs_are_always_killed_is_not_requested_again(
     home: Home, instance: DagsterInstance, tmp_path: Path
 ) -> None:
     home.deliver(write_csv(tmp_path / "a.csv", creators(5)))
@@ -184,7 +182,7 @@ def test_a_delivery_whose_runs_are_always_killed_is_left_to_a_person(
     assert tick(home, "new_deliveries", instance).run_requests == []
 
 
-def test_new_deliveries_waits_while_somebody_is_at_work(
+def test_new_deliveries_waits_while_a_process_uses_the_home(
     home: Home, instance: DagsterInstance, tmp_path: Path
 ) -> None:
     home.deliver(write_csv(tmp_path / "a.csv", creators(5)))
@@ -193,7 +191,7 @@ def test_new_deliveries_waits_while_somebody_is_at_work(
     assert len(tick(home, "new_deliveries", instance).run_requests or []) == 1
 
 
-def test_a_damaged_manifest_does_not_keep_the_others(home: Home, instance: DagsterInstance, tmp_path: Path) -> None:
+def test_a_damaged_manifest_does_not_stop_the_others(home: Home, instance: DagsterInstance, tmp_path: Path) -> None:
     home.deliver(write_csv(tmp_path / "a.csv", creators(5)))
     damaged = home.settings.raw / "2024-02-01"
     damaged.mkdir()
@@ -220,7 +218,7 @@ def requested(definitions: Definitions, instance: DagsterInstance, cursor: Any =
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Parameter `include_sources`")  # Dagster's own tester warns of itself
-def test_a_changed_study_computes_its_own_assets_and_what_people_read(tmp_path: Path) -> None:
+def test_a_changed_study_requests_its_own_assets_the_published_file_and_the_report(tmp_path: Path) -> None:
     home = Home(tmp_path / "home", studies=TWO_STUDIES)
     home.deliver(write_csv(tmp_path / "a.csv", creators(120)))
     with DagsterInstance.local_temp(str(tmp_path)) as instance:

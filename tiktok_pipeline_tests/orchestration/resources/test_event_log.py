@@ -1,4 +1,4 @@
-"""Dagster's record of runs is written without waiting for the disk, only inside the block, and nothing of it is lost."""
+"""The fast event log: commits do not wait for the disk, the log survives, other databases are left alone."""
 
 from __future__ import annotations
 

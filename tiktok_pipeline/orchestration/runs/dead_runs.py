@@ -38,7 +38,7 @@ def _is_alive(instance: DagsterInstance, run: DagsterRun, updated_at: float) -> 
 
 
 def _is_process(pid: int, seen_at: float) -> bool:
-    """Return whether ``pid`` is still the process that it was at ``seen_at``, not a later one with the same number."""
+    """Return whether ``pid`` is still the process of ``seen_at``, not a later one with the same number."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

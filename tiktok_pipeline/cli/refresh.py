@@ -195,14 +195,16 @@ def _materialise(
     from tiktok_pipeline.orchestration.resources.event_log import fast_event_log
     from tiktok_pipeline.orchestration.runs.dead_runs import fail_orphaned_runs
     from tiktok_pipeline.orchestration.runs.instance import open_instance, prepare_dagster_home
-    from tiktok_pipeline.orchestration.runs.tags import SNAPSHOT_TAG
+    from tiktok_pipeline.orchestration.runs.tags import INTERRUPTED_TAG, SNAPSHOT_TAG
 
     prepare_dagster_home(settings)
     with fast_event_log(), open_instance(settings) as instance:
         fail_orphaned_runs(instance)
         add_snapshots(instance, list(keys))
         for covered, outcome in _run_all(settings, instance, keys, names, interrupts, resume=resume, verbose=verbose):
-            interrupts.raise_if_received()
+            if interrupts.received:
+                instance.add_run_tags(outcome.run_id, {INTERRUPTED_TAG: "true"})
+                raise KeyboardInterrupt
             for warning in outcome.warnings:
                 if warning.check in _REPORTED_CHECKS:
                     info(f"snapshot {covered[0]}: {warning}")

@@ -32,6 +32,7 @@ def ui(
 
         prepare_dagster_home(settings)
         _lock_until_exit(settings.dagster_home / "ui.lock")
+        _check_daemon(settings.dagster_home)
         with open_instance(settings) as instance:
             fail_orphaned_runs(instance)
         info(f"Dagster's UI: http://{_HOST}:{port} (Ctrl-C stops it)")
@@ -63,6 +64,25 @@ def _check_port(port: int) -> None:
             reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
             msg = f"port {port} of {_HOST} {reason}"
             raise CommandFailedError(msg, remedy="choose another one with --port") from error
+
+
+def _check_daemon(dagster_home: Path) -> None:
+    """Raise `CommandFailedError` if a Dagster daemon of the home runs.
+
+    It holds no lock if it was started by other means, or if it survived a UI that was killed. It is looked up in
+    ``/proc``; a system without it relies on the lock.
+    """
+    home = f"DAGSTER_HOME={dagster_home}".encode()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            arguments = (process / "cmdline").read_bytes().split(b"\0")
+            is_daemon = any(argument.endswith((b"dagster._daemon", b"dagster-daemon")) for argument in arguments)
+            is_of_home = is_daemon and home in (process / "environ").read_bytes().split(b"\0")
+        except OSError:  # it ended, or belongs to another user
+            continue
+        if is_of_home:
+            msg = f"process {process.name} is a Dagster daemon of {dagster_home.parent}"
+            raise CommandFailedError(msg, remedy=f"stop it first: kill {process.name}")
 
 
 def _lock_until_exit(file: Path) -> None:

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from dagster import DagsterInstance
 
 from tiktok_pipeline.cli.console import INTERRUPTED, watch_interrupts
 from tiktok_pipeline.cli.refresh import WHEN_INTERRUPTED
 from tiktok_pipeline.home.lock import home_lock
+from tiktok_pipeline.orchestration.runs.tags import INTERRUPTED_TAG
 from tiktok_pipeline_tests.homes import Home, Said, command, environment
 from tiktok_pipeline_tests.scrapes import creators, write_csv
 
@@ -60,6 +62,10 @@ def test_ctrl_c_during_a_refresh_ends_in_one_line(tmp_path: Path, target: str, w
     home = Home(tmp_path / "home")
     assert not home.settings.failures_file.exists()
     assert not home.settings.published_file.exists()
+    if not target.startswith("register."):
+        with DagsterInstance.from_config(str(home.settings.dagster_home)) as instance:
+            (run,) = instance.get_runs()
+            assert run.tags[INTERRUPTED_TAG] == "true", "the sensor of failed runs leaves it out"
 
 
 def test_ctrl_c_while_waiting_for_the_home_ends_in_one_line(tmp_path: Path) -> None:

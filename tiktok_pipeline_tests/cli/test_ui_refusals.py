@@ -76,6 +76,30 @@ def test_a_second_ui_of_a_home_is_refused_until_the_first_ends(
     assert len(no_server) == 1
 
 
+def test_a_daemon_of_the_home_that_runs_without_the_ui_is_refused(
+    tmp_path: Path, call: Call, no_server: list[list[str]]
+) -> None:
+    home = tmp_path / "home"
+    script = "print('on', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", script, "dagster._daemon"],
+        env={"DAGSTER_HOME": str(home / "dagster")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as daemon:
+        assert daemon.stdout is not None
+        assert daemon.stdout.readline() == "on\n"
+        result = call(home, "ui", "--port", str(free_port()))
+        daemon.kill()
+    assert result.code == FAILED
+    assert result.err == (
+        f"tiktok-pipeline: process {daemon.pid} is a Dagster daemon of {home}; stop it first: kill {daemon.pid}\n"
+    )
+    assert no_server == []
+    assert call(tmp_path / "other", "ui", "--port", str(free_port())).code == 0
+
+
 @pytest.mark.parametrize("where", ["home", "home/dagster"])
 def test_a_home_that_cannot_be_written_is_refused(
     tmp_path: Path, call: Call, no_server: list[list[str]], where: str

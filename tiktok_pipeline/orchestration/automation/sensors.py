@@ -45,7 +45,7 @@ from tiktok_pipeline.orchestration.partitions import add_snapshots
 from tiktok_pipeline.orchestration.runs.dead_runs import fail_orphaned_runs
 from tiktok_pipeline.orchestration.runs.outcome import failure_of
 from tiktok_pipeline.orchestration.runs.refresh import REFRESH_JOB
-from tiktok_pipeline.orchestration.runs.tags import DELIVERY_TAG, FILES_TAG, list_files, refresh_tags
+from tiktok_pipeline.orchestration.runs.tags import DELIVERY_TAG, FILES_TAG, INTERRUPTED_TAG, list_files, refresh_tags
 from tiktok_pipeline.raw.snapshots import list_inbox
 from tiktok_pipeline.settings import Settings
 
@@ -226,6 +226,8 @@ def _failure_sensor(settings: Settings) -> SensorDefinition:
     )
     def failures(context: RunFailureSensorContext) -> None:
         run = context.dagster_run
+        if INTERRUPTED_TAG in run.tags:
+            return
         failure = failure_of(context.instance, run.run_id)
         log_failure(
             settings.failures_file,

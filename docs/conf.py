@@ -26,7 +26,6 @@ add_module_names = False
 smartquotes_action = "D"  # dashes only
 myst_heading_anchors = 3
 suppress_warnings = [
-    "image.not_readable",  # until the images of the README are in docs/images
     "ref.python",  # a docstring names a class without its module, and two modules have a class of that name
 ]
 

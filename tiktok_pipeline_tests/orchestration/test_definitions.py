@@ -32,6 +32,13 @@ def name(key: AssetKey) -> str:
     return key.to_user_string()
 
 
+def check_name(key: AssetCheckKey) -> str:
+    return f"{name(key.asset_key)}:{key.name}"
+
+
+CHECK_KEYS = sorted(GRAPH.asset_check_keys, key=check_name)  # workers of pytest-xdist need one order
+
+
 def test_every_table_of_the_project_is_an_asset() -> None:
     assert {str(table_of(key).spec) for key in TABLE_KEYS} == set(TABLES)
 
@@ -83,7 +90,7 @@ def test_label_and_description_of_a_node_name_its_study(study: Study) -> None:
         assert (GRAPH.get(key).description or "").startswith(f"Study {study.name}: ")
 
 
-@pytest.mark.parametrize("key", GRAPH.asset_check_keys, ids=lambda key: f"{name(key.asset_key)}:{key.name}")
+@pytest.mark.parametrize("key", CHECK_KEYS, ids=check_name)
 def test_every_check_is_of_one_snapshot_unless_it_is_about_the_day_or_the_inbox(key: AssetCheckKey) -> None:
     expected = None if key.name in ("newest_snapshot", "readable") else SNAPSHOTS
     assert GRAPH.get(key).partitions_def == expected

@@ -91,6 +91,7 @@ def test_read_head_skips_white_space() -> None:
         ("plain.csv.gz", TEXT.encode()),
         ("missing.csv", None),
     ],
+    ids=["latin-1", "cut gzip", "no gzip", "missing"],  # the bytes of a gzip file have the time
 )
 def test_a_damaged_file_raises_one_of_the_read_errors(tmp_path: Path, name: str, content: bytes | None) -> None:
     if content is not None:

@@ -66,5 +66,7 @@ def check_disk_space(settings: Settings, snapshot: str, manifest: Sequence[Store
         raise InsufficientDiskSpaceError(
             f"snapshot {snapshot}: its {rows:,} rows need about {needed / 1e9:,.1f} GB of disk in addition to their "
             f"files, but only {free / 1e9:,.1f} GB is free in {settings.home}; nothing was written",
-            remedy="free disk space (`tiktok-pipeline prune`), or move the home to a larger disk (TIKTOK_PIPELINE_HOME)",
+            remedy=(
+                "free disk space (`tiktok-pipeline prune`), or move the home to a larger disk (TIKTOK_PIPELINE_HOME)"
+            ),
         )

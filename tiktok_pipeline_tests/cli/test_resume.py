@@ -86,4 +86,4 @@ def test_resume_recomputes_a_snapshot_with_a_new_delivery(tmp_path: Path, call: 
 def test_resume_with_files_or_all_is_a_usage_error(tmp_path: Path, call: Call, other: str) -> None:
     result = call(tmp_path / "home", "refresh", "--resume", other)
     assert result.code == USAGE_ERROR
-    assert "--resume continues with files that were registered before" in result.err
+    assert "--resume cannot be combined with files or --all" in result.err

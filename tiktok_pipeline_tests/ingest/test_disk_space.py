@@ -45,7 +45,7 @@ def test_the_error_names_needed_and_free_space(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(100, 70, 30_000_000_000))
     manifest = [stored("a.parquet", 116_760_000)]
     with pytest.raises(
-        InsufficientDiskSpaceError, match=r"its 116,760,000 rows need about 31\.8 GB .* 30\.0 GB are free in"
+        InsufficientDiskSpaceError, match=r"its 116,760,000 rows need about 31\.8 GB .* only 30\.0 GB is free in"
     ) as caught:
         check_disk_space(Settings(home=tmp_path), "2024-03-01", manifest)
     assert "`tiktok-pipeline prune`" in str(caught.value)

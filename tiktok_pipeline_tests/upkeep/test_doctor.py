@@ -89,7 +89,7 @@ def test_rows_that_stay_in_files_are_not_missed() -> None:
         ),
         (
             (*SHARED, stored_slice("clusters.fits", 3, study="a_study", delivery_id="older")),
-            [("warning", f"snapshot {SNAPSHOT}: a_study of an earlier delivery")],
+            [("warning", f"snapshot {SNAPSHOT}: a_study come from an earlier delivery")],
         ),
         ((), [("warning", f"snapshot {SNAPSHOT}: delivered, not in the warehouse")]),
     ],

@@ -203,7 +203,7 @@ def test_names_are_identifiers(name: str) -> None:
 
 def test_a_table_has_unique_columns_and_those_of_its_slice_and_key() -> None:
     column = Column(name="a", type="text", description="")
-    with pytest.raises(ValueError, match="named twice"):
+    with pytest.raises(ValueError, match="duplicate column name"):
         TableSpec(schema="s", name="t", description="", columns=(column, column))
     with pytest.raises(ValueError, match=r"columns \['snapshot'\] of its slice or key are not among its"):
         TableSpec(schema="s", name="t", description="", columns=(column,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -114,7 +115,7 @@ def open_graph(page: Page, url: str) -> None:
     page.wait_for_timeout(3_000)  # time for a pop-up to come
     assert page.get_by_role("dialog").count() == 0
     page.keyboard.press("Alt+E")
-    page.get_by_text("k_scores", exact=True).first.wait_for()
+    page.get_by_text(re.compile(r"k_scores$")).first.wait_for()
 
 
 def materialise(page: Page, snapshot: str, pictures: Path) -> None:

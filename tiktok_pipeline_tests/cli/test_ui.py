@@ -163,8 +163,8 @@ def test_a_snapshot_is_materialised_and_published_by_clicking(home: Home, tmp_pa
         page.get_by_text("Success", exact=True).nth(1).wait_for()
         page.get_by_text("Failure", exact=True).first.wait_for()
         page.screenshot(path=tmp_path / "4_runs.png")
-        page.goto(f"{url}/assets/personas/influencer_segments/summaries")
-        page.get_by_text("one row for each segment", exact=False).first.wait_for()
+        page.goto(f"{url}/assets/personas/influencer_segments/influencer_segments_summaries")
+        page.get_by_text("each segment of a study", exact=False).first.wait_for()
         page.wait_for_timeout(2_000)
         page.screenshot(path=tmp_path / "5_asset.png")
     assert home.value(published_at, published=True) > earlier

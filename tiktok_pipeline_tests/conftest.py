@@ -28,8 +28,13 @@ REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files that refresh homes first, so that no worker is left alone with a long file at the end."""
-    items.sort(key=lambda item: not (isinstance(item, pytest.Function) and hasattr(item.module, "Home")))
+    """Put the long files first (benchmarks, then files that refresh homes), so that no worker ends alone with one."""
+
+    def order(item: pytest.Item) -> tuple[bool, bool]:
+        module = item.module if isinstance(item, pytest.Function) else None
+        return ".benchmarks." not in getattr(module, "__name__", ""), not hasattr(module, "Home")
+
+    items.sort(key=order)
 
 
 def _refresh_two_snapshots(folder: Path) -> None:

@@ -28,6 +28,7 @@ BESIDE_STAGES = frozenset(
     {
         "analysis",
         "cli",
+        "delivery",
         "home",
         "ingest",
         "orchestration",
@@ -61,9 +62,12 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "analysis": ALL_STAGES | {"recipes.*", "study", "warehouse.base"},
     "plots": frozenset({"features.catalogue", "personas.verdict", "output.*"}),
     "reports": ALL_STAGES | {"analysis.*", "output.*", "plots.*", "recipes.*", "study", "tables", "warehouse.base"},
+    "delivery": frozenset({"warehouse.base"}),
     "home": frozenset({"settings"}),
     "privacy": frozenset({"home.*", "raw.*", "validated.clean", "settings", "warehouse.base"}),
-    "ingest": frozenset({"raw.*", "validated.clean", "privacy.*", "home.*", "settings", "warehouse.base"}),
+    "ingest": frozenset(
+        {"delivery.*", "raw.*", "validated.clean", "privacy.*", "home.*", "settings", "warehouse.base"}
+    ),
     "upkeep": frozenset(
         {"raw.*", "ingest.*", "privacy.*", "home.*", "settings", "study", "tables", "warehouse.base"}
     ),

@@ -19,6 +19,7 @@ from dagster import AssetKey, DagsterInstance, Definitions, ExecuteInProcessResu
 import tiktok_pipeline.assembly
 import tiktok_pipeline.studies
 from tiktok_pipeline.assembly import build_definitions, refresh_job
+from tiktok_pipeline.ingest.options import IngestOptions
 from tiktok_pipeline.ingest.register import IngestConfig, RegisteredFile, register
 from tiktok_pipeline.orchestration.partitions import add_snapshots
 from tiktok_pipeline.recipes.classification import PublishedForest
@@ -106,7 +107,9 @@ class Home:
     def deliver(self, *paths: Path, snapshot: str | None = None) -> list[RegisteredFile]:
         """Register files as the command line does."""
         with DuckDBWarehouse(None) as engine:
-            return register(paths, IngestConfig(raw=self.settings.raw, engine=engine), snapshot=snapshot)
+            return register(
+                paths, IngestConfig(raw=self.settings.raw, engine=engine), IngestOptions(snapshot=snapshot)
+            )
 
     def refresh(
         self, snapshot: str, *, selection: Sequence[AssetKey] | None = None, instance: DagsterInstance | None = None

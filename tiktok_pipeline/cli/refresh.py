@@ -23,6 +23,7 @@ from tiktok_pipeline.cli.console import (
     read_settings,
     select_studies,
 )
+from tiktok_pipeline.cli.ingest_options import read_ingest_options
 from tiktok_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from tiktok_pipeline.cli.refresh_summary import RefreshResult
     from tiktok_pipeline.ingest.inbox import RefusedFile
+    from tiktok_pipeline.ingest.options import IngestOptions
     from tiktok_pipeline.ingest.register import RegisteredFile
     from tiktok_pipeline.orchestration.runs.outcome import Failure, Outcome
     from tiktok_pipeline.study import Study
@@ -57,6 +59,25 @@ def refresh(
         typer.Option(help="Compute only this study and the shared tables. Repeatable."),
     ] = None,
     *,
+    decimal: Annotated[
+        str | None, typer.Option(help="Decimal mark of the numbers, . or , where a file does not show it.")
+    ] = None,
+    dates: Annotated[
+        str | None, typer.Option(help="day-first or month-first, where a file does not show the order of its dates.")
+    ] = None,
+    rates: Annotated[
+        str | None, typer.Option(help="fraction or percent, where a file does not show the unit of its rates.")
+    ] = None,
+    column_map: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="Read a column under another name, such as followers=Fans. Repeatable."),
+    ] = None,
+    newest: Annotated[
+        bool, typer.Option("--newest", help="Make one snapshot of a daily history: the newest row of each creator.")
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Compute snapshots again whose files are there already.")
+    ] = False,
     everything: Annotated[
         bool, typer.Option("--all", help="Recompute every snapshot, or the one of --snapshot.")
     ] = False,
@@ -87,9 +108,12 @@ def refresh(
         if resume and (paths or everything):
             msg = "--resume cannot be combined with files or --all"
             raise CommandUsageError(msg)
+        options = read_ingest_options(
+            snapshot, decimal=decimal, dates=dates, rates=rates, column_map=column_map, newest=newest, again=again
+        )
         studies = select_studies(study or [])
         with locked_home(settings):
-            keys, refused = _find_snapshots(settings, paths or [], snapshot, everything=everything, resume=resume)
+            keys, refused = _find_snapshots(settings, paths or [], options, everything=everything, resume=resume)
             from tiktok_pipeline.cli.refresh_summary import RefreshResult
 
             result = RefreshResult(refused=refused)
@@ -102,19 +126,19 @@ def refresh(
 
 
 def _find_snapshots(
-    settings: Settings, paths: Sequence[Path], snapshot: str | None, *, everything: bool, resume: bool
+    settings: Settings, paths: Sequence[Path], options: IngestOptions, *, everything: bool, resume: bool
 ) -> tuple[list[str], list[RefusedFile]]:
     """Return the snapshots to materialise, oldest first, and the files of the inbox that cannot be read."""
     from tiktok_pipeline.home.cleanup import remove_leftovers
 
     remove_leftovers(settings)
-    if everything or (resume and snapshot is not None):
-        return _stored_snapshots(settings, snapshot), []
+    if everything or (resume and options.snapshot is not None):
+        return _stored_snapshots(settings, options.snapshot), []
     if resume:
         return _interrupted_snapshots(settings), []
     if paths:
-        return _register(settings, paths, snapshot), []
-    return _ingest_inbox(settings, snapshot)
+        return _register(settings, paths, options), []
+    return _ingest_inbox(settings, options)
 
 
 def _stored_snapshots(settings: Settings, snapshot: str | None) -> list[str]:
@@ -139,26 +163,26 @@ def _interrupted_snapshots(settings: Settings) -> list[str]:
     return keys
 
 
-def _register(settings: Settings, paths: Sequence[Path], snapshot: str | None) -> list[str]:
+def _register(settings: Settings, paths: Sequence[Path], options: IngestOptions) -> list[str]:
     from tiktok_pipeline.assembly import open_engine
     from tiktok_pipeline.ingest.inbox import ingest_config
     from tiktok_pipeline.ingest.register import register
 
     info("reading the files ...")
     with open_engine(settings) as engine:
-        registered = register(paths, ingest_config(settings, engine), snapshot=snapshot)
+        registered = register(paths, ingest_config(settings, engine), options)
     _print_registered(registered)
     return sorted({entry.snapshot for entry in registered})
 
 
-def _ingest_inbox(settings: Settings, snapshot: str | None) -> tuple[list[str], list[RefusedFile]]:
+def _ingest_inbox(settings: Settings, options: IngestOptions) -> tuple[list[str], list[RefusedFile]]:
     from tiktok_pipeline.assembly import open_engine
     from tiktok_pipeline.ingest.inbox import ingest_inbox
     from tiktok_pipeline.orchestration.runs.resume import pending_snapshots
     from tiktok_pipeline.warehouse.duckdb.connection import published_delivery_ids
 
     with open_engine(settings) as engine:
-        ingested = ingest_inbox(settings, engine, snapshot=snapshot, log=info)
+        ingested = ingest_inbox(settings, engine, options, log=info)
     _print_registered(ingested.registered)
     for name in ingested.waiting:
         info(f"{name} is still being written; the next refresh ingests it")

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tiktok_pipeline.atomic_write import atomic_write_text, draft_of
 from tiktok_pipeline.errors import PipelineError
@@ -40,6 +41,15 @@ class StoredFile:
         UTC time in ISO format, without an offset.
     forgotten_rows : tuple of int
         The ordinals (from 1) of the records that were blanked because their creators asked to be forgotten.
+    delivered_name : str
+        The name under which the file came; "" in an entry of an older version of this program.
+    container, compression, member, encoding, delimiter, notes
+        How the delivered file was read, see `tiktok_pipeline.delivery.tables.Layout`. All are empty in an entry of an
+        older version.
+    columns : dict of str to str
+        The canonical columns and their names in the stored file. An older version looked them up in the dialect.
+    formats : dict of str to Any
+        The formats of numbers and dates by column, as JSON.
     """
 
     file: str
@@ -51,6 +61,15 @@ class StoredFile:
     dialect: str
     ingested_at: str
     forgotten_rows: tuple[int, ...] = ()
+    delivered_name: str = ""
+    container: str = ""
+    compression: str = ""
+    member: str = ""
+    encoding: str = ""
+    delimiter: str = ""
+    notes: tuple[str, ...] = ()
+    columns: dict[str, str] = field(default_factory=dict)
+    formats: dict[str, Any] = field(default_factory=dict)
 
 
 class ManifestError(PipelineError):
@@ -82,7 +101,10 @@ def read_manifest(folder: Path) -> list[StoredFile]:
         return []
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
-        return [StoredFile(**entry | {"forgotten_rows": tuple(entry.get("forgotten_rows", ()))}) for entry in entries]
+        return [
+            StoredFile(**entry | {name: tuple(entry.get(name, ())) for name in ("forgotten_rows", "notes")})
+            for entry in entries
+        ]
     except (ValueError, TypeError, AttributeError) as error:
         raise ManifestError(
             f"{path}: damaged ({error})",

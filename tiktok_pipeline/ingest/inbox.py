@@ -15,6 +15,7 @@ from pathlib import Path
 from tiktok_pipeline.atomic_write import atomic_write_text
 from tiktok_pipeline.errors import FileError
 from tiktok_pipeline.home.layout import REASON_SUFFIX
+from tiktok_pipeline.ingest.options import DEFAULT_OPTIONS, IngestOptions
 from tiktok_pipeline.ingest.register import IngestConfig, RegisteredFile, register
 from tiktok_pipeline.privacy.suppression import read_suppression_list
 from tiktok_pipeline.raw.snapshots import (
@@ -63,7 +64,11 @@ def ingest_config(settings: Settings, engine: Engine) -> IngestConfig:
 
 
 def ingest_inbox(
-    settings: Settings, engine: Engine, *, snapshot: str | None = None, log: Callable[[str], None] = lambda _: None
+    settings: Settings,
+    engine: Engine,
+    options: IngestOptions = DEFAULT_OPTIONS,
+    *,
+    log: Callable[[str], None] = lambda _: None,
 ) -> IngestResult:
     """Register every complete file of the incoming folder; only for the holder of the home's lock.
 
@@ -75,8 +80,8 @@ def ingest_inbox(
         The home.
     engine : Engine
         The engine that reads the files.
-    snapshot : str, optional
-        The snapshot of all files, see `tiktok_pipeline.ingest.register.register`.
+    options : IngestOptions, optional
+        What the person who delivers says about the files.
     log : callable
         Called with a line of text if there is a wait.
 
@@ -92,7 +97,7 @@ def ingest_inbox(
     for name in settled:
         path = settings.incoming / name
         try:
-            result.registered += _ingest_file(path, config, snapshot)
+            result.registered += _ingest_file(path, config, options)
         except FileError as error:
             result.refused.append(_refuse(path, settings.refused, str(error)))
         except FileNotFoundError:  # removed by whoever delivered it
@@ -145,7 +150,7 @@ def _settled_and_waiting(settings: Settings, log: Callable[[str], None]) -> tupl
     return sorted(settled & names), sorted(names - settled)
 
 
-def _ingest_file(path: Path, config: IngestConfig, snapshot: str | None) -> list[RegisteredFile]:
+def _ingest_file(path: Path, config: IngestConfig, options: IngestOptions) -> list[RegisteredFile]:
     """Register a file and remove it from the folder, unless another file took its name meanwhile."""
     before = path.lstat()
     if path.is_symlink() or not path.is_file():
@@ -157,7 +162,7 @@ def _ingest_file(path: Path, config: IngestConfig, snapshot: str | None) -> list
         raise UnreadableFileError(
             f"{path.name}: not a known file format; expected a name ending in {', '.join(FORMATS)}"
         )
-    registered = register([path], config, snapshot=snapshot)
+    registered = register([path], config, options)
     after = path.lstat()
     if all(getattr(before, name) == getattr(after, name) for name in ("st_ino", "st_size", "st_mtime_ns")):
         path.unlink()

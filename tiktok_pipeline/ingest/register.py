@@ -22,6 +22,7 @@ import narwhals as nw
 from tiktok_pipeline.errors import FileError
 from tiktok_pipeline.home.cleanup import STAGING_PREFIX, remove_raw_leftovers
 from tiktok_pipeline.home.manifest import StoredFile, file_sha256, read_manifest, store_files
+from tiktok_pipeline.ingest.options import DEFAULT_OPTIONS, IngestOptions
 from tiktok_pipeline.privacy.redact import redact
 from tiktok_pipeline.privacy.suppression import SuppressionList, suppressed_rows
 from tiktok_pipeline.raw.dialects import Dialect, recognise
@@ -83,7 +84,9 @@ class _InspectedFile:
     content: _Content
 
 
-def register(paths: Sequence[Path], config: IngestConfig, *, snapshot: str | None = None) -> list[RegisteredFile]:
+def register(
+    paths: Sequence[Path], config: IngestConfig, options: IngestOptions = DEFAULT_OPTIONS
+) -> list[RegisteredFile]:
     """Store files under their snapshots; nothing is stored if one of them cannot be read.
 
     Only for the holder of the home's lock.
@@ -94,9 +97,8 @@ def register(paths: Sequence[Path], config: IngestConfig, *, snapshot: str | Non
         Files, or folders with scrapes in them.
     config : IngestConfig
         The home's settings.
-    snapshot : str, optional
-        The snapshot of all files. By default each file's newest date decides, see
-        `tiktok_pipeline.raw.snapshots.snapshot_keys`.
+    options : IngestOptions, optional
+        What the person who delivers says about the files.
 
     Returns
     -------
@@ -117,7 +119,7 @@ def register(paths: Sequence[Path], config: IngestConfig, *, snapshot: str | Non
     files = find_files(paths)
     with _staging_folder(config.raw) as folder:
         inspected = [_inspect(path, folder / str(number), config) for number, path in enumerate(files)]
-        keys = snapshot_keys({file.delivered: file.content.newest for file in inspected}, given=snapshot)
+        keys = snapshot_keys({file.delivered: file.content.newest for file in inspected}, given=options.snapshot)
         _check_names(inspected, keys)
         return [_store(file, config.raw / keys[file.delivered]) for file in inspected]
 
@@ -230,6 +232,7 @@ def _store(file: _InspectedFile, folder: Path) -> RegisteredFile:
         dialect=content.dialect.name,
         ingested_at=datetime.now(tz=UTC).replace(tzinfo=None, microsecond=0).isoformat(),
         forgotten_rows=content.forgotten_rows,
+        delivered_name=file.delivered.name,
     )
     others = [stored for stored in manifest if stored.file != entry.file and stored is not same]
     store_files(folder, {entry.file: file.staged}, [*others, entry])

@@ -13,6 +13,7 @@ import pytest
 
 from tiktok_pipeline.home import manifest
 from tiktok_pipeline.home.manifest import read_manifest, snapshots_on_disk
+from tiktok_pipeline.ingest.options import IngestOptions
 from tiktok_pipeline.ingest.register import IngestConfig, RegisteredFile, register
 from tiktok_pipeline.raw.dialects import UnknownDialectError
 from tiktok_pipeline.raw.snapshots import SnapshotKeyError
@@ -74,6 +75,15 @@ def test_the_manifest_lists_what_was_delivered_and_what_is_stored(
         "source": "profiles",
         "dialect": "public_csv",
         "forgotten_rows": [],
+        "delivered_name": "scrape.csv",
+        "container": "",
+        "compression": "",
+        "member": "",
+        "encoding": "",
+        "delimiter": "",
+        "notes": [],
+        "columns": {},
+        "formats": {},
     }
     assert len(stamp) == len("2024-03-01T00:00:00")
 
@@ -128,14 +138,16 @@ def test_the_same_file_under_a_new_explicit_key_is_a_new_snapshot(
 ) -> None:
     register([scrape], config)
     key = "2024-03-02T06-30-00Z"
-    assert register([scrape], config, snapshot=key) == [RegisteredFile(key, "scrape.csv", "new")]
+    assert register([scrape], config, IngestOptions(snapshot=key)) == [RegisteredFile(key, "scrape.csv", "new")]
     assert snapshots_on_disk(raw) == ["2024-03-01", key]
 
 
 def test_a_second_file_adds_to_the_snapshot(config: IngestConfig, raw: Path, scrape: Path, tmp_path: Path) -> None:
     register([scrape], config)
     other = write_csv(tmp_path / "scores.csv", activity(4))
-    assert register([other], config, snapshot="2024-03-01") == [RegisteredFile("2024-03-01", "scores.csv", "new")]
+    assert register([other], config, IngestOptions(snapshot="2024-03-01")) == [
+        RegisteredFile("2024-03-01", "scores.csv", "new")
+    ]
     assert [(entry.file, entry.source) for entry in read_manifest(raw / "2024-03-01")] == [
         ("scores.csv", "creator_activity"),
         ("scrape.csv", "profiles"),
@@ -244,7 +256,7 @@ def test_a_file_is_hard_linked_if_possible_and_otherwise_copied(
         raise OSError(18, "Invalid cross-device link")
 
     monkeypatch.setattr(os, "link", other_file_system)
-    register([scrape], config, snapshot="2024-03-05")
+    register([scrape], config, IngestOptions(snapshot="2024-03-05"))
     copy = raw / "2024-03-05" / "scrape.csv"
     assert not copy.samefile(scrape)
     assert copy.read_bytes() == scrape.read_bytes()

@@ -9,6 +9,7 @@ import pytest
 
 from tiktok_pipeline.home.manifest import file_sha256, read_manifest, snapshots_on_disk
 from tiktok_pipeline.ingest.inbox import ingest_config
+from tiktok_pipeline.ingest.options import IngestOptions
 from tiktok_pipeline.ingest.register import register
 from tiktok_pipeline.privacy.find_creator import CreatorRecords, find_creator
 from tiktok_pipeline.privacy.redact_files import redact_stored_files
@@ -77,7 +78,7 @@ def test_a_file_of_suppressed_creators_only_is_removed_from_its_snapshot(
         json.dumps([{"username": HANDLE} | dict.fromkeys(COUNTS, 1)]),
         encoding="utf-8",
     )
-    register([tmp_path / "one.json"], ingest_config(settings, engine), snapshot="2024-03-01")
+    register([tmp_path / "one.json"], ingest_config(settings, engine), IngestOptions(snapshot="2024-03-01"))
     suppression = SuppressionList("00").with_names([HANDLE])
     assert redact_stored_files(settings.raw, suppression, handles=[HANDLE], engine=engine) == 1
     assert read_manifest(settings.raw / "2024-03-01") == []

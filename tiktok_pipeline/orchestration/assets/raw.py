@@ -1,13 +1,14 @@
 """The assets of stage ``raw``: the manifest of a snapshot, and the raw rows of each source."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 from dagster import AssetExecutionContext, AssetsDefinition, Output, ResourceParam, multi_asset
 
 from tiktok_pipeline.errors import PipelineError
-from tiktok_pipeline.home.manifest import read_manifest
+from tiktok_pipeline.home.manifest import StoredFile, read_manifest
 from tiktok_pipeline.ingest.disk_space import check_disk_space
 from tiktok_pipeline.ingest.snapshot_rows import is_external, raw_rows
 from tiktok_pipeline.orchestration.metadata import table_out
@@ -43,8 +44,7 @@ def raw_assets(settings: Settings) -> AssetsDefinition:
                 remedy=f"run `tiktok-pipeline refresh FILE --snapshot {snapshot}`",
             )
         check_disk_space(settings, snapshot, manifest)
-        files = pd.DataFrame([vars(entry) for entry in manifest])[FILES.frame_names]
-        yield Output(files.assign(ingested_at=pd.to_datetime(files["ingested_at"])), "files")
+        yield Output(_files_frame(manifest), "files")
         for source in SOURCES:
             rows = raw_rows(folder, source, warehouse)
             if rows is None:
@@ -53,3 +53,19 @@ def raw_assets(settings: Settings) -> AssetsDefinition:
                 yield Output(ExternalRows(rows) if is_external(manifest, source) else rows, source.name)
 
     return raw
+
+
+def _files_frame(manifest: Sequence[StoredFile]) -> pd.DataFrame:
+    """Return the rows of ``raw.files``; what an older manifest does not say is NULL."""
+    files = pd.DataFrame([vars(entry) for entry in manifest])[FILES.frame_names]
+    texts = ["delivered_name", "container", "compression", "member", "encoding", "delimiter"]
+    is_known = files["container"] != ""
+    return files.assign(
+        ingested_at=pd.to_datetime(files["ingested_at"]),
+        notes=files["notes"].map(list),
+        **{name: files[name].where(is_known) for name in texts},
+        **{
+            name: files[name].map(lambda value: json.dumps(value) if value else None)
+            for name in ("columns", "formats")
+        },
+    )

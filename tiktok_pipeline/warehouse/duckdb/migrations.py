@@ -23,7 +23,7 @@ from tiktok_pipeline.warehouse.duckdb.meta import (
 )
 from tiktok_pipeline.warehouse.duckdb.tables import create_table
 
-VERSION = 5
+VERSION = 6
 """Version of the tables, kept in ``meta.version`` of every database file."""
 
 _STEPS: Mapping[int, Sequence[str]] = {
@@ -45,6 +45,27 @@ _STEPS: Mapping[int, Sequence[str]] = {
     3: (),
     # Since version 5 a file describes its tables in meta.tables and meta.columns; `write_meta` creates them.
     4: (),
+    5: (
+        *(
+            f'alter table if exists raw.files add column if not exists "{name}" {type_}'
+            for name, type_ in (
+                *dict.fromkeys(
+                    (
+                        "delivered_name",
+                        "container",
+                        "compression",
+                        "member",
+                        "encoding",
+                        "delimiter",
+                        "columns",
+                        "formats",
+                    ),
+                    "varchar",
+                ).items(),
+                ("notes", "varchar[]"),
+            )
+        ),
+    ),
 }
 """The statements that lead from each version to the next."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 
 from tiktok_pipeline.errors import PipelineError
-from tiktok_pipeline.features.catalogue import FEATURES, feature_names
+from tiktok_pipeline.features.catalog import FEATURES, feature_names
 from tiktok_pipeline.recipes.classification import Classification, PublishedNetwork
 from tiktok_pipeline.recipes.segmentation import Segmentation
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tiktok_pipeline_tests.hypothesis_profiles import register_profiles
-from tiktok_pipeline_tests.scrapes import activity, creators, spoilt, write_csv
+from tiktok_pipeline_tests.scrapes import activity, creators, spoiled, write_csv
 
 if TYPE_CHECKING:
     from tiktok_pipeline_tests.homes import Home, Said
@@ -42,8 +42,8 @@ def _refresh_two_snapshots(folder: Path) -> None:
     from tiktok_pipeline_tests.homes import Home
 
     home = Home(folder / "home")
-    first = spoilt(creators(120), 3, followers="-1")
-    second = spoilt(creators(120, seed=5, day="2024-04-01"), 2, likes="many")
+    first = spoiled(creators(120), 3, followers="-1")
+    second = spoiled(creators(120, seed=5, day="2024-04-01"), 2, likes="many")
     home.deliver(write_csv(folder / "profiles_2024-03-01.csv", first))
     home.deliver(
         write_csv(folder / "profiles_2024-04-01.csv", second),

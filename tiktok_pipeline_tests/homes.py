@@ -172,7 +172,7 @@ def reasons_of(result: ExecuteInProcessResult) -> str:
     return " ".join(" ".join(texts).split())
 
 
-def materialised(result: ExecuteInProcessResult) -> set[str]:
+def materialized(result: ExecuteInProcessResult) -> set[str]:
     """Return the assets that a run wrote, as ``stage/table`` or ``stage/study/table``."""
     return {
         event.asset_key.to_user_string()

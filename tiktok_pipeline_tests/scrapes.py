@@ -83,6 +83,6 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, str]], columns: Sequence[s
     return path
 
 
-def spoilt(rows: Sequence[Row], count: int, **cells: str) -> list[Row]:
+def spoiled(rows: Sequence[Row], count: int, **cells: str) -> list[Row]:
     """Return a copy of the rows in which the first ``count`` have the given ``cells``."""
     return [{**row, **cells} if place < count else dict(row) for place, row in enumerate(rows)]

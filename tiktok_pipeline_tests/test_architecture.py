@@ -55,12 +55,12 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         for stage in STAGES
     },
     **dict.fromkeys(("", *sorted(BASE), "settings", "recipes", "warehouse", "sample", "output"), frozenset[str]()),
-    "study": frozenset({"recipes.*", "features.catalogue"}),
+    "study": frozenset({"recipes.*", "features.catalog"}),
     "studies": frozenset({"recipes.*", "study"}),
     "tables": frozenset({*(f"{stage}.schema" for stage in STAGES), "personas.segments", "study"})
     | {"warehouse.base", "warehouse.contract"},
     "analysis": ALL_STAGES | {"recipes.*", "study", "warehouse.base"},
-    "plots": frozenset({"features.catalogue", "personas.verdict", "output.*"}),
+    "plots": frozenset({"features.catalog", "personas.verdict", "output.*"}),
     "reports": ALL_STAGES | {"analysis.*", "output.*", "plots.*", "recipes.*", "study", "tables", "warehouse.base"},
     "delivery": frozenset({"warehouse.base"}),
     "home": frozenset({"settings"}),
@@ -330,7 +330,7 @@ BROKEN: dict[Rule, list[tuple[str, str]]] = {
         ("orchestration.runs.refresh", "from tiktok_pipeline.warehouse.duckdb.connection import query"),
         ("orchestration.runs.refresh", "import tiktok_pipeline.studies"),
         ("features.build", "from tiktok_pipeline import settings"),
-        ("features.build", "from . import catalogue"),
+        ("features.build", "from . import catalog"),
         ("errors", "from tiktok_pipeline.settings import Settings"),
         ("helpers", ""),
         (
@@ -387,7 +387,7 @@ FINE: dict[Rule, list[tuple[str, str]]] = {
     forbidden_imports: [
         (
             "features.build",
-            "from tiktok_pipeline.features import catalogue\nfrom tiktok_pipeline.raw.schema import FILES",
+            "from tiktok_pipeline.features import catalog\nfrom tiktok_pipeline.raw.schema import FILES",
         ),
         ("clusters.schema", "from tiktok_pipeline.warehouse.contract import schema_for\nimport pandas"),
         ("classifiers.labels", "from tiktok_pipeline.features import schema\nfrom tiktok_pipeline import STAGES"),

@@ -22,10 +22,10 @@ from tiktok_pipeline_tests.homes import (
     Said,
     command,
     kill_refresh,
-    materialised,
+    materialized,
     reasons_of,
 )
-from tiktok_pipeline_tests.scrapes import Row, activity, creators, spoilt, write_csv
+from tiktok_pipeline_tests.scrapes import Row, activity, creators, spoiled, write_csv
 
 STUDY = "influencer_segments"
 
@@ -133,7 +133,7 @@ def test_a_second_refresh_gives_identical_tables(copied_home: Home) -> None:
 def test_a_bad_snapshot_fails_clearly_and_changes_nothing_after_raw(copied_home: Home, bad: int, total: int) -> None:
     before = copied_home.tables()
     published = copied_home.settings.published_file.read_bytes()
-    rows = spoilt(creators(total), bad, followers="-1")
+    rows = spoiled(creators(total), bad, followers="-1")
     copied_home.deliver(write_csv(copied_home.path.parent / "profiles_2024-03-01.csv", rows))
     result = copied_home.refresh("2024-03-01")
     assert not result.success
@@ -152,7 +152,7 @@ def test_a_bad_snapshot_fails_clearly_and_changes_nothing_after_raw(copied_home:
 
 
 def test_half_of_the_rows_bad_is_still_taken(tmp_path: Path) -> None:
-    home = delivered(tmp_path, spoilt(creators(60), 30, followers="-1"))
+    home = delivered(tmp_path, spoiled(creators(60), 30, followers="-1"))
     assert home.refresh("2024-03-01", selection=UNTIL_VALIDATED).success
     assert home.value("select count(*) from validated.profiles") == 30
 
@@ -173,7 +173,7 @@ def test_a_snapshot_of_activity_alone_is_green_and_the_view_keeps_the_last_profi
     copied_home.deliver(path, snapshot="2024-06-01")
     result = copied_home.refresh("2024-06-01")
     assert result.success
-    assert "published" in materialised(result)
+    assert "published" in materialized(result)
     where = "where snapshot = '2024-06-01'"
     assert copied_home.value(f"select count(*) from features.creator_activity {where}") == 40
     for table in ("validated.profiles", "clusters.k_scores", "clusters.models", "clusters.assignments"):
@@ -237,7 +237,7 @@ def test_a_refresh_killed_in_the_middle_does_not_block_the_next(
 
 SIXTH = '''
 """Size alone."""
-from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
+from tiktok_pipeline.recipes.personas import Persona, PersonaCatalog
 from tiktok_pipeline.recipes.segmentation import Scaling, Segmentation
 from tiktok_pipeline.study import Study
 
@@ -253,7 +253,7 @@ STUDY = Study(
         features=("followers", "likes"),
         scaling=Scaling(scaler="standard", log1p=("followers", "likes")),
         k=2,
-        personas=PersonaCatalogue(personas=(_persona("Small", 3e3), _persona("Large", 5e4))),
+        personas=PersonaCatalog(personas=(_persona("Small", 3e3), _persona("Large", 5e4))),
     ),
 )
 '''

@@ -19,14 +19,14 @@ from tiktok_pipeline.recipes.classification import (
     PublishedForest,
     PublishedNetwork,
 )
-from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
+from tiktok_pipeline.recipes.personas import Persona, PersonaCatalog
 from tiktok_pipeline.recipes.segmentation import InterquartileRule, Scaling, Segmentation
 from tiktok_pipeline.study import Study, StudyError, check_studies, load_studies
 
 GOOD = '''\
 """Who is large? Source: invented."""
 
-from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
+from tiktok_pipeline.recipes.personas import Persona, PersonaCatalog
 from tiktok_pipeline.recipes.segmentation import Scaling, Segmentation
 from tiktok_pipeline.study import Study
 
@@ -40,7 +40,7 @@ STUDY = Study(
         features=("followers",),
         scaling=Scaling(),
         k=2,
-        personas=PersonaCatalogue(
+        personas=PersonaCatalog(
             personas=(
                 Persona(name="small", typical={"followers": 1.0}, **_WORDS),
                 Persona(name="large", typical={"followers": 9.0}, **_WORDS),
@@ -134,7 +134,7 @@ def study(**changes: Any) -> Study:
         "recommendation": "Some.",
         "profiles": 1,
     }
-    personas = PersonaCatalogue(
+    personas = PersonaCatalog(
         personas=tuple(
             Persona(name=name, typical={"followers": typical}, **words) for name, typical in (("a", 1.0), ("b", 2.0))
         )

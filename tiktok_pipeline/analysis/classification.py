@@ -43,9 +43,9 @@ def classify_study(
     Raises
     ------
     NotEnoughRowsError
-        If one class has too few labelled profiles.
+        If one class has too few labeled profiles.
     """
-    rows, labels = labelled_rows(features, classification, engine)
+    rows, labels = labeled_rows(features, classification, engine)
     evaluation = run_protocols(rows, labels, classification, threads=threads)
     leakage = audit(
         rows,
@@ -57,7 +57,7 @@ def classify_study(
     return evaluation, leakage
 
 
-def labelled_rows(
+def labeled_rows(
     features: nw.LazyFrame[Any], classification: Classification, engine: Engine
 ) -> tuple[pd.DataFrame, Flags]:
     """Return a bounded sample of the profiles with a known label, in source order, and their labels.
@@ -82,7 +82,7 @@ def score_creators(
 ) -> nw.LazyFrame[Any] | pd.DataFrame:
     """Return rows of ``classifiers.scores`` for every profile.
 
-    Labelled profiles of the sample have the score of a model that was fitted without them; all others have the score
+    Labeled profiles of the sample have the score of a model that was fitted without them; all others have the score
     of the final model.
     """
     if evaluation.model is None:

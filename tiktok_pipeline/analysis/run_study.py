@@ -12,7 +12,7 @@ import narwhals as nw
 import pandas as pd
 
 from tiktok_pipeline.analysis.classification import classify_study
-from tiktok_pipeline.analysis.fit_sample import FitSample, build_fit_sample
+from tiktok_pipeline.analysis.fit_inputs import FitInputs, build_fit_inputs
 from tiktok_pipeline.analysis.segmentation import (
     assign_study,
     build_personas,
@@ -73,30 +73,30 @@ def run_study(validated: nw.LazyFrame[Any], study: Study, *, engine: Engine) -> 
     TooFewRowsError
         If there are fewer distinct rows than the study's k.
     NotEnoughRowsError
-        If there are too few labelled rows for the study's classifiers.
+        If there are too few labeled rows for the study's classifiers.
     """
     features = engine.persist(build_features(validated, study.source))
     segments = None
     if study.segmentation is not None:
-        segments = _segments(build_fit_sample(sample_frame(features, engine), study, engine), engine)
+        segments = _segments(build_fit_inputs(sample_frame(features, engine), study, engine), engine)
     evaluation, leakage = (
         classify_study(features, study.classification, engine) if study.classification else (None, None)
     )
     return Result(segments, evaluation, leakage)
 
 
-def _segments(sample: FitSample, engine: Engine) -> Segments:
-    models, fits = fit_study(sample, engine)
+def _segments(inputs: FitInputs, engine: Engine) -> Segments:
+    models, fits = fit_study(inputs, engine)
     model = from_frame(models)
-    stability = measure_stability(sample, model, engine)
-    personas = build_personas(sample, model, stability.stability, fits, engine)
+    stability = measure_stability(inputs, model, engine)
+    personas = build_personas(inputs, model, stability.stability, fits, engine)
     return Segments(
-        k_scores=score_study(sample, engine),
+        k_scores=score_study(inputs, engine),
         models=models,
         fits=fits,
         stability=stability.stability,
         stability_runs=stability.runs,
-        assignments=engine.persist(assign_study(sample, model, engine)),
+        assignments=engine.persist(assign_study(inputs, model, engine)),
         summaries=personas.summaries,
         persona_features=personas.features,
     )

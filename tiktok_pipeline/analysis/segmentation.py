@@ -1,4 +1,4 @@
-"""The steps of a segmentation on one `FitSample`: fit, score every k, measure stability, assign, build personas.
+"""The steps of a segmentation on one `FitInputs`: fit, score every k, measure stability, assign, build personas.
 
 The assets and `run_study` call the same functions. No Dagster and no database here.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
-from tiktok_pipeline.analysis.fit_sample import FitSample
+from tiktok_pipeline.analysis.fit_inputs import FitInputs
 from tiktok_pipeline.clusters.choose_k import score_k
 from tiktok_pipeline.clusters.effect_size import eta_squared, fit_statistics
 from tiktok_pipeline.clusters.fit_rows import count_by_step
@@ -29,7 +29,7 @@ from tiktok_pipeline.clusters.schema import STABILITY_RUNS_TABLE, STABILITY_TABL
 from tiktok_pipeline.clusters.silhouettes import mean_silhouettes
 from tiktok_pipeline.clusters.stability import MAX_STABILITY_ROWS, FitSettings, StabilityResult, fingerprint, measure
 from tiktok_pipeline.personas.name import Match
-from tiktok_pipeline.personas.summarise import aggregate, match_personas, persona_features, summaries
+from tiktok_pipeline.personas.summarize import aggregate, match_personas, persona_features, summaries
 from tiktok_pipeline.warehouse.base import Engine
 
 EXPLAINED_FEATURES = ("followers", "likes", "videos_count", "avg_engagement_rate")
@@ -61,7 +61,7 @@ class PersonaTables:
     sample: nw.LazyFrame[Any]
 
 
-def fit_study(sample: FitSample, engine: Engine) -> tuple[pd.DataFrame, pd.DataFrame]:
+def fit_study(inputs: FitInputs, engine: Engine) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Fit the study's model.
 
     Returns
@@ -74,13 +74,13 @@ def fit_study(sample: FitSample, engine: Engine) -> tuple[pd.DataFrame, pd.DataF
     TooFewRowsError
         If the snapshot has no rows of the study's source, or fewer distinct rows than clusters.
     """
-    segmentation = sample.segmentation
-    counts = count_by_step(sample.features.rows, sample.fit_filter)
+    segmentation = inputs.segmentation
+    counts = count_by_step(inputs.features.rows, inputs.fit_filter)
     if not counts["rows"]:
         raise TooFewRowsError(NOTHING_DELIVERED)
-    explained = [name for name in EXPLAINED_FEATURES if name in sample.columns]
+    explained = [name for name in EXPLAINED_FEATURES if name in inputs.columns]
     columns = list(dict.fromkeys((*segmentation.features, *explained)))
-    rows = sample.collect(columns, engine)
+    rows = inputs.collect(columns, engine)
     scaled_by = fit_scaler(rows, features=segmentation.features, scaling=segmentation.scaling)
     fit = fit_kmeans(
         rows,
@@ -101,7 +101,7 @@ def fit_study(sample: FitSample, engine: Engine) -> tuple[pd.DataFrame, pd.DataF
     return to_frame(fit.model), fit_statistics(counts | measured)
 
 
-def score_study(sample: FitSample, engine: Engine) -> pd.DataFrame:
+def score_study(inputs: FitInputs, engine: Engine) -> pd.DataFrame:
     """Score each k on a bounded sample of the fitted rows: rows of ``clusters.k_scores``.
 
     Raises
@@ -109,8 +109,8 @@ def score_study(sample: FitSample, engine: Engine) -> pd.DataFrame:
     TooFewRowsError
         If no row is left to fit.
     """
-    segmentation = sample.segmentation
-    rows = sample.collect(segmentation.features, engine, max_rows=segmentation.max_score_rows)
+    segmentation = inputs.segmentation
+    rows = inputs.collect(segmentation.features, engine, max_rows=segmentation.max_score_rows)
     scaled_by = fit_scaler(rows, features=segmentation.features, scaling=segmentation.scaling)
     return score_k(
         scaled_by.transform(rows),
@@ -123,13 +123,13 @@ def score_study(sample: FitSample, engine: Engine) -> pd.DataFrame:
 
 
 def measure_stability(
-    sample: FitSample, model: SegmentModel | None, engine: Engine, *, known: StabilityResult | None = None
+    inputs: FitInputs, model: SegmentModel | None, engine: Engine, *, known: StabilityResult | None = None
 ) -> StabilityResult:
     """Measure the stability of each cluster on a bounded sample of the fitted rows.
 
     Parameters
     ----------
-    sample : FitSample
+    inputs : FitInputs
         The rows that the model was fitted on.
     model : SegmentModel or None
         The fitted model; without one the result has no rows.
@@ -142,8 +142,8 @@ def measure_stability(
         return StabilityResult(
             pd.DataFrame(columns=STABILITY_TABLE.frame_names), pd.DataFrame(columns=STABILITY_RUNS_TABLE.frame_names)
         )
-    segmentation = sample.segmentation
-    matrix = model.transform(sample.collect(segmentation.features, engine, max_rows=MAX_STABILITY_ROWS))
+    segmentation = inputs.segmentation
+    matrix = model.transform(inputs.collect(segmentation.features, engine, max_rows=MAX_STABILITY_ROWS))
     settings = FitSettings(
         k=segmentation.k,
         n_init=segmentation.n_init,
@@ -163,16 +163,16 @@ def jaccards(stability: pd.DataFrame) -> dict[int, float]:
     return {int(row["cluster"]): float(row["jaccard"]) for row in measured.to_dict("records")}
 
 
-def assign_study(sample: FitSample, model: SegmentModel | None, engine: Engine) -> nw.LazyFrame[Any]:
+def assign_study(inputs: FitInputs, model: SegmentModel | None, engine: Engine) -> nw.LazyFrame[Any]:
     """Assign every row of the snapshot: rows of ``clusters.assignments``, lazily.
 
     Without a model no row has a cluster.
     """
-    return _assign(sample.features.rows, sample, model, engine)
+    return _assign(inputs.features.rows, inputs, model, engine)
 
 
 def assign_with_features(
-    sample: FitSample, model: SegmentModel | None, engine: Engine
+    inputs: FitInputs, model: SegmentModel | None, engine: Engine
 ) -> tuple[nw.LazyFrame[Any], nw.LazyFrame[Any]]:
     """Assign every row, and keep the columns that describe it.
 
@@ -181,18 +181,18 @@ def assign_with_features(
     Returns
     -------
     everyone, representatives : LazyFrame
-        Rows of ``clusters.assignments`` with ``sample.columns`` beside them: of every row, lazily, and of the bounded
+        Rows of ``clusters.assignments`` with ``inputs.columns`` beside them: of every row, lazily, and of the bounded
         sample of all rows, stored in the engine. Both are the same frame if the sample has every row.
     """
-    representatives = engine.persist(_assign(sample.representatives, sample, model, engine, keep=sample.columns))
-    if sample.features.largest_key is None:
+    representatives = engine.persist(_assign(inputs.representatives, inputs, model, engine, keep=inputs.columns))
+    if inputs.features.largest_key is None:
         return representatives, representatives
-    return _assign(sample.features.rows, sample, model, engine, keep=sample.columns), representatives
+    return _assign(inputs.features.rows, inputs, model, engine, keep=inputs.columns), representatives
 
 
 def _assign(
     rows: nw.LazyFrame[Any],
-    sample: FitSample,
+    inputs: FitInputs,
     model: SegmentModel | None,
     engine: Engine,
     *,
@@ -200,18 +200,18 @@ def _assign(
 ) -> nw.LazyFrame[Any]:
     if model is None:
         return assign_none(rows, keep)
-    marked, in_fit = sample.mark(rows, engine)
+    marked, in_fit = inputs.mark(rows, engine)
     return assign(marked, model, in_fit=in_fit, keep=keep)
 
 
 def build_personas(
-    sample: FitSample, model: SegmentModel | None, stability: pd.DataFrame, fits: pd.DataFrame, engine: Engine
+    inputs: FitInputs, model: SegmentModel | None, stability: pd.DataFrame, fits: pd.DataFrame, engine: Engine
 ) -> PersonaTables:
     """Describe the clusters, match them with the study's personas and judge them.
 
     Parameters
     ----------
-    sample : FitSample
+    inputs : FitInputs
         The rows that the model was fitted on.
     model : SegmentModel or None
         The fitted model. Without one every profile belongs to "Not enough data".
@@ -220,9 +220,9 @@ def build_personas(
     engine : Engine
         The engine that holds the sample.
     """
-    everyone, representatives = assign_with_features(sample, model, engine)
-    aggregates = aggregate(everyone, representatives, sample.described_features)
-    matches = match_personas(aggregates, sample.segmentation.personas)
+    everyone, representatives = assign_with_features(inputs, model, engine)
+    aggregates = aggregate(everyone, representatives, inputs.described_features)
+    matches = match_personas(aggregates, inputs.segmentation.personas)
     notes = fits["note"].dropna()
     why_none = str(notes.iloc[0]) if len(notes) else None
     return PersonaTables(

@@ -1,4 +1,4 @@
-"""Evaluate a classification under all protocols, on one bounded sample of labelled rows."""
+"""Evaluate a classification under all protocols, on one bounded sample of labeled rows."""
 
 from __future__ import annotations
 

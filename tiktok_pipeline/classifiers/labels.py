@@ -55,5 +55,5 @@ def check_class_counts(flags: Flags, *, at_least: int) -> None:
     counts = {"positive": int(flags.sum()), "negative": int((~flags).sum())}
     for class_name, count in counts.items():
         if count < at_least:
-            msg = f"{count} {class_name} of {len(flags)} labelled profiles, at least {at_least} needed"
+            msg = f"{count} {class_name} of {len(flags)} labeled profiles, at least {at_least} needed"
             raise NotEnoughRowsError(msg)

@@ -51,7 +51,7 @@ class ScoringModel:
 def fit_scoring_model(
     matrix: Matrix, labels: Flags, *, feature_set: str, features: tuple[str, ...], random_state: int
 ) -> ScoringModel:
-    """Fit the model on all labelled rows; calibration and threshold use scores of rows held out from the fit."""
+    """Fit the model on all labeled rows; calibration and threshold use scores of rows held out from the fit."""
     fitted = logged_regression().fit(matrix, labels)
     inner = inner_scores(LOGISTIC, matrix, labels, random_state=random_state)
     slope, offset = fit_platt(inner, labels)
@@ -138,7 +138,7 @@ def score(features: nw.LazyFrame[Any], model: ScoringModel) -> nw.LazyFrame[Any]
 
 
 def out_of_fold_rows(account_ids: pd.Series[str], scores: Vector, predicted: Flags) -> pd.DataFrame:
-    """Return rows of ``classifiers.scores`` for labelled rows, each scored by a model that did not see it."""
+    """Return rows of ``classifiers.scores`` for labeled rows, each scored by a model that did not see it."""
     frame = pd.DataFrame(
         {
             "model": LOGISTIC,

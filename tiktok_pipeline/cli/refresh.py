@@ -1,4 +1,4 @@
-"""The command ``refresh``: register scrapes as snapshots, materialise their tables, show the result."""
+"""The command ``refresh``: register scrapes as snapshots, materialize their tables, show the result."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def refresh(
             result = RefreshResult(refused=refused)
             if keys:
                 names = [chosen.name for chosen in studies] if study else []
-                _materialise(settings, keys, names, result, interrupts, resume=resume, verbose=verbose)
+                _materialize(settings, keys, names, result, interrupts, resume=resume, verbose=verbose)
             _print_result(settings, result, studies, as_json=as_json)
         if result.failed or result.refused:
             raise typer.Exit(FAILED)
@@ -128,7 +128,7 @@ def refresh(
 def _find_snapshots(
     settings: Settings, paths: Sequence[Path], options: IngestOptions, *, everything: bool, resume: bool
 ) -> tuple[list[str], list[RefusedFile]]:
-    """Return the snapshots to materialise, oldest first, and the files of the inbox that cannot be read."""
+    """Return the snapshots to materialize, oldest first, and the files of the inbox that cannot be read."""
     from tiktok_pipeline.home.cleanup import remove_leftovers
 
     remove_leftovers(settings)
@@ -202,7 +202,7 @@ def _print_registered(registered: Sequence[RegisteredFile]) -> None:
         info(f"snapshot {entry.snapshot}: {entry.file} ({entry.outcome})")
 
 
-def _materialise(
+def _materialize(
     settings: Settings,
     keys: Sequence[str],
     names: Sequence[str],
@@ -212,13 +212,13 @@ def _materialise(
     resume: bool,
     verbose: bool,
 ) -> None:
-    """Materialise the snapshots and record how each ended in ``result``; print warnings and failures as they come."""
+    """Materialize the snapshots and record how each ended in ``result``; print warnings and failures as they come."""
     info("starting Dagster ...")
     from tiktok_pipeline.home.failure_log import log_failure
     from tiktok_pipeline.orchestration.partitions import add_snapshots
     from tiktok_pipeline.orchestration.resources.event_log import fast_event_log
-    from tiktok_pipeline.orchestration.runs.dead_runs import fail_orphaned_runs
     from tiktok_pipeline.orchestration.runs.instance import open_instance, prepare_dagster_home
+    from tiktok_pipeline.orchestration.runs.orphaned_runs import fail_orphaned_runs
     from tiktok_pipeline.orchestration.runs.tags import INTERRUPTED_TAG, SNAPSHOT_TAG
 
     prepare_dagster_home(settings)
@@ -347,9 +347,9 @@ def _select_assets(definitions: Definitions, names: Sequence[str], *, publish: b
 
 
 def _print_result(settings: Settings, result: RefreshResult, studies: Sequence[Study], *, as_json: bool) -> None:
-    from tiktok_pipeline.cli.refresh_summary import print_summary, refresh_document, summarise_snapshots
+    from tiktok_pipeline.cli.refresh_summary import print_summary, refresh_document, summarize_snapshots
 
-    summaries = summarise_snapshots(settings, result.finished, studies) if result.finished else []
+    summaries = summarize_snapshots(settings, result.finished, studies) if result.finished else []
     if as_json:
         print_json(refresh_document(settings, result, summaries))
     elif summaries:

@@ -43,7 +43,7 @@ class RefreshResult:
 
     @property
     def finished(self) -> list[str]:
-        """The snapshots that were materialised and published."""
+        """The snapshots that were materialized and published."""
         return [key for key, outcome in self.outcomes.items() if outcome.failure is None]
 
     @property
@@ -83,7 +83,7 @@ class SnapshotSummary:
     report: Path
 
 
-def summarise_snapshots(settings: Settings, keys: Sequence[str], studies: Sequence[Study]) -> list[SnapshotSummary]:
+def summarize_snapshots(settings: Settings, keys: Sequence[str], studies: Sequence[Study]) -> list[SnapshotSummary]:
     """Return what the published file has of the snapshots and studies.
 
     A study whose source was not delivered with a snapshot has nothing to compute there and is left out.

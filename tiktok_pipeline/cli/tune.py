@@ -63,7 +63,7 @@ def _tune_study(settings: Settings, study: Study, *, trials: int, snapshot: str 
         msg = "PyTorch is not installed"
         raise CommandFailedError(msg, remedy="install the extra `neural` to tune a network")
     key = snapshot or _newest_snapshot(settings)
-    rows, labels = _labelled_rows(settings, study, classification, key)
+    rows, labels = _labeled_rows(settings, study, classification, key)
     features = _network_features(classification)
     info(f"tuning {study.name} on snapshot {key}: {len(labels):,} profiles, {', '.join(features)}")
     table = tune_network(
@@ -79,7 +79,7 @@ def _tune_study(settings: Settings, study: Study, *, trials: int, snapshot: str 
     info("evaluated on folds that the search did not use; to use other settings, write them into the study's file")
 
 
-def _labelled_rows(
+def _labeled_rows(
     settings: Settings, study: Study, classification: Classification, key: str
 ) -> tuple[pd.DataFrame, Flags]:
     """Return the features and labels of a snapshot.
@@ -89,7 +89,7 @@ def _labelled_rows(
     CommandFailedError
         If a class has too few rows.
     """
-    from tiktok_pipeline.analysis.classification import labelled_rows
+    from tiktok_pipeline.analysis.classification import labeled_rows
     from tiktok_pipeline.assembly import open_warehouse
     from tiktok_pipeline.classifiers.labels import NotEnoughRowsError, check_class_counts
     from tiktok_pipeline.home.lock import home_lock
@@ -101,7 +101,7 @@ def _labelled_rows(
     ):
         try:
             features = warehouse.read_slice(TABLES[f"features.{study.source}"].spec, {"snapshot": key})
-            rows, labels = labelled_rows(features, classification, warehouse)
+            rows, labels = labeled_rows(features, classification, warehouse)
             check_class_counts(labels, at_least=_LEAST_OF_A_CLASS)
         except NotEnoughRowsError as error:
             msg = f"snapshot {key}: {error}"

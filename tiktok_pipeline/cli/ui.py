@@ -27,8 +27,8 @@ def ui(
     with exit_on_expected_error():
         settings = read_settings()
         _check_port(port)
-        from tiktok_pipeline.orchestration.runs.dead_runs import fail_orphaned_runs
         from tiktok_pipeline.orchestration.runs.instance import open_instance, prepare_dagster_home
+        from tiktok_pipeline.orchestration.runs.orphaned_runs import fail_orphaned_runs
 
         prepare_dagster_home(settings)
         _lock_until_exit(settings.dagster_home / "ui.lock")

@@ -1,4 +1,4 @@
-"""Computes the catalogued features of validated rows, inside the engine."""
+"""Computes the catalogd features of validated rows, inside the engine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import narwhals as nw
 
-from tiktok_pipeline.features.catalogue import FEATURES
+from tiktok_pipeline.features.catalog import FEATURES
 
 
 def build_features(validated: nw.LazyFrame[Any], source: str, keep: Sequence[str] = ()) -> nw.LazyFrame[Any]:

@@ -1,4 +1,4 @@
-"""The tables of stage ``features``. The catalogue gives their columns.
+"""The tables of stage ``features``. The catalog gives their columns.
 
 The features are views of the validated rows: each follows from one row and is computed when it is read. Stored, they
 would take as much disk space as the validated rows.
@@ -12,7 +12,7 @@ from functools import partial
 import pandera.pandas as pa
 
 from tiktok_pipeline.features.build import build_features
-from tiktok_pipeline.features.catalogue import FEATURES, Feature
+from tiktok_pipeline.features.catalog import FEATURES, Feature
 from tiktok_pipeline.raw.schema import SNAPSHOT, SOURCE_FILE, SOURCE_ROW
 from tiktok_pipeline.validated.schema import ACCOUNT_ID
 from tiktok_pipeline.validated.schema import TABLES as VALIDATED
@@ -38,7 +38,7 @@ def _table(source: str) -> TableSpec:
     return TableSpec(
         schema="features",
         name=source,
-        description=f"every catalogued feature of the validated {source.replace('_', ' ')}",
+        description=f"every catalogd feature of the validated {source.replace('_', ' ')}",
         rows_per=("snapshot", "account_id"),
         columns=(SNAPSHOT, ACCOUNT_ID, SOURCE_FILE, SOURCE_ROW, *map(_column, FEATURES[source])),
         derived=Derived(VALIDATED[source], partial(build_features, source=source, keep=("snapshot",))),

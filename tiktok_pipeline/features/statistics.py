@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tiktok_pipeline.features.catalogue import feature_names
+from tiktok_pipeline.features.catalog import feature_names
 from tiktok_pipeline.features.schema import STATISTICS_TABLE
 from tiktok_pipeline.frames import fetch_row
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tiktok_pipeline.atomic_write import DRAFT_SUFFIX, draft_of
 from tiktok_pipeline.home.layout import REASON_SUFFIX
-from tiktok_pipeline.home.manifest import MANIFEST, PENDING_PREFIX, recover_pending
+from tiktok_pipeline.home.manifest import MANIFEST, PENDING_PREFIX, finish_interrupted_store
 from tiktok_pipeline.settings import Settings
 
 STAGING_PREFIX = ".staging-"
@@ -69,7 +69,7 @@ def _remove(paths: list[Path]) -> None:
     for path in paths:
         if path.name.startswith(PENDING_PREFIX) or path.name == draft_of(Path(MANIFEST)).name:
             if path.exists():  # the first one recovers all of its folder
-                recover_pending(path.parent)
+                finish_interrupted_store(path.parent)
         elif path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:

@@ -18,7 +18,7 @@ from tiktok_pipeline.errors import PipelineError
 
 MANIFEST = "manifest.json"
 PENDING_PREFIX = ".coming-"
-"""Prefix of a file that is moved to its name after the manifest lists it; see `recover_pending`."""
+"""Prefix of a file that is moved to its name after the manifest lists it; see `finish_interrupted_store`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,8 +152,8 @@ def store_files(folder: Path, files: Mapping[str, Path], manifest: Sequence[Stor
         (folder / name).unlink(missing_ok=True)
 
 
-def recover_pending(folder: Path) -> None:
-    """Complete an interrupted `store_files`: keep the pending files that the manifest lists, remove the others."""
+def finish_interrupted_store(folder: Path) -> None:
+    """Finish an interrupted `store_files`: keep the pending files that the manifest lists, remove the others."""
     stored = {entry.file: entry.stored_sha256 for entry in read_manifest(folder)}
     for pending in folder.glob(f"{PENDING_PREFIX}*"):
         name = pending.name.removeprefix(PENDING_PREFIX)

@@ -1,1 +1,1 @@
-"""A delivered file becomes part of a snapshot: recognised, dated, hashed, stored, listed in the manifest."""
+"""A delivered file becomes part of a snapshot: recognized, dated, hashed, stored, listed in the manifest."""

@@ -1,4 +1,4 @@
-"""Register delivered files: recognise, date and hash each, store it in ``raw/<snapshot>/``, list it in the manifest.
+"""Register delivered files: recognize, date and hash each, store it in ``raw/<snapshot>/``, list it in the manifest.
 
 All files of one call are inspected before the first one is stored: a file that cannot be read leaves nothing
 behind. The records of suppressed creators are blanked before a file is stored.
@@ -25,7 +25,7 @@ from tiktok_pipeline.home.manifest import StoredFile, file_sha256, read_manifest
 from tiktok_pipeline.ingest.options import DEFAULT_OPTIONS, IngestOptions
 from tiktok_pipeline.privacy.redact import redact
 from tiktok_pipeline.privacy.suppression import SuppressionList, suppressed_rows
-from tiktok_pipeline.raw.dialects import Dialect, recognise
+from tiktok_pipeline.raw.dialects import Dialect, recognize
 from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.raw.size import check_size
 from tiktok_pipeline.raw.snapshots import FORMATS, SnapshotKeyError, file_format, safe_name, scrapes_in, snapshot_keys
@@ -172,11 +172,11 @@ def _stage(path: Path, folder: Path, largest_bytes: int | None) -> tuple[Path, s
 
 
 def _measure(path: Path, staged: Path, format_: FileFormat, config: IngestConfig) -> _Content:
-    """Recognise a staged file, count its records, find its newest date and the records of suppressed creators."""
+    """Recognize a staged file, count its records, find its newest date and the records of suppressed creators."""
     engine = config.engine
     with engine.reading(path):
         scan = engine.scan(staged, format_)
-        dialect = recognise(scan.header, file=path.name)
+        dialect = recognize(scan.header, file=path.name)
         rows = read_file(scan, dialect, source_file=staged.name, engine=engine)
         has_dates = dialect.columns.get("observed_on") in scan.header
         measured = observed_days(rows, engine) if has_dates else rows
@@ -195,7 +195,7 @@ def _blank_records(path: Path, staged: Path, format_: FileFormat, rows: Sequence
     blanked.replace(staged)
     try:
         with engine.reading(path):
-            recognise(engine.scan(staged, format_).header, file=path.name)
+            recognize(engine.scan(staged, format_).header, file=path.name)
     except FileError as error:
         raise UnreadableFileError(
             f"{path.name}: holds only creators who asked to be forgotten", remedy="delete the file"

@@ -1,7 +1,7 @@
 """Names clusters after a study's personas, by their features relative to the average.
 
 A persona and a cluster are both described by decimal logarithms: the mean of a feature over its average in the
-population. The names are assigned so that the sum of distances is smallest. A pair farther apart than the catalogue's
+population. The names are assigned so that the sum of distances is smallest. A pair farther apart than the catalog's
 ``max_distance`` does not match. A cluster without a match is "Unnamed segment N": no name is better than a wrong one.
 
 References
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
+from tiktok_pipeline.recipes.personas import Persona, PersonaCatalog
 
 LARGEST_LOG_RATIO = 2.0
 """Largest absolute log ratio: a hundredfold. A mean of zero has this ratio, too."""
@@ -54,7 +54,7 @@ def _log_ratio(mean: float, base: float) -> float:
 
 
 def name_clusters(
-    means: Mapping[int, Mapping[str, float]], base: Mapping[str, float], catalogue: PersonaCatalogue
+    means: Mapping[int, Mapping[str, float]], base: Mapping[str, float], catalog: PersonaCatalog
 ) -> dict[int, Match]:
     """Match each cluster with a persona.
 
@@ -64,7 +64,7 @@ def name_clusters(
         The means of the features of each cluster, over the fitted rows.
     base : mapping of str to float
         Their means over all clusters.
-    catalogue : PersonaCatalogue
+    catalog : PersonaCatalog
         The personas of the study.
 
     Returns
@@ -77,18 +77,16 @@ def name_clusters(
     clusters = sorted(means)
     if not clusters:
         return {}
-    observed = np.array([log_ratios(means[cluster], base, catalogue.features) for cluster in clusters])
-    expected = np.array(
-        [log_ratios(persona.typical, catalogue.base, catalogue.features) for persona in catalogue.personas]
-    )
+    observed = np.array([log_ratios(means[cluster], base, catalog.features) for cluster in clusters])
+    expected = np.array([log_ratios(persona.typical, catalog.base, catalog.features) for persona in catalog.personas])
     distances = np.sqrt(((observed[:, None, :] - expected[None, :, :]) ** 2).mean(axis=2))
     # A forbidden pair costs more than all allowed ones together, so it is used only if no other is left.
-    costs = np.where(distances <= catalogue.max_distance, distances, catalogue.max_distance * (len(clusters) + 1))
+    costs = np.where(distances <= catalog.max_distance, distances, catalog.max_distance * (len(clusters) + 1))
     matches: dict[int, Match] = {}
     for place, persona in zip(*linear_sum_assignment(costs), strict=True):
         distance = float(distances[place, persona])
-        if distance <= catalogue.max_distance:
-            chosen = catalogue.personas[persona]
+        if distance <= catalog.max_distance:
+            chosen = catalog.personas[persona]
             matches[clusters[place]] = Match(chosen.name, chosen, distance)
     for cluster in clusters:
         matches.setdefault(cluster, unnamed(cluster))

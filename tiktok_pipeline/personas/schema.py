@@ -45,7 +45,7 @@ SUMMARIES_TABLE = TableSpec(
         Column(
             name="match_distance",
             type="float",
-            description="distance to the persona of the catalogue, log10 of ratios; NULL: unnamed",
+            description="distance to the persona of the catalog, log10 of ratios; NULL: unnamed",
             digits=9,
         ),
     ),

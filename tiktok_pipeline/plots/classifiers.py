@@ -1,7 +1,7 @@
 """Figures of the classifiers: what reveals the label, what a model relies on, and how well each one does.
 
 Frames are slices of the tables of stage ``classifiers``; `model_runs` explains ``naive`` and ``scored_by``. Where
-models are compared, warm colours leak and blue is the scoring model.
+models are compared, warm colors leak and blue is the scoring model.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tiktok_pipeline.plots.model_runs import (
     words,
 )
 from tiktok_pipeline.plots.style import (
-    COLOURS,
+    COLORS,
     capitalized,
     empty_figure,
     new_figure,
@@ -43,10 +43,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LEAKS, _HONEST_LABEL = "with features that reveal the label", "without features that reveal the label"
-_LEAKING_COLOURS = (COLOURS[1], COLOURS[4], COLOURS[3], COLOURS[7])
-_HONEST_COLOURS = (COLOURS[0], COLOURS[2], COLOURS[7], COLOURS[5])
+_LEAKING_COLORS = (COLORS[1], COLORS[4], COLORS[3], COLORS[7])
+_HONEST_COLORS = (COLORS[0], COLORS[2], COLORS[7], COLORS[5])
 _DASHES = ("-", "--", ":", "-.")
-_BY_THRESHOLD = {"f1": (COLOURS[2], "-"), "precision": (COLOURS[0], "--"), "recall": (COLOURS[1], ":")}
+_BY_THRESHOLD = {"f1": (COLORS[2], "-"), "precision": (COLORS[0], "--"), "recall": (COLORS[1], ":")}
 _MAX_FEATURES, _MAX_PANELS, _MAX_CONFUSIONS, _MAX_LINES = 12, 4, 6, 4
 _TITLE_RECALL = 0.8
 """The title gives the precision at this recall."""
@@ -69,7 +69,7 @@ def plot_mutual_information(importances: pd.DataFrame) -> Figure:
     )
     figure = new_figure(height=1.1 + 0.22 * len(highest))
     axes = figure.subplots()
-    _bars(axes, list(highest.index), highest.to_numpy(dtype=float), COLOURS[0])
+    _bars(axes, list(highest.index), highest.to_numpy(dtype=float), COLORS[0])
     style_axes(axes, "mutual information with the label (nats; 0: none)")
     axes.grid(visible=False, axis="y")
     uninformative = int((highest < 0.005).sum())
@@ -108,8 +108,8 @@ def plot_importances(importances: pd.DataFrame, *, scored_by: tuple[str, str]) -
     top_features: dict[ModelRun, str] = {}
     for axes, (method, run, group) in zip(grid, panels, strict=False):
         top = group.sort_values("number", ascending=False, kind="stable").head(_MAX_FEATURES)
-        colour = COLOURS[0] if run.protocol == HONEST else COLOURS[1]
-        _bars(axes, list(top["feature"]), top["number"].to_numpy(dtype=float), colour, to_float_array(top, "std"))
+        color = COLORS[0] if run.protocol == HONEST else COLORS[1]
+        _bars(axes, list(top["feature"]), top["number"].to_numpy(dtype=float), color, to_float_array(top, "std"))
         unit = "impurity (share)" if method == "impurity" else "loss of F1 when shuffled"
         style_axes(axes, unit, "", f"{words(run.model)}\n{run.set_label}")
         axes.grid(visible=False, axis="y")
@@ -134,7 +134,7 @@ def _importance_title(top_features: dict[ModelRun, str], scored_by: tuple[str, s
 
 
 def plot_confusions(confusion: pd.DataFrame, *, naive: Collection[str], scored_by: tuple[str, str]) -> Figure:
-    """Plot the confusion matrix of at most six runs; the colour of a cell is its share of the row.
+    """Plot the confusion matrix of at most six runs; the color of a cell is its share of the row.
 
     Parameters
     ----------
@@ -195,13 +195,13 @@ def plot_precision_recall(curves: pd.DataFrame, *, naive: Collection[str], score
     if not lines:
         return empty_figure("no model has a precision-recall curve.")
     leaking, honest = split_runs(areas_below(lines), naive, scored_by)
-    both = ((_LEAKS, leaking, _LEAKING_COLOURS), (_HONEST_LABEL, honest, _HONEST_COLOURS))
-    sides = [(heading, runs[:_MAX_LINES], colours) for heading, runs, colours in both if runs]
+    both = ((_LEAKS, leaking, _LEAKING_COLORS), (_HONEST_LABEL, honest, _HONEST_COLORS))
+    sides = [(heading, runs[:_MAX_LINES], colors) for heading, runs, colors in both if runs]
     figure = new_figure(height=3.1 + 0.185 * max(len(runs) for _, runs, _ in sides))
     panels = figure.subplots(1, len(sides), sharey=True, squeeze=False)[0]
-    for axes, (heading, runs, colours) in zip(panels, sides, strict=True):
+    for axes, (heading, runs, colors) in zip(panels, sides, strict=True):
         for place, run in enumerate(runs):
-            _line(axes, lines[run], run, colours[place], _DASHES[place], is_thick=run.scores(scored_by))
+            _line(axes, lines[run], run, colors[place], _DASHES[place], is_thick=run.scores(scored_by))
         axes.set(xlim=(-0.02, 1.02), ylim=(0, 1.04))
         style_axes(axes, "recall (share of the positives found)", "", heading)
         # Each side has its own lines, so each has its own legend below its axis label.
@@ -240,12 +240,12 @@ def plot_thresholds(
     thresholds = with_numbers(metrics[metrics["metric"] == "threshold"], "value")
     chosen = {run: float(group["number"].iloc[0]) for run, group in group_runs(thresholds).items()}
     for axes, run in zip(panels, shown, strict=True):
-        for curve, (colour, dash) in _BY_THRESHOLD.items():
+        for curve, (color, dash) in _BY_THRESHOLD.items():
             line = groups[run][groups[run]["curve"] == curve]
             label, width = ("F1", 2.4) if curve == "f1" else (curve, 1.5)
-            axes.plot(line["x"], line["y"], color=colour, label=label, linestyle=dash, linewidth=width)
+            axes.plot(line["x"], line["y"], color=color, label=label, linestyle=dash, linewidth=width)
         if run in chosen:
-            axes.axvline(chosen[run], color=COLOURS[4], linewidth=1.4, label="chosen threshold")
+            axes.axvline(chosen[run], color=COLORS[4], linewidth=1.4, label="chosen threshold")
         axes.set(xlim=(-0.02, 1.02), ylim=(0, 1.04))
         marked = f"chosen threshold {chosen[run]:.2f}" if run in chosen else "no chosen threshold"
         style_axes(axes, "threshold (score)", "", f"{shorten(run.label, 44)}\n{marked}")
@@ -280,7 +280,7 @@ def plot_calibration(curves: pd.DataFrame, *, naive: Collection[str], scored_by:
     naive : collection of str
         The feature sets that reveal the label.
     scored_by : tuple of str
-        The (feature set, model) that scores creators. At most four honest runs are drawn, with the colours of
+        The (feature set, model) that scores creators. At most four honest runs are drawn, with the colors of
         `plot_precision_recall`.
     """
     lines = group_runs(curve_points(curves, "calibration"))
@@ -292,7 +292,7 @@ def plot_calibration(curves: pd.DataFrame, *, naive: Collection[str], scored_by:
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color=style.FAINT, linewidth=1, label="perfect calibration")
     for place, run in enumerate(honest[:_MAX_LINES]):
-        _line(axes, lines[run], run, _HONEST_COLOURS[place], _DASHES[place], is_thick=run.scores(scored_by))
+        _line(axes, lines[run], run, _HONEST_COLORS[place], _DASHES[place], is_thick=run.scores(scored_by))
     edge = min(1.0, 1.05 * max(0.1, *(lines[run][["x", "y"]].max().max() for run in honest[:_MAX_LINES])))
     axes.set(xlim=(-0.02 * edge, 1.02 * edge), ylim=(-0.02 * edge, 1.02 * edge))
     style_axes(axes, "score (predicted probability)", "observed share of positives")
@@ -328,11 +328,11 @@ def plot_average_precision(metrics: pd.DataFrame, *, naive: Collection[str]) -> 
     figure = new_figure(height=1.15 + 0.24 * len(order))
     axes = figure.subplots()
     ticks: dict[float, str] = {}
-    for runs, colour, label in ((leaking, COLOURS[1], _LEAKS), (honest, COLOURS[0], _HONEST_LABEL)):
+    for runs, color, label in ((leaking, COLORS[1], _LEAKS), (honest, COLORS[0], _HONEST_LABEL)):
         top = -len(ticks) - 0.4 if ticks else 0.0
         for place, run in enumerate(runs):
             value, std = bars[run]
-            axes.barh(top - place, value, height=0.72, color=colour, label="" if place else label)
+            axes.barh(top - place, value, height=0.72, color=color, label="" if place else label)
             if std > 0:
                 axes.errorbar(value, top - place, xerr=std, fmt="none", ecolor=style.INK, elinewidth=1, capsize=2)
             axes.text(value + std + 0.012, top - place, f"{value:.2f}", va="center", fontsize=style.SMALL)
@@ -360,10 +360,10 @@ def _nearest_to_title_recall(line: pd.DataFrame) -> tuple[float, float]:
     return recall, float(np.interp(recall, best.index, best))
 
 
-def _line(axes: Axes, rows: pd.DataFrame, run: ModelRun, colour: str, dash: str, *, is_thick: bool) -> None:
+def _line(axes: Axes, rows: pd.DataFrame, run: ModelRun, color: str, dash: str, *, is_thick: bool) -> None:
     width, above = (3.2, 2.5) if is_thick else (1.6, 2.0)
     label = shorten(run.label, 46)
-    axes.plot(rows["x"], rows["y"], color=colour, linestyle=dash, linewidth=width, zorder=above, label=label)
+    axes.plot(rows["x"], rows["y"], color=color, linestyle=dash, linewidth=width, zorder=above, label=label)
 
 
 def _cells(rows: pd.DataFrame) -> np.ndarray:
@@ -382,11 +382,11 @@ def _recall_and_precision(cells: np.ndarray) -> tuple[str, str]:
     return format_percent(recall, 0), format_percent(precision, 0)
 
 
-def _bars(axes: Axes, features: list[str], values: np.ndarray, colour: str, stds: np.ndarray | None = None) -> None:
+def _bars(axes: Axes, features: list[str], values: np.ndarray, color: str, stds: np.ndarray | None = None) -> None:
     """Draw horizontal bars, the first on top, each with its value at the end."""
     places = -np.arange(len(features))
     std = np.nan_to_num(stds) if stds is not None else np.zeros(len(features))
-    axes.barh(places, values, height=0.7, color=colour)
+    axes.barh(places, values, height=0.7, color=color)
     if (w := std > 0).any():
         axes.errorbar(values[w], places[w], xerr=std[w], fmt="none", ecolor=style.INK, elinewidth=1, capsize=2)
     reach = max(float(np.max(np.abs(values) + std)), 1e-9)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from tiktok_pipeline.output.number_format import MINUS, format_number, format_si
 from tiktok_pipeline.plots.style import (
-    COLOURS,
+    COLORS,
     FAINT,
     INK,
     SMALL,
@@ -100,7 +100,7 @@ def plot_engagement(sample: pd.DataFrame) -> Figure:
         if len(values):
             axes.boxplot(
                 [values], positions=[-place], widths=0.55, orientation="horizontal", whis=(5, 95), showfliers=False,
-                patch_artist=True, boxprops={"facecolor": COLOURS[place], "alpha": 0.75}, medianprops={"color": INK},
+                patch_artist=True, boxprops={"facecolor": COLORS[place], "alpha": 0.75}, medianprops={"color": INK},
             )  # fmt: skip
             axes.annotate(
                 f"{format_si(float(np.median(values)))}%", (float(np.median(values)), -place + 0.3),
@@ -207,12 +207,10 @@ def plot_likes_per_video(sample: pd.DataFrame) -> Figure:
     figure = new_figure(height=3.8)
     axes = figure.subplots()
     thinned = thin_points(points)
-    axes.scatter(thinned["x"], thinned["y"], s=9, color=COLOURS[0], alpha=0.4, linewidths=0, rasterized=True)
+    axes.scatter(thinned["x"], thinned["y"], s=9, color=COLORS[0], alpha=0.4, linewidths=0, rasterized=True)
     medians = points.groupby(pd.qcut(points["x"], 10, duplicates="drop"), observed=True).median()
     if len(medians) > 1:
-        axes.plot(
-            medians["x"], medians["y"], color=COLOURS[4], marker="o", markersize=4, label="median of each tenth"
-        )
+        axes.plot(medians["x"], medians["y"], color=COLORS[4], marker="o", markersize=4, label="median of each tenth")
     log_axis(axes, "x")
     log_axis(axes, "y")
     style_axes(
@@ -255,12 +253,12 @@ def plot_likes_by_videos(sample: pd.DataFrame) -> Figure:
     axes = figure.subplots()
     middle = 1.5 * 2.0 ** bins.index.to_numpy(dtype=float)
     axes.fill_between(
-        middle, np.maximum(bins[0.25], 1), bins[0.75], color=COLOURS[0], alpha=0.2, linewidth=0, label="middle half"
+        middle, np.maximum(bins[0.25], 1), bins[0.75], color=COLORS[0], alpha=0.2, linewidth=0, label="middle half"
     )
-    axes.plot(middle, bins[0.5], color=COLOURS[0], marker="o", label="median")
+    axes.plot(middle, bins[0.5], color=COLORS[0], marker="o", label="median")
     peak = int(bins.index[int(bins[0.5].to_numpy().argmax())])
     axes.plot(
-        1.5 * 2.0**peak, bins[0.5].max(), color=COLOURS[4], marker="*", markersize=14, linestyle="none", label="peak"
+        1.5 * 2.0**peak, bins[0.5].max(), color=COLORS[4], marker="*", markersize=14, linestyle="none", label="peak"
     )
     log_axis(axes, "x")
     log_axis(axes, "y")
@@ -287,9 +285,9 @@ def _histogram(axes: Axes, values: np.ndarray, feature: str, *, logged: bool) ->
         low, high = float(shown.min()), float(shown.max())
         high = high if high > low else low * 1.1 + (low == 0)
         edges = np.geomspace(low, high, 31) if logged else np.linspace(low, high, 31)
-        axes.hist(shown, bins=list(edges), histtype="stepfilled", color=COLOURS[0], alpha=0.85)
+        axes.hist(shown, bins=list(edges), histtype="stepfilled", color=COLORS[0], alpha=0.85)
         middle = float(np.median(shown))
-        axes.axvline(middle, color=COLOURS[4], linewidth=1.6, label=f"median {format_si(middle)}")
+        axes.axvline(middle, color=COLORS[4], linewidth=1.6, label=f"median {format_si(middle)}")
         axes.margins(y=0.22)
         if logged:
             log_axis(axes, "x", 5)
@@ -362,7 +360,7 @@ def _qq(axes: Axes, values: np.ndarray, label: str) -> bool:
     expected = norm.ppf(places)
     observed = (np.quantile(values, places) - values.mean()) / (float(values.std()) or 1.0)
     axes.plot([-2.5, 2.5], [-2.5, 2.5], color=FAINT, linestyle="--", linewidth=1)
-    axes.plot(expected, observed, color=COLOURS[0], linewidth=2.4)
+    axes.plot(expected, observed, color=COLORS[0], linewidth=2.4)
     axes.set_xticks([-2, 0, 2])
     skewness = to_float_array(pd.DataFrame({"skewness": [pd.Series(values).skew()]}), "skewness")[0]
     linear_axis(axes, "y", 4)

@@ -37,7 +37,7 @@ def plot_snake(features: pd.DataFrame, known: Sequence[str] = ()) -> Figure:
     features : DataFrame
         A slice of ``personas.features``; only rows with base "fitted" count.
     known : sequence of str
-        The personas of the study's catalogue, in its order.
+        The personas of the study's catalog, in its order.
     """
     table = _relative(features)
     if table.empty:
@@ -46,11 +46,11 @@ def plot_snake(features: pd.DataFrame, known: Sequence[str] = ()) -> Figure:
     axes = figure.subplots()
     styles = persona_styles(table.index, known)
     for name, values in table.iterrows():
-        colour, marker = styles[str(name)]
+        color, marker = styles[str(name)]
         axes.plot(
             range(len(values)),
             values * 100,
-            color=colour,
+            color=color,
             marker=marker,
             markersize=6,
             linewidth=1.4,
@@ -85,10 +85,10 @@ def plot_relative_importance(features: pd.DataFrame, known: Sequence[str] = ()) 
     values = table.to_numpy(dtype=float)
     figure = new_figure(height=1.9 + 0.36 * len(table))
     axes = figure.subplots()
-    # Colours follow the logarithm of the ratio, so that half and double are equally far from the average.
-    colours = np.clip(np.log2(np.maximum(values + 1, 1 / 32)), -5, 5)
+    # Colors follow the logarithm of the ratio, so that half and double are equally far from the average.
+    colors = np.clip(np.log2(np.maximum(values + 1, 1 / 32)), -5, 5)
     texts = [["" if np.isnan(value) else _signed_percentage(value) for value in row] for row in values]
-    heat_map(axes, colours, diverging_cmap(), (-5.0, 5.0), texts)
+    heat_map(axes, colors, diverging_cmap(), (-5.0, 5.0), texts)
     axes.set_xticks(
         range(table.shape[1]),
         [axis_label(name) for name in table.columns],

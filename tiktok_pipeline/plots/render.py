@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _FONTS = "'DejaVu Sans', Verdana, sans-serif"
 _LAYER_DOTS_PER_INCH = 110
-_LAYER_COLOURS = 64
+_LAYER_COLORS = 64
 _FAMILY = re.compile(r"font: ((?:[\w.]+ )*?)([\d.]+px) [^;]*")
 _FAMILIES = re.compile(r"font-family: [^;]*;? ?")
 _LONG_NUMBER = re.compile(r"\d+\.\d{3,}")
@@ -40,7 +40,7 @@ def png(figure: Figure, dots_per_inch: int = 60) -> bytes:
 
 
 def svg(figure: Figure, name: str) -> str:
-    """Return the figure as an ``<svg>`` element that scales, keeps its text as text and is labelled by its title.
+    """Return the figure as an ``<svg>`` element that scales, keeps its text as text and is labeled by its title.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def _rewrite(element: ET.Element, prefix: str) -> None:
         elif attribute == link and value.startswith("#"):
             kept = f"#{prefix}-{value[1:]}"
         elif attribute == link and value.startswith("data:image/png;base64,"):
-            kept = f"data:image/png;base64,{_fewer_colours(value.partition(',')[2])}"
+            kept = f"data:image/png;base64,{_fewer_colors(value.partition(',')[2])}"
         elif attribute == "style":
             kept = _FAMILIES.sub("", _FAMILY.sub(_without_family, value))
         elif attribute == "transform":
@@ -146,7 +146,7 @@ def _without_family(match: re.Match[str]) -> str:
     return "; ".join([f"font-size: {match[2]}", *(f"font-weight: {weight}" for weight in weights)])
 
 
-def _fewer_colours(encoded: str) -> str:
+def _fewer_colors(encoded: str) -> str:
     """Return a PNG in base64 with a palette instead of four bytes per pixel: a third of the size, hardly visible."""
     from PIL import Image  # noqa: PLC0415
 
@@ -154,6 +154,6 @@ def _fewer_colours(encoded: str) -> str:
     if image.width * image.height < 2_000:
         return encoded
     target = io.BytesIO()
-    reduced = image.convert("RGBA").quantize(_LAYER_COLOURS, method=Image.Quantize.FASTOCTREE)
+    reduced = image.convert("RGBA").quantize(_LAYER_COLORS, method=Image.Quantize.FASTOCTREE)
     reduced.save(target, format="png", optimize=True)
     return base64.b64encode(target.getvalue()).decode("ascii")

@@ -47,7 +47,7 @@ def plot_silhouette(silhouettes: pd.DataFrame, names: Mapping[int, str], known: 
     names : mapping of int to str
         The persona of each cluster.
     known : sequence of str
-        The personas of the study's catalogue, in its order.
+        The personas of the study's catalog, in its order.
     """
     rows = (
         _with_persona(silhouettes, names)
@@ -103,7 +103,7 @@ def plot_biplot(
     names : mapping of int to str
         The persona of each cluster.
     known : sequence of str
-        The personas of the study's catalogue, in its order.
+        The personas of the study's catalog, in its order.
     """
     numbers = pd.DataFrame({name: to_float_array(values, name) for name in values.columns}).assign(
         cluster=np.asarray(clusters)
@@ -112,13 +112,13 @@ def plot_biplot(
     features = [name for name in values.columns if len(numbers) and np.ptp(numbers[name]) > 0]
     if len(numbers) < 3 or len(features) < 2:
         return empty_figure("principal components need three profiles and two features that vary.")
-    centred = numbers[features].to_numpy(dtype=float)
-    centred = centred - centred.mean(axis=0)
-    _, strengths, directions = np.linalg.svd(centred, full_matrices=False)
+    centered = numbers[features].to_numpy(dtype=float)
+    centered = centered - centered.mean(axis=0)
+    _, strengths, directions = np.linalg.svd(centered, full_matrices=False)
     # The sign of a component is arbitrary; a fixed one gives the same figure on every machine.
     directions = directions[:2] * np.sign(directions[:2][[0, 1], np.abs(directions[:2]).argmax(axis=1)])[:, None]
     shares = strengths**2 / (strengths**2).sum() * 100
-    places = pd.DataFrame(centred @ directions.T, columns=["x", "y"]).assign(cluster=numbers["cluster"].to_numpy())
+    places = pd.DataFrame(centered @ directions.T, columns=["x", "y"]).assign(cluster=numbers["cluster"].to_numpy())
     figure = new_figure(height=4.3)
     axes = figure.subplots()
     _scatter(axes, places, names, known, ("x", "y"))
@@ -138,7 +138,7 @@ def plot_biplot(
 def plot_archetypes(
     points: pd.DataFrame, centroids: pd.DataFrame, names: Mapping[int, str], known: Sequence[str] = ()
 ) -> Figure:
-    """Plot the profiles of a study with two features by persona, and the named centre of each segment.
+    """Plot the profiles of a study with two features by persona, and the named center of each segment.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def plot_archetypes(
     names : mapping of int to str
         The persona of each cluster.
     known : sequence of str
-        The personas of the study's catalogue, in its order.
+        The personas of the study's catalog, in its order.
     """
     features = [str(name) for name in centroids.columns if name not in ("cluster", "account_id")][:2]
     if len(features) < 2:
@@ -199,7 +199,7 @@ def _draw_centroids(
 
 
 def plot_personas(points: pd.DataFrame, names: Mapping[int, str], study: str, known: Sequence[str] = ()) -> Figure:
-    """Plot the profiles on followers and engagement rate (both logarithmic), coloured by persona.
+    """Plot the profiles on followers and engagement rate (both logarithmic), colored by persona.
 
     Parameters
     ----------
@@ -211,7 +211,7 @@ def plot_personas(points: pd.DataFrame, names: Mapping[int, str], study: str, kn
     study : str
         The name of the study.
     known : sequence of str
-        The personas of the study's catalogue, in its order.
+        The personas of the study's catalog, in its order.
     """
     numbers = pd.DataFrame(
         {
@@ -267,9 +267,9 @@ def _scatter(
     thinned = thin_points(rows)
     for name, count in _persona_counts(rows).items():
         members = thinned[thinned["persona"] == name]
-        colour, marker = styles[str(name)]
+        color, marker = styles[str(name)]
         axes.scatter(
-            members[features[0]], members[features[1]], s=13, alpha=0.6, c=colour, marker=marker, linewidths=0,
+            members[features[0]], members[features[1]], s=13, alpha=0.6, c=color, marker=marker, linewidths=0,
             rasterized=True, label=f"{shorten(name)} ({count:,})",
         )  # fmt: skip
 
@@ -306,9 +306,9 @@ def _arrows(axes: Axes, features: Sequence[str], directions: np.ndarray) -> None
 
 
 def _apart(places: Sequence[float], distance: float) -> list[float]:
-    """Return the places moved as little as possible (least squares), so that neighbours keep their distance."""
+    """Return the places moved as little as possible (least squares), so that neighbors keep their distance."""
     order = sorted(range(len(places)), key=lambda index: places[index])
-    # Minus the space of those before them, places must not fall; neighbours that do are pooled at their mean.
+    # Minus the space of those before them, places must not fall; neighbors that do are pooled at their mean.
     pools: list[tuple[float, int]] = []
     for before, index in enumerate(order):
         pools.append((places[index] - before * distance, 1))

@@ -11,7 +11,7 @@ import pandas as pd
 from tiktok_pipeline.output.number_format import format_si
 from tiktok_pipeline.personas.verdict import JACCARD_THRESHOLDS, STABLE, jaccard_verdict
 from tiktok_pipeline.plots.style import (
-    COLOURS,
+    COLORS,
     FAINT,
     INK,
     SMALL,
@@ -55,7 +55,7 @@ def plot_k_scores(scores: pd.DataFrame, study: str) -> Figure:
         (inertia, "inertia", "inertia (scaled units²)"),
         (silhouette, "silhouette", "silhouette (\u22121 to 1)"),
     ):
-        axes.plot(scores["k"], to_float_array(scores, name), color=COLOURS[0], marker="o", markersize=5)
+        axes.plot(scores["k"], to_float_array(scores, name), color=COLORS[0], marker="o", markersize=5)
         linear_axis(axes, "y")
         _k_axis(axes, scores["k"])
         style_axes(axes, _K_LABEL, label)
@@ -64,12 +64,12 @@ def plot_k_scores(scores: pd.DataFrame, study: str) -> Figure:
         for name in ("elbow", "best_silhouette", "chosen")
     }
     for k in marked["chosen"]:
-        inertia.axvline(k, color=COLOURS[4], linestyle="--", label=f"the study uses {k}")
-        silhouette.axvline(k, color=COLOURS[4], linestyle="--", label=f"the study uses {k}")
+        inertia.axvline(k, color=COLORS[4], linestyle="--", label=f"the study uses {k}")
+        silhouette.axvline(k, color=COLORS[4], linestyle="--", label=f"the study uses {k}")
     for k in marked["elbow"]:
-        inertia.axvline(k, color=COLOURS[2], linestyle=":", linewidth=2, label=f"elbow at {k}")
+        inertia.axvline(k, color=COLORS[2], linestyle=":", linewidth=2, label=f"elbow at {k}")
     for k in marked["best_silhouette"]:
-        silhouette.axvline(k, color=COLOURS[2], linestyle=":", linewidth=2, label=f"highest at {k}")
+        silhouette.axvline(k, color=COLORS[2], linestyle=":", linewidth=2, label=f"highest at {k}")
     legend(inertia, loc="upper right")
     legend(silhouette, loc="best")
     parts = [
@@ -101,11 +101,11 @@ def plot_stability_by_k(runs: pd.DataFrame, chosen: int) -> Figure:
         (left, worst, "Jaccard of the least stable segment"),
         (right, smallest, "profiles in the smallest segment"),
     ):
-        axes.scatter(rows["k"], rows["value"], s=18, color=COLOURS[5], linewidths=0, label="one sample")
+        axes.scatter(rows["k"], rows["value"], s=18, color=COLORS[5], linewidths=0, label="one sample")
         means = rows.groupby("k")["value"].mean()
-        axes.plot(means.index, means, color=COLOURS[0], marker="o", markersize=5, label="mean")
+        axes.plot(means.index, means, color=COLORS[0], marker="o", markersize=5, label="mean")
         _k_axis(axes, rows["k"])
-        axes.axvline(chosen, color=COLOURS[4], linestyle="--", label=f"the study uses {chosen}")
+        axes.axvline(chosen, color=COLORS[4], linestyle="--", label=f"the study uses {chosen}")
         style_axes(axes, _K_LABEL, label)
     _draw_thresholds(left, "y")
     if (smallest["value"] > 0).any():
@@ -144,7 +144,7 @@ def plot_seeds(runs: pd.DataFrame) -> Figure:
     panels = figure.subplots(1, 2)
     labels = ("inertia (scaled units²)", "adjusted Rand index")
     for axes, rows, label in zip(panels, (inertia, agreement), labels, strict=True):
-        axes.scatter(range(1, len(rows) + 1), rows["value"], s=26, color=COLOURS[0], linewidths=0)
+        axes.scatter(range(1, len(rows) + 1), rows["value"], s=26, color=COLORS[0], linewidths=0)
         style_axes(axes, "run (one seed each)", label, f"{len(rows)} seeds")
         linear_axis(axes, "x")
         linear_axis(axes, "y")
@@ -185,7 +185,7 @@ def plot_trust(stability: pd.DataFrame, names: Mapping[int, str], known: Sequenc
     names : mapping of int to str
         The persona of each cluster.
     known : sequence of str
-        The personas of the study's catalogue, in its order.
+        The personas of the study's catalog, in its order.
     """
     if stability.empty:
         return empty_figure("the stability of the segments was not measured.")

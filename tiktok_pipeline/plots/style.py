@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from rich.cells import cell_len
 
-from tiktok_pipeline.features.catalogue import FEATURES_BY_NAME
+from tiktok_pipeline.features.catalog import FEATURES_BY_NAME
 from tiktok_pipeline.output.number_format import format_si
 from tiktok_pipeline.safe_text import one_line
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#000000")
-"""The palette of Okabe and Ito (2008), which people with any common colour blindness can tell apart."""
+COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#000000")
+"""The palette of Okabe and Ito (2008), which people with any common color blindness can tell apart."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 INK, FAINT = "#222222", "#767676"
 WIDTH = 7.2
@@ -60,23 +60,23 @@ def capitalized(text: str) -> str:
 
 
 def persona_styles(names: Iterable[str], known: Sequence[str] = ()) -> dict[str, tuple[str, str]]:
-    """Return the colour and the marker of each persona.
+    """Return the color and the marker of each persona.
 
-    A persona keeps its colour from snapshot to snapshot, whichever other personas occur. From the ninth persona on,
-    colours repeat with other markers.
+    A persona keeps its color from snapshot to snapshot, whichever other personas occur. From the ninth persona on,
+    colors repeat with other markers.
 
     Parameters
     ----------
     names : iterable of str
         The personas to draw.
     known : sequence of str
-        The personas of the study's catalogue. Their place in it gives their style; all other names follow in
+        The personas of the study's catalog. Their place in it gives their style; all other names follow in
         alphabetical order.
     """
     order = [*known, *sorted(set(names) - set(known))]
-    count = len(COLOURS)
+    count = len(COLORS)
     return {
-        name: (COLOURS[place % count], MARKERS[(place + place // count) % count]) for place, name in enumerate(order)
+        name: (COLORS[place % count], MARKERS[(place + place // count) % count]) for place, name in enumerate(order)
     }
 
 
@@ -206,17 +206,17 @@ def thin_points(frame: pd.DataFrame, max_points: int = MAX_POINTS) -> pd.DataFra
 
 
 def diverging_cmap() -> Colormap:
-    """Return a colour map from vermilion (below zero) over white (zero) to blue (above zero)."""
+    """Return a color map from vermilion (below zero) over white (zero) to blue (above zero)."""
     from matplotlib.colors import LinearSegmentedColormap  # noqa: PLC0415
 
-    return LinearSegmentedColormap.from_list("diverging", [COLOURS[4], "#FFFFFF", COLOURS[0]])
+    return LinearSegmentedColormap.from_list("diverging", [COLORS[4], "#FFFFFF", COLORS[0]])
 
 
 def sequential_cmap() -> Colormap:
-    """Return a colour map from white (none) to blue (all)."""
+    """Return a color map from white (none) to blue (all)."""
     from matplotlib.colors import LinearSegmentedColormap  # noqa: PLC0415
 
-    return LinearSegmentedColormap.from_list("sequential", ["#FFFFFF", COLOURS[0]])
+    return LinearSegmentedColormap.from_list("sequential", ["#FFFFFF", COLORS[0]])
 
 
 def heat_map(
@@ -229,23 +229,23 @@ def heat_map(
     axes : Axes
         The axes to draw in.
     values : ndarray of shape (n_rows, n_columns)
-        The values; NaN is grey.
+        The values; NaN is gray.
     cmap : Colormap
         Applied from the lower to the upper limit.
     limits : tuple of float
-        The values of the first and the last colour.
+        The values of the first and the last color.
     texts : list of list of str, optional
         A text per cell, white on dark cells.
     """
-    cell_colours = cmap.with_extremes(bad="#DDDDDD")
+    cell_colors = cmap.with_extremes(bad="#DDDDDD")
     # 'none' embeds the pixels in an SVG as they are; any other interpolation enlarges them first.
-    axes.imshow(values, cmap=cell_colours, vmin=limits[0], vmax=limits[1], interpolation="none", aspect="auto")
+    axes.imshow(values, cmap=cell_colors, vmin=limits[0], vmax=limits[1], interpolation="none", aspect="auto")
     axes.tick_params(length=0, labelsize=SMALL)
     axes.spines[:].set_visible(False)
     for row, row_texts in enumerate(texts or []):
         for column, text in enumerate(row_texts):
             share = (np.clip(values[row, column], *limits) - limits[0]) / (limits[1] - limits[0])
-            red, green, blue, _ = cell_colours(share)
+            red, green, blue, _ = cell_colors(share)
             is_dark = np.isfinite(share) and 0.3 * red + 0.59 * green + 0.11 * blue < 0.55
-            colour = "white" if is_dark else INK
-            axes.text(column, row, text, ha="center", va="center", fontsize=7.5, color=colour, parse_math=False)
+            color = "white" if is_dark else INK
+            axes.text(column, row, text, ha="center", va="center", fontsize=7.5, color=color, parse_math=False)

@@ -171,7 +171,7 @@ ACTIVITY_CSV = Dialect(
 DIALECTS: tuple[Dialect, ...] = (PUBLIC_CSV, SPREADSHEET_CSV, VENDOR_EXPORT, RESEARCH_API, ACTIVITY_CSV)
 
 
-def recognise(header: Sequence[str], *, file: str) -> Dialect:
+def recognize(header: Sequence[str], *, file: str) -> Dialect:
     """Return the dialect that has all its required columns in ``header`` and knows most of its names.
 
     Parameters

@@ -78,7 +78,7 @@ def read_stored_file(
     path : Path
         The file; its name becomes ``source_file``.
     dialect : Dialect
-        The dialect that was recognised when the file was ingested.
+        The dialect that was recognized when the file was ingested.
     engine : Engine
         The engine that scans the file.
     forgotten : collection of int

@@ -107,7 +107,7 @@ class Classification:
     """Settings of a classification.
 
     ``sets`` are evaluated by repeated stratified cross-validation. The model ``scored_by`` (feature set, model)
-    scores creators. ``audited`` are further features for the leakage audit. At most ``max_rows`` labelled rows are
+    scores creators. ``audited`` are further features for the leakage audit. At most ``max_rows`` labeled rows are
     used.
     """
 

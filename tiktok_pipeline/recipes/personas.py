@@ -36,7 +36,7 @@ class Persona:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PersonaCatalogue:
+class PersonaCatalog:
     """The personas of a study, all described by the same features.
 
     Parameters

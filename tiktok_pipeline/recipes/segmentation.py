@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tiktok_pipeline.recipes.personas import PersonaCatalogue
+from tiktok_pipeline.recipes.personas import PersonaCatalog
 
 MAX_FIT_ROWS = 2_000_000
 MAX_SCORE_ROWS = 50_000
@@ -69,7 +69,7 @@ class Segmentation:
         The features that are compared, in the order of the model.
     k : int
         Number of clusters.
-    personas : PersonaCatalogue
+    personas : PersonaCatalog
         The names that the clusters can get; at least ``k``.
     scaling : Scaling
         How the features are made comparable.
@@ -92,7 +92,7 @@ class Segmentation:
 
     features: tuple[str, ...]
     k: int
-    personas: PersonaCatalogue
+    personas: PersonaCatalog
     scaling: Scaling = Scaling()
     outliers: InterquartileRule | None = None
     n_init: int = 10

@@ -38,7 +38,7 @@ CAPTIONS = {
     ),
     "seeds": "The same recipe with other random seeds. If the points are far apart, the segments depend on chance.",
     "followers_and_engagement": "One point per profile. Both axes are logarithmic.",
-    "archetypes": "One point per creator. The large markers are the centres of the segments.",
+    "archetypes": "One point per creator. The large markers are the centers of the segments.",
     "biplot": (
         "The two directions in which profiles differ most. Each arrow points to where its feature has higher values."
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from tiktok_pipeline.features.catalogue import feature_label
+from tiktok_pipeline.features.catalog import feature_label
 from tiktok_pipeline.output.number_format import format_count, format_mean, format_number
 from tiktok_pipeline.reports.creator_table import creator_table
 from tiktok_pipeline.reports.page_elements import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tiktok_pipeline.features.catalogue import feature_label
+from tiktok_pipeline.features.catalog import feature_label
 from tiktok_pipeline.output.number_format import format_count, format_number
 from tiktok_pipeline.reports.page_elements import (
     HeaderCell,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tiktok_pipeline.features.catalogue import FEATURES_BY_NAME, FLAG, feature_label
+from tiktok_pipeline.features.catalog import FEATURES_BY_NAME, FLAG, feature_label
 from tiktok_pipeline.output.number_format import UNDEFINED, format_count, format_number, format_percent
 
 
 def feature_unit(feature: str) -> str:
-    """Return the unit of a feature; "" if the catalogue does not have it."""
+    """Return the unit of a feature; "" if the catalog does not have it."""
     return FEATURES_BY_NAME[feature].unit if feature in FEATURES_BY_NAME else ""
 
 
@@ -22,12 +22,12 @@ def format_feature(value: float | None, feature: str) -> str:
     return format_number(value, 1 if value >= 10 else 2)
 
 
-def labelled_value(value: float, feature: str) -> str:
+def labeled_value(value: float, feature: str) -> str:
     """Return a value with the label of its feature, for a list of medians.
 
     Examples
     --------
-    >>> labelled_value(83423, "followers"), labelled_value(0.021, "avg_engagement_rate")
+    >>> labeled_value(83423, "followers"), labeled_value(0.021, "avg_engagement_rate")
     ('83,423 followers', 'engagement rate 2.1%')
     """
     number, label = format_feature(value, feature), feature_label(feature)
@@ -40,7 +40,7 @@ def compare_with_average(feature: str, relative: float) -> str:
     Parameters
     ----------
     feature : str
-        A name of the catalogue.
+        A name of the catalog.
     relative : float
         The mean of the segment over the average, minus 1.
 

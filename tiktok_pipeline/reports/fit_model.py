@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from tiktok_pipeline.features.catalogue import feature_label
+from tiktok_pipeline.features.catalog import feature_label
 from tiktok_pipeline.output.number_format import format_count, format_number, format_percent
 from tiktok_pipeline.reports.page_elements import (
     Cell,

@@ -150,7 +150,7 @@ def _study_tables(reader: SnapshotReader, study: Study, figures: Mapping[str, st
 
 
 def _typical_creators(reader: SnapshotReader, study: Study, summaries: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the creators closest to the centre of each segment, the closest first."""
+    """Return the creators closest to the center of each segment, the closest first."""
     profiles = reader.lazy(f"validated.{study.source}").select("account_id", *_CREATOR_COLUMNS[study.source])
     assignments = reader.lazy("clusters.assignments", study.name)
     personas = {

@@ -21,7 +21,7 @@ _GLOSSARY = {
     ),
     "k": ("The number of segments. No statistic can prove one right, so each study gives its choice and the reason."),
     "Inertia and elbow": (
-        "The inertia measures how far creators are from the centre of their segment, all together. It "
+        "The inertia measures how far creators are from the center of their segment, all together. It "
         "always falls as segments are added; at the elbow it starts to fall slowly."
     ),
     "Silhouette": (
@@ -38,7 +38,7 @@ _GLOSSARY = {
     ),
     "Margin": (
         "How clearly a creator belongs to its segment: 0 is on the border between two segments, 1 is at the "
-        "centre of its own."
+        "center of its own."
     ),
     "Eta squared of ranks": (
         "How much of the variation of a feature is between the segments rather than within them: 0 is "

@@ -46,7 +46,7 @@ class Cell:
     """A cell of a table's body.
 
     ``is_header`` marks the cell that names its row. ``is_creator_text`` gives the text its own writing direction.
-    ``handle`` is a second line with a creator's handle. ``badge`` is the class of a coloured label around the text.
+    ``handle`` is a second line with a creator's handle. ``badge`` is the class of a colored label around the text.
     """
 
     text: str
@@ -139,7 +139,7 @@ def row_heading(text: str, href: str = "") -> Cell:
 
 
 def badge_cell(label: str) -> Cell:
-    """Return a cell with a coloured label; its class is the label with hyphens."""
+    """Return a cell with a colored label; its class is the label with hyphens."""
     return Cell(text=label, badge=badge_class(label))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
-from tiktok_pipeline.analysis.fit_sample import PLOTTED_FEATURES
+from tiktok_pipeline.analysis.fit_inputs import PLOTTED_FEATURES
 from tiktok_pipeline.analysis.segmentation import PersonaTables
 from tiktok_pipeline.clusters.model import SegmentModel
 from tiktok_pipeline.clusters.silhouettes import silhouettes

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from tiktok_pipeline.features.catalogue import feature_label
+from tiktok_pipeline.features.catalog import feature_label
 from tiktok_pipeline.output.number_format import UNDEFINED, format_count, format_percent
 from tiktok_pipeline.reports.feature_text import format_feature
 from tiktok_pipeline.reports.page_elements import (

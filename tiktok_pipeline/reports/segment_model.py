@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from tiktok_pipeline.features.catalogue import FLAG
+from tiktok_pipeline.features.catalog import FLAG
 from tiktok_pipeline.output.number_format import format_count, format_percent
 from tiktok_pipeline.personas.verdict import NO_SEGMENT, VERDICTS
 from tiktok_pipeline.reports.creator_table import creator_table
-from tiktok_pipeline.reports.feature_text import compare_with_average, feature_unit, labelled_value
+from tiktok_pipeline.reports.feature_text import compare_with_average, feature_unit, labeled_value
 from tiktok_pipeline.reports.page_elements import (
     Table,
     badge_cell,
@@ -49,7 +49,7 @@ class SegmentCard:
     medians : str
         The medians of the fitted creators; "" if there are none.
     typical_summary, typical : str, Table or None
-        The creators closest to the centre of the segment.
+        The creators closest to the center of the segment.
     """
 
     name: str
@@ -101,12 +101,12 @@ def _card(study: StudyTables, row: Row, medians: Mapping[tuple[str, str], float]
         recommendation=row["recommendation"],
         traits=segment_traits(study.persona_features, name),
         medians=", ".join(
-            labelled_value(medians[name, feature], feature)
+            labeled_value(medians[name, feature], feature)
             for feature in _MEDIAN_FEATURES
             if (name, feature) in medians
         ),
         typical_summary=f"{name}: {count_noun(len(creators), 'typical creator') if len(creators) else 'no creators'}",
-        typical=creator_table(f"{name}: typical creators, closest to the centre of the segment first", creators),
+        typical=creator_table(f"{name}: typical creators, closest to the center of the segment first", creators),
     )
 
 

@@ -22,7 +22,7 @@ class StudyTables:
     Attributes
     ----------
     typical : mapping of str to DataFrame
-        The creators closest to the centre of each persona, the closest first.
+        The creators closest to the center of each persona, the closest first.
     figures : mapping of str to str
         The SVG text of each figure by its name.
     skipped_reasons : sequence of str

@@ -58,8 +58,8 @@ def spoil(table: pa.Table, draws: np.random.Generator) -> pa.Table:
     is_flawed = draws.random(len(table)) < FLAWED_SHARE
     for place, (name, change) in enumerate(FLAWS):
         column = table.column(name).combine_chunks()
-        spoilt = pc.if_else(pa.array(is_flawed & (flaw == place)), change(column), column)
-        table = table.set_column(table.schema.get_field_index(name), name, spoilt)
+        spoiled = pc.if_else(pa.array(is_flawed & (flaw == place)), change(column), column)
+        table = table.set_column(table.schema.get_field_index(name), name, spoiled)
     return table
 
 

@@ -8,12 +8,12 @@ Before you act on it: the segments divide a continuum into usable parts; they ar
 profiles, the silhouette is about 0.35, and another sample or another seed gives the same parts.
 """
 
-from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
+from tiktok_pipeline.recipes.personas import Persona, PersonaCatalog
 from tiktok_pipeline.recipes.segmentation import Scaling, Segmentation
 from tiktok_pipeline.study import Study
 
 _FEATURES = ("log_followers", "log_likes", "log_videos_count", "log_engagement_percent")
-_PERSONAS = PersonaCatalogue(
+_PERSONAS = PersonaCatalog(
     # Means of logarithms are close together: a factor of 1.3 already separates two personas.
     max_distance=0.12,
     personas=(
@@ -21,7 +21,7 @@ _PERSONAS = PersonaCatalogue(
             name="Starters",
             description="A few hundred followers at most, a handful of videos; nearly half of the followers respond.",
             strategic_value="Too small to carry a campaign, but they show who is new.",
-            recommendation="Leave them to community programmes, and check them again in the next snapshot.",
+            recommendation="Leave them to community programs, and check them again in the next snapshot.",
             profiles=183,
             typical={
                 "log_followers": 4.273,

@@ -2,17 +2,17 @@
 
 Source: "Creator Lifecycle & Monetization Archetypes", the README and notebook of a public repository on the data set
 "dataset-for-kmeans-clustering" (2,600 users). It interprets the two scores of the data set as engagement and
-monetization. Both are standardised; KMeans runs with k = 5 and ten starts.
+monetization. Both are standardized; KMeans runs with k = 5 and ten starts.
 
 Before you act on it: the source calls k = 5 the optimum of the silhouette, but that is k = 4. Both are stable. The
 fifth segment separates the hobbyists; whether that is useful is your decision, because the data do not settle it.
 """
 
-from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
+from tiktok_pipeline.recipes.personas import Persona, PersonaCatalog
 from tiktok_pipeline.recipes.segmentation import Scaling, Segmentation
 from tiktok_pipeline.study import Study
 
-_PERSONAS = PersonaCatalogue(
+_PERSONAS = PersonaCatalog(
     # The two scores differ by small factors, so a wrong name is closer here than among followers.
     max_distance=0.2,
     personas=(

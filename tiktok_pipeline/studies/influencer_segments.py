@@ -2,7 +2,7 @@
 
 Source: "TikTok Influencer Segmentation", the README of a public notebook on the data set "tiktok-profiles-data"
 (1,000 profiles, August 2023). It drops rows outside 1.5 interquartile ranges on three engagement rates, one after the
-other. Eight columns are standardised; KMeans runs with k = 5 and a single start.
+other. Eight columns are standardized; KMeans runs with k = 5 and a single start.
 
 Before you act on it: "Celebrity Accounts" were two accounts and "Verified Content Creators" sixteen. The filter
 leaves out the third of the profiles with the strongest response; they are assigned to the nearest segment, with
@@ -10,13 +10,13 @@ leaves out the third of the profiles with the strongest response; they are assig
 gives other segments.
 """
 
-from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
+from tiktok_pipeline.recipes.personas import Persona, PersonaCatalog
 from tiktok_pipeline.recipes.segmentation import InterquartileRule, Scaling, Segmentation
 from tiktok_pipeline.study import Study
 
 _RATES = ("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate")
 
-_PERSONAS = PersonaCatalogue(
+_PERSONAS = PersonaCatalog(
     personas=(
         Persona(
             name="Mid-Tier Mainstream Influencers",
@@ -67,7 +67,7 @@ _PERSONAS = PersonaCatalogue(
             name="Community Builders",
             description="Smaller accounts that follow thousands of others and publish often.",
             strategic_value="Dense networks of mutual follows: word of mouth within a community.",
-            recommendation="Offer them challenges, referral codes and community programmes instead of single posts.",
+            recommendation="Offer them challenges, referral codes and community programs instead of single posts.",
             profiles=67,
             typical={
                 "followers": 22_703.6,

@@ -1,7 +1,7 @@
 """The accounts at the top, and the segments below them.
 
 Source: "Influencer Identification Using Clustering and Classification", the slides of a student group on the data set
-"tiktok-profiles-data". They fill missing numbers with the mean, sum the three rates, standardise, and run KMeans; the
+"tiktok-profiles-data". They fill missing numbers with the mean, sum the three rates, standardize, and run KMeans; the
 published silhouette is 0.598. The slides do not give the features and k. Followers, following, likes, videos_count
 and total_engagement with k = 5 and a single start give exactly that silhouette, so this configuration was inferred.
 The slides have no personas; the names here are our own. Their classifier is a random forest that finds the top 5 % by
@@ -13,11 +13,11 @@ inertia). Two of its segments have two and four accounts. total_engagement is tw
 """
 
 from tiktok_pipeline.recipes.classification import Classification, FeatureSet, Label, PublishedForest
-from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
+from tiktok_pipeline.recipes.personas import Persona, PersonaCatalog
 from tiktok_pipeline.recipes.segmentation import Scaling, Segmentation
 from tiktok_pipeline.study import Study
 
-_PERSONAS = PersonaCatalogue(
+_PERSONAS = PersonaCatalog(
     personas=(
         Persona(
             name="Everyday Creators",
@@ -159,7 +159,7 @@ STUDY = Study(
         "Choose partners by their numbers in every snapshot, not by reputation.",
         "Study what the top accounts publish before you brief the others.",
         "Move resources to the segments that carry a campaign, and automate the rest.",
-        "Personalise campaigns for audiences that respond.",
+        "Personalize campaigns for audiences that respond.",
         "Work with micro-influencers in niche markets, where close contact costs less.",
         "Compare each snapshot with the one before, and adapt.",
         "Extend the network: every scrape has new creators.",

@@ -9,11 +9,11 @@ one account each, and one has 97 % of all profiles. The silhouette of 0.93 means
 group.
 """
 
-from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
+from tiktok_pipeline.recipes.personas import Persona, PersonaCatalog
 from tiktok_pipeline.recipes.segmentation import Scaling, Segmentation
 from tiktok_pipeline.study import Study
 
-_PERSONAS = PersonaCatalogue(
+_PERSONAS = PersonaCatalog(
     personas=(
         Persona(
             name="Active and Engaged Users",

@@ -317,10 +317,12 @@ class Warehouse(Engine, Protocol):
         """
         ...
 
-    def register_external_slice(
+    def replace_external_slice(
         self, table: TableSpec, slice_: Slice, rows: nw.LazyFrame[Any], *, delivery_id: str = ""
     ) -> int:
-        """List a slice in ``meta.slices`` without storing its ``rows``, delete stored rows, and return the count.
+        """Replace a slice by ``rows`` that are not stored: list it in ``meta.slices`` and return the number of rows.
+
+        Rows that were stored for the slice are deleted.
 
         The rows are those of a derived table, or stay in files; see `ExternalSliceReader`.
         """

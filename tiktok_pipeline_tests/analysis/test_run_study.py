@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 
 import tiktok_pipeline.studies
-from tiktok_pipeline.analysis import fit_sample as fit_sample_module
+from tiktok_pipeline.analysis import fit_inputs as fit_inputs_module
 from tiktok_pipeline.analysis import run_study as run_study_module
 from tiktok_pipeline.analysis.classification import classify_study, score_creators
-from tiktok_pipeline.analysis.fit_sample import FitSample, build_fit_sample
+from tiktok_pipeline.analysis.fit_inputs import FitInputs, build_fit_inputs
 from tiktok_pipeline.analysis.run_study import Segments, run_study
 from tiktok_pipeline.analysis.segmentation import (
     assign_study,
@@ -45,7 +45,7 @@ from tiktok_pipeline.features.build import build_features
 from tiktok_pipeline.features.sample import sample_frame
 from tiktok_pipeline.personas.schema import FEATURES_SCHEMA, SUMMARIES_SCHEMA
 from tiktok_pipeline.personas.verdict import segment_verdict
-from tiktok_pipeline.raw.dialects import recognise
+from tiktok_pipeline.raw.dialects import recognize
 from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.recipes.classification import Classification, FeatureSet, Label, PublishedForest
 from tiktok_pipeline.recipes.segmentation import InterquartileRule, Scaling, Segmentation
@@ -126,7 +126,7 @@ def of_file(real_data: Callable[[str], Path]) -> Callable[[str], Tables]:
         if name not in kept:
             path, warehouse = real_data(name), DuckDBWarehouse(None)
             scan = warehouse.scan(path, "csv")
-            dialect = recognise(scan.header, file=name)
+            dialect = recognize(scan.header, file=name)
             raw = read_file(scan, dialect, source_file=name, engine=warehouse)
             kept[name] = run(validate_source(raw, dialect.source, warehouse).valid, STUDY, warehouse)
             warehouse.close()
@@ -202,8 +202,8 @@ def settings_of(study: Study) -> Segmentation:
     return study.segmentation
 
 
-def fit_sample(features: nw.LazyFrame[Any], study: Study, engine: DuckDBWarehouse, **bound: Any) -> FitSample:
-    return build_fit_sample(sample_frame(features, engine, **bound), study, engine)
+def fit_inputs(features: nw.LazyFrame[Any], study: Study, engine: DuckDBWarehouse, **bound: Any) -> FitInputs:
+    return build_fit_inputs(sample_frame(features, engine, **bound), study, engine)
 
 
 def test_every_table_of_a_result_keeps_its_contract(engine: DuckDBWarehouse) -> None:
@@ -341,14 +341,14 @@ class Fitted:
         """Measure the stability of the model on the first rows, with some settings of the study changed."""
         features = self.features.filter(nw.col("account_id") < f"creator_{rows:05d}")
         study = small_study(outliers=None, **changes)
-        return measure_stability(fit_sample(features, study, engine), self.model, engine, known=known)
+        return measure_stability(fit_inputs(features, study, engine), self.model, engine, known=known)
 
 
 @pytest.fixture
 def fitted(engine: DuckDBWarehouse) -> Fitted:
     """See `Fitted`."""
     features = engine.persist(build_features(validated(engine, creators(150)), "profiles"))
-    model = from_frame(fit_study(fit_sample(features, small_study(outliers=None), engine), engine)[0])
+    model = from_frame(fit_study(fit_inputs(features, small_study(outliers=None), engine), engine)[0])
     assert model is not None
     return Fitted(features, model)
 
@@ -396,7 +396,7 @@ def test_a_known_result_is_measured_again_if_anything_changed(
 
 
 def test_an_empty_table_is_not_a_known_result(engine: DuckDBWarehouse, fitted: Fitted, measured: list[int]) -> None:
-    nothing = measure_stability(fit_sample(fitted.features, small_study(), engine), None, engine)
+    nothing = measure_stability(fit_inputs(fitted.features, small_study(), engine), None, engine)
     assert (len(nothing.stability), len(nothing.runs), measured) == (0, 0, [])
     STABILITY_SCHEMA.validate(nothing.stability)
     STABILITY_RUNS_SCHEMA.validate(nothing.runs)
@@ -408,7 +408,7 @@ def test_stability_is_measured_on_a_bounded_sample_of_the_fitted_rows(
     engine: DuckDBWarehouse, fitted: Fitted, measured: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rule = InterquartileRule(columns=("avg_engagement_rate",))
-    measure_stability(fit_sample(fitted.features, small_study(outliers=rule), engine), fitted.model, engine)
+    measure_stability(fit_inputs(fitted.features, small_study(outliers=rule), engine), fitted.model, engine)
     assert 100 < measured.pop() < 150
     monkeypatch.setattr("tiktok_pipeline.analysis.segmentation.MAX_STABILITY_ROWS", 70)
     fitted.trust(engine)
@@ -436,13 +436,13 @@ def test_a_study_without_segments_has_its_classifiers_only(engine: DuckDBWarehou
     assert set(LEAKAGE_SCHEMA.validate(found.leakage)["feature"]) == {"followers", "likes", "following"}
 
 
-def test_every_creator_has_a_score_out_of_fold_if_labelled(engine: DuckDBWarehouse) -> None:
+def test_every_creator_has_a_score_out_of_fold_if_labeled(engine: DuckDBWarehouse) -> None:
     frame = engine.persist(build_features(validated(engine, with_gaps()), "profiles"))
     evaluation, _ = classify_study(frame, CLASSIFICATION, engine)
     scores = SCORES_SCHEMA.validate(pandas(nw.from_native(score_creators(frame, evaluation, engine)), "account_id"))
-    labelled = pandas(frame.filter(~nw.col("avg_engagement_rate").is_null()), "account_id")["account_id"]
+    labeled = pandas(frame.filter(~nw.col("avg_engagement_rate").is_null()), "account_id")["account_id"]
     assert scores["account_id"].tolist() == pandas(frame, "account_id")["account_id"].tolist()
-    assert scores.loc[scores["out_of_fold"], "account_id"].tolist() == labelled.tolist()
+    assert scores.loc[scores["out_of_fold"], "account_id"].tolist() == labeled.tolist()
     assert scores["score"].notna().all()
     kept = evaluation.out_of_fold.set_index("account_id")["score"]
     assert scores[scores["out_of_fold"]].set_index("account_id")["score"].to_dict() == pytest.approx(kept.to_dict())
@@ -451,7 +451,7 @@ def test_every_creator_has_a_score_out_of_fold_if_labelled(engine: DuckDBWarehou
 def test_too_few_creators_of_a_class_raise(engine: DuckDBWarehouse) -> None:
     study = replace(small_study(), segmentation=None, classification=CLASSIFICATION)
     quiet = [row | {"avg_engagement_rate": 0.01} for row in creators(150)]
-    with pytest.raises(NotEnoughRowsError, match="0 positive of 150 labelled profiles"):
+    with pytest.raises(NotEnoughRowsError, match="0 positive of 150 labeled profiles"):
         run_study(validated(engine, quiet), study, engine=engine)
     top = replace(CLASSIFICATION, label=Label(name="top", feature="avg_engagement_rate", top_share=0.05))
     unknown = [row | {"avg_engagement_rate": None} for row in creators(20)]
@@ -489,9 +489,9 @@ def test_if_few_rows_are_complete_the_fit_sees_all_complete_rows(
     frame = build_features(validated(engine, [*creators(150), *lacking]), "profiles")
     study = small_study(outliers=None)
     assert settings_of(study).scaling.missing == "drop"
-    everybody = fit_study(fit_sample(frame, study, engine), engine)
-    monkeypatch.setattr("tiktok_pipeline.analysis.fit_sample.MAX_SAMPLE_ROWS", 200)
-    sample = fit_sample(frame, study, engine, max_rows=200)
+    everybody = fit_study(fit_inputs(frame, study, engine), engine)
+    monkeypatch.setattr("tiktok_pipeline.analysis.fit_inputs.MAX_SAMPLE_ROWS", 200)
+    sample = fit_inputs(frame, study, engine, max_rows=200)
     assert sample.features.largest_key is not None
     assert sample.complete.largest_key is None
     models, fits = fit_study(sample, engine)
@@ -509,7 +509,7 @@ def test_if_few_rows_are_complete_the_fit_sees_all_complete_rows(
     assert len(pandas(everyone, "account_id")) == 1_050
 
 
-def test_every_step_of_a_run_shares_one_fit_sample(engine: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_step_of_a_run_shares_the_fit_inputs(engine: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """The fences of a column, the complete rows and the largest key are computed once, not once for each step."""
     fenced: list[str] = []
     calls: list[str] = []
@@ -530,18 +530,18 @@ def test_every_step_of_a_run_shares_one_fit_sample(engine: DuckDBWarehouse, monk
         return fences(frame, column, width)
 
     monkeypatch.setattr(fit_rows, "_fences", counted_fences)
-    for name in ("_complete_rows", "build_fit_filter", "build_fit_sample"):
-        counting(fit_sample_module, name)
-    monkeypatch.setattr(run_study_module, "build_fit_sample", fit_sample_module.build_fit_sample)
+    for name in ("_complete_rows", "build_fit_filter", "build_fit_inputs"):
+        counting(fit_inputs_module, name)
+    monkeypatch.setattr(run_study_module, "build_fit_inputs", fit_inputs_module.build_fit_inputs)
     run(validated(engine, creators(150)), small_study(), engine)
     assert fenced == ["avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate"]
-    assert sorted(calls) == ["_complete_rows", "build_fit_filter", "build_fit_sample"]
+    assert sorted(calls) == ["_complete_rows", "build_fit_filter", "build_fit_inputs"]
 
 
 def test_in_fit_marks_exactly_the_rows_that_the_fit_saw(engine: DuckDBWarehouse) -> None:
     study = small_study(max_fit_rows=60)
     features = engine.persist(build_features(validated(engine, with_gaps()), "profiles"))
-    sample = fit_sample(features, study, engine, max_rows=120)
+    sample = fit_inputs(features, study, engine, max_rows=120)
     assert sample.largest_key is not None
     seen = set(sample.collect(settings_of(study).features, engine)["account_id"])
     model = from_frame(fit_study(sample, engine)[0])

@@ -1,4 +1,4 @@
-"""Invented labelled rows, and a model that remembers which rows it saw."""
+"""Invented labeled rows, and a model that remembers which rows it saw."""
 
 from __future__ import annotations
 

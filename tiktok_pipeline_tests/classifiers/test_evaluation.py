@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import tiktok_pipeline.studies
-from tiktok_pipeline.analysis.classification import classify_study, labelled_rows
+from tiktok_pipeline.analysis.classification import classify_study, labeled_rows
 from tiktok_pipeline.classifiers import network
 from tiktok_pipeline.classifiers.evaluation import MISSING_TORCH, Evaluation, empty_evaluation, run_protocols
 from tiktok_pipeline.classifiers.labels import Flags, NotEnoughRowsError
@@ -121,7 +121,7 @@ def test_every_account_is_scored_once_by_a_model_that_did_not_see_it(usual: Eval
     assert not np.isclose(usual.out_of_fold["score"], seen, rtol=1e-6).any()
 
 
-def test_the_card_says_what_was_learnt_from_what(usual: Evaluation) -> None:
+def test_the_card_says_what_was_learned_from_what(usual: Evaluation) -> None:
     facts = card(usual)
     assert facts["label"] == "top fifth"
     assert (facts["profiles"], facts["positives"]) == ("100", "20")
@@ -206,7 +206,7 @@ def test_the_networks_settings_and_repeats_are_those_of_the_study(monkeypatch: p
 )
 def test_too_few_of_a_kind_are_refused(positives: int, text: str) -> None:
     rows, _ = creators(60)
-    with pytest.raises(NotEnoughRowsError, match=f"^{text} labelled profiles, at least 10 needed$"):
+    with pytest.raises(NotEnoughRowsError, match=f"^{text} labeled profiles, at least 10 needed$"):
         run_protocols(rows, np.arange(60) < positives, classification())
 
 
@@ -218,7 +218,7 @@ def test_no_row_at_all_is_refused() -> None:
 
 def test_a_fold_for_each_row_of_a_kind_needs_as_many() -> None:
     rows, _ = creators(60)
-    with pytest.raises(NotEnoughRowsError, match="11 positive of 60 labelled profiles, at least 12 needed"):
+    with pytest.raises(NotEnoughRowsError, match="11 positive of 60 labeled profiles, at least 12 needed"):
         run_protocols(rows, np.arange(60) % 60 < 11, classification(folds=12))
 
 
@@ -239,7 +239,7 @@ def test_a_constant_and_an_empty_column_are_no_obstacle(value: float) -> None:
     assert information.loc["following", "importance"] == pytest.approx(0.0, abs=0.02)
 
 
-def test_rows_that_the_label_gives_away_are_learnt_without_a_warning() -> None:
+def test_rows_that_the_label_gives_away_are_learned_without_a_warning() -> None:
     rows, _ = creators(100)
     rows["likes"] = np.where(top(rows), 1e9, 1.0)
     found = evaluated(rows)
@@ -286,20 +286,20 @@ def test_each_real_study_runs_on_invented_profiles(engine: DuckDBWarehouse, name
 
 def test_where_all_rates_are_missing_their_study_says_so_and_the_other_goes_on(engine: DuckDBWarehouse) -> None:
     features = invented_features(engine, **NO_RATES)
-    with pytest.raises(NotEnoughRowsError, match=r"^0 positive of 0 labelled profiles"):
+    with pytest.raises(NotEnoughRowsError, match=r"^0 positive of 0 labeled profiles"):
         classify_study(features, quick("active_creators"), engine)
     evaluation, leakage = classify_study(features, quick("top_influencers"), engine)
     keeps_its_contracts(evaluation)
     assert LEAKAGE_SCHEMA.validate(leakage).query("kind == 'leak'")["feature"].tolist() == ["followers"]
 
 
-def test_who_has_no_value_of_the_labels_feature_is_not_labelled(engine: DuckDBWarehouse) -> None:
+def test_who_has_no_value_of_the_labels_feature_is_not_labeled(engine: DuckDBWarehouse) -> None:
     features = frames.features(
         engine, [{"followers": None if place % 3 == 0 else float(place), "likes": 1.0} for place in range(30)]
     )
     label = Label(name="top", feature="followers", top_share=0.25)
     recipe = replace(classification(), label=label)
-    rows, labels = labelled_rows(features, recipe, engine)
+    rows, labels = labeled_rows(features, recipe, engine)
     assert rows["followers"].tolist() == [float(place) for place in range(30) if place % 3]
     known = rows["followers"].to_numpy(dtype=np.float64)
     assert labels.tolist() == (known >= np.quantile(known, 0.75)).tolist()
@@ -308,6 +308,6 @@ def test_who_has_no_value_of_the_labels_feature_is_not_labelled(engine: DuckDBWa
 
 def test_above_its_bound_a_sample_is_judged_and_the_threshold_is_of_everybody(engine: DuckDBWarehouse) -> None:
     features = frames.features(engine, [{"followers": float(place)} for place in range(200)])
-    rows, labels = labelled_rows(features, classification(max_rows=50), engine)
+    rows, labels = labeled_rows(features, classification(max_rows=50), engine)
     assert len(rows) == len(labels) == 50
     assert labels.tolist() == (rows["followers"] >= np.quantile(np.arange(200), 0.8)).tolist()

@@ -85,9 +85,9 @@ def test_without_any_value_there_is_no_quantile(engine: DuckDBWarehouse) -> None
 @pytest.mark.parametrize(
     ("flags", "text"),
     [
-        ([True] * 4 + [False] * 2, "2 negative of 6 labelled profiles, at least 3 needed"),
-        ([False] * 9, "0 positive of 9 labelled profiles, at least 3 needed"),
-        ([], "0 positive of 0 labelled profiles, at least 3 needed"),
+        ([True] * 4 + [False] * 2, "2 negative of 6 labeled profiles, at least 3 needed"),
+        ([False] * 9, "0 positive of 9 labeled profiles, at least 3 needed"),
+        ([], "0 positive of 0 labeled profiles, at least 3 needed"),
     ],
 )
 def test_too_few_of_a_kind_say_how_many_there_are(flags: list[bool], text: str) -> None:

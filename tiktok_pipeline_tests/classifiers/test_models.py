@@ -34,8 +34,8 @@ def test_inner_scores_come_from_a_model_that_did_not_see_the_row(
 def test_what_a_model_says_of_its_own_rows_is_not_what_a_threshold_is_chosen_on(name: ModelName) -> None:
     matrix, labels = row_numbers(300, 0.3)
     fitted = fit(name, matrix, labels, random_state=1, network=SMALL)
-    learnt_by_heart = average_precision_score(labels, fitted.score(matrix))
-    assert learnt_by_heart > 0.6
+    learned_by_heart = average_precision_score(labels, fitted.score(matrix))
+    assert learned_by_heart > 0.6
     assert average_precision_score(fitted.inner_labels, fitted.inner_scores) < 0.45
 
 
@@ -64,7 +64,7 @@ def test_the_dummy_says_the_share_of_positives_of_everybody() -> None:
     assert fitted.score(matrix[:3]).tolist() == fitted.inner_scores[:3].tolist() == [0.25] * 3
 
 
-def test_the_regression_is_on_standardised_logarithms_with_the_median_for_a_missing_value() -> None:
+def test_the_regression_is_on_standardized_logarithms_with_the_median_for_a_missing_value() -> None:
     rows, labels = creators()
     matrix = rows[FEATURES].to_numpy()
     gaps = matrix.copy()

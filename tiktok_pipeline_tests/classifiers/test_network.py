@@ -145,7 +145,7 @@ def test_the_range_is_mapped_to_zero_and_one() -> None:
     matrix = np.array([[2.0, 7.0], [4.0, 7.0], [6.0, 7.0]])
     to_range = fit_min_max(matrix)
     assert to_range(matrix).tolist() == [[0.0, 0.0], [0.5, 0.0], [1.0, 0.0]]
-    # rows that it was not learnt from may lie outside
+    # rows that it was not learned from may lie outside
     assert to_range(np.array([[0.0, 8.0], [10.0, 6.0]])).tolist() == [[-0.5, 1.0], [2.0, -1.0]]
 
 
@@ -184,7 +184,7 @@ def test_published_inputs_without_components_are_the_features() -> None:
     np.testing.assert_array_equal(found, rows[list(RECIPE.features)])
 
 
-def test_missing_values_are_filled_before_the_components_are_learnt() -> None:
+def test_missing_values_are_filled_before_the_components_are_learned() -> None:
     rows, _ = creators(50)
     rows["videos_count"] = rows["videos_count"].mask(rows.index % 5 == 0)
     rows["likes"] = rows["likes"].mask(rows.index % 7 == 0)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from tiktok_pipeline.analysis.classification import labelled_rows, score_creators
+from tiktok_pipeline.analysis.classification import labeled_rows, score_creators
 from tiktok_pipeline.arrays import Matrix
 from tiktok_pipeline.classifiers.calibration import apply_platt, fit_platt
 from tiktok_pipeline.classifiers.evaluation import empty_evaluation, run_protocols
@@ -198,18 +198,18 @@ def test_held_out_rows_say_so() -> None:
     ]
 
 
-def unlabelled(engine: DuckDBWarehouse) -> Any:
-    """120 labelled creators, and 40 whose followers are not known."""
+def unlabeled(engine: DuckDBWarehouse) -> Any:
+    """120 labeled creators, and 40 whose followers are not known."""
     rows, _ = creators(160)
     rows["followers"] = rows["followers"].where(rows.index < 120)
     return features(engine, records(rows))
 
 
 def test_every_account_is_scored_once_and_out_of_fold_where_its_label_was_known(engine: DuckDBWarehouse) -> None:
-    frame = unlabelled(engine)
+    frame = unlabeled(engine)
     recipe = classification()
     recipe = replace(recipe, sets=(replace(recipe.sets[1], models=("logistic_regression",)),), repeats=1)
-    evaluation = run_protocols(*labelled_rows(frame, recipe, engine), recipe)
+    evaluation = run_protocols(*labeled_rows(frame, recipe, engine), recipe)
     assert evaluation.model is not None
     scored = score_creators(frame, evaluation, engine)
     assert not isinstance(scored, pd.DataFrame)
@@ -224,7 +224,7 @@ def test_every_account_is_scored_once_and_out_of_fold_where_its_label_was_known(
 
 
 def test_without_a_model_nobody_is_scored(engine: DuckDBWarehouse) -> None:
-    found = score_creators(unlabelled(engine), empty_evaluation("too few"), engine)
+    found = score_creators(unlabeled(engine), empty_evaluation("too few"), engine)
     assert isinstance(found, pd.DataFrame)
     assert found.empty
     assert list(found.columns) == SCORES_TABLE.frame_names

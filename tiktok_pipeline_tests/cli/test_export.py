@@ -81,8 +81,8 @@ def test_a_study_is_exported_in_every_format_with_its_types(refreshed_home: Home
             shown = in_sheet[name].date() if isinstance(in_sheet[name], datetime) else in_sheet[name]
             assert shown == value, name
             assert isinstance(shown, bool | date | str) or not isinstance(value, bool | date | str)
-            spelt = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-            assert in_csv[name] == spelt, name
+            spelled = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+            assert in_csv[name] == spelled, name
     assert from_xlsx[0]["tiktok_id"].startswith("600000000000000")
     assert {type(row["observed_on"]) for row in from_xlsx} == {datetime}
 

@@ -54,7 +54,7 @@ def test_without_a_report_the_error_tells_what_to_run(tmp_path: Path) -> None:
         (
             ["active_creators", "--snapshot", "2020-01-01"],
             FAILED,
-            "snapshot 2020-01-01: 0 positive of 0 labelled profiles",
+            "snapshot 2020-01-01: 0 positive of 0 labeled profiles",
         ),
         (["active_creators", "--trials", "0"], USAGE_ERROR, "Invalid value for '--trials'"),
     ],

@@ -18,7 +18,7 @@ from tiktok_pipeline_tests.homes import Home, Said
 
 Call = Callable[..., Said]
 STUDY = "influencer_segments"
-SPOILT, WHOLE = "creator00001", "creator00007"
+SPOILED, WHOLE = "creator00001", "creator00007"
 
 
 def traced(call: Call, home: Home, handle: str) -> list[dict[str, Any]]:
@@ -70,14 +70,14 @@ def test_a_kept_row_is_traced_to_the_line_that_holds_it(refreshed_home: Home, ca
 
 def test_a_rejected_row_has_its_reasons_and_no_segments(copied_home: Home, call: Call) -> None:
     change(copied_home, "update validated.rejected set reasons = ['one', 'two'] where snapshot = '2024-04-01'")
-    first, second = traced(call, copied_home, SPOILT)
+    first, second = traced(call, copied_home, SPOILED)
     assert [row["outcome"] for row in (first, second)] == ["rejected", "rejected"]
     assert first["reasons"].startswith("followers: ")
     assert second["reasons"] == "one; two"
     for row in (first, second):
         assert (row["record"], row["line"], row["tiktok_id"], row["segments"]) == (2, 4, None, [])
         file = copied_home.settings.raw / row["snapshot"] / row["file"]
-        assert f'"{SPOILT}"' in file.read_text(encoding="utf-8").split("\n")[row["line"] - 1]
+        assert f'"{SPOILED}"' in file.read_text(encoding="utf-8").split("\n")[row["line"] - 1]
 
 
 @pytest.mark.parametrize("handle", [f"@{WHOLE}", WHOLE.upper(), f" @{WHOLE.title()} ", "6000000000000000007"])
@@ -99,7 +99,7 @@ def test_another_handle_with_the_same_number_is_the_same_creator(copied_home: Ho
             copied_home,
             f"update {table} set account_id = 'new.name' where account_id = '{WHOLE}' and snapshot = '2024-04-01'",
         )
-    change(copied_home, f"update validated.rejected set account_id = '{WHOLE}' where account_id = '{SPOILT}'")
+    change(copied_home, f"update validated.rejected set account_id = '{WHOLE}' where account_id = '{SPOILED}'")
     rows = traced(call, copied_home, handle)
     assert [(row["snapshot"], row["account_id"], row["outcome"]) for row in rows] == [
         ("2024-03-01", WHOLE, "rejected"),
@@ -231,8 +231,8 @@ def test_before_any_refresh_the_error_tells_what_to_run(tmp_path: Path, call: Ca
 def test_hostile_text_does_not_reach_the_terminal_or_a_spreadsheet(copied_home: Home, call: Call) -> None:
     change(copied_home, "update validated.rejected set reasons = ?", values=[["=1+1\x1b[31m", "x\u202ey"]])
     for output, shown in {"table": "=1+1[31m; xy", "csv": "'=1+1[31m; xy"}.items():
-        result = call(copied_home.path, "trace", SPOILT, "--format", output)
+        result = call(copied_home.path, "trace", SPOILED, "--format", output)
         assert shown in result.out
         assert "\x1b" not in result.out
         assert "\u202e" not in result.out
-    assert "\x1b" not in call(copied_home.path, "trace", SPOILT, "--format", "json").out
+    assert "\x1b" not in call(copied_home.path, "trace", SPOILED, "--format", "json").out

@@ -1,4 +1,4 @@
-"""Dagster's UI in Chromium: the graph is shown, and a snapshot is materialised and published by clicking."""
+"""Dagster's UI in Chromium: the graph is shown, and a snapshot is materialized and published by clicking."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def open_graph(page: Page, url: str) -> None:
     page.get_by_text(re.compile(r"k_scores$")).first.wait_for()
 
 
-def materialise(page: Page, snapshot: str, pictures: Path) -> None:
+def materialize(page: Page, snapshot: str, pictures: Path) -> None:
     """Click: materialize all -> choose the snapshot -> launch."""
     page.get_by_role("button", name="Materialize all").click()
     dialog = page.get_by_role("dialog")
@@ -145,7 +145,7 @@ def wait_until_done(home: Home) -> str:
 
 
 @pytest.mark.browser
-def test_a_snapshot_is_materialised_and_published_by_clicking(home: Home, tmp_path: Path) -> None:
+def test_a_snapshot_is_materialized_and_published_by_clicking(home: Home, tmp_path: Path) -> None:
     before = home.tables(published=True)
     published_at = "select published_at from meta.published_at"
     earlier = home.value(published_at, published=True)
@@ -154,7 +154,7 @@ def test_a_snapshot_is_materialised_and_published_by_clicking(home: Home, tmp_pa
     with server(home.path, log) as url, chromium() as page:
         open_graph(page, url)
         page.screenshot(path=tmp_path / "1_graph.png")
-        materialise(page, SNAPSHOT, tmp_path)
+        materialize(page, SNAPSHOT, tmp_path)
         second = command(home.path, "ui", "--port", str(free_port()))
         assert (second.returncode, second.stdout) == (1, "")
         assert "is already running the UI for" in second.stderr, "there is one daemon for each home"

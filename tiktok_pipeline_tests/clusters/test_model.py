@@ -48,7 +48,7 @@ def test_scaling_agrees_with_scikit_learn(scaler: str, log1p: tuple[str, ...], m
     )
 
 
-def test_a_constant_feature_is_centred_but_not_divided() -> None:
+def test_a_constant_feature_is_centered_but_not_divided() -> None:
     model = fit_scaler(table().assign(likes=7.0), features=FEATURES, scaling=Scaling())
     assert (model.centers[1], model.scales[1]) == (7.0, 1.0)
 

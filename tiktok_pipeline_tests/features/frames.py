@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tiktok_pipeline.features.catalogue import FEATURES
+from tiktok_pipeline.features.catalog import FEATURES
 from tiktok_pipeline.features.schema import TABLES as FEATURE_TABLES
 from tiktok_pipeline.validated.schema import TABLES as VALIDATED_TABLES
 from tiktok_pipeline.warehouse.base import TableSpec
@@ -116,11 +116,11 @@ def _placed(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def spoil_feature(monkeypatch: pytest.MonkeyPatch, name: str, expression: nw.Expr) -> None:
     """Compute a feature of profiles with another expression, as a defect of the program would."""
-    spoilt = [
+    spoiled = [
         replace(feature, expression=expression) if feature.name == name else feature
         for feature in FEATURES["profiles"]
     ]
-    monkeypatch.setitem(FEATURES, "profiles", tuple(spoilt))
+    monkeypatch.setitem(FEATURES, "profiles", tuple(spoiled))
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tiktok_pipeline.features.catalogue import feature_names
+from tiktok_pipeline.features.catalog import feature_names
 from tiktok_pipeline.features.drift import MAJOR, MODERATE, Drift, drift
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import features

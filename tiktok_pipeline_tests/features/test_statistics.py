@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from tiktok_pipeline.features.catalogue import feature_names
+from tiktok_pipeline.features.catalog import feature_names
 from tiktok_pipeline.features.schema import STATISTICS_SCHEMA, STATISTICS_TABLE
 from tiktok_pipeline.features.statistics import LARGEST_TEST, QUANTILES, correlate, describe, judge_normality
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse

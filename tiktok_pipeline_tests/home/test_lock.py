@@ -1,4 +1,4 @@
-"""One writer at a time in a home, across processes; the lock of a dead process is free."""
+"""One writer at a time in a home, across processes; a process that ends frees its lock."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from dagster import AssetKey
 from tiktok_pipeline.assembly import open_warehouse
 from tiktok_pipeline.tables import TABLES
 from tiktok_pipeline_tests.homes import UNTIL_VALIDATED, Home, Said, Tables, reasons_of
-from tiktok_pipeline_tests.scrapes import Row, creators, spoilt, write_csv
+from tiktok_pipeline_tests.scrapes import Row, creators, spoiled, write_csv
 
 Call = Callable[..., Said]
 KEY = "2024-03-01"
@@ -24,7 +24,7 @@ STUDY = "influencer_segments"
 def rows() -> list[Row]:
     """Return 60 creators, one of them invalid, and a duplicate."""
     made = creators(60)
-    return [*spoilt(made, 1, followers="-1"), made[5] | {"followers": "77"}]
+    return [*spoiled(made, 1, followers="-1"), made[5] | {"followers": "77"}]
 
 
 def write_parquet(path: Path, made: list[Row]) -> Path:

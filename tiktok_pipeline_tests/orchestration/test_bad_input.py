@@ -109,7 +109,7 @@ def test_a_bad_file_prints_no_traceback_and_no_noise_as_a_process(tmp_path: Path
 
 
 def bad_rows(path: Path) -> dict[int, str]:
-    """Write a scrape of 40 creators, some of them spoilt; gives the ordinal of each bad record and its reason."""
+    """Write a scrape of 40 creators, some of them spoiled; gives the ordinal of each bad record and its reason."""
     rows = creators(40)
     rows[3]["likes"] = "12345678901234567890"
     rows[5]["timestamp"] = "2023-02-31"

@@ -8,7 +8,7 @@ import pytest
 from dagster import AssetCheckSeverity, ExecuteInProcessResult
 
 from tiktok_pipeline_tests.homes import Home, reasons_of
-from tiktok_pipeline_tests.scrapes import Row, creators, spoilt, write_csv
+from tiktok_pipeline_tests.scrapes import Row, creators, spoiled, write_csv
 
 RATES = dict.fromkeys(("awg_engagement_rate", "comment_engagement_rate", "like_engagement_rate"), "")
 SAME = {"followers": "100", "following": "5", "likes": "1000", "videos_count": "7"}
@@ -18,10 +18,10 @@ KINDS: dict[str, list[Row]] = {
     "one row": creators(1),
     "fewer rows than clusters": creators(3),
     "fewer rows than folds": creators(8),
-    "all alike": spoilt(creators(40), 40, **SAME, awg_engagement_rate="0.2", comment_engagement_rate="0.1",
+    "all alike": spoiled(creators(40), 40, **SAME, awg_engagement_rate="0.2", comment_engagement_rate="0.1",
                         like_engagement_rate="0.1", is_verified="false"),
-    "no rates": spoilt(creators(60), 60, **RATES),
-    "one class only": spoilt(creators(60), 60, awg_engagement_rate="0.5", comment_engagement_rate="0.2",
+    "no rates": spoiled(creators(60), 60, **RATES),
+    "one class only": spoiled(creators(60), 60, awg_engagement_rate="0.5", comment_engagement_rate="0.2",
                              like_engagement_rate="0.3"),
 }  # fmt: skip
 
@@ -66,6 +66,4 @@ def test_the_numbers_stand_in_the_reason(tmp_path: Path) -> None:
     assert (
         reasons["clusters/balanced_segments/balanced_segments_fits"] == "3 distinct rows to fit, 4 clusters asked for"
     )
-    assert (
-        "of 3 labelled profiles, at least 10 needed" in reasons["classifiers/top_influencers/top_influencers_cards"]
-    )
+    assert "of 3 labeled profiles, at least 10 needed" in reasons["classifiers/top_influencers/top_influencers_cards"]

@@ -287,12 +287,12 @@ def test_values_come_back_from_every_format(tmp_path: Path, rows: list[tuple[Any
     for ending in ENDINGS:
         write(tmp_path / f"a{ending}", table, overwrite=True)
     assert [tuple(row.values()) for row in parquet.read_table(tmp_path / "a.parquet").to_pylist()] == rows
-    spelt = {"true": True, "false": False, "": None}
+    spelled = {"true": True, "false": False, "": None}
     from_csv = [
         (
             int(count) if count else None,
             float(margin) if margin else None,
-            spelt[in_fit],
+            spelled[in_fit],
             date.fromisoformat(day) if day else None,
         )
         for count, margin, in_fit, day, _ in csv_rows(tmp_path / "a.csv")[1:]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tiktok_pipeline.personas.name import log_ratios, name_clusters
-from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
+from tiktok_pipeline.recipes.personas import Persona, PersonaCatalog
 from tiktok_pipeline_tests.hypothesis_profiles import examples
 
 
@@ -26,15 +26,15 @@ def persona(name: str, profiles: int, **typical: float) -> Persona:
     )
 
 
-CATALOGUE = PersonaCatalogue(
+CATALOG = PersonaCatalog(
     personas=(
         persona("small and loud", 60, followers=500.0, rate=0.30, verified=0.0),
         persona("middling", 30, followers=20_000.0, rate=0.05, verified=0.0),
         persona("famous", 10, followers=2_000_000.0, rate=0.01, verified=0.4),
     )
 )
-MEANS = [dict(persona.typical) for persona in CATALOGUE.personas]
-NAMES = [persona.name for persona in CATALOGUE.personas]
+MEANS = [dict(persona.typical) for persona in CATALOG.personas]
+NAMES = [persona.name for persona in CATALOG.personas]
 
 
 def times(factor: float, means: Mapping[str, float]) -> dict[str, float]:
@@ -42,15 +42,15 @@ def times(factor: float, means: Mapping[str, float]) -> dict[str, float]:
 
 
 def test_the_published_means_get_the_published_names_at_distance_zero() -> None:
-    found = name_clusters(dict(enumerate(MEANS)), CATALOGUE.base, CATALOGUE)
+    found = name_clusters(dict(enumerate(MEANS)), CATALOG.base, CATALOG)
     assert [found[cluster].name for cluster in range(3)] == NAMES
     assert [found[cluster].distance for cluster in range(3)] == pytest.approx([0.0] * 3, abs=1e-12)
-    assert [found[cluster].persona for cluster in range(3)] == list(CATALOGUE.personas)
+    assert [found[cluster].persona for cluster in range(3)] == list(CATALOG.personas)
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_the_number_of_a_cluster_does_not_matter(order: tuple[int, ...]) -> None:
-    found = name_clusters({10 * place: MEANS[one] for place, one in enumerate(order)}, CATALOGUE.base, CATALOGUE)
+    found = name_clusters({10 * place: MEANS[one] for place, one in enumerate(order)}, CATALOG.base, CATALOG)
     assert {cluster: match.name for cluster, match in found.items()} == {
         10 * place: NAMES[one] for place, one in enumerate(order)
     }
@@ -58,14 +58,14 @@ def test_the_number_of_a_cluster_does_not_matter(order: tuple[int, ...]) -> None
 
 def test_a_snapshot_of_larger_creators_keeps_its_names() -> None:
     larger = {cluster: times(3.0, means) for cluster, means in enumerate(MEANS)}
-    found = name_clusters(larger, times(3.0, CATALOGUE.base), CATALOGUE)
+    found = name_clusters(larger, times(3.0, CATALOG.base), CATALOG)
     assert [found[cluster].name for cluster in range(3)] == NAMES
 
 
 def test_the_distance_is_the_root_mean_square_of_log_ratios() -> None:
     # ten times the followers, the rest as published: one of three ratios differs by 1
     famous = MEANS[2] | {"followers": 2_000.0}
-    wide = PersonaCatalogue(personas=(CATALOGUE.personas[2],), max_distance=10.0)
+    wide = PersonaCatalog(personas=(CATALOG.personas[2],), max_distance=10.0)
     base = {"followers": 20_000.0, "rate": 0.01, "verified": 0.4}
     found = name_clusters({0: famous}, base, wide)[0]
     assert found.distance == pytest.approx(math.sqrt(1 / 3))
@@ -73,21 +73,21 @@ def test_the_distance_is_the_root_mean_square_of_log_ratios() -> None:
 
 def test_a_cluster_beyond_max_distance_is_unnamed_and_numbered_from_one() -> None:
     strange = {"followers": 500.0, "rate": 0.0001, "verified": 0.9}
-    found = name_clusters({0: MEANS[0], 1: strange, 2: MEANS[2]}, CATALOGUE.base, CATALOGUE)
+    found = name_clusters({0: MEANS[0], 1: strange, 2: MEANS[2]}, CATALOG.base, CATALOG)
     assert (found[1].name, found[1].persona, found[1].distance) == ("Unnamed segment 2", None, None)
     assert [found[0].name, found[2].name] == ["small and loud", "famous"]
 
 
 @pytest.mark.parametrize(("factor", "name"), [(2.9, "middling"), (3.6, "Unnamed segment 1")])
-def test_the_catalogue_sets_max_distance(factor: float, name: str) -> None:
+def test_the_catalog_sets_max_distance(factor: float, name: str) -> None:
     # all three ratios are off by the factor, so the distance is its logarithm; the gate is half a decade
-    only = PersonaCatalogue(personas=(persona("middling", 1, followers=100.0, rate=0.05, verified=0.1),))
+    only = PersonaCatalog(personas=(persona("middling", 1, followers=100.0, rate=0.05, verified=0.1),))
     assert name_clusters({0: times(factor, only.base)}, only.base, only)[0].name == name
 
 
 def test_more_clusters_than_personas_leave_the_worst_matches_unnamed() -> None:
     means = [MEANS[0], MEANS[1], times(1.2, MEANS[1]), MEANS[2], times(1.3, MEANS[1])]
-    found = name_clusters(dict(enumerate(means)), CATALOGUE.base, CATALOGUE)
+    found = name_clusters(dict(enumerate(means)), CATALOG.base, CATALOG)
     assert [found[cluster].name for cluster in range(5)] == [
         "small and loud",
         "middling",
@@ -103,17 +103,17 @@ def test_as_many_clusters_are_named_as_max_distance_allows() -> None:
     def at(x: float, y: float) -> dict[str, float]:
         return {"x": 10**x, "y": 10**y}
 
-    pair = PersonaCatalogue(personas=(persona("a", 1, **at(0.14, 0.0)), persona("b", 1, **at(-0.3, 0.56))))
+    pair = PersonaCatalog(personas=(persona("a", 1, **at(0.14, 0.0)), persona("b", 1, **at(-0.3, 0.56))))
     found = name_clusters({0: at(0.0, 0.0), 1: at(0.5, 0.56)}, pair.base, pair)
     assert [found[0].name, found[1].name] == ["b", "a"]
 
 
 def test_fewer_clusters_than_personas_get_the_nearest() -> None:
-    assert name_clusters({4: MEANS[2]}, CATALOGUE.base, CATALOGUE)[4].name == "famous"
+    assert name_clusters({4: MEANS[2]}, CATALOG.base, CATALOG)[4].name == "famous"
 
 
 def test_name_clusters_of_no_clusters_is_empty() -> None:
-    assert name_clusters({}, CATALOGUE.base, CATALOGUE) == {}
+    assert name_clusters({}, CATALOG.base, CATALOG) == {}
 
 
 @pytest.mark.parametrize(
@@ -143,12 +143,12 @@ def test_a_missing_feature_has_log_ratio_zero() -> None:
 @given(
     st.dictionaries(
         st.integers(0, 20),
-        st.fixed_dictionaries(dict.fromkeys(CATALOGUE.features, st.floats(0, 1e7) | st.just(math.nan))),
+        st.fixed_dictionaries(dict.fromkeys(CATALOG.features, st.floats(0, 1e7) | st.just(math.nan))),
         max_size=6,
     )
 )
 def test_every_cluster_has_one_name_within_max_distance(means: dict[int, dict[str, float]]) -> None:
-    found = name_clusters(means, CATALOGUE.base, CATALOGUE)
+    found = name_clusters(means, CATALOG.base, CATALOG)
     assert set(found) == set(means)
     assert len({match.name for match in found.values()}) == len(means)
     for cluster, match in found.items():
@@ -156,12 +156,12 @@ def test_every_cluster_has_one_name_within_max_distance(means: dict[int, dict[st
             assert match.name == f"Unnamed segment {cluster + 1}"
         else:
             assert match.distance is not None
-            assert match.distance <= CATALOGUE.max_distance
+            assert match.distance <= CATALOG.max_distance
             assert match.name == match.persona.name
 
 
 def test_the_base_is_weighted_by_the_sizes() -> None:
-    pair = PersonaCatalogue(personas=(persona("a", 3, x=1.0), persona("b", 1, x=5.0)))
+    pair = PersonaCatalog(personas=(persona("a", 3, x=1.0), persona("b", 1, x=5.0)))
     assert pair.base == {"x": 2.0}
     assert pair.features == ("x",)
 
@@ -176,6 +176,6 @@ def test_the_base_is_weighted_by_the_sizes() -> None:
         ((persona("a", 0, x=1.0),), "'a': profiles is 0, expected at least 1"),
     ],
 )
-def test_a_wrong_catalogue_raises(personas: tuple[Persona, ...], problem: str) -> None:
+def test_a_wrong_catalog_raises(personas: tuple[Persona, ...], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
-        PersonaCatalogue(personas=personas)
+        PersonaCatalog(personas=personas)

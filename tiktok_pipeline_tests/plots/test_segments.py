@@ -1,4 +1,4 @@
-"""Figures of the segments and their stability: true titles, steady colours, no rows or names break a figure."""
+"""Figures of the segments and their stability: true titles, steady colors, no rows or names break a figure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 
 from tiktok_pipeline.plots import persona_profiles, segments, stability
 from tiktok_pipeline.plots.render import png, svg
-from tiktok_pipeline.plots.style import COLOURS
+from tiktok_pipeline.plots.style import COLORS
 
 RANDOM = np.random.default_rng(4)
 KNOWN = ["small", "large", "famous"]
@@ -84,16 +84,16 @@ def title(figure: Figure) -> str:
     return str(figure.get_label())
 
 
-def colours(figure: Figure) -> dict[str, str]:
-    """Return the colour of each text of the legends, without its count."""
+def colors(figure: Figure) -> dict[str, str]:
+    """Return the color of each text of the legends, without its count."""
     by_text = {}
     for legend in figure.legends:
         for text, handle in zip(legend.get_texts(), legend.legend_handles, strict=True):
             assert isinstance(handle, Line2D | PathCollection)
-            colour: Any = handle.get_color() if isinstance(handle, Line2D) else handle.get_facecolor()
+            color: Any = handle.get_color() if isinstance(handle, Line2D) else handle.get_facecolor()
             if isinstance(handle, PathCollection):
-                colour = colour[0][:3]
-            by_text[text.get_text().partition(" (")[0]] = to_hex(colour).upper()
+                color = color[0][:3]
+            by_text[text.get_text().partition(" (")[0]] = to_hex(color).upper()
     return by_text
 
 
@@ -127,7 +127,7 @@ def test_plot_trust_counts_only_the_verdict_stable() -> None:
     words = "1 of 3 segments is stable; not small (unstable), large (too small)"
     assert title(figure) == words
     bars = [to_hex(bar.get_facecolor()).upper() for bar in figure.axes[0].patches]
-    assert bars == [COLOURS[2], COLOURS[0], COLOURS[1]]
+    assert bars == [COLORS[2], COLORS[0], COLORS[1]]
     assert any("too small, 1 profile" in text.get_text() for text in figure.axes[0].texts)
 
 
@@ -156,7 +156,7 @@ def test_a_biplot_names_the_variance_and_the_components() -> None:
     assert "following" not in words
 
 
-def test_archetypes_are_named_at_their_centres() -> None:
+def test_archetypes_are_named_at_their_centers() -> None:
     figure = segments.plot_archetypes(POINTS.drop(index=[0, 3]), CENTROIDS, NAMES, KNOWN)
     assert title(figure) == "Largest segment: large (34% of 58); highest engagement rate: small (0.2)"
     assert {text.get_text() for text in figure.axes[0].texts} == set(KNOWN)
@@ -190,15 +190,15 @@ def test_snake_and_heat_map_name_who_stands_out_among_the_fitted() -> None:
     assert {"+800", "\u221290", "+10", ""} <= cells
 
 
-def test_a_persona_has_one_colour_in_all_figures() -> None:
-    wanted = dict(zip(KNOWN, COLOURS, strict=False))
+def test_a_persona_has_one_color_in_all_figures() -> None:
+    wanted = dict(zip(KNOWN, COLORS, strict=False))
     values = POINTS[["followers", "avg_engagement_rate"]]
-    assert colours(segments.plot_personas(POINTS, NAMES, "s", KNOWN)) == wanted
-    assert colours(segments.plot_archetypes(POINTS, CENTROIDS, NAMES, KNOWN)) == wanted
-    assert colours(segments.plot_biplot(values, POINTS["cluster"], NAMES, KNOWN)) == wanted
-    assert colours(persona_profiles.plot_snake(FEATURES, KNOWN)) == wanted
+    assert colors(segments.plot_personas(POINTS, NAMES, "s", KNOWN)) == wanted
+    assert colors(segments.plot_archetypes(POINTS, CENTROIDS, NAMES, KNOWN)) == wanted
+    assert colors(segments.plot_biplot(values, POINTS["cluster"], NAMES, KNOWN)) == wanted
+    assert colors(persona_profiles.plot_snake(FEATURES, KNOWN)) == wanted
     alone = segments.plot_personas(POINTS[POINTS["cluster"] == 2], {2: "large"}, "s", KNOWN)
-    assert colours(alone) == {"large": COLOURS[1]}
+    assert colors(alone) == {"large": COLORS[1]}
 
 
 def drawn(names: dict[int, str], rows: Callable[[pd.DataFrame], pd.DataFrame]) -> dict[str, Callable[[], Figure]]:

@@ -1,4 +1,4 @@
-"""The style: a persona keeps its colour, no name breaks a line, points are capped."""
+"""The style: a persona keeps its color, no name breaks a line, points are capped."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 
 from tiktok_pipeline.plots import style
-from tiktok_pipeline.plots.style import COLOURS, axis_label, persona_styles, shorten, thin_points, wrap
+from tiktok_pipeline.plots.style import COLORS, axis_label, persona_styles, shorten, thin_points, wrap
 
 
-def test_a_persona_keeps_its_colour_whichever_others_occur() -> None:
+def test_a_persona_keeps_its_color_whichever_others_occur() -> None:
     known = ["small", "large"]
     alone, beside = persona_styles(["large"], known), persona_styles(["Unnamed segment 2", "large"], known)
-    assert alone["large"] == beside["large"] == (COLOURS[1], "s")
-    assert beside["Unnamed segment 2"] == (COLOURS[2], "^")
+    assert alone["large"] == beside["large"] == (COLORS[1], "s")
+    assert beside["Unnamed segment 2"] == (COLORS[2], "^")
 
 
 def test_twelve_personas_look_different() -> None:

@@ -1,10 +1,10 @@
-"""Dialects are recognised by their columns; what fits none is refused in one line that helps."""
+"""Dialects are recognized by their columns; what fits none is refused in one line that helps."""
 
 from __future__ import annotations
 
 import pytest
 
-from tiktok_pipeline.raw.dialects import DIALECTS, Dialect, UnknownDialectError, recognise
+from tiktok_pipeline.raw.dialects import DIALECTS, Dialect, UnknownDialectError, recognize
 
 PUBLIC = [
     "timestamp",
@@ -99,8 +99,8 @@ REQUIRED = ["account_id", "followers", "following", "likes", "videos_count"]
         ([*PUBLIC, "my own column", "my own column"], "public_csv"),
     ],
 )
-def test_each_dialect_is_recognised(header: list[str], name: str) -> None:
-    assert recognise(header, file="f.csv").name == name
+def test_each_dialect_is_recognized(header: list[str], name: str) -> None:
+    assert recognize(header, file="f.csv").name == name
 
 
 def test_the_vendor_header_has_36_columns() -> None:
@@ -116,7 +116,7 @@ def test_likes_given_are_never_likes_received(dialect: Dialect) -> None:
 def test_likes_given_do_not_stand_in_for_likes() -> None:
     header = [name for name in VENDOR if name != "likes"]
     with pytest.raises(UnknownDialectError, match=r"vendor_export .*missing: likes[.] "):
-        recognise(header, file="f.csv")
+        recognize(header, file="f.csv")
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda one: one.name)
@@ -140,7 +140,7 @@ def test_a_dialect_maps_known_columns_and_requires_mapped_ones(dialect: Dialect)
 )  # fmt: skip
 def test_a_refusal_says_what_there_is_and_what_is_missing(header: list[str], nearest: str, lacks: str) -> None:
     with pytest.raises(UnknownDialectError) as caught:
-        recognise(header, file="odd.csv")
+        recognize(header, file="odd.csv")
     text = str(caught.value)
     columns = ", ".join(header)
     assert text.startswith(f"odd.csv: its columns match no known type of file. It has: {columns}. Known types: ")
@@ -152,7 +152,7 @@ def test_a_refusal_says_what_there_is_and_what_is_missing(header: list[str], nea
 @pytest.mark.parametrize("header", [[], [""], ["two\nlines", "\x1b[31mred", "nul\x00"], ["x" * 5000] * 500])
 def test_a_refusal_is_one_short_line_that_a_terminal_can_show(header: list[str]) -> None:
     with pytest.raises(UnknownDialectError) as caught:
-        recognise(header, file="odd.csv")
+        recognize(header, file="odd.csv")
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 3000
 
@@ -160,4 +160,4 @@ def test_a_refusal_is_one_short_line_that_a_terminal_can_show(header: list[str])
 @pytest.mark.parametrize("twice", ["likes", "account_id", "biography", "timestamp"])
 def test_a_mapped_column_that_stands_there_twice_is_refused(twice: str) -> None:
     with pytest.raises(UnknownDialectError, match=f"^f.csv: column {twice} occurs more than once; keep one"):
-        recognise([*PUBLIC, twice], file="f.csv")
+        recognize([*PUBLIC, twice], file="f.csv")

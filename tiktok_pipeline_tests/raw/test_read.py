@@ -10,7 +10,7 @@ from typing import Any
 import narwhals as nw
 import pytest
 
-from tiktok_pipeline.raw.dialects import recognise
+from tiktok_pipeline.raw.dialects import recognize
 from tiktok_pipeline.raw.read import FORGOTTEN_RECORD, blank_rows, read_file
 from tiktok_pipeline.raw.schema import PROFILES
 from tiktok_pipeline.raw.snapshots import file_format
@@ -24,7 +24,7 @@ def read(engine: DuckDBWarehouse, path: Path, content: str, forgotten: Collectio
     kind = file_format(path)
     assert kind is not None
     scan = engine.scan(path, kind)
-    dialect = recognise(scan.header, file=path.name)
+    dialect = recognize(scan.header, file=path.name)
     rows = read_file(scan, dialect, source_file=path.name, engine=engine, forgotten=forgotten)
     assert rows.collect_schema().names() == dialect.source.table.frame_names
     found: list[dict[str, Any]] = rows.sort("source_row").collect("pyarrow").to_native().to_pylist()
@@ -107,7 +107,7 @@ def test_files_with_other_columns_are_stacked_by_name(engine: DuckDBWarehouse, t
     for name, content in contents.items():
         (tmp_path / name).write_text(content)
         scan = engine.scan(tmp_path / name, "csv")
-        parts.append(read_file(scan, recognise(scan.header, file=name), source_file=name, engine=engine))
+        parts.append(read_file(scan, recognize(scan.header, file=name), source_file=name, engine=engine))
     rows = nw.concat(parts, how="vertical").sort("source_file").collect("pyarrow").to_native().to_pylist()
     counts = ("followers", "following", "likes", "videos_count")
     assert [tuple(row[name] for name in counts) for row in rows] == [("1", "2", "3", "4")] * 3
@@ -155,7 +155,7 @@ def test_files_with_forgotten_rows_are_stacked_with_others(engine: DuckDBWarehou
     for name, forgotten in {"a.csv": [1], "b.csv": []}.items():
         (tmp_path / name).write_text(HEAD + "a,1,2,3,4,u\n")
         scan = engine.scan(tmp_path / name, "csv")
-        dialect = recognise(scan.header, file=name)
+        dialect = recognize(scan.header, file=name)
         parts.append(read_file(scan, dialect, source_file=name, engine=engine, forgotten=forgotten))
     rows = nw.concat(parts, how="vertical").sort("source_file").collect("pyarrow").to_native().to_pylist()
     assert [(row["source_file"], row["account_id"], row["followers"]) for row in rows] == [
@@ -168,7 +168,7 @@ def test_cells_are_taken_from_the_rows_that_an_expression_names(engine: DuckDBWa
     path = tmp_path / "f.csv"
     path.write_text(HEAD + "a,1,2,3,4,u\nb,1,2,3,4,u\nc\n")
     scan = engine.scan(path, "csv")
-    rows = read_file(scan, recognise(scan.header, file="f.csv"), source_file="f.csv", engine=engine)
+    rows = read_file(scan, recognize(scan.header, file="f.csv"), source_file="f.csv", engine=engine)
     left = blank_rows(rows, nw.col("account_id") == "a", PROFILES)
     assert left.collect_schema().names() == rows.collect_schema().names()
     found = left.sort("source_row").collect("pyarrow").to_native().to_pylist()

@@ -97,8 +97,8 @@ def test_wide_tables_can_be_scrolled_by_keyboard_on_a_phone(browser: Browser, ad
 
 
 def lightness(page: Page, selector: str, attribute: str) -> float:
-    colour = page.locator(selector).first.evaluate("(element, name) => getComputedStyle(element)[name]", attribute)
-    channels = [float(channel) / 255 for channel in re.findall(r"[\d.]+", colour)[:3]]
+    color = page.locator(selector).first.evaluate("(element, name) => getComputedStyle(element)[name]", attribute)
+    channels = [float(channel) / 255 for channel in re.findall(r"[\d.]+", color)[:3]]
     linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 

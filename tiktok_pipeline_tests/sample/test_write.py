@@ -98,8 +98,8 @@ def test_flaws_are_there_and_few(written: list[Path]) -> None:
     rows = rows_of(written[0])
     bad = [row for row in rows if None in row or None in row.values() or row["account_id"] in ("", "account_id")]
     assert len(bad) >= 3
-    spoilt = len(rows) - len(good_rows(written[0]))
-    assert 3 <= spoilt <= 0.04 * len(rows)
+    spoiled = len(rows) - len(good_rows(written[0]))
+    assert 3 <= spoiled <= 0.04 * len(rows)
 
 
 def test_every_kind_of_flaw_comes_up(tmp_path: Path) -> None:

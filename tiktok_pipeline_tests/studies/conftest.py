@@ -14,7 +14,7 @@ import tiktok_pipeline.studies
 from tiktok_pipeline.analysis.run_study import Segments, run_study
 from tiktok_pipeline.features.build import build_features
 from tiktok_pipeline.features.statistics import describe, judge_normality
-from tiktok_pipeline.raw.dialects import recognise
+from tiktok_pipeline.raw.dialects import recognize
 from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.study import load_studies
 from tiktok_pipeline.validated.validate import validate_source
@@ -24,7 +24,7 @@ from tiktok_pipeline_tests.studies.real import ACTIVITY, Run
 
 def _validated(path: Path, engine: DuckDBWarehouse) -> nw.LazyFrame[Any]:
     scan = engine.scan(path, "csv")
-    dialect = recognise(scan.header, file=path.name)
+    dialect = recognize(scan.header, file=path.name)
     raw = read_file(scan, dialect, source_file=path.name, engine=engine)
     return validate_source(raw, dialect.source, engine).valid
 

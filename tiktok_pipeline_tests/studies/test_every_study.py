@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import tiktok_pipeline.studies
-from tiktok_pipeline.features.catalogue import feature_names
+from tiktok_pipeline.features.catalog import feature_names
 from tiktok_pipeline.recipes.segmentation import Segmentation
 from tiktok_pipeline.study import Study, load_studies
 

@@ -13,12 +13,12 @@ from sklearn.model_selection import train_test_split
 from sklearn.tree import DecisionTreeClassifier
 
 import tiktok_pipeline.studies
-from tiktok_pipeline.analysis.classification import classify_study, labelled_rows, score_creators
+from tiktok_pipeline.analysis.classification import classify_study, labeled_rows, score_creators
 from tiktok_pipeline.classifiers.evaluation import Evaluation
 from tiktok_pipeline.classifiers.labels import Flags, label_threshold
 from tiktok_pipeline.classifiers.network import is_installed
 from tiktok_pipeline.features.build import build_features
-from tiktok_pipeline.raw.dialects import recognise
+from tiktok_pipeline.raw.dialects import recognize
 from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.study import load_studies
 from tiktok_pipeline.validated.validate import validate_source
@@ -62,14 +62,14 @@ def judged(path: Path, name: str) -> Judged:
     assert classification is not None
     engine = DuckDBWarehouse(None)
     scan = engine.scan(path, "csv")
-    dialect = recognise(scan.header, file=path.name)
+    dialect = recognize(scan.header, file=path.name)
     raw = read_file(scan, dialect, source_file=path.name, engine=engine)
     features = engine.persist(
         build_features(validate_source(raw, dialect.source, engine).valid, STUDIES[name].source)
     )
     threshold = label_threshold(features, classification.label)
     assert threshold is not None
-    rows, labels = labelled_rows(features, classification, engine)
+    rows, labels = labeled_rows(features, classification, engine)
     evaluation, leakage = classify_study(features, classification, engine)
     scored = score_creators(features, evaluation, engine)
     assert not isinstance(scored, pd.DataFrame)

@@ -1,4 +1,4 @@
-"""Invented raw rows, and their judgement as plain lists."""
+"""Invented raw rows, and their judgment as plain lists."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tiktok_pipeline.raw.dialects import recognise
+from tiktok_pipeline.raw.dialects import recognize
 from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.raw.snapshots import file_format
 from tiktok_pipeline.validated.validate import validate_source
@@ -41,7 +41,7 @@ def judged(engine: DuckDBWarehouse, path: Path) -> Verdict:
     kind = file_format(path)
     assert kind is not None
     scan = engine.scan(path, kind)
-    dialect = recognise(scan.header, file=path.name)
+    dialect = recognize(scan.header, file=path.name)
     raw = read_file(scan, dialect, source_file=path.name, engine=engine)
     verdict = validate_source(raw, dialect.source, engine)
     frames = (raw, verdict.valid, verdict.rejected)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tiktok_pipeline.raw.dialects import PUBLIC_CSV, recognise
+from tiktok_pipeline.raw.dialects import PUBLIC_CSV, recognize
 from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.raw.schema import PROFILES
 from tiktok_pipeline.validated import validate as judge
@@ -301,7 +301,7 @@ def test_a_person_under_age_in_one_file_is_left_out_of_all(engine: DuckDBWarehou
     for name, content in contents.items():
         (tmp_path / name).write_text(content, newline="")
         scan = engine.scan(tmp_path / name, "csv")
-        parts.append(read_file(scan, recognise(scan.header, file=name), source_file=name, engine=engine))
+        parts.append(read_file(scan, recognize(scan.header, file=name), source_file=name, engine=engine))
     verdict = validate_source(nw.concat(parts, how="vertical"), PROFILES, engine)
     good = verdict.valid.sort("account_id").collect("pyarrow").to_native().to_pylist()
     assert [row["account_id"] for row in good] == ["grown", "third"]
@@ -339,7 +339,7 @@ def test_a_forgotten_row_is_rejected_as_that_and_says_nothing(engine: DuckDBWare
     path = tmp_path / "f.csv"
     path.write_text(csv_of({}, {"likes": "-1"}, {"is_under_age_18": "true"}, {}), newline="")
     scan = engine.scan(path, "csv")
-    dialect = recognise(scan.header, file="f.csv")
+    dialect = recognize(scan.header, file="f.csv")
     raw = read_file(scan, dialect, source_file="f.csv", engine=engine, forgotten=[1, 2, 3])
     verdict = validate_source(raw, PROFILES, engine)
     assert verdict.valid.collect("pyarrow")["account_id"].to_list() == ["maker_3"]

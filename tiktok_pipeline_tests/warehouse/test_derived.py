@@ -56,7 +56,7 @@ def test_it_has_no_rows_before_the_other_table_exists() -> None:
 
 def test_a_slice_is_listed_and_dropped_and_the_other_table_keeps_its_rows(warehouse: DuckDBWarehouse) -> None:
     rows = warehouse.read_slice(DOUBLES, MARCH)
-    assert warehouse.register_external_slice(DOUBLES, MARCH, rows, delivery_id="one delivery") == 2
+    assert warehouse.replace_external_slice(DOUBLES, MARCH, rows, delivery_id="one delivery") == 2
     listed = {(stored.table, stored.snapshot, stored.rows, stored.delivery_id) for stored in warehouse.slices()}
     assert ("shelf.doubles", "2024-03-01", 2, "one delivery") in listed
     warehouse.drop_snapshots([DOUBLES], ["2024-03-01"])
@@ -65,7 +65,7 @@ def test_a_slice_is_listed_and_dropped_and_the_other_table_keeps_its_rows(wareho
 
 
 def test_a_snapshot_is_dropped_from_both(warehouse: DuckDBWarehouse) -> None:
-    warehouse.register_external_slice(DOUBLES, MARCH, warehouse.read_slice(DOUBLES, MARCH))
+    warehouse.replace_external_slice(DOUBLES, MARCH, warehouse.read_slice(DOUBLES, MARCH))
     warehouse.drop_snapshots([DOUBLES, THINGS], ["2024-03-01"])
     assert rows_of(warehouse.read_slice(DOUBLES, MARCH)) == []
     assert {(stored.table, stored.snapshot) for stored in warehouse.slices()} == {("shelf.things", "2024-04-01")}
@@ -77,7 +77,7 @@ def test_it_cannot_be_written(warehouse: DuckDBWarehouse) -> None:
 
 
 def test_readers_query_it_like_a_table(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
-    warehouse.register_external_slice(DOUBLES, MARCH, warehouse.read_slice(DOUBLES, MARCH))
+    warehouse.replace_external_slice(DOUBLES, MARCH, warehouse.read_slice(DOUBLES, MARCH))
     target = tmp_path / "published.duckdb"
     for snapshots in (["2024-03-01"], ["2024-03-01", "2024-04-01"]):
         warehouse.publish(target, tables=[DOUBLES, THINGS], snapshots=snapshots, views=[])

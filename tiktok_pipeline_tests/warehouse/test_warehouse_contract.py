@@ -89,7 +89,7 @@ class TestSlices:
         calls = (
             lambda: warehouse.replace_slice(THINGS, slice_, things({})),
             lambda: warehouse.read_slice(THINGS, slice_),
-            lambda: warehouse.register_external_slice(THINGS, slice_, warehouse.read_slice(THINGS, MARCH)),
+            lambda: warehouse.replace_external_slice(THINGS, slice_, warehouse.read_slice(THINGS, MARCH)),
         )
         for call in calls:
             with pytest.raises(WarehouseError, match=r"shelf[.]things: a slice names \['snapshot'\]"):

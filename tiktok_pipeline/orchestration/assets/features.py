@@ -6,7 +6,7 @@ import pandas as pd
 from dagster import AssetExecutionContext, AssetsDefinition, Output, ResourceParam, multi_asset
 
 from tiktok_pipeline.features.build import build_features
-from tiktok_pipeline.features.catalogue import FEATURES, feature_names
+from tiktok_pipeline.features.catalog import FEATURES, feature_names
 from tiktok_pipeline.features.sample import collect_sample
 from tiktok_pipeline.features.statistics import correlate, describe, judge_normality
 from tiktok_pipeline.orchestration.metadata import Frame, table_in, table_out

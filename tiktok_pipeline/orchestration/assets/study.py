@@ -26,7 +26,7 @@ from tiktok_pipeline.orchestration.metadata import Frame, numbers, table_in, tab
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.orchestration.resources.figures import FigureStore
 from tiktok_pipeline.orchestration.resources.samples import Samples
-from tiktok_pipeline.personas.summarise import recommendations
+from tiktok_pipeline.personas.summarize import recommendations
 from tiktok_pipeline.plots.stability import plot_k_scores, plot_seeds, plot_stability_by_k
 from tiktok_pipeline.recipes.segmentation import Segmentation
 from tiktok_pipeline.reports.persona_figures import persona_figures
@@ -151,8 +151,8 @@ def _stability(study: Study, segmentation: Segmentation) -> AssetsDefinition:
         earlier = StabilityResult(
             *(to_pandas(warehouse.read_slice(table, slice_)) for table in (STABILITY_TABLE, STABILITY_RUNS_TABLE))
         )
-        sample = samples.for_fit(features, snapshot=snapshot, study=study)
-        result = measure_stability(sample, from_frame(to_pandas(models)), warehouse, known=earlier)
+        inputs = samples.for_fit(features, snapshot=snapshot, study=study)
+        result = measure_stability(inputs, from_frame(to_pandas(models)), warehouse, known=earlier)
         pngs = figures.replace(
             snapshot, group=study.name, step="b_stability", plot=lambda: _plot_stability(result, segmentation)
         )
@@ -188,8 +188,8 @@ def _assignments(study: Study) -> AssetsDefinition:
         warehouse: ResourceParam[Warehouse],
         samples: ResourceParam[Samples],
     ) -> Output[Any]:
-        sample = samples.for_fit(features, snapshot=context.partition_key, study=study)
-        return Output(assign_study(sample, from_frame(to_pandas(models)), warehouse), "assignments")
+        inputs = samples.for_fit(features, snapshot=context.partition_key, study=study)
+        return Output(assign_study(inputs, from_frame(to_pandas(models)), warehouse), "assignments")
 
     return assignments
 
@@ -216,10 +216,10 @@ def _personas(study: Study, segmentation: Segmentation) -> AssetsDefinition:
         **clusters: Frame,
     ) -> tuple[Output[Any], Output[Any]]:
         del assignments  # build_personas assigns again: that costs less than a join with the stored assignments
-        sample = samples.for_fit(features, snapshot=context.partition_key, study=study)
+        inputs = samples.for_fit(features, snapshot=context.partition_key, study=study)
         model = from_frame(to_pandas(clusters["models"]))
         stability, fits = to_pandas(clusters["stability"]), to_pandas(clusters["fits"])
-        tables = build_personas(sample, model, stability, fits, warehouse)
+        tables = build_personas(inputs, model, stability, fits, warehouse)
         plot = partial(
             persona_figures, study, segmentation, tables, model=model, stability=stability, engine=warehouse
         )
@@ -243,7 +243,7 @@ def _smallest_segment(summaries: pd.DataFrame) -> dict[str, float | None]:
 
 def _recommendations(study: Study) -> AssetsDefinition:
     described = table_in("personas.summaries", study) if study.segmentation else table_in(f"features.{study.source}")
-    catalogue = study.segmentation.personas if study.segmentation else None
+    catalog = study.segmentation.personas if study.segmentation else None
 
     @multi_asset(
         ins={"described": described},
@@ -252,6 +252,6 @@ def _recommendations(study: Study) -> AssetsDefinition:
     )
     def advice(described: Frame) -> Output[Any]:
         del described  # it orders the asset in the graph; the advice is part of the study
-        return Output(recommendations(catalogue, study.recommendations), "recommendations")
+        return Output(recommendations(catalog, study.recommendations), "recommendations")
 
     return advice

@@ -42,7 +42,7 @@ from tiktok_pipeline.home.manifest import (
 from tiktok_pipeline.ingest.inbox import settled_names
 from tiktok_pipeline.orchestration.automation.jobs import INGEST_JOB
 from tiktok_pipeline.orchestration.partitions import add_snapshots
-from tiktok_pipeline.orchestration.runs.dead_runs import fail_orphaned_runs
+from tiktok_pipeline.orchestration.runs.orphaned_runs import fail_orphaned_runs
 from tiktok_pipeline.orchestration.runs.outcome import failure_of
 from tiktok_pipeline.orchestration.runs.refresh import REFRESH_JOB
 from tiktok_pipeline.orchestration.runs.tags import DELIVERY_TAG, FILES_TAG, INTERRUPTED_TAG, list_files, refresh_tags
@@ -113,15 +113,15 @@ def _incoming_sensor(settings: Settings) -> SensorDefinition:
         if not settled:
             waiting = f"{len(files)} file(s) are still being written" if files else "no file in incoming"
             return SensorResult(skip_reason=waiting, cursor=json.dumps(now))
-        if pause := _pause(context.instance):
-            return SensorResult(skip_reason=pause, cursor=json.dumps(now))
+        if reason := _reason_to_wait(context.instance):
+            return SensorResult(skip_reason=reason, cursor=json.dumps(now))
         tags = {FILES_TAG: list_files(sorted(settled))}
         return SensorResult(run_requests=[RunRequest(tags=tags)], cursor=json.dumps(now))
 
     return new_scrapes
 
 
-def _pause(instance: DagsterInstance) -> str | None:
+def _reason_to_wait(instance: DagsterInstance) -> str | None:
     """Return why no ingest run may start now, if so; the pause doubles after each failure."""
     records = instance.get_run_records(RunsFilter(job_name=INGEST_JOB), limit=10)
     if any(record.dagster_run.status in _UNFINISHED for record in records):

@@ -15,7 +15,7 @@ from dagster import (
     TableRecord,
 )
 
-from tiktok_pipeline.features.catalogue import feature_names
+from tiktok_pipeline.features.catalog import feature_names
 from tiktok_pipeline.features.drift import MAJOR, MODERATE, Drift, drift
 from tiktok_pipeline.features.schema import TABLES
 from tiktok_pipeline.orchestration.asset_keys import asset_key

@@ -2,7 +2,7 @@
 
 Dagster opens and closes SQLite for every event. In write-ahead mode, which it uses, ``synchronous = NORMAL`` cannot
 damage the file. After a loss of power the last events of a run may be missing, and
-`tiktok_pipeline.orchestration.runs.dead_runs` ends that run; after a killed process none are missing. A second
+`tiktok_pipeline.orchestration.runs.orphaned_runs` ends that run; after a killed process none are missing. A second
 connection that stays open avoids the checkpoint at every close. The tables of the warehouse are not affected.
 """
 

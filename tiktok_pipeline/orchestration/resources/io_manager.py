@@ -67,7 +67,7 @@ class WarehouseIOManager(IOManager):
         delivery_id = compute_delivery_id(read_manifest(self._raw / context.partition_key))
         started = time.monotonic()
         if isinstance(obj, ExternalRows):
-            rows = self._warehouse.register_external_slice(table.spec, slice_, obj.rows, delivery_id=delivery_id)
+            rows = self._warehouse.replace_external_slice(table.spec, slice_, obj.rows, delivery_id=delivery_id)
         else:
             frame = _validate(obj, table) if isinstance(obj, pd.DataFrame) else obj
             rows = self._warehouse.replace_slice(table.spec, slice_, frame, delivery_id=delivery_id)

@@ -86,7 +86,7 @@ def check_warnings(evaluations: Iterable[AssetCheckEvaluation]) -> tuple[CheckWa
             asset=readable_name(evaluation.asset_key),
             check=evaluation.check_name,
             severity=evaluation.severity.value.lower(),
-            summary=_summarise(evaluation),
+            summary=_summarize(evaluation),
         )
         for evaluation in evaluations
         if not evaluation.passed
@@ -125,7 +125,7 @@ SUMMARY_KEYS = ("why", "drifted", "rejected", "rows", "leaks", "newest")
 """The metadata of a check that its one-line summary shows."""
 
 
-def _summarise(evaluation: AssetCheckEvaluation) -> str:
+def _summarize(evaluation: AssetCheckEvaluation) -> str:
     text = "; ".join(f"{name}: {value.value}" for name, value in evaluation.metadata.items() if name in SUMMARY_KEYS)
     return f"({one_line(text, max_characters=300)})" if text else "does not pass"
 

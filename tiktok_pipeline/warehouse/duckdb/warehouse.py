@@ -103,7 +103,7 @@ class DuckDBWarehouse(DuckDBEngine):
             self._list_slice(table, slice_, written, delivery_id)
         return written
 
-    def register_external_slice(
+    def replace_external_slice(
         self, table: TableSpec, slice_: Slice, rows: nw.LazyFrame[Any], *, delivery_id: str = ""
     ) -> int:
         """List a slice without storing its rows, and delete its stored rows, in one transaction."""

@@ -8,7 +8,7 @@ import pytest
 from dagster import AssetCheckSeverity, ExecuteInProcessResult
 
 from tiktok_pipeline_tests.homes import TWO_STUDIES, Home
-from tiktok_pipeline_tests.scrapes import creators, spoilt, write_csv
+from tiktok_pipeline_tests.scrapes import creators, spoiled, write_csv
 
 SNAPSHOT = "2024-03-01"
 STUDY = "active_creators"
@@ -18,7 +18,7 @@ STUDY = "active_creators"
 def refreshed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, ExecuteInProcessResult]:
     folder = tmp_path_factory.mktemp("classified")
     home = Home(folder / "home", studies=TWO_STUDIES, pictures=True)
-    rows = spoilt(creators(150), 5, awg_engagement_rate="", comment_engagement_rate="", like_engagement_rate="")
+    rows = spoiled(creators(150), 5, awg_engagement_rate="", comment_engagement_rate="", like_engagement_rate="")
     home.deliver(write_csv(folder / "profiles_2024-03-01.csv", rows))
     return home, home.refresh(SNAPSHOT)
 

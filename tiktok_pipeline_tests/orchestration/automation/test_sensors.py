@@ -28,7 +28,7 @@ from tiktok_pipeline.assembly import build_definitions, refresh_job
 from tiktok_pipeline.home.lock import home_lock
 from tiktok_pipeline.home.manifest import compute_delivery_id, read_manifest
 from tiktok_pipeline.orchestration.partitions import add_snapshots, known_snapshots
-from tiktok_pipeline.orchestration.runs.dead_runs import fail_orphaned_runs
+from tiktok_pipeline.orchestration.runs.orphaned_runs import fail_orphaned_runs
 from tiktok_pipeline_tests.homes import ONE_STUDY, TWO_STUDIES, Home
 from tiktok_pipeline_tests.scrapes import creators, write_csv
 

@@ -12,7 +12,7 @@ from tiktok_pipeline.orchestration.asset_keys import asset_key
 from tiktok_pipeline.orchestration.checks.contract import broken_rules
 from tiktok_pipeline.orchestration.partitions import add_snapshots
 from tiktok_pipeline_tests.features.frames import spoil_feature
-from tiktok_pipeline_tests.homes import Home, materialised, reasons_of
+from tiktok_pipeline_tests.homes import Home, materialized, reasons_of
 
 FEATURES = AssetKey(["features", "profiles"])
 
@@ -45,8 +45,8 @@ def test_a_broken_contract_stops_what_comes_after(copied_home: Home, monkeypatch
     before = copied_home.tables()
     result = copied_home.refresh("2024-03-01")
     assert not result.success
-    assert "features/profiles" in materialised(result)
-    after = {key for key in materialised(result) if key.startswith(("clusters", "personas", "published"))}
+    assert "features/profiles" in materialized(result)
+    after = {key for key in materialized(result) if key.startswith(("clusters", "personas", "published"))}
     assert after == set()
     assert copied_home.settings.published_file.read_bytes() == published
     later = [table for table in before if table.startswith(("clusters", "personas"))]
@@ -76,11 +76,11 @@ def test_every_check_of_a_good_run_passed(refreshed_home: Home) -> None:
     assert all(one.severity.value == "WARN" or one.check_name == "drift" for one in failed.values())
 
 
-@pytest.mark.parametrize(("spoilt", "passes"), [("2024-04-01", False), ("2024-03-01", True)])
+@pytest.mark.parametrize(("spoiled", "passes"), [("2024-04-01", False), ("2024-03-01", True)])
 def test_a_check_that_is_started_alone_looks_at_the_newest_snapshot(
-    copied_home: Home, spoilt: str, passes: bool
+    copied_home: Home, spoiled: str, passes: bool
 ) -> None:
-    break_stored(copied_home, f"update validated.profiles set followers = -1 where snapshot = '{spoilt}'")
+    break_stored(copied_home, f"update validated.profiles set followers = -1 where snapshot = '{spoiled}'")
     snapshots = ["2024-04-01", "2024-03-01", "2024-4-1"]  # the last one is mistyped
     result = run_checks_alone(copied_home, snapshots, checks=AssetSelection.checks_for_assets(FEATURES))
     found = {
@@ -122,7 +122,7 @@ def test_materialize_alone_needs_no_other_asset(copied_home: Home) -> None:
     """Clicking one asset in the UI runs it and its checks alone, on what the warehouse holds."""
     result = copied_home.refresh("2024-03-01", selection=[AssetKey(["features", "statistics"])])
     assert result.success
-    assert materialised(result) == {"features/statistics"}
+    assert materialized(result) == {"features/statistics"}
 
 
 def test_the_columns_of_rows_per_identify_a_row(refreshed_home: Home) -> None:

@@ -116,7 +116,7 @@ def test_the_slice_follows_from_key_and_partition(table: str, study: str | None,
 
 
 def run(settings: Settings, opened: list[DuckDBWarehouse], frame: pd.DataFrame) -> bool:
-    """Materialise one table in a run with the real resources; whether it went well."""
+    """Materialize one table in a run with the real resources; whether it went well."""
 
     def open_one() -> DuckDBWarehouse:
         opened.append(DuckDBWarehouse(settings.warehouse_file))

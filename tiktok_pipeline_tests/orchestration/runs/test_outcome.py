@@ -47,7 +47,7 @@ def failure_from(error: Exception, cause: Exception | None = None) -> Failure:
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value,
 )
-def test_an_expected_error_is_recognised_by_its_class(error: Exception, code: str) -> None:
+def test_an_expected_error_is_recognized_by_its_class(error: Exception, code: str) -> None:
     failure = failure_from(error)
     assert (failure.step, failure.code, failure.is_expected) == ("read", code, True)
     assert failure.message == str(error)

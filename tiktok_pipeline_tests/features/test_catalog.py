@@ -1,4 +1,4 @@
-"""Every feature of the catalogue against a value by hand, and against its contract."""
+"""Every feature of the catalog against a value by hand, and against its contract."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tiktok_pipeline.features.build import build_features
-from tiktok_pipeline.features.catalogue import (
+from tiktok_pipeline.features.catalog import (
     FEATURES,
     FEATURES_BY_NAME,
     FOLLOWER_TIERS,
@@ -76,7 +76,7 @@ BY_HAND: dict[str, dict[str, float | str]] = {
     },
     "creator_activity": {"engagement_index": 88.5, "monetization_maturity": 20.25},
 }
-CATALOGUE = [(source, feature.name) for source, features in FEATURES.items() for feature in features]
+CATALOG = [(source, feature.name) for source, features in FEATURES.items() for feature in features]
 
 
 def build_one(engine: DuckDBWarehouse, source: str = "profiles", **cells: Any) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def build_one(engine: DuckDBWarehouse, source: str = "profiles", **cells: Any) -
     return {str(name): None if pd.isna(value) else value for name, value in built.iloc[0].items()}
 
 
-@pytest.mark.parametrize(("source", "name"), CATALOGUE)
+@pytest.mark.parametrize(("source", "name"), CATALOG)
 def test_a_feature_has_the_value_worked_out_by_hand(engine: DuckDBWarehouse, source: str, name: str) -> None:
     found = build_one(engine, source, **(PROFILE if source == "profiles" else ACTIVITY))[name]
     expected = BY_HAND[source][name]

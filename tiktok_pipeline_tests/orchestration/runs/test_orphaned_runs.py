@@ -12,8 +12,8 @@ import pytest
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter, job
 from dagster._core.events import EngineEventData
 
-from tiktok_pipeline.orchestration.runs import dead_runs
-from tiktok_pipeline.orchestration.runs.dead_runs import fail_orphaned_runs
+from tiktok_pipeline.orchestration.runs import orphaned_runs
+from tiktok_pipeline.orchestration.runs.orphaned_runs import fail_orphaned_runs
 
 
 @job
@@ -60,8 +60,8 @@ def test_a_run_of_a_living_process_goes_on(instance: DagsterInstance) -> None:
 def test_a_later_process_of_the_same_number_is_not_taken_for_it() -> None:
     """After a restart of a container, low numbers are always in use again."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as later:
-        assert dead_runs._is_process(later.pid, seen_at=time.time())
-        assert not dead_runs._is_process(later.pid, seen_at=time.time() - 3_600)
+        assert orphaned_runs._is_process(later.pid, seen_at=time.time())
+        assert not orphaned_runs._is_process(later.pid, seen_at=time.time() - 3_600)
         later.kill()
 
 
@@ -69,7 +69,7 @@ def test_a_process_that_was_killed_and_not_yet_waited_for_is_dead() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as killed:
         killed.kill()
         os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)
-        assert not dead_runs._is_process(killed.pid, seen_at=time.time())
+        assert not orphaned_runs._is_process(killed.pid, seen_at=time.time())
 
 
 def test_a_run_that_has_just_started_is_given_time_to_name_its_process(
@@ -77,7 +77,7 @@ def test_a_run_that_has_just_started_is_given_time_to_name_its_process(
 ) -> None:
     run_id = run_of(instance, None)
     assert fail_orphaned_runs(instance) == []
-    monkeypatch.setattr(dead_runs, "_START_SECONDS", 0.0)
+    monkeypatch.setattr(orphaned_runs, "_START_SECONDS", 0.0)
     assert fail_orphaned_runs(instance) == [run_id]
 
 

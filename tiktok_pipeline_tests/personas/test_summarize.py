@@ -11,7 +11,7 @@ import pytest
 from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE
 from tiktok_pipeline.personas.name import Match
 from tiktok_pipeline.personas.schema import FEATURES_SCHEMA, RECOMMENDATIONS_SCHEMA, SUMMARIES_SCHEMA
-from tiktok_pipeline.personas.summarise import (
+from tiktok_pipeline.personas.summarize import (
     Aggregates,
     aggregate,
     match_personas,
@@ -19,7 +19,7 @@ from tiktok_pipeline.personas.summarise import (
     recommendations,
     summaries,
 )
-from tiktok_pipeline.recipes.personas import Persona, PersonaCatalogue
+from tiktok_pipeline.recipes.personas import Persona, PersonaCatalog
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import features, stored
 
@@ -48,7 +48,7 @@ def persona(name: str, profiles: int, followers: float) -> Persona:
     )
 
 
-CATALOGUE = PersonaCatalogue(personas=(persona("large", 2, 30_000.0), persona("small", 3, 300.0)))
+CATALOG = PersonaCatalog(personas=(persona("large", 2, 30_000.0), persona("small", 3, 300.0)))
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_sizes_and_means_of_both_bases(aggregates: Aggregates) -> None:
 
 
 def test_a_summary_has_the_numbers_and_the_texts(aggregates: Aggregates) -> None:
-    found = SUMMARIES_SCHEMA.validate(summaries(aggregates, match_personas(aggregates, CATALOGUE), {}))
+    found = SUMMARIES_SCHEMA.validate(summaries(aggregates, match_personas(aggregates, CATALOG), {}))
     assert found[["persona", "profiles", "profiles_in_fit", "share", "verdict"]].to_numpy().tolist() == [
         ["small", 4, 3, 0.5, "too small"],
         ["large", 3, 2, 0.375, "too small"],
@@ -103,7 +103,7 @@ def test_a_summary_has_the_numbers_and_the_texts(aggregates: Aggregates) -> None
 
 
 def test_persona_features_of_both_bases(aggregates: Aggregates) -> None:
-    found = FEATURES_SCHEMA.validate(persona_features(aggregates, match_personas(aggregates, CATALOGUE)))
+    found = FEATURES_SCHEMA.validate(persona_features(aggregates, match_personas(aggregates, CATALOG)))
     followers = found[found["feature"] == "followers"].set_index(["base", "persona"])
     expected = {
         ("fitted", "small"): (300.0, 200.0, 300 / 12_180 - 1),
@@ -118,7 +118,7 @@ def test_persona_features_of_both_bases(aggregates: Aggregates) -> None:
 
 
 def test_relative_importance_is_missing_if_the_base_is_zero(aggregates: Aggregates) -> None:
-    found = persona_features(aggregates, match_personas(aggregates, CATALOGUE))
+    found = persona_features(aggregates, match_personas(aggregates, CATALOG))
     badge = found[found["feature"] == "is_verified"]
     assert badge["relative_importance"].isna().all()
     assert badge.loc[badge["persona"] == "Not enough data", "mean"].isna().all()
@@ -126,7 +126,7 @@ def test_relative_importance_is_missing_if_the_base_is_zero(aggregates: Aggregat
 
 
 def test_names_depend_on_the_means_of_the_fitted_rows(aggregates: Aggregates) -> None:
-    matches = match_personas(aggregates, CATALOGUE)
+    matches = match_personas(aggregates, CATALOG)
     assert {cluster: match.name for cluster, match in matches.items()} == {0: "small", 1: "large"}
     assert [matches[cluster].distance for cluster in (0, 1)] == pytest.approx([0.0, 0.0], abs=1e-9)
 
@@ -137,7 +137,7 @@ def test_a_cluster_without_fitted_rows_is_unnamed(engine: DuckDBWarehouse) -> No
     seen = assignments(engine).with_columns((nw.col("in_fit") & (nw.col("cluster") != 1)).alias("in_fit"))
     frame = assigned(engine, rows, seen)
     found = aggregate(frame, frame, ("followers",))
-    matches = match_personas(found, CATALOGUE)
+    matches = match_personas(found, CATALOG)
     assert matches[1] == Match("Unnamed segment 2", None, None)
     summary = SUMMARIES_SCHEMA.validate(summaries(found, matches, {})).set_index("persona")
     assert list(summary.loc["Unnamed segment 2", ["profiles", "profiles_in_fit", "verdict"]]) == [
@@ -189,14 +189,14 @@ def test_summaries_give_the_reason_if_a_study_has_no_model() -> None:
 def test_an_empty_snapshot_has_no_segments(engine: DuckDBWarehouse) -> None:
     frame = assigned(engine, [], stored(engine, ASSIGNMENTS_TABLE, []))
     found = aggregate(frame, frame, NAMES)
-    matches = match_personas(found, CATALOGUE)
+    matches = match_personas(found, CATALOG)
     assert matches == {}
     assert summaries(found, matches, {}).empty
     assert persona_features(found, matches).empty
 
 
 def test_advice_for_each_persona_and_for_the_study() -> None:
-    found = RECOMMENDATIONS_SCHEMA.validate(recommendations(CATALOGUE, ["look twice"]))
+    found = RECOMMENDATIONS_SCHEMA.validate(recommendations(CATALOG, ["look twice"]))
     assert found.to_numpy().tolist() == [
         ["large", "what to do with large"],
         ["small", "what to do with small"],

@@ -1,4 +1,4 @@
-"""Summarises each cluster for a marketer: aggregates in the engine, then names and texts on a few rows."""
+"""Summarizes each cluster for a marketer: aggregates in the engine, then names and texts on a few rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tiktok_pipeline.personas.name import Match, name_clusters, unnamed
 from tiktok_pipeline.personas.schema import FEATURES_TABLE, RECOMMENDATIONS_TABLE, SUMMARIES_TABLE
 from tiktok_pipeline.personas.segments import NOT_ENOUGH_DATA
 from tiktok_pipeline.personas.verdict import NO_SEGMENT, Verdict, segment_verdict
-from tiktok_pipeline.recipes.personas import PersonaCatalogue
+from tiktok_pipeline.recipes.personas import PersonaCatalog
 
 BASES = {"fitted": True, "all": False}
 
@@ -98,7 +98,7 @@ def _long(parts: pd.DataFrame, medians: Mapping[tuple[int, str], float], names: 
     return long.astype({"cluster": "int64", "mean": "float64", "median": "float64"})
 
 
-def match_personas(aggregates: Aggregates, catalogue: PersonaCatalogue) -> dict[int, Match]:
+def match_personas(aggregates: Aggregates, catalog: PersonaCatalog) -> dict[int, Match]:
     """Match each cluster with a persona, by the means of its fitted rows.
 
     A cluster without fitted rows is unnamed. That happens if an older model is applied to newer rows.
@@ -108,8 +108,8 @@ def match_personas(aggregates: Aggregates, catalogue: PersonaCatalogue) -> dict[
         int(str(cluster)): dict(zip(rows["feature"], rows["mean"], strict=True))
         for cluster, rows in fitted.groupby("cluster")
     }
-    base = {name: aggregates.totals["fitted", name] for name in catalogue.features}
-    matches = name_clusters(means, base, catalogue)
+    base = {name: aggregates.totals["fitted", name] for name in catalog.features}
+    matches = name_clusters(means, base, catalog)
     others = {int(cluster) for cluster in aggregates.sizes["cluster"] if cluster >= 0} - set(matches)
     return matches | {cluster: unnamed(cluster) for cluster in others}
 
@@ -200,8 +200,8 @@ def _relative(mean: float, base: float) -> float | None:
     return mean / base - 1.0 if base else None
 
 
-def recommendations(catalogue: PersonaCatalogue | None, study_advice: Sequence[str]) -> pd.DataFrame:
+def recommendations(catalog: PersonaCatalog | None, study_advice: Sequence[str]) -> pd.DataFrame:
     """Return rows of ``personas.recommendations``: advice for each persona, then for the study (empty persona)."""
-    rows = [(persona.name, persona.recommendation) for persona in (catalogue.personas if catalogue else ())]
+    rows = [(persona.name, persona.recommendation) for persona in (catalog.personas if catalog else ())]
     rows += [("", text) for text in study_advice]
     return pd.DataFrame(rows, columns=RECOMMENDATIONS_TABLE.frame_names)

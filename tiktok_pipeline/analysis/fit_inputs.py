@@ -1,6 +1,6 @@
 """What a study's model is fitted on: computed once for a snapshot and a study, and shared by every step.
 
-The fit, the scores of k, the stability, the assignments and the personas all read the same `FitSample`. So ``in_fit``
+The fit, the scores of k, the stability, the assignments and the personas all read the same `FitInputs`. So ``in_fit``
 of an assignment is what the fit kept.
 """
 
@@ -25,8 +25,8 @@ PLOTTED_FEATURES = ("followers", "avg_engagement_rate")
 
 
 @dataclass(frozen=True)
-class FitSample:
-    """The rows that the model of a study is fitted on, and the rules that selected them.
+class FitInputs:
+    """What the steps of a segmentation share: the features, the rules for the fit, and the rows that they keep.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class FitSample:
         return engine.sample_key(candidates, "candidate"), (nw.col("sample_key") <= self.largest_key).fill_null(False)
 
 
-def build_fit_sample(features: SampledFrame, study: Study, engine: Engine) -> FitSample:
+def build_fit_inputs(features: SampledFrame, study: Study, engine: Engine) -> FitInputs:
     """Apply the study's rules to the features of a snapshot: completeness, outliers, and the bound on rows.
 
     Parameters
@@ -100,8 +100,8 @@ def build_fit_sample(features: SampledFrame, study: Study, engine: Engine) -> Fi
 
     Returns
     -------
-    FitSample
-        The rows that the rules keep; possibly none.
+    FitInputs
+        The features, the rules, and the rows that the rules keep; possibly none.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def build_fit_sample(features: SampledFrame, study: Study, engine: Engine) -> Fi
         rule=segmentation.outliers,
     )
     kept = complete.sample.filter(fit_filter.condition)
-    return FitSample(
+    return FitInputs(
         segmentation=segmentation,
         described_features=study.described_features,
         features=features,

@@ -1,4 +1,4 @@
-"""Fail the runs of killed processes: Dagster still counts them as running, and only one run may be active.
+"""Fail orphaned runs, whose process was killed: Dagster still counts them as running, and only one run may be active.
 
 Otherwise a killed refresh would block every run that is launched from the UI.
 """
@@ -17,7 +17,7 @@ _START_SECONDS = 60.0
 
 
 def fail_orphaned_runs(instance: DagsterInstance) -> list[str]:
-    """Mark runs whose process has ended as failed, and return their ids."""
+    """Mark the runs whose process has ended as failed, and return their ids."""
     failed = []
     for record in instance.get_run_records(RunsFilter(statuses=_IN_PROGRESS)):
         run = record.dagster_run

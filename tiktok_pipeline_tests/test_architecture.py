@@ -66,7 +66,16 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "home": frozenset({"settings"}),
     "privacy": frozenset({"home.*", "raw.*", "validated.clean", "settings", "warehouse.base"}),
     "ingest": frozenset(
-        {"delivery.*", "raw.*", "validated.clean", "privacy.*", "home.*", "settings", "warehouse.base"}
+        {
+            "delivery.*",
+            "raw.*",
+            "validated.clean",
+            "validated.formats.*",
+            "privacy.*",
+            "home.*",
+            "settings",
+            "warehouse.base",
+        }
     ),
     "upkeep": frozenset(
         {"raw.*", "ingest.*", "privacy.*", "home.*", "settings", "study", "tables", "warehouse.base"}

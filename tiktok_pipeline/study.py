@@ -9,12 +9,12 @@ import hashlib
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
 
 from tiktok_pipeline.errors import PipelineError
-from tiktok_pipeline.features.catalog import FEATURES, feature_names
+from tiktok_pipeline.features.catalog import FEATURES, FEATURES_BY_NAME, feature_names
 from tiktok_pipeline.recipes.classification import Classification, PublishedNetwork
 from tiktok_pipeline.recipes.segmentation import Segmentation
 
@@ -85,8 +85,8 @@ class Study:
             self._refuse("source", f"{self.source!r} is none of {sorted(FEATURES)}")
         if self.segmentation is None and self.classification is None:
             self._refuse("segmentation", "the study has neither a segmentation nor a classification")
-        if self.segmentation is not None:
-            self._check_segmentation(self.segmentation)
+        for segmentation in self.segmentation.bases if self.segmentation else ():
+            self._check_segmentation(segmentation)
         if self.classification is not None:
             self._check_classification(self.classification)
 
@@ -112,6 +112,11 @@ class Study:
         if len(segmentation.personas.personas) < segmentation.k:
             count = len(segmentation.personas.personas)
             self._refuse("segmentation.personas", f"{count} personas for k = {segmentation.k}; add the missing ones")
+        if segmentation.fallback is not None:
+            if not segmentation.basis or not segmentation.fallback.basis:
+                self._refuse("segmentation.basis", "a segmentation with a fallback and the fallback need one each")
+            if not 0.0 < segmentation.min_share <= 1.0:
+                self._refuse("segmentation.min_share", f"{segmentation.min_share}, expected a fraction above 0")
 
     def _check_classification(self, classification: Classification) -> None:
         recipe = classification.published
@@ -160,8 +165,90 @@ class Study:
     @property
     def described_features(self) -> tuple[str, ...]:
         """The features that describe its segments: its own, those of its personas, and those of its source."""
-        own = self.segmentation.features + self.segmentation.personas.features if self.segmentation else ()
+        return self.described_by(self.segmentation)
+
+    def described_by(self, segmentation: Segmentation | None) -> tuple[str, ...]:
+        """Return the features that describe the segments of one of its bases."""
+        own = segmentation.features + segmentation.personas.features if segmentation else ()
         return tuple(dict.fromkeys(own + DESCRIBED_FEATURES.get(self.source, ())))
+
+
+def needed_columns(features: Iterable[str]) -> tuple[str, ...]:
+    """Return the columns of ``validated.<source>`` that features are computed from, each once.
+
+    Examples
+    --------
+    >>> needed_columns(["likes_per_video", "log_followers"])
+    ('likes', 'videos_count', 'followers')
+    """
+    return tuple(dict.fromkeys(column for name in features for column in FEATURES_BY_NAME[name].columns))
+
+
+def missing_columns(study: Study, available: Collection[str]) -> tuple[str, ...]:
+    """Return the columns without which a part of the study has no result.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    available : collection of str
+        The columns of ``validated.<source>`` that a delivery fills; none for a delivery of another source.
+
+    Returns
+    -------
+    tuple of str
+        Empty if the study can run. A segmentation with a fallback lacks what its closest basis lacks.
+    """
+    missing: list[str] = []
+    if study.segmentation is not None:
+        missing += _missing(best_basis(study.segmentation, available).features, available)
+    if study.classification is not None:
+        missing += _missing(study.classification.fitted_features, available)
+    return tuple(dict.fromkeys(missing))
+
+
+def best_basis(segmentation: Segmentation, available: Collection[str]) -> Segmentation:
+    """Return the segmentation or its fallback: the first that lacks no column, else the one that lacks fewest."""
+    return min(segmentation.bases, key=lambda basis: len(_missing(basis.features, available)))
+
+
+def availability(study: Study, available: Collection[str]) -> str:
+    """Return in one line whether the study can run on a delivery, and if not which columns it lacks.
+
+    Examples
+    --------
+    >>> from tiktok_pipeline.recipes.personas import Persona, PersonaCatalog
+    >>> text = dict(description="A.", strategic_value="A.", recommendation="A.", profiles=1)
+    >>> personas = PersonaCatalog(personas=tuple(Persona(name=n, typical={"likes": 1.0}, **text) for n in "ab"))
+    >>> study = Study(name="by_likes", question="?", published_in="-",
+    ...     segmentation=Segmentation(features=("log_likes",), k=2, personas=personas))
+    >>> availability(study, {"followers", "likes"}), availability(study, {"followers"})
+    ('by_likes: segments', 'by_likes: no segments: likes is missing')
+    """
+    parts = []
+    if study.segmentation is not None:
+        basis = best_basis(study.segmentation, available)
+        lacking = _missing(basis.features, available)
+        by = f" by {basis.basis}" if basis.basis else ""
+        parts.append(f"no segments: {lacks(lacking)}" if lacking else f"segments{by}")
+    if study.classification is not None:
+        lacking = _missing(study.classification.fitted_features, available)
+        parts.append(f"no scores: {lacks(lacking)}" if lacking else "scores")
+    return f"{study.name}: {'; '.join(parts)}"
+
+
+def lacks(columns: Sequence[str]) -> str:
+    """Return in words that columns are missing.
+
+    >>> lacks(["likes"]), lacks(["likes", "following", "videos_count"])
+    ('likes is missing', 'likes, following and videos_count are missing')
+    """
+    *others, last = columns
+    return f"{', '.join(others)} and {last} are missing" if others else f"{last} is missing"
+
+
+def _missing(features: Iterable[str], available: Collection[str]) -> list[str]:
+    return [column for column in needed_columns(features) if column not in available]
 
 
 def load_studies(package: ModuleType) -> tuple[Study, ...]:

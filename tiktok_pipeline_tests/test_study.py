@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import tiktok_pipeline.studies
 from tiktok_pipeline.recipes.classification import (
     Classification,
     FeatureSet,
@@ -21,7 +22,7 @@ from tiktok_pipeline.recipes.classification import (
 )
 from tiktok_pipeline.recipes.personas import Persona, PersonaCatalog
 from tiktok_pipeline.recipes.segmentation import InterquartileRule, Scaling, Segmentation
-from tiktok_pipeline.study import Study, StudyError, check_studies, load_studies
+from tiktok_pipeline.study import Study, StudyError, availability, check_studies, load_studies, missing_columns
 
 GOOD = '''\
 """Who is large? Source: invented."""
@@ -237,3 +238,61 @@ def test_check_studies_returns_the_studies() -> None:
     assert check_studies([study()]) == (study(),)
     with pytest.raises(StudyError, match="'x' is already the name of another study"):
         check_studies([study(), study()])
+
+
+RATES = ("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate")
+COUNTS = ("account_id", "followers", "following", "likes", "videos_count")
+BALANCED, INFLUENCERS, TOP, ACTIVE, ARCHETYPES = (
+    next(study for study in load_studies(tiktok_pipeline.studies) if study.name == name)
+    for name in (
+        "balanced_segments",
+        "influencer_segments",
+        "top_influencers",
+        "active_creators",
+        "creator_archetypes",
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("case", "available", "missing"),
+    [
+        (BALANCED, (*COUNTS, *RATES), ()),
+        (BALANCED, COUNTS, ()),
+        (BALANCED, ("account_id", "followers", "likes", "videos_count"), ()),
+        (BALANCED, ("account_id", "followers", "likes"), ("videos_count",)),
+        (BALANCED, ("account_id", "followers", "avg_engagement_rate", "likes"), ("videos_count",)),
+        (INFLUENCERS, (*COUNTS, "is_verified"), RATES),
+        (INFLUENCERS, (*COUNTS, *RATES, "is_verified"), ()),
+        (TOP, (*COUNTS, "is_verified", "bio_link"), RATES),
+        (ARCHETYPES, COUNTS, ("engagement_index", "monetization_maturity")),
+    ],
+)
+def test_missing_columns_are_those_that_no_basis_can_do_without(
+    case: Study, available: tuple[str, ...], missing: tuple[str, ...]
+) -> None:
+    assert set(missing_columns(case, available)) == set(missing)
+
+
+def test_availability_names_the_basis_or_the_missing_columns() -> None:
+    assert availability(BALANCED, COUNTS) == "balanced_segments: segments by lifetime engagement"
+    assert availability(BALANCED, (*COUNTS, *RATES)) == "balanced_segments: segments by engagement rates"
+    assert availability(BALANCED, ("followers",)) == (
+        "balanced_segments: no segments: likes and videos_count are missing"
+    )
+    assert availability(ACTIVE, COUNTS).startswith("active_creators: no scores: ")
+
+
+def test_a_fallback_is_checked_like_the_segmentation() -> None:
+    segmentation = BALANCED.segmentation
+    assert segmentation is not None
+    assert segmentation.fallback is not None
+    for fallback, field in (
+        (replace(segmentation.fallback, features=("fans",)), "features: unknown"),
+        (replace(segmentation.fallback, k=5), "personas: 4 personas for k = 5"),
+        (replace(segmentation.fallback, basis=""), "basis: "),
+    ):
+        with pytest.raises(StudyError, match=rf"segmentation\.{field}"):
+            replace(BALANCED, segmentation=replace(segmentation, fallback=fallback))
+    with pytest.raises(StudyError, match=r"segmentation\.min_share: 0"):
+        replace(BALANCED, segmentation=replace(segmentation, min_share=0.0))

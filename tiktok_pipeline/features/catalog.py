@@ -12,20 +12,15 @@ from dataclasses import dataclass, field
 
 import narwhals as nw
 
-CREATOR_KEYWORDS = ("vlogger", "influencer", "blogger", "creator", "model", "traveller")
-"""Words in a biography that mark an account as a creator (the published study behind `active_creators`)."""
-
-FOLLOWER_TIERS: Mapping[str, int] = {
-    "nano": 1_000,
-    "micro": 10_000,
-    "mid": 50_000,
-    "macro": 500_000,
-    "mega": 1_000_000,
-}
-"""Lower bound of each size tier of influencer marketing, in followers. Fewer than the first is "below nano"."""
-
-FIRST_DAY = 16_071.0
-"""2014-01-01 in days since 1970: no account is older than the platform's predecessor, musical.ly."""
+from tiktok_pipeline.features.expressions import (
+    CREATOR_KEYWORDS,
+    FOLLOWER_TIERS,
+    account_age_days,
+    follower_tier,
+    has_keyword,
+    log1p,
+    ratio,
+)
 
 FLAG = "0 or 1"
 """The unit of a feature that is a boolean stored as a number."""
@@ -51,6 +46,8 @@ class Feature:
         Meaning, for the data dictionary.
     expression : nw.Expr
         The formula as an expression that the engine computes.
+    columns : tuple of str
+        The columns of ``validated.<source>`` that the expression reads.
     lowest, highest : float
         Range of the values, in ``unit``; the contract of the column.
     is_text : bool
@@ -64,6 +61,7 @@ class Feature:
     formula: str
     description: str
     expression: nw.Expr = field(compare=False)
+    columns: tuple[str, ...]
     lowest: float = 0.0
     highest: float = math.inf
     is_text: bool = False
@@ -78,49 +76,8 @@ class Feature:
         )
 
 
-def ratio(numerator: nw.Expr, denominator: nw.Expr) -> nw.Expr:
-    """Return ``numerator / denominator``, missing if the denominator is zero or the quotient exceeds a float."""
-    quotient = numerator / denominator
-    return nw.when((denominator != 0) & quotient.is_finite()).then(quotient)
-
-
-def log1p(value: nw.Expr) -> nw.Expr:
-    """Return the natural logarithm of ``value + 1``."""
-    return (value + 1.0).log()
-
-
 def _number(name: str) -> nw.Expr:
     return nw.col(name).cast(nw.Float64)
-
-
-def has_keyword(biography: nw.Expr) -> nw.Expr:
-    """Return 1.0 if the biography has one of `CREATOR_KEYWORDS` as a word, in any case, else 0.0."""
-    # à-ɏ: Latin letters with marks, so that "modelé" is not "model". Other scripts do not put spaces around a word.
-    pattern = f"(?i)(^|[^a-z0-9_à-ɏ])({'|'.join(CREATOR_KEYWORDS)})([^a-z0-9_à-ɏ]|$)"
-    return biography.fill_null("").str.contains(pattern).cast(nw.Float64)
-
-
-def follower_tier(followers: nw.Expr, bounds: Mapping[str, int] = FOLLOWER_TIERS) -> nw.Expr:
-    """Return the name of the highest tier whose lower bound ``followers`` reaches, or "below" and the first tier."""
-    first, *_ = bounds
-    tier: nw.Expr = nw.lit(f"below {first}")
-    for name, bound in sorted(bounds.items(), key=lambda item: item[1]):
-        tier = nw.when(followers >= bound).then(nw.lit(name)).otherwise(tier)
-    return tier
-
-
-def account_age_days(tiktok_id: nw.Expr, observed_on: nw.Expr) -> nw.Expr:
-    """Return the days from the creation of the account to ``observed_on``; missing without a plausible date.
-
-    An account number is built like a Twitter snowflake: its upper 32 bits are the second of creation since 1970. The
-    short numbers of the platform's first years are plain counters and hold no date.
-    """
-    # As a float: a text of 20 digits does not fit a 64-bit integer, and a float is exact to far less than a second.
-    created = tiktok_id.cast(nw.Float64) / 4_294_967_296.0 / 86_400.0
-    year = observed_on.dt.year()
-    leap_days = (year - 1969) // 4  # right from 1970 to 2099
-    observed = ((year - 1970) * 365 + leap_days + observed_on.dt.ordinal_day() - 1).cast(nw.Float64)
-    return nw.when((created >= FIRST_DAY) & (observed >= created)).then(observed - created)
 
 
 def _count(name: str, label: str, description: str, *, short_label: str = "") -> Feature:
@@ -132,6 +89,7 @@ def _count(name: str, label: str, description: str, *, short_label: str = "") ->
         formula=name,
         description=description,
         expression=_number(name),
+        columns=(name,),
     )
 
 
@@ -144,25 +102,25 @@ def _rate(name: str, label: str, short_label: str, description: str) -> Feature:
         formula=name,
         description=description,
         expression=_number(name),
+        columns=(name,),
     )
 
 
-def _log(  # noqa: PLR0917 - each call is one record
-    name: str, label: str, value: nw.Expr, formula: str, short_label: str, unit: str = "ln(count + 1)"
-) -> Feature:
+def _log(name: str, label: str, column: str, formula: str, short_label: str) -> Feature:
     return Feature(
         name=name,
         label=f"{label} (log scale)",
         short_label=short_label,
-        unit=unit,
+        unit="ln(count + 1)",
         formula=formula,
         description=f"{label} on a log scale, because they are heavy-tailed",
-        expression=log1p(value),
+        expression=log1p(_number(column)),
+        columns=(column,),
     )
 
 
 def _flag(  # noqa: PLR0917 - each call is one record
-    name: str, label: str, short_label: str, formula: str, description: str, expression: nw.Expr
+    name: str, label: str, short_label: str, formula: str, description: str, expression: nw.Expr, *, column: str
 ) -> Feature:
     return Feature(
         name=name,
@@ -172,9 +130,12 @@ def _flag(  # noqa: PLR0917 - each call is one record
         formula=formula,
         description=description,
         expression=expression,
+        columns=(column,),
         highest=1.0,
     )
 
+
+_LIFETIME_ENGAGEMENT = ratio(_number("likes"), _number("videos_count") * _number("followers"))
 
 _COUNTED = (
     _count("followers", "followers", "accounts that follow this account"),
@@ -192,17 +153,29 @@ _COUNTED = (
 )
 
 _LOGGED = (
-    _log("log_followers", "followers", _number("followers"), "ln(followers + 1)", "ln(followers + 1)"),
-    _log("log_following", "accounts followed", _number("following"), "ln(following + 1)", "ln(following + 1)"),
-    _log("log_likes", "likes received", _number("likes"), "ln(likes + 1)", "ln(likes + 1)"),
-    _log("log_videos_count", "videos", _number("videos_count"), "ln(videos_count + 1)", "ln(videos + 1)"),
-    _log(
-        "log_engagement_percent",
-        "engagement rate",
-        _number("avg_engagement_rate") * 100.0,
-        "ln(100 avg_engagement_rate + 1)",
-        "ln(engagement % + 1)",
-        "ln(percent + 1)",
+    _log("log_followers", "followers", "followers", "ln(followers + 1)", "ln(followers + 1)"),
+    _log("log_following", "accounts followed", "following", "ln(following + 1)", "ln(following + 1)"),
+    _log("log_likes", "likes received", "likes", "ln(likes + 1)", "ln(likes + 1)"),
+    _log("log_videos_count", "videos", "videos_count", "ln(videos_count + 1)", "ln(videos + 1)"),
+    Feature(
+        name="log_engagement_percent",
+        label="engagement rate (log scale)",
+        short_label="ln(engagement % + 1)",
+        unit="ln(percent + 1)",
+        formula="ln(100 avg_engagement_rate + 1)",
+        description="engagement rate on a log scale, because they are heavy-tailed",
+        expression=log1p(_number("avg_engagement_rate") * 100.0),
+        columns=("avg_engagement_rate",),
+    ),
+    Feature(
+        name="log_lifetime_engagement_percent",
+        label="lifetime engagement (log scale)",
+        short_label="ln(lifetime engagement % + 1)",
+        unit="ln(percent + 1)",
+        formula="ln(100 lifetime_engagement_rate + 1)",
+        description="lifetime engagement on a log scale, because it is heavy-tailed",
+        expression=log1p(_LIFETIME_ENGAGEMENT * 100.0),
+        columns=("likes", "videos_count", "followers"),
     ),
 )
 
@@ -217,6 +190,7 @@ _RATIOS = (
         expression=_number("avg_engagement_rate")
         + _number("comment_engagement_rate")
         + _number("like_engagement_rate"),
+        columns=("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate"),
     ),
     Feature(
         name="comment_share",
@@ -226,6 +200,7 @@ _RATIOS = (
         formula="comment_engagement_rate / avg_engagement_rate",
         description="share of comments in the engagement",
         expression=ratio(_number("comment_engagement_rate"), _number("avg_engagement_rate")),
+        columns=("comment_engagement_rate", "avg_engagement_rate"),
     ),
     Feature(
         name="likes_per_video",
@@ -235,6 +210,7 @@ _RATIOS = (
         formula="likes / videos_count",
         description="likes per video since the account was created",
         expression=ratio(_number("likes"), _number("videos_count")),
+        columns=("likes", "videos_count"),
     ),
     Feature(
         name="likes_per_video_padded",
@@ -244,6 +220,7 @@ _RATIOS = (
         formula="likes / (videos_count + 0.0000001)",
         description="the ratio that study active_creators uses: huge, but not missing, for an account without videos",
         expression=_number("likes") / (_number("videos_count") + 1e-7),
+        columns=("likes", "videos_count"),
     ),
     Feature(
         name="lifetime_engagement_rate",
@@ -252,7 +229,8 @@ _RATIOS = (
         unit="fraction",
         formula="likes / (videos_count x followers)",
         description="likes per video and follower since the account was created (the rates are of recent videos)",
-        expression=ratio(_number("likes"), _number("videos_count") * _number("followers")),
+        expression=_LIFETIME_ENGAGEMENT,
+        columns=("likes", "videos_count", "followers"),
     ),
     Feature(
         name="likes_per_follower",
@@ -262,6 +240,7 @@ _RATIOS = (
         formula="likes / followers",
         description="how far the reach extends beyond the followers",
         expression=ratio(_number("likes"), _number("followers")),
+        columns=("likes", "followers"),
     ),
     Feature(
         name="videos_per_follower",
@@ -271,6 +250,7 @@ _RATIOS = (
         formula="videos_count / followers",
         description="videos published for each follower",
         expression=ratio(_number("videos_count"), _number("followers")),
+        columns=("videos_count", "followers"),
     ),
 )
 
@@ -282,6 +262,7 @@ _PROFILE = (
         "1 if verified, else 0",
         "the verification badge as a number; an unknown badge stays missing",
         _number("is_verified"),
+        column="is_verified",
     ),
     _flag(
         "has_bio_link",
@@ -290,6 +271,7 @@ _PROFILE = (
         "1 if bio_link is not missing, else 0",
         "whether the profile links to another site",
         (~nw.col("bio_link").is_null()).cast(nw.Float64),
+        column="bio_link",
     ),
     _flag(
         "lacks_bio_link",
@@ -298,6 +280,7 @@ _PROFILE = (
         "1 - has_bio_link",
         "the opposite of has_bio_link, as study active_creators uses it",
         nw.col("bio_link").is_null().cast(nw.Float64),
+        column="bio_link",
     ),
     Feature(
         name="biography_length",
@@ -307,6 +290,7 @@ _PROFILE = (
         formula="characters of the biography; 0 without one",
         description="length of the biography",
         expression=nw.col("biography").fill_null("").str.len_chars().cast(nw.Float64),
+        columns=("biography",),
     ),
     _flag(
         "has_creator_keyword",
@@ -315,6 +299,7 @@ _PROFILE = (
         f"1 if the biography has one of the words {', '.join(CREATOR_KEYWORDS)}, else 0",
         "whether the account calls itself a creator (study active_creators)",
         has_keyword(nw.col("biography")),
+        column="biography",
     ),
     Feature(
         name="account_age_days",
@@ -324,6 +309,7 @@ _PROFILE = (
         formula="observed_on - the date in the account number (its upper 32 bits, seconds since 1970)",
         description="age of the account; missing if the account number holds no plausible date",
         expression=account_age_days(nw.col("tiktok_id"), nw.col("observed_on")),
+        columns=("tiktok_id", "observed_on"),
     ),
     Feature(
         name="follower_tier",
@@ -334,6 +320,7 @@ _PROFILE = (
         description="size tier of influencer marketing",
         expression=follower_tier(nw.col("followers")),
         is_text=True,
+        columns=("followers",),
     ),
 )
 
@@ -347,6 +334,7 @@ ACTIVITY_FEATURES: tuple[Feature, ...] = (
         formula="engagement_index",
         description="frequency and depth of activity",
         expression=_number("engagement_index"),
+        columns=("engagement_index",),
     ),
     Feature(
         name="monetization_maturity",
@@ -356,6 +344,7 @@ ACTIVITY_FEATURES: tuple[Feature, ...] = (
         formula="monetization_maturity",
         description="readiness of the audience to pay",
         expression=_number("monetization_maturity"),
+        columns=("monetization_maturity",),
     ),
 )
 FEATURES: Mapping[str, tuple[Feature, ...]] = {"profiles": PROFILE_FEATURES, "creator_activity": ACTIVITY_FEATURES}

@@ -88,6 +88,13 @@ class Segmentation:
     max_fit_rows, max_score_rows : int
         Most rows that the model is fitted on, and that each k is scored on. Above that a deterministic sample is
         used.
+    basis : str
+        What the features measure the response by, for a reader of the results; empty if the study has no fallback.
+    fallback : Segmentation, optional
+        The settings for a snapshot whose delivery lacks what the features need. One snapshot has one basis.
+    min_share : float
+        The fallback is used if fewer than this share of the creators that it can compare have every feature of the
+        segmentation. A fraction from 0 to 1.
     """
 
     features: tuple[str, ...]
@@ -104,3 +111,11 @@ class Segmentation:
     draws: int = 100
     max_fit_rows: int = MAX_FIT_ROWS
     max_score_rows: int = MAX_SCORE_ROWS
+    basis: str = ""
+    fallback: Segmentation | None = None
+    min_share: float = 0.5
+
+    @property
+    def bases(self) -> tuple[Segmentation, ...]:
+        """The segmentation and its fallback, the preferred one first."""
+        return (self,) if self.fallback is None else (self, *self.fallback.bases)

@@ -16,13 +16,13 @@ from tiktok_pipeline.features.build import build_features
 from tiktok_pipeline.features.catalog import (
     FEATURES,
     FEATURES_BY_NAME,
-    FOLLOWER_TIERS,
     feature_label,
     feature_names,
-    follower_tier,
 )
+from tiktok_pipeline.features.expressions import FOLLOWER_TIERS, follower_tier
 from tiktok_pipeline.features.schema import SCHEMAS, TABLES
 from tiktok_pipeline.validated.schema import LARGEST_COUNT
+from tiktok_pipeline.validated.schema import TABLES as VALIDATED_TABLES
 from tiktok_pipeline.warehouse.contract import rules
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import pandas, validated
@@ -59,6 +59,7 @@ BY_HAND: dict[str, dict[str, float | str]] = {
         "log_likes": 13.122365377402,
         "log_videos_count": 3.713572066704,
         "log_engagement_percent": 1.791759469228,  # ln 6
+        "log_lifetime_engagement_percent": 4.151039905899,  # ln(62.5 + 1)
         "total_engagement": 0.10,
         "comment_share": 0.20,
         "likes_per_video": 12_500.0,
@@ -100,8 +101,19 @@ def test_every_value_by_hand_belongs_to_a_feature() -> None:
 @pytest.mark.parametrize(
     ("zero", "missing"),
     [
-        ("videos_count", {"likes_per_video", "lifetime_engagement_rate"}),
-        ("followers", {"likes_per_follower", "videos_per_follower", "lifetime_engagement_rate"}),
+        (
+            "videos_count",
+            {"likes_per_video", "lifetime_engagement_rate", "log_lifetime_engagement_percent"},
+        ),
+        (
+            "followers",
+            {
+                "likes_per_follower",
+                "videos_per_follower",
+                "lifetime_engagement_rate",
+                "log_lifetime_engagement_percent",
+            },
+        ),
         ("avg_engagement_rate", {"comment_share"}),
     ],
 )
@@ -268,6 +280,17 @@ def test_build_features_returns_one_row_for_each_row(engine: DuckDBWarehouse, so
     built = build_features(validated(engine, rows, source), source)
     assert built.collect_schema().names() == TABLES[source].frame_names
     assert list(pandas(built, "source_row")["account_id"]) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(("source", "name"), CATALOGUE)
+def test_a_feature_reads_exactly_its_columns(engine: DuckDBWarehouse, source: str, name: str) -> None:
+    feature = FEATURES_BY_NAME[name]
+    rows = validated(engine, [PROFILE if source == "profiles" else ACTIVITY], source)
+    assert set(feature.columns) <= set(VALIDATED_TABLES[source].frame_names)
+    assert len(pandas(rows.select(*feature.columns).select(feature.expression.alias(name)), name)) == 1
+    for column in feature.columns:
+        with pytest.raises(nw.exceptions.ColumnNotFoundError):
+            pandas(rows.drop(column).select(feature.expression.alias(name)), name)
 
 
 def test_feature_names_leave_texts_out() -> None:

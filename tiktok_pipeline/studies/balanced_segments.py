@@ -83,7 +83,7 @@ _LIFETIME_PERSONAS = PersonaCatalog(
             name="Starters",
             description="A few hundred followers at most, few videos; likes per video: nearly half of that.",
             strategic_value="Too small to carry a campaign, but they show who is new.",
-            recommendation="Leave them to community programmes, and check them again in the next snapshot.",
+            recommendation="Leave them to community programs, and check them again in the next snapshot.",
             profiles=182,
             typical={
                 "log_followers": 4.271,

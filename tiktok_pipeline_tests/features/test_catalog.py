@@ -282,7 +282,7 @@ def test_build_features_returns_one_row_for_each_row(engine: DuckDBWarehouse, so
     assert list(pandas(built, "source_row")["account_id"]) == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize(("source", "name"), CATALOGUE)
+@pytest.mark.parametrize(("source", "name"), CATALOG)
 def test_a_feature_reads_exactly_its_columns(engine: DuckDBWarehouse, source: str, name: str) -> None:
     feature = FEATURES_BY_NAME[name]
     rows = validated(engine, [PROFILE if source == "profiles" else ACTIVITY], source)

@@ -40,7 +40,7 @@ BESIDE_STAGES = frozenset(
         "sample",
         "studies",
     }
-    | {"upkeep", "warehouse"}
+    | {"upkeep", "warehouse", "web"}
 )
 WITH_RECIPES = frozenset({"clusters", "personas", "classifiers"})
 """The stages whose settings a study writes down; their classes are in ``recipes``."""
@@ -55,6 +55,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         for stage in STAGES
     },
     **dict.fromkeys(("", *sorted(BASE), "settings", "recipes", "warehouse", "sample", "output"), frozenset[str]()),
+    "web": frozenset(),
     "study": frozenset({"recipes.*", "features.catalog"}),
     "studies": frozenset({"recipes.*", "study"}),
     "tables": frozenset({*(f"{stage}.schema" for stage in STAGES), "personas.segments", "study"})
@@ -93,6 +94,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         "study",
         "tables",
         "upkeep.*",
+        "web.*",
     }
     | {"warehouse.base", "warehouse.contract"},
     "assembly": frozenset({"orchestration.*", "ingest.*", "warehouse.*", "settings", "study", "studies"}),

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-import tiktok_pipeline
 from tiktok_pipeline.cli.console import CommandFailedError, QuietOption, exit_on_expected_error, info, read_settings
+from tiktok_pipeline.settings import Settings
 
 _HOST = "127.0.0.1"
 
@@ -36,17 +36,26 @@ def ui(
         with open_instance(settings) as instance:
             fail_orphaned_runs(instance)
         info(f"Dagster's UI: http://{_HOST}:{port} (Ctrl-C stops it)")
-        environment = os.environ | {
+        server = [sys.executable, "-P", "-m", "tiktok_pipeline.orchestration.serve", str(port)]
+        # Dagster also reads dagster.yaml and .env of the working directory, which are not this home's.
+        os.chdir(settings.dagster_home)
+        os.execve(sys.executable, server, _environment(settings))  # noqa: S606
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Return the environment of the servers: no folder that merely lies in the way is searched for modules."""
+    search_path = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if Path(entry).is_absolute()]
+    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONSTARTUP")}
+    return (
+        kept
+        | {
             "DAGSTER_HOME": str(settings.dagster_home),
             "TIKTOK_PIPELINE_HOME": str(settings.home),
             "DAGSTER_DISABLE_TELEMETRY": "1",
+            "PYTHONSAFEPATH": "1",
         }
-        dagster = [sys.executable, "-W", "ignore::FutureWarning", "-m", "dagster", "dev"]
-        options = ["-m", "tiktok_pipeline.definitions", "-d", str(Path(tiktok_pipeline.__file__).parents[1])]
-        options += ["--log-level", "warning", "-h", _HOST, "-p", str(port)]
-        # Dagster also reads dagster.yaml and .env of the working directory, which are not this home's.
-        os.chdir(settings.dagster_home)
-        os.execve(sys.executable, [*dagster, *options], environment)  # noqa: S606
+        | ({"PYTHONPATH": os.pathsep.join(search_path)} if search_path else {})
+    )
 
 
 def _check_port(port: int) -> None:

@@ -56,13 +56,14 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def server(home: Path, log: Path) -> Iterator[str]:
+def server(home: Path, log: Path, *, folder: Path | None = None) -> Iterator[str]:
     """Run ``tiktok-pipeline ui`` in a process group of its own and check that no process is left afterwards."""
     port = free_port()
     with log.open("w", encoding="utf-8") as target:
         process = subprocess.Popen(
             [str(Path(sys.executable).with_name("tiktok-pipeline")), "ui", "--port", str(port)],
             env=environment(home),
+            cwd=folder,
             stdout=target,
             stderr=subprocess.STDOUT,
             start_new_session=True,

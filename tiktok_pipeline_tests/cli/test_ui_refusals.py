@@ -26,6 +26,14 @@ def no_server(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return started
 
 
+@pytest.fixture
+def environments(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """Record the environments of the servers instead of starting them."""
+    started: list[dict[str, str]] = []
+    monkeypatch.setattr(os, "execve", lambda _, __, environment: started.append(environment))
+    return started
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -125,3 +133,16 @@ def test_a_read_only_home_is_refused(
     assert result.err == f"tiktok-pipeline: {tmp_path / 'home' / 'dagster' / 'ui.lock'}: Permission denied\n"
     assert result.code == FAILED
     assert no_server == []
+
+
+def test_the_servers_search_no_folder_that_lies_in_the_way(
+    tmp_path: Path, call: Call, environments: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = str(tmp_path / "own")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["", ".", "modules", own]))
+    monkeypatch.setenv("PYTHONSTARTUP", "startup.py")
+    assert call(tmp_path / "home", "ui", "--port", str(free_port())).code == 0
+    (environment,) = environments
+    assert environment["PYTHONPATH"] == own
+    assert environment["PYTHONSAFEPATH"] == "1"
+    assert "PYTHONSTARTUP" not in environment

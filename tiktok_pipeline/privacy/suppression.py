@@ -19,7 +19,8 @@ import narwhals as nw
 
 from tiktok_pipeline.atomic_write import atomic_write_text
 from tiktok_pipeline.raw.schema import Source
-from tiktok_pipeline.validated.clean import parse_account_id, parse_handle, strip_and_nullify
+from tiktok_pipeline.validated.clean import parse_account_id, strip_and_nullify
+from tiktok_pipeline.validated.identity import normal_handle, parse_handle
 from tiktok_pipeline.warehouse.base import Engine
 
 _ASCII_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
@@ -45,8 +46,8 @@ class SuppressionList:
     unfinished: bool = False
 
     def hash_of(self, name: str) -> str:
-        """Return the salted hash of a handle or number; the case of ASCII letters does not matter."""
-        return hashlib.sha256((self.salt + name.translate(_ASCII_LOWER)).encode()).hexdigest()
+        """Return the salted hash of a handle or number; every spelling of a handle has the same hash."""
+        return hashlib.sha256((self.salt + normal_handle(name).translate(_ASCII_LOWER)).encode()).hexdigest()
 
     def with_names(self, names: Collection[str]) -> SuppressionList:
         """Return the list with more names in it, marked as unfinished."""

@@ -19,11 +19,11 @@ import narwhals as nw
 from tiktok_pipeline.missing_values import NULL_WORDS, NULL_WORDS_PATTERN, WHITE_SPACE
 from tiktok_pipeline.raw.dialects import DIALECTS
 from tiktok_pipeline.raw.schema import ACTIVITY_COLUMNS, PROFILE_COLUMNS, PROFILES, Source
+from tiktok_pipeline.validated.identity import CANONICAL_HANDLE, USABLE_NUMBER, parse_handle, usable_number
 from tiktok_pipeline.warehouse.base import CastType, Engine
 
 TRUE_WORDS = ("true", "t", "yes", "y", "1")
 FALSE_WORDS = ("false", "f", "no", "n", "0")
-CANONICAL_HANDLE = r"^[A-Za-z0-9._]{1,64}$"
 
 COUNTS = ("followers", "following", "likes", "videos_count")
 RATES = ("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate")
@@ -130,16 +130,6 @@ def strip_and_nullify(text: nw.Expr) -> nw.Expr:
     return nw.when(~text.str.contains(_BLANK)).then(stripped)
 
 
-def parse_handle(account_id: nw.Expr, url: nw.Expr) -> nw.Expr:
-    """Return the handle without @; the one in the profile URL if the cell is empty or masked with a black block."""
-    from_url = nw.when(url.str.contains(r"^https?://([a-z]+[.])?tiktok[.]com/@[^/?#]+")).then(
-        url.str.replace_all(r"^https?://([a-z]+[.])?tiktok[.]com/@", "").str.replace_all(r"[/?#].*$", "")
-    )
-    masked = account_id.is_null() | account_id.str.contains("█", literal=True)
-    named = nw.when(account_id.str.starts_with("@")).then(account_id.str.replace_all(r"^@", "")).otherwise(account_id)
-    return nw.when(masked).then(from_url).otherwise(named)
-
-
 def delivered_handle(source: Source) -> nw.Expr:
     """Return the handle of a raw row, as `clean_profiles` and `clean_activity` parse it."""
     delivered = nw.col("account_id")
@@ -148,6 +138,15 @@ def delivered_handle(source: Source) -> nw.Expr:
         return text
     is_canonical = delivered.str.contains(CANONICAL_HANDLE) & ~one_of(delivered, NULL_WORDS)
     return nw.when(is_canonical).then(delivered).otherwise(parse_handle(text, strip_and_nullify(nw.col("url"))))
+
+
+def delivered_number(source: Source) -> nw.Expr:
+    """Return the platform's id of a raw row where it can identify an account, as `clean_profiles` parses it."""
+    if source.name != PROFILES.name:
+        return nw.lit(None).cast(nw.String)
+    delivered = nw.col("tiktok_id")
+    parsed = usable_number(parse_account_id(strip_and_nullify(delivered)))
+    return nw.when(delivered.str.contains(USABLE_NUMBER)).then(delivered).otherwise(parsed)
 
 
 def parse_account_id(text: nw.Expr) -> nw.Expr:

@@ -15,7 +15,6 @@ import narwhals as nw
 from tiktok_pipeline.missing_values import NULL_WORDS
 from tiktok_pipeline.raw.schema import PROFILES, Source
 from tiktok_pipeline.validated.clean import (
-    CANONICAL_HANDLE,
     COUNTS,
     DAY_FIRST_DIALECTS,
     FALSE_WORDS,
@@ -26,6 +25,7 @@ from tiktok_pipeline.validated.clean import (
     day_first_to_iso,
     one_of,
 )
+from tiktok_pipeline.validated.identity import CANONICAL_HANDLE
 from tiktok_pipeline.validated.schema import LONGEST_CHARACTERS, PROFILES_TABLE
 from tiktok_pipeline.warehouse.base import Engine
 

@@ -1,7 +1,7 @@
 """Validate the rows of a source: each row is valid, or rejected with every reason.
 
-The rules are read from the pandera schema and evaluated inside the engine. Duplicates of an account within a snapshot
-are a rule of their own: the row observed last stays, then the row delivered last.
+The rules are read from the pandera schema and evaluated inside the engine. Several rows of a creator in a snapshot are
+a rule of their own, see `tiktok_pipeline.validated.duplicates`.
 """
 
 from __future__ import annotations
@@ -15,16 +15,19 @@ import pandera.pandas as pa
 
 from tiktok_pipeline.errors import PipelineError
 from tiktok_pipeline.raw.schema import Source
-from tiktok_pipeline.validated.clean import clean_activity, clean_profiles, delivered_handle
+from tiktok_pipeline.validated.clean import (
+    clean_activity,
+    clean_profiles,
+    delivered_handle,
+    delivered_number,
+)
+from tiktok_pipeline.validated.duplicates import POSITION, UNDER_AGE, mark_duplicates
 from tiktok_pipeline.validated.fast_path import mark_canonical, parse_canonical
 from tiktok_pipeline.validated.schema import REJECTED_TABLE, SCHEMAS, TABLES
 from tiktok_pipeline.warehouse.base import Engine
 from tiktok_pipeline.warehouse.contract import rules
 
 _SPLIT = "\x1f"
-POSITION = ["source_file", "source_row"]
-DUPLICATE = "account_id: an older or earlier duplicate of the row that is kept for this account"
-UNDER_AGE = "is_under_age: the platform says the person is under 18; nothing of the profile is kept"
 MAX_REJECTED_SHARE = 0.5
 RATE_TOLERANCE = 1e-6
 
@@ -88,7 +91,7 @@ def validate_source(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> V
     checked = apply_rules(clean(_suspect_rows(marked, raw, source, engine), engine), SCHEMAS[source.name])
     may_be_rejected = (nw.col("problems") != "") | nw.col("is_repeated")
     materialized = engine.persist(checked if use_fast_path else checked.filter(may_be_rejected))
-    with_duplicates = mark_duplicates(materialized.filter(may_be_rejected))
+    with_duplicates = mark_duplicates(materialized.filter(may_be_rejected), engine)
     rejected = engine.persist(with_duplicates.filter(nw.col("problems") != ""))
 
     columns = TABLES[source.name].frame_names
@@ -103,12 +106,18 @@ def validate_source(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> V
 def _suspect_rows(
     marked: nw.LazyFrame[Any], raw: nw.LazyFrame[Any], source: Source, engine: Engine
 ) -> nw.LazyFrame[Any]:
-    """Return the rows that are not canonical or whose handle may occur more than once, with ``is_repeated``."""
+    """Return the rows that are not canonical or whose creator may occur more than once, with ``is_repeated``."""
     delivered = delivered_handle(source)
     handle = nw.when(nw.col("is_canonical")).then(nw.col("account_id")).otherwise(delivered)
-    with_handle = marked.with_columns(handle.alias("handle"))
-    repeated = engine.mark_repeated(with_handle, "handle", among=raw.select(delivered.alias("handle")))
-    return repeated.drop("handle").filter(~nw.col("is_canonical") | nw.col("is_repeated"))
+    number = delivered_number(source).alias("number")
+    named = marked.with_columns(handle.alias("handle"), number)
+    by_handle = engine.mark_repeated(named, "handle", among=raw.select(delivered.alias("handle")))
+    by_handle = by_handle.rename({"is_repeated": "is_repeated_handle"})
+    by_number = engine.mark_repeated(by_handle, "number", among=raw.select(number))
+    is_repeated = nw.col("is_repeated") | nw.col("is_repeated_handle")
+    repeated = by_number.with_columns(is_repeated.alias("is_repeated"))
+    suspects = repeated.filter(~nw.col("is_canonical") | nw.col("is_repeated"))
+    return suspects.drop("handle", "number", "is_repeated_handle")
 
 
 def _rejected_rows(rejected: nw.LazyFrame[Any], source: Source, engine: Engine) -> nw.LazyFrame[Any]:
@@ -170,30 +179,6 @@ def apply_rules(cleaned: nw.LazyFrame[Any], schema: pa.DataFrameSchema) -> nw.La
     return cleaned.with_columns(problems.alias("problems"))
 
 
-def mark_duplicates(checked: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-    """Mark all but one of the valid rows of an account as duplicates of the row that stays.
-
-    No row stays if any row of the account is of a person under age. Only accounts that occur more than once are
-    sorted, because a window over all rows would spill to disk.
-    """
-    order = [name for name in ("observed_on", *POSITION) if name in checked.collect_schema().names()]
-    valid = checked.filter(nw.col("problems") == "").select("account_id", *order)
-    repeated = valid.group_by("account_id").agg(nw.len().alias("rows")).filter(nw.col("rows") > 1)
-    rank = nw.col("source_row").cum_count(reverse=True).over("account_id", order_by=order)
-    ranked = valid.join(repeated.select("account_id"), on="account_id", how="inner").with_columns(rank.alias("rank"))
-    older = ranked.filter(nw.col("rank") > 1).select(*POSITION, nw.lit(DUPLICATE).alias("duplicate"))
-    under_age = checked.filter(nw.col("problems") == UNDER_AGE).select("account_id", nw.lit(UNDER_AGE).alias("minor"))
-    marked = checked.join(older, on=POSITION, how="left").join(under_age.unique(), on="account_id", how="left")
-    problem = (
-        nw.when(~nw.col("minor").is_null())
-        .then(nw.col("minor"))
-        .when(~nw.col("duplicate").is_null())
-        .then(nw.col("duplicate"))
-        .otherwise(nw.col("problems"))
-    )
-    return marked.with_columns(problem.alias("problems")).drop("duplicate", "minor")
-
-
 def without_quoted_cells(reason: nw.Expr) -> nw.Expr:
     """Return a reason without the cells it quotes, as it may be written to a log."""
     return (
@@ -206,10 +191,12 @@ def without_quoted_cells(reason: nw.Expr) -> nw.Expr:
 def check_balance(counts: Mapping[str, int], *, snapshot: str, source: str, worst: Mapping[str, int]) -> None:
     """Check that ``raw = validated + rejected`` and that at most half of the rows are rejected.
 
+    A row that a newer one of the same creator supersedes is not a bad row: it does not count in either number.
+
     Parameters
     ----------
     counts : mapping of str to int
-        Rows by stage: ``raw``, ``validated``, ``rejected``.
+        Rows by stage: ``raw``, ``validated``, ``rejected``, and the ``superseded`` among the rejected.
     snapshot, source : str
         What the rows belong to.
     worst : mapping of str to int
@@ -229,11 +216,12 @@ def check_balance(counts: Mapping[str, int], *, snapshot: str, source: str, wors
     if raw == 0:
         msg = f"snapshot {snapshot}: its {source} files have no rows; the validated tables stay as they were"
         raise SnapshotRejectedError(msg)
-    if rejected > MAX_REJECTED_SHARE * raw:
+    bad, rows_of_creators = rejected - counts.get("superseded", 0), raw - counts.get("superseded", 0)
+    if bad > MAX_REJECTED_SHARE * rows_of_creators:
         reasons = "; ".join(f"{reason} ({rows})" for reason, rows in list(worst.items())[:3])
         msg = (
-            f"snapshot {snapshot}, {source}: {rejected} of {raw} rows are rejected (at most half may be): {reasons}. "
-            "See validated.rejected; the other validated tables stay as they were"
+            f"snapshot {snapshot}, {source}: {bad} of {rows_of_creators} rows are rejected (at most half may be): "
+            f"{reasons}. See validated.rejected; the other validated tables stay as they were"
         )
         raise SnapshotRejectedError(msg)
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from tiktok_pipeline.validated import clean
+from tiktok_pipeline.validated.identity import parse_handle
 from tiktok_pipeline.warehouse.base import CastType
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
@@ -160,7 +161,7 @@ def test_an_id_in_e_notation_is_no_id(engine: DuckDBWarehouse, text: str | None,
     ],
 )
 def test_handle(engine: DuckDBWarehouse, account_id: str | None, url: str | None, expected: str | None) -> None:
-    rule = clean.parse_handle(nw.col("account_id"), nw.col("url"))
+    rule = parse_handle(nw.col("account_id"), nw.col("url"))
     assert cleaned(engine, rule, account_id=account_id, url=url) == expected
 
 

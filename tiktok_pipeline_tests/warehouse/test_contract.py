@@ -14,8 +14,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tiktok_pipeline.validated.duplicates import mark_duplicates
 from tiktok_pipeline.validated.schema import ACTIVITY_SCHEMA, PROFILES_SCHEMA, PROFILES_TABLE
-from tiktok_pipeline.validated.validate import apply_rules, mark_duplicates
+from tiktok_pipeline.validated.validate import apply_rules
 from tiktok_pipeline.warehouse.base import Column, TableSpec
 from tiktok_pipeline.warehouse.contract import rules, schema_for
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -85,7 +86,8 @@ def faults_by_engine(engine: DuckDBWarehouse, rows: list[dict[str, Any]]) -> set
     null_text = nw.lit(None).cast(nw.String)
     cleaned = unrounded.with_columns(null_text.alias("read_problem"), nw.lit("").alias("problems"))
     faults = set()
-    for row in rows_of(mark_duplicates(apply_rules(cleaned, PROFILES_SCHEMA)).select("source_row", "problems")):
+    marked = mark_duplicates(apply_rules(cleaned, PROFILES_SCHEMA), engine)
+    for row in rows_of(marked.select("source_row", "problems")):
         reasons = [reason for reason in row["problems"].split(_SPLIT) if reason and "duplicate" not in reason]
         faults |= {(row["source_row"], reason.partition(": ")[0]) for reason in reasons}
     return faults

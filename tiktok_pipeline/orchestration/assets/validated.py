@@ -11,6 +11,7 @@ from tiktok_pipeline.frames import count_rows
 from tiktok_pipeline.orchestration.metadata import Frame, numbers, table_in, table_out
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.raw.schema import SOURCES, Source
+from tiktok_pipeline.validated.duplicates import is_superseded
 from tiktok_pipeline.validated.schema import REJECTED_TABLE, TABLES
 from tiktok_pipeline.validated.validate import ValidationResult, check_balance, validate_source, without_quoted_cells
 from tiktok_pipeline.warehouse.base import Warehouse
@@ -43,12 +44,13 @@ def validated_assets() -> AssetsDefinition:
                 "raw": count_rows(raw[name]),
                 "validated": count_rows(result.valid),
                 "rejected": count_rows(result.rejected),
+                "superseded": count_rows(result.rejected.filter(is_superseded())),
             }
             for name, result in results.items()
         }
         yield Output(_all_rejected(results, warehouse), "rejected", metadata=_rejected_shares(counts))
         for name, result in results.items():
-            worst = _frequent_reasons(result.rejected)
+            worst = _frequent_reasons(result.rejected.filter(~is_superseded()))
             check_balance(counts[name], snapshot=context.partition_key, source=name, worst=worst)
         for source in SOURCES:
             valid = results[source.name].valid if source.name in results else _no_rows(source)
@@ -65,8 +67,12 @@ def _all_rejected(results: Mapping[str, ValidationResult], engine: Warehouse) ->
 
 
 def _rejected_shares(counts: Mapping[str, Mapping[str, int]]) -> dict[str, float | None]:
-    """Return the share of rejected rows of each source, and the largest of them."""
-    shares = {source: rows["rejected"] / rows["raw"] for source, rows in counts.items() if rows["raw"]}
+    """Return the share of bad rows of each source, without superseded ones, and the largest of them."""
+    shares = {
+        source: (rows["rejected"] - rows["superseded"]) / (rows["raw"] - rows["superseded"])
+        for source, rows in counts.items()
+        if rows["raw"] > rows["superseded"]
+    }
     by_source = {f"rejected_share_{source.name}": shares.get(source.name) for source in SOURCES}
     return numbers(rejected_share=max(shares.values(), default=None), **by_source)
 

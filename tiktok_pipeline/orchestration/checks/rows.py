@@ -14,6 +14,7 @@ from tiktok_pipeline.orchestration.asset_keys import asset_key
 from tiktok_pipeline.orchestration.checks.snapshot_check import checked_slice, snapshot_check
 from tiktok_pipeline.orchestration.metadata import numbers
 from tiktok_pipeline.raw.schema import SOURCES
+from tiktok_pipeline.validated.duplicates import is_superseded
 from tiktok_pipeline.validated.validate import inconsistent_rates
 from tiktok_pipeline.warehouse.base import Warehouse
 
@@ -28,7 +29,7 @@ def row_checks() -> list[AssetChecksDefinition]:
 
 
 def _counts(context: AssetCheckExecutionContext, warehouse: Warehouse) -> dict[str, dict[str, int]]:
-    """Return the raw, validated and rejected rows of each source that the snapshot has."""
+    """Return the raw, validated, rejected and superseded rows of each source that the snapshot has."""
     rejected = checked_slice(context, warehouse, asset_key("validated.rejected"))
     counts = {}
     for source in SOURCES:
@@ -38,6 +39,7 @@ def _counts(context: AssetCheckExecutionContext, warehouse: Warehouse) -> dict[s
             "raw": count_rows(raw),
             "validated": count_rows(validated),
             "rejected": count_rows(rejected.filter(nw.col("source") == source.name)),
+            "superseded": count_rows(rejected.filter((nw.col("source") == source.name) & is_superseded())),
         }
         if any(rows.values()):
             counts[source.name] = rows
@@ -65,12 +67,17 @@ def _rejected_share() -> AssetChecksDefinition:
         asset=asset_key("validated.rejected"),
         name="rejected_share",
         additional_deps=[asset_key(f"raw.{source.name}") for source in SOURCES],
-        description=f"Of every source, less than {REJECTED_WARNING:.0%} of the rows are rejected. "
+        description=f"Of every source, less than {REJECTED_WARNING:.0%} of the rows are rejected, without those that a "
+        "newer row of the same creator supersedes. "
         f"From {REJECTED_ERROR:.0%} it is an error.",
     )
     def rejected_share(context: AssetCheckExecutionContext, warehouse: ResourceParam[Warehouse]) -> AssetCheckResult:
         counts = _counts(context, warehouse)
-        shares = {source: rows["rejected"] / rows["raw"] for source, rows in counts.items() if rows["raw"]}
+        shares = {
+            source: (rows["rejected"] - rows["superseded"]) / (rows["raw"] - rows["superseded"])
+            for source, rows in counts.items()
+            if rows["raw"] > rows["superseded"]
+        }
         worst = max(shares.values(), default=0.0)
         listed = ", ".join(f"{share:.1%} of {source}" for source, share in shares.items())
         return AssetCheckResult(

@@ -1,0 +1,101 @@
+"""Rows of one creator in a snapshot: the newest stays, the others are superseded.
+
+A creator is recognized by the handle and by the platform's id, where the id is a real one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import narwhals as nw
+
+from tiktok_pipeline.validated.identity import usable_number
+from tiktok_pipeline.warehouse.base import Engine
+
+POSITION = ["source_file", "source_row"]
+DUPLICATE = "account_id: an older or earlier duplicate of the row that is kept for this account"
+RENAMED = "tiktok_id: a duplicate of the row that is kept for this account under another handle"
+SUPERSEDED = (DUPLICATE, RENAMED)
+"""The reasons of rows that are not bad: another row of the same creator is kept."""
+
+UNDER_AGE = "is_under_age: the platform says the person is under 18; nothing of the profile is kept"
+
+MOST_HANDLES = 5
+"""An id that more handles share is a placeholder, not an identity."""
+
+
+def mark_duplicates(checked: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
+    """Mark all but one of the valid rows of a creator as duplicates of the row that stays.
+
+    The row observed last stays, then the row delivered last. No row stays if any row of the creator is of a person
+    under age. Only creators that occur more than once are sorted, because a window over all rows would spill to disk.
+
+    Parameters
+    ----------
+    checked : LazyFrame
+        Rows with ``account_id``, their position and ``problems``; ``tiktok_id`` and ``observed_on`` if the source has
+        them.
+    engine : Engine
+        The engine that the frame lives in.
+
+    Returns
+    -------
+    LazyFrame
+        The same rows; ``problems`` of a superseded row is one of `SUPERSEDED`.
+    """
+    names = checked.collect_schema().names()
+    order = [name for name in ("observed_on", *POSITION) if name in names]
+    keys = {"account_id": DUPLICATE}
+    # Each step is stored: the engine would evaluate a frame again wherever a later step refers to it.
+    decided = engine.persist(checked.select("account_id", "problems", *order, *{"tiktok_id"} & set(names)))
+    if "tiktok_id" in names:
+        keys["number"] = RENAMED
+        decided = engine.persist(_with_shared_number(decided))
+    for key, reason in keys.items():
+        decided = engine.persist(_mark_older(decided, key, order, reason))
+    for key in keys:
+        decided = engine.persist(_mark_under_age(decided, key))
+    return checked.drop("problems").join(decided.select(*POSITION, "problems"), on=POSITION, how="left")
+
+
+def is_superseded() -> nw.Expr:
+    """Return whether the reasons of a row of ``validated.rejected`` say that another row of the creator is kept."""
+    first = nw.col("reasons").list.get(0)
+    return (nw.col("reasons").list.len() == 1) & ((first == nw.lit(DUPLICATE)) | (first == nw.lit(RENAMED)))
+
+
+def _with_shared_number(checked: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """Add ``number``: the id where it can identify an account, else NULL."""
+    numbered = checked.with_columns(usable_number(nw.col("tiktok_id")).alias("number"))
+    handles = numbered.filter(~nw.col("number").is_null()).select("number", "account_id").unique()
+    placeholders = (
+        handles.group_by("number")
+        .agg(nw.len().alias("handles"))
+        .filter(nw.col("handles") > MOST_HANDLES)
+        .select("number", nw.lit(True).alias("is_placeholder"))
+    )
+    joined = numbered.join(placeholders, on="number", how="left")
+    number = nw.when(nw.col("is_placeholder").is_null()).then(nw.col("number"))
+    return joined.with_columns(number.alias("number")).drop("is_placeholder")
+
+
+def _mark_older(checked: nw.LazyFrame[Any], key: str, order: Sequence[str], reason: str) -> nw.LazyFrame[Any]:
+    """Give ``reason`` to the valid rows that are not the newest of their ``key``."""
+    valid = checked.filter((nw.col("problems") == "") & ~nw.col(key).is_null()).select(key, *order)
+    repeated = valid.group_by(key).agg(nw.len().alias("rows")).filter(nw.col("rows") > 1)
+    rank = nw.col("source_row").cum_count(reverse=True).over(key, order_by=list(order))
+    ranked = valid.join(repeated.select(key), on=key, how="inner").with_columns(rank.alias("rank"))
+    older = ranked.filter(nw.col("rank") > 1).select(*POSITION, nw.lit(reason).alias("duplicate"))
+    marked = checked.join(older, on=POSITION, how="left")
+    problem = nw.when(~nw.col("duplicate").is_null()).then(nw.col("duplicate")).otherwise(nw.col("problems"))
+    return marked.with_columns(problem.alias("problems")).drop("duplicate")
+
+
+def _mark_under_age(checked: nw.LazyFrame[Any], key: str) -> nw.LazyFrame[Any]:
+    """Give the reason of a person under age to every other row of the person."""
+    under_age = checked.filter((nw.col("problems") == UNDER_AGE) & ~nw.col(key).is_null())
+    flagged = under_age.select(key, nw.lit(UNDER_AGE).alias("minor")).unique()
+    marked = checked.join(flagged, on=key, how="left")
+    problem = nw.when(~nw.col("minor").is_null()).then(nw.col("minor")).otherwise(nw.col("problems"))
+    return marked.with_columns(problem.alias("problems")).drop("minor")

@@ -97,6 +97,7 @@ def test_creators_with_the_largest_margin_come_first_and_those_without_one_last(
         "creator00011": 2.0,
         "creator00099": 3.0,
     }
+    copied_home.settings.published_file.chmod(0o600)
     with duckdb.connect(str(copied_home.settings.published_file)) as connection:
         for name, margin in margins.items():
             connection.execute("update clusters.assignments set margin = ? where account_id = ?", [margin, name])
@@ -136,6 +137,7 @@ def test_a_persona_is_looked_up_in_the_snapshot_that_is_exported(
     copied_home: Home, call: Call, tmp_path: Path
 ) -> None:
     name = 'It\'s 100% "odd"; --'
+    copied_home.settings.published_file.chmod(0o600)
     with duckdb.connect(str(copied_home.settings.published_file)) as connection:
         connection.execute(
             "update personas.summaries set persona = ? where snapshot = '2024-03-01' and cluster = 0", [name]
@@ -203,6 +205,7 @@ def test_a_study_that_was_not_refreshed_tells_what_to_run(copied_home: Home, cal
     arguments = ("export", "top_influencers", "--out", tmp_path / "a.csv")
     line = refused(call(copied_home.path, *arguments), FAILED)
     assert "study top_influencers has no creators yet; run `tiktok-pipeline refresh FILE --study" in line
+    copied_home.settings.published_file.chmod(0o600)
     with duckdb.connect(str(copied_home.settings.published_file)) as connection:
         connection.execute(
             f"create view segments.top_influencers_history as select * from segments.{STUDY} where false"
@@ -298,6 +301,7 @@ def test_too_many_rows_for_a_sheet_are_refused_before_any_is_written(
 
 def test_hostile_texts_stay_texts_and_cut_texts_are_counted(copied_home: Home, call: Call, tmp_path: Path) -> None:
     link = '=HYPERLINK("http://x","y")'
+    copied_home.settings.published_file.chmod(0o600)
     with duckdb.connect(str(copied_home.settings.published_file)) as connection:
         connection.execute(
             "update validated.profiles set nickname = ?, bio_link = '\t＠x', biography = ?", [link, "a" * 40_000]

@@ -30,6 +30,7 @@ def traced(call: Call, home: Home, handle: str) -> list[dict[str, Any]]:
 
 def change(home: Home, *statements: str, values: Sequence[object] = ()) -> None:
     """Change the published file of a copied home."""
+    home.settings.published_file.chmod(0o600)
     with duckdb.connect(str(home.settings.published_file)) as connection:
         for statement in statements:
             connection.execute(statement, list(values))

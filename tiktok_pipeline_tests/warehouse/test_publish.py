@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -165,6 +167,28 @@ def test_a_publish_that_cannot_replace_the_file_can_be_repeated(
             publish(store, target, "2024-04-01")
     assert (target.read_bytes() == before, files_beside(target)) == (True, ["tiktok.duckdb"])
     publish(store, target, "2024-04-01")
+
+
+def test_a_client_that_wrote_to_the_published_file_and_died_locks_nobody_out(
+    store: DuckDBWarehouse, target: Path
+) -> None:
+    publish(store, target, "2024-04-01")
+    target.chmod(0o600)
+    script = (
+        "import duckdb, os, sys\nconnection = duckdb.connect(sys.argv[1])\n"
+        "connection.execute('create table mine as select 1')\nos._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(target)], check=True)
+    assert files_beside(target) == ["tiktok.duckdb", "tiktok.duckdb.wal"]
+    publish(store, target, "2024-04-01")
+    assert query(target, COUNTED)[1] == [("2024-03-01", 2), ("2024-04-01", 1)]
+    assert files_beside(target) == ["tiktok.duckdb"]
+
+
+def test_the_published_file_is_read_only(store: DuckDBWarehouse, target: Path) -> None:
+    publish(store, target, "2024-04-01")
+    publish(store, target, "2024-03-01")
+    assert target.stat().st_mode & 0o222 == 0
 
 
 def test_the_draft_of_a_killed_publish_is_removed(store: DuckDBWarehouse, target: Path) -> None:

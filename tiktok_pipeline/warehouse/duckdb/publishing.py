@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -120,6 +121,9 @@ def publish(
                 _fill(connection, content, queries)
             connection.execute(f"checkpoint {_CATALOG}")
             connection.execute(f"detach {_CATALOG}")
+        _make_read_only(draft)
+        # The log of a program that opened the old file for writing and died: it would be replayed into the new file.
+        _wal_of(target).unlink(missing_ok=True)
         atomic_replace(draft, target)
     except (duckdb.Error, OSError) as error:
         reason = one_line(str(error))[:200]
@@ -165,8 +169,17 @@ def _attach(connection: duckdb.DuckDBPyConnection, draft: Path) -> None:
 
 
 def _remove(draft: Path) -> None:
-    for leftover in (draft, draft.with_name(draft.name + ".wal")):
+    for leftover in (draft, _wal_of(draft)):
         leftover.unlink(missing_ok=True)
+
+
+def _wal_of(database: Path) -> Path:
+    return database.with_name(f"{database.name}.wal")
+
+
+def _make_read_only(file: Path) -> None:
+    """Remove every permission to write: a client that opens the published file for writing is refused."""
+    file.chmod(file.stat().st_mode & ~(stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH))
 
 
 def _shared_delivery_ids(slices: Sequence[StoredSlice]) -> dict[str, dict[str, str]]:

@@ -14,12 +14,14 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tiktok_pipeline.raw.dialects import ACTIVITY_CSV, DIALECTS, Dialect
+from tiktok_pipeline.raw.dialects import DIALECTS, Dialect
 
 CSV_ENDINGS = (".csv", ".csv.gz")
 JSON_ENDINGS = (".ndjson", ".json", ".ndjson.gz", ".json.gz")
 TEXT_ENDINGS = CSV_ENDINGS + JSON_ENDINGS
 ENDINGS = (*TEXT_ENDINGS, ".parquet")
+NESTED = ("apify_items", "tiktok_api")
+"""Dialects whose columns are paths of nested objects."""
 DAY = "2024-03-01"
 
 
@@ -41,7 +43,7 @@ class Draft:
 
     def place(self, column: str) -> int | None:
         """Where the canonical column stands; None where the file has none."""
-        theirs = self.dialect.columns.get(column)
+        theirs = self.dialect.columns.get(column, ("",))[0]
         return self.header.index(theirs) if theirs in self.header else None
 
     def text(self) -> bytes:
@@ -77,16 +79,17 @@ class Draft:
 
 def new_draft(draw: random.Random, endings: Sequence[str], *, needs: str | None = None, rows: int = 24) -> Draft:
     """A good scrape of a few creators in one of the formats and dialects; ``needs`` is a column that it must have."""
-    dialect = draw.choice([dialect for dialect in DIALECTS if needs is None or needs in dialect.columns])
-    names = list(dialect.columns)
-    more = ["create_time", "profile_pic_url"] if "create_time" in dialect.also_known else []
-    is_activity = dialect is ACTIVITY_CSV
+    flat = [dialect for dialect in DIALECTS if not dialect.is_generic and dialect.name not in NESTED]
+    dialect = draw.choice([dialect for dialect in flat if needs is None or needs in dialect.columns])
+    names = [name for name in dialect.columns if name in dialect.source.columns]
+    more = ["create_time", "profile_pic_url"] if "create_time" in dialect.typical else []
+    is_activity = dialect.name == "activity_csv"
     records = [_score(draw, number) if is_activity else _creator(draw, dialect, number) for number in range(rows)]
     return Draft(
         draw=draw,
         dialect=dialect,
         ending=draw.choice(list(endings)),
-        header=[*dialect.columns.values(), *more],
+        header=[*(dialect.columns[name][0] for name in names), *more],
         rows=[[record[name] for name in names] + ["null"] * len(more) for record in records],
         delimiter=draw.choice((",", ",", ";", "\t")),
         name="creator_activity" if is_activity else "profiles",
@@ -119,7 +122,7 @@ def _creator(draw: random.Random, dialect: Dialect, number: int) -> dict[str, st
         "avg_engagement_rate": repr(comments + likes),
         "comment_engagement_rate": repr(comments),
         "like_engagement_rate": repr(likes),
-        "observed_on": "01-03-2024" if dialect.date_format == "day_first" else DAY,
+        "observed_on": "01-03-2024" if dialect.dates == "day-first" else DAY,
         "top_videos": f"https://www.tiktok.com/@{handle}/video/1",
         "language": "en",
         "region": "US",

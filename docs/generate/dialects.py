@@ -15,7 +15,7 @@ def render() -> str:
 def _source(source: Source) -> str:
     dialects = [dialect for dialect in DIALECTS if dialect.source.name == source.name]
     described = [
-        [code(dialect.name), escape(dialect.description), _required(dialect), dialect.date_format.replace("_", " ")]
+        [code(dialect.name), escape(dialect.description), _required(dialect), dialect.dates or "from the cells"]
         for dialect in dialects
     ]
     columns = [
@@ -31,8 +31,8 @@ def _source(source: Source) -> str:
 
 
 def _required(dialect: Dialect) -> str:
-    return ", ".join(" or ".join(code(dialect.columns[name]) for name in group) for group in dialect.required)
+    return ", ".join(" or ".join(map(code, group)) for group in dialect.recognized_by)
 
 
 def _spelling(dialect: Dialect, name: str) -> str:
-    return code(dialect.columns[name]) if name in dialect.columns else ""
+    return ", ".join(map(code, dialect.columns.get(name, ())[:4]))

@@ -25,8 +25,8 @@ from tiktok_pipeline.home.manifest import StoredFile, file_sha256, read_manifest
 from tiktok_pipeline.ingest.options import DEFAULT_OPTIONS, IngestOptions
 from tiktok_pipeline.privacy.redact import redact
 from tiktok_pipeline.privacy.suppression import SuppressionList, suppressed_rows
-from tiktok_pipeline.raw.dialects import Dialect, recognize
-from tiktok_pipeline.raw.read import read_file
+from tiktok_pipeline.raw.dialects import Recognition, recognize
+from tiktok_pipeline.raw.read import check_competing, read_file
 from tiktok_pipeline.raw.size import check_size
 from tiktok_pipeline.raw.snapshots import FORMATS, SnapshotKeyError, file_format, safe_name, scrapes_in, snapshot_keys
 from tiktok_pipeline.validated.clean import observed_days
@@ -68,7 +68,7 @@ class RegisteredFile:
 class _Content:
     """What a file holds: its dialect, number of records, newest date, and the records of suppressed creators."""
 
-    dialect: Dialect
+    recognition: Recognition
     rows: int
     newest: date | None
     forgotten_rows: tuple[int, ...]
@@ -176,16 +176,19 @@ def _measure(path: Path, staged: Path, format_: FileFormat, config: IngestConfig
     engine = config.engine
     with engine.reading(path):
         scan = engine.scan(staged, format_)
-        dialect = recognize(scan.header, file=path.name)
-        rows = read_file(scan, dialect, source_file=staged.name, engine=engine)
-        has_dates = dialect.columns.get("observed_on") in scan.header
+        recognition = recognize(scan.header, file=path.name)
+        check_competing(scan, recognition, file=path.name, engine=engine)
+        rows = read_file(scan, recognition, source_file=staged.name, engine=engine)
+        has_dates = "observed_on" in recognition.columns
         measured = observed_days(rows, engine) if has_dates else rows
         newest = [nw.col("observed_on").max().alias("newest")] if has_dates else []
         (measures,) = measured.select(nw.len().alias("rows"), *newest).collect("pyarrow").to_native().to_pylist()
-        forgotten = suppressed_rows(rows, dialect.source, config.suppression, engine) if config.suppression else []
+        forgotten = (
+            suppressed_rows(rows, recognition.source, config.suppression, engine) if config.suppression else []
+        )
     if not measures["rows"]:
         raise UnreadableFileError(f"{path.name}: has a header but no rows", remedy="export it again")
-    return _Content(dialect, measures["rows"], measures.get("newest"), tuple(row.source_row for row in forgotten))
+    return _Content(recognition, measures["rows"], measures.get("newest"), tuple(row.source_row for row in forgotten))
 
 
 def _blank_records(path: Path, staged: Path, format_: FileFormat, rows: Sequence[int], engine: Engine) -> None:
@@ -228,8 +231,9 @@ def _store(file: _InspectedFile, folder: Path) -> RegisteredFile:
         stored_sha256=file_sha256(file.staged) if content.forgotten_rows else file.sha256,
         bytes=file.staged.stat().st_size,
         rows=content.rows,
-        source=content.dialect.source.name,
-        dialect=content.dialect.name,
+        source=content.recognition.source.name,
+        dialect=content.recognition.dialect,
+        columns=dict(content.recognition.columns),
         ingested_at=datetime.now(tz=UTC).replace(tzinfo=None, microsecond=0).isoformat(),
         forgotten_rows=content.forgotten_rows,
         delivered_name=file.delivered.name,

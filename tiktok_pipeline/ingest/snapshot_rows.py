@@ -14,7 +14,6 @@ from typing import Any
 import narwhals as nw
 
 from tiktok_pipeline.home.manifest import StoredFile, read_manifest
-from tiktok_pipeline.raw.dialects import find_dialect
 from tiktok_pipeline.raw.read import read_stored_file
 from tiktok_pipeline.raw.schema import SOURCES, Source
 from tiktok_pipeline.raw.snapshots import file_format
@@ -84,4 +83,11 @@ def _rows_of(path: Path, entry: StoredFile, engine: Engine) -> nw.LazyFrame[Any]
     # A delivered file may share its blocks with the stored one: editing it in place changes both.
     if not path.exists() or path.stat().st_size != entry.bytes:
         raise UnreadableFileError(f"{path}: gone, or changed since it was delivered", remedy="deliver the file again")
-    return read_stored_file(path, find_dialect(entry.dialect), engine=engine, forgotten=entry.forgotten_rows)
+    return read_stored_file(
+        path,
+        dialect=entry.dialect,
+        source=entry.source,
+        columns=entry.columns,
+        engine=engine,
+        forgotten=entry.forgotten_rows,
+    )

@@ -13,7 +13,7 @@ from tiktok_pipeline.privacy.suppression import (
     read_suppression_list,
     suppressed_rows,
 )
-from tiktok_pipeline.raw.dialects import find_dialect
+from tiktok_pipeline.raw.dialects import source_named
 from tiktok_pipeline.raw.read import read_stored_file
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.base import Engine
@@ -89,8 +89,13 @@ def _matching_files(
     """Yield (snapshot, file, records) of every stored file that has a record of the list."""
     for snapshot in snapshots_on_disk(raw):
         for entry in read_manifest(raw / snapshot):
-            dialect = find_dialect(entry.dialect)
-            path = raw / snapshot / entry.file
-            rows = read_stored_file(path, dialect, engine=engine, forgotten=entry.forgotten_rows)
-            if matches := suppressed_rows(rows, dialect.source, suppression, engine):
+            rows = read_stored_file(
+                raw / snapshot / entry.file,
+                dialect=entry.dialect,
+                source=entry.source,
+                columns=entry.columns,
+                engine=engine,
+                forgotten=entry.forgotten_rows,
+            )
+            if matches := suppressed_rows(rows, source_named(entry.source), suppression, engine):
                 yield snapshot, entry, matches

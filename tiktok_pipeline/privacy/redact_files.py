@@ -17,7 +17,7 @@ from tiktok_pipeline.home.manifest import StoredFile, file_sha256, read_manifest
 from tiktok_pipeline.privacy.mentions import is_handle
 from tiktok_pipeline.privacy.redact import redact
 from tiktok_pipeline.privacy.suppression import SuppressionList, suppressed_rows
-from tiktok_pipeline.raw.dialects import find_dialect
+from tiktok_pipeline.raw.dialects import source_named
 from tiktok_pipeline.raw.read import read_stored_file
 from tiktok_pipeline.raw.schema import Source
 from tiktok_pipeline.warehouse.base import Engine
@@ -53,11 +53,10 @@ def redact_stored_files(raw: Path, suppression: SuppressionList, *, handles: Col
     blanked = 0
     for snapshot in snapshots_on_disk(raw):
         for entry in read_manifest(raw / snapshot):
-            dialect = find_dialect(entry.dialect)
-            path = raw / snapshot / entry.file
-            rows = read_stored_file(path, dialect, engine=engine, forgotten=entry.forgotten_rows)
-            ordinals = {row.source_row for row in suppressed_rows(rows, dialect.source, suppression, engine)}
-            if ordinals or _has_mention(rows, dialect.source, mentions):
+            source = source_named(entry.source)
+            rows = _read_entry(raw / snapshot / entry.file, entry, engine)
+            ordinals = {row.source_row for row in suppressed_rows(rows, source, suppression, engine)}
+            if ordinals or _has_mention(rows, source, mentions):
                 _redact_stored_file(raw / snapshot, entry, ordinals, mentions, engine)
             blanked += len(ordinals)
     return blanked
@@ -85,11 +84,22 @@ def _redact_stored_file(
 def is_readable(path: Path, entry: StoredFile, engine: Engine) -> bool:
     """Return whether a rewritten file still fits its dialect and has as many records as ``entry`` lists."""
     try:
-        rows = read_stored_file(path, find_dialect(entry.dialect), engine=engine, forgotten=entry.forgotten_rows)
+        rows = _read_entry(path, entry, engine)
         with engine.reading(path):
             return count_rows(rows) == entry.rows
     except FileError:
         return False
+
+
+def _read_entry(path: Path, entry: StoredFile, engine: Engine) -> nw.LazyFrame[Any]:
+    return read_stored_file(
+        path,
+        dialect=entry.dialect,
+        source=entry.source,
+        columns=entry.columns,
+        engine=engine,
+        forgotten=entry.forgotten_rows,
+    )
 
 
 def _has_mention(rows: nw.LazyFrame[Any], source: Source, handles: Collection[str]) -> bool:

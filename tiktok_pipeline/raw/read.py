@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import narwhals as nw
 
-from tiktok_pipeline.raw.dialects import Dialect
+from tiktok_pipeline.raw.dialects import CONTROL_COLUMNS, REQUIRED, Recognition, stored_recognition
+from tiktok_pipeline.raw.dialects.column_names import unique_names
+from tiktok_pipeline.raw.dialects.recognition import competing_columns_error
 from tiktok_pipeline.raw.schema import Source
 from tiktok_pipeline.raw.snapshots import file_format
+from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import Engine, ScannedFile, UnreadableFileError
 
 FORGOTTEN_RECORD = "forgotten"
 """The ``read_problem`` of a record that was blanked because its creator asked to be forgotten."""
 
+NO_PROFILE_RECORD = "no profile: the scraper reports an error instead, such as a page that is gone"
+"""The ``read_problem`` of a record that is no profile. It is rejected and counted, but it is no bad row."""
+
+_QUOTED_CHARACTERS = 40
+
 
 def read_file(
-    scan: ScannedFile, dialect: Dialect, *, source_file: str, engine: Engine, forgotten: Collection[int] = ()
+    scan: ScannedFile, recognition: Recognition, *, source_file: str, engine: Engine, forgotten: Collection[int] = ()
 ) -> nw.LazyFrame[Any]:
     """Return the rows of one file as rows of ``raw.<source>``, lazily, without ``snapshot``.
 
-    A record that repeats the header gets a ``read_problem``. Columns that the dialect does not map go to ``extra``, a
-    JSON object; a name that occurs twice gets its position appended.
+    A record that repeats the header gets a ``read_problem``, and so does one in which a scraper reports an error
+    instead of a profile. Columns that are not mapped go to ``extra``, a JSON object; a name that occurs twice gets
+    its position appended.
 
     Parameters
     ----------
     scan : ScannedFile
         The file as the engine reads it.
-    dialect : Dialect
-        How the file spells the canonical columns.
+    recognition : Recognition
+        Which column of the file becomes which canonical column.
     source_file : str
         The file's name in ``raw/<snapshot>/``.
     engine : Engine
@@ -43,42 +52,60 @@ def read_file(
     LazyFrame
         One row per record, in the column order of ``raw.<source>``.
     """
-    mapped = {
-        name: f"cell_{scan.header.index(column)}" for name, column in dialect.columns.items() if column in scan.header
-    }
-    rows = engine.to_json(scan.rows, "extra", _unmapped(scan.header, set(mapped.values())))
+    source = recognition.source
+    header = unique_names(scan.header)
+    cells = {name: f"cell_{header.index(column)}" for name, column in recognition.columns.items() if column in header}
+    mapped = {name: cell for name, cell in cells.items() if name in source.columns}
+    unmapped = {name: f"cell_{number}" for number, name in enumerate(header)}
+    extra = {name: cell for name, cell in unmapped.items() if cell not in mapped.values()}
+    rows = engine.to_json(scan.rows, "extra", extra)
     repeats = nw.all_horizontal(
         *(nw.col(cell) == nw.lit(scan.header[int(cell.removeprefix("cell_"))]) for cell in mapped.values()),
         ignore_nulls=False,
     )
-    absent = [name for name in dialect.source.columns if name not in mapped]
-    problem = nw.when(nw.col("read_problem").is_null() & repeats).then(nw.lit("the header, repeated among the rows"))
+    absent = [name for name in source.columns if name not in mapped]
+    problem = (
+        nw.when(~nw.col("read_problem").is_null())
+        .then(nw.col("read_problem"))
+        .when(repeats)
+        .then(nw.lit("the header, repeated among the rows"))
+        .when(_is_no_profile(cells))
+        .then(nw.lit(NO_PROFILE_RECORD))
+    )
     mapped_rows = rows.select(
         nw.lit(source_file).alias("source_file"),
         nw.col("source_row").cast(nw.Int64),
-        nw.lit(dialect.name).alias("dialect"),
-        problem.otherwise(nw.col("read_problem")).alias("read_problem"),
+        nw.lit(recognition.dialect).alias("dialect"),
+        problem.alias("read_problem"),
         *(nw.col(cell).alias(name) for name, cell in mapped.items()),
         *(nw.lit(None).cast(nw.String).alias(name) for name in absent),
         nw.col("extra"),
     )
     if forgotten:
-        mapped_rows = blank_rows(mapped_rows, nw.col("source_row").is_in(sorted(forgotten)), dialect.source)
+        mapped_rows = blank_rows(mapped_rows, nw.col("source_row").is_in(sorted(forgotten)), source)
     # The engine concatenates the files of a snapshot by column position.
-    return mapped_rows.select(dialect.source.table.frame_names)
+    return mapped_rows.select(source.table.frame_names)
 
 
 def read_stored_file(
-    path: Path, dialect: Dialect, *, engine: Engine, forgotten: Collection[int] = ()
+    path: Path,
+    *,
+    dialect: str,
+    source: str,
+    columns: Mapping[str, str],
+    engine: Engine,
+    forgotten: Collection[int] = (),
 ) -> nw.LazyFrame[Any]:
-    """Scan a file of a known dialect and read it with `read_file`.
+    """Scan a file of a snapshot and read it with `read_file`.
 
     Parameters
     ----------
     path : Path
         The file; its name becomes ``source_file``.
-    dialect : Dialect
-        The dialect that was recognized when the file was ingested.
+    dialect, source : str
+        Names of the dialect and the source that were recognized when the file was ingested.
+    columns : mapping of str to str
+        Its mapping, see `stored_recognition`.
     engine : Engine
         The engine that scans the file.
     forgotten : collection of int
@@ -92,19 +119,72 @@ def read_stored_file(
     Raises
     ------
     UnreadableFileError
-        If the file cannot be scanned, or lacks columns that the dialect requires.
+        If the file cannot be scanned, or lacks columns that its source requires.
     """
     format_ = file_format(path)
     if format_ is None:
         raise UnreadableFileError(f"{path}: of no known format", remedy="deliver the file again")
     with engine.reading(path):
         scan = engine.scan(path, format_)
-        if missing := dialect.missing(scan.header):
+        recognition = stored_recognition(dialect, source, columns, scan.header)
+        header = unique_names(scan.header)
+        groups = [
+            [recognition.columns[name] for name in group if name in recognition.columns]
+            for group in REQUIRED.get(source, ())
+        ]
+        if missing := [" or ".join(group) for group in groups if group and not set(group) & set(header)]:
             raise UnreadableFileError(
-                f"{path}: lacks {', '.join(missing)}, which a file of dialect {dialect.name} has",
+                f"{path}: lacks {', '.join(missing)}, which a file of dialect {dialect} has",
                 remedy="restore it from a backup, or deliver the file again",
             )
-        return read_file(scan, dialect, source_file=path.name, engine=engine, forgotten=forgotten)
+        return read_file(scan, recognition, source_file=path.name, engine=engine, forgotten=forgotten)
+
+
+def check_competing(scan: ScannedFile, recognition: Recognition, *, file: str, engine: Engine) -> None:
+    """Check that columns which may be the same canonical column have equal cells.
+
+    Parameters
+    ----------
+    scan : ScannedFile
+        The file as the engine reads it.
+    recognition : Recognition
+        Its columns; ``competing`` holds those to compare.
+    file : str
+        The file's name, for messages.
+    engine : Engine
+        The engine that the frame lives in.
+
+    Raises
+    ------
+    CompetingColumnsError
+        If the cells of two columns differ in a record; the text shows both cells.
+    """
+    header = unique_names(scan.header)
+    for canonical, columns in recognition.competing.items():
+        first, *others = (f"cell_{header.index(column)}" for column in columns)
+        texts = engine.strip_and_nullify(scan.rows, {f"text_{cell}": cell for cell in (first, *others)})
+        chosen = nw.col(f"text_{first}").fill_null("")
+        differs = nw.any_horizontal(
+            *(nw.col(f"text_{cell}").fill_null("") != chosen for cell in others), ignore_nulls=True
+        )
+        rows = texts.filter(nw.col("read_problem").is_null() & differs).select("source_row", first, *others)
+        example = rows.sort("source_row").head(1).collect("pyarrow").to_native().to_pylist()
+        if example:
+            row = example[0]
+            cells = [
+                one_line(row[cell] or "", max_characters=_QUOTED_CHARACTERS) or "empty" for cell in (first, *others)
+            ]
+            evidence = f"{' and '.join(cells)} in record {row['source_row']}"
+            raise competing_columns_error(canonical, columns, evidence, file=file)
+
+
+def _is_no_profile(cells: Mapping[str, str]) -> nw.Expr:
+    """Return whether a record holds an error or a warning of the scraper, and no followers."""
+    controls = [cells[name] for name in CONTROL_COLUMNS if name in cells]
+    if not controls or "followers" not in cells:
+        return nw.lit(False)
+    reports = nw.any_horizontal(*(nw.col(cell).fill_null("") != "" for cell in controls), ignore_nulls=True)
+    return reports & (nw.col(cells["followers"]).fill_null("") == "")
 
 
 def blank_rows(rows: nw.LazyFrame[Any], forgotten: nw.Expr, source: Source) -> nw.LazyFrame[Any]:
@@ -115,11 +195,3 @@ def blank_rows(rows: nw.LazyFrame[Any], forgotten: nw.Expr, source: Source) -> n
     ]
     reason = nw.when(forgotten).then(nw.lit(FORGOTTEN_RECORD)).otherwise(nw.col("read_problem"))
     return rows.with_columns(*cells, reason.alias("read_problem"))
-
-
-def _unmapped(header: Sequence[str], mapped: set[str]) -> dict[str, str]:
-    cells: dict[str, str] = {}
-    for number, name in enumerate(header):
-        if f"cell_{number}" not in mapped:
-            cells[name if name not in cells else f"{name} ({number + 1})"] = f"cell_{number}"
-    return cells

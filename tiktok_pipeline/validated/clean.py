@@ -33,7 +33,7 @@ TYPES: Mapping[str, CastType] = {
     **dict.fromkeys(RATES, "float"),
 }
 """The type that each text column of a profile is cast to."""
-DAY_FIRST_DIALECTS = [dialect.name for dialect in DIALECTS if dialect.date_format == "day_first"]
+DAY_FIRST_DIALECTS = [dialect.name for dialect in DIALECTS if dialect.dates == "day-first"]
 
 _DIGITS = r"^[0-9]+$"
 _ISO_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"

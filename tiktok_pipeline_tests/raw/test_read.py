@@ -32,7 +32,8 @@ def read(engine: DuckDBWarehouse, path: Path, content: str, forgotten: Collectio
 
 
 def test_cells_go_to_canonical_columns_as_they_are(engine: DuckDBWarehouse, tmp_path: Path) -> None:
-    content = "id,url,likes_receieved,followers,following,videos_count,timestamp\n 6E+18,u, 1,null,3,4,01-08-2023\n"
+    content = "id,url,likes_receieved,followers,following,videos_count,timestamp,create_time,profile_pic_url\n"
+    content += " 6E+18,u, 1,null,3,4,01-08-2023,c,p\n"
     row = read(engine, tmp_path / "f.csv", content)[0]
     there = {name: value for name, value in row.items() if value is not None}
     assert there == {
@@ -46,6 +47,7 @@ def test_cells_go_to_canonical_columns_as_they_are(engine: DuckDBWarehouse, tmp_
         "following": "3",
         "videos_count": "4",
         "observed_on": "01-08-2023",
+        "extra": '{"create_time":"c","profile_pic_url":"p"}',
     }
 
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tiktok_pipeline.raw.dialects import PUBLIC_CSV, recognize
+from tiktok_pipeline.raw.dialects import recognize
 from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.raw.schema import PROFILES
 from tiktok_pipeline.validated import validate as judge
@@ -200,7 +200,7 @@ def test_duplicates_over_the_files_of_a_snapshot(engine: DuckDBWarehouse, tmp_pa
         content = csv_of(*({"account_id": account, "timestamp": day} for account, day in rows))
         (tmp_path / name).write_text(content, newline="")
         scan = engine.scan(tmp_path / name, "csv")
-        parts.append(read_file(scan, PUBLIC_CSV, source_file=name, engine=engine))
+        parts.append(read_file(scan, recognize(scan.header, file=name), source_file=name, engine=engine))
     verdict = validate_source(nw.concat(parts, how="vertical"), PROFILES, engine)
     good = verdict.valid.collect("pyarrow").to_native().to_pylist()
     places = sorted((row["account_id"], row["source_file"], row["source_row"]) for row in good)

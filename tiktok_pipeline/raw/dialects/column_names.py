@@ -1,0 +1,100 @@
+"""Compare the names of columns as people spell them: case, blanks, punctuation and accents do not matter."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+_LETTERS = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "ß": "ss", "ł": "l", "đ": "d", "ð": "d", "ı": "i"})
+"""Letters that Unicode does not split into a plain letter and an accent."""
+
+_TOO_GENERAL = frozenset({"id", "url", "name", "timestamp", "date", "title", "video", "link", "user"})
+"""Names that must match a whole path: inside a nested object they may belong to a video, a song or a request."""
+
+_PATH = re.compile(r"[./]")
+
+
+def column_key(name: str) -> str:
+    """Return the letters and digits of a name, in lower case and without accents.
+
+    Parameters
+    ----------
+    name : str
+        The name of a column, or a path such as ``stats.followerCount``.
+
+    Returns
+    -------
+    str
+        Names with the same key are the same column to a person. Empty for a name without letters and digits.
+
+    Examples
+    --------
+    >>> column_key("Account_ID ")
+    'accountid'
+    >>> column_key("Følgere"), column_key("Abonnés")
+    ('folgere', 'abonnes')
+    """
+    letters = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))
+    return "".join(letter for letter in letters.translate(_LETTERS) if letter.isalnum())
+
+
+def unique_names(header: Sequence[str]) -> tuple[str, ...]:
+    """Return the header with the position (from 1) appended to a name that occurred before.
+
+    Examples
+    --------
+    >>> unique_names(["likes", "note", "likes"])
+    ('likes', 'note', 'likes (3)')
+    """
+    names: list[str] = []
+    taken: set[str] = set()
+    for number, name in enumerate(header, start=1):
+        names.append(name if name not in taken else f"{name} ({number})")
+        taken.add(names[-1])
+    return tuple(names)
+
+
+class HeaderIndex:
+    """Finds the columns of a header by the names that a dialect gives them.
+
+    Parameters
+    ----------
+    header : sequence of str
+        The column names as the file spells them; a repeated name may have its position appended.
+    """
+
+    def __init__(self, header: Sequence[str]) -> None:
+        self.names = unique_names(header)
+        self._by_key: dict[str, list[str]] = {}
+        self._by_path_end: dict[str, list[str]] = {}
+        for number, name in enumerate(self.names, start=1):
+            delivered = _without_position(name, number, self.names)
+            self._by_key.setdefault(column_key(delivered), []).append(name)
+            parts = [column_key(part) for part in _PATH.split(delivered)] if " " not in delivered else []
+            for start in range(1, len(parts)):
+                self._by_path_end.setdefault(".".join(parts[start:]), []).append(name)
+
+    def find(self, name: str) -> tuple[str, ...]:
+        """Return the columns of this name, in the order of the header; the exact spelling first.
+
+        A name also matches the end of a path: ``followerCount`` matches ``userInfo.stats.followerCount``, unless a
+        column has exactly this name.
+        """
+        key = column_key(name)
+        if not key:
+            return ()
+        matches = self._by_key.get(key, [])
+        if not matches and key not in _TOO_GENERAL:
+            matches = self._by_path_end.get(".".join(column_key(part) for part in _PATH.split(name)), [])
+        return tuple(sorted(matches, key=lambda match: match != name))
+
+    def repeats(self, column: str) -> frozenset[str]:
+        """Return the columns that the file spells like ``column``, itself included."""
+        return next(frozenset(names) for names in self._by_key.values() if column in names)
+
+
+def _without_position(name: str, number: int, names: Sequence[str]) -> str:
+    """Return the name as delivered: "likes (15)" in place 15 is a second "likes"."""
+    base = name.removesuffix(f" ({number})")
+    return base if base != name and base in names[: number - 1] else name

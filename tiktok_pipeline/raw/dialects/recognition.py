@@ -1,0 +1,329 @@
+"""Recognize the dialect of a file by its column names.
+
+The cells of the first rows are evidence only where a name alone leaves a doubt: whether "Creator" holds handles, or
+"Link" holds profile URLs.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+
+from tiktok_pipeline.raw.dialects.column_names import HeaderIndex, column_key
+from tiktok_pipeline.raw.dialects.dialect import (
+    CONTROL_COLUMNS,
+    CompetingColumnsError,
+    Dialect,
+    RateUnit,
+    Recognition,
+    UnknownDialectError,
+)
+from tiktok_pipeline.raw.dialects.shipped import DIALECTS
+from tiktok_pipeline.safe_text import one_line
+
+Sample = Sequence[Sequence[str | None]]
+"""The cells of the first rows, in the order of the header."""
+
+_NAME_CHARACTERS = 40
+_SHOWN_NAMES = 40
+_HANDLE = re.compile(r"@?[A-Za-z0-9._]{2,30}")
+_FREE_TEXTS = frozenset({"nickname", "biography", "bio_link", "language", "region"})
+"""Columns for which the first of several names is taken: no figure depends on them."""
+_DISPLAY_NAMES = frozenset({"name", "nombre", "nome", "nom", "navn", "title"})
+"""Columns that usually hold displayed names: only an @ before every cell makes them handles."""
+_LONGEST_ROW_NUMBER = 6
+_MEANINGS = {"account_id": "the creator's handle, number or profile URL", "followers": "the followers"}
+_PERCENT = re.compile(r"%|per ?cent|\bpct\b", re.IGNORECASE)
+
+_LOOKS_RIGHT: Mapping[str, Callable[[str], bool]] = {
+    "account_id": lambda cell: bool(_HANDLE.fullmatch(cell)) or "tiktok.com/@" in cell,
+    "url": lambda cell: "tiktok.com/@" in cell,
+    "tiktok_id": lambda cell: cell.isascii() and cell.isdigit() and 15 <= len(cell) <= 20,
+}
+"""What every cell of a proposed column must look like, so that the column is taken without a question."""
+
+
+def recognize(
+    header: Sequence[str],
+    *,
+    file: str,
+    sample: Sample = (),
+    column_map: Mapping[str, str] | None = None,
+    dialects: Sequence[Dialect] = (),
+) -> Recognition:
+    """Return which column of a file becomes which canonical column.
+
+    The dialect is the one that fits and knows most of the header's names. Columns that it does not know are read by
+    the generic dialect's list of names.
+
+    Parameters
+    ----------
+    header : sequence of str
+        The column names of the file.
+    file : str
+        The file's name, for messages.
+    sample : sequence of sequence of str or None, optional
+        The cells of the first rows. Without them, a doubtful column is never taken.
+    column_map : mapping of str to str, optional
+        Canonical name to the name in the file, as the user gave them. They come before every dialect.
+    dialects : sequence of Dialect, optional
+        The user's own dialects.
+
+    Returns
+    -------
+    Recognition
+        The mapping, and the columns whose cells must be compared.
+
+    Raises
+    ------
+    UnknownDialectError
+        If a required column is missing, two dialects fit equally well, or ``column_map`` names no column.
+    """
+    index = HeaderIndex(header)
+    given = _given_columns(column_map or {}, index, file)
+    specific = [dialect for dialect in (*dialects, *DIALECTS) if not dialect.is_generic]
+    candidates = [dialect for dialect in specific if not dialect.missing({**dialect.resolve(index), **given}, index)]
+    generic = [dialect for dialect in DIALECTS if dialect.is_generic]
+    dialect = _best(candidates, index, file) if candidates else generic[0]
+    if foreign := [name for name in given if name not in dialect.source.columns]:
+        raise UnknownDialectError(
+            f"{file}: --map {foreign[0]}={shown_name(given[foreign[0]])}: {dialect.source.name} have no such column",
+            remedy=f"their columns are: {', '.join(dialect.source.columns)}",
+        )
+    resolved = {name: columns for name, columns in dialect.resolve(index).items() if name not in given}
+    accepted: dict[str, tuple[str, ...]] = {}
+    if not dialect.is_own:
+        known = _known_names(dialect, index)
+        for completing in generic:
+            if completing.source == dialect.source:
+                _complete(resolved, completing, index, known | set(given.values()))
+                accepted = _accept_by_cells(resolved, given, completing, index, sample)
+    resolved = _without_given(resolved, given)
+    proposals = _proposals({**resolved, **given}, generic[0], index) if dialect.source == generic[0].source else {}
+    if missing := dialect.missing({**resolved, **given}):
+        raise _refusal(missing, proposals, index, file)
+    competing, notes = _competing(resolved, index)
+    notes += _drop_row_numbers(resolved, index, sample)
+    columns = {**{name: columns[0] for name, columns in resolved.items()}, **given}
+    in_order = {name: columns[name] for name in (*dialect.source.columns, *CONTROL_COLUMNS) if name in columns}
+    taken = {*in_order.values(), *(name for names in competing.values() for name in names)}
+    return Recognition(
+        dialect=dialect.name,
+        source=dialect.source,
+        columns=in_order,
+        description=dialect.description,
+        units=_units(in_order) | dialect.units,
+        dates=dialect.dates,
+        transformation=dialect.transformation,
+        competing=competing,
+        unused=tuple(name for name in index.names if name not in taken),
+        proposals=proposals,
+        notes=(
+            *notes,
+            *(
+                f"{name} is read from {shown_name(columns[0])}: its cells show it"
+                for name, columns in accepted.items()
+            ),
+        ),
+    )
+
+
+def is_known_name(name: str) -> bool:
+    """Return whether a text is the name of a column that a shipped dialect knows, as a header line has them."""
+    keys = [column_key(part) for part in re.split(r"[./]", name)]
+    return any("".join(keys[start:]) in _KNOWN_KEYS for start in range(len(keys)))
+
+
+_KNOWN_KEYS = frozenset(
+    column_key(name)
+    for dialect in DIALECTS
+    for names in (*dialect.columns.values(), *dialect.proposals.values(), tuple(dialect.typical))
+    for name in names
+)
+
+
+def _given_columns(column_map: Mapping[str, str], index: HeaderIndex, file: str) -> dict[str, str]:
+    """Return the columns that the user named, as the header spells them."""
+    given: dict[str, str] = {}
+    for canonical, name in column_map.items():
+        exact = [column for column in index.names if column == name]
+        matches = exact or index.find(name)
+        if not matches:
+            raise UnknownDialectError(
+                f"{file}: --map {canonical}={shown_name(name)}: it has no such column",
+                remedy=f"its columns are: {shown_names(index.names)}",
+            )
+        given[canonical] = matches[0]
+    return given
+
+
+def _best(candidates: Sequence[Dialect], index: HeaderIndex, file: str) -> Dialect:
+    """Return the dialect that knows most names; raises if several that differ know equally many."""
+    most = max(len(_known_names(dialect, index)) for dialect in candidates)
+    best = [dialect for dialect in candidates if len(_known_names(dialect, index)) == most]
+    own = [dialect for dialect in best if dialect.is_own]
+    best = own or best
+    mappings = {_meaning(dialect, index) for dialect in best}
+    if len(mappings) > 1:
+        names = " and ".join(shown_name(dialect.name) for dialect in best)
+        raise UnknownDialectError(
+            f"{file}: the dialects {names} fit equally well and read its columns differently",
+            remedy="add a column that only one of them has to its recognized_by",
+        )
+    return best[0]
+
+
+def _meaning(dialect: Dialect, index: HeaderIndex) -> tuple[object, ...]:
+    columns = tuple(sorted(dialect.resolve(index).items()))
+    return dialect.source.name, columns, tuple(sorted(dialect.units.items())), dialect.dates, dialect.transformation
+
+
+def _known_names(dialect: Dialect, index: HeaderIndex) -> set[str]:
+    """Return the columns of the header that the dialect maps or lists as typical."""
+    mapped = {name for names in dialect.resolve(index).values() for name in names}
+    return mapped.union(*(index.find(name) for name in dialect.typical))
+
+
+def _complete(resolved: dict[str, tuple[str, ...]], generic: Dialect, index: HeaderIndex, known: set[str]) -> None:
+    """Add the canonical columns that only the generic dialect knows by name."""
+    for canonical, columns in generic.resolve(index).items():
+        free = tuple(column for column in columns if column not in known)
+        if canonical not in resolved and free:
+            resolved[canonical] = free
+
+
+def _accept_by_cells(
+    resolved: dict[str, tuple[str, ...]],
+    given: Mapping[str, str],
+    generic: Dialect,
+    index: HeaderIndex,
+    sample: Sample,
+) -> dict[str, tuple[str, ...]]:
+    """Add a proposed identity whose cells leave no doubt, if it is the only one; return what was added."""
+    accepted: dict[str, tuple[str, ...]] = {}
+    taken = {*given.values(), *(column for columns in resolved.values() for column in columns)}
+    for canonical, looks_right in _LOOKS_RIGHT.items():
+        if canonical in resolved or canonical in given:
+            continue
+        columns = _find_all(generic.proposals.get(canonical, ()), index)
+        fitting = [
+            column
+            for column in columns
+            if column not in taken
+            and (cells := _cells(column, index, sample))
+            and all(looks_right(cell) for cell in cells)
+            and (column_key(column) not in _DISPLAY_NAMES or all(cell.startswith("@") for cell in cells))
+        ]
+        if len(fitting) == 1:
+            accepted[canonical] = resolved[canonical] = (fitting[0],)
+            taken.add(fitting[0])
+    return accepted
+
+
+def _drop_row_numbers(resolved: dict[str, tuple[str, ...]], index: HeaderIndex, sample: Sample) -> list[str]:
+    """Remove a column "id" that numbers the rows; return a note about it."""
+    column = resolved.get("tiktok_id", ("",))[0]
+    cells = _cells(column, index, sample) if column_key(column) == "id" else []
+    if not cells or not all(cell.isdigit() and len(cell) <= _LONGEST_ROW_NUMBER for cell in cells):
+        return []
+    del resolved["tiktok_id"]
+    return [f"{shown_name(column)} is not read as tiktok_id: its cells look like row numbers ({cells[0]})"]
+
+
+def _without_given(resolved: Mapping[str, tuple[str, ...]], given: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return the mapping without the columns that the user maps to something else."""
+    left = {
+        canonical: tuple(column for column in columns if column not in given.values())
+        for canonical, columns in resolved.items()
+        if canonical not in given
+    }
+    return {canonical: columns for canonical, columns in left.items() if columns}
+
+
+def _proposals(
+    mapped: Mapping[str, tuple[str, ...] | str], generic: Dialect, index: HeaderIndex
+) -> dict[str, tuple[str, ...]]:
+    """Return the unused columns that may be a canonical column which is not mapped."""
+    taken = {name for names in mapped.values() for name in ((names,) if isinstance(names, str) else names)}
+    proposals = {
+        canonical: tuple(column for column in _find_all(names, index) if column not in taken)
+        for canonical, names in generic.proposals.items()
+        if canonical not in mapped
+    }
+    return {canonical: columns for canonical, columns in proposals.items() if columns}
+
+
+def _competing(
+    resolved: Mapping[str, tuple[str, ...]], index: HeaderIndex
+) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    """Return the columns whose cells must be compared, and a note for each text that is read from one of several."""
+    competing: dict[str, tuple[str, ...]] = {}
+    notes = []
+    for canonical, columns in resolved.items():
+        repeats = index.repeats(columns[0])
+        same_name = tuple(column for column in columns if column in repeats)
+        rivals = same_name if canonical in _FREE_TEXTS else columns
+        if len(rivals) > 1 and canonical not in CONTROL_COLUMNS:
+            competing[canonical] = rivals
+        if others := [shown_name(column) for column in columns if column not in rivals]:
+            notes.append(f"{canonical} is read from {shown_name(columns[0])}, not from {', '.join(others)}")
+    return competing, notes
+
+
+def _units(columns: Mapping[str, str]) -> dict[str, RateUnit]:
+    """Return the unit of each rate whose name gives it, such as "Engagement (%)"."""
+    return {name: "percent" for name, column in columns.items() if name.endswith("_rate") and _PERCENT.search(column)}
+
+
+def _find_all(names: Sequence[str], index: HeaderIndex) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(column for name in names for column in index.find(name)))
+
+
+def _cells(column: str, index: HeaderIndex, sample: Sample) -> list[str]:
+    """Return the cells of a column in the first rows, without empty ones."""
+    position = index.names.index(column)
+    cells = (row[position] for row in sample if position < len(row))
+    return [cell.strip() for cell in cells if cell and cell.strip()]
+
+
+def _refusal(
+    missing: Sequence[tuple[str, ...]], proposals: Mapping[str, tuple[str, ...]], index: HeaderIndex, file: str
+) -> UnknownDialectError:
+    wanted = " and for ".join(_MEANINGS.get(group[0], " or ".join(group)) for group in missing)
+    likely = [(name, column) for group in missing for name in group for column in proposals.get(name, ())]
+    maps = " or ".join(map_option(name, column) for name, column in likely[:3])
+    guess = f"if one of them is right, add {maps}; " if maps else ""
+    return UnknownDialectError(
+        f"{file}: no column is known to be the one for {wanted}. Its columns are: {shown_names(index.names)}",
+        remedy=f"{guess}`tiktok-pipeline inspect {shlex.quote(one_line(file))}` shows how to name them",
+    )
+
+
+def map_option(canonical: str, column: str) -> str:
+    """Return the option that reads a column as a canonical one, as it is typed into a shell."""
+    return f"--map {shlex.quote(f'{canonical}={one_line(column)}')}"
+
+
+def shown_name(name: str) -> str:
+    """Return the name of a column for a message: on one line, cut, in quotes if it has blanks."""
+    text = one_line(name, max_characters=_NAME_CHARACTERS)
+    return f"'{text}'" if " " in text or not text else text
+
+
+def shown_names(names: Sequence[str]) -> str:
+    """Return names of columns for a message, the first ones of many."""
+    more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
+    return ", ".join(shown_name(name) for name in names[:_SHOWN_NAMES]) + more or "none"
+
+
+def competing_columns_error(
+    canonical: str, columns: Sequence[str], evidence: str, *, file: str
+) -> CompetingColumnsError:
+    """Return the error of columns with different cells that may all be one canonical column."""
+    names = " and ".join(shown_name(column) for column in columns)
+    choices = " or ".join(map_option(canonical, column) for column in columns)
+    return CompetingColumnsError(
+        f"{file}: {names} may each be {canonical}, but their cells differ: {evidence}",
+        remedy=f"choose one: {choices}",
+    )

@@ -1,0 +1,283 @@
+"""Dialects are recognized by their columns; what fits none is refused in one line that helps."""
+
+from __future__ import annotations
+
+import random
+import string
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tiktok_pipeline.raw.dialects import DIALECTS, Dialect, UnknownDialectError, is_known_name, recognize
+from tiktok_pipeline.raw.schema import PROFILES
+from tiktok_pipeline_tests.raw.dialects.headers import (
+    ACTIVITY,
+    APIFY_ITEMS,
+    DIALECT_HEADERS,
+    PUBLIC,
+    REQUIRED,
+    RESEARCH_API,
+    RESEARCH_REPLY,
+    TRACKER,
+    USER_DETAIL,
+    VENDOR,
+)
+
+
+def test_every_shipped_dialect_has_a_header_here() -> None:
+    assert sorted(DIALECT_HEADERS) == [dialect.name for dialect in DIALECTS]
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        *((header, name) for name, header in DIALECT_HEADERS.items()),
+        ([*VENDOR, "timestamp"], "vendor_export"),
+        ([*VENDOR, "input.url", "error", "error_code", "warning", "warning_code"], "vendor_export"),
+        ([*RESEARCH_API, "avatar_url"], "research_api"),
+        ([name for name in RESEARCH_API if name != "bio_url"], "research_api"),
+        (RESEARCH_REPLY, "research_api"),
+        ([*ACTIVITY, "remark"], "activity_csv"),
+        (REQUIRED, "public_csv"),
+        (["url", *REQUIRED[1:]], "public_csv"),
+        ([*REQUIRED, "predicted_lang"], "vendor_export"),
+        ([*PUBLIC, "my own column", "my own column"], "public_csv"),
+        (["username", "followers"], "tracker"),
+        (["@Username", "Fans"], "tracker"),
+        (["profile.username", "metrics.followers"], "tracker"),
+        (["account_id", "is_verified", "timestamp", "stats.followers", "stats.following", "stats.likes"], "tracker"),
+        (["Benutzername", "Follower", "Folge ich", "Gefällt mir", "Beiträge"], "tracker"),
+        (["Nom d'utilisateur", "Abonnés", "Abonnements", "J’aime", "Vidéos"], "tracker"),
+        (["Usuario", "Seguidores", "Siguiendo", "Me gusta"], "tracker"),
+        (["Brugernavn", "Følgere", "Følger"], "tracker"),
+        (["Tiktoker name", "Subscribers count", "Views avg.", "Likes avg"], "tracker"),
+    ],
+)  # fmt: skip
+def test_each_dialect_is_recognized(header: list[str], name: str) -> None:
+    assert recognize(header, file="f.csv").dialect == name
+
+
+def test_the_vendor_header_has_36_columns() -> None:
+    assert len(VENDOR) == len(set(VENDOR)) == 36
+
+
+def test_a_tracker_maps_its_columns() -> None:
+    assert recognize([*TRACKER, "Engagement rate"], file="f.csv").columns == {
+        "account_id": "Username",
+        "biography": "Bio",
+        "is_verified": "Verified",
+        "followers": "Followers",
+        "following": "Following",
+        "likes": "Total likes",
+        "videos_count": "Videos",
+        "url": "Profile link",
+    }
+
+
+def test_an_engagement_rate_of_a_tracker_is_only_proposed() -> None:
+    recognition = recognize([*TRACKER, "Engagement rate"], file="f.csv")
+    assert recognition.unused == ("Engagement rate",)
+    assert recognition.proposals["avg_engagement_rate"] == ("Engagement rate",)
+
+
+def test_user_detail_is_read_by_path_and_large_counts_come_from_the_second_statistics() -> None:
+    header = [*USER_DETAIL, "userInfo.statsV2.followerCount"]
+    columns = recognize(header, file="f.json").columns
+    assert columns["account_id"] == "userInfo.user.uniqueId"
+    assert columns["tiktok_id"] == "userInfo.user.id"
+    assert columns["followers"] == "userInfo.statsV2.followerCount"
+    assert columns["likes"] == "userInfo.stats.heartCount"
+
+
+def test_the_id_of_an_apify_item_is_no_id_of_the_account() -> None:
+    recognition = recognize(APIFY_ITEMS, file="f.json")
+    assert recognition.columns["tiktok_id"] == "authorMeta.id"
+    assert recognition.transformation == "apify_items"
+    assert "id" in recognition.unused
+
+
+def test_a_dialect_is_completed_by_the_list_of_names() -> None:
+    header = ["display name" if name == "nickname" else name for name in PUBLIC]
+    recognition = recognize(header, file="f.csv")
+    assert (recognition.dialect, recognition.columns["nickname"]) == ("public_csv", "display name")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+def test_likes_given_are_never_likes_received(dialect: Dialect) -> None:
+    names = {name.rpartition(".")[2].lower() for names in dialect.columns.values() for name in names}
+    assert not names & {"digg_count", "diggcount", "digg", "like_count"}
+
+
+def test_likes_given_do_not_replace_likes() -> None:
+    recognition = recognize([name for name in VENDOR if name != "likes"], file="f.csv")
+    assert "likes" not in recognition.columns
+    assert {"like_count", "digg_count"} <= set(recognition.unused)
+
+
+@pytest.mark.parametrize(
+    ("header", "sample", "columns"),
+    [
+        (["Creator", "Followers"], [["@ann", "1"], ["bob.b", "2"]], {"account_id": "Creator"}),
+        (["Link", "Followers"], [["https://www.tiktok.com/@ann?lang=en", "1"]], {"url": "Link"}),
+        (["Name", "Followers"], [["@ann", "1"], ["@bob", "2"]], {"account_id": "Name"}),
+        (["id", "Followers"], [["6700000000000000000", "1"]], {"tiktok_id": "id"}),
+    ],
+)
+def test_cells_settle_what_a_name_leaves_open(
+    header: list[str], sample: list[list[str]], columns: dict[str, str]
+) -> None:
+    recognition = recognize(header, file="f.csv", sample=sample)
+    assert recognition.columns == {**columns, "followers": "Followers"}
+    assert any("its cells show it" in note for note in recognition.notes)
+
+
+@pytest.mark.parametrize(
+    ("header", "sample"),
+    [
+        (["Creator", "Followers"], [["Ann Bee", "1"]]),
+        (["Name", "Followers"], [["ann", "1"]]),
+        (["Creator", "Followers"], []),
+        (["Creator", "User", "Followers"], [["ann", "ann", "1"]]),
+        (["id", "Followers"], [["1", "1"]]),
+    ],
+)
+def test_doubtful_identities_are_proposed_and_refused(header: list[str], sample: list[list[str]]) -> None:
+    with pytest.raises(UnknownDialectError, match=r"--map \w+=\w+.* `tiktok-pipeline inspect f.csv`"):
+        recognize(header, file="f.csv", sample=sample)
+
+
+def test_a_column_of_row_numbers_is_no_id() -> None:
+    recognition = recognize([*REQUIRED, "id"], file="f.csv", sample=[["ann", "1", "2", "3", "4", "1"]])
+    assert "tiktok_id" not in recognition.columns
+    assert any("row numbers" in note for note in recognition.notes)
+
+
+def test_two_names_of_one_column_compete() -> None:
+    recognition = recognize(["username", "Followers", "Fans", "bio", "description"], file="f.csv")
+    assert recognition.competing == {"followers": ("Followers", "Fans")}
+    assert recognition.columns["biography"] == "bio"
+    assert recognition.notes == ("biography is read from bio, not from description",)
+
+
+@pytest.mark.parametrize("twice", ["likes", "account_id", "biography", "timestamp"])
+def test_a_repeated_column_competes_with_the_first(twice: str) -> None:
+    recognition = recognize([*PUBLIC, twice], file="f.csv")
+    assert list(recognition.competing.values()) == [(twice, f"{twice} (19)")]
+
+
+def test_the_user_settles_what_competes() -> None:
+    header = ["username", "Followers", "Fans"]
+    recognition = recognize(header, file="f.csv", column_map={"followers": "fans"})
+    assert (recognition.columns["followers"], recognition.competing) == ("Fans", {})
+    assert recognition.unused == ("Followers",)
+
+
+def test_the_user_maps_a_column_that_a_dialect_reads_as_another() -> None:
+    recognition = recognize(TRACKER, file="f.csv", column_map={"nickname": "Username", "account_id": "Profile link"})
+    assert recognition.columns["nickname"] == "Username"
+    assert recognition.columns["account_id"] == "Profile link"
+    assert "url" not in recognition.columns
+
+
+@pytest.mark.parametrize(
+    ("column_map", "message"),
+    [
+        ({"followers": "Fanz"}, r"^f.csv: --map followers=Fanz: it has no such column; its columns are: Username, "),
+        ({"engagement_index": "Bio"}, r"^f.csv: --map engagement_index=Bio: profiles have no such column; "),
+    ],
+)
+def test_a_map_of_something_else_is_refused(column_map: dict[str, str], message: str) -> None:
+    with pytest.raises(UnknownDialectError, match=message):
+        recognize(TRACKER, file="f.csv", column_map=column_map)
+
+
+def test_a_rate_in_percent_is_known_by_its_name() -> None:
+    recognition = recognize(["username", "followers", "avg engagement rate (%)"], file="f.csv")
+    assert recognition.columns.get("avg_engagement_rate") == "avg engagement rate (%)"
+    assert recognition.units == {"avg_engagement_rate": "percent"}
+
+
+@pytest.mark.parametrize(
+    ("header", "missing"),
+    [
+        (["name and surname", "Followers"], "the creator's handle, number or profile URL"),
+        (["username", "posts"], "the followers"),
+        (ACTIVITY[:2], "the creator's handle, number or profile URL and for the followers"),
+        ([name for name in RESEARCH_REPLY if name != "username"], "the creator's handle, number or profile URL"),
+    ],
+)
+def test_a_refusal_names_what_is_missing_and_the_next_step(header: list[str], missing: str) -> None:
+    with pytest.raises(UnknownDialectError) as caught:
+        recognize(header, file="odd.csv")
+    text = str(caught.value)
+    assert text.startswith(f"odd.csv: no column is known to be the one for {missing}. Its columns are: ")
+    assert text.endswith("`tiktok-pipeline inspect odd.csv` shows how to name them")
+
+
+@pytest.mark.parametrize("header", [[], [""], ["two\nlines", "\x1b[31mred", "nul\x00"], ["x" * 5000] * 500])
+def test_a_refusal_is_one_short_line_that_a_terminal_can_show(header: list[str]) -> None:
+    with pytest.raises(UnknownDialectError) as caught:
+        recognize(header, file="odd.csv")
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 3000
+
+
+def respell(name: str, draw: random.Random) -> str:
+    """Return a name as another program might write it."""
+    letters = "".join(letter.upper() if draw.random() < 0.5 else letter.lower() for letter in name)
+    spaced = letters.replace("_", draw.choice(["_", " ", "-", ""]))
+    return draw.choice(["", " ", "\ufeff", "\u200b"]) + spaced + draw.choice(["", "\u00a0", " ", ":"])
+
+
+@given(name=st.sampled_from(sorted(DIALECT_HEADERS)), seed=st.integers(0, 2**32))
+def test_order_case_blanks_and_punctuation_do_not_change_the_mapping(name: str, seed: int) -> None:
+    header = DIALECT_HEADERS[name]
+    draw = random.Random(seed)
+    spelled = {column: respell(column, draw) for column in header}
+    shuffled = [spelled[column] for column in draw.sample(header, len(header))]
+    expected = recognize(header, file="f.csv")
+    recognition = recognize(shuffled, file="f.csv")
+    assert recognition.dialect == expected.dialect == name
+    assert recognition.columns == {canonical: spelled[column] for canonical, column in expected.columns.items()}
+
+
+ALL_NAMES = sorted({name for header in DIALECT_HEADERS.values() for name in header})
+
+
+@given(header=st.lists(st.sampled_from(ALL_NAMES), unique=True, max_size=25))
+def test_a_mixture_of_columns_gives_one_mapping_or_a_refusal(header: list[str]) -> None:
+    outcomes = {outcome_of(header), outcome_of(header[::-1]), outcome_of(sorted(header))}
+    assert len(outcomes) == 1
+
+
+def outcome_of(header: Sequence[str]) -> object:
+    """Return what does not depend on the order of the columns."""
+    try:
+        recognition = recognize(header, file="f.csv")
+    except UnknownDialectError:
+        return "refused"
+    certain = {name: column for name, column in recognition.columns.items() if name not in recognition.competing}
+    free_texts = {name for name in certain if name in ("nickname", "biography", "bio_link", "language", "region")}
+    columns = frozenset((name, column) for name, column in certain.items() if name not in free_texts)
+    return recognition.dialect, columns, frozenset(recognition.competing)
+
+
+@given(header=st.lists(st.text(alphabet=string.printable + "éø\u00a0\u200b\x00", max_size=12), max_size=12))
+def test_any_header_is_recognized_or_refused(header: list[str]) -> None:
+    try:
+        recognition = recognize(header, file="f.csv")
+    except UnknownDialectError:
+        return
+    assert recognition.source == PROFILES
+
+
+@pytest.mark.parametrize("name", ["Followers", "ACCOUNT ID", "Spending_rank(0 to 100)", "userInfo.stats.heartCount"])
+def test_names_of_dialects_are_known(name: str) -> None:
+    assert is_known_name(name)
+
+
+@pytest.mark.parametrize("name", ["Report of May", "", "invented000", "3912"])
+def test_other_texts_are_no_known_names(name: str) -> None:
+    assert not is_known_name(name)

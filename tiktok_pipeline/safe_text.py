@@ -22,10 +22,11 @@ _NOT_TEXT = re.compile("[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 """Half characters and code points that are no characters: neither UTF-8 nor XML can hold them all."""
 _JOINERS = f"\u200c{ZERO_WIDTH_JOINER}"
 """Format characters that some scripts and compound emoji need."""
-_FORMULA = re.compile(
-    "[\t\r\n]|[\\s\x00-\x1f\x7f-\x9f\xad\u180e\u200b-\u200f\u2060-\u2064\ufeff]*[=+\\-@＝＋－＠﹦﹢﹣﹫]"
-)
+_FORMULA_START = "[\\s\x00-\x1f\x7f-\x9f\xad\u180e\u200b-\u200f\u2060-\u2064\ufeff]*[=+\\-@＝＋－＠﹦﹢﹣﹫]"
 """How a text starts that a spreadsheet may run: blanks and invisible characters are skipped, wide forms count too."""
+_FORMULA = re.compile(f"[\t\r\n]|{_FORMULA_START}")
+_INNER_FORMULA = re.compile(f"(;|(?<!^)[\t\n])(?={_FORMULA_START})")
+"""A spreadsheet whose list separator is a semicolon splits a CSV file there, in the middle of a text too."""
 
 
 def one_line(text: str, *, max_characters: int | None = None) -> str:
@@ -115,7 +116,14 @@ def _visible(character: str) -> str:
 
 
 def formula_safe(cell: object) -> object:
-    """Return the cell, with an apostrophe before a text that a spreadsheet would run as a formula."""
-    if isinstance(cell, str) and _FORMULA.match(cell):
-        return f"'{cell}"
-    return cell
+    """Return the cell, with an apostrophe before each part of a text that a spreadsheet would run as a formula.
+
+    Examples
+    --------
+    >>> formula_safe("=1+1"), formula_safe("tea;=1+1"), formula_safe("a-b")
+    ("'=1+1", "tea;'=1+1", 'a-b')
+    """
+    if not isinstance(cell, str):
+        return cell
+    guarded = _INNER_FORMULA.sub(r"\1'", cell)
+    return f"'{guarded}" if _FORMULA.match(cell) else guarded

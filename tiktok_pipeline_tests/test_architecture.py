@@ -65,9 +65,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "reports": ALL_STAGES | {"analysis.*", "output.*", "plots.*", "recipes.*", "study", "tables", "warehouse.base"},
     "delivery": frozenset({"warehouse.base"}),
     "home": frozenset({"settings"}),
-    "privacy": frozenset(
-        {"home.*", "raw.*", "validated.clean", "validated.identity", "settings", "warehouse.base"}
-    ),
+    "privacy": frozenset({"home.*", "raw.*", "validated.clean", "validated.identity", "settings", "warehouse.base"}),
     "ingest": frozenset(
         {
             "delivery.*",

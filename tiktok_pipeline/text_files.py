@@ -25,6 +25,9 @@ LONGEST_HEADER_CHARACTERS = 1_000_000
 LONGEST_RECORD_BYTES = 128 * 1024 * 1024
 """The engine's buffer for one record; a longer record makes the file unreadable."""
 
+LONGEST_CELL_BYTES = 1_000_000
+"""A longer cell makes its record unreadable. The longest genuine cell, a list of videos, has about 20 kB."""
+
 NO_SUCH_TEXT = "\x02\x1f\x03"
 """A text that no file contains: the engine needs a delimiter and a spelling of NULL that match nothing."""
 

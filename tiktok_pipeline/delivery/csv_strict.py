@@ -1,0 +1,204 @@
+"""Check over the bytes of a CSV file that every reader must split it in the same way, and count its records."""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass, field
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from tiktok_pipeline.text_files import LONGEST_CELL_BYTES, NO_SUCH_TEXT
+
+_BLOCK_BYTES = 1 << 18
+_TAIL_BYTES = 1 << 16
+_QUOTE, _LF, _CR = b'"\n\r'
+_NO_SUCH_BYTES = NO_SUCH_TEXT.encode()
+
+_NOWHERE = np.empty(0, np.int64)
+
+_Bytes = npt.NDArray[np.uint8]
+_Places = npt.NDArray[np.int64]
+_Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrictScan:
+    """What a pass over the bytes of a CSV file finds.
+
+    Attributes
+    ----------
+    is_utf8 : bool
+        Whether the bytes read are valid UTF-8.
+    is_strict : bool
+        Whether the file can be split in one way only. Each quote opens a cell after a delimiter or line end, closes
+        a cell before one, or is doubled inside one. No physical line of a quoted cell has as many cells as a record.
+        There is one type of line end outside quotes. Every record has as many cells as the first one, and text.
+    n_records : int
+        The number of records with the header and without blank lines, up to the first violation.
+    tail : bytes
+        The last bytes, at most about 64 kB.
+    """
+
+    is_utf8: bool
+    is_strict: bool
+    n_records: int
+    tail: bytes
+
+
+def scan_strict(stream: IO[bytes], delimiter: str) -> StrictScan:
+    """Scan a CSV file block by block, up to its end or its first violation of strictness.
+
+    Parameters
+    ----------
+    stream : binary file
+        The unpacked bytes from their start, with or without a byte order mark.
+    delimiter : str
+        One ASCII character.
+
+    Returns
+    -------
+    StrictScan
+        What the file is as far as it was read.
+    """
+    scanner = _Scanner(ord(delimiter))
+    head = stream.read(len(codecs.BOM_UTF8))
+    data = b"" if head == codecs.BOM_UTF8 else head
+    tail = b""
+    is_last = False
+    while scanner.is_sound and not is_last:
+        block = stream.read(_BLOCK_BYTES)
+        is_last = not block
+        tail = (tail[-_TAIL_BYTES:] if len(block) < _TAIL_BYTES else b"") + block[-_TAIL_BYTES:]
+        data = scanner.feed(data + block, is_last=is_last)
+    return StrictScan(
+        is_utf8=scanner.is_utf8,
+        is_strict=scanner.is_sound and scanner.width > 0,
+        n_records=scanner.n_records,
+        tail=tail,
+    )
+
+
+def is_strict(stream: IO[bytes], delimiter: str) -> bool:
+    """Return whether a CSV file can be split in one way only; see `StrictScan`."""
+    return scan_strict(stream, delimiter).is_strict
+
+
+def is_valid_utf8(data: bytes) -> bool:
+    """Return whether the bytes are valid UTF-8; several times as fast as decoding them."""
+    if data.isascii():
+        return True
+    offsets = np.array([0, len(data)], np.int64)
+    array = pa.LargeStringArray.from_buffers(1, pa.py_buffer(offsets), pa.py_buffer(data))
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+@dataclass
+class _Scanner:
+    """Check complete records; what the last one leaves is fed again with the next block."""
+
+    delimiter: int
+    is_utf8: bool = True
+    is_sound: bool = True
+    n_records: int = 0
+    width: int = 0
+    _line_ends: set[str] = field(default_factory=set)
+
+    def feed(self, data: bytes, *, is_last: bool) -> bytes:
+        """Check the complete records of ``data`` and return the bytes after them."""
+        is_unended = is_last and not data.endswith((b"\n", b"\r"))
+        block = np.frombuffer(data + b"\n" if is_unended else data, np.uint8)
+        quotes = np.flatnonzero(block == _QUOTE) if b'"' in data else _NOWHERE
+        lines = self._physical_ends(block, data)
+        if not is_last and data.endswith(b"\r"):
+            lines = lines[:-1]  # a line feed may follow
+        inside = (np.searchsorted(quotes, lines) & 1).astype(bool) if len(quotes) else np.zeros(len(lines), bool)
+        ends = lines[~inside]
+        cut = int(ends[-1]) + 1 if len(ends) else 0
+        if (is_last and cut < len(block)) or len(data) - cut > LONGEST_CELL_BYTES:
+            self.is_sound = False
+            return b""
+        if cut:
+            self._check_bytes(data[:cut])
+            quotes = quotes[: int(np.searchsorted(quotes, cut))]
+            is_delimiter = (block[:cut] == self.delimiter).view(np.uint8)
+            if len(quotes):
+                self._check_quotes(block, quotes)
+            self._check_records(block, is_delimiter, ends, quotes)
+            self._check_line_ends(block, ends[:-1] if is_unended else ends)
+            if inside.any():
+                self._check_lines_inside(is_delimiter, lines[lines < cut], inside[lines < cut])
+        return data[cut:]
+
+    def _physical_ends(self, block: _Bytes, data: bytes) -> _Places:
+        """Return the last byte of each line end."""
+        feeds = np.flatnonzero(block == _LF)
+        if b"\r" not in data:
+            return feeds
+        returns = np.flatnonzero(block == _CR)
+        lone = returns[block[np.minimum(returns + 1, len(block) - 1)] != _LF]
+        return np.sort(np.concatenate([feeds, lone])) if len(lone) else feeds
+
+    def _check_bytes(self, data: bytes) -> None:
+        self.is_utf8 = is_valid_utf8(data)
+        has_odd_bytes = b"\x00" in data or (b"\x1f" in data and _NO_SUCH_BYTES in data)
+        self.is_sound &= self.is_utf8 and not has_odd_bytes
+
+    def _check_quotes(self, block: _Bytes, quotes: _Places) -> None:
+        """Check that a quote stands beside a delimiter, a line end or another quote."""
+        opening, closing = quotes[::2], quotes[1::2]
+        neighbours = np.concatenate([block[opening[opening > 0] - 1], block[closing + 1]])
+        is_allowed = (neighbours == self.delimiter) | (neighbours == _QUOTE)
+        is_allowed |= (neighbours == _LF) | (neighbours == _CR)
+        self.is_sound &= bool(is_allowed.all())
+
+    def _check_line_ends(self, block: _Bytes, ends: _Places) -> None:
+        """Check that all records end in the same way."""
+        is_pair = _is_pair(block, ends)
+        is_return = block[ends] == _CR
+        self._line_ends |= {"\r"} if is_return.any() else set()
+        self._line_ends |= {"\r\n"} if is_pair.any() else set()
+        self._line_ends |= {"\n"} if not (is_return | is_pair).all() else set()
+        self.is_sound &= len(self._line_ends) < 2
+
+    def _check_records(self, block: _Bytes, is_delimiter: _Bytes, ends: _Places, quotes: _Places) -> None:
+        """Check widths and count records; widths are compared modulo 256, which is much faster."""
+        starts = np.concatenate([[0], ends[:-1] + 1])
+        lengths = ends - starts - _is_pair(block, ends)
+        widths = np.add.reduceat(is_delimiter, starts, dtype=np.uint8) + np.uint8(1)
+        if len(quotes):
+            quoted = np.add.reduceat(is_delimiter, quotes, dtype=np.uint8)[::2]
+            record_of_quoted = np.searchsorted(ends, quotes[::2])
+            widths -= np.bincount(record_of_quoted, quoted, len(ends)).astype(np.int64).astype(np.uint8)
+        is_record = lengths > 0
+        self.n_records += int(np.count_nonzero(is_record))
+        if not self.width and is_record.any():
+            first = int(is_record.argmax())
+            inside = sum(
+                int(is_delimiter[start:end].sum())
+                for start, end in zip(quotes[::2], quotes[1::2], strict=True)
+                if start < ends[first]
+            )
+            self.width = int(is_delimiter[starts[first] : ends[first]].sum()) - inside + 1
+        has_text = self.width == 1 or bool((lengths[is_record] >= self.width).all())
+        self.is_sound &= has_text and bool((widths[is_record] == self.width % 256).all())
+
+    def _check_lines_inside(self, is_delimiter: _Bytes, lines: _Places, inside: _Flags) -> None:
+        """Check that no physical line that a quoted cell spans has as many cells as a record."""
+        is_part = inside | np.concatenate([[False], inside[:-1]])
+        starts = np.concatenate([[0], lines[:-1] + 1])
+        spans = np.column_stack([starts[is_part], lines[is_part]]).ravel()
+        # A line may start where the line before it ends, or be empty: then reduceat returns one element, a line end.
+        widths = np.add.reduceat(is_delimiter, spans, dtype=np.uint8)[::2] + np.uint8(1)
+        self.is_sound &= not (widths == self.width % 256).any()
+
+
+def _is_pair(block: _Bytes, ends: _Places) -> _Flags:
+    """Return which line ends are a carriage return and a line feed; ``ends`` are their last bytes."""
+    return (block[np.maximum(ends - 1, 0)] == _CR) & (block[ends] == _LF) & (ends > 0)

@@ -21,7 +21,9 @@ from tiktok_pipeline.orchestration.asset_keys import asset_key, table_of
 PACKAGE = Path(tiktok_pipeline.__file__).parent
 TESTS = Path(__file__).parent
 
-BASE = frozenset({"arrays", "errors", "safe_text", "atomic_write", "missing_values", "text_files", "frames"})
+BASE = frozenset(
+    {"arrays", "errors", "safe_text", "atomic_write", "missing_values", "text_files", "text_parquet", "frames"}
+)
 """Small modules at the top level, each one idea, that every room may import."""
 
 BESIDE_STAGES = frozenset(

@@ -87,6 +87,8 @@ class DeliveredTable:
         Opens a new stream of the records, in bounded memory. Call `records`.
     plain_format : {"csv", "json", "ndjson", "parquet"} or None
         The format in which the engine reads the unpacked bytes as they are; None if they must be converted.
+    source : callable or None
+        Opens the unpacked bytes; to store a table with a ``plain_format`` as it is.
     n_records : int or None
         The number of records, counted without the engine; None where it is only known after reading.
     conflicts : tuple of str
@@ -98,6 +100,7 @@ class DeliveredTable:
     header: tuple[str, ...]
     read: Callable[[], Iterator[Record]] = field(repr=False)
     plain_format: FileFormat | None = None
+    source: ByteSource | None = field(default=None, repr=False)
     n_records: int | None = None
     conflicts: tuple[str, ...] = ()
 

@@ -179,9 +179,9 @@ def test_parquet_values_as_text(engine: DuckDBWarehouse, tmp_path: Path) -> None
     pq.write_table(TYPED, path)
     header, rows = scanned(engine, path)
     assert header == tuple(TYPED.column_names)
-    first = ["x\x00", "1.0", "5e-324", '["a","q\\""]', '{"x":1,"y":"é"}', '{"k":1}', "2023-08-12 01:02:03"]
+    first = ["x\x00", "1", "5e-324", '["a","q\\""]', '{"x":1,"y":"é"}', '{"k":1}', "2023-08-12 01:02:03"]
     first += ["2023-08-12 00:00:00+00", "2023-08-12", "true", "9223372036854775807", "1", "3"]
-    second = [None, "nan", "1e+22", "[]", None, None, None, None, None, "false", "-1", "2", "4"]
+    second = [None, None, "1e+22", "[]", None, None, None, None, None, "false", "-1", "2", "4"]
     assert rows == [(1, None, *first), (2, None, *second)]
 
 

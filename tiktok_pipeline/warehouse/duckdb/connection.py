@@ -57,14 +57,14 @@ def connect(
     """
     config = _limits(memory_limit, threads)
     if path is None:
-        return duckdb.connect(config=config)
+        return in_utc(duckdb.connect(config=config))
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     config["temp_directory"] = str(path.with_name(path.name + ".tmp"))
     deadline = time.monotonic() + timeout_seconds
     pause = _FIRST_POLL_SECONDS
     while True:
         try:
-            return duckdb.connect(str(path), config=config)
+            return in_utc(duckdb.connect(str(path), config=config))
         except duckdb.Error as error:
             text = one_line(str(error))
             if "could not set lock" not in text.lower():
@@ -74,6 +74,12 @@ def connect(
                 raise WarehouseLockedError(_locked(path, timeout_seconds, text)) from error
             time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
             pause = min(pause * 2, _LONGEST_POLL_SECONDS)
+
+
+def in_utc(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Set the session's zone to UTC and return the connection: a time must not depend on the zone of the machine."""
+    connection.execute("set TimeZone = 'UTC'")
+    return connection
 
 
 class ReadOnlyDatabase:
@@ -173,7 +179,7 @@ def open_read_only(
         raise WarehouseError(msg)
     config = _limits(memory_limit, threads) | {"enable_external_access": False}
     with _translate_errors(path):
-        connection = duckdb.connect(str(path), read_only=True, config=config)
+        connection = in_utc(duckdb.connect(str(path), read_only=True, config=config))
     with connection:
         reader = ReadOnlyDatabase(path, connection)
         try:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.text_files import (
+    LONGEST_CELL_BYTES,
     LONGEST_RECORD_BYTES,
     NO_SUCH_TEXT,
     READ_ERRORS,
@@ -26,14 +27,11 @@ from tiktok_pipeline.text_files import (
     read_head,
     split_header,
 )
+from tiktok_pipeline.text_parquet import MARK, header_from_mark
 from tiktok_pipeline.warehouse.base import FileFormat, UnreadableFileError
-from tiktok_pipeline.warehouse.duckdb.tables import quoted
 
 if TYPE_CHECKING:
     import duckdb
-
-LONGEST_CELL_BYTES = 1_000_000
-"""A longer cell marks its record as unreadable. The longest genuine cell, a list of videos, has about 20 kB."""
 
 Query = tuple[tuple[str, ...], str, list[Any]]
 """Header, SQL and its parameters."""
@@ -117,11 +115,12 @@ def _csv_query(path: Path) -> Query:
     )
     sql = (
         f"select row_number() over () as source_row, {_read_problem(cells, ragged)}, {', '.join(cells)} "
-        f"from read_csv(?, columns={{{columns}}}, auto_detect=false, header=true, delim=?, quote='\"', escape='\"', "
+        f"from read_csv(?, columns={{{columns}}}, auto_detect=false, hive_partitioning=false, header=true, delim=?, "
+        "quote='\"', escape='\"', "
         "nullstr=?, null_padding=true, strict_mode=false, parallel=false, "
         f"max_line_size={LONGEST_RECORD_BYTES}, buffer_size={LONGEST_RECORD_BYTES + 2**20})"
     )
-    return header, sql, [str(path), delimiter, NO_SUCH_TEXT]
+    return header, sql, [_literal(path), delimiter, NO_SUCH_TEXT]
 
 
 def _csv_header(path: Path) -> tuple[tuple[str, ...], str]:
@@ -169,35 +168,76 @@ def _quotes(path: Path) -> int:
 
 
 def _parquet_query(connection: duckdb.DuckDBPyConnection, path: Path) -> Query:
+    pattern = _literal(path)
     try:
-        described = connection.execute("describe select * from read_parquet(?)", [str(path)]).fetchall()
+        described = connection.execute(
+            "describe select * from read_parquet(?, hive_partitioning=false)", [pattern]
+        ).fetchall()
+        marks = connection.execute(
+            "select value from parquet_kv_metadata(?) where key = ?::blob", [pattern, MARK]
+        ).fetchall()
     except Exception as error:
         raise explain_read_error(path, error) from error
+    if marks:
+        return _text_parquet_query(path, marks[0][0])
     header = tuple(str(row[0]) for row in described)
-    nested = [str(row[1]).endswith("]") or str(row[1]).startswith(("STRUCT", "MAP")) for row in described]
-    texts = [
-        f"{f'to_json({quoted(name)})' if is_nested else quoted(name)}::varchar as cell_{number}"
-        for number, (name, is_nested) in enumerate(zip(header, nested, strict=True))
-    ]
+    texts = [f"{_as_text(f'column_{number}', str(row[1]))} as cell_{number}" for number, row in enumerate(described)]
     cells = [f"cell_{number}" for number in range(len(header))]
+    columns = ", ".join(f"column_{number}" for number in range(len(header)))
     sql = (
-        f"select file_row_number + 1 as source_row, {_read_problem(cells)}, {', '.join(cells)} from "
-        f"(select file_row_number, {', '.join(texts)} from read_parquet(?, file_row_number=true))"
+        f"select source_row, {_read_problem(cells)}, {', '.join(cells)} from "
+        f"(select source_row + 1 as source_row, {', '.join(texts)} from "
+        f"read_parquet(?, hive_partitioning=false, file_row_number=true) as file({columns}, source_row))"
     )
-    return header, sql, [str(path)]
+    return header, sql, [pattern]
+
+
+def _as_text(column: str, type_: str) -> str:
+    """Return the expression of a Parquet value as text: nested values as JSON, NaN as missing, whole floats whole."""
+    if type_.endswith("]") or type_.startswith(("STRUCT", "MAP")):
+        return f"to_json({column})::varchar"
+    if type_ in {"FLOAT", "DOUBLE"}:
+        return (
+            f"case when not isnan({column}) then case when {column} = trunc({column}) and abs({column}) < {2**53} "
+            f"then {column}::bigint::varchar else {column}::varchar end end"
+        )
+    if type_ == "BLOB":
+        return f"coalesce(try(decode({column})), {column}::varchar)"
+    return f"{column}::varchar"
+
+
+def _text_parquet_query(path: Path, mark: bytes) -> Query:
+    """Return the query of a file that `tiktok_pipeline.delivery.convert` wrote: its header is in its mark."""
+    try:
+        header = header_from_mark(mark)
+    except (ValueError, LookupError) as error:
+        raise explain_read_error(path, error) from error
+    cells = [f"cell_{number}" for number in range(len(header))]
+    columns = ", ".join(["source_row", "source_line", "problem", *cells])
+    sql = (
+        f"select source_row, {_read_problem(cells, 'else problem')}, {', '.join(cells)} "
+        f"from read_parquet(?, hive_partitioning=false) as file({columns})"
+    )
+    return header, sql, [_literal(path)]
+
+
+def _literal(path: Path) -> str:
+    """Return the path as a pattern that matches this file only: DuckDB reads every path as a pattern."""
+    return re.sub(r"[*?[]", r"[\g<0>]", str(path))
 
 
 _JSON_LINES = (
     "select row_number() over () as source_row, case when json_valid(line) then line::json end as json, line "
-    "from read_csv(?, columns={'line': 'VARCHAR', 'more': 'VARCHAR'}, auto_detect=false, header=false, "
-    f"quote='', escape='', delim='{NO_SUCH_TEXT}', null_padding=true, strict_mode=false, parallel=false, "
+    "from read_csv(?, columns={'line': 'VARCHAR', 'more': 'VARCHAR'}, auto_detect=false, hive_partitioning=false, "
+    f"header=false, quote='', escape='', delim='{NO_SUCH_TEXT}', null_padding=true, strict_mode=false, "
+    "parallel=false, "
     f"max_line_size={LONGEST_RECORD_BYTES}, buffer_size={LONGEST_RECORD_BYTES + 2**20}) where trim(line) <> ''"
 )
 """The records of a file with one object a line; ``json`` is NULL for a broken one."""
 
 _JSON_ARRAY = (
     "select row_number() over () as source_row, json, null as line "
-    f"from read_json_objects(?, format='array', maximum_object_size={LONGEST_RECORD_BYTES})"
+    f"from read_json_objects(?, format='array', hive_partitioning=false, maximum_object_size={LONGEST_RECORD_BYTES})"
 )
 """The records of a file that is one array."""
 
@@ -216,7 +256,7 @@ def _json_query(connection: duckdb.DuckDBPyConnection, path: Path, file_format: 
     )
     sql = f"select source_row, {_read_problem(cells, not_an_object)}, {', '.join(cells)} from ({with_cells})"
     pointers = ["/" + name.replace("~", "~0").replace("/", "~1") for name in header]
-    return header, sql, [*pointers, str(path)]
+    return header, sql, [*pointers, _literal(path)]
 
 
 def _json_keys(connection: duckdb.DuckDBPyConnection, path: Path, records: str) -> tuple[str, ...]:
@@ -225,7 +265,7 @@ def _json_keys(connection: duckdb.DuckDBPyConnection, path: Path, records: str) 
     places = f"select source_row, unnest(keys) as key, generate_subscripts(keys, 1) as place from ({objects})"
     sql = f"select key from ({places}) group by key order by min(source_row), min(place), key"
     try:
-        return tuple(str(key) for (key,) in connection.execute(sql, [str(path)]).fetchall())
+        return tuple(str(key) for (key,) in connection.execute(sql, [_literal(path)]).fetchall())
     except Exception as error:
         raise explain_read_error(path, error) from error
 

@@ -1,0 +1,265 @@
+"""Unpack what a delivery comes in: gzip streams and zip archives, recognised by their first bytes.
+
+Nothing is written to disk. Everything is unpacked once, up to the limit, before a reader gets it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import shutil
+import stat
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Literal, cast
+
+from tiktok_pipeline.delivery.tables import ByteSource
+from tiktok_pipeline.safe_text import one_line
+from tiktok_pipeline.warehouse.base import UnreadableFileError
+
+MOST_MEMBERS = 1_000
+"""A zip archive with more members is no delivery."""
+
+MOST_LAYERS = 3
+"""How deep archives may be nested: a gzipped zip with gzipped members has three layers."""
+
+ContentType = Literal["gzip", "zip", "xlsx", "parquet", "text", "empty"]
+
+_BLOCK_BYTES = 1 << 20
+_HEAD_BYTES = 4096
+_GZIP, _ZIP, _PARQUET = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06"), b"PAR1"
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_OTHER_TYPES: Sequence[tuple[bytes, str, str]] = (
+    (b"BZh", "a bzip2 archive", "unpack it and deliver what it holds"),
+    (b"\xfd7zXZ\x00", "an xz archive", "unpack it and deliver what it holds"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive", "unpack it and deliver what it holds"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "unpack it and deliver what it holds"),
+    (b"Rar!", "a RAR archive", "unpack it and deliver what it holds"),
+    (b"%PDF", "a PDF document", "export the table as CSV"),
+    (b"SQLite format 3\x00", "an SQLite database", "export the table as CSV"),
+    (b"ORC", "an ORC file", "export the table as Parquet or CSV"),
+    (b"Obj\x01", "an Avro file", "export the table as Parquet or CSV"),
+    (b"ARROW1", "an Arrow file", "write it as Parquet"),
+    (b"\x89PNG", "an image", "export the table as CSV"),
+    (b"\xff\xd8\xff", "an image", "export the table as CSV"),
+)
+_UNPACK_ERRORS = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+_HIDDEN_NAMES = frozenset({"thumbs.db", "desktop.ini"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A file inside a zip archive: its name and its unpacked bytes."""
+
+    name: str
+    source: ByteSource
+
+
+class UnpackBudget:
+    """How many bytes of one delivery may still be unpacked; all members and layers share it."""
+
+    def __init__(self, name: str, largest_bytes: int | None) -> None:
+        self._name = name
+        self._largest_bytes = largest_bytes
+        self._left = largest_bytes
+
+    def spend(self, n_bytes: int) -> None:
+        """Count unpacked bytes; raise `UnreadableFileError` if they exceed the limit."""
+        if self._left is None or self._largest_bytes is None:
+            return
+        self._left -= n_bytes
+        if self._left < 0:
+            raise too_large(self._name, self._largest_bytes)
+
+    def check(self, source: ByteSource, name: str) -> None:
+        """Unpack a source to its end, up to the limit.
+
+        Raises
+        ------
+        UnreadableFileError
+            If it holds more than the limit, or is damaged.
+        """
+        try:
+            with source() as stream:
+                while block := stream.read(_BLOCK_BYTES):
+                    self.spend(len(block))
+        except (*_UNPACK_ERRORS, gzip.BadGzipFile) as error:
+            raise UnreadableFileError(
+                f"{name}: the archive is truncated or damaged", remedy="copy the file again"
+            ) from error
+
+
+def too_large(name: str, largest_bytes: int) -> UnreadableFileError:
+    """Return the error of a delivery that exceeds the limit once unpacked."""
+    return UnreadableFileError(
+        f"{name}: larger than the limit of {largest_bytes / 1e9:,.3g} GB when decompressed",
+        remedy="raise TIKTOK_PIPELINE_LARGEST_FILE if the file is correct",
+    )
+
+
+def content_type(source: ByteSource, name: str) -> ContentType:
+    """Return what a file is, judged by its first bytes.
+
+    Parameters
+    ----------
+    source : callable
+        Opens the bytes.
+    name : str
+        The file for messages; its ending is not looked at.
+
+    Raises
+    ------
+    UnreadableFileError
+        If it is of a type that holds no table, or is encrypted.
+    """
+    with source() as stream:
+        head = stream.read(_HEAD_BYTES)
+    if not head:
+        return "empty"
+    if head.startswith(_GZIP):
+        return "gzip"
+    if head.startswith(_PARQUET):
+        return "parquet"
+    if head.startswith(_ZIP):
+        return "xlsx" if _is_workbook(source, name) else "zip"
+    if head.startswith(_OLE):
+        raise _ole_error(source, name)
+    for magic, description, remedy in _OTHER_TYPES:
+        if head.startswith(magic):
+            raise UnreadableFileError(f"{name}: {description}, not a table", remedy=remedy)
+    if head[257:262] == b"ustar":
+        raise UnreadableFileError(f"{name}: a tar archive, not a table", remedy="unpack it and deliver what it holds")
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise UnreadableFileError(f"{name}: a web page or XML, not a table", remedy="download the file itself")
+    return "text"
+
+
+def gunzipped(source: ByteSource) -> ByteSource:
+    """Return a source of the unpacked bytes of a gzip stream."""
+
+    def open_unpacked() -> IO[bytes]:
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=source()))
+
+    return open_unpacked
+
+
+def open_seekable(source: ByteSource) -> IO[bytes]:
+    """Open a source for random access: a packed one is unpacked into a temporary file without a name."""
+    stream = source()
+    if hasattr(stream, "fileno") and not isinstance(stream, (gzip.GzipFile, zipfile.ZipExtFile)):
+        return stream
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    with stream:
+        shutil.copyfileobj(stream, copy, _BLOCK_BYTES)
+    copy.seek(0)
+    return cast("IO[bytes]", copy)
+
+
+def zip_members(source: ByteSource, name: str) -> list[Member]:
+    """Return the files inside a zip archive, without folders and hidden files.
+
+    Parameters
+    ----------
+    source : callable
+        Opens the archive.
+    name : str
+        The archive for messages.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the archive is damaged, encrypted, has too many members, or a member that is a link or has a name that
+        leads out of the archive.
+    """
+    entries = _zip_entries(source, name)
+    if len(entries) > MOST_MEMBERS:
+        raise UnreadableFileError(
+            f"{name}: {len(entries)} files in the archive, expected at most {MOST_MEMBERS}",
+            remedy="deliver the files themselves",
+        )
+    members = []
+    names: set[str] = set()
+    for entry in entries:
+        _check_entry(entry, name)
+        if entry.is_dir() or _is_hidden(entry.filename):
+            continue
+        if entry.filename in names:
+            raise UnreadableFileError(
+                f"{name}: two files {one_line(entry.filename)} in the archive", remedy="remove one of them"
+            )
+        names.add(entry.filename)
+        members.append(Member(name=entry.filename, source=_member_source(source, entry)))
+    return members
+
+
+def _zip_entries(source: ByteSource, name: str) -> list[zipfile.ZipInfo]:
+    try:
+        with open_seekable(source) as stream, zipfile.ZipFile(stream) as archive:
+            return archive.infolist()
+    except (*_UNPACK_ERRORS, ValueError, UnicodeError) as error:
+        raise UnreadableFileError(
+            f"{name}: the zip archive is truncated or damaged", remedy="copy the file again"
+        ) from error
+
+
+def _check_entry(entry: zipfile.ZipInfo, name: str) -> None:
+    shown = one_line(entry.filename, max_characters=100)
+    path = PurePosixPath(entry.filename.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0:1] or entry.filename[1:2] == ":":
+        raise UnreadableFileError(
+            f"{name}: the name {shown} leads out of the archive", remedy="do not trust this archive; pack it again"
+        )
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        raise UnreadableFileError(f"{name}: {shown} in the archive is a link", remedy="pack the file itself")
+    if entry.flag_bits & 0x1:
+        raise UnreadableFileError(
+            f"{name}: the archive is encrypted", remedy="unpack it with its password and deliver what it holds"
+        )
+
+
+def _is_hidden(filename: str) -> bool:
+    parts = PurePosixPath(filename).parts
+    return "__MACOSX" in parts or parts[-1].startswith(".") or parts[-1].lower() in _HIDDEN_NAMES
+
+
+def _member_source(source: ByteSource, entry: zipfile.ZipInfo) -> ByteSource:
+    def open_member() -> IO[bytes]:
+        archive = zipfile.ZipFile(open_seekable(source))
+        return archive.open(entry)  # keeps the archive's file open until it is closed
+
+    return open_member
+
+
+def _is_workbook(source: ByteSource, name: str) -> bool:
+    names = {entry.filename for entry in _zip_entries(source, name)}
+    if "xl/workbook.bin" in names or any(entry.startswith("content.xml") for entry in names):
+        raise UnreadableFileError(
+            f"{name}: a spreadsheet in a format that is not read", remedy="save it as .xlsx or CSV"
+        )
+    return "[Content_Types].xml" in names and any(entry.startswith("xl/") for entry in names)
+
+
+def _ole_error(source: ByteSource, name: str) -> UnreadableFileError:
+    marker = "EncryptedPackage".encode("utf-16-le")
+    with source() as stream:
+        tail = b""
+        while block := stream.read(_BLOCK_BYTES):
+            if marker in tail + block:
+                return UnreadableFileError(
+                    f"{name}: the workbook is encrypted", remedy="save it without a password and deliver it again"
+                )
+            tail = block[-len(marker) :]
+    return UnreadableFileError(f"{name}: an old Excel workbook (.xls)", remedy="save it as .xlsx or CSV")
+
+
+def path_source(path: Path) -> ByteSource:
+    """Return a source of the bytes of a file."""
+
+    def open_path() -> IO[bytes]:
+        return path.open("rb")
+
+    return open_path

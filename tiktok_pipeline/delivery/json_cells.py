@@ -1,0 +1,63 @@
+"""Turn a JSON object into cells: nested objects by their path, lists as JSON text, numbers as their exact text."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tiktok_pipeline.delivery.json_stream import ExactFloat, JsonError, JsonObject
+
+_DEEPEST_PATH = 8
+"""An object below this many others is a JSON text."""
+
+
+def flatten(record: JsonObject) -> dict[str, str | None]:
+    """Return the cells of an object by their dotted paths; an empty object has none.
+
+    Raises
+    ------
+    JsonError
+        If two paths are the same and their cells differ, or a list is nested too deeply.
+
+    Examples
+    --------
+    >>> flatten({"id": 7, "stats": {"followers": 4, "verified": True}, "tags": ["a"], "bio": None})
+    {'id': '7', 'stats.followers': '4', 'stats.verified': 'true', 'tags': '["a"]', 'bio': None}
+    """
+    cells: dict[str, str | None] = {}
+    _add(cells, "", record, 1)
+    return cells
+
+
+def cell_text(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
+    """Return the text of a JSON value; None for null.
+
+    Raises
+    ------
+    JsonError
+        If it is a list or an object that is nested too deeply.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, ExactFloat):
+        return value.text
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except RecursionError as error:
+        raise JsonError("nested too deeply") from error
+
+
+def _add(cells: dict[str, str | None], prefix: str, record: JsonObject, depth: int) -> None:
+    for key, value in record.items():
+        name = prefix + key
+        if isinstance(value, dict) and depth < _DEEPEST_PATH:
+            _add(cells, f"{name}.", value, depth + 1)
+            continue
+        text = cell_text(value)
+        if name in cells and cells[name] != text:
+            raise JsonError("one key occurs twice with different values")
+        cells[name] = text

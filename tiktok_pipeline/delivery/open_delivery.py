@@ -1,0 +1,142 @@
+"""Open a delivered file, whatever it is: the tables that it holds, recognised by content and not by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from tiktok_pipeline.delivery.containers import (
+    MOST_LAYERS,
+    UnpackBudget,
+    content_type,
+    gunzipped,
+    path_source,
+    zip_members,
+)
+from tiktok_pipeline.delivery.csv_records import open_csv
+from tiktok_pipeline.delivery.json_records import is_json, open_json
+from tiktok_pipeline.delivery.tables import ByteSource, DeliveredTable, KnowsName
+from tiktok_pipeline.safe_text import one_line
+from tiktok_pipeline.warehouse.base import UnreadableFileError
+
+MOST_COLUMNS = 10_000
+"""A table with more columns is no table of profiles."""
+
+TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".zip")
+"""How the name of a file with a table ends, also with ``.gz``. Members of an archive with other names are skipped."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """What is opened: the bytes, their name for messages, how they were packed, and the layers of archives around."""
+
+    source: ByteSource
+    name: str
+    budget: UnpackBudget
+    knows: KnowsName | None
+    compression: str = ""
+    member: str = ""
+    layers: int = 0
+
+
+def open_delivery(
+    path: Path, *, largest_bytes: int | None, name: str, knows: KnowsName | None = None
+) -> list[DeliveredTable]:
+    """Return the tables of a delivered file; several for an archive with several members and for a workbook.
+
+    Parameters
+    ----------
+    path : Path
+        The file. It must not change while the tables are in use.
+    largest_bytes : int or None
+        The limit for everything that the file unpacks to, in bytes.
+    name : str
+        The file's name in messages.
+    knows : callable, optional
+        Whether a text is the name of a column that some dialect knows; helps to find headers and lists of records.
+
+    Returns
+    -------
+    list of DeliveredTable
+        At least one table, in the order of the members or sheets.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the file is damaged, encrypted, larger than the limit, of an unknown type, or holds no table.
+    """
+    budget = UnpackBudget(name, largest_bytes)
+    budget.spend(path.stat().st_size)
+    tables = _open(_Part(source=path_source(path), name=name, budget=budget, knows=knows))
+    if not tables:
+        raise UnreadableFileError(f"{name}: no table in it", remedy="export the table as CSV")
+    for table in tables:
+        if len(table.header) > MOST_COLUMNS:
+            raise UnreadableFileError(
+                f"{table.name}: {len(table.header)} columns, expected at most {MOST_COLUMNS}",
+                remedy="export one row for each profile",
+            )
+    return tables
+
+
+def _open(part: _Part) -> list[DeliveredTable]:
+    match content_type(part.source, part.name):
+        case "empty":
+            raise UnreadableFileError(
+                f"{part.name}: the file is empty; expected a header and rows", remedy="export it again"
+            )
+        case "gzip":
+            unpacked = gunzipped(part.source)
+            part.budget.check(unpacked, part.name)
+            return _open(_one_layer_down(part, source=unpacked, compression="gzip"))
+        case "zip":
+            return _open_archive(part)
+        case "xlsx":
+            raise UnreadableFileError(f"{part.name}: a workbook", remedy="save it as CSV")
+        case "parquet":
+            raise UnreadableFileError(f"{part.name}: Parquet", remedy="save it as CSV")
+        case "text":
+            opener = open_json if is_json(part.source) else open_csv
+            table = opener(
+                part.source,
+                name=part.name,
+                compression=part.compression,
+                member=part.member,
+                knows=part.knows,
+            )
+            return [replace(table, source=part.source)]
+
+
+def _one_layer_down(part: _Part, **changes: object) -> _Part:
+    if part.layers == MOST_LAYERS:
+        raise UnreadableFileError(
+            f"{part.name}: archives in archives, more than {MOST_LAYERS} deep", remedy="deliver the file itself"
+        )
+    return replace(part, layers=part.layers + 1, **changes)  # type: ignore[arg-type]
+
+
+def _open_archive(part: _Part) -> list[DeliveredTable]:
+    members = zip_members(part.source, part.name)
+    for member in members:
+        part.budget.check(member.source, part.name)
+    with_table_names = [member for member in members if _has_table_name(member.name)] or members
+    tables: list[DeliveredTable] = []
+    texts_without_table: list[UnreadableFileError] = []
+    for member in with_table_names:
+        shown = one_line(member.name, max_characters=100)
+        inner = _one_layer_down(
+            part, source=member.source, name=f"{part.name}: {shown}", compression="zip", member=member.name
+        )
+        try:
+            tables += _open(inner)
+        except UnreadableFileError as error:
+            if not member.name.lower().endswith(".txt"):
+                raise
+            texts_without_table.append(error)  # a README beside the data
+    if not tables and texts_without_table:
+        raise texts_without_table[0]
+    return tables
+
+
+def _has_table_name(filename: str) -> bool:
+    return PurePosixPath(filename).name.lower().removesuffix(".gz").endswith(TABLE_ENDINGS)

@@ -1,6 +1,7 @@
-"""The tables of stage ``raw``, and the two sources of rows.
+"""The tables of stage ``raw``, and the sources of rows.
 
-A source is a type of delivery: profiles, or the two-score activity file. Every dialect maps to its canonical columns.
+A source is a type of delivery: profiles, videos, or the two-score activity file. Every dialect maps to its canonical
+columns.
 """
 
 from __future__ import annotations
@@ -44,7 +45,22 @@ ACTIVITY_COLUMNS: Mapping[str, str] = {
     "monetization_maturity": "readiness of the audience to pay, 0 to 100 (published as 'Spending_rank')",
 }
 
-HIGH_CARDINALITY_COLUMNS = frozenset({"account_id", "tiktok_id", "biography", "bio_link", "top_videos", "url"})
+VIDEO_COLUMNS: Mapping[str, str] = {
+    "account_id": "handle of the creator, without @",
+    "tiktok_id": "the platform's id of the creator's account",
+    "video_id": "the platform's id of the video; holds the time of posting",
+    "url": "URL of the video",
+    "posted_at": "time of posting, as delivered",
+    "plays": "times the video was played",
+    "likes": "likes of the video",
+    "comments": "comments on the video",
+    "shares": "times the video was shared",
+    "saves": "times the video was saved",
+}
+
+HIGH_CARDINALITY_COLUMNS = frozenset(
+    {"account_id", "tiktok_id", "video_id", "biography", "bio_link", "top_videos", "url"}
+)
 """Columns in which nearly every row has a different text."""
 
 
@@ -94,7 +110,8 @@ class Source:
 
 PROFILES = Source(name="profiles", columns=PROFILE_COLUMNS)
 CREATOR_ACTIVITY = Source(name="creator_activity", columns=ACTIVITY_COLUMNS)
-SOURCES: tuple[Source, ...] = (PROFILES, CREATOR_ACTIVITY)
+VIDEOS = Source(name="videos", columns=VIDEO_COLUMNS)
+SOURCES: tuple[Source, ...] = (PROFILES, CREATOR_ACTIVITY, VIDEOS)
 
 FILES = TableSpec(
     schema="raw",

@@ -5,9 +5,11 @@ Each row rule is a pandera check; `tiktok_pipeline.validated.validate` evaluates
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandera.pandas as pa
 
-from tiktok_pipeline.raw.schema import CREATOR_ACTIVITY, PROFILES, SNAPSHOT, SOURCE_FILE, SOURCE_ROW
+from tiktok_pipeline.raw.schema import CREATOR_ACTIVITY, PROFILES, SNAPSHOT, SOURCE_FILE, SOURCE_ROW, VIDEOS
 from tiktok_pipeline.warehouse.base import Column, TableSpec
 from tiktok_pipeline.warehouse.contract import Checks, schema_for
 
@@ -116,6 +118,52 @@ ACTIVITY_CHECKS: Checks = {
     "monetization_maturity": [pa.Check.in_range(0.0, 110.0)],
 }
 
+VIDEO_COUNTS = ("plays", "likes", "comments", "shares", "saves")
+
+VIDEOS_TABLE = TableSpec(
+    schema="validated",
+    name="videos",
+    description="one row for each video of a creator: delivered, or listed in the profile",
+    rows_per=("snapshot", "account_id", "video_id"),
+    columns=(
+        SNAPSHOT,
+        replace(ACCOUNT_ID, description="handle of the creator, without @"),
+        Column(
+            name="video_id",
+            type="text",
+            description="the platform's id of the video; digits",
+            nullable=False,
+            is_high_cardinality=True,
+        ),
+        Column(
+            name="posted_at",
+            type="timestamp",
+            description="UTC time of posting: the upper 32 bits of video_id, in seconds since 1970",
+            nullable=False,
+        ),
+        Column(name="plays", type="integer", description="times the video was played"),
+        Column(name="likes", type="integer", description="likes of the video"),
+        Column(name="comments", type="integer", description="comments on the video"),
+        Column(name="shares", type="integer", description="times the video was shared"),
+        Column(name="saves", type="integer", description="times the video was saved"),
+        Column(
+            name="origin",
+            type="text",
+            description="'delivered': a row of raw.videos; 'top_videos': listed in a row of raw.profiles",
+            nullable=False,
+        ),
+        SOURCE_FILE,
+        SOURCE_ROW,
+    ),
+)
+
+VIDEOS_CHECKS: Checks = {
+    "account_id": PROFILES_CHECKS["account_id"],
+    "video_id": [pa.Check.str_matches(r"^[0-9]{1,19}$")],
+    **dict.fromkeys(VIDEO_COUNTS, _COUNT),
+    "origin": [pa.Check.isin(["delivered", "top_videos"])],
+}
+
 REJECTED_TABLE = TableSpec(
     schema="validated",
     name="rejected",
@@ -140,7 +188,8 @@ REJECTED_TABLE = TableSpec(
 
 PROFILES_SCHEMA = schema_for(PROFILES_TABLE, PROFILES_CHECKS)
 ACTIVITY_SCHEMA = schema_for(ACTIVITY_TABLE, ACTIVITY_CHECKS)
+VIDEOS_SCHEMA = schema_for(VIDEOS_TABLE, VIDEOS_CHECKS)
 REJECTED_SCHEMA = schema_for(REJECTED_TABLE)
 
-SCHEMAS = {PROFILES.name: PROFILES_SCHEMA, CREATOR_ACTIVITY.name: ACTIVITY_SCHEMA}
-TABLES = {PROFILES.name: PROFILES_TABLE, CREATOR_ACTIVITY.name: ACTIVITY_TABLE}
+SCHEMAS = {PROFILES.name: PROFILES_SCHEMA, CREATOR_ACTIVITY.name: ACTIVITY_SCHEMA, VIDEOS.name: VIDEOS_SCHEMA}
+TABLES = {PROFILES.name: PROFILES_TABLE, CREATOR_ACTIVITY.name: ACTIVITY_TABLE, VIDEOS.name: VIDEOS_TABLE}

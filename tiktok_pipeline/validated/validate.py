@@ -27,7 +27,7 @@ from tiktok_pipeline.validated.schema import REJECTED_TABLE, SCHEMAS, TABLES
 from tiktok_pipeline.warehouse.base import Engine
 from tiktok_pipeline.warehouse.contract import rules
 
-_SPLIT = "\x1f"
+REASON_SEPARATOR = "\x1f"
 MAX_REJECTED_SHARE = 0.5
 RATE_TOLERANCE = 1e-6
 
@@ -100,7 +100,7 @@ def validate_source(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> V
     if use_fast_path:
         canonical = raw.join(materialized.select(*POSITION), on=POSITION, how="anti")
         valid = nw.concat([parse_canonical(canonical, engine), valid], how="vertical")
-    return ValidationResult(valid=valid, rejected=_rejected_rows(rejected, source, engine))
+    return ValidationResult(valid=valid, rejected=rejected_rows(rejected, source, engine))
 
 
 def _suspect_rows(
@@ -120,7 +120,7 @@ def _suspect_rows(
     return suspects.drop("handle", "number", "is_repeated_handle")
 
 
-def _rejected_rows(rejected: nw.LazyFrame[Any], source: Source, engine: Engine) -> nw.LazyFrame[Any]:
+def rejected_rows(rejected: nw.LazyFrame[Any], source: Source, engine: Engine) -> nw.LazyFrame[Any]:
     """Return rows of ``validated.rejected``; nothing of a person under age is kept."""
     may_keep = nw.col("problems") != UNDER_AGE
     delivered = {name: f"raw_{name}" for name in source.columns} | {"extra": "extra"}
@@ -128,7 +128,7 @@ def _rejected_rows(rejected: nw.LazyFrame[Any], source: Source, engine: Engine) 
         nw.when(may_keep).then(nw.col("account_id")).alias("account_id"),
         nw.when(may_keep).then(nw.col("record")).alias("record"),
         nw.lit(source.name).alias("source"),
-        nw.col("problems").str.split(_SPLIT).alias("reasons"),
+        nw.col("problems").str.split(REASON_SEPARATOR).alias("reasons"),
     )
     return records.select(REJECTED_TABLE.frame_names)
 
@@ -162,12 +162,12 @@ def apply_rules(cleaned: nw.LazyFrame[Any], schema: pa.DataFrameSchema) -> nw.La
     for rule in rules(schema):
         applies = is_intact & ~rule.holds
         if rule.reason.endswith(": missing") and f"raw_{rule.column}" in cleaned.collect_schema().names():
-            applies = applies & ~nw.col("problems").str.contains(f"(^|{_SPLIT}){rule.column}: ")
+            applies = applies & ~nw.col("problems").str.contains(f"(^|{REASON_SEPARATOR}){rule.column}: ")
         broken.append(nw.when(applies).then(nw.lit(rule.reason)))
     unparsed = nw.when(nw.col("problems") != "").then(nw.col("problems"))
-    damage = nw.col("read_problem").str.replace_all(_SPLIT, " ", literal=True)
+    damage = nw.col("read_problem").str.replace_all(REASON_SEPARATOR, " ", literal=True)
     first = nw.when(is_intact).then(unparsed).otherwise(damage)
-    reasons = nw.concat_str([first, *broken], separator=_SPLIT, ignore_nulls=True)
+    reasons = nw.concat_str([first, *broken], separator=REASON_SEPARATOR, ignore_nulls=True)
     # Nearly every row is valid: no reason is assembled for those.
     is_valid = nw.all_horizontal(
         is_intact, nw.col("problems") == "", *(rule.holds for rule in rules(schema)), ignore_nulls=False

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from tiktok_pipeline.errors import FileError, PipelineError
+from tiktok_pipeline.warehouse.engine import CastType as CastType
+from tiktok_pipeline.warehouse.engine import Engine as Engine
+from tiktok_pipeline.warehouse.engine import FileFormat as FileFormat
+from tiktok_pipeline.warehouse.engine import ScannedFile as ScannedFile
 
 if TYPE_CHECKING:
     import narwhals as nw
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ColumnType = Literal["text", "integer", "float", "boolean", "date", "timestamp", "texts", "json"]
-CastType = Literal["integer", "float", "date"]
-FileFormat = Literal["csv", "json", "ndjson", "parquet"]
 Slice = Mapping[str, str]
 """A part of a table: a value for each of its slice columns."""
 
@@ -175,23 +175,6 @@ class View:
 
 
 @dataclass(frozen=True)
-class ScannedFile:
-    """A file as the engine reads it.
-
-    Attributes
-    ----------
-    header : tuple of str
-        The column names as the file spells them. They never become identifiers, so the cells are numbered instead.
-    rows : LazyFrame
-        ``source_row`` (ordinal of the record, from 1), ``read_problem`` (text; NULL if the record is intact) and
-        ``cell_0`` to ``cell_n`` (text), in the order of ``header``.
-    """
-
-    header: tuple[str, ...]
-    rows: nw.LazyFrame[Any]
-
-
-@dataclass(frozen=True)
 class StoredSlice:
     """One entry of ``meta.slices``.
 
@@ -209,78 +192,6 @@ class StoredSlice:
 
 SliceCounts = dict[tuple[str, str, str], int]
 """Stored rows by (table, snapshot, study)."""
-
-
-class Engine(Protocol):
-    """The operations that narwhals lacks. A ``with`` block closes the engine at its end."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None: ...
-
-    @property
-    def connection_generation(self) -> int:
-        """The number of times the connection was closed. A frame from an earlier generation can no longer be read."""
-        ...
-
-    def scan(self, path: Path, file_format: FileFormat) -> ScannedFile:
-        """Read a file lazily, every cell as text; raises `UnreadableFileError` for an unreadable file."""
-        ...
-
-    def try_cast(self, frame: nw.LazyFrame[Any], types: Mapping[str, CastType]) -> nw.LazyFrame[Any]:
-        """Cast the text columns that ``types`` names; a cell that does not fit, NaN and infinity become NULL."""
-        ...
-
-    def strip_and_nullify(self, frame: nw.LazyFrame[Any], columns: Mapping[str, str]) -> nw.LazyFrame[Any]:
-        """Add texts without surrounding white space; an empty text and a word that means missing become NULL.
-
-        ``columns`` maps the name of each new column to the column that it is computed from.
-        """
-        ...
-
-    def to_json(self, frame: nw.LazyFrame[Any], name: str, cells: Mapping[str, str]) -> nw.LazyFrame[Any]:
-        """Add column ``name``: a JSON object without NULLs, or NULL if it would be empty.
-
-        ``cells`` maps each key of the object to the column that holds its value.
-        """
-        ...
-
-    def sample_key(self, frame: nw.LazyFrame[Any], column: str) -> nw.LazyFrame[Any]:
-        """Add ``sample_key``: the first 15 hexadecimal digits of the MD5 of ``column``, equal on every machine."""
-        ...
-
-    def mark_repeated(self, frame: nw.LazyFrame[Any], column: str, *, among: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-        """Add ``is_repeated``: whether the value of ``column`` occurs in more than one row of ``among``.
-
-        It is false for NULL. Values are compared by a 64-bit hash: it may be true for a few values that occur once.
-        ``among`` is counted at once, not lazily.
-        """
-        ...
-
-    def salted_hash(self, frame: nw.LazyFrame[Any], columns: Sequence[str], salt: str) -> nw.LazyFrame[Any]:
-        """Add ``<column>_hash``: the hexadecimal SHA-256 of ``salt`` and the text, with A to Z in lower case."""
-        ...
-
-    def reading(self, path: Path) -> AbstractContextManager[None]:
-        """Turn the engine's own errors inside the block into an `UnreadableFileError` that names ``path``."""
-        ...
-
-    def persist(self, frame: nw.LazyFrame[Any] | pa.Table, *, keep_until_close: bool = False) -> nw.LazyFrame[Any]:
-        """Compute a frame once, out of core, into a temporary table and return its rows.
-
-        The table lasts until `unpersist_all`, or until `close` if ``keep_until_close``. A table in memory is copied.
-        """
-        ...
-
-    def unpersist_all(self) -> None:
-        """Drop the temporary tables that are not kept until `close`; frames derived from them become unreadable."""
-        ...
-
-    def close(self) -> None:
-        """Close the database; safe to call twice."""
-        ...
 
 
 class Warehouse(Engine, Protocol):

@@ -24,6 +24,7 @@ from tiktok_pipeline.warehouse.base import (
     WarehouseError,
 )
 from tiktok_pipeline.warehouse.duckdb.connection import connect
+from tiktok_pipeline.warehouse.duckdb.lists import items_of
 from tiktok_pipeline.warehouse.duckdb.migrations import check_version
 from tiktok_pipeline.warehouse.duckdb.scan import explain_read_error, file_query
 from tiktok_pipeline.warehouse.duckdb.tables import SQL_TYPES, quoted, quoted_text
@@ -128,6 +129,21 @@ class DuckDBEngine:
             nw.from_native(joined),
             f"* exclude (repeated), repeated is not null and {name} is not null as is_repeated",
         )
+
+    def unnest_items(
+        self, frame: nw.LazyFrame[Any], column: str, *, keys: Mapping[str, Sequence[str]], link_mark: str
+    ) -> nw.LazyFrame[Any]:
+        """Replace a list in a text by one row for each item; see `tiktok_pipeline.warehouse.base.Engine`."""
+        items = self._project(frame, f"* exclude ({quoted(column)}), {items_of(column, keys, link_mark)} as item")
+        fields = ", ".join(f"item.{quoted(name)} as {quoted(name)}" for name in keys)
+        unnested = items.to_native().project("* exclude (item), unnest(item) as item")
+        return nw.from_native(unnested.project(f"* exclude (item), {fields}"))
+
+    def snowflake_time(self, frame: nw.LazyFrame[Any], column: str, name: str) -> nw.LazyFrame[Any]:
+        """Add the time in the upper 32 bits of a 64-bit id."""
+        # A cast accepts 7.2E+18, which has lost the last digits of the id.
+        number = f"case when not regexp_matches({quoted(column)}, '[^0-9]') then try_cast({quoted(column)} as bigint) end"
+        return self._project(frame, f"*, make_timestamp((({number}) >> 32) * 1000000) as {quoted(name)}")
 
     def salted_hash(self, frame: nw.LazyFrame[Any], columns: Sequence[str], salt: str) -> nw.LazyFrame[Any]:
         """Add ``<column>_hash``: the SHA-256 of ``salt`` and the text, the letters A to Z in lower case."""

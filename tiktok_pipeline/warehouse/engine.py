@@ -1,0 +1,133 @@
+"""What an engine is: the operations on frames that narwhals lacks. `tiktok_pipeline.warehouse.base` exports it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+
+if TYPE_CHECKING:
+    import narwhals as nw
+    import pyarrow as pa
+
+CastType = Literal["integer", "float", "date"]
+FileFormat = Literal["csv", "json", "ndjson", "parquet"]
+
+
+@dataclass(frozen=True)
+class ScannedFile:
+    """A file as the engine reads it.
+
+    Attributes
+    ----------
+    header : tuple of str
+        The column names as the file spells them. They never become identifiers, so the cells are numbered instead.
+    rows : LazyFrame
+        ``source_row`` (ordinal of the record, from 1), ``read_problem`` (text; NULL if the record is intact) and
+        ``cell_0`` to ``cell_n`` (text), in the order of ``header``.
+    """
+
+    header: tuple[str, ...]
+    rows: nw.LazyFrame[Any]
+
+
+class Engine(Protocol):
+    """The operations that narwhals lacks. A ``with`` block closes the engine at its end."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+    @property
+    def connection_generation(self) -> int:
+        """The number of times the connection was closed. A frame from an earlier generation can no longer be read."""
+        ...
+
+    def scan(self, path: Path, file_format: FileFormat) -> ScannedFile:
+        """Read a file lazily, every cell as text; raises `UnreadableFileError` for an unreadable file."""
+        ...
+
+    def try_cast(self, frame: nw.LazyFrame[Any], types: Mapping[str, CastType]) -> nw.LazyFrame[Any]:
+        """Cast the text columns that ``types`` names; a cell that does not fit, NaN and infinity become NULL."""
+        ...
+
+    def strip_and_nullify(self, frame: nw.LazyFrame[Any], columns: Mapping[str, str]) -> nw.LazyFrame[Any]:
+        """Add texts without surrounding white space; an empty text and a word that means missing become NULL.
+
+        ``columns`` maps the name of each new column to the column that it is computed from.
+        """
+        ...
+
+    def to_json(self, frame: nw.LazyFrame[Any], name: str, cells: Mapping[str, str]) -> nw.LazyFrame[Any]:
+        """Add column ``name``: a JSON object without NULLs, or NULL if it would be empty.
+
+        ``cells`` maps each key of the object to the column that holds its value.
+        """
+        ...
+
+    def sample_key(self, frame: nw.LazyFrame[Any], column: str) -> nw.LazyFrame[Any]:
+        """Add ``sample_key``: the first 15 hexadecimal digits of the MD5 of ``column``, equal on every machine."""
+        ...
+
+    def mark_repeated(self, frame: nw.LazyFrame[Any], column: str, *, among: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+        """Add ``is_repeated``: whether the value of ``column`` occurs in more than one row of ``among``.
+
+        It is false for NULL. Values are compared by a 64-bit hash: it may be true for a few values that occur once.
+        ``among`` is counted at once, not lazily.
+        """
+        ...
+
+    def unnest_items(
+        self, frame: nw.LazyFrame[Any], column: str, *, keys: Mapping[str, Sequence[str]], link_mark: str
+    ) -> nw.LazyFrame[Any]:
+        """Replace a text column that holds a list by one row for each item; a repeated item gives one row.
+
+        Parameters
+        ----------
+        frame : LazyFrame
+            Rows with the text column.
+        column : str
+            A JSON array of objects, or any other text with links.
+        keys : mapping of str to sequence of str
+            New text columns. In an object, the first of these keys that it has gives the value. The first new
+            column identifies an item, and is the only one that a link gives.
+        link_mark : str
+            Text before the identifier in a link, such as ``"/video/"``. The identifier ends at white space or one of
+            ``, ; / ? # & " ' ] )``.
+        """
+        ...
+
+    def snowflake_time(self, frame: nw.LazyFrame[Any], column: str, name: str) -> nw.LazyFrame[Any]:
+        """Add a UTC timestamp: the upper 32 bits of the 64-bit id in a text column, as seconds since 1970.
+
+        It is NULL for a text that is not a whole number of 64 bits.
+        """
+        ...
+
+    def salted_hash(self, frame: nw.LazyFrame[Any], columns: Sequence[str], salt: str) -> nw.LazyFrame[Any]:
+        """Add ``<column>_hash``: the hexadecimal SHA-256 of ``salt`` and the text, with A to Z in lower case."""
+        ...
+
+    def reading(self, path: Path) -> AbstractContextManager[None]:
+        """Turn the engine's own errors inside the block into an `UnreadableFileError` that names ``path``."""
+        ...
+
+    def persist(self, frame: nw.LazyFrame[Any] | pa.Table, *, keep_until_close: bool = False) -> nw.LazyFrame[Any]:
+        """Compute a frame once, out of core, into a temporary table and return its rows.
+
+        The table lasts until `unpersist_all`, or until `close` if ``keep_until_close``. A table in memory is copied.
+        """
+        ...
+
+    def unpersist_all(self) -> None:
+        """Drop the temporary tables that are not kept until `close`; frames derived from them become unreadable."""
+        ...
+
+    def close(self) -> None:
+        """Close the database; safe to call twice."""
+        ...

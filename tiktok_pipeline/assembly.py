@@ -75,7 +75,7 @@ def build_definitions(
     tables = [
         raw_assets(settings),
         validated_assets(),
-        *features_assets(),
+        *features_assets(settings),
         *(asset for study in studies for asset in study_assets(study, threads=settings.threads)),
     ]
     keys = [key for asset in tables for key in sorted(asset.keys)]

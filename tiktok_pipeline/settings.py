@@ -41,6 +41,8 @@ class Settings:
         Largest file that is ingested, uncompressed.
     freshness_days : float, default 35
         Age of the newest snapshot from which a check warns.
+    posting_days, dormant_days : float, default 30 and 180
+        A creator is posting up to ``posting_days`` after the last post, and dormant after more than ``dormant_days``.
     memory_limit : str, default "30%"
         DuckDB's memory, such as ``4GB`` or a share of the machine's. The models hold their sample outside of it.
     threads : int, optional
@@ -55,6 +57,8 @@ class Settings:
     settle_seconds: float = 10.0
     largest_file_bytes: int = 200 * 1000**3
     freshness_days: float = 35.0
+    posting_days: float = 30.0
+    dormant_days: float = 180.0
     memory_limit: str = "30%"
     threads: int | None = None
     pictures: bool = True
@@ -70,6 +74,11 @@ class Settings:
         """
         values = os.environ if environment is None else environment
         home = values.get("TIKTOK_PIPELINE_HOME")
+        posting_days = _number(values, "TIKTOK_PIPELINE_POSTING_DAYS", 30.0)
+        dormant_days = _number(values, "TIKTOK_PIPELINE_DORMANT_DAYS", 180.0)
+        if dormant_days < posting_days:
+            msg = f"TIKTOK_PIPELINE_DORMANT_DAYS={dormant_days:g}: expected at least TIKTOK_PIPELINE_POSTING_DAYS"
+            raise SettingsError(f"{msg}, which is {posting_days:g}")
         return cls(
             home=Path(home).expanduser().resolve() if home else _default_home(),
             lock_timeout_seconds=_number(values, "TIKTOK_PIPELINE_LOCK_TIMEOUT_SECONDS", 30.0),
@@ -77,6 +86,8 @@ class Settings:
             settle_seconds=_number(values, "TIKTOK_PIPELINE_SETTLE_SECONDS", 10.0),
             largest_file_bytes=_bytes(values, "TIKTOK_PIPELINE_LARGEST_FILE", 200 * 1000**3),
             freshness_days=_number(values, "TIKTOK_PIPELINE_FRESHNESS_DAYS", 35.0),
+            posting_days=posting_days,
+            dormant_days=dormant_days,
             memory_limit=_memory(values, "TIKTOK_PIPELINE_MEMORY_LIMIT") or cls.memory_limit,
             threads=_whole_number(values, "TIKTOK_PIPELINE_THREADS"),
             pictures=_yes_or_no(values, "TIKTOK_PIPELINE_PICTURES", default=True),

@@ -12,7 +12,7 @@ from tiktok_pipeline.clusters import schema as clusters
 from tiktok_pipeline.features import schema as features
 from tiktok_pipeline.personas import schema as personas
 from tiktok_pipeline.personas.segments import segment_views
-from tiktok_pipeline.raw.schema import FILES, SOURCES
+from tiktok_pipeline.raw.schema import FILES, PROFILES, SOURCES
 from tiktok_pipeline.study import Study
 from tiktok_pipeline.validated import schema as validated
 from tiktok_pipeline.warehouse.base import TableSpec, View
@@ -32,7 +32,8 @@ _ALL = (
     *(Table(source.table, schema_for(source.table)) for source in SOURCES),
     *(Table(validated.TABLES[source.name], validated.SCHEMAS[source.name]) for source in SOURCES),
     Table(validated.REJECTED_TABLE, validated.REJECTED_SCHEMA),
-    *(Table(features.TABLES[source.name], features.SCHEMAS[source.name]) for source in SOURCES),
+    *(Table(table, features.SCHEMAS[source]) for source, table in features.TABLES.items()),
+    Table(features.POSTING_TABLE, features.POSTING_SCHEMA),
     Table(features.STATISTICS_TABLE, features.STATISTICS_SCHEMA),
     Table(clusters.K_SCORES_TABLE, clusters.K_SCORES_SCHEMA),
     Table(clusters.FITS_TABLE, clusters.FITS_SCHEMA),
@@ -70,5 +71,6 @@ def _views(study: Study) -> tuple[View, View]:
         study.name,
         validated.TABLES[study.source],
         scores=classifiers.SCORES_TABLE if study.classification else None,
+        posting=features.POSTING_TABLE if study.source == PROFILES.name else None,
         has_segments=study.segmentation is not None,
     )

@@ -1,4 +1,4 @@
-"""Computes the catalogd features of validated rows, inside the engine."""
+"""Computes the features of the catalog of validated rows, inside the engine."""
 
 from __future__ import annotations
 

@@ -6,9 +6,7 @@ feature, add one record; the table and its contract follow. A division by zero g
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import narwhals as nw
 
@@ -21,59 +19,8 @@ from tiktok_pipeline.features.expressions import (
     log1p,
     ratio,
 )
-
-FLAG = "0 or 1"
-"""The unit of a feature that is a boolean stored as a number."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Feature:
-    """One feature of a profile.
-
-    Parameters
-    ----------
-    name : str
-        Name of the column.
-    label : str
-        Words in a sentence of the report, for a reader who does not know the columns.
-    short_label : str
-        Words on an axis or in the title of a plot, without the unit.
-    unit : str
-        Unit of the values.
-    formula : str
-        Formula in the columns of ``validated.<source>``.
-    description : str
-        Meaning, for the data dictionary.
-    expression : nw.Expr
-        The formula as an expression that the engine computes.
-    columns : tuple of str
-        The columns of ``validated.<source>`` that the expression reads.
-    lowest, highest : float
-        Range of the values, in ``unit``; the contract of the column.
-    is_text : bool
-        Whether the values are text. No study can use such a feature.
-    """
-
-    name: str
-    label: str
-    short_label: str
-    unit: str
-    formula: str
-    description: str
-    expression: nw.Expr = field(compare=False)
-    columns: tuple[str, ...]
-    lowest: float = 0.0
-    highest: float = math.inf
-    is_text: bool = False
-
-    @property
-    def axis_label(self) -> str:
-        """The short label with the unit, if the label leaves the unit open."""
-        if self.unit == FLAG:
-            return f"{self.short_label} (0/1)"
-        return (
-            f"{self.short_label}, {self.unit}" if self.unit in ("characters", "days", "points") else self.short_label
-        )
+from tiktok_pipeline.features.feature import FLAG, Feature
+from tiktok_pipeline.features.posting import POSTING_FEATURES
 
 
 def _number(name: str) -> nw.Expr:
@@ -351,9 +298,9 @@ FEATURES: Mapping[str, tuple[Feature, ...]] = {"profiles": PROFILE_FEATURES, "cr
 """The features of each source."""
 
 FEATURES_BY_NAME: Mapping[str, Feature] = {
-    feature.name: feature for features in FEATURES.values() for feature in features
+    feature.name: feature for features in (*FEATURES.values(), POSTING_FEATURES) for feature in features
 }
-"""Every feature of every source by its name; no name is used twice."""
+"""Every feature by its name; no name is used twice."""
 
 
 def feature_names(source: str) -> list[str]:

@@ -1,7 +1,8 @@
 """The tables of stage ``features``. The catalog gives their columns.
 
-The features are views of the validated rows: each follows from one row and is computed when it is read. Stored, they
-would take as much disk space as the validated rows.
+The features of profiles are views of the validated rows: each follows from one row and is computed when it is read.
+Stored, they would take as much disk space as the validated rows. The posting features are stored: each follows from
+all videos of a creator.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from functools import partial
 import pandera.pandas as pa
 
 from tiktok_pipeline.features.build import build_features
-from tiktok_pipeline.features.catalog import FEATURES, Feature
+from tiktok_pipeline.features.catalog import FEATURES
+from tiktok_pipeline.features.feature import Feature
+from tiktok_pipeline.features.posting import POSTING_FEATURES
 from tiktok_pipeline.raw.schema import SNAPSHOT, SOURCE_FILE, SOURCE_ROW
 from tiktok_pipeline.validated.schema import ACCOUNT_ID
 from tiktok_pipeline.validated.schema import TABLES as VALIDATED
@@ -38,7 +41,7 @@ def _table(source: str) -> TableSpec:
     return TableSpec(
         schema="features",
         name=source,
-        description=f"every catalogd feature of the validated {source.replace('_', ' ')}",
+        description=f"every feature in the catalog of the validated {source.replace('_', ' ')}",
         rows_per=("snapshot", "account_id"),
         columns=(SNAPSHOT, ACCOUNT_ID, SOURCE_FILE, SOURCE_ROW, *map(_column, FEATURES[source])),
         derived=Derived(VALIDATED[source], partial(build_features, source=source, keep=("snapshot",))),
@@ -47,6 +50,15 @@ def _table(source: str) -> TableSpec:
 
 TABLES = {source: _table(source) for source in FEATURES}
 SCHEMAS = {source: schema_for(table, _checks(FEATURES[source])) for source, table in TABLES.items()}
+
+POSTING_TABLE = TableSpec(
+    schema="features",
+    name="posting",
+    description="when and how often each creator with a known video posts, and what the videos reach",
+    rows_per=("snapshot", "account_id"),
+    columns=(SNAPSHOT, ACCOUNT_ID, *map(_column, POSTING_FEATURES)),
+)
+POSTING_SCHEMA = schema_for(POSTING_TABLE, _checks(POSTING_FEATURES))
 
 STATISTICS_TABLE = TableSpec(
     schema="features",

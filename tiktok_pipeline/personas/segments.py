@@ -17,7 +17,12 @@ NOT_ENOUGH_DATA = "Not enough data"
 
 
 def segment_views(
-    study: str, profiles: TableSpec, *, scores: TableSpec | None = None, has_segments: bool = True
+    study: str,
+    profiles: TableSpec,
+    *,
+    scores: TableSpec | None = None,
+    posting: TableSpec | None = None,
+    has_segments: bool = True,
 ) -> tuple[View, View]:
     """Define the two views of a study: one row for each creator of its newest snapshot, and of all snapshots.
 
@@ -29,6 +34,8 @@ def segment_views(
         The validated table that the study reads.
     scores : TableSpec, optional
         The table of scores, if the study has a classifier.
+    posting : TableSpec, optional
+        The table with the activity of each creator, if the study is about profiles.
     has_segments : bool
         Whether the study has a segmentation. Without one the views have a row for each creator with a score.
 
@@ -44,6 +51,8 @@ def segment_views(
     else:
         msg = f"study {study} has neither segments nor scores"
         raise ValueError(msg)
+    if posting is not None:
+        query = _with_activity(query, posting)
     own = ", ".join(f"p.{name}" for name in profiles.frame_names if name != "account_id")
     history = (
         f"select a.snapshot, a.account_id, {query.columns}, {own} from {query.base} as a "  # noqa: S608
@@ -79,6 +88,13 @@ class _Query:
     columns: str
     joins: str
     tables: tuple[TableSpec, ...]
+
+
+def _with_activity(query: _Query, posting: TableSpec) -> _Query:
+    """Add whether each creator still posts; NULL for a creator without a known video."""
+    columns = f"{query.columns}, v.activity, v.days_since_last_post"
+    join = f"left join {posting} as v on v.snapshot = a.snapshot and v.account_id = a.account_id "
+    return _Query(query.base, columns, f"{query.joins}{join}", (*query.tables, posting))
 
 
 def _segments_query(scores: TableSpec | None) -> _Query:

@@ -11,11 +11,12 @@ import narwhals as nw
 import pandas as pd
 
 from tiktok_pipeline.frames import count_rows, to_pandas
-from tiktok_pipeline.raw.schema import SOURCES
+from tiktok_pipeline.raw.schema import SOURCES, VIDEOS
 from tiktok_pipeline.reports.report_model import RECOMMENDED_STUDY
 from tiktok_pipeline.reports.snapshot_tables import RowCounts, SnapshotTables, StudyTables
 from tiktok_pipeline.study import Study
 from tiktok_pipeline.tables import TABLES
+from tiktok_pipeline.validated.videos import DELIVERED
 from tiktok_pipeline.warehouse.base import Warehouse
 
 CREATORS_PER_TABLE = 10
@@ -87,7 +88,7 @@ def gather(
     row_counts = {
         source: RowCounts(
             delivered=count,
-            valid=reader.count(f"validated.{source}"),
+            valid=_count_valid(reader, source),
             rejected=reader.count("validated.rejected", source),
         )
         for source, count in delivered.items()
@@ -106,6 +107,12 @@ def gather(
             for study in sorted(studies, key=lambda study: (study.name != RECOMMENDED_STUDY, study.name))
         ],
     )
+
+
+def _count_valid(reader: SnapshotReader, source: str) -> int:
+    """Return the valid rows among the delivered ones; the videos that profiles list are no rows of a delivery."""
+    rows = reader.lazy(f"validated.{source}")
+    return count_rows(rows.filter(nw.col("origin") == DELIVERED) if source == VIDEOS.name else rows)
 
 
 def _rejected_reasons(reader: SnapshotReader) -> pd.DataFrame:

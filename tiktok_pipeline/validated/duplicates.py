@@ -16,8 +16,9 @@ from tiktok_pipeline.warehouse.base import Engine
 POSITION = ["source_file", "source_row"]
 DUPLICATE = "account_id: an older or earlier duplicate of the row that is kept for this account"
 RENAMED = "tiktok_id: a duplicate of the row that is kept for this account under another handle"
-SUPERSEDED = (DUPLICATE, RENAMED)
-"""The reasons of rows that are not bad: another row of the same creator is kept."""
+REPEATED_VIDEO = "video_id: an earlier duplicate of the row that is kept for this video"
+SUPERSEDED = (DUPLICATE, RENAMED, REPEATED_VIDEO)
+"""The reasons of rows that are not bad: another row of the same creator or video is kept."""
 
 UNDER_AGE = "is_under_age: the platform says the person is under 18; nothing of the profile is kept"
 

@@ -14,7 +14,7 @@ import narwhals as nw
 import pandera.pandas as pa
 
 from tiktok_pipeline.errors import PipelineError
-from tiktok_pipeline.raw.schema import Source
+from tiktok_pipeline.raw.schema import VIDEOS, Source
 from tiktok_pipeline.validated.clean import (
     clean_activity,
     clean_profiles,
@@ -191,7 +191,8 @@ def without_quoted_cells(reason: nw.Expr) -> nw.Expr:
 def check_balance(counts: Mapping[str, int], *, snapshot: str, source: str, worst: Mapping[str, int]) -> None:
     """Check that ``raw = validated + rejected`` and that at most half of the rows are rejected.
 
-    A row that a newer one of the same creator supersedes is not a bad row: it does not count in either number.
+    A row that a newer one of the same creator supersedes is not a bad row: it does not count in either number. Videos
+    that cannot be used never stop a snapshot: their creators can be segmented without them.
 
     Parameters
     ----------
@@ -217,7 +218,7 @@ def check_balance(counts: Mapping[str, int], *, snapshot: str, source: str, wors
         msg = f"snapshot {snapshot}: its {source} files have no rows; the validated tables stay as they were"
         raise SnapshotRejectedError(msg)
     bad, rows_of_creators = rejected - counts.get("superseded", 0), raw - counts.get("superseded", 0)
-    if bad > MAX_REJECTED_SHARE * rows_of_creators:
+    if bad > MAX_REJECTED_SHARE * rows_of_creators and source != VIDEOS.name:
         reasons = "; ".join(f"{reason} ({rows})" for reason, rows in list(worst.items())[:3])
         msg = (
             f"snapshot {snapshot}, {source}: {bad} of {rows_of_creators} rows are rejected (at most half may be): "

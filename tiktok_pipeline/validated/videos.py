@@ -14,10 +14,11 @@ from typing import Any
 import narwhals as nw
 
 from tiktok_pipeline.raw.schema import VIDEO_COLUMNS, VIDEOS
-from tiktok_pipeline.validated.clean import parse_count, parse_handle, strip_and_nullify
+from tiktok_pipeline.validated.clean import parse_count, strip_and_nullify
+from tiktok_pipeline.validated.duplicates import POSITION, REPEATED_VIDEO
+from tiktok_pipeline.validated.identity import parse_handle
 from tiktok_pipeline.validated.schema import LARGEST_COUNT, VIDEO_COUNTS, VIDEOS_SCHEMA, VIDEOS_TABLE
 from tiktok_pipeline.validated.validate import (
-    POSITION,
     REASON_SEPARATOR,
     ValidationResult,
     apply_rules,
@@ -34,8 +35,6 @@ FIRST_VIDEO = datetime(2016, 9, 1)  # noqa: DTZ001 - the warehouse stores UTC ti
 MARGIN = timedelta(days=1)
 """How long after the day of its snapshot a video may be posted: a scraper's day may be ahead of the UTC day."""
 
-REPEATED = "video_id: an earlier duplicate of the row that is kept for this video"
-
 LINK_MARK = "/video/"
 OBJECT_KEYS: Mapping[str, Sequence[str]] = {
     "video_id": ("video_id", "id", "videoId"),
@@ -43,7 +42,7 @@ OBJECT_KEYS: Mapping[str, Sequence[str]] = {
     "likes": ("diggcount", "digg_count", "diggCount", "like_count"),
     "comments": ("commentcount", "comment_count", "commentCount"),
     "shares": ("share_count", "sharecount", "shareCount"),
-    "saves": ("favorites_count", "collect_count", "collectCount", "favourites_count"),
+    "saves": ("favorites_count", "collect_count", "collectCount"),
 }
 """The keys of an object in ``top_videos``, for each column."""
 
@@ -209,7 +208,9 @@ def _timed_items(lists: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
 
 def _typed(videos: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
     """Cast the counts, and add ``posted_at``. A count out of range becomes missing."""
-    cast = engine.try_cast(engine.snowflake_time(videos, "video_id", "posted_at"), dict.fromkeys(VIDEO_COUNTS, "integer"))
+    cast = engine.try_cast(
+        engine.snowflake_time(videos, "video_id", "posted_at"), dict.fromkeys(VIDEO_COUNTS, "integer")
+    )
     in_range = [
         nw.when((nw.col(name) >= 0) & (nw.col(name) <= LARGEST_COUNT)).then(nw.col(name)).alias(name)
         for name in VIDEO_COUNTS
@@ -256,7 +257,7 @@ def _mark_duplicates(suspect: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     valid = suspect.filter(nw.col("problems") == "")
     rank = nw.col("source_row").cum_count(reverse=True).over("key", order_by=POSITION)
     older = valid.with_columns(rank.alias("rank")).filter(nw.col("rank") > 1)
-    marks = older.select(*POSITION, nw.lit(REPEATED).alias("duplicate"))
+    marks = older.select(*POSITION, nw.lit(REPEATED_VIDEO).alias("duplicate"))
     marked = suspect.join(marks, on=POSITION, how="left")
     problem = nw.when(~nw.col("duplicate").is_null()).then(nw.col("duplicate")).otherwise(nw.col("problems"))
     return marked.with_columns(problem.alias("problems")).drop("duplicate")

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from tiktok_pipeline.errors import FileError, PipelineError
-from tiktok_pipeline.warehouse.engine import CastType as CastType
-from tiktok_pipeline.warehouse.engine import Engine as Engine
-from tiktok_pipeline.warehouse.engine import FileFormat as FileFormat
-from tiktok_pipeline.warehouse.engine import ScannedFile as ScannedFile
+from tiktok_pipeline.warehouse.engine import CastType as CastType  # noqa: PLC0414 - the stages import `base` alone
+from tiktok_pipeline.warehouse.engine import Engine as Engine  # noqa: PLC0414
+from tiktok_pipeline.warehouse.engine import FileFormat as FileFormat  # noqa: PLC0414
+from tiktok_pipeline.warehouse.engine import ScannedFile as ScannedFile  # noqa: PLC0414
 
 if TYPE_CHECKING:
     import narwhals as nw

@@ -20,6 +20,7 @@ from tiktok_pipeline.features.catalog import (
     feature_names,
 )
 from tiktok_pipeline.features.expressions import FOLLOWER_TIERS, follower_tier
+from tiktok_pipeline.features.posting import POSTING_FEATURES
 from tiktok_pipeline.features.schema import SCHEMAS, TABLES
 from tiktok_pipeline.validated.schema import LARGEST_COUNT
 from tiktok_pipeline.validated.schema import TABLES as VALIDATED_TABLES
@@ -299,7 +300,7 @@ def test_feature_names_leave_texts_out() -> None:
 
 
 def test_no_name_and_no_label_is_used_twice() -> None:
-    features = [feature for group in FEATURES.values() for feature in group]
+    features = [feature for group in (*FEATURES.values(), POSTING_FEATURES) for feature in group]
     assert len(FEATURES_BY_NAME) == len(features)
     for words in ("label", "short_label"):
         assert len({getattr(feature, words) for feature in features}) == len(features)

@@ -1,5 +1,6 @@
 """The assets of stage ``features``: the features of each source, and their statistics."""
 
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -7,6 +8,7 @@ from dagster import AssetExecutionContext, AssetsDefinition, Output, ResourcePar
 
 from tiktok_pipeline.features.build import build_features
 from tiktok_pipeline.features.catalog import FEATURES, feature_names
+from tiktok_pipeline.features.posting import ActivityBounds, build_posting
 from tiktok_pipeline.features.sample import collect_sample
 from tiktok_pipeline.features.statistics import correlate, describe, judge_normality
 from tiktok_pipeline.orchestration.metadata import Frame, table_in, table_out
@@ -14,29 +16,45 @@ from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.orchestration.resources.figures import SHARED, FigureStore
 from tiktok_pipeline.orchestration.resources.io_manager import ExternalRows
 from tiktok_pipeline.orchestration.resources.samples import Samples
-from tiktok_pipeline.raw.schema import SOURCES, Source
 from tiktok_pipeline.recipes.segmentation import MAX_SCORE_ROWS
 from tiktok_pipeline.reports.feature_figures import feature_figures
+from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.base import Warehouse
 
 
-def features_assets() -> list[AssetsDefinition]:
+def features_assets(settings: Settings) -> list[AssetsDefinition]:
     """Return the assets of stage ``features``."""
-    return [*(_features_asset(source) for source in SOURCES), _statistics_asset()]
+    return [*(_features_asset(source) for source in FEATURES), _posting_asset(settings), _statistics_asset()]
 
 
-def _features_asset(source: Source) -> AssetsDefinition:
+def _features_asset(source: str) -> AssetsDefinition:
     @multi_asset(
-        name=f"features_{source.name}",
-        ins={"validated": table_in(f"validated.{source.name}")},
-        outs={"features": table_out(f"features.{source.name}")},
+        name=f"features_{source}",
+        ins={"validated": table_in(f"validated.{source}")},
+        outs={"features": table_out(f"features.{source}")},
         partitions_def=SNAPSHOTS,
         group_name="features",
     )
     def features(validated: Frame) -> Output[Any]:
-        return Output(ExternalRows(build_features(validated, source.name)), "features")
+        return Output(ExternalRows(build_features(validated, source)), "features")
 
     return features
+
+
+def _posting_asset(settings: Settings) -> AssetsDefinition:
+    @multi_asset(
+        name="features_posting",
+        ins={"videos": table_in("validated.videos"), "profiles": table_in("validated.profiles")},
+        outs={"posting": table_out("features.posting")},
+        partitions_def=SNAPSHOTS,
+        group_name="features",
+    )
+    def posting(context: AssetExecutionContext, videos: Frame, profiles: Frame) -> Output[Any]:
+        day = date.fromisoformat(context.partition_key[:10])
+        bounds = ActivityBounds(settings.posting_days, settings.dormant_days)
+        return Output(build_posting(videos, profiles, day=day, bounds=bounds), "posting")
+
+    return posting
 
 
 def _statistics_asset() -> AssetsDefinition:

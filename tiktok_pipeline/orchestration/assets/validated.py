@@ -1,6 +1,8 @@
 """The assets of stage ``validated``: the valid rows of each source, and the rejected rows of all sources."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from datetime import date, datetime
 from typing import Any
 
 import narwhals as nw
@@ -10,10 +12,17 @@ from dagster import AssetExecutionContext, AssetsDefinition, Output, ResourcePar
 from tiktok_pipeline.frames import count_rows
 from tiktok_pipeline.orchestration.metadata import Frame, numbers, table_in, table_out
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
-from tiktok_pipeline.raw.schema import SOURCES, Source
+from tiktok_pipeline.raw.schema import PROFILES, SOURCES, VIDEOS, Source
 from tiktok_pipeline.validated.duplicates import is_superseded
 from tiktok_pipeline.validated.schema import REJECTED_TABLE, TABLES
 from tiktok_pipeline.validated.validate import ValidationResult, check_balance, validate_source, without_quoted_cells
+from tiktok_pipeline.validated.videos import (
+    all_videos,
+    count_unusable,
+    latest_time,
+    listed_videos,
+    validate_videos,
+)
 from tiktok_pipeline.warehouse.base import Warehouse
 
 
@@ -34,8 +43,9 @@ def validated_assets() -> AssetsDefinition:
     def validated(
         context: AssetExecutionContext, warehouse: ResourceParam[Warehouse], **raw: Frame
     ) -> Iterator[Output[Any]]:
+        latest = latest_time(date.fromisoformat(context.partition_key[:10]))
         results = {
-            source.name: validate_source(raw[source.name], source, warehouse)
+            source.name: _validate(raw[source.name], source, warehouse, latest)
             for source in SOURCES
             if count_rows(raw[source.name])
         }
@@ -53,11 +63,30 @@ def validated_assets() -> AssetsDefinition:
             worst = _frequent_reasons(result.rejected.filter(~is_superseded()))
             check_balance(counts[name], snapshot=context.partition_key, source=name, worst=worst)
         for source in SOURCES:
-            valid = results[source.name].valid if source.name in results else _no_rows(source)
-            yield Output(valid, f"valid_{source.name}")
+            if source is not VIDEOS:
+                valid = results[source.name].valid if source.name in results else _no_rows(source)
+                yield Output(valid, f"valid_{source.name}")
+        # The profiles are stored by now: their videos are joined to stored rows, not to a query that validates again.
+        profiles = warehouse.read_slice(TABLES[PROFILES.name], {"snapshot": context.partition_key})
+        delivered = results[VIDEOS.name].valid if VIDEOS.name in results else None
+        yield _videos(raw[PROFILES.name], profiles, delivered, warehouse, latest)
         warehouse.unpersist_all()
 
     return validated
+
+
+def _validate(raw: Frame, source: Source, engine: Warehouse, latest: datetime) -> ValidationResult:
+    return validate_videos(raw, engine, latest=latest) if source is VIDEOS else validate_source(raw, source, engine)
+
+
+def _videos(
+    raw_profiles: Frame, profiles: Frame, delivered: Frame | None, engine: Warehouse, latest: datetime
+) -> Output[Any]:
+    """Return the delivered videos and those that the profiles list, with the listed ones that cannot be used."""
+    unusable = count_unusable(raw_profiles, profiles, engine, latest=latest)
+    videos = all_videos(delivered, listed_videos(raw_profiles, profiles, engine, latest=latest))
+    metadata = {f"listed_videos_{reason}": count for reason, count in asdict(unusable).items()}
+    return Output(videos, f"valid_{VIDEOS.name}", metadata=numbers(**metadata))
 
 
 def _all_rejected(results: Mapping[str, ValidationResult], engine: Warehouse) -> Frame | pd.DataFrame:

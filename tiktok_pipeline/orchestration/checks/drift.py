@@ -21,7 +21,6 @@ from tiktok_pipeline.features.schema import TABLES
 from tiktok_pipeline.orchestration.asset_keys import asset_key
 from tiktok_pipeline.orchestration.checks.snapshot_check import checked_snapshot, snapshot_check
 from tiktok_pipeline.orchestration.metadata import numbers
-from tiktok_pipeline.raw.schema import SOURCES
 from tiktok_pipeline.warehouse.base import Warehouse
 
 TIME_DEPENDENT = {"account_age_days"}
@@ -30,7 +29,7 @@ TIME_DEPENDENT = {"account_age_days"}
 
 def drift_checks() -> list[AssetChecksDefinition]:
     """Return the check of each source's features."""
-    return [_drift_check(source.name) for source in SOURCES]
+    return [_drift_check(source) for source in TABLES]
 
 
 def _drift_check(source: str) -> AssetChecksDefinition:

@@ -23,7 +23,6 @@ from tiktok_pipeline.privacy.find_creator import CreatorRecords
 from tiktok_pipeline.privacy.redact_files import redact_stored_files
 from tiktok_pipeline.privacy.scrub import name_pattern, remove_matching_files, scrub_log
 from tiktok_pipeline.privacy.suppression import SuppressionList, read_suppression_list, write_suppression_list
-from tiktok_pipeline.raw.schema import SOURCES
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study
 from tiktok_pipeline.tables import TABLES, published_tables, segment_views_of
@@ -156,9 +155,7 @@ def _rebuild_snapshots(eraser: Eraser, snapshots: Sequence[str], suppression: Su
 
 def _rebuild_snapshot(eraser: Eraser, snapshot: str, suppression: SuppressionList) -> None:
     """Rebuild the shared tables of a snapshot from the rewritten files, and filter the tables of the studies."""
-    names = [source.name for source in SOURCES]
-    tables = {"raw": ["files", *names], "validated": ["rejected", *names], "features": ["statistics", *names]}
-    shared = [asset_key(f"{stage}.{name}") for stage, stage_tables in tables.items() for name in stage_tables]
+    shared = [asset_key(name) for name, table in TABLES.items() if table.spec.slice_by == ("snapshot",)]
     manifest = read_manifest(eraser.settings.raw / snapshot)
     tags = {SNAPSHOT_TAG: snapshot}
     outcome = refresh_snapshot(

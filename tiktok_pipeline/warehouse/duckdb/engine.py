@@ -142,7 +142,8 @@ class DuckDBEngine:
     def snowflake_time(self, frame: nw.LazyFrame[Any], column: str, name: str) -> nw.LazyFrame[Any]:
         """Add the time in the upper 32 bits of a 64-bit id."""
         # A cast accepts 7.2E+18, which has lost the last digits of the id.
-        number = f"case when not regexp_matches({quoted(column)}, '[^0-9]') then try_cast({quoted(column)} as bigint) end"
+        text = quoted(column)
+        number = f"case when not regexp_matches({text}, '[^0-9]') then try_cast({text} as bigint) end"
         return self._project(frame, f"*, make_timestamp((({number}) >> 32) * 1000000) as {quoted(name)}")
 
     def salted_hash(self, frame: nw.LazyFrame[Any], columns: Sequence[str], salt: str) -> nw.LazyFrame[Any]:

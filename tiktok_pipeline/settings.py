@@ -104,6 +104,11 @@ class Settings:
         return self.incoming / "refused"
 
     @property
+    def dialects(self) -> Path:
+        """The folder of the user's own dialects, one TOML file each."""
+        return self.home / "dialects"
+
+    @property
     def raw(self) -> Path:
         """The folder of the delivered files: one folder per snapshot, with a manifest."""
         return self.home / "raw"

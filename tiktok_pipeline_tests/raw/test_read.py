@@ -10,10 +10,18 @@ from typing import Any
 import narwhals as nw
 import pytest
 
-from tiktok_pipeline.raw.dialects import recognize
-from tiktok_pipeline.raw.read import FORGOTTEN_RECORD, blank_rows, read_file
+from tiktok_pipeline.raw.dialects import CompetingColumnsError, recognize
+from tiktok_pipeline.raw.read import (
+    FORGOTTEN_RECORD,
+    NO_PROFILE_RECORD,
+    blank_rows,
+    check_competing,
+    read_file,
+    read_stored_file,
+)
 from tiktok_pipeline.raw.schema import PROFILES
 from tiktok_pipeline.raw.snapshots import file_format
+from tiktok_pipeline.warehouse.base import UnreadableFileError
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 HEAD = "account_id,followers,following,likes,videos_count,url\n"
@@ -179,3 +187,105 @@ def test_cells_are_taken_from_the_rows_that_an_expression_names(engine: DuckDBWa
         ("b", "u", None),
         ("c", None, "ragged: fewer than 6 cells"),
     ]
+
+
+def test_a_record_with_an_error_of_the_scraper_is_no_profile(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    content = (
+        '{"account_id":"a","followers":1,"following":2,"likes":3,"videos_count":4,"error_code":"slow"}\n'
+        '{"input":{"url":"u"},"error":"page is dead","error_code":"dead_page"}\n'
+        '{"input":{"url":"u"},"error":"page is dead"}\n'
+        '{"account_id":"b","warning":"private account","followers":""}\n'
+        '{"account_id":"c"}\n'
+    )
+    rows = read(engine, tmp_path / "f.ndjson", content)
+    assert [row["read_problem"] for row in rows] == [
+        None,
+        NO_PROFILE_RECORD,
+        NO_PROFILE_RECORD,
+        NO_PROFILE_RECORD,
+        None,
+    ]
+    assert "dead_page" in rows[1]["extra"]
+
+
+def check(engine: DuckDBWarehouse, path: Path, content: str) -> None:
+    path.write_text(content, encoding="utf-8", newline="")
+    scan = engine.scan(path, "csv")
+    check_competing(scan, recognize(scan.header, file=path.name), file=path.name, engine=engine)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "username,followers,followers\na,1,1\nb,2, 2\n",
+        "username,Followers,Fans\na,1,1\nb,,null\n",
+        "username,followers,note,note\na,1,x,y\n",
+        "username,followers,Fans\na,1,1\nshort,3\n",
+    ],
+)
+def test_columns_with_equal_cells_do_not_compete(engine: DuckDBWarehouse, tmp_path: Path, content: str) -> None:
+    check(engine, tmp_path / "f.csv", content)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            "username,followers,followers\na,1,1\nb,2,3\n",
+            "followers and 'followers (3)' may each be followers, but their cells differ: 2 and 3 in record 2; choose "
+            "one: --map followers=followers or --map 'followers=followers (3)'",
+        ),
+        ("username,Fans,Followers\na,1,\n", "empty and 1 in record 1; choose one: --map followers=Followers or"),
+        ("username,followers,Fans,Abonnés\na,1,1,7\n", "1 and 1 and 7 in record 1"),
+        ("username,followers,Fans\na,\x1b[31m,2\n", "[31m and 2 in record 1"),
+    ],
+)
+def test_columns_with_different_cells_are_refused_with_both_cells(
+    engine: DuckDBWarehouse, tmp_path: Path, content: str, message: str
+) -> None:
+    with pytest.raises(CompetingColumnsError) as caught:
+        check(engine, tmp_path / "f.csv", content)
+    assert message in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+def test_the_user_chooses_one_of_two_columns_of_a_name(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text("username,followers,followers\na,1,2\n")
+    scan = engine.scan(path, "csv")
+    recognition = recognize(scan.header, file="f.csv", column_map={"followers": "followers (3)"})
+    check_competing(scan, recognition, file="f.csv", engine=engine)
+    (row,) = (
+        read_file(scan, recognition, source_file="f.csv", engine=engine).collect("pyarrow").to_native().to_pylist()
+    )
+    assert (row["followers"], row["extra"]) == ("2", '{"followers":"1"}')
+
+
+def test_a_stored_file_is_read_by_the_mapping_of_its_manifest(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text("Who,Crowd,followers\na,1,2\n")
+    columns = {"account_id": "Who", "followers": "Crowd"}
+    rows = read_stored_file(path, dialect="gone", source="profiles", columns=columns, engine=engine)
+    (row,) = rows.collect("pyarrow").to_native().to_pylist()
+    assert (row["dialect"], row["account_id"], row["followers"], row["extra"]) == (
+        "gone",
+        "a",
+        "1",
+        '{"followers":"2"}',
+    )
+
+
+def test_a_stored_file_of_an_older_version_is_read_by_its_dialect(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text(HEAD + "a,1,2,3,4,u\n")
+    rows = read_stored_file(path, dialect="public_csv", source="profiles", columns={}, engine=engine)
+    (row,) = rows.collect("pyarrow").to_native().to_pylist()
+    assert (row["account_id"], row["likes"]) == ("a", "3")
+
+
+def test_a_stored_file_without_its_columns_is_unreadable(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text("Who,Crowds\na,1\n")
+    columns = {"account_id": "Who", "followers": "Crowd"}
+    with pytest.raises(UnreadableFileError, match="lacks Crowd, which a file of dialect own has"):
+        read_stored_file(path, dialect="own", source="profiles", columns=columns, engine=engine)

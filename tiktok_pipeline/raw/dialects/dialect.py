@@ -15,7 +15,7 @@ DateOrder = Literal["day-first", "month-first"]
 Transformation = Literal["apify_items", "research_api_reply"]
 """What must be done to the records before they are profiles, see `tiktok_pipeline.delivery`."""
 
-CONTROL_COLUMNS = ("error", "warning")
+CONTROL_COLUMNS = ("error", "error_code", "warning", "warning_code")
 """Names that a dialect may map besides the canonical columns: a record with a text there and without followers is no
 profile, see `tiktok_pipeline.raw.read.NO_PROFILE_RECORD`."""
 

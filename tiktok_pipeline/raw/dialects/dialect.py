@@ -8,7 +8,7 @@ from typing import Literal
 
 from tiktok_pipeline.errors import FileError
 from tiktok_pipeline.raw.dialects.column_names import HeaderIndex
-from tiktok_pipeline.raw.schema import CREATOR_ACTIVITY, PROFILES, SOURCES, Source
+from tiktok_pipeline.raw.schema import CREATOR_ACTIVITY, PROFILES, SOURCES, VIDEOS, Source
 
 RateUnit = Literal["fraction", "percent"]
 DateOrder = Literal["day-first", "month-first"]
@@ -22,6 +22,7 @@ profile, see `tiktok_pipeline.raw.read.NO_PROFILE_RECORD`."""
 REQUIRED: Mapping[str, tuple[tuple[str, ...], ...]] = {
     PROFILES.name: (("account_id", "url", "tiktok_id"), ("followers",)),
     CREATOR_ACTIVITY.name: (("account_id",), ("engagement_index",), ("monetization_maturity",)),
+    VIDEOS.name: (("account_id", "url"), ("video_id", "url")),
 }
 """The columns without which a file of a source is refused: one of each group."""
 

@@ -113,7 +113,7 @@ def _usernames_in(request: Path) -> list[str]:
         usernames = [str(entry[USERNAME]).strip() for entry in requests]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise UnreadableFileError(
-            f"{shown}: expected the request of each reply, such as {{\"username\": \"some.creator\"}}",
+            f'{shown}: expected the request of each reply, such as {{"username": "some.creator"}}',
             remedy="write one object a line, in the order of the replies",
         ) from error
     return usernames
@@ -127,6 +127,6 @@ def _username_in_name(table: DeliveredTable, path: Path) -> list[str]:
         return [handle[1]]
     raise UnreadableFileError(
         f"{table.name}: replies of the TikTok Research API hold no handle, and there is no request beside the file",
-        remedy=f"save the requests as {request_files(path)[-1].name}, one {{\"username\": \"...\"}} a line in the order "
+        remedy=f'save the requests as {request_files(path)[-1].name}, one {{"username": "..."}} a line in the order '
         'of the replies; or add "username" to each reply; or name a file with one reply after the handle',
     )

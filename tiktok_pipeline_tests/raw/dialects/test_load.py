@@ -53,7 +53,7 @@ def test_a_dialect_of_the_user_wins_a_tie_with_a_shipped_one(tmp_path: Path) -> 
     write(tmp_path, "own.toml", 'name = "own"\n[columns]\naccount_id = "username"\nfollowers = "total_likes"\n'
           'likes = "followers"\nfollowing = "following"\nbio_link = "bioLink"\nvideos_count = "total_videos"\n'
           'biography = "signature"\n')  # fmt: skip
-    header = "username signature bioLink followers following total_likes total_videos".split()
+    header = ["username", "signature", "bioLink", "followers", "following", "total_likes", "total_videos"]
     recognition = recognize(header, file="f.csv", dialects=load_dialects(tmp_path).dialects)
     assert (recognition.dialect, recognition.columns["followers"]) == ("own", "total_likes")
 

@@ -6,7 +6,6 @@ holds this file, else the user's data directory.
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Mapping
@@ -14,6 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tiktok_pipeline.errors import PipelineError
+
+_LARGEST_NUMBER = 1_000_000
+"""The largest number of seconds or days in a setting: dates can be computed with it."""
 
 
 class SettingsError(PipelineError):
@@ -80,7 +82,7 @@ class Settings:
             msg = f"TIKTOK_PIPELINE_DORMANT_DAYS={dormant_days:g}: expected at least TIKTOK_PIPELINE_POSTING_DAYS"
             raise SettingsError(f"{msg}, which is {posting_days:g}")
         return cls(
-            home=Path(home).expanduser().resolve() if home else _default_home(),
+            home=_folder(home) if home else _default_home(),
             lock_timeout_seconds=_number(values, "TIKTOK_PIPELINE_LOCK_TIMEOUT_SECONDS", 30.0),
             home_timeout_seconds=_number(values, "TIKTOK_PIPELINE_HOME_TIMEOUT_SECONDS", 3600.0),
             settle_seconds=_number(values, "TIKTOK_PIPELINE_SETTLE_SECONDS", 10.0),
@@ -149,6 +151,14 @@ class Settings:
         return self.home / ".lock"
 
 
+def _folder(text: str) -> Path:
+    try:
+        return Path(text).expanduser().resolve()
+    except (RuntimeError, ValueError, OSError) as error:
+        msg = f"TIKTOK_PIPELINE_HOME={text!r}: expected the path of a folder ({error})"
+        raise SettingsError(msg) from error
+
+
 def _default_home() -> Path:
     checkout = Path(__file__).resolve().parent.parent
     if (checkout / "pyproject.toml").is_file() and (checkout / "data").is_dir():
@@ -166,8 +176,8 @@ def _number(values: Mapping[str, str], name: str, default: float) -> float:
         number = float(text)
     except ValueError:
         number = -1.0
-    if not 0 < number < math.inf:
-        msg = f"{name}={text!r}: expected a number greater than 0"
+    if not 0 < number <= _LARGEST_NUMBER:
+        msg = f"{name}={text!r}: expected a number above 0 and at most {_LARGEST_NUMBER:,}"
         raise SettingsError(msg)
     return number
 
@@ -176,8 +186,9 @@ def _whole_number(values: Mapping[str, str], name: str) -> int | None:
     text = values.get(name)
     if not text:
         return None
-    if not re.fullmatch(r"[1-9][0-9]{0,3}", text.strip()):
-        msg = f"{name}={text!r}: expected a whole number from 1 to 9999"
+    most = max(64, 4 * (os.cpu_count() or 1))
+    if not re.fullmatch(r"[1-9][0-9]{0,4}", text.strip()) or int(text) > most:
+        msg = f"{name}={text!r}: expected a whole number from 1 to {most}"
         raise SettingsError(msg)
     return int(text)
 

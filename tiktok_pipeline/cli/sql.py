@@ -70,8 +70,9 @@ def _read_query(query: str | None, file: Path | None) -> str:
             text = file.read_text(encoding="utf-8-sig")
         else:
             text = sys.stdin.read() if query in (None, "-") else str(query)
-    except UnicodeDecodeError as error:
-        msg = f"{file or 'standard input'}: the query is not UTF-8 text"
+        text.encode()  # an argument that is not UTF-8 holds half characters
+    except UnicodeError as error:
+        msg = f"{file or 'sql'}: the query is not UTF-8 text"
         raise CommandUsageError(msg) from error
     if not text.strip():
         msg = "the query is empty; expected one such as: select * from segments.influencer_segments limit 10"

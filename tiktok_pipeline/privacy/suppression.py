@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import narwhals as nw
 
 from tiktok_pipeline.atomic_write import atomic_write_text
+from tiktok_pipeline.errors import PipelineError
 from tiktok_pipeline.raw.schema import Source
 from tiktok_pipeline.validated.clean import parse_account_id, strip_and_nullify
 from tiktok_pipeline.validated.identity import normal_handle, parse_handle
@@ -25,6 +26,12 @@ from tiktok_pipeline.warehouse.base import Engine
 
 _ASCII_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 _NAMES = ("name_handle", "name_number")
+
+
+class SuppressionListError(PipelineError):
+    """The suppression list of a home cannot be read."""
+
+    code = "suppression_list"
 
 
 @dataclass(frozen=True)
@@ -63,11 +70,22 @@ class SuppressedRow(NamedTuple):
 
 
 def read_suppression_list(file: Path) -> SuppressionList:
-    """Return the suppression list of a home; an empty one with a new salt if the file is missing."""
+    """Return the suppression list of a home; an empty one with a new salt if the file is missing.
+
+    Raises
+    ------
+    SuppressionListError
+        If the file is damaged.
+    """
     if not file.exists():
         return SuppressionList(secrets.token_hex(16))
-    content = json.loads(file.read_text(encoding="utf-8"))
-    return SuppressionList(content["salt"], frozenset(content["hashes"]), bool(content["unfinished"]))
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        return SuppressionList(str(content["salt"]), frozenset(content["hashes"]), bool(content["unfinished"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise SuppressionListError(
+            f"{file}: damaged, so nobody can tell who asked to be forgotten", remedy="restore it from a backup"
+        ) from error
 
 
 def write_suppression_list(file: Path, suppression: SuppressionList) -> None:

@@ -44,11 +44,20 @@ def test_sql_reads_the_query_from_a_file(refreshed_home: Home, call: Call, tmp_p
         assert call(refreshed_home.path, "sql", option, file, "--format", "csv").out == "seven\n7\n"
     file.write_bytes(b"select '\xff'")
     assert "not UTF-8" in call(refreshed_home.path, "sql", "-f", file).problems[0]
+    assert "not UTF-8" in call(refreshed_home.path, "sql", "select '\udcff'").problems[0]
+
     missing = call(refreshed_home.path, "sql", "-f", tmp_path / "none.sql")
     assert (missing.code, missing.err) == (
         1,
         f"tiktok-pipeline: {tmp_path / 'none.sql'}: No such file or directory\n",
     )
+
+
+def test_a_value_that_python_cannot_hold_is_one_line(refreshed_home: Home, call: Call) -> None:
+    result = call(refreshed_home.path, "sql", "select to_years(178000000)")
+    assert result.code == USAGE_ERROR
+    assert "cannot be shown" in result.problems[0]
+    assert "cast it to text" in result.problems[0]
 
 
 def test_sql_without_a_query_is_a_usage_error(

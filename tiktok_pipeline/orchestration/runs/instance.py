@@ -91,11 +91,20 @@ def open_instance(settings: Settings) -> Iterator[DagsterInstance]:
     DagsterRecordsError
         If a record cannot be read or written inside the block.
     """
-    from dagster import DagsterInstance  # noqa: PLC0415 - loads for a second
+    import yaml  # noqa: PLC0415
+    from dagster import DagsterError, DagsterInstance  # noqa: PLC0415 - loads for a second
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
     try:
-        with DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        opened = DagsterInstance.from_config(str(settings.dagster_home))
+    except (yaml.YAMLError, DagsterError) as error:
+        file = settings.dagster_home / "dagster.yaml"
+        raise DagsterRecordsError(
+            f"{file}: Dagster cannot read these settings: {one_line(str(error), max_characters=200)}",
+            remedy="mend the file, or delete it: the next command writes it anew",
+        ) from error
+    try:
+        with opened as instance:
             yield instance
     except (SQLAlchemyError, sqlite3.Error) as error:
         reason = one_line(str(getattr(error, "orig", None) or error))

@@ -214,6 +214,9 @@ def _translate_errors(path: Path) -> Iterator[None]:
         yield
     except duckdb.IOException as error:
         raise WarehouseError(_unreadable(path, error)) from error
+    except (OverflowError, ValueError) as error:
+        msg = f"a value of the result cannot be shown ({one_line(str(error))})"
+        raise QueryError(msg, remedy="cast it to text: cast(... as varchar)") from error
     except duckdb.Error as error:
         first, *others = str(error).strip().splitlines() or [""]
         raise QueryError(first, details=[line for line in others if line.strip()]) from error

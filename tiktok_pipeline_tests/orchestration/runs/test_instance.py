@@ -14,7 +14,13 @@ import yaml
 from dagster import DagsterInstance
 
 from tiktok_pipeline.orchestration.partitions import add_snapshots, known_snapshots
-from tiktok_pipeline.orchestration.runs.instance import _BEFORE, DAGSTER_YAML, open_instance, prepare_dagster_home
+from tiktok_pipeline.orchestration.runs.instance import (
+    _BEFORE,
+    DAGSTER_YAML,
+    DagsterRecordsError,
+    open_instance,
+    prepare_dagster_home,
+)
 from tiktok_pipeline.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -43,6 +49,17 @@ def test_settings_that_a_person_changed_stay(settings: Settings) -> None:
     file.write_text("telemetry:\n  enabled: true\n", encoding="utf-8")
     prepare_dagster_home(settings)
     assert file.read_text(encoding="utf-8") == "telemetry:\n  enabled: true\n"
+
+
+@pytest.mark.parametrize("text", [": [", "run_retries:\n  enabled: maybe\n", "nonsense: 1\n"])
+def test_damaged_settings_are_one_line(settings: Settings, text: str) -> None:
+    prepare_dagster_home(settings)
+    (settings.dagster_home / "dagster.yaml").write_text(text, encoding="utf-8")
+    with (
+        pytest.raises(DagsterRecordsError, match=r"dagster\.yaml: Dagster cannot read these settings: [^\n]*; mend"),
+        open_instance(settings),
+    ):
+        pass
 
 
 def test_the_checkout_has_the_settings_of_a_home_and_its_storage() -> None:

@@ -10,6 +10,8 @@ import contextlib
 import csv
 import gzip
 import io
+import re
+import string
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,6 +37,7 @@ READ_ERRORS = (UnicodeDecodeError, EOFError, OSError, zlib.error, csv.Error)
 """What reading a damaged text file raises."""
 
 _HEAD_CHARACTERS = 65_536
+_INVISIBLE = re.compile("[\u200b-\u200f\u2060-\u2064\u202a-\u202e\xad\ufeff]")
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,18 @@ def first_record(text: io.TextIOBase) -> str:
         if not line or record.count('"') % 2 == 0:
             break
     return record
+
+
+def column_name(cell: str) -> str:
+    r"""Return a header cell without blanks, invisible characters and typographic quotes around it.
+
+    Examples
+    --------
+    >>> column_name("\ufefffollowers\xa0"), column_name("\u201clikes\u201d"), column_name("avg\xa0views")
+    ('followers', 'likes', 'avg views')
+    """
+    visible = _INVISIBLE.sub("", cell).replace("\xa0", " ").replace("\u202f", " ")
+    return visible.strip(f"{string.whitespace}\u201c\u201d\u201e\u2018\u2019\xab\xbb")
 
 
 def split_header(record: str) -> CsvHeader:

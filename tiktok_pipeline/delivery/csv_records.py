@@ -1,8 +1,26 @@
-"""Read delivered CSV text in any encoding and layout, so that no record takes another's cells."""
+"""Open a delivered CSV text in any encoding and layout, so that no record takes another's cells."""
 
 from __future__ import annotations
 
-from tiktok_pipeline.delivery.tables import ByteSource, DeliveredTable, KnowsName
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from tiktok_pipeline.delivery.csv_cells import Quotes
+from tiktok_pipeline.delivery.csv_layout import CsvLayout, find_layout, sample_rows
+from tiktok_pipeline.delivery.csv_reader import CsvText, PhysicalLines
+from tiktok_pipeline.delivery.csv_strict import StrictScan, scan_strict
+from tiktok_pipeline.delivery.csv_survey import ColumnPatterns, Survey, is_total, survey_lines
+from tiktok_pipeline.delivery.tables import ByteSource, DeliveredTable, KnowsName, Layout, Record
+from tiktok_pipeline.delivery.text_encoding import TextEncoding, encoding_of_head, find_encoding, open_decoded
+from tiktok_pipeline.text_files import DELIMITERS, column_name, split_header
+from tiktok_pipeline.warehouse.base import UnreadableFileError
+
+_SAMPLE_CHARACTERS = 1 << 19
+_SAMPLE_LINES = 1_000
+_HEAD_BYTES = 4096
+_UTF_8 = TextEncoding("utf-8")
+_LINE_ENDS = re.compile(r"\r\n|\r|\n")
 
 
 def open_csv(
@@ -29,11 +47,159 @@ def open_csv(
     Returns
     -------
     DeliveredTable
-        Its ``plain_format`` is "csv" where the engine can read the bytes as they are.
+        Its ``plain_format`` is "csv" if the engine can read the bytes as they are: UTF-8, the header in the first
+        line, a delimiter of `tiktok_pipeline.text_files.DELIMITERS`, and strict throughout.
 
     Raises
     ------
     UnreadableFileError
-        If the text has no header, no rows, or no encoding can be found.
+        If the text is empty, has no header, or is in no encoding that is known.
     """
-    raise NotImplementedError(name, source, compression, member, knows)
+    with source() as stream:
+        encoding = encoding_of_head(stream.read(_HEAD_BYTES))
+    if encoding is None or encoding.codec == "utf-8":
+        plain = _plain_table(source, encoding or _UTF_8, Layout(container="csv"), name=name, knows=knows)
+        if plain is not None:
+            return replace(plain, layout=replace(plain.layout, compression=compression, member=member))
+    encoding = encoding or find_encoding(source)
+    if encoding is None:
+        raise UnreadableFileError(f"{name}: the encoding of the text is not known", remedy="save it as UTF-8")
+    layout = find_layout(_sample_lines(source, encoding), name=name, knows=knows)
+    if any("\x00" in cell for cell in layout.header_cells):
+        raise UnreadableFileError(f"{name}: the text is not UTF-8", remedy="save or convert it as UTF-8")
+    text = _survey(source, encoding, layout)
+    return _without_equal_columns(
+        DeliveredTable(
+            name=name,
+            layout=Layout(
+                container="csv",
+                compression=compression,
+                member=member,
+                encoding=encoding.name,
+                delimiter=layout.syntax.delimiter,
+                notes=(*layout.notes, *_notes(text.survey)),
+            ),
+            header=layout.names,
+            read=text.records,
+        ),
+        layout,
+    )
+
+
+def _plain_table(
+    source: ByteSource, encoding: TextEncoding, kept: Layout, *, name: str, knows: KnowsName | None
+) -> DeliveredTable | None:
+    """Return the table of a text that the engine can read as it is; None for any other."""
+    lines = _sample_lines(source, encoding)
+    try:
+        layout = find_layout(lines, name=name, knows=knows)
+    except UnreadableFileError:
+        return None  # it may be in another encoding
+    delimiter = layout.syntax.delimiter
+    header = split_header("\n".join(lines[: layout.first_row_line - 1]))
+    is_plain = (
+        delimiter in DELIMITERS
+        and layout.header_line == 1
+        and not layout.notes
+        and layout.row_width == len(layout.names) == len(layout.header_cells)
+        and (header.names, header.delimiter) == (layout.header_cells, delimiter)
+    )
+    if not is_plain:
+        return None
+    with source() as stream:
+        scan = scan_strict(stream, delimiter)
+    if not scan.is_strict or scan.width != layout.row_width or _has_total(scan, layout):
+        return None
+    table = DeliveredTable(
+        name=name,
+        layout=replace(kept, encoding=_UTF_8.name, delimiter=delimiter),
+        header=_names_of_the_engine(layout),
+        read=lambda: _survey(source, encoding, layout).records(),
+        plain_format="csv",
+        n_records=scan.n_records - 1,
+    )
+    return _without_equal_columns(table, layout)
+
+
+def _names_of_the_engine(layout: CsvLayout) -> tuple[str, ...]:
+    """Return the names as the engine reads them, which leaves a column without a name unnamed."""
+    names: list[str] = []
+    for position, cell in enumerate(layout.header_cells, start=1):
+        name = column_name(cell)
+        names.append(f"{name} ({position})" if name in names else name)
+    return tuple(names)
+
+
+def _survey(source: ByteSource, encoding: TextEncoding, layout: CsvLayout) -> CsvText:
+    """Read all lines once, for what must be known of them before a record is read."""
+    sample = _sample_lines(source, encoding)[layout.first_row_line - 1 :]
+    rows = [row.cells for row in sample_rows(sample, layout.syntax) if row.cells is not None]
+    patterns = ColumnPatterns.learn(rows, layout.row_width)
+    lines = ((number, line.rstrip("\r\n")) for number, line in PhysicalLines(source, encoding))
+    below = (entry for entry in lines if entry[0] >= layout.first_row_line)
+    return CsvText(source, encoding, layout, patterns, survey_lines(below, layout, patterns))
+
+
+def _sample_lines(source: ByteSource, encoding: TextEncoding) -> list[str]:
+    """Return the first lines without their line ends; a last line that may not be complete is left out."""
+    with open_decoded(source, encoding) as text:
+        sample = text.read(_SAMPLE_CHARACTERS)
+    lines = _LINE_ENDS.split(sample)
+    return (lines[:-1] if len(sample) == _SAMPLE_CHARACTERS and len(lines) > 1 else lines)[:_SAMPLE_LINES]
+
+
+def _has_total(scan: StrictScan, layout: CsvLayout) -> bool:
+    """Return whether the last row is a total."""
+    lines = [line for line in scan.tail.decode("utf-8", "replace").splitlines() if line.strip()]
+    return scan.n_records > 2 and bool(lines) and is_total(lines[-1], layout)
+
+
+def _lines_are(count: int, noun: str) -> str:
+    return f"{count} {noun} is" if count == 1 else f"{count} {noun}s are"
+
+
+def _notes(survey: Survey) -> list[str]:
+    notes = []
+    if survey.n_comments:
+        notes.append(f"{_lines_are(survey.n_comments, 'comment line')} skipped.")
+    if survey.n_footer_lines:
+        notes.append(f"{_lines_are(survey.n_footer_lines, 'line')} skipped below the rows.")
+    if survey.syntax.quotes is Quotes.BACKSLASH:
+        notes.append("A quote inside a quoted cell follows a backslash.")
+    if survey.syntax.skips_blanks:
+        notes.append("Blanks beside quoted cells are skipped.")
+    return notes
+
+
+def _without_equal_columns(table: DeliveredTable, layout: CsvLayout) -> DeliveredTable:
+    """Leave out a column that repeats another with the same name; name the columns that differ."""
+    names = [column_name(cell) for cell in layout.header_cells]
+    places = {name: [place for place, other in enumerate(names) if other == name] for name in names if name}
+    repeated = {name: equal for name, equal in places.items() if len(equal) > 1 and equal[-1] < len(table.header)}
+    if not repeated or len(layout.names) != len(names):
+        return table
+    conflicts = {
+        name
+        for record in table.records()
+        if record.problem is None
+        for name, equal in repeated.items()
+        if len({record.cells[place] for place in equal}) > 1
+    }
+    dropped = {place for name, equal in repeated.items() if name not in conflicts for place in equal[1:]}
+    if not dropped:
+        return replace(table, conflicts=tuple(sorted(conflicts)))
+    kept = [place for place in range(len(table.header)) if place not in dropped]
+    notes = [f'The column "{name}" occurs twice with equal cells.' for name in repeated if name not in conflicts]
+
+    def read() -> Iterator[Record]:
+        for record in table.records():
+            yield replace(record, cells=tuple(record.cells[place] for place in kept))
+
+    return replace(
+        table,
+        header=tuple(table.header[place] for place in kept),
+        layout=replace(table.layout, notes=(*table.layout.notes, *notes)),
+        read=read,
+        plain_format=None,
+        conflicts=tuple(sorted(conflicts)),
+    )

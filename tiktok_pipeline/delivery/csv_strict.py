@@ -38,6 +38,8 @@ class StrictScan:
         There is one type of line end outside quotes. Every record has as many cells as the first one, and text.
     n_records : int
         The number of records with the header and without blank lines, up to the first violation.
+    width : int
+        How many cells the first record has.
     tail : bytes
         The last bytes, at most about 64 kB.
     """
@@ -45,6 +47,7 @@ class StrictScan:
     is_utf8: bool
     is_strict: bool
     n_records: int
+    width: int
     tail: bytes
 
 
@@ -77,6 +80,7 @@ def scan_strict(stream: IO[bytes], delimiter: str) -> StrictScan:
         is_utf8=scanner.is_utf8,
         is_strict=scanner.is_sound and scanner.width > 0,
         n_records=scanner.n_records,
+        width=scanner.width,
         tail=tail,
     )
 

@@ -20,6 +20,7 @@ from tiktok_pipeline.text_files import (
     LONGEST_RECORD_BYTES,
     NO_SUCH_TEXT,
     READ_ERRORS,
+    column_name,
     first_record,
     long_cells,
     open_bytes,
@@ -139,7 +140,7 @@ def _csv_header(path: Path) -> tuple[tuple[str, ...], str]:
     header = split_header(head)
     if not header.names:
         raise UnreadableFileError(f"{path.name}: the first line is no header; expected the names of the columns")
-    return tuple(name.strip() for name in header.names), header.delimiter
+    return tuple(map(column_name, header.names)), header.delimiter
 
 
 def _check_quotes(path: Path, delimiter: str) -> None:

@@ -1,0 +1,159 @@
+"""Split the lines of a CSV text into cells, strictly: a quote that could mean two things ends the record."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from enum import Enum
+
+_END = -1
+_STOP = -2
+_LONGEST_FAST = 100_000
+"""The csv module refuses cells of more than 128 kB."""
+
+
+class Quotes(Enum):
+    """How a file writes its quoted cells."""
+
+    DOUBLED = "a quote inside a quoted cell is doubled"
+    BACKSLASH = "a quote inside a quoted cell follows a backslash"
+
+
+class State(Enum):
+    """What a line leaves of a record."""
+
+    COMPLETE = "the record is complete"
+    OPEN = "a quoted cell goes on in the next line"
+    BROKEN = "a quote is misplaced"
+
+
+@dataclass(frozen=True)
+class CellSyntax:
+    """How a file splits a record into cells.
+
+    Attributes
+    ----------
+    delimiter : str
+        The character between two cells.
+    quotes : Quotes
+        How a quote inside a quoted cell is written.
+    skips_blanks : bool
+        Whether blanks before an opening quote and after a closing one are no part of the cell.
+    """
+
+    delimiter: str
+    quotes: Quotes = Quotes.DOUBLED
+    skips_blanks: bool = False
+
+
+class RecordSplitter:
+    r"""Split one record, line by line.
+
+    A quote opens a cell only at its start, and closes it only before a delimiter or the end of the line. A quote
+    inside an unquoted cell is text. A blank before a quote at the start of a cell is misplaced, unless the syntax
+    skips blanks.
+
+    Parameters
+    ----------
+    syntax : CellSyntax
+        How the file splits a record.
+
+    Examples
+    --------
+    >>> splitter = RecordSplitter(CellSyntax(","))
+    >>> splitter.feed('5" tall,"two\n'), splitter.feed('lines"')
+    (<State.OPEN: 'a quoted cell goes on in the next line'>, <State.COMPLETE: 'the record is complete'>)
+    >>> splitter.cells
+    ['5" tall', 'two\nlines']
+    """
+
+    def __init__(self, syntax: CellSyntax) -> None:
+        self.cells: list[str] = []
+        self._syntax = syntax
+        self._is_open = False
+        self._parts: list[str] = []
+
+    def feed(self, line: str) -> State:
+        """Read a line; with its line end if it is not the last one of the record."""
+        position = self._close(line, 0) if self._is_open else self._start_cell(line, 0)
+        while position > 0:
+            position = self._start_cell(line, position)
+        if position == _END:
+            return State.COMPLETE
+        return State.OPEN if self._is_open else State.BROKEN
+
+    def _start_cell(self, line: str, start: int) -> int:
+        """Read the cell at ``start``; return the start of the next one, `_END`, or `_STOP`."""
+        content = start
+        while line.startswith(" ", content):
+            content += 1
+        if line.startswith('"', content):
+            if content > start and not self._syntax.skips_blanks:
+                return _STOP
+            self._is_open = True
+            return self._close(line, content + 1)
+        end = line.find(self._syntax.delimiter, start)
+        if end < 0:
+            self.cells.append(line[start:])
+            return _END
+        self.cells.append(line[start:end])
+        return end + 1
+
+    def _close(self, line: str, start: int) -> int:
+        """Read a quoted cell from ``start`` on; return the start of the next cell, `_END`, or `_STOP`."""
+        position = start
+        while True:
+            quote = line.find('"', position)
+            if self._syntax.quotes is Quotes.BACKSLASH:
+                backslash = line.find("\\", position, quote if quote >= 0 else len(line))
+                if backslash >= 0:
+                    position = self._escaped(line, position, backslash)
+                    continue
+            if quote < 0:
+                self._parts.append(line[position:])
+                return _STOP
+            self._parts.append(line[position:quote])
+            if not line.startswith('"', quote + 1):
+                break
+            self._parts.append('"')
+            position = quote + 2
+        self._is_open = False
+        self.cells.append("".join(self._parts))
+        self._parts.clear()
+        end = quote + 1
+        while self._syntax.skips_blanks and line.startswith(" ", end):
+            end += 1
+        if end == len(line):
+            return _END
+        return end + 1 if line.startswith(self._syntax.delimiter, end) else _STOP
+
+    def _escaped(self, line: str, position: int, backslash: int) -> int:
+        """Read up to a backslash and what it escapes: a quote or another backslash."""
+        self._parts.append(line[position:backslash])
+        following = line[backslash + 1 : backslash + 2]
+        if following and following in '"\\':
+            self._parts.append(following)
+            return backslash + 2
+        self._parts.append("\\")
+        return backslash + 1
+
+
+def split_line(line: str, syntax: CellSyntax) -> list[str] | None:
+    r"""Return the cells of a record on one line without its line end; None if its quotes are open or misplaced.
+
+    Examples
+    --------
+    >>> split_line('1,"two, ""2"" ",3', CellSyntax(","))
+    ['1', 'two, "2" ', '3']
+    >>> split_line('1,"two"!,3', CellSyntax(",")) is None
+    True
+    """
+    if '"' not in line:
+        return line.split(syntax.delimiter)
+    if len(line) < _LONGEST_FAST and ' "' not in line and syntax.quotes is Quotes.DOUBLED:
+        try:
+            return next(csv.reader((line,), delimiter=syntax.delimiter, strict=True))
+        except csv.Error:
+            return None
+    splitter = RecordSplitter(syntax)
+    return splitter.cells if splitter.feed(line) is State.COMPLETE else None

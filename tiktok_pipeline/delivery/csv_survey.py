@@ -1,0 +1,222 @@
+"""Survey all lines of a delimited text before its records are read: quoting, column patterns, comments, footer."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from tiktok_pipeline.delivery.csv_cells import CellSyntax, Quotes, split_line
+from tiktok_pipeline.delivery.csv_layout import COMMENT, CsvLayout, is_value
+
+_FEWEST_ROWS = 3
+_FEWEST_LINES_OF_A_SYNTAX = 2
+_MOST_EXCEPTIONS = 0.05
+_LONGEST_MISSING_WORD = 6
+_LONGEST_FOOTER = 30
+_TOTAL = re.compile(
+    r"(?:grand |sub-?)?(?:totals?|totale?s?|sum(?:me|a|s)?|gesamt(?:summe)?|somme|averages?|avg|mean|median|"
+    r"durchschnitt|moyenne|media|promedio|average|count|anzahl|i alt)\s*:?",
+    re.IGNORECASE,
+)
+_SIGNATURE = re.compile(
+    r"(?:exported|generated|created|downloaded|source|report|end of|page|copyright|\(c\)|©|powered|www\.|https?:|"
+    r"note|disclaimer|rows?\b|\d+ rows|exportiert|erstellt|quelle|généré|fuente|--|==|\*\*)",
+    re.IGNORECASE,
+)
+
+
+class _Pattern(Enum):
+    VALUE = "numbers, dates, links or truth values"
+    TOKEN = "texts without blanks"  # noqa: S105 - no password
+    FREE = "any text"
+
+
+@dataclass(frozen=True)
+class ColumnPatterns:
+    """What the cells of each column look like, learned from rows that can be read in one way only."""
+
+    patterns: tuple[tuple[_Pattern, bool], ...]
+    width: int
+
+    @classmethod
+    def learn(cls, rows: Sequence[Sequence[str]], width: int) -> ColumnPatterns:
+        """Learn from rows of ``width`` cells; from fewer than three rows nothing can be learned."""
+        full = [row for row in rows if len(row) == width]
+        if len(full) < _FEWEST_ROWS:
+            return cls(((_Pattern.FREE, False),) * width, width)
+        return cls(tuple(_pattern([row[place].strip() for row in full]) for place in range(width)), width)
+
+    def fits(self, cells: Sequence[str]) -> bool:
+        """Return whether the cells are as many as a row has and each looks like its column."""
+        return len(cells) == self.width and all(
+            _fits(cell.strip(' \t"'), pattern, is_filled=is_filled)
+            for cell, (pattern, is_filled) in zip(cells, self.patterns, strict=True)
+            if pattern is not _Pattern.FREE
+        )
+
+    def fits_start(self, cell: str) -> bool:
+        """Return whether a cell looks like the first column, where that says something."""
+        pattern, _ = self.patterns[0]
+        return pattern is not _Pattern.FREE and _fits(cell.strip(), pattern, is_filled=True)
+
+
+def _pattern(cells: Sequence[str]) -> tuple[_Pattern, bool]:
+    filled = [cell for cell in cells if cell]
+    most = _MOST_EXCEPTIONS * len(cells)
+    is_filled = len(cells) - len(filled) <= most
+    if filled and sum(not is_value(cell) for cell in filled) <= most:
+        return _Pattern.VALUE, is_filled
+    if filled and sum(any(map(str.isspace, cell)) for cell in filled) <= most:
+        return _Pattern.TOKEN, is_filled
+    return _Pattern.FREE, is_filled
+
+
+def _fits(cell: str, pattern: _Pattern, *, is_filled: bool) -> bool:
+    if not cell:
+        return not is_filled
+    if pattern is _Pattern.VALUE:
+        return is_value(cell) or (not is_filled and len(cell) <= _LONGEST_MISSING_WORD)
+    return not any(map(str.isspace, cell))
+
+
+@dataclass
+class Survey:
+    """What a pass over the physical lines below the header finds.
+
+    Attributes
+    ----------
+    syntax : CellSyntax
+        How most quoted rows of the whole text must be split.
+    has_quotes : bool
+        Whether any line has a quote.
+    quotes_cells : bool
+        Whether the writer of the text quotes cells: some row can only be read so, or most rows have quoted cells.
+    n_comments : int
+        Comment lines below the header.
+    footer_line : int or None
+        The first line of the footer, from 1.
+    n_footer_lines : int
+        Its lines that are not blank.
+    """
+
+    syntax: CellSyntax
+    has_quotes: bool = False
+    quotes_cells: bool = False
+    n_comments: int = 0
+    footer_line: int | None = None
+    n_footer_lines: int = 0
+
+
+def survey_lines(lines: Iterable[tuple[int, str]], layout: CsvLayout, patterns: ColumnPatterns) -> Survey:
+    """Survey the lines below the header.
+
+    Parameters
+    ----------
+    lines : iterable of (int, str)
+        Number (from 1) and text of each physical line, without its line end.
+    layout : CsvLayout
+        The layout of the text.
+    patterns : ColumnPatterns
+        What its columns look like.
+    """
+    delimiter, width = layout.syntax.delimiter, layout.row_width
+    survey = Survey(layout.syntax)
+    good: Counter[CellSyntax] = Counter()
+    n_rows = n_quoted = n_needed = 0
+    last_rows: deque[tuple[int, str]] = deque(maxlen=5)
+    rest: deque[tuple[int, str]] = deque(maxlen=_LONGEST_FOOTER + 1)
+    for number, line in lines:
+        if '"' not in line:
+            is_row = line.count(delimiter) + 1 == width
+        else:
+            survey.has_quotes = True
+            is_row, is_needed = _survey_quoted(line, layout, good)
+            n_quoted += is_row
+            n_needed += is_needed
+        if is_row and (width > 1 or line.strip()):
+            n_rows += 1
+            last_rows.append((number, line))
+            rest.clear()
+        elif is_comment(line, layout):
+            survey.n_comments += 1
+        elif line.strip():
+            rest.append((number, line))
+    survey.quotes_cells = n_needed > 0 or 2 * n_quoted > n_rows
+    best = max(good, key=lambda syntax: good[syntax], default=layout.syntax)
+    if good[best] >= _FEWEST_LINES_OF_A_SYNTAX and good[best] > 2 * good[layout.syntax]:
+        survey.syntax = best
+    _find_footer(survey, list(rest), list(last_rows), layout, patterns)
+    return survey
+
+
+def _survey_quoted(line: str, layout: CsvLayout, good: Counter[CellSyntax]) -> tuple[bool, bool]:
+    """Return whether a line is a row, and whether it is one only because its quotes are read as quotes."""
+    delimiter, width = layout.syntax.delimiter, layout.row_width
+    syntaxes = [layout.syntax]
+    if '\\"' in line:
+        syntaxes.append(CellSyntax(delimiter, Quotes.BACKSLASH))
+    if ' "' in line or '" ' in line:
+        syntaxes.append(CellSyntax(delimiter, skips_blanks=True))
+    is_row = False
+    for syntax in syntaxes:
+        cells = split_line(line, syntax)
+        if cells is not None and len(cells) == width:
+            is_row = True
+            good[syntax] += len(syntaxes) > 1
+    is_needed = is_row and (line.count(delimiter) + 1 != width or '""' in line.replace(f'{delimiter}""', ""))
+    return is_row, is_needed
+
+
+def is_comment(line: str, layout: CsvLayout) -> bool:
+    """Return whether a line below the header is a comment: it starts with "# ", or is one cell that starts so."""
+    if not line.startswith(COMMENT):
+        return False
+    n_cells = line.count(layout.syntax.delimiter) + 1
+    return n_cells != layout.row_width and (line.startswith(f"{COMMENT} ") or n_cells == 1)
+
+
+def is_total(line: str, layout: CsvLayout) -> bool:
+    """Return whether a row of the right width is a total below the rows, not a record."""
+    cells = split_line(line, layout.syntax) or []
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    if not filled or not _TOTAL.fullmatch(filled[0]):
+        return False
+    return 2 * len(filled) <= len(cells) or (filled[0] == cells[0].strip() and not filled[0].islower())
+
+
+def _find_footer(
+    survey: Survey,
+    rest: list[tuple[int, str]],
+    last_rows: list[tuple[int, str]],
+    layout: CsvLayout,
+    patterns: ColumnPatterns,
+) -> None:
+    """Find the lines at the end that are no records: short lines, then totals directly above them."""
+    if len(rest) > _LONGEST_FOOTER:
+        return
+    footer: list[int] = []
+    while rest and _is_footer(rest[-1][1], layout, patterns):
+        footer.append(rest.pop()[0])
+    while not rest and len(last_rows) > 1 and is_total(last_rows[-1][1], layout):
+        footer.append(last_rows.pop()[0])
+    if footer:
+        survey.footer_line = footer[-1]
+        survey.n_footer_lines = len(footer)
+
+
+def _is_footer(line: str, layout: CsvLayout, patterns: ColumnPatterns) -> bool:
+    """Return whether a short line is a total or a signature, not the first part of a record."""
+    cells = split_line(line, layout.syntax)
+    if cells is None or (line.count('"') and len(cells) < 2):
+        return False
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    if not filled:
+        return True
+    if _TOTAL.fullmatch(filled[0]):
+        return True
+    if len(filled) > 2 or patterns.fits_start(cells[0]):
+        return False
+    return _SIGNATURE.match(filled[0]) is not None or len(filled[0].split()) > 2

@@ -12,6 +12,12 @@ _LETTERS = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "ß": "ss", "ł": "
 _TOO_GENERAL = frozenset({"id", "url", "name", "timestamp", "date", "title", "video", "link", "user"})
 """Names that must match a whole path: inside a nested object they may belong to a video, a song or a request."""
 
+_FILLERS = frozenset(
+    {"tiktok", "total", "count", "counts", "number", "of", "num", "no", "nb", "current", "overall", "the", "all"}
+)
+"""Words that do not change what a count is: "Total number of followers" is "followers"."""
+
+_WORDS = re.compile(r"[A-Z]*[a-z0-9]+|[A-Z]+|[^\W\d_A-Za-z]+")
 _PATH = re.compile(r"[./]")
 
 
@@ -37,6 +43,18 @@ def column_key(name: str) -> str:
     """
     letters = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))
     return "".join(letter for letter in letters.translate(_LETTERS) if letter.isalnum())
+
+
+def count_key(name: str) -> str:
+    """Return the key of a name without the words that only say that it is a count.
+
+    Examples
+    --------
+    >>> count_key("Total number of Followers"), count_key("followersCount"), count_key("TikTok likes")
+    ('followers', 'followers', 'likes')
+    """
+    words = (word.casefold() for word in _WORDS.findall(name))
+    return column_key("".join(word for word in words if word not in _FILLERS))
 
 
 def unique_names(header: Sequence[str]) -> tuple[str, ...]:
@@ -68,18 +86,21 @@ class HeaderIndex:
         self.names = unique_names(header)
         self._by_key: dict[str, list[str]] = {}
         self._by_path_end: dict[str, list[str]] = {}
+        self._by_count: dict[str, list[str]] = {}
         for number, name in enumerate(self.names, start=1):
             delivered = _without_position(name, number, self.names)
             self._by_key.setdefault(column_key(delivered), []).append(name)
+            if count_key(delivered) != column_key(delivered):
+                self._by_count.setdefault(count_key(delivered), []).append(name)
             parts = [column_key(part) for part in _PATH.split(delivered)] if " " not in delivered else []
             for start in range(1, len(parts)):
                 self._by_path_end.setdefault(".".join(parts[start:]), []).append(name)
 
-    def find(self, name: str) -> tuple[str, ...]:
+    def find(self, name: str, *, is_count: bool = False) -> tuple[str, ...]:
         """Return the columns of this name, in the order of the header; the exact spelling first.
 
         A name also matches the end of a path: ``followerCount`` matches ``userInfo.stats.followerCount``, unless a
-        column has exactly this name.
+        column has exactly this name. With ``is_count``, names are at last compared as `count_key` gives them.
         """
         key = column_key(name)
         if not key:
@@ -87,6 +108,8 @@ class HeaderIndex:
         matches = self._by_key.get(key, [])
         if not matches and key not in _TOO_GENERAL:
             matches = self._by_path_end.get(".".join(column_key(part) for part in _PATH.split(name)), [])
+        if not matches and is_count and count_key(name):
+            matches = self._by_count.get(count_key(name), [])
         return tuple(sorted(matches, key=lambda match: match != name))
 
     def repeats(self, column: str) -> frozenset[str]:

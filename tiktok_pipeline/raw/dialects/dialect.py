@@ -27,6 +27,9 @@ REQUIRED: Mapping[str, tuple[tuple[str, ...], ...]] = {
 """The columns without which a file of a source is refused: one of each group."""
 
 
+_COUNTS = ("followers", "following", "likes", "videos_count")
+
+
 class UnknownDialectError(FileError):
     """The columns of a file fit no dialect; the text names what is missing."""
 
@@ -89,7 +92,8 @@ class Dialect:
         index = header if isinstance(header, HeaderIndex) else HeaderIndex(header)
         resolved: dict[str, tuple[str, ...]] = {}
         for canonical, names in self.columns.items():
-            matches_by_name = [matches for name in names if (matches := index.find(name))]
+            is_count = self.is_generic and canonical in _COUNTS
+            matches_by_name = [matches for name in names if (matches := index.find(name, is_count=is_count))]
             if matches_by_name:
                 columns = (match for matches in matches_by_name for match in matches)
                 resolved[canonical] = tuple(dict.fromkeys(columns)) if self.is_generic else matches_by_name[0]

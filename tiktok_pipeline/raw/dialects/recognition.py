@@ -37,7 +37,7 @@ _MEANINGS = {"account_id": "the creator's handle, number or profile URL", "follo
 _PERCENT = re.compile(r"%|per ?cent|\bpct\b", re.IGNORECASE)
 
 _LOOKS_RIGHT: Mapping[str, Callable[[str], bool]] = {
-    "account_id": lambda cell: bool(_HANDLE.fullmatch(cell)) or "tiktok.com/@" in cell,
+    "account_id": lambda cell: bool(_HANDLE.fullmatch(cell) and not cell.isdigit()) or "tiktok.com/@" in cell,
     "url": lambda cell: "tiktok.com/@" in cell,
     "tiktok_id": lambda cell: cell.isascii() and cell.isdigit() and 15 <= len(cell) <= 20,
 }

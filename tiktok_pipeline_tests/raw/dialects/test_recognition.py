@@ -52,6 +52,7 @@ def test_every_shipped_dialect_has_a_header_here() -> None:
         (["Nom d'utilisateur", "Abonnés", "Abonnements", "J’aime", "Vidéos"], "tracker"),
         (["Usuario", "Seguidores", "Siguiendo", "Me gusta"], "tracker"),
         (["Brugernavn", "Følgere", "Følger"], "tracker"),
+        (["TikTok Handle", "Total number of TikTok followers", "likesCount"], "tracker"),
         (["Tiktoker name", "Subscribers count", "Views avg.", "Likes avg"], "tracker"),
     ],
 )  # fmt: skip
@@ -146,6 +147,13 @@ def test_cells_settle_what_a_name_leaves_open(
 def test_doubtful_identities_are_proposed_and_refused(header: list[str], sample: list[list[str]]) -> None:
     with pytest.raises(UnknownDialectError, match=r"--map \w+=\w+.* `tiktok-pipeline inspect f.csv`"):
         recognize(header, file="f.csv", sample=sample)
+
+
+@pytest.mark.parametrize(
+    "name", ["Avg likes", "Video", "Followers gained", "Likes given", "Total views", "Instagram followers"]
+)
+def test_other_counts_are_not_taken_for_those_of_the_profile(name: str) -> None:
+    assert recognize(["username", "followers", name], file="f.csv").unused == (name,)
 
 
 def test_a_column_of_row_numbers_is_no_id() -> None:

@@ -13,11 +13,12 @@ _TOO_GENERAL = frozenset({"id", "url", "name", "timestamp", "date", "title", "vi
 """Names that must match a whole path: inside a nested object they may belong to a video, a song or a request."""
 
 _FILLERS = frozenset(
-    {"tiktok", "total", "count", "counts", "number", "of", "num", "no", "nb", "current", "overall", "the", "all"}
+    {"total", "count", "counts", "number", "of", "num", "no", "nb", "current", "overall", "the", "all"}
 )
 """Words that do not change what a count is: "Total number of followers" is "followers"."""
 
 _WORDS = re.compile(r"[A-Z]*[a-z0-9]+|[A-Z]+|[^\W\d_A-Za-z]+")
+_PLATFORM = re.compile("tik ?tok", re.IGNORECASE)
 _PATH = re.compile(r"[./]")
 
 
@@ -53,7 +54,7 @@ def count_key(name: str) -> str:
     >>> count_key("Total number of Followers"), count_key("followersCount"), count_key("TikTok likes")
     ('followers', 'followers', 'likes')
     """
-    words = (word.casefold() for word in _WORDS.findall(name))
+    words = (word.casefold() for word in _WORDS.findall(_PLATFORM.sub(" ", name)))
     return column_key("".join(word for word in words if word not in _FILLERS))
 
 

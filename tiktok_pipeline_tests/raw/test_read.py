@@ -232,7 +232,7 @@ def test_columns_with_equal_cells_do_not_compete(engine: DuckDBWarehouse, tmp_pa
     [
         (
             "username,followers,followers\na,1,1\nb,2,3\n",
-            "cells differ: 2 and 3 in record 2; choose one: --map followers=followers or --map 'followers=followers (3)'",
+            "2 and 3 in record 2; choose one: --map followers=followers or --map 'followers=followers (3)'",
         ),
         ("username,Fans,Followers\na,1,\n", "empty and 1 in record 1; choose one: --map followers=Followers or"),
         ("username,followers,Fans,Abonnés\na,1,1,7\n", "1 and 1 and 7 in record 1"),

@@ -91,6 +91,14 @@ APIFY_ITEMS = [
 APIFY_PROFILES = ["id", "name", "nickName", "signature", "verified", "fans", "following", "heart", "video", "digg"]
 ACTIVITY = ["User ID", "Instagram visit score", "Spending_rank(0 to 100)"]
 TRACKER = ["Username", "Followers", "Following", "Total likes", "Videos", "Bio", "Profile link", "Verified"]
+RESEARCH_VIDEOS = [
+    *("id", "username", "create_time", "region_code", "video_description", "like_count", "comment_count"),
+    *("share_count", "view_count", "favorites_count"),
+]
+VENDOR_POSTS = [
+    *("url", "post_id", "description", "create_time", "digg_count", "share_count", "collect_count", "comment_count"),
+    *("play_count", "video_duration", "profile_id", "profile_username", "profile_followers"),
+]
 REQUIRED = ["account_id", "followers", "following", "likes", "videos_count"]
 
 DIALECT_HEADERS = {
@@ -104,5 +112,7 @@ DIALECT_HEADERS = {
     "apify_profiles": APIFY_PROFILES,
     "activity_csv": ACTIVITY,
     "tracker": TRACKER,
+    "research_api_videos": RESEARCH_VIDEOS,
+    "vendor_posts": VENDOR_POSTS,
 }
 """One header for each shipped dialect."""

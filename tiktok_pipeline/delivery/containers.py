@@ -64,16 +64,16 @@ class UnpackBudget:
 
     def __init__(self, name: str, largest_bytes: int | None) -> None:
         self._name = name
-        self._largest_bytes = largest_bytes
+        self.largest_bytes = largest_bytes
         self._left = largest_bytes
 
     def spend(self, n_bytes: int) -> None:
         """Count unpacked bytes; raise `UnreadableFileError` if they exceed the limit."""
-        if self._left is None or self._largest_bytes is None:
+        if self._left is None or self.largest_bytes is None:
             return
         self._left -= n_bytes
         if self._left < 0:
-            raise too_large(self._name, self._largest_bytes)
+            raise too_large(self._name, self.largest_bytes)
 
     def check(self, source: ByteSource, name: str) -> None:
         """Unpack a source to its end, up to the limit.

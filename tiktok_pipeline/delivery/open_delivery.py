@@ -92,9 +92,28 @@ def _open(part: _Part) -> list[DeliveredTable]:
         case "zip":
             return _open_archive(part)
         case "xlsx":
-            raise UnreadableFileError(f"{part.name}: a workbook", remedy="save it as CSV")
+            from tiktok_pipeline.delivery.xlsx_records import open_xlsx  # noqa: PLC0415 - few deliveries are workbooks
+
+            return open_xlsx(
+                part.source,
+                name=part.name,
+                budget=part.budget,
+                compression=part.compression,
+                member=part.member,
+                knows=part.knows,
+            )
         case "parquet":
-            raise UnreadableFileError(f"{part.name}: Parquet", remedy="save it as CSV")
+            from tiktok_pipeline.delivery.parquet_records import open_parquet  # noqa: PLC0415 - pyarrow costs a second
+
+            return [
+                open_parquet(
+                    part.source,
+                    name=part.name,
+                    largest_bytes=part.budget.largest_bytes,
+                    compression=part.compression,
+                    member=part.member,
+                )
+            ]
         case "text":
             opener = open_json if is_json(part.source) else open_csv
             table = opener(

@@ -1,0 +1,67 @@
+"""Read a Parquet file from the standard input to its end and write how many bytes its values take.
+
+Runs as a script in a process of its own, see `tiktok_pipeline.delivery.worker`; it imports nothing of the package.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import sys
+from typing import IO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+FAILED = 3
+TOO_LARGE = 4
+ROWS_PER_BATCH = 1024
+"""Few, because a page may repeat one long text for all of its rows."""
+
+
+class TooLargeError(Exception):
+    """The values take more bytes than the limit."""
+
+
+def read_all(file: IO[bytes], *, largest_bytes: int) -> int:
+    """Read every value of every column once; return the bytes that they take in memory.
+
+    Raises
+    ------
+    TooLargeError
+        If they take more than ``largest_bytes``.
+    pyarrow.ArrowException, OSError
+        If a page is damaged.
+    """
+    parquet = pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False)
+    n_bytes = 0
+    for batch in parquet.iter_batches(ROWS_PER_BATCH, use_threads=False):
+        n_bytes += sum(_unpacked_bytes(column) for column in batch.columns)
+        if n_bytes > largest_bytes:
+            raise TooLargeError
+    return n_bytes
+
+
+def _unpacked_bytes(column: pa.Array) -> int:
+    """Return the bytes of an array; a dictionary counts as often as it is used."""
+    if pa.types.is_dictionary(column.type):
+        return int(column.cast(column.type.value_type).nbytes)
+    return int(column.nbytes)
+
+
+def main() -> int:
+    """Read standard input; return the exit code."""
+    limit = int(sys.argv[1])
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    try:
+        read_all(sys.stdin.buffer, largest_bytes=int(sys.argv[2]))
+    except (TooLargeError, MemoryError, pa.ArrowMemoryError):
+        return TOO_LARGE
+    except (pa.ArrowException, OSError, ValueError):
+        return FAILED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,229 @@
+"""Read delivered workbooks: each sheet that holds a table, its cells as texts of their types.
+
+Values only: formulas and links to other files are never followed. A worker process reads the workbook once, see
+`tiktok_pipeline.delivery.worker`; its output is kept in a temporary file without a name.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import IO
+
+from tiktok_pipeline.delivery.containers import UnpackBudget, open_seekable
+from tiktok_pipeline.delivery.same_names import merge_same_names
+from tiktok_pipeline.delivery.tables import ByteSource, DeliveredTable, KnowsName, Layout, Record, unique_names
+from tiktok_pipeline.delivery.worker import run_worker
+from tiktok_pipeline.safe_text import one_line
+from tiktok_pipeline.warehouse.base import UnreadableFileError
+
+LARGEST_TEXT_BYTES = 8 * 10**9
+"""The limit for the texts of all cells; Excel's largest sheet of profiles has less than half of it."""
+
+_SECONDS = 600.0
+_MOST_ROWS_ABOVE = 30
+_VALUE = re.compile(r"[\s\d.,:/%+-]*\d[\s\d.,:/%TZ+-]*|\w+://.*|true|false", re.IGNORECASE)
+"""A number, a date, a link or a truth value: no name of a column."""
+
+Row = tuple[int, list[str | None]]
+"""The number of a row in its sheet, from 1, and its cells up to the last one that is not blank."""
+
+
+@dataclass
+class _Sheet:
+    """A sheet: its name, where its rows start and end in the output of the worker, and its first rows."""
+
+    name: str
+    is_visible: bool
+    start: int
+    end: int = 0
+    first_rows: list[Row] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Header:
+    """The row with the names of the columns."""
+
+    row: int
+    names: tuple[str, ...]
+    places: tuple[int, ...]
+    n_known: int
+
+
+def open_xlsx(
+    source: ByteSource,
+    *,
+    name: str,
+    budget: UnpackBudget,
+    compression: str = "",
+    member: str = "",
+    knows: KnowsName | None = None,
+) -> list[DeliveredTable]:
+    """Return the tables of a workbook, one for each sheet that holds a table.
+
+    Parameters
+    ----------
+    source : callable
+        Opens the unpacked bytes.
+    name : str
+        The file for messages.
+    budget : UnpackBudget
+        What may still be unpacked.
+    compression, member : str
+        For the layout, see `tiktok_pipeline.delivery.tables.Layout`.
+    knows : callable, optional
+        Whether a text is a column name that some dialect knows; helps to find the header and the sheets that count.
+
+    Returns
+    -------
+    list of DeliveredTable
+        In the order of the sheets. If some sheets have columns that a dialect knows, only those.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the workbook is damaged, expands to more than the limit, or no sheet holds a table.
+    """
+    with open_seekable(source) as stream:
+        _check_parts(stream, name, budget)
+        script = Path(__file__).with_name("xlsx_worker.py")
+        texts = run_worker(script, stream, str(LARGEST_TEXT_BYTES), name=name, seconds=_SECONDS)
+    with_table = []
+    for sheet in _sheets(texts):
+        header = _find_header(sheet.first_rows, knows)
+        if header is not None:
+            with_table.append((sheet, header))
+    chosen = _choose(with_table)
+    if not chosen:
+        raise UnreadableFileError(
+            f"{name}: no sheet holds a table; expected a row of column names and rows below it",
+            remedy="check that the sheet with the profiles is saved",
+        )
+    tables = []
+    for sheet, header in chosen:
+        shown = name if len(chosen) == 1 else f"{name}: sheet {one_line(sheet.name, max_characters=60)}"
+        tables.append(_table(texts, sheet, header, shown, compression, member))
+    return tables
+
+
+def _check_parts(stream: IO[bytes], name: str, budget: UnpackBudget) -> None:
+    """Unpack every part of the workbook once, up to the limit."""
+    with zipfile.ZipFile(stream) as archive:
+        for entry in archive.infolist():
+            if entry.flag_bits & 0x1:
+                raise UnreadableFileError(
+                    f"{name}: the workbook is encrypted", remedy="save it without a password and deliver it again"
+                )
+            budget.check(lambda entry=entry: archive.open(entry), name)  # type: ignore[misc]
+
+
+def _sheets(texts: IO[bytes]) -> list[_Sheet]:
+    """Return the sheets in the output of the worker."""
+    sheets: list[_Sheet] = []
+    texts.seek(0)
+    place = 0
+    while line := texts.readline():
+        place += len(line)
+        if line.startswith(b"{"):
+            described = json.loads(line)
+            sheets.append(_Sheet(described["sheet"], described["is_visible"], start=place))
+        elif len(sheets[-1].first_rows) <= _MOST_ROWS_ABOVE:
+            number, cells = json.loads(line)
+            sheets[-1].first_rows.append((number, cells))
+        sheets[-1].end = place
+    return sheets
+
+
+def _find_header(rows: Sequence[Row], knows: KnowsName | None) -> _Header | None:
+    """Return the row of names: the one with most known names, else the first as full as the rows below it."""
+    headers = []
+    for place, (number, cells) in enumerate(rows[:_MOST_ROWS_ABOVE]):
+        below = rows[place + 1 : place + 11]
+        filled = [(column, cell) for column, cell in enumerate(cells) if cell is not None and cell.strip()]
+        if not below or len(filled) < 2 or any(_VALUE.fullmatch(cell.strip()) for _, cell in filled):
+            continue
+        width = sorted(len([cell for cell in row if cell is not None]) for _, row in below)[len(below) // 2]
+        n_known = sum(knows(cell) for _, cell in filled) if knows else 0
+        is_full = 2 * len(filled) > width
+        headers.append((n_known > 1, n_known if n_known > 1 else 0, is_full, _to_header(number, cells, below, n_known)))
+    if not headers:
+        return None
+    best = max(headers, key=lambda header: header[:3])
+    return best[3] if best[0] or best[2] else None
+
+
+def _to_header(number: int, cells: Sequence[str | None], below: Sequence[Row], n_known: int) -> _Header:
+    """Leave out columns without a name and without a cell in the first rows."""
+    width = max(len(cells), max(len(row) for _, row in below))
+    padded = [*cells, *([None] * (width - len(cells)))]
+    places = [
+        place
+        for place, cell in enumerate(padded)
+        if (cell is not None and cell.strip()) or any(len(row) > place and row[place] is not None for _, row in below)
+    ]
+    names = tuple((padded[place] or "").strip() for place in places)
+    return _Header(number, names, tuple(places), n_known)
+
+
+def _choose(with_table: Sequence[tuple[_Sheet, _Header]]) -> list[tuple[_Sheet, _Header]]:
+    """Return the sheets that count: those with known columns if there are any, and visible ones before hidden ones."""
+    for wanted in (
+        lambda sheet, header: header.n_known > 1 and sheet.is_visible,
+        lambda sheet, header: header.n_known > 1,
+        lambda sheet, _: sheet.is_visible,
+        lambda _sheet, _header: True,
+    ):
+        if chosen := [pair for pair in with_table if wanted(*pair)]:
+            return chosen
+    return []
+
+
+def _table(
+    texts: IO[bytes], sheet: _Sheet, header: _Header, name: str, compression: str, member: str
+) -> DeliveredTable:
+    notes = []
+    if above := sum(number < header.row for number, _ in sheet.first_rows):
+        notes.append(f"{above} row{'s' * (above > 1)} above the header {'are' if above > 1 else 'is'} skipped")
+    sheet_member = f"{member}: {sheet.name}" if member else sheet.name
+    table = DeliveredTable(
+        name=name,
+        layout=Layout(
+            container="xlsx",
+            compression=compression,
+            member=one_line(sheet_member, max_characters=200),
+            notes=tuple(notes),
+        ),
+        header=unique_names(header.names),
+        read=lambda: _records(texts, sheet, header),
+    )
+    merged = merge_same_names(table, header.names)
+    return replace(merged, n_records=sum(1 for _ in merged.records()))
+
+
+def _records(texts: IO[bytes], sheet: _Sheet, header: _Header) -> Iterator[Record]:
+    place, row = sheet.start, 0
+    while place < sheet.end:
+        texts.seek(place)  # other tables read the same file in turn
+        lines = list(islice(iter(texts.readline, b""), 2_000))
+        for line in lines:
+            place += len(line)
+            if place > sheet.end:
+                return
+            number, cells = json.loads(line)
+            if number <= header.row:
+                continue
+            row += 1
+            padded = [*cells, *([None] * (header.places[-1] + 1 - len(cells)))]
+            chosen = tuple(padded[column] for column in header.places)
+            yield Record(row, number, chosen, _problem(cells, header))
+
+
+def _problem(cells: Sequence[str | None], header: _Header) -> str | None:
+    width = header.places[-1] + 1
+    n_more = sum(cell is not None for cell in cells[width:])
+    return f"{n_more} cells beyond the last column" if n_more else None

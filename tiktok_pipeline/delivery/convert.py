@@ -82,11 +82,11 @@ def _groups(records: Iterator[Record]) -> Iterator[list[Record]]:
 
 def _to_batch(records: Sequence[Record], schema: pa.Schema) -> pa.RecordBatch:
     checked = [_without_long_cells(record) for record in records]
-    columns = [
+    columns: list[Sequence[int | str | None]] = [
         [record.row for record in checked],
         [record.line for record in checked],
         [record.problem for record in checked],
-        *zip(*(record.cells for record in checked), strict=True),
+        *map(list, zip(*(record.cells for record in checked), strict=True)),
     ]
     arrays = [_to_array(column, field.type) for column, field in zip(columns, schema, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)

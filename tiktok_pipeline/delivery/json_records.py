@@ -5,8 +5,6 @@ The text is read out of core, except for the forms that hold one column after th
 
 from __future__ import annotations
 
-import codecs
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,6 +24,12 @@ from tiktok_pipeline.delivery.json_layout import AmbiguousListError, JsonLayout,
 from tiktok_pipeline.delivery.json_stream import JsonDecoder, JsonError, JsonStream, TooLongError, iterate_lines
 from tiktok_pipeline.delivery.same_names import merge_same_names
 from tiktok_pipeline.delivery.tables import ByteSource, DeliveredTable, KnowsName, Layout, Record
+from tiktok_pipeline.delivery.text_encoding import (
+    TextEncoding,
+    encoding_of_head,
+    find_encoding,
+    open_decoded,
+)
 from tiktok_pipeline.text_files import LONGEST_RECORD_BYTES
 from tiktok_pipeline.warehouse.base import FileFormat, UnreadableFileError
 
@@ -38,20 +42,14 @@ LARGEST_COLUMNS_CHARACTERS = LONGEST_RECORD_BYTES
 _HEAD_BYTES = 65_536
 _ARRAY = re.compile(r"\[\s*(?:[\[{\]]|$)")
 _OBJECT = re.compile(r'\{\s*(?:["}]|$)')
-_BYTE_ORDER_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 
 
 def is_json(source: ByteSource) -> bool:
     """Return whether a text is JSON, judged by how it or most of its first lines begin."""
     with source() as stream:
         head = stream.read(_HEAD_BYTES)
-    text = head.decode(_encoding_of(head), errors="replace").lstrip("\ufeff \t\r\n")
+    encoding = encoding_of_head(head) or TextEncoding("utf-8")
+    text = head.decode(encoding.codec, errors="replace").lstrip("\ufeff \t\r\n")
     if _ARRAY.match(text) or _OBJECT.match(text):
         return True
     lines = [line for line in text.splitlines()[:50] if line.strip()]
@@ -84,8 +82,9 @@ def open_json(
     UnreadableFileError
         If the text holds no object, is broken outside its records, or holds several lists of objects.
     """
-    with source() as stream:
-        encoding = _encoding_of(stream.read(_HEAD_BYTES))
+    encoding = find_encoding(source)
+    if encoding is None:
+        raise UnreadableFileError(f"{name}: a text in no known encoding", remedy="save it as UTF-8")
     text = _JsonText(source, encoding, name)
     try:
         layout = find_layout(text.open, knows)
@@ -112,33 +111,16 @@ def open_json(
             container="json lines" if layout.is_lines else "json",
             compression=compression,
             member=member,
-            encoding=encoding,
+            encoding=encoding.name,
             notes=tuple(filter(None, [layout.note])),
         ),
         header=summary.header,
         read=lambda: text.records(layout, summary.header),
-        plain_format=_plain_format(layout, encoding) if summary.is_plain else None,
+        plain_format=_plain_format(layout, encoding.name) if summary.is_plain else None,
         source=source,
         n_records=summary.n_records,
     )
     return merge_same_names(table, summary.header)
-
-
-def _encoding_of(head: bytes) -> str:
-    for mark, encoding in _BYTE_ORDER_MARKS:
-        if head.startswith(mark):
-            return encoding
-    # JSON begins with an ASCII character: the zeros around it give away wider encodings.
-    match [byte == 0 for byte in head[:4]]:
-        case [True, True, True, False]:
-            return "utf-32-be"
-        case [False, True, True, True]:
-            return "utf-32-le"
-        case [True, False, *_]:
-            return "utf-16-be"
-        case [False, True, *_]:
-            return "utf-16-le"
-    return "utf-8"
 
 
 def _plain_format(layout: JsonLayout, encoding: str) -> FileFormat | None:
@@ -164,15 +146,14 @@ class _Summary:
 class _JsonText:
     """A JSON text and its records in a given layout."""
 
-    def __init__(self, source: ByteSource, encoding: str, name: str) -> None:
+    def __init__(self, source: ByteSource, encoding: TextEncoding, name: str) -> None:
         self._source = source
         self._encoding = encoding
         self._name = name
 
     def open(self) -> TextIO:
-        """Open the text from its start; bytes that are not of the encoding become half characters."""
-        encoding = "utf-8-sig" if self._encoding == "utf-8" else self._encoding
-        return io.TextIOWrapper(self._source(), encoding=encoding, errors="surrogateescape", newline="")
+        """Open the text from its start."""
+        return open_decoded(self._source, self._encoding)
 
     def summarize(self, layout: JsonLayout) -> _Summary:
         """Read all records once."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, TextIO
 
@@ -52,7 +52,7 @@ class JsonDecoder:
     def __init__(self) -> None:
         self.conflict: str | None = None
         self.is_canonical = True
-        hooks: dict[str, Callable[[Any], Any]] = {
+        hooks: dict[str, Any] = {
             "parse_float": self._parse_float,
             "parse_constant": self._parse_constant,
             "object_pairs_hook": self._parse_object,

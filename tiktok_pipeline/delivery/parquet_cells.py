@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import date, datetime, time, timedelta
+import math
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -23,26 +24,26 @@ def text_of(array: pa.Array) -> pa.Array:
     >>> text_of(pa.array([4.0, 0.25, float("nan")])).to_pylist()
     ['4', '0.25', None]
     """
-    type_, types = array.type, pa.types
     if isinstance(array, pa.ExtensionArray):
         return text_of(array.storage)
-    if types.is_dictionary(type_):
-        return text_of(array.cast(type_.value_type))
-    if types.is_string(type_) or types.is_large_string(type_) or types.is_string_view(type_):
-        return array
-    if types.is_binary(type_) or types.is_large_binary(type_) or types.is_binary_view(type_):
-        return _binary_text(array)
-    if types.is_floating(type_):
-        return _float_text(array)
-    if types.is_timestamp(type_):
-        return _timestamp_text(array)
-    if types.is_decimal(type_):
-        return pa.array([_decimal_text(value) for value in array.to_pylist()], pa.string())
-    if types.is_nested(type_) or types.is_fixed_size_binary(type_) or types.is_interval(type_):
-        return pa.array([_json_text(value) for value in array.to_pylist()], pa.string())
-    if types.is_time(type_):
-        return _without_zeros(pc.cast(array, pa.string()))
+    if pa.types.is_dictionary(array.type):
+        return text_of(array.cast(array.type.value_type))
+    for are_of_type, to_text in _TEXTS:
+        if any(is_type(array.type) for is_type in are_of_type):
+            return to_text(array)
     return pc.cast(array, pa.string())
+
+
+def _decimals(array: pa.Array) -> pa.Array:
+    return pa.array([_decimal_text(value) for value in array.to_pylist()], pa.string())
+
+
+def _nested_texts(array: pa.Array) -> pa.Array:
+    return pa.array([_json_text(value) for value in array.to_pylist()], pa.string())
+
+
+def _time_text(array: pa.Array) -> pa.Array:
+    return _without_zeros(pc.cast(array, pa.string()))
 
 
 def _binary_text(array: pa.Array) -> pa.Array:
@@ -96,15 +97,38 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any Arrow value
     if isinstance(value, list):
         is_map = value and all(isinstance(pair, tuple) and len(pair) == 2 for pair in value)
         return {str(key): _plain(inner) for key, inner in value} if is_map else [_plain(inner) for inner in value]
+    return _plain_scalar(value)
+
+
+def _plain_scalar(value: Any) -> Any:  # noqa: ANN401 - any Arrow value
     if isinstance(value, bytes):
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            return base64.b64encode(value).decode()
+        return _plain_bytes(value)
     if isinstance(value, float):
-        return None if value != value else int(value) if value.is_integer() and abs(value) < LARGEST_EXACT else value
+        return _plain_float(value)
     if isinstance(value, Decimal):
         return _decimal_text(value)
-    if isinstance(value, (datetime, date, time, timedelta)):
-        return str(value)
     return value if isinstance(value, (str, bool, int)) or value is None else str(value)
+
+
+def _plain_bytes(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return base64.b64encode(value).decode()
+
+
+def _plain_float(value: float) -> float | None:
+    if math.isnan(value):
+        return None
+    return int(value) if value.is_integer() and abs(value) < LARGEST_EXACT else value
+
+
+_TEXTS: Sequence[tuple[Sequence[Callable[[pa.DataType], bool]], Callable[[pa.Array], pa.Array]]] = (
+    ((pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view), lambda array: array),
+    ((pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view), _binary_text),
+    ((pa.types.is_floating,), _float_text),
+    ((pa.types.is_timestamp,), _timestamp_text),
+    ((pa.types.is_decimal,), _decimals),
+    ((pa.types.is_nested, pa.types.is_fixed_size_binary, pa.types.is_interval), _nested_texts),
+    ((pa.types.is_time,), _time_text),
+)

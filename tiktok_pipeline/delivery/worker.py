@@ -76,8 +76,6 @@ def run_worker(script: Path, file: IO[bytes], *arguments: str, name: str, second
         raise UnreadableFileError(f"{name}: the file is truncated or damaged", remedy="write or copy it again")
     if done.returncode:
         output.close()
-        raise UnreadableFileError(
-            f"{name}: expands to more than its size allows", remedy="deliver it as CSV"
-        )
+        raise UnreadableFileError(f"{name}: expands to more than its size allows", remedy="deliver it as CSV")
     output.seek(0)
     return output

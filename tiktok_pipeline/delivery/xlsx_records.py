@@ -104,10 +104,11 @@ def open_xlsx(
             f"{name}: no sheet holds a table; expected a row of column names and rows below it",
             remedy="check that the sheet with the profiles is saved",
         )
+    layout = Layout(container="xlsx", compression=compression, member=member)
     tables = []
     for sheet, header in chosen:
         shown = name if len(chosen) == 1 else f"{name}: sheet {one_line(sheet.name, max_characters=60)}"
-        tables.append(_table(texts, sheet, header, shown, compression, member))
+        tables.append(_table(texts, sheet, header, name=shown, layout=layout))
     return tables
 
 
@@ -150,7 +151,9 @@ def _find_header(rows: Sequence[Row], knows: KnowsName | None) -> _Header | None
         width = sorted(len([cell for cell in row if cell is not None]) for _, row in below)[len(below) // 2]
         n_known = sum(knows(cell) for _, cell in filled) if knows else 0
         is_full = 2 * len(filled) > width
-        headers.append((n_known > 1, n_known if n_known > 1 else 0, is_full, _to_header(number, cells, below, n_known)))
+        headers.append(
+            (n_known > 1, n_known if n_known > 1 else 0, is_full, _to_header(number, cells, below, n_known))
+        )
     if not headers:
         return None
     best = max(headers, key=lambda header: header[:3])
@@ -159,7 +162,7 @@ def _find_header(rows: Sequence[Row], knows: KnowsName | None) -> _Header | None
 
 def _to_header(number: int, cells: Sequence[str | None], below: Sequence[Row], n_known: int) -> _Header:
     """Leave out columns without a name and without a cell in the first rows."""
-    width = max(len(cells), max(len(row) for _, row in below))
+    width = max(len(row) for row in (cells, *(row for _, row in below)))
     padded = [*cells, *([None] * (width - len(cells)))]
     places = [
         place
@@ -171,33 +174,19 @@ def _to_header(number: int, cells: Sequence[str | None], below: Sequence[Row], n
 
 
 def _choose(with_table: Sequence[tuple[_Sheet, _Header]]) -> list[tuple[_Sheet, _Header]]:
-    """Return the sheets that count: those with known columns if there are any, and visible ones before hidden ones."""
-    for wanted in (
-        lambda sheet, header: header.n_known > 1 and sheet.is_visible,
-        lambda sheet, header: header.n_known > 1,
-        lambda sheet, _: sheet.is_visible,
-        lambda _sheet, _header: True,
-    ):
-        if chosen := [pair for pair in with_table if wanted(*pair)]:
-            return chosen
-    return []
+    """Return the sheets that count: those with known columns if there are any, visible ones before hidden ones."""
+    ranks = [(header.n_known > 1, sheet.is_visible) for sheet, header in with_table]
+    return [pair for pair, rank in zip(with_table, ranks, strict=True) if rank == max(ranks)]
 
 
-def _table(
-    texts: IO[bytes], sheet: _Sheet, header: _Header, name: str, compression: str, member: str
-) -> DeliveredTable:
+def _table(texts: IO[bytes], sheet: _Sheet, header: _Header, *, name: str, layout: Layout) -> DeliveredTable:
     notes = []
     if above := sum(number < header.row for number, _ in sheet.first_rows):
         notes.append(f"{above} row{'s' * (above > 1)} above the header {'are' if above > 1 else 'is'} skipped")
-    sheet_member = f"{member}: {sheet.name}" if member else sheet.name
+    member = f"{layout.member}: {sheet.name}" if layout.member else sheet.name
     table = DeliveredTable(
         name=name,
-        layout=Layout(
-            container="xlsx",
-            compression=compression,
-            member=one_line(sheet_member, max_characters=200),
-            notes=tuple(notes),
-        ),
+        layout=replace(layout, member=one_line(member, max_characters=200), notes=tuple(notes)),
         header=unique_names(header.names),
         read=lambda: _records(texts, sheet, header),
     )

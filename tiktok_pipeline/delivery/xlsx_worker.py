@@ -10,7 +10,7 @@ import json
 import resource
 import sys
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time
 from typing import IO, Any
 
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
@@ -58,24 +58,15 @@ def _rows(workbook: CalamineWorkbook, name: str) -> Iterator[tuple[int, list[str
 
 def cell_text(value: Any) -> str | None:  # noqa: ANN401 - whatever the reader gives
     """Return the text of a cell: whole numbers without a fraction, dates in ISO, None for a blank cell."""
-    match value:
-        case "" | None:
-            return None
-        case str():
-            return value
-        case bool():
-            return "true" if value else "false"
-        case float() if value.is_integer() and abs(value) < LARGEST_EXACT:
-            return str(int(value))
-        case datetime() if value.time() == time():
-            return value.date().isoformat()
-        case datetime():
-            return value.isoformat(sep=" ")
-        case date() | time():
-            return value.isoformat()
-        case timedelta():
-            return str(value)
-    return str(value)
+    if value is None or isinstance(value, str):
+        return value or None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST_EXACT:
+        return str(int(value))
+    if isinstance(value, datetime) and value.time() == time():
+        return value.date().isoformat()
+    return str(value)  # a date or time in ISO, a number in its shortest form
 
 
 def main() -> int:
@@ -83,10 +74,9 @@ def main() -> int:
     limit = int(sys.argv[1])
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    sys.stdout.reconfigure(encoding="utf-8", errors="surrogatepass", newline="\n")
     try:
-        write_sheets(sys.stdin.buffer, sys.stdout, largest_bytes=int(sys.argv[2]))
-        sys.stdout.flush()
+        with open(1, "w", encoding="utf-8", errors="surrogatepass", newline="\n") as written:
+            write_sheets(sys.stdin.buffer, written, largest_bytes=int(sys.argv[2]))
     except (CalamineError, ValueError, OSError):
         return FAILED
     return 0

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tiktok_pipeline.delivery.json_stream import JsonDecoder, JsonError, JsonObject, JsonStream, TooLongError
+from tiktok_pipeline.delivery.json_stream import JsonDecoder, JsonError, JsonStream, TooLongError, describe
+
+_LONGEST_PROBE = 4 * 2**20
 
 Path = tuple[str, ...]
 """The keys that lead from a document to a list inside."""
@@ -30,40 +33,97 @@ class Item:
 def iterate_array(stream: JsonStream, decoder: JsonDecoder) -> Iterator[Item]:
     """Yield the elements of an array; the stream is at its opening bracket and ends behind the closing one.
 
-    A damaged element is found by the start of the one after it. If the text ends inside the array, so do the
-    elements.
+    A damaged element ends where the next object of the same shape starts. If the text ends inside the array, so do
+    the elements.
     """
     stream.take("[")
-    if stream.take("]"):
-        return
-    for item in iterate_values(stream, decoder):
-        yield item
-        if item.is_undecoded:  # the stream is still before it
-            continue
-        has_comma = stream.take(",")
-        is_at_end = stream.take("]")
-        if has_comma == is_at_end:  # a comma before the bracket, or no comma between two elements, or a cut text
-            decoder.is_canonical = False
-        if is_at_end or (not has_comma and stream.peek() not in {"{", ""}):
-            return
+    yield from _iterate_values(stream, decoder, end="]")
+    if not stream.take("]"):
+        decoder.is_cut = True
 
 
 def iterate_values(stream: JsonStream, decoder: JsonDecoder) -> Iterator[Item]:
-    """Yield the values of a stream up to its end; the caller takes what is between them."""
-    first_key: str | None = None
-    keys: frozenset[str] = frozenset()
-    while stream.peek():
+    """Yield the values of a stream up to its end, with or without commas between them."""
+    return _iterate_values(stream, decoder, end="")
+
+
+def _iterate_values(stream: JsonStream, decoder: JsonDecoder, *, end: str) -> Iterator[Item]:
+    shape = _Shape()
+    while stream.peek() not in {end, ""}:
         line, key = stream.line, stream.first_key()
         item = _decode(stream, decoder, line)
+        if not item.is_undecoded and not _is_separated(stream, decoder, item.value, end):
+            item = Item(line, problem="broken JSON, expected a comma or the end")
         yield item
-        while item.is_undecoded:
-            resumed = _resume(stream, decoder, first_key or key, keys)
-            if resumed is None:
+        if item.is_undecoded:
+            decoder.is_canonical = False
+            shape = shape if shape.keys else _Shape.find(stream)
+            if not shape.keys or not _seek_record(stream, shape):
                 return
-            item = resumed
-            yield item
-        if first_key is None and isinstance(item.value, dict):
-            first_key, keys = key, frozenset(item.value)
+        elif not shape.keys and isinstance(item.value, dict):
+            shape = _Shape(key, frozenset(item.value))
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """How the records of a text look: the text of their first key, and the keys of one of them."""
+
+    first_key: str | None = None
+    keys: frozenset[str] = frozenset()
+
+    def fits(self, value: Any) -> bool:  # noqa: ANN401 - any JSON value
+        """Return whether an object has at least half of the keys."""
+        return isinstance(value, dict) and 2 * len(self.keys & value.keys()) >= len(self.keys)
+
+    @classmethod
+    def find(cls, stream: JsonStream) -> _Shape:
+        """Return the shape of most of the text behind a damaged record, where objects inside others do not count."""
+        characters: Counter[str | None] = Counter()
+        keys: dict[str | None, frozenset[str]] = {}
+        for ahead in stream.objects_ahead():
+            names = _all_keys(ahead.value)
+            # An object inside the damaged record has other keys than the text before it, and fewer.
+            known = names & ahead.keys_before
+            if 2 * len(known) > len(names) and 3 * len(known) >= len(ahead.keys_before):
+                characters[ahead.first_key] += ahead.length
+                keys[ahead.first_key] = keys.get(ahead.first_key, frozenset()) | ahead.value.keys()
+        first_key = max(characters, key=lambda key: characters[key], default=None)
+        return cls(first_key, keys.get(first_key, frozenset()))
+
+
+def _all_keys(value: Any) -> set[str]:  # noqa: ANN401 - any JSON value
+    """Return the keys of an object and of the objects inside it."""
+    if isinstance(value, dict):
+        return set(value).union(*map(_all_keys, value.values()))
+    return set().union(*map(_all_keys, value)) if isinstance(value, list) else set()
+
+
+def _is_separated(stream: JsonStream, decoder: JsonDecoder, value: Any, end: str) -> bool:  # noqa: ANN401
+    """Move behind the comma after a value; return whether the next value or the end can follow."""
+    has_comma = stream.take(",")
+    following = stream.peek()
+    is_at_end = following == end
+    if has_comma == is_at_end and (end or has_comma):  # no comma between two elements, or one behind the last
+        decoder.is_canonical = False
+    if isinstance(value, dict) and following == '"':  # a brace too many: the rest of the record follows
+        return False
+    return has_comma or is_at_end or following in {"{", "["} or not following
+
+
+def _seek_record(stream: JsonStream, shape: _Shape) -> bool:
+    """Move to the next record, one of the shape or a damaged one where a record can start; False at the end."""
+    stream.skip_character()
+    while stream.skip_to_object(shape.first_key):
+        try:
+            if shape.fits(stream.probe(longest=_LONGEST_PROBE)):
+                return True
+        except TooLongError:
+            pass
+        except JsonError:
+            if stream.last_character() in {",", "}", "]"}:
+                return True
+        stream.skip_character()
+    return False
 
 
 def iterate_line(text: str, line: int, decoder: JsonDecoder) -> Iterator[Item]:
@@ -76,13 +136,15 @@ def iterate_line(text: str, line: int, decoder: JsonDecoder) -> Iterator[Item]:
         try:
             value, start = decoder.decode(text, start)
         except json.JSONDecodeError as error:
-            problem = "the record is cut off" if error.pos >= end else _broken(error)
+            problem = "the record is cut off" if error.pos >= end else describe(error)
             yield Item(line, problem=problem)
             return
         except JsonError as error:
             yield Item(line, problem=str(error))
             return
         yield Item(line, value, decoder.conflict)
+        if not isinstance(value, dict):  # one damaged record a line
+            return
         if start < end:
             decoder.is_canonical = False
         while start < end and text[start] in " \t\r,":
@@ -141,27 +203,3 @@ def _decode(stream: JsonStream, decoder: JsonDecoder, line: int) -> Item:
     except JsonError as error:
         return Item(line, problem=str(error))
     return Item(line, value, decoder.conflict)
-
-
-def _resume(stream: JsonStream, decoder: JsonDecoder, first_key: str | None, keys: frozenset[str]) -> Item | None:
-    """Return the next record: an object that starts like the others and has most of their keys; None at the end."""
-    stream.skip_character()
-    while stream.skip_to_object(first_key):
-        before = stream.last_character()
-        item = _decode(stream, decoder, stream.line)
-        if not item.is_undecoded:
-            if _is_similar(item.value, keys):
-                return item
-        elif before in {",", "}", "]"}:
-            return item
-        else:
-            stream.skip_character()
-    return None
-
-
-def _is_similar(value: JsonObject, keys: frozenset[str]) -> bool:
-    return not keys or 2 * len(keys & value.keys()) >= len(keys)
-
-
-def _broken(error: json.JSONDecodeError) -> str:
-    return f"broken JSON, {error.msg[:1].lower()}{error.msg[1:]}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TextIO
 
 from tiktok_pipeline.delivery.json_cells import flatten
 from tiktok_pipeline.delivery.json_items import Path, iterate_array, iterate_keys, skip_value
-from tiktok_pipeline.delivery.json_stream import JsonDecoder, JsonError, JsonStream, iterate_lines
+from tiktok_pipeline.delivery.json_stream import JsonDecoder, JsonError, JsonStream, TooLongError, iterate_lines
 from tiktok_pipeline.delivery.tables import KnowsName
 from tiktok_pipeline.safe_text import one_line
 
@@ -20,6 +21,7 @@ lists of cells beside a list of names; an object for each column; an object of r
 _MOST_LINES_TO_JUDGE = 50
 _LONGEST_LINE_TO_JUDGE = 16 * 2**20
 _DEEPEST_LIST = 4
+_NEXT_OBJECT = re.compile(r"[\r\n]\}\s*,?\s*[\r\n]\{")
 _MOST_NAMES = 10_000
 _NAME_LISTS = ("columns", "header", "headers", "fields", "names")
 
@@ -128,11 +130,24 @@ def find_layout(open_text: Callable[[], TextIO], knows: KnowsName | None) -> Jso
     with open_text() as text:
         decoder = JsonDecoder()
         stream = JsonStream(text, decoder)
-        survey = _survey(stream, decoder)
+        try:
+            survey = _survey(stream, decoder)
+        except TooLongError:
+            raise
+        except JsonError:
+            if not _has_several_objects(open_text):
+                raise
+            return JsonLayout(orient="values")
         if not stream.peek():
             return _document_layout(survey, knows)
     path = _list_of_pages([survey], knows)
     return JsonLayout(orient="document" if path else "values", path=path)
+
+
+def _has_several_objects(open_text: Callable[[], TextIO]) -> bool:
+    """Return whether pretty-printed objects follow each other: one ends and another starts without indentation."""
+    with open_text() as text:
+        return _NEXT_OBJECT.search(text.read(_LONGEST_LINE_TO_JUDGE)) is not None
 
 
 def _knows_nothing(_name: str) -> bool:

@@ -39,6 +39,7 @@ MOST_KEYS = 10_000
 LARGEST_COLUMNS_CHARACTERS = LONGEST_RECORD_BYTES
 """The forms that hold one column after the other are read into memory, up to this length."""
 
+_CUT_NOTE = "the text ends inside the list of records"
 _HEAD_BYTES = 65_536
 _ARRAY = re.compile(r"\[\s*(?:[\[{\]]|$)")
 _OBJECT = re.compile(r'\{\s*(?:["}]|$)')
@@ -112,7 +113,7 @@ def open_json(
             compression=compression,
             member=member,
             encoding=encoding.name,
-            notes=tuple(filter(None, [layout.note])),
+            notes=tuple(filter(None, [layout.note, _CUT_NOTE if summary.is_cut else None])),
         ),
         header=summary.header,
         read=lambda: text.records(layout, summary.header),
@@ -136,11 +137,12 @@ def _plain_format(layout: JsonLayout, encoding: str) -> FileFormat | None:
 
 @dataclass(frozen=True)
 class _Summary:
-    """The keys in order of their first occurrence, the number of records, and whether the engine can read them."""
+    """The keys in order of their first occurrence, the number of records, whether the engine can read them, and the cut."""
 
     header: tuple[str, ...]
     n_records: int
     is_plain: bool
+    is_cut: bool
 
 
 class _JsonText:
@@ -174,7 +176,8 @@ class _JsonText:
                     f"{self._name}: more than {MOST_KEYS} different keys", remedy="export one object for each profile"
                 )
         header = _without_null_parents(has_cell)
-        return _Summary(header, n_records, is_plain and decoder.is_canonical and len(header) == len(has_cell))
+        is_plain = is_plain and decoder.is_canonical and not decoder.is_cut and len(header) == len(has_cell)
+        return _Summary(header, n_records, is_plain, decoder.is_cut)
 
     def records(self, layout: JsonLayout, header: tuple[str, ...]) -> Iterator[Record]:
         """Yield the records with their cells in the order of the header."""
@@ -258,10 +261,7 @@ def _items_of_values(stream: JsonStream, decoder: JsonDecoder) -> Iterator[Item]
         stream.take(",")
     if n_arrays != 1 or stream.peek():
         decoder.is_canonical = False
-    for item in iterate_values(stream, decoder):
-        yield item
-        if not item.is_undecoded:
-            stream.take(",")
+    yield from iterate_values(stream, decoder)
 
 
 def _items_of_split(stream: JsonStream, decoder: JsonDecoder, layout: JsonLayout) -> Iterator[Item]:

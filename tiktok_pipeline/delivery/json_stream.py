@@ -6,6 +6,8 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TextIO
 
@@ -14,6 +16,7 @@ from tiktok_pipeline.text_files import LONGEST_RECORD_BYTES
 JsonObject = dict[str, Any]
 
 _CHUNK_CHARACTERS = 1 << 20
+_CHARACTERS_AHEAD = 1 << 22
 _WHITE_SPACE = re.compile(r"[ \t\n\r\ufeff]*")
 _LONGEST_TOKEN = len(r"\ud83d\ude00")
 """An error this close to the end of the buffer may be a token that the buffer cuts."""
@@ -21,6 +24,7 @@ _LARGEST_EXACT = 2.0**53
 _SMALLEST_FIXED = 1e-20
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 _FIRST_KEY = re.compile(r'\{\s*("(?:[^"\\\n]|\\.)*")\s*:')
+_KEY = re.compile(r'"([^"\\\n]*)"\s*:')
 _LONGEST_KEY = 1_000
 
 
@@ -47,11 +51,14 @@ class JsonDecoder:
         Why an object of the last value contradicts itself: a key that occurs twice with different values.
     is_canonical : bool
         False once a value was not strict JSON, or a number or text was changed to be readable.
+    is_cut : bool
+        True once the text ended inside a list of records.
     """
 
     def __init__(self) -> None:
         self.conflict: str | None = None
         self.is_canonical = True
+        self.is_cut = False
         hooks: dict[str, Any] = {
             "parse_float": self._parse_float,
             "parse_constant": self._parse_constant,
@@ -108,6 +115,16 @@ class JsonDecoder:
         return values
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectAhead:
+    """An object in the text ahead: its first key as written, value and length, and the keys in the text before."""
+
+    first_key: str | None
+    value: JsonObject
+    length: int
+    keys_before: frozenset[str]
+
+
 class JsonStream:
     """A text as a stream of JSON values and punctuation. White space between them is skipped.
 
@@ -148,7 +165,7 @@ class JsonStream:
         return is_next
 
     def value(self, *, longest: int = LONGEST_RECORD_BYTES) -> Any:  # noqa: ANN401 - any JSON value
-        """Return the next value.
+        """Return the next value and move behind it.
 
         Raises
         ------
@@ -157,6 +174,30 @@ class JsonStream:
         TooLongError
             If it has more than ``longest`` characters.
         """
+        value, end = self._decode(longest)
+        self._move_to(end)
+        return value
+
+    def probe(self, *, longest: int) -> Any:  # noqa: ANN401 - any JSON value
+        """Return the next value and stay before it; raises as `value` does."""
+        return self._decode(longest)[0]
+
+    def objects_ahead(self) -> Iterator[ObjectAhead]:
+        """Yield the objects in the next few megabytes, without those inside others."""
+        while len(self._buffer) - self._place < _CHARACTERS_AHEAD and self._read_more():
+            pass
+        keys: set[str] = set()
+        read_to, place = self._place, self._buffer.find("{", self._place + 1)
+        while place >= 0:
+            keys.update(_KEY.findall(self._buffer, read_to, place))
+            read_to, end = place, place + 1
+            with suppress(ValueError):
+                value, end = self._decoder.decode(self._buffer, place)
+                match = _FIRST_KEY.match(self._buffer, place, place + _LONGEST_KEY)
+                yield ObjectAhead(match[1] if match else None, value, end - place, frozenset(keys))
+            place = self._buffer.find("{", end)
+
+    def _decode(self, longest: int) -> tuple[Any, int]:
         self.peek()
         while True:
             try:
@@ -168,8 +209,7 @@ class JsonStream:
                 if end < len(self._buffer) or not self._read_more():
                     if _NOT_UTF8.search(self._buffer, self._place, end):
                         raise JsonError("the text is not UTF-8")
-                    self._move_to(end)
-                    return value
+                    return value, end
             if len(self._buffer) - self._place > longest:
                 raise TooLongError(f"longer than {longest // 2**20} MB")
 
@@ -220,7 +260,12 @@ class JsonStream:
     def _describe(self, error: json.JSONDecodeError) -> str:
         if self._is_at_end and self._may_be_cut(error):
             return "the record is cut off"
-        return f"broken JSON, {error.msg[:1].lower()}{error.msg[1:]}"
+        return describe(error)
+
+
+def describe(error: json.JSONDecodeError) -> str:
+    """Return what is wrong, without a word of the text."""
+    return f"broken JSON, {error.msg[:1].lower()}{error.msg[1:].removesuffix(' at')}"
 
 
 def number_text(literal: str) -> str:

@@ -10,7 +10,7 @@ import narwhals as nw
 
 from tiktok_pipeline.raw.dialects import CONTROL_COLUMNS, REQUIRED, Recognition, stored_recognition
 from tiktok_pipeline.raw.dialects.column_names import unique_names
-from tiktok_pipeline.raw.dialects.recognition import competing_columns_error
+from tiktok_pipeline.raw.dialects.messages import competing_columns_error
 from tiktok_pipeline.raw.schema import Source
 from tiktok_pipeline.raw.snapshots import file_format
 from tiktok_pipeline.safe_text import one_line

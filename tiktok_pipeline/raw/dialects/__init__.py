@@ -15,7 +15,7 @@ from tiktok_pipeline.raw.dialects.dialect import (
     source_named,
 )
 from tiktok_pipeline.raw.dialects.load import DialectFileError, LoadedDialects, load_dialects
-from tiktok_pipeline.raw.dialects.recognition import is_known_name, recognize
+from tiktok_pipeline.raw.dialects.recognition import is_known_name, match_columns, recognize
 from tiktok_pipeline.raw.dialects.shipped import DIALECTS, find_dialect, stored_recognition
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "find_dialect",
     "is_known_name",
     "load_dialects",
+    "match_columns",
     "recognize",
     "source_named",
     "stored_recognition",

@@ -131,6 +131,8 @@ class Recognition:
         `tiktok_pipeline.raw.read.check_competing`.
     unused : tuple of str
         Columns that become part of ``extra``.
+    missing : tuple of tuple of str
+        Groups of required columns of which none is mapped.
     proposals : mapping of str to tuple of str
         Canonical names that are not mapped, and the unused columns that may be them.
     notes : tuple of str
@@ -146,6 +148,7 @@ class Recognition:
     transformation: Transformation | None = None
     competing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
+    missing: tuple[tuple[str, ...], ...] = ()
     proposals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

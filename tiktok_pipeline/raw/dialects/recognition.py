@@ -7,33 +7,31 @@ The cells of the first rows are evidence only where a name alone leaves a doubt:
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 
 from tiktok_pipeline.raw.dialects.column_names import HeaderIndex, column_key
 from tiktok_pipeline.raw.dialects.dialect import (
     CONTROL_COLUMNS,
-    CompetingColumnsError,
     Dialect,
     RateUnit,
     Recognition,
     UnknownDialectError,
 )
+from tiktok_pipeline.raw.dialects.messages import refusal, shown_name, shown_names
 from tiktok_pipeline.raw.dialects.shipped import DIALECTS
-from tiktok_pipeline.safe_text import one_line
+
+GENERIC = next(dialect for dialect in DIALECTS if dialect.is_generic)
+"""The list of known names."""
 
 Sample = Sequence[Sequence[str | None]]
 """The cells of the first rows, in the order of the header."""
 
-_NAME_CHARACTERS = 40
-_SHOWN_NAMES = 40
 _HANDLE = re.compile(r"@?[A-Za-z0-9._]{2,30}")
 _FREE_TEXTS = frozenset({"nickname", "biography", "bio_link", "language", "region"})
 """Columns for which the first of several names is taken: no figure depends on them."""
 _DISPLAY_NAMES = frozenset({"name", "nombre", "nome", "nom", "navn", "title"})
 """Columns that usually hold displayed names: only an @ before every cell makes them handles."""
 _LONGEST_ROW_NUMBER = 6
-_MEANINGS = {"account_id": "the creator's handle, number or profile URL", "followers": "the followers"}
 _PERCENT = re.compile(r"%|per ?cent|\bpct\b", re.IGNORECASE)
 
 _LOOKS_RIGHT: Mapping[str, Callable[[str], bool]] = {
@@ -80,32 +78,37 @@ def recognize(
     UnknownDialectError
         If a required column is missing, two dialects fit equally well, or ``column_map`` names no column.
     """
+    recognition = match_columns(header, file=file, sample=sample, column_map=column_map, dialects=dialects)
+    if recognition.missing:
+        raise refusal(recognition.missing, recognition.proposals, HeaderIndex(header).names, file=file)
+    return recognition
+
+
+def match_columns(
+    header: Sequence[str],
+    *,
+    file: str,
+    sample: Sample = (),
+    column_map: Mapping[str, str] | None = None,
+    dialects: Sequence[Dialect] = (),
+) -> Recognition:
+    """Return what `recognize` returns, also for a file that lacks required columns: ``missing`` has them."""
     index = HeaderIndex(header)
     given = _given_columns(column_map or {}, index, file)
-    specific = [dialect for dialect in (*dialects, *DIALECTS) if not dialect.is_generic]
-    candidates = [dialect for dialect in specific if not dialect.missing({**dialect.resolve(index), **given}, index)]
-    generic = [dialect for dialect in DIALECTS if dialect.is_generic]
-    dialect = _best(candidates, index, file) if candidates else generic[0]
-    if foreign := [name for name in given if name not in dialect.source.columns]:
-        raise UnknownDialectError(
-            f"{file}: --map {foreign[0]}={shown_name(given[foreign[0]])}: {dialect.source.name} have no such column",
-            remedy=f"their columns are: {', '.join(dialect.source.columns)}",
-        )
+    dialect = _choose_dialect(dialects, index, given, file)
     resolved = {name: columns for name, columns in dialect.resolve(index).items() if name not in given}
     accepted: dict[str, tuple[str, ...]] = {}
-    if not dialect.is_own:
-        known = _known_names(dialect, index)
-        for completing in generic:
-            if completing.source == dialect.source:
-                _complete(resolved, completing, index, known | set(given.values()))
-                accepted = _accept_by_cells(resolved, given, completing, index, sample)
+    proposals: dict[str, tuple[str, ...]] = {}
+    if dialect.source == GENERIC.source:
+        if not dialect.is_own:
+            _complete(resolved, index, _known_names(dialect, index) | set(given.values()))
+            accepted = _accept_by_cells(resolved, given, index, sample)
+        proposals = _proposals({**resolved, **given}, index)
     resolved = _without_given(resolved, given)
-    proposals = _proposals({**resolved, **given}, generic[0], index) if dialect.source == generic[0].source else {}
-    if missing := dialect.missing({**resolved, **given}):
-        raise _refusal(missing, proposals, index, file)
     competing, notes = _competing(resolved, index)
     notes += _drop_row_numbers(resolved, index, sample)
-    columns = {**{name: columns[0] for name, columns in resolved.items()}, **given}
+    notes += [f"{name} is read from {shown_name(names[0])}: its cells show it" for name, names in accepted.items()]
+    columns = {**{name: names[0] for name, names in resolved.items()}, **given}
     in_order = {name: columns[name] for name in (*dialect.source.columns, *CONTROL_COLUMNS) if name in columns}
     taken = {*in_order.values(), *(name for names in competing.values() for name in names)}
     return Recognition(
@@ -118,15 +121,23 @@ def recognize(
         transformation=dialect.transformation,
         competing=competing,
         unused=tuple(name for name in index.names if name not in taken),
+        missing=tuple(dialect.missing(in_order)),
         proposals=proposals,
-        notes=(
-            *notes,
-            *(
-                f"{name} is read from {shown_name(columns[0])}: its cells show it"
-                for name, columns in accepted.items()
-            ),
-        ),
+        notes=tuple(notes),
     )
+
+
+def _choose_dialect(own: Sequence[Dialect], index: HeaderIndex, given: Mapping[str, str], file: str) -> Dialect:
+    """Return the dialect of a header, the generic one if no other fits."""
+    specific = [dialect for dialect in (*own, *DIALECTS) if not dialect.is_generic]
+    candidates = [dialect for dialect in specific if not dialect.missing({**dialect.resolve(index), **given}, index)]
+    dialect = _best(candidates, index, file) if candidates else GENERIC
+    if foreign := [name for name in given if name not in dialect.source.columns]:
+        raise UnknownDialectError(
+            f"{file}: --map {foreign[0]}={shown_name(given[foreign[0]])}: {dialect.source.name} have no such column",
+            remedy=f"their columns are: {', '.join(dialect.source.columns)}",
+        )
+    return dialect
 
 
 def is_known_name(name: str) -> bool:
@@ -185,9 +196,9 @@ def _known_names(dialect: Dialect, index: HeaderIndex) -> set[str]:
     return mapped.union(*(index.find(name) for name in dialect.typical))
 
 
-def _complete(resolved: dict[str, tuple[str, ...]], generic: Dialect, index: HeaderIndex, known: set[str]) -> None:
+def _complete(resolved: dict[str, tuple[str, ...]], index: HeaderIndex, known: set[str]) -> None:
     """Add the canonical columns that only the generic dialect knows by name."""
-    for canonical, columns in generic.resolve(index).items():
+    for canonical, columns in GENERIC.resolve(index).items():
         free = tuple(column for column in columns if column not in known)
         if canonical not in resolved and free:
             resolved[canonical] = free
@@ -196,7 +207,6 @@ def _complete(resolved: dict[str, tuple[str, ...]], generic: Dialect, index: Hea
 def _accept_by_cells(
     resolved: dict[str, tuple[str, ...]],
     given: Mapping[str, str],
-    generic: Dialect,
     index: HeaderIndex,
     sample: Sample,
 ) -> dict[str, tuple[str, ...]]:
@@ -206,7 +216,7 @@ def _accept_by_cells(
     for canonical, looks_right in _LOOKS_RIGHT.items():
         if canonical in resolved or canonical in given:
             continue
-        columns = _find_all(generic.proposals.get(canonical, ()), index)
+        columns = _find_all(GENERIC.proposals.get(canonical, ()), index)
         fitting = [
             column
             for column in columns
@@ -241,14 +251,12 @@ def _without_given(resolved: Mapping[str, tuple[str, ...]], given: Mapping[str, 
     return {canonical: columns for canonical, columns in left.items() if columns}
 
 
-def _proposals(
-    mapped: Mapping[str, tuple[str, ...] | str], generic: Dialect, index: HeaderIndex
-) -> dict[str, tuple[str, ...]]:
+def _proposals(mapped: Mapping[str, tuple[str, ...] | str], index: HeaderIndex) -> dict[str, tuple[str, ...]]:
     """Return the unused columns that may be a canonical column which is not mapped."""
     taken = {name for names in mapped.values() for name in ((names,) if isinstance(names, str) else names)}
     proposals = {
         canonical: tuple(column for column in _find_all(names, index) if column not in taken)
-        for canonical, names in generic.proposals.items()
+        for canonical, names in GENERIC.proposals.items()
         if canonical not in mapped
     }
     return {canonical: columns for canonical, columns in proposals.items() if columns}
@@ -285,45 +293,3 @@ def _cells(column: str, index: HeaderIndex, sample: Sample) -> list[str]:
     position = index.names.index(column)
     cells = (row[position] for row in sample if position < len(row))
     return [cell.strip() for cell in cells if cell and cell.strip()]
-
-
-def _refusal(
-    missing: Sequence[tuple[str, ...]], proposals: Mapping[str, tuple[str, ...]], index: HeaderIndex, file: str
-) -> UnknownDialectError:
-    wanted = " and for ".join(_MEANINGS.get(group[0], " or ".join(group)) for group in missing)
-    likely = [(name, column) for group in missing for name in group for column in proposals.get(name, ())]
-    maps = " or ".join(map_option(name, column) for name, column in likely[:3])
-    guess = f"if one of them is right, add {maps}; " if maps else ""
-    return UnknownDialectError(
-        f"{file}: no column is known to be the one for {wanted}. Its columns are: {shown_names(index.names)}",
-        remedy=f"{guess}`tiktok-pipeline inspect {shlex.quote(one_line(file))}` shows how to name them",
-    )
-
-
-def map_option(canonical: str, column: str) -> str:
-    """Return the option that reads a column as a canonical one, as it is typed into a shell."""
-    return f"--map {shlex.quote(f'{canonical}={one_line(column)}')}"
-
-
-def shown_name(name: str) -> str:
-    """Return the name of a column for a message: on one line, cut, in quotes if it has blanks."""
-    text = one_line(name, max_characters=_NAME_CHARACTERS)
-    return f"'{text}'" if " " in text or not text else text
-
-
-def shown_names(names: Sequence[str]) -> str:
-    """Return names of columns for a message, the first ones of many."""
-    more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
-    return ", ".join(shown_name(name) for name in names[:_SHOWN_NAMES]) + more or "none"
-
-
-def competing_columns_error(
-    canonical: str, columns: Sequence[str], evidence: str, *, file: str
-) -> CompetingColumnsError:
-    """Return the error of columns with different cells that may all be one canonical column."""
-    names = " and ".join(shown_name(column) for column in columns)
-    choices = " or ".join(map_option(canonical, column) for column in columns)
-    return CompetingColumnsError(
-        f"{file}: {names} may each be {canonical}, but their cells differ: {evidence}",
-        remedy=f"choose one: {choices}",
-    )

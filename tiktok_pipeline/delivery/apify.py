@@ -78,11 +78,19 @@ def split_items(table: DeliveredTable, columns: Mapping[str, str]) -> SplitItems
         Both tables stream the file again at each reading.
     """
     items = _Items(table, columns)
-    layout = replace(table.layout, notes=(*table.layout.notes, NOTE))
-    changes = {"layout": layout, "plain_format": None, "n_records": None}
     return SplitItems(
-        profiles=replace(table, header=items.profile_header, read=items.profiles, **changes),
-        videos=replace(table, header=items.video_header, read=items.videos, **changes),
+        profiles=_derived(table, items.profile_header, items.profiles),
+        videos=_derived(table, items.video_header, items.videos),
+    )
+
+
+def _derived(
+    table: DeliveredTable, header: tuple[str, ...], read: Callable[[], Iterator[Record]]
+) -> DeliveredTable:
+    """Return a table with other records than the delivered bytes have."""
+    layout = replace(table.layout, notes=(*table.layout.notes, NOTE))
+    return replace(
+        table, header=header, read=read, layout=layout, plain_format=None, source=None, n_records=None, conflicts=()
     )
 
 

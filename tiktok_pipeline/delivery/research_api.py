@@ -95,7 +95,8 @@ def with_usernames(table: DeliveredTable, path: Path) -> DeliveredTable:
             yield Record(record.row, record.line, (username, *record.cells), record.problem)
 
     layout = replace(table.layout, notes=(*table.layout.notes, note))
-    return replace(table, header=(USERNAME, *table.header), read=read, layout=layout, plain_format=None)
+    header = (USERNAME, *table.header)
+    return replace(table, header=header, read=read, layout=layout, plain_format=None, source=None)
 
 
 def _usernames_in(request: Path) -> list[str]:
@@ -125,8 +126,9 @@ def _username_in_name(table: DeliveredTable, path: Path) -> list[str]:
     handle = _HANDLE.fullmatch(_ENDINGS.sub("", path.name))
     if replies == 1 and handle:
         return [handle[1]]
+    requests = request_files(path)[-1].name
     raise UnreadableFileError(
         f"{table.name}: replies of the TikTok Research API hold no handle, and there is no request beside the file",
-        remedy=f'save the requests as {request_files(path)[-1].name}, one {{"username": "..."}} a line in the order '
-        'of the replies; or add "username" to each reply; or name a file with one reply after the handle',
+        remedy=f'save the requests as {requests}, one {{"username": "..."}} a line in the order of the replies; '
+        'or add "username" to each reply; or name a file with one reply after the handle',
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tiktok_pipeline.features.catalog import FEATURES_BY_NAME, FLAG, feature_label
+from tiktok_pipeline.features.catalog import FEATURES_BY_NAME, feature_label
+from tiktok_pipeline.features.feature import FLAG
 from tiktok_pipeline.output.number_format import UNDEFINED, format_count, format_number, format_percent
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from tiktok_pipeline.features.catalog import FLAG
+from tiktok_pipeline.features.feature import FLAG
 from tiktok_pipeline.output.number_format import format_count, format_percent
 from tiktok_pipeline.personas.verdict import NO_SEGMENT, VERDICTS
 from tiktok_pipeline.reports.creator_table import creator_table

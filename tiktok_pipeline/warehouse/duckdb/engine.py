@@ -134,10 +134,10 @@ class DuckDBEngine:
         self, frame: nw.LazyFrame[Any], column: str, *, keys: Mapping[str, Sequence[str]], link_mark: str
     ) -> nw.LazyFrame[Any]:
         """Replace a list in a text by one row for each item; see `tiktok_pipeline.warehouse.base.Engine`."""
-        items = self._project(frame, f"* exclude ({quoted(column)}), {items_of(column, keys, link_mark)} as item")
+        listed = self._project(frame, f"* exclude ({quoted(column)}), {items_of(column, keys, link_mark)} as items")
+        unnested = self._project(listed, "* exclude (items), unnest(items) as item")
         fields = ", ".join(f"item.{quoted(name)} as {quoted(name)}" for name in keys)
-        unnested = items.to_native().project("* exclude (item), unnest(item) as item")
-        return nw.from_native(unnested.project(f"* exclude (item), {fields}"))
+        return self._project(unnested, f"* exclude (item), {fields}")
 
     def snowflake_time(self, frame: nw.LazyFrame[Any], column: str, name: str) -> nw.LazyFrame[Any]:
         """Add the time in the upper 32 bits of a 64-bit id."""

@@ -23,6 +23,8 @@ import narwhals as nw
 
 from tiktok_pipeline.features.expressions import ratio
 from tiktok_pipeline.features.feature import Feature
+from tiktok_pipeline.frames import count_rows
+from tiktok_pipeline.warehouse.base import Engine
 
 SECONDS_PER_DAY = 86_400.0
 FEWEST_RATES = 5
@@ -34,6 +36,10 @@ FEWEST_FOR_GROWTH = 6
 POSTING, SLOWING, DORMANT = "posting", "slowing", "dormant"
 """The activity of a creator, by the days since the last post."""
 
+VIDEOS_AT_ONCE = 4_000_000
+"""Most videos that are put in order at once; about 0.5 GB."""
+
+_HEXADECIMAL = "0123456789abcdef"
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the warehouse stores UTC times without a zone
 _NORMAL_QUANTILE = 1.959963984540054
 
@@ -61,6 +67,31 @@ def student_quantile(degrees: nw.Expr) -> nw.Expr:
     second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
     third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
     return z + first / degrees + second / (degrees * degrees) + third / (degrees * degrees * degrees)
+
+
+def posting_rows(
+    videos: nw.LazyFrame[Any],
+    profiles: nw.LazyFrame[Any],
+    *,
+    day: date,
+    bounds: ActivityBounds,
+    engine: Engine,
+    videos_at_once: int = VIDEOS_AT_ONCE,
+) -> nw.LazyFrame[Any]:
+    """Return `build_posting`, computed for some creators at a time if there are many videos.
+
+    The videos of a creator are put in order. Of more than some millions at once, the engine spills to disk, and takes
+    several times as long for each.
+    """
+    parts = min(-(-count_rows(videos) // videos_at_once), len(_HEXADECIMAL))
+    if parts <= 1:
+        return build_posting(videos, profiles, day=day, bounds=bounds)
+    keyed = engine.sample_key(videos, "account_id").with_columns(nw.col("sample_key").str.slice(0, 1).alias("digit"))
+    stored = []
+    for part in range(parts):
+        of_part = keyed.filter(nw.col("digit").is_in(list(_HEXADECIMAL[part::parts]))).drop("sample_key", "digit")
+        stored.append(engine.persist(build_posting(of_part, profiles, day=day, bounds=bounds)))
+    return nw.concat(stored, how="vertical")
 
 
 def build_posting(
@@ -112,16 +143,24 @@ def _seconds(time: nw.Expr) -> nw.Expr:
     return (time - nw.lit(_EPOCH)).dt.total_seconds()
 
 
+def _day(second: nw.Expr) -> nw.Expr:
+    return second // int(SECONDS_PER_DAY)
+
+
 def _timing(videos: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     """Return one row for each creator: the number of videos, the first and last time, and the gaps between them."""
     timed = videos.select("account_id", _seconds(nw.col("posted_at")).alias("second"))
-    gap = (nw.col("second") - nw.col("second").shift(1).over("account_id", order_by="second")) / SECONDS_PER_DAY
-    gaps = timed.with_columns(gap.alias("gap"), (nw.col("second") // int(SECONDS_PER_DAY)).alias("day"))
+    earlier = nw.col("second").shift(1).over("account_id", order_by="second")
+    with_earlier = timed.with_columns(earlier.alias("earlier"))
+    gap = (nw.col("second") - nw.col("earlier")) / SECONDS_PER_DAY
+    # The videos are in order: a day is new if the video before is of another day. Counting distinct days is slow.
+    is_new_day = nw.col("earlier").is_null() | (_day(nw.col("second")) != _day(nw.col("earlier")))
+    gaps = with_earlier.with_columns(gap.alias("gap"), is_new_day.cast(nw.Int64).alias("is_new_day"))
     return gaps.group_by("account_id").agg(
         nw.len().alias("videos"),
         nw.col("second").max().alias("newest"),
         nw.col("second").min().alias("oldest"),
-        nw.col("day").n_unique().alias("days_with_post"),
+        nw.col("is_new_day").sum().alias("days_with_post"),
         nw.col("gap").median().alias("median_gap"),
         nw.col("gap").mean().alias("mean_gap"),
         nw.col("gap").std().alias("std_gap"),
@@ -162,9 +201,7 @@ def _counted(videos: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
 _VIDEOS = nw.col("videos").cast(nw.Float64)
 _WINDOW_DAYS = (nw.col("newest") - nw.col("oldest")) / SECONDS_PER_DAY
 _SILENT_DAYS = ((nw.col("observed") - nw.col("newest")) / SECONDS_PER_DAY).floor()
-_CALENDAR_DAYS = (nw.col("newest") // int(SECONDS_PER_DAY) - nw.col("oldest") // int(SECONDS_PER_DAY) + 1).cast(
-    nw.Float64
-)
+_CALENDAR_DAYS = (_day(nw.col("newest")) - _day(nw.col("oldest")) + 1).cast(nw.Float64)
 _RATES = nw.col("reacted_videos").fill_null(0).cast(nw.Float64)
 _RATE = ratio(nw.col("reactions_mean"), nw.col("followers"))
 _HALF_WIDTH = student_quantile(_RATES - 1.0) * ratio(nw.col("reactions_std"), nw.col("followers")) / _RATES.sqrt()

@@ -1,5 +1,6 @@
 """The assets of stage ``features``: the features of each source, and their statistics."""
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -8,7 +9,7 @@ from dagster import AssetExecutionContext, AssetsDefinition, Output, ResourcePar
 
 from tiktok_pipeline.features.build import build_features
 from tiktok_pipeline.features.catalog import FEATURES, feature_names
-from tiktok_pipeline.features.posting import ActivityBounds, build_posting
+from tiktok_pipeline.features.posting import ActivityBounds, posting_rows
 from tiktok_pipeline.features.sample import collect_sample
 from tiktok_pipeline.features.statistics import correlate, describe, judge_normality
 from tiktok_pipeline.orchestration.metadata import Frame, table_in, table_out
@@ -49,10 +50,13 @@ def _posting_asset(settings: Settings) -> AssetsDefinition:
         partitions_def=SNAPSHOTS,
         group_name="features",
     )
-    def posting(context: AssetExecutionContext, videos: Frame, profiles: Frame) -> Output[Any]:
+    def posting(
+        context: AssetExecutionContext, warehouse: ResourceParam[Warehouse], videos: Frame, profiles: Frame
+    ) -> Iterator[Output[Any]]:
         day = date.fromisoformat(context.partition_key[:10])
         bounds = ActivityBounds(settings.posting_days, settings.dormant_days)
-        return Output(build_posting(videos, profiles, day=day, bounds=bounds), "posting")
+        yield Output(posting_rows(videos, profiles, day=day, bounds=bounds, engine=warehouse), "posting")
+        warehouse.unpersist_all()
 
     return posting
 

@@ -57,6 +57,17 @@ class RecordSplitter:
     ----------
     syntax : CellSyntax
         How the file splits a record.
+    is_open : bool
+        Whether the first line starts inside a quoted cell.
+
+    Attributes
+    ----------
+    cells : list of str
+        The cells read so far.
+    misplaced : int
+        The place of the misplaced quote in its line, if the state is `State.BROKEN`.
+    has_literal_quote : bool
+        Whether a quote is part of an unquoted cell.
 
     Examples
     --------
@@ -67,10 +78,12 @@ class RecordSplitter:
     ['5" tall', 'two\nlines']
     """
 
-    def __init__(self, syntax: CellSyntax) -> None:
+    def __init__(self, syntax: CellSyntax, *, is_open: bool = False) -> None:
         self.cells: list[str] = []
+        self.misplaced = 0
+        self.has_literal_quote = False
         self._syntax = syntax
-        self._is_open = False
+        self._is_open = is_open
         self._parts: list[str] = []
 
     def feed(self, line: str) -> State:
@@ -89,15 +102,15 @@ class RecordSplitter:
             content += 1
         if line.startswith('"', content):
             if content > start and not self._syntax.skips_blanks:
+                self.misplaced = content
                 return _STOP
             self._is_open = True
             return self._close(line, content + 1)
         end = line.find(self._syntax.delimiter, start)
-        if end < 0:
-            self.cells.append(line[start:])
-            return _END
-        self.cells.append(line[start:end])
-        return end + 1
+        cell = line[start:] if end < 0 else line[start:end]
+        self.cells.append(cell)
+        self.has_literal_quote |= '"' in cell
+        return _END if end < 0 else end + 1
 
     def _close(self, line: str, start: int) -> int:
         """Read a quoted cell from ``start`` on; return the start of the next cell, `_END`, or `_STOP`."""
@@ -125,6 +138,7 @@ class RecordSplitter:
             end += 1
         if end == len(line):
             return _END
+        self.misplaced = quote
         return end + 1 if line.startswith(self._syntax.delimiter, end) else _STOP
 
     def _escaped(self, line: str, position: int, backslash: int) -> int:

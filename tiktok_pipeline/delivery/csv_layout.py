@@ -47,6 +47,8 @@ class CsvLayout:
         The physical line after the header.
     row_width : int
         How many cells a row has; cells beyond the named columns are empty.
+    has_comments : bool
+        Whether a line above the header starts with "#".
     notes : tuple of str
         Peculiarities, one sentence each.
     """
@@ -57,6 +59,7 @@ class CsvLayout:
     header_line: int
     first_row_line: int
     row_width: int
+    has_comments: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -166,21 +169,34 @@ def _headers(rows: Sequence[SampleRow], delimiter: str, knows: KnowsName | None)
     """Return the rows that may be the header, judged with one delimiter."""
     widths = [len(row.cells) if row.cells is not None and not _is_comment(row) else 0 for row in rows]
     counts = Counter(width for width in widths if width > 1)
+    mode = max(counts, key=lambda width: counts[width], default=0)
     headers = []
+    has_data_above = False
     for place, row in enumerate(rows[:_MOST_LINES_ABOVE]):
-        if row.cells is not None and len(row.cells) > 1:
-            counts[widths[place]] -= 1
-            is_comment = _is_comment(row)
-            cells = (row.cells[0].lstrip(f"{COMMENT} "), *row.cells[1:]) if is_comment else row.cells
-            n_known = sum(knows(column_name(cell)) for cell in cells) if knows else 0
-            n_below = len(rows) - place - 1
-            width = max(counts, key=lambda width: (counts[width], width == len(cells)), default=0)
-            width = width if counts[width] > 0 else len(cells)
-            fits = -1 <= len(_named(cells)) - width <= 0 or len(cells) == width or n_below < 3
-            if fits and (n_known > 1 or _are_names(cells)):
-                agreement = counts[width] / n_below if n_below else 1.0
-                headers.append(_Header(delimiter, row, tuple(cells), width, agreement, n_known, is_comment))
+        if row.cells is None or len(row.cells) < 2:
+            continue
+        counts[widths[place]] -= 1
+        is_comment = _is_comment(row)
+        cells = (row.cells[0].lstrip(f"{COMMENT} "), *row.cells[1:]) if is_comment else row.cells
+        n_known = sum(knows(column_name(cell)) for cell in cells) if knows else 0
+        width, n_agreeing = _row_width(cells, counts)
+        fits = n_agreeing > 0 or len(rows) - place < 3
+        if n_known > 1 or (fits and not has_data_above and _are_names(cells)):
+            agreement = n_agreeing / max(len(rows) - 1, 1)
+            headers.append(_Header(delimiter, row, tuple(cells), width, agreement, n_known, is_comment))
+        has_data_above |= len(cells) == mode
     return headers
+
+
+def _row_width(cells: Sequence[str], counts: Counter[int]) -> tuple[int, int]:
+    """Return how many cells the rows below a header have, and how many of them have so many.
+
+    Rows may have a cell more than the header, for their number or a delimiter at their end; delimiters at the end of
+    the header may be missing in them.
+    """
+    n_named = len(_named(cells))
+    width = max((n_named, len(cells), n_named + 1), key=lambda width: counts[width])
+    return (width, counts[width]) if counts[width] > 0 else (n_named, 0)
 
 
 def _are_names(cells: Sequence[str]) -> bool:
@@ -260,6 +276,7 @@ def _layout(
         header_line=header.row.start + 1,
         first_row_line=header.row.start + header.row.n_lines + 1,
         row_width=width,
+        has_comments=header.is_comment or any(line.lstrip().startswith(COMMENT) for line in above),
         notes=tuple(notes),
     )
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tiktok_pipeline.delivery.csv_cells import RecordSplitter, State, split_line
+from tiktok_pipeline.delivery.csv_cells import Quotes, RecordSplitter, State, split_line
 from tiktok_pipeline.delivery.csv_layout import CsvLayout
 from tiktok_pipeline.delivery.csv_survey import ColumnPatterns, Survey, is_comment
 from tiktok_pipeline.delivery.tables import ByteSource, Record
@@ -15,7 +15,20 @@ from tiktok_pipeline.text_files import LONGEST_CELL_BYTES
 
 REPEATED_HEADER = "the header, repeated among the rows"
 _LONGEST_LINE = 16 * LONGEST_CELL_BYTES
+_MOST_LINES_AHEAD = 200
 _ROWS_AMONG_LINES = 0.9
+
+
+@dataclass(frozen=True)
+class _Ahead:
+    """The next line with a quote, and the line that ends a quoted cell open before it (0: the quote shows none)."""
+
+    line: int
+    end_of_cell: int
+
+
+def _cut(record: Record, following: Record) -> str:
+    return f"line {record.line} may go on in line {following.line}, which is damaged"
 
 
 class PhysicalLines:
@@ -79,12 +92,31 @@ class _Reader:
         self._row = 0
         self._width, self._n_names = self._layout.row_width, len(self._layout.names)
         self._no_cells: tuple[None, ...] = (None,) * self._n_names
-        self._header = [cell.strip() for cell in self._layout.header_cells]
+        self._header = [cell.replace('"', "").strip() for cell in self._layout.header_cells]
         self._stray_lines: set[int] = set()
         # After a damaged record a line may be the inside of its quoted cell: it must look like a row.
         self._is_recovering = False
+        # The end of a text in the first column looks like a row that starts with it.
+        self._is_start_cut = False
+        self._doubtful_until = 0
+        self._quote_ahead = _Ahead(0, 0)
+        self._may_continue: set[int] = set()
 
     def records(self) -> Iterator[Record]:
+        """Yield the records."""
+        if not self._patterns.ends_with_text:
+            yield from self._read()
+            return
+        held: Record | None = None
+        for record in self._read():
+            if held is not None:
+                is_cut = held.problem is None and record.row in self._may_continue
+                yield Record(held.row, held.line, self._no_cells, _cut(held, record)) if is_cut else held
+            held = record
+        if held is not None:
+            yield held
+
+    def _read(self) -> Iterator[Record]:
         delimiter, width = self._syntax.delimiter, self._width
         footer = self._survey.footer_line or 0
         first_row_line = self._layout.first_row_line
@@ -95,6 +127,9 @@ class _Reader:
             if footer and number >= footer:
                 break
             body = line.rstrip("\r\n")
+            if number <= self._doubtful_until:
+                yield from self._read_doubtful(number, body)
+                continue
             if '"' not in body and is_direct and not self._is_recovering and BAD_BYTES not in body:
                 cells = body.split(delimiter)
                 is_odd = not cells[0] or cells[0][0] in " #\ufeff" or cells[0] == self._header[0]
@@ -110,10 +145,10 @@ class _Reader:
         if not text or is_comment(body, self._layout):
             return
         if number in self._stray_lines:
-            yield self._damaged(number, "has the second of two stray quotes")
+            yield self._damaged(number, "has the second of two stray quotes", body, is_whole=True)
             return
         if len(line) >= _LONGEST_LINE:
-            yield self._damaged(number, f"has more than {_LONGEST_LINE:,} characters")
+            yield self._damaged(number, f"has more than {_LONGEST_LINE:,} characters", "")
             return
         cells = split_line(body, self._syntax)
         if cells is None:
@@ -121,20 +156,22 @@ class _Reader:
             if splitter.feed(body) is State.OPEN:
                 yield from self._read_open(number, line, body, splitter)
             else:
-                yield self._damaged(
-                    number, "has a quote inside a cell that is not doubled, or text beside a quoted cell"
-                )
+                yield self._damaged(number, "has a quote that is not doubled, or text beside a quoted cell", body)
             return
         yield self._judge(number, cells, body)
 
     def _judge(self, number: int, cells: list[str], text: str) -> Record:
         """Return the record of cells that were split without doubt."""
-        if [cell.strip(" \ufeff") for cell in cells] == self._header:
+        if [cell.replace('"', "").strip(" \ufeff") for cell in cells] == self._header:
             self._row += 1
             return Record(self._row, number, self._no_cells, REPEATED_HEADER)
-        is_whole = len(cells) == self._width
-        if (what := self._what_is_wrong(cells, text)) is not None:
-            return self._damaged(number, what, is_whole=is_whole and not self._is_recovering)
+        what = self._what_is_wrong(cells, text)
+        is_whole = len(cells) == self._width and (not self._survey.has_quotes or self._patterns.fits(cells))
+        if what is None and self._is_start_cut:
+            what = "follows a damaged row and may be its end"
+            self._is_recovering = self._is_start_cut = False
+        if what is not None:
+            return self._damaged(number, what, text, is_whole=is_whole)
         self._is_recovering = False
         self._row += 1
         return Record(self._row, number, tuple(cells[: self._n_names]))
@@ -149,17 +186,71 @@ class _Reader:
             what = f"has {len(cells)} cells; expected {self._width}"
         elif any(len(cell) > LONGEST_CELL_BYTES for cell in cells):
             what = f"has a cell of more than {LONGEST_CELL_BYTES:,} characters"
-        elif self._is_recovering and not self._patterns.fits(cells):
+        elif self._is_recovering and self._survey.has_quotes and not self._is_surely_row(cells, text):
             what = "follows a damaged row and does not look like a row"
+        elif '\\"' in text and self._syntax.quotes is Quotes.DOUBLED and not self._patterns.fits(cells):
+            what = "has a quote after a backslash and does not look like a row"
         elif any(cell.strip() for cell in cells[self._n_names :]):
             what = f"has a cell after the {self._n_names} named columns"
         return what
 
-    def _damaged(self, number: int, what: str, *, is_whole: bool = False) -> Record:
+    def _is_surely_row(self, cells: list[str], text: str) -> bool:
+        """Return whether a line that may be the inside of a quoted cell is a row all the same."""
+        if not self._patterns.fits(cells):
+            return False
+        if '"' not in text or not self._survey.quotes_cells:
+            return True
+        splitter = RecordSplitter(self._syntax)
+        splitter.feed(text)
+        return not splitter.has_literal_quote  # a writer that quotes cells would have quoted this one
+
+    def _damaged(self, number: int, what: str, text: str, *, is_whole: bool = False) -> Record:
         """Return a damaged record; ``is_whole`` is whether its end is certain all the same."""
         self._row += 1
-        self._is_recovering |= not is_whole and self._survey.has_quotes
+        if not is_whole:
+            cells = text.split(self._syntax.delimiter)
+            if len(cells) < self._width and not self._patterns.fits_beginning(cells):
+                self._may_continue.add(self._row)
+            may_be_start = '"' in text or len(cells) < self._width
+            self._is_start_cut = self._patterns.starts_with_text and may_be_start
+            self._is_recovering = self._survey.has_quotes or self._is_start_cut
+            if self._survey.quotes_cells and self._doubtful_until <= number:
+                self._look_ahead()
         return Record(self._row, number, self._no_cells, f"line {number} {what}")
+
+    def _read_doubtful(self, number: int, body: str) -> Iterator[Record]:
+        """Read a line that may be a row, or the inside of a quoted cell."""
+        if body.strip():
+            yield self._damaged(number, "follows a damaged row and may belong to it", body)
+        elif number == self._doubtful_until:
+            self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        """Find the lines after a damaged one that may be the inside of its quoted cell.
+
+        They end at a quote that may close the cell. A quote that opens a cell shows that they are rows.
+        """
+        window: list[tuple[int, str]] = []
+        following = next(self._lines, None)
+        if following is not None and following[0] > self._quote_ahead.line:
+            splitter = RecordSplitter(self._syntax, is_open=True)
+            state = State.OPEN
+            first_quote = 0
+            while following is not None and state is State.OPEN and len(window) < _MOST_LINES_AHEAD:
+                window.append(following)
+                body = following[1].rstrip("\r\n")
+                if '"' in body:
+                    first_quote = first_quote or following[0]
+                    state = splitter.feed(body)
+                    splitter.feed("\n") if state is State.OPEN else None
+                following = next(self._lines, None) if state is State.OPEN else None
+            ends_record = state is State.COMPLETE and self._patterns.fits_end(splitter.cells[1:])
+            last = window[-1][0]
+            self._quote_ahead = _Ahead(first_quote or last, last if ends_record else 0)
+        if following is not None:
+            window.append(following)
+        self._lines.give_back(window)
+        self._doubtful_until = max(self._doubtful_until, self._quote_ahead.end_of_cell)
 
     # A quoted cell that goes on in the next lines.
 
@@ -178,18 +269,29 @@ class _Reader:
             end = following[1][len(text) :]
             size += len(following[1])
             state = splitter.feed(text)
+        bodies = [text.rstrip("\r\n") for _, text in window]
         if state is not State.COMPLETE:
             self._lines.give_back(window[1:])
-            yield self._damaged(number, "has a quote that is not closed, or a quote that is not doubled")
+            if state is State.BROKEN and self._is_inside(bodies, splitter.misplaced):
+                self._doubtful_until = window[-1][0]
+            yield self._damaged(number, "has a quote that is not closed, or a quote that is not doubled", body)
             return
-        bodies = [text.rstrip("\r\n") for _, text in window]
         if not self._may_be_rows(bodies):
             if len(splitter.cells) == self._width and not self._patterns.fits(splitter.cells):
-                yield self._damaged(number, "has a cell of several lines, and its cells do not look like a row")
+                yield self._damaged(number, "has a cell of several lines, and does not look like a row", body)
             else:
                 yield self._judge(number, splitter.cells, "".join(bodies))
             return
         yield from self._read_ambiguous(window, bodies)
+
+    def _is_inside(self, bodies: list[str], misplaced: int) -> bool:
+        """Return whether a misplaced quote is probably inside the cell that the first line opens.
+
+        A quote that opens a cell of its own shows that the first line is damaged and the lines between are rows.
+        """
+        before = bodies[-1][:misplaced].rstrip('" ')
+        opens_cell = not before or before.endswith(self._syntax.delimiter)
+        return self._survey.quotes_cells and not opens_cell and any(map(self._looks_like_row, bodies[1:-1]))
 
     def _may_be_rows(self, bodies: list[str]) -> bool:
         """Return whether a line of a record that spans lines may be a record of its own."""
@@ -222,8 +324,9 @@ class _Reader:
         if are_rows:
             self._stray_lines.add(last)
             self._lines.give_back(window[1:])
-            yield self._damaged(first, "has the first of two stray quotes")
+            yield self._damaged(first, "has the first of two stray quotes", bodies[0], is_whole=True)
             return
         for (number, _), body in zip(window, bodies, strict=True):
             if body.strip():
-                yield self._damaged(number, f"is between two quotes in lines {first} and {last} that may be stray")
+                what = f"is between two quotes in lines {first} and {last} that may be stray"
+                yield self._damaged(number, what, body, is_whole=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import replace
 
-from tiktok_pipeline.delivery.csv_cells import Quotes
+from tiktok_pipeline.delivery.csv_cells import CellSyntax, Quotes
 from tiktok_pipeline.delivery.csv_layout import CsvLayout, find_layout, sample_rows
 from tiktok_pipeline.delivery.csv_reader import CsvText, PhysicalLines
 from tiktok_pipeline.delivery.csv_strict import StrictScan, scan_strict
 from tiktok_pipeline.delivery.csv_survey import ColumnPatterns, Survey, is_total, survey_lines
-from tiktok_pipeline.delivery.tables import ByteSource, DeliveredTable, KnowsName, Layout, Record
+from tiktok_pipeline.delivery.same_names import merge_same_names
+from tiktok_pipeline.delivery.tables import ByteSource, DeliveredTable, KnowsName, Layout
 from tiktok_pipeline.delivery.text_encoding import TextEncoding, encoding_of_head, find_encoding, open_decoded
 from tiktok_pipeline.text_files import DELIMITERS, column_name, split_header
 from tiktok_pipeline.warehouse.base import UnreadableFileError
@@ -68,7 +69,7 @@ def open_csv(
     if any("\x00" in cell for cell in layout.header_cells):
         raise UnreadableFileError(f"{name}: the text is not UTF-8", remedy="save or convert it as UTF-8")
     text = _survey(source, encoding, layout)
-    return _without_equal_columns(
+    return _merge_columns(
         DeliveredTable(
             name=name,
             layout=Layout(
@@ -118,7 +119,7 @@ def _plain_table(
         plain_format="csv",
         n_records=scan.n_records - 1,
     )
-    return _without_equal_columns(table, layout)
+    return _merge_columns(table, layout)
 
 
 def _names_of_the_engine(layout: CsvLayout) -> tuple[str, ...]:
@@ -133,11 +134,20 @@ def _names_of_the_engine(layout: CsvLayout) -> tuple[str, ...]:
 def _survey(source: ByteSource, encoding: TextEncoding, layout: CsvLayout) -> CsvText:
     """Read all lines once, for what must be known of them before a record is read."""
     sample = _sample_lines(source, encoding)[layout.first_row_line - 1 :]
-    rows = [row.cells for row in sample_rows(sample, layout.syntax) if row.cells is not None]
-    patterns = ColumnPatterns.learn(rows, layout.row_width)
     lines = ((number, line.rstrip("\r\n")) for number, line in PhysicalLines(source, encoding))
     below = (entry for entry in lines if entry[0] >= layout.first_row_line)
-    return CsvText(source, encoding, layout, patterns, survey_lines(below, layout, patterns))
+    survey = survey_lines(below, layout, _learn(sample, layout.syntax, layout.row_width))
+    return CsvText(source, encoding, layout, _learn(sample, survey.syntax, layout.row_width), survey)
+
+
+def _learn(lines: Sequence[str], syntax: CellSyntax, width: int) -> ColumnPatterns:
+    """Learn what the columns look like, from lines without a quote after a backslash unless the syntax has it."""
+    rows = [
+        row.cells
+        for row in sample_rows(lines, syntax)
+        if row.cells is not None and (syntax.quotes is Quotes.BACKSLASH or '\\"' not in lines[row.start])
+    ]
+    return ColumnPatterns.learn(rows, width)
 
 
 def _sample_lines(source: ByteSource, encoding: TextEncoding) -> list[str]:
@@ -171,35 +181,8 @@ def _notes(survey: Survey) -> list[str]:
     return notes
 
 
-def _without_equal_columns(table: DeliveredTable, layout: CsvLayout) -> DeliveredTable:
-    """Leave out a column that repeats another with the same name; name the columns that differ."""
-    names = [column_name(cell) for cell in layout.header_cells]
-    places = {name: [place for place, other in enumerate(names) if other == name] for name in names if name}
-    repeated = {name: equal for name, equal in places.items() if len(equal) > 1 and equal[-1] < len(table.header)}
-    if not repeated or len(layout.names) != len(names):
+def _merge_columns(table: DeliveredTable, layout: CsvLayout) -> DeliveredTable:
+    """Merge the columns of one name; see `tiktok_pipeline.delivery.same_names`."""
+    if len(table.header) > len(layout.header_cells):
         return table
-    conflicts = {
-        name
-        for record in table.records()
-        if record.problem is None
-        for name, equal in repeated.items()
-        if len({record.cells[place] for place in equal}) > 1
-    }
-    dropped = {place for name, equal in repeated.items() if name not in conflicts for place in equal[1:]}
-    if not dropped:
-        return replace(table, conflicts=tuple(sorted(conflicts)))
-    kept = [place for place in range(len(table.header)) if place not in dropped]
-    notes = [f'The column "{name}" occurs twice with equal cells.' for name in repeated if name not in conflicts]
-
-    def read() -> Iterator[Record]:
-        for record in table.records():
-            yield replace(record, cells=tuple(record.cells[place] for place in kept))
-
-    return replace(
-        table,
-        header=tuple(table.header[place] for place in kept),
-        layout=replace(table.layout, notes=(*table.layout.notes, *notes)),
-        read=read,
-        plain_format=None,
-        conflicts=tuple(sorted(conflicts)),
-    )
+    return merge_same_names(table, [column_name(cell) for cell in layout.header_cells[: len(table.header)]])

@@ -14,6 +14,7 @@ from tiktok_pipeline.delivery.csv_layout import COMMENT, CsvLayout, is_value
 _FEWEST_ROWS = 3
 _FEWEST_LINES_OF_A_SYNTAX = 2
 _MOST_EXCEPTIONS = 0.05
+_ROWS_FOR_AN_EXCEPTION = 8
 _LONGEST_MISSING_WORD = 6
 _LONGEST_FOOTER = 30
 _TOTAL = re.compile(
@@ -57,6 +58,36 @@ class ColumnPatterns:
             if pattern is not _Pattern.FREE
         )
 
+    def fits_end(self, cells: Sequence[str]) -> bool:
+        """Return whether the cells look like the last columns, at least one column less than all."""
+        return len(cells) < self.width and all(
+            _fits(cell.strip(' \t"'), pattern, is_filled=is_filled)
+            for cell, (pattern, is_filled) in zip(reversed(cells), reversed(self.patterns), strict=False)
+            if pattern is not _Pattern.FREE
+        )
+
+    def fits_beginning(self, cells: Sequence[str]) -> bool:
+        """Return whether the cells are the first ones of a row.
+
+        A single cell is only if its column has numbers, dates or links: any word looks like a text without blanks.
+        """
+        patterns = self.patterns[: len(cells)]
+        return (len(cells) > 1 or patterns[0][0] is _Pattern.VALUE) and all(
+            _fits(cell.strip(' \t"'), pattern, is_filled=is_filled)
+            for cell, (pattern, is_filled) in zip(cells, patterns, strict=False)
+            if pattern is not _Pattern.FREE
+        )
+
+    @property
+    def starts_with_text(self) -> bool:
+        """Whether the first column may hold any text."""
+        return self.patterns[0][0] is _Pattern.FREE
+
+    @property
+    def ends_with_text(self) -> bool:
+        """Whether the last column may hold any text."""
+        return self.patterns[-1][0] is _Pattern.FREE
+
     def fits_start(self, cell: str) -> bool:
         """Return whether a cell looks like the first column, where that says something."""
         pattern, _ = self.patterns[0]
@@ -65,7 +96,7 @@ class ColumnPatterns:
 
 def _pattern(cells: Sequence[str]) -> tuple[_Pattern, bool]:
     filled = [cell for cell in cells if cell]
-    most = _MOST_EXCEPTIONS * len(cells)
+    most = max(_MOST_EXCEPTIONS * len(cells), len(cells) >= _ROWS_FOR_AN_EXCEPTION)
     is_filled = len(cells) - len(filled) <= most
     if filled and sum(not is_value(cell) for cell in filled) <= most:
         return _Pattern.VALUE, is_filled
@@ -171,11 +202,13 @@ def _survey_quoted(line: str, layout: CsvLayout, good: Counter[CellSyntax]) -> t
 
 
 def is_comment(line: str, layout: CsvLayout) -> bool:
-    """Return whether a line below the header is a comment: it starts with "# ", or is one cell that starts so."""
-    if not line.startswith(COMMENT):
+    """Return whether a line below the header is a comment: "#" and a blank, and not the cells of a row.
+
+    Only a file with comments above its header has them below: the second line of a biography may start so.
+    """
+    if not layout.has_comments or not line.startswith(f"{COMMENT} "):
         return False
-    n_cells = line.count(layout.syntax.delimiter) + 1
-    return n_cells != layout.row_width and (line.startswith(f"{COMMENT} ") or n_cells == 1)
+    return line.count(layout.syntax.delimiter) + 1 != layout.row_width
 
 
 def is_total(line: str, layout: CsvLayout) -> bool:
@@ -198,7 +231,9 @@ def _find_footer(
     if len(rest) > _LONGEST_FOOTER:
         return
     footer: list[int] = []
-    while rest and _is_footer(rest[-1][1], layout, patterns):
+    last_row = last_rows[-1][0] if last_rows else 0
+    may_be_text = patterns.starts_with_text or (patterns.ends_with_text and bool(rest) and rest[0][0] == last_row + 1)
+    while rest and _is_footer(rest[-1][1], layout, patterns, may_be_text=may_be_text):
         footer.append(rest.pop()[0])
     while not rest and len(last_rows) > 1 and is_total(last_rows[-1][1], layout):
         footer.append(last_rows.pop()[0])
@@ -207,8 +242,11 @@ def _find_footer(
         survey.n_footer_lines = len(footer)
 
 
-def _is_footer(line: str, layout: CsvLayout, patterns: ColumnPatterns) -> bool:
-    """Return whether a short line is a total or a signature, not the first part of a record."""
+def _is_footer(line: str, layout: CsvLayout, patterns: ColumnPatterns, *, may_be_text: bool) -> bool:
+    """Return whether a short line is a total or a signature, not a part of a record.
+
+    ``may_be_text`` is whether the line may belong to a text in the first or last column.
+    """
     cells = split_line(line, layout.syntax)
     if cells is None or (line.count('"') and len(cells) < 2):
         return False
@@ -219,4 +257,5 @@ def _is_footer(line: str, layout: CsvLayout, patterns: ColumnPatterns) -> bool:
         return True
     if len(filled) > 2 or patterns.fits_start(cells[0]):
         return False
-    return _SIGNATURE.match(filled[0]) is not None or len(filled[0].split()) > 2
+    is_sentence = len(filled) == 1 and len(filled[0].split()) > 2
+    return _SIGNATURE.match(filled[0]) is not None or (is_sentence and not may_be_text)

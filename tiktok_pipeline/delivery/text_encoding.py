@@ -36,8 +36,8 @@ _MARKING = "tiktok_pipeline.mark_bad_bytes"
 _NOT_ASCII = re.compile(rb"[^\n\r]*[\x80-\xff][^\n\r]*")
 _SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _WORD_LETTER = re.compile(rb"[A-Za-z\x80-\xff][\x80-\xff]|[\x80-\xff][A-Za-z]")
-_FEWEST_LINES = 2
-_FEWEST_LETTERS = 3
+_FEWEST_LINES = 3
+_FEWEST_LETTERS = 6
 _UNLIKELY = re.compile(
     "[^\\W\\d_][^\x00-\x7f\\w\\s\u2018-\u201d\u2026\u2013\u2014\u20ac\xb7\xb4\u2122\xae\xa9]"
     "|[a-z][\xc0-\xde\u0152\u0160\u0178\u017d]"
@@ -150,7 +150,7 @@ class _Sample:
     def is_utf8(self) -> bool:
         """Whether the bytes that are not valid are damage of a UTF-8 text, not letters of another encoding."""
         is_word = self.letters >= _FEWEST_LETTERS and self.lines_with_letters >= _FEWEST_LINES
-        return self.sequences > self.bad_bytes or not self.bad_bytes or (not self.sequences and not is_word)
+        return not self.bad_bytes or 2 * self.sequences >= self.bad_bytes or not is_word
 
 
 def _lines_beyond_ascii(stream: IO[bytes]) -> _Sample:
@@ -195,7 +195,9 @@ def _legacy_encoding(sample: _Sample) -> TextEncoding | None:
     equal = {match.encoding for match in matches if (match.chaos, match.coherence) == (best.chaos, best.coherence)}
     codec = "cp1252" if "cp1252" in equal else best.encoding
     names = [codec, *_LATIN] if codec in _LATIN else [codec]
-    return TextEncoding(min(names, key=lambda name: _unlikely_characters(sample.lines, name)))
+    codec = min(names, key=lambda name: _unlikely_characters(sample.lines, name))
+    is_text = 5 * _unlikely_characters(sample.lines, codec) <= sample.letters
+    return TextEncoding(codec if is_text or sample.sequences or len(sample.lines) > _SAMPLE_BYTES else "utf-8")
 
 
 def _unlikely_characters(lines: bytes, codec: str) -> int:

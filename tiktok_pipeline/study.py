@@ -97,6 +97,7 @@ class Study:
                 "segmentation.scaling.log1p": segmentation.scaling.log1p,
                 "segmentation.outliers.columns": segmentation.outliers.columns if segmentation.outliers else (),
                 "segmentation.personas": segmentation.personas.features,
+                "segmentation.response": (segmentation.response,) if segmentation.response else (),
             }
         )
         if not segmentation.features or len(set(segmentation.features)) != len(segmentation.features):
@@ -169,8 +170,11 @@ class Study:
 
     def described_by(self, segmentation: Segmentation | None) -> tuple[str, ...]:
         """Return the features that describe the segments of one of its bases."""
-        own = segmentation.features + segmentation.personas.features if segmentation else ()
-        return tuple(dict.fromkeys(own + DESCRIBED_FEATURES.get(self.source, ())))
+        if segmentation is None:
+            return DESCRIBED_FEATURES.get(self.source, ())
+        own = segmentation.features + segmentation.personas.features
+        response = (segmentation.response,) if segmentation.response else ()
+        return tuple(dict.fromkeys(own + DESCRIBED_FEATURES.get(self.source, ()) + response))
 
 
 def needed_columns(features: Iterable[str]) -> tuple[str, ...]:
@@ -203,7 +207,7 @@ def missing_columns(study: Study, available: Collection[str]) -> tuple[str, ...]
     if study.segmentation is not None:
         missing += _missing(best_basis(study.segmentation, available).features, available)
     if study.classification is not None:
-        missing += _missing(study.classification.fitted_features, available)
+        missing += _missing([study.classification.label.feature], available)
     return tuple(dict.fromkeys(missing))
 
 
@@ -232,7 +236,7 @@ def availability(study: Study, available: Collection[str]) -> str:
         by = f" by {basis.basis}" if basis.basis else ""
         parts.append(f"no segments: {lacks(lacking)}" if lacking else f"segments{by}")
     if study.classification is not None:
-        lacking = _missing(study.classification.fitted_features, available)
+        lacking = _missing([study.classification.label.feature], available)
         parts.append(f"no scores: {lacks(lacking)}" if lacking else "scores")
     return f"{study.name}: {'; '.join(parts)}"
 

@@ -264,7 +264,8 @@ BALANCED, INFLUENCERS, TOP, ACTIVE, ARCHETYPES = (
         (BALANCED, ("account_id", "followers", "avg_engagement_rate", "likes"), ("videos_count",)),
         (INFLUENCERS, (*COUNTS, "is_verified"), RATES),
         (INFLUENCERS, (*COUNTS, *RATES, "is_verified"), ()),
-        (TOP, (*COUNTS, "is_verified", "bio_link"), RATES),
+        (TOP, (*COUNTS, *RATES), ()),
+        (ACTIVE, COUNTS, ("avg_engagement_rate",)),
         (ARCHETYPES, COUNTS, ("engagement_index", "monetization_maturity")),
     ],
 )
@@ -280,7 +281,7 @@ def test_availability_names_the_basis_or_the_missing_columns() -> None:
     assert availability(BALANCED, ("followers",)) == (
         "balanced_segments: no segments: likes and videos_count are missing"
     )
-    assert availability(ACTIVE, COUNTS).startswith("active_creators: no scores: ")
+    assert availability(ACTIVE, COUNTS) == "active_creators: no scores: avg_engagement_rate is missing"
 
 
 def test_a_fallback_is_checked_like_the_segmentation() -> None:

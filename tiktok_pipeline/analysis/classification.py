@@ -8,12 +8,14 @@ import narwhals as nw
 import pandas as pd
 import pyarrow as pa
 
+from tiktok_pipeline.analysis.fit_inputs import columns_without_values
 from tiktok_pipeline.classifiers.evaluation import Evaluation, run_protocols
 from tiktok_pipeline.classifiers.labels import Flags, NotEnoughRowsError, label_threshold, positives
 from tiktok_pipeline.classifiers.leakage import audit
 from tiktok_pipeline.classifiers.scoring_model import score
 from tiktok_pipeline.features.sample import collect_sample
 from tiktok_pipeline.recipes.classification import Classification
+from tiktok_pipeline.study import lacks
 from tiktok_pipeline.warehouse.base import Engine
 
 
@@ -69,11 +71,10 @@ def labeled_rows(
     """
     label = classification.label
     threshold = label_threshold(features, label)
-    if threshold is None:
-        msg = f"no profile has a value of {label.feature}, which defines the label"
-        raise NotEnoughRowsError(msg)
     known = features.filter(~nw.col(label.feature).is_null())
     rows = collect_sample(known, classification.every_feature, max_rows=classification.max_rows, engine=engine)
+    if threshold is None or rows.empty:
+        raise NotEnoughRowsError(lacks(columns_without_values(features, [label.feature])))
     return rows, positives(rows[label.feature], label, threshold)
 
 

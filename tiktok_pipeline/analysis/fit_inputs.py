@@ -15,13 +15,13 @@ import pandas as pd
 
 from tiktok_pipeline.clusters.fit_rows import FitFilter, build_fit_filter, is_complete
 from tiktok_pipeline.features.sample import MAX_SAMPLE_ROWS, SOURCE_ORDER, SampledFrame, collect_sample, sample_frame
-from tiktok_pipeline.frames import count_rows
+from tiktok_pipeline.frames import count_rows, fetch_row
 from tiktok_pipeline.recipes.segmentation import Segmentation
-from tiktok_pipeline.study import Study
+from tiktok_pipeline.study import Study, needed_columns
 from tiktok_pipeline.warehouse.base import Engine
 
 PLOTTED_FEATURES = ("followers", "avg_engagement_rate")
-"""Features that every plot of segments shows, whatever the study compares."""
+"""Features that every plot of segments shows, unless the segmentation has a response of its own."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,10 @@ class FitInputs:
 
     Parameters
     ----------
+    study : Study
+        The study.
     segmentation : Segmentation
-        The settings that the rows were chosen by.
+        The settings that the rows were chosen by: the study's segmentation or its fallback.
     described_features : tuple of str
         The features that describe a segment.
     features : SampledFrame
@@ -46,6 +48,7 @@ class FitInputs:
         The rows that the rules keep, and of these the sample that the model is fitted on.
     """
 
+    study: Study
     segmentation: Segmentation
     described_features: tuple[str, ...]
     features: SampledFrame
@@ -67,6 +70,15 @@ class FitInputs:
         lacking = self.features.sample.filter(~is_complete(self.segmentation.features))
         names = self.complete.sample.collect_schema().names()
         return nw.concat([self.complete.sample, lacking.select(names)], how="vertical")
+
+    def missing_columns(self) -> tuple[str, ...]:
+        """Return the columns without any value that the study's closest basis needs; one query."""
+        bases = self.study.segmentation.bases if self.study.segmentation else ()
+        names = [name for basis in bases for name in basis.features]
+        unknown = columns_without_values(self.features.sample, names)
+        available = set(needed_columns(names)) - set(unknown)
+        fewest = min(bases, key=lambda basis: len(set(needed_columns(basis.features)) - available))
+        return tuple(name for name in needed_columns(fewest.features) if name in unknown)
 
     def collect(self, columns: Sequence[str], engine: Engine, *, max_rows: int | None = None) -> pd.DataFrame:
         """Return fitted rows as pandas: ``account_id`` and ``columns``, in source order.
@@ -108,11 +120,12 @@ def build_fit_inputs(features: SampledFrame, study: Study, engine: Engine) -> Fi
     ValueError
         If the study has no segmentation.
     """
-    segmentation = study.segmentation
-    if segmentation is None:
+    if study.segmentation is None:
         msg = f"study {study.name} has no segments"
         raise ValueError(msg)
-    wanted = dict.fromkeys((*SOURCE_ORDER, *study.described_features, *segmentation.features, *PLOTTED_FEATURES))
+    segmentation = choose_basis(features.sample, study.segmentation)
+    described = study.described_by(segmentation)
+    wanted = dict.fromkeys((*SOURCE_ORDER, *described, *segmentation.features, *PLOTTED_FEATURES))
     existing = set(features.rows.collect_schema().names())
     columns = tuple(name for name in wanted if name in existing)
     complete = _complete_rows(features, columns, segmentation, engine)
@@ -124,13 +137,68 @@ def build_fit_inputs(features: SampledFrame, study: Study, engine: Engine) -> Fi
     )
     kept = complete.sample.filter(fit_filter.condition)
     return FitInputs(
+        study=study,
         segmentation=segmentation,
-        described_features=study.described_features,
+        described_features=described,
         features=features,
         columns=columns,
         complete=complete,
         fit_filter=fit_filter,
         fitted=sample_frame(kept, engine, max_rows=segmentation.max_fit_rows, keep_until_close=True),
+    )
+
+
+def columns_without_values(frame: nw.LazyFrame[Any], features: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns of ``validated.<source>`` that make features unknown for every row; one query.
+
+    Parameters
+    ----------
+    frame : LazyFrame
+        Rows of ``features.<source>``.
+    features : sequence of str
+        The features of interest.
+
+    Returns
+    -------
+    tuple of str
+        Columns of the features without any value. A column that is no feature itself is among them if no feature
+        that is computed from it has a value.
+    """
+    existing = set(frame.collect_schema().names())
+    counted = dict.fromkeys(name for name in (*needed_columns(features), *features) if name in existing)
+    counts = fetch_row(frame.select(**{name: nw.col(name).count() for name in counted}))
+    unknown = needed_columns(name for name in features if not counts[name])
+    known = set(needed_columns(name for name in features if counts[name]))
+    return tuple(name for name in unknown if not counts.get(name, name in known))
+
+
+def choose_basis(sample: nw.LazyFrame[Any], segmentation: Segmentation) -> Segmentation:
+    """Return the segmentation, or the fallback that a snapshot needs; all its rows are compared by the same features.
+
+    Parameters
+    ----------
+    sample : LazyFrame
+        The features of the snapshot, or a sample of them.
+    segmentation : Segmentation
+        The settings of the study.
+
+    Returns
+    -------
+    Segmentation
+        The first basis whose features at least ``min_share`` of the creators have, among those with the features of
+        that basis or of a later one. Without any such creator it is the segmentation.
+    """
+    bases = segmentation.bases
+    if len(bases) == 1:
+        return segmentation
+    counts = {str(place): is_complete(basis.features).cast(nw.Int64).sum() for place, basis in enumerate(bases)}
+    complete = [
+        int(count or 0) for count in fetch_row(sample.select(**counts)).values()
+    ]  # a sum over no rows is NULL
+    return next(
+        basis
+        for place, basis in enumerate(bases)
+        if basis.fallback is None or complete[place] >= basis.min_share * max(complete[place:])
     )
 
 

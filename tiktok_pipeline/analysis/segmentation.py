@@ -5,7 +5,8 @@ The assets and `run_study` call the same functions. No Dagster and no database h
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from tiktok_pipeline.clusters.choose_k import score_k
 from tiktok_pipeline.clusters.effect_size import eta_squared, fit_statistics
 from tiktok_pipeline.clusters.fit_rows import count_by_step
 from tiktok_pipeline.clusters.model import (
+    MissingColumnsError,
     SegmentModel,
     TooFewRowsError,
     assign,
@@ -28,8 +30,10 @@ from tiktok_pipeline.clusters.model import (
 from tiktok_pipeline.clusters.schema import STABILITY_RUNS_TABLE, STABILITY_TABLE
 from tiktok_pipeline.clusters.silhouettes import mean_silhouettes
 from tiktok_pipeline.clusters.stability import MAX_STABILITY_ROWS, FitSettings, StabilityResult, fingerprint, measure
+from tiktok_pipeline.features.catalog import feature_label
 from tiktok_pipeline.personas.name import Match
 from tiktok_pipeline.personas.summarize import aggregate, match_personas, persona_features, summaries
+from tiktok_pipeline.study import lacks
 from tiktok_pipeline.warehouse.base import Engine
 
 EXPLAINED_FEATURES = ("followers", "likes", "videos_count", "avg_engagement_rate")
@@ -78,17 +82,18 @@ def fit_study(inputs: FitInputs, engine: Engine) -> tuple[pd.DataFrame, pd.DataF
     counts = count_by_step(inputs.features.rows, inputs.fit_filter)
     if not counts["rows"]:
         raise TooFewRowsError(NOTHING_DELIVERED)
-    explained = [name for name in EXPLAINED_FEATURES if name in inputs.columns]
+    explained = [name for name in (*EXPLAINED_FEATURES, segmentation.response) if name in inputs.columns]
     columns = list(dict.fromkeys((*segmentation.features, *explained)))
-    rows = inputs.collect(columns, engine)
-    scaled_by = fit_scaler(rows, features=segmentation.features, scaling=segmentation.scaling)
-    fit = fit_kmeans(
-        rows,
-        scaled_by=scaled_by,
-        k=segmentation.k,
-        n_init=segmentation.n_init,
-        random_state=segmentation.random_state,
-    )
+    with _missing_columns_named(inputs):
+        rows = inputs.collect(columns, engine)
+        scaled_by = fit_scaler(rows, features=segmentation.features, scaling=segmentation.scaling)
+        fit = fit_kmeans(
+            rows,
+            scaled_by=scaled_by,
+            k=segmentation.k,
+            n_init=segmentation.n_init,
+            random_state=segmentation.random_state,
+        )
     labels = pd.Series(fit.labels, index=rows.index)
     (silhouette,) = mean_silhouettes(fit.model.transform(rows), [fit.labels], random_state=segmentation.random_state)
     measured = {
@@ -98,7 +103,19 @@ def fit_study(inputs: FitInputs, engine: Engine) -> tuple[pd.DataFrame, pd.DataF
         "silhouette": silhouette,
         **{f"eta_squared_{name}": eta_squared(rows[name], labels) for name in columns},
     }
-    return to_frame(fit.model), fit_statistics(counts | measured)
+    return to_frame(fit.model), fit_statistics(counts | measured, basis=segmentation.basis or None)
+
+
+@contextmanager
+def _missing_columns_named(inputs: FitInputs) -> Iterator[None]:
+    """Raise `MissingColumnsError` where too few rows are left because columns have no value at all."""
+    try:
+        yield
+    except TooFewRowsError as error:
+        missing = inputs.missing_columns()
+        if not missing:
+            raise
+        raise MissingColumnsError(lacks(missing)) from error
 
 
 def score_study(inputs: FitInputs, engine: Engine) -> pd.DataFrame:
@@ -111,7 +128,8 @@ def score_study(inputs: FitInputs, engine: Engine) -> pd.DataFrame:
     """
     segmentation = inputs.segmentation
     rows = inputs.collect(segmentation.features, engine, max_rows=segmentation.max_score_rows)
-    scaled_by = fit_scaler(rows, features=segmentation.features, scaling=segmentation.scaling)
+    with _missing_columns_named(inputs):
+        scaled_by = fit_scaler(rows, features=segmentation.features, scaling=segmentation.scaling)
     return score_k(
         scaled_by.transform(rows),
         chosen=segmentation.k,
@@ -224,10 +242,23 @@ def build_personas(
     aggregates = aggregate(everyone, representatives, inputs.described_features)
     matches = match_personas(aggregates, inputs.segmentation.personas)
     notes = fits["note"].dropna()
-    why_none = str(notes.iloc[0]) if len(notes) else None
+    segmentation = inputs.segmentation
     return PersonaTables(
-        summaries=summaries(aggregates, matches, jaccards(stability), why_none=why_none),
+        summaries=summaries(
+            aggregates,
+            matches,
+            jaccards(stability),
+            why_none=str(notes.iloc[0]) if len(notes) else None,
+            lacking=_unknown_in_words(segmentation.features, aggregates.unknown),
+            remark=f"Compared by {segmentation.basis}." if segmentation.basis_note and model else "",
+        ),
         features=persona_features(aggregates, matches),
         matches=matches,
         sample=representatives,
     )
+
+
+def _unknown_in_words(features: Sequence[str], unknown: Mapping[str, int]) -> str:
+    """Return how many profiles lack which of the compared features."""
+    counts = {feature_label(name).removesuffix(" (log scale)"): unknown.get(name, 0) for name in features}
+    return ", ".join(f"{count:,} without {label}" for label, count in counts.items() if count)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,11 +65,32 @@ class PersonaSummary:
 
 @dataclass(frozen=True)
 class StudySummary:
-    """A study of a snapshot: its segments, the largest first, and why a part of it could not be computed."""
+    """A study of a snapshot.
+
+    Attributes
+    ----------
+    study : str
+        Name of the study.
+    incomplete_because : str or None
+        Why a part of it could not be computed.
+    personas : tuple of PersonaSummary
+        Its segments, the largest first.
+    basis : str or None
+        What its segments measure the response by, if the study has more than one basis.
+    shown_snapshot : str or None
+        The snapshot that ``segments.<study>`` shows; None if no snapshot has results.
+    """
 
     study: str
     incomplete_because: str | None
     personas: tuple[PersonaSummary, ...]
+    basis: str | None = None
+    shown_snapshot: str | None = None
+
+    @property
+    def has_results(self) -> bool:
+        """Whether ``segments.<study>`` has creators with a segment or a score."""
+        return self.shown_snapshot is not None
 
 
 @dataclass(frozen=True)
@@ -91,6 +112,7 @@ def summarize_snapshots(settings: Settings, keys: Sequence[str], studies: Sequen
     file = settings.published_file
     with open_read_only(file, memory_limit=settings.memory_limit, threads=settings.threads) as database:
         rows, personas, reasons = _row_counts(database, keys), _personas(database, keys), _reasons(database, keys)
+        bases, shown = _bases(database, keys), _shown_snapshots(database)
     summaries = []
     for key in keys:
         sources = {entry.source for entry in read_manifest(settings.raw / key)}
@@ -104,6 +126,8 @@ def summarize_snapshots(settings: Settings, keys: Sequence[str], studies: Sequen
                         study.name,
                         "; ".join(reasons.get((key, study.name), [])) or None,
                         tuple(personas.get((key, study.name), [])),
+                        basis=bases.get((key, study.name)),
+                        shown_snapshot=shown.get(("clusters" if study.segmentation else "classifiers", study.name)),
                     )
                     for study in studies
                     if study.source in sources
@@ -138,6 +162,25 @@ def _personas(database: ReadOnlyDatabase, keys: Sequence[str]) -> dict[tuple[str
     for snapshot, study, *cells in rows:
         personas.setdefault((snapshot, study), []).append(PersonaSummary(*cells))
     return personas
+
+
+def _bases(database: ReadOnlyDatabase, keys: Sequence[str]) -> dict[tuple[str, str], str]:
+    """Return what the response is measured by, by (snapshot, study), of the studies with more than one basis."""
+    _, rows = database.rows(
+        "select distinct snapshot, study, basis from clusters.fits where basis is not null "
+        "and snapshot in (select unnest(?))",
+        [list(keys)],
+    )
+    return {(snapshot, study): basis for snapshot, study, basis in rows}
+
+
+def _shown_snapshots(database: ReadOnlyDatabase) -> dict[tuple[str, str], str]:
+    """Return the newest snapshot with a model, by (stage, study): the one that the view of the study shows."""
+    _, rows = database.rows(
+        "select 'clusters', study, max(snapshot) from clusters.models group by 2 "
+        "union all select 'classifiers', study, max(snapshot) from classifiers.models group by 2"
+    )
+    return {(stage, study): snapshot for stage, study, snapshot in rows}
 
 
 def _reasons(database: ReadOnlyDatabase, keys: Sequence[str]) -> dict[tuple[str, str], list[str]]:
@@ -175,41 +218,59 @@ def print_summary(settings: Settings, summaries: Sequence[SnapshotSummary], stud
         for persona in study.personas
     ]
     print_rows(_COLUMNS, rows, "table")
+    notes = {
+        (study.name, basis.basis): basis.basis_note
+        for study in studies
+        for basis in (study.segmentation.bases if study.segmentation else ())
+    }
     for summary in shown:
         rejected = f"{summary.rejected_rows:,} rejected"
         reasons = ", with the reasons in validated.rejected" if summary.rejected_rows else ""
         info(f"snapshot {summary.snapshot}: {summary.valid_rows:,} valid rows, {rejected}{reasons}")
         for study in summary.studies:
-            if study.incomplete_because:
-                info(f"snapshot {summary.snapshot}: {study.study} is incomplete: {study.incomplete_because}")
+            for remark in _remarks(summary.snapshot, study, notes):
+                info(f"snapshot {summary.snapshot}: {study.study} {remark}")
     for summary in shown:
         info(f"report: {summary.report}")
     info(f"published tables: {settings.published_file}")
     info("next:")
-    for command in _next_commands(shown[-1], studies):
+    for command in _next_commands(shown, studies):
         info(f"  {command}")
 
 
-def _next_commands(summary: SnapshotSummary, studies: Sequence[Study]) -> list[str]:
-    """Return the commands to run next; the query and the export are of a study that was refreshed."""
-    commands = [f"tiktok-pipeline report {summary.snapshot} --open"]
-    with_personas = [study.study for study in summary.studies if study.personas]
-    scored = [study.name for study in studies if study.segmentation is None and study.classification is not None]
-    scored = [study.study for study in summary.studies if study.study in scored and not study.incomplete_because]
-    if with_personas:
-        name = with_personas[0]
-        query = f"select persona, count(*) as creators from segments.{name} group by all order by 2 desc"  # noqa: S608
-    elif scored:
-        name = scored[0]
-        query = f"select account_id, score from segments.{name} order by score desc limit 10"  # noqa: S608
-    else:
-        return [*commands, "tiktok-pipeline ui"]
-    return [
-        *commands,
-        f'tiktok-pipeline sql "{query}"',
-        f"tiktok-pipeline export {name} --out {name}.xlsx",
-        "tiktok-pipeline ui",
-    ]
+def _remarks(snapshot: str, study: StudySummary, notes: Mapping[tuple[str, str], str]) -> Iterator[str]:
+    """Yield what a reader of the study's segments must know."""
+    if note := notes.get((study.study, study.basis or "")):
+        yield f"compares creators by {study.basis}: {note}"
+    if study.incomplete_because:
+        yield f"is incomplete: {study.incomplete_because}"
+        if study.shown_snapshot and study.shown_snapshot != snapshot:
+            yield f"has results in snapshot {study.shown_snapshot}, which segments.{study.study} shows"
+
+
+def _next_commands(summaries: Sequence[SnapshotSummary], studies: Sequence[Study]) -> list[str]:
+    """Return the commands to run next; the query is of a study that was refreshed, if possible one with results."""
+    commands = [f"tiktok-pipeline report {summaries[-1].snapshot} --open"]
+    refreshed = [study for summary in reversed(summaries) for study in summary.studies]
+    if refreshed:
+        chosen = next((study for study in refreshed if study.has_results), refreshed[0])
+        has_segments = next(study.segmentation is not None for study in studies if study.name == chosen.study)
+        commands.append(f'tiktok-pipeline sql "{_query_of(chosen, has_segments=has_segments)}"')
+        if chosen.has_results:
+            commands.append(f"tiktok-pipeline export {chosen.study} --out {chosen.study}.xlsx")
+    return [*commands, "tiktok-pipeline ui"]
+
+
+def _query_of(study: StudySummary, *, has_segments: bool) -> str:
+    """Return a query of the results of a study, or of the reason why it has none."""
+    name = study.study
+    if has_segments and study.has_results:
+        return f"select persona, count(*) as creators from segments.{name} group by all order by 2 desc"  # noqa: S608
+    if has_segments:
+        return f"select persona, note, count(*) as creators from segments.{name} group by all"  # noqa: S608
+    if study.has_results:
+        return f"select account_id, score from segments.{name} order by score desc limit 10"  # noqa: S608
+    return f"select item, value from classifiers.cards where study = '{name}'"  # noqa: S608
 
 
 def refresh_document(

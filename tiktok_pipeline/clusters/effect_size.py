@@ -45,8 +45,20 @@ def eta_squared(values: pd.Series[float], clusters: pd.Series[int]) -> float | N
     return float(((means - ranks.mean()) ** 2).sum()) / total
 
 
-def fit_statistics(values: Mapping[str, float | None], *, note: str | None = None) -> pd.DataFrame:
-    """Return named statistics as rows of ``clusters.fits``; ``note`` explains why there are no more."""
-    rows = [(statistic, value, note) for statistic, value in values.items()]
+def fit_statistics(
+    values: Mapping[str, float | None], *, note: str | None = None, basis: str | None = None
+) -> pd.DataFrame:
+    """Return named statistics as rows of ``clusters.fits``.
+
+    Parameters
+    ----------
+    values : mapping of str to float
+        The statistics by name.
+    note : str, optional
+        Why there are no more of them.
+    basis : str, optional
+        What the compared features measure the response by, if the study has more than one basis.
+    """
+    rows = [(statistic, value, note, basis) for statistic, value in values.items()]
     frame = pd.DataFrame(rows, columns=FITS_TABLE.frame_names)
-    return frame.astype({"value": "float64", "note": "str"})
+    return frame.astype({"value": "float64", "note": "str", "basis": "str"})

@@ -31,6 +31,12 @@ class TooFewRowsError(PipelineError):
     code = "too_few_rows"
 
 
+class MissingColumnsError(TooFewRowsError):
+    """No row has a value of a column that the study needs."""
+
+    code = "missing_columns"
+
+
 @dataclass(frozen=True)
 class SegmentModel:
     """A fitted model, or a scaler that has no centroids yet.

@@ -61,6 +61,11 @@ FITS_TABLE = TableSpec(
         Column(name="statistic", type="text", description="name of the statistic", nullable=False),
         Column(name="value", type="float", description="value of the statistic; NULL if it is not defined"),
         Column(name="note", type="text", description="the reason if there is no model, else NULL"),
+        Column(
+            name="basis",
+            type="text",
+            description="what the response is measured by: engagement rates or lifetime engagement; NULL: one basis",
+        ),
     ),
 )
 

@@ -6,9 +6,9 @@ identifiers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE
+from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE, FITS_TABLE, MODELS_TABLE
 from tiktok_pipeline.personas.schema import SUMMARIES_TABLE
 from tiktok_pipeline.warehouse.base import TableSpec, View
 
@@ -47,25 +47,30 @@ def segment_views(
     if has_segments:
         query = _segments_query(scores)
     elif scores:
-        query = _Query(scores, "a.score, a.predicted, a.out_of_fold, a.model", "", (scores,))
+        query = _Query(scores, "a.score, a.predicted, a.out_of_fold, a.model", "", (scores,), (scores,))
     else:
         msg = f"study {study} has neither segments nor scores"
         raise ValueError(msg)
     if posting is not None:
         query = _with_activity(query, posting)
+    results = "segments" if has_segments else "scores"
     own = ", ".join(f"p.{name}" for name in profiles.frame_names if name != "account_id")
     history = (
         f"select a.snapshot, a.account_id, {query.columns}, {own} from {query.base} as a "  # noqa: S608
         f"join {profiles} as p on p.snapshot = a.snapshot and p.account_id = a.account_id {query.joins}"
         f"where a.study = '{study}'"
     )
-    newest = f"(select max(snapshot) from {query.base} where study = '{study}')"  # noqa: S608
+    newest = ", ".join(
+        f"(select max(snapshot) from {table} where study = '{study}')"  # noqa: S608
+        for table in query.has_study
+    )
     return (
         View(
             schema="segments",
             name=study,
-            sql=f"{history} and a.snapshot = {newest}",
-            description=f"one row for each creator of the newest snapshot that has study {study}",
+            sql=f"{history} and a.snapshot = coalesce({newest})",
+            description=f"one row for each creator of the newest snapshot with {results} of study {study}; "
+            "column snapshot names it",
             columns_from=(*query.tables, profiles),
             rows_per=("account_id",),
         ),
@@ -82,32 +87,43 @@ def segment_views(
 
 @dataclass(frozen=True)
 class _Query:
-    """The parts of a view: the table with one row for each creator, its columns, the joins, and all tables read."""
+    """The parts of a view.
+
+    ``base`` is the table with one row for each creator. The newest snapshot of the first table of ``has_study`` that
+    has a row of the study is the one that the view shows: small tables, because the query of the view reads them.
+    """
 
     base: TableSpec
     columns: str
     joins: str
     tables: tuple[TableSpec, ...]
+    has_study: tuple[TableSpec, ...]
 
 
 def _with_activity(query: _Query, posting: TableSpec) -> _Query:
     """Add whether each creator still posts; NULL for a creator without a known video."""
     columns = f"{query.columns}, v.activity, v.days_since_last_post"
     join = f"left join {posting} as v on v.snapshot = a.snapshot and v.account_id = a.account_id "
-    return _Query(query.base, columns, f"{query.joins}{join}", (*query.tables, posting))
+    return replace(query, columns=columns, joins=f"{query.joins}{join}", tables=(*query.tables, posting))
 
 
 def _segments_query(scores: TableSpec | None) -> _Query:
-    persona = f"coalesce(s.persona, '{NOT_ENOUGH_DATA}') as persona"
-    columns = f"{persona}, s.verdict, a.cluster, a.margin, a.distance, a.in_fit"
+    columns = (
+        f"coalesce(s.persona, '{NOT_ENOUGH_DATA}') as persona, s.verdict, a.cluster, a.margin, a.distance, a.in_fit"
+    )
+    tables = (ASSIGNMENTS_TABLE, SUMMARIES_TABLE, FITS_TABLE)
     joins = (
         f"left join {SUMMARIES_TABLE} as s on s.snapshot = a.snapshot and s.study = a.study "
         "and s.cluster = a.cluster "
+        f"left join {FITS_TABLE} as f on f.snapshot = a.snapshot and f.study = a.study "
+        "and f.statistic = 'rows_in_fit' "
     )
-    if scores is None:
-        return _Query(ASSIGNMENTS_TABLE, columns, joins, (ASSIGNMENTS_TABLE, SUMMARIES_TABLE))
-    joins += (
-        f"left join {scores} as c on c.snapshot = a.snapshot and c.study = a.study and c.account_id = a.account_id "
-    )
-    columns += ", c.score, c.predicted, c.out_of_fold"
-    return _Query(ASSIGNMENTS_TABLE, columns, joins, (ASSIGNMENTS_TABLE, SUMMARIES_TABLE, scores))
+    if scores is not None:
+        columns += ", c.score, c.predicted, c.out_of_fold"
+        tables = (*tables, scores)
+        joins += (
+            f"left join {scores} as c on c.snapshot = a.snapshot and c.study = a.study "
+            "and c.account_id = a.account_id "
+        )
+    columns += ", f.basis, f.note"
+    return _Query(ASSIGNMENTS_TABLE, columns, joins, tables, (MODELS_TABLE, FITS_TABLE))

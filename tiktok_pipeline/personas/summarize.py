@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import narwhals as nw
@@ -31,11 +31,14 @@ class Aggregates:
         Columns ``base``, ``cluster``, ``feature``, ``mean``, ``median``, in the feature's unit.
     totals : mapping of (str, str) to float
         The mean over all clusters by (base, feature).
+    unknown : mapping of str to int
+        By feature, the profiles without a cluster that have no value of it.
     """
 
     sizes: pd.DataFrame
     measures: pd.DataFrame
     totals: Mapping[tuple[str, str], float]
+    unknown: Mapping[str, int] = field(default_factory=dict)
 
 
 def aggregate(assigned: nw.LazyFrame[Any], sample: nw.LazyFrame[Any], names: Sequence[str]) -> Aggregates:
@@ -67,7 +70,9 @@ def aggregate(assigned: nw.LazyFrame[Any], sample: nw.LazyFrame[Any], names: Seq
         chosen = parts[parts["in_fit"].astype(bool)] if fitted_only else parts
         measures.append(_long(chosen, medians[base], names).assign(base=base))
         totals |= {(base, name): _mean(chosen, name) for name in names}
-    return Aggregates(sizes.astype("int64"), pd.concat(measures, ignore_index=True), totals)
+    outside = parts[parts["cluster"] < 0]
+    unknown = {name: int(outside["profiles"].sum() - outside[f"known|{name}"].sum()) for name in names}
+    return Aggregates(sizes.astype("int64"), pd.concat(measures, ignore_index=True), totals, unknown)
 
 
 def _mean(parts: pd.DataFrame, name: str) -> float:
@@ -120,6 +125,8 @@ def summaries(
     jaccards: Mapping[int, float],
     *,
     why_none: str | None = None,
+    lacking: str = "",
+    remark: str = "",
 ) -> pd.DataFrame:
     """Return rows of ``personas.summaries``, the largest segment first.
 
@@ -133,6 +140,10 @@ def summaries(
         The mean bootstrap Jaccard coefficient of each measured cluster.
     why_none : str, optional
         The reason if the study has no model.
+    lacking : str
+        What the profiles without a cluster lack, in words.
+    remark : str
+        A sentence at the end of every description.
     """
     total = int(aggregates.sizes["profiles"].sum())
     rows = []
@@ -147,7 +158,7 @@ def summaries(
                 "profiles_in_fit": size["profiles_in_fit"],
                 "share": size["profiles"] / total,
                 "verdict": _verdict(cluster, int(size["profiles_in_fit"]), jaccards).label,
-                **_texts(match, why_none),
+                **_texts(match, why_none, lacking, remark),
                 "match_distance": match.distance if match else None,
             }
         )
@@ -159,21 +170,30 @@ def _verdict(cluster: int, profiles_in_fit: int, jaccards: Mapping[int, float]) 
     return NO_SEGMENT if cluster < 0 else segment_verdict(jaccards.get(cluster), profiles_in_fit)
 
 
-def _texts(match: Match | None, why_none: str | None) -> dict[str, str]:
+def _texts(match: Match | None, why_none: str | None, lacking: str, remark: str) -> dict[str, str]:
     if match is None:
-        text = "Profiles without a value that the model needs, so they have no segment."
+        text, advice = "Profiles without a value that the model needs, so they have no segment", "Scrape them again."
         if why_none:
-            advice = "Use a snapshot with more profiles, or another study."
-            text = f"The study could not be run on this snapshot: {why_none}."
-            return {"description": text, "strategic_value": "Unknown.", "recommendation": advice}
-        return {"description": text, "strategic_value": "Unknown.", "recommendation": "Scrape them again."}
+            text = f"The study could not be run on this snapshot: {why_none}"
+            advice = "Use a snapshot that has what the study needs, or another study."
+        elif lacking:
+            text = f"{text}: {lacking}"
+        return {
+            "description": " ".join(filter(None, (f"{text}.", remark))),
+            "strategic_value": "Unknown.",
+            "recommendation": advice,
+        }
     if match.persona is None:
         text = "A group that fits none of the study's personas. Its features are in personas.features."
         advice = "Review some of its creators before you act on it."
-        return {"description": text, "strategic_value": "Unknown.", "recommendation": advice}
+        return {
+            "description": " ".join(filter(None, (text, remark))),
+            "strategic_value": "Unknown.",
+            "recommendation": advice,
+        }
     persona = match.persona
     return {
-        "description": persona.description,
+        "description": " ".join(filter(None, (persona.description, remark))),
         "strategic_value": persona.strategic_value,
         "recommendation": persona.recommendation,
     }

@@ -198,13 +198,20 @@ def _draw_centroids(
         )  # fmt: skip
 
 
-def plot_personas(points: pd.DataFrame, names: Mapping[int, str], study: str, known: Sequence[str] = ()) -> Figure:
-    """Plot the profiles on followers and engagement rate (both logarithmic), colored by persona.
+def plot_personas(
+    points: pd.DataFrame,
+    names: Mapping[int, str],
+    study: str,
+    known: Sequence[str] = (),
+    *,
+    response: str = "avg_engagement_rate",
+) -> Figure:
+    """Plot the profiles on followers and a rate of response (both logarithmic), colored by persona.
 
     Parameters
     ----------
     points : DataFrame
-        ``followers``, ``avg_engagement_rate`` (a fraction) and ``cluster``. Profiles with a zero are not on the
+        ``followers``, the rate (a fraction) and ``cluster``. Profiles with a zero are not on the
         logarithmic axes; the axis label counts them.
     names : mapping of int to str
         The persona of each cluster.
@@ -212,17 +219,20 @@ def plot_personas(points: pd.DataFrame, names: Mapping[int, str], study: str, kn
         The name of the study.
     known : sequence of str
         The personas of the study's catalog, in its order.
+    response : str
+        The column of the rate.
     """
+    rate = short_label(response)
     numbers = pd.DataFrame(
         {
             "followers": to_float_array(points, "followers"),
-            "engagement": to_float_array(points, "avg_engagement_rate") * 100,
+            "engagement": to_float_array(points, response) * 100,
             "cluster": points["cluster"].to_numpy(),
         }
     )
     shown = numbers[(numbers["followers"] > 0) & (numbers["engagement"] > 0)].dropna(subset=["cluster"])
     if shown.empty:
-        return empty_figure(f"no profile of {shorten(study)} has a segment, followers and an engagement rate.")
+        return empty_figure(f"no profile of {shorten(study)} has a segment, followers and {_with_article(rate)}.")
     figure = new_figure(height=4.0)
     axes = figure.subplots()
     _scatter(axes, shown, names, known, ("followers", "engagement"))
@@ -230,20 +240,21 @@ def plot_personas(points: pd.DataFrame, names: Mapping[int, str], study: str, kn
     log_axis(axes, "y")
     hidden = len(points) - len(shown)
     left_out = f"; without {hidden:,} that have a zero or no segment" if hidden else ""
-    style_axes(axes, f"followers (log scale{left_out})", "engagement rate, % (log scale)")
+    style_axes(axes, f"followers (log scale{left_out})", f"{rate}, % (log scale)")
     legend_below(figure, axes)
     medians = _with_persona(shown, names).groupby("persona")[["followers", "engagement"]].median()
     widest, most_engaged = medians["followers"].idxmax(), medians["engagement"].idxmax()
     reach = f"median {format_si(medians['followers'].max())} followers"
     engagement = format_percent(medians["engagement"].max() / 100)
     if widest == most_engaged:
-        title = f"Widest reach and highest engagement rate: {shorten(widest)} ({reach}, {engagement})"
+        title = f"Widest reach and highest {rate}: {shorten(widest)} ({reach}, {engagement})"
     else:
-        title = (
-            f"Widest reach: {shorten(widest)} ({reach}); "
-            f"highest engagement rate: {shorten(most_engaged)} ({engagement})"
-        )
+        title = f"Widest reach: {shorten(widest)} ({reach}); highest {rate}: {shorten(most_engaged)} ({engagement})"
     return set_title(figure, title)
+
+
+def _with_article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _with_persona(rows: pd.DataFrame, names: Mapping[int, str]) -> pd.DataFrame:

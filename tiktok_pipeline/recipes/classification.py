@@ -126,17 +126,12 @@ class Classification:
     @property
     def every_feature(self) -> tuple[str, ...]:
         """Every feature that the classification reads, once."""
-        return tuple(dict.fromkeys([*self.fitted_features, *self.audited]))
-
-    @property
-    def fitted_features(self) -> tuple[str, ...]:
-        """The feature of the label and every feature that a model is fitted on, once."""
         names = [self.label.feature, *self.published.features]
         if isinstance(self.published, PublishedNetwork):
             names += self.published.principal_components
         for feature_set in self.sets:
             names += feature_set.features
-        return tuple(dict.fromkeys(names))
+        return tuple(dict.fromkeys([*names, *self.audited]))
 
     @property
     def scoring_set(self) -> FeatureSet:

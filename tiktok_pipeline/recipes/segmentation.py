@@ -89,7 +89,12 @@ class Segmentation:
         Most rows that the model is fitted on, and that each k is scored on. Above that a deterministic sample is
         used.
     basis : str
-        What the features measure the response by, for a reader of the results; empty if the study has no fallback.
+        What the features measure the response by, in two words; empty if the study has no fallback.
+    basis_note : str
+        What the basis is and why it was taken, as the end of a sentence; empty for the preferred basis.
+    response : str
+        A further feature that describes the segments, and the rate on the plot of followers and response; empty for
+        the engagement rate.
     fallback : Segmentation, optional
         The settings for a snapshot whose delivery lacks what the features need. One snapshot has one basis.
     min_share : float
@@ -112,8 +117,15 @@ class Segmentation:
     max_fit_rows: int = MAX_FIT_ROWS
     max_score_rows: int = MAX_SCORE_ROWS
     basis: str = ""
+    basis_note: str = ""
+    response: str = ""
     fallback: Segmentation | None = None
     min_share: float = 0.5
+
+    @property
+    def basis_sentence(self) -> str:
+        """What a reader of the results must know about the basis; empty for the preferred one."""
+        return f"Creators are compared by {self.basis}: {self.basis_note}." if self.basis_note else ""
 
     @property
     def bases(self) -> tuple[Segmentation, ...]:

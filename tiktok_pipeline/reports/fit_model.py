@@ -125,7 +125,11 @@ def explained_features(study: StudyTables) -> list[tuple[str, float]]:
 
 
 def _repeats(name: str, others: Collection[str]) -> bool:
-    feature = {"log_engagement_percent": "avg_engagement_rate"}.get(name, name.removeprefix("log_"))
+    rates = {
+        "log_engagement_percent": "avg_engagement_rate",
+        "log_lifetime_engagement_percent": "lifetime_engagement_rate",
+    }
+    feature = rates.get(name, name.removeprefix("log_"))
     return feature != name and feature in others
 
 

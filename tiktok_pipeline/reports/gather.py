@@ -134,6 +134,10 @@ def _study_tables(reader: SnapshotReader, study: Study, figures: Mapping[str, st
         parts["persona_features"] = reader.frame("personas.features", study.name)
         parts["typical"] = _typical_creators(reader, study, parts["summaries"])
         skipped_reasons += [str(note) for note in parts["fits"]["note"].dropna().unique()]
+        basis = next(iter(parts["fits"]["basis"].dropna()), "")
+        parts["basis_note"] = next(
+            (entry.basis_note for entry in study.segmentation.bases if entry.basis == basis), ""
+        )
     if study.classification is not None:
         parts |= {name: reader.frame(f"classifiers.{name}", study.name) for name in _CLASSIFIER_TABLES}
         parts["top_scores"] = _top_scores(reader, study)

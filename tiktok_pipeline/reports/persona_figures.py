@@ -6,7 +6,6 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
-from tiktok_pipeline.analysis.fit_inputs import PLOTTED_FEATURES
 from tiktok_pipeline.analysis.segmentation import PersonaTables
 from tiktok_pipeline.clusters.model import SegmentModel
 from tiktok_pipeline.clusters.silhouettes import silhouettes
@@ -36,7 +35,7 @@ def persona_figures(
     Parameters
     ----------
     study, segmentation : Study, Segmentation
-        The study and its recipe.
+        The study, and the basis that its segments have in the snapshot.
     personas : PersonaTables
         The personas of the study, with a sample of its profiles.
     model : SegmentModel or None
@@ -58,10 +57,11 @@ def persona_figures(
     judged = stability.merge(personas.summaries[["cluster", "verdict"]], on="cluster")
     figures: dict[str, Any] = {}
     if study.source == "profiles":
+        response = segmentation.response or "avg_engagement_rate"
         points = collect_sample(
-            personas.sample, (*PLOTTED_FEATURES, "cluster"), max_rows=PLOTTED_PROFILES, engine=engine
+            personas.sample, ("followers", response, "cluster"), max_rows=PLOTTED_PROFILES, engine=engine
         )
-        figures["followers_and_engagement"] = plot_personas(points, names, study.name, known)
+        figures["followers_and_engagement"] = plot_personas(points, names, study.name, known, response=response)
     columns = list(segmentation.features)
     rows = collect_sample(personas.sample.filter(nw.col("in_fit")), columns, max_rows=PLOTTED_PROFILES, engine=engine)
     scaled = pd.DataFrame(model.transform(rows), columns=columns)

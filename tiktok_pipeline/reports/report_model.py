@@ -110,6 +110,8 @@ def _plan_summary(studies: Sequence[StudyTables], recommended: StudyTables) -> I
         )
         yield (Span(f"The smallest of them has {cards[-1].size} ({cards[-1].rounded_percent} of all)."),)
         yield (Span(_reliability(studies, recommended)),)
+        if recommended.basis_note:
+            yield (Span(recommended.basis_note, is_strong=True),)
     else:
         yield (
             Span("The study to plan with has no segments in this snapshot ("),

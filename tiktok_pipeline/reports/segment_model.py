@@ -27,7 +27,7 @@ from tiktok_pipeline.reports.snapshot_tables import Row, StudyTables, to_records
 EXPLAINED_FEATURES = ("followers", "likes", "videos_count", "avg_engagement_rate")
 """The features that a campaign is planned by."""
 
-_MEDIAN_FEATURES = (*EXPLAINED_FEATURES, "engagement_index", "monetization_maturity")
+_MEDIAN_FEATURES = (*EXPLAINED_FEATURES, "lifetime_engagement_rate", "engagement_index", "monetization_maturity")
 _SAME_SIGNAL = {"like_engagement_rate": "avg_engagement_rate", "total_engagement": "avg_engagement_rate"}
 """Features that repeat another one."""
 

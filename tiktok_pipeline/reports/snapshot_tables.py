@@ -27,6 +27,8 @@ class StudyTables:
         The SVG text of each figure by its name.
     skipped_reasons : sequence of str
         Why parts of the study were not computed.
+    basis_note : str
+        What a reader must know about the features that were compared; empty for the basis of the study.
     leaking_sets : sequence of str
         The feature sets that reveal the label of the study's classifier.
     """
@@ -52,6 +54,7 @@ class StudyTables:
     top_scores: pd.DataFrame = field(default_factory=pd.DataFrame)
     figures: Mapping[str, str] = field(default_factory=dict)
     skipped_reasons: Sequence[str] = ()
+    basis_note: str = ""
     leaking_sets: Sequence[str] = ()
 
     @property

@@ -28,6 +28,7 @@ class StudyModel:
     fit: FitModel | None
     classifier: ClassifierModel | None
     skipped_reasons: tuple[str, ...]
+    basis_note: str
 
 
 def build_study(study: StudyTables) -> StudyModel:
@@ -51,6 +52,7 @@ def build_study(study: StudyTables) -> StudyModel:
         fit=build_fit(study) if cards or len(study.k_scores) else None,
         classifier=build_classifier(study),
         skipped_reasons=tuple(study.skipped_reasons),
+        basis_note=study.basis_note,
     )
 
 

@@ -455,7 +455,7 @@ def test_too_few_creators_of_a_class_raise(engine: DuckDBWarehouse) -> None:
         run_study(validated(engine, quiet), study, engine=engine)
     top = replace(CLASSIFICATION, label=Label(name="top", feature="avg_engagement_rate", top_share=0.05))
     unknown = [row | {"avg_engagement_rate": None} for row in creators(20)]
-    with pytest.raises(NotEnoughRowsError, match="no profile has a value of avg_engagement_rate"):
+    with pytest.raises(NotEnoughRowsError, match="avg_engagement_rate is missing"):
         run_study(validated(engine, unknown), replace(study, classification=top), engine=engine)
 
 

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from tiktok_pipeline.classifiers.schema import SCORES_TABLE
-from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE
+from tiktok_pipeline.clusters.effect_size import fit_statistics
+from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE, FITS_TABLE, MODELS_TABLE
 from tiktok_pipeline.personas.schema import SUMMARIES_TABLE
 from tiktok_pipeline.personas.segments import segment_views
 from tiktok_pipeline.validated.schema import ACTIVITY_TABLE, PROFILES_TABLE
@@ -22,8 +23,10 @@ from tiktok_pipeline_tests.features.frames import validated
 OLD, NEW = "2025-12-31", "2026-01-31"
 KEYS = ["snapshot", "account_id"]
 OF_SEGMENT = ["persona", "verdict", "cluster", "margin", "distance", "in_fit"]
+OF_FIT = ["basis", "note"]
 OF_SCORE = ["score", "predicted", "out_of_fold"]
 OF_PROFILE = [name for name in PROFILES_TABLE.frame_names if name != "account_id"]
+OF_CLUSTERS = [ASSIGNMENTS_TABLE, FITS_TABLE, MODELS_TABLE, SUMMARIES_TABLE]
 SEGMENTS = [("a", 0, True, 0.25, 1.5), ("b", 1, False, 0.0, 9.0), ("c", None, False, None, None)]
 PERSONAS = [(0, "small", "stable"), (1, "large", "too small"), (None, "Not enough data", "no segment")]
 SCORES = [("a", 0.9, True, True), ("c", 0.1, False, False)]
@@ -46,6 +49,15 @@ def scores(*accounts: str) -> pd.DataFrame:
     return frame[frame["account_id"].isin(accounts)][SCORES_TABLE.frame_names]
 
 
+def model() -> pd.DataFrame:
+    row = {"cluster": 0, "feature": "likes", "position": 0, "transform": "identity", "fill": None}
+    return pd.DataFrame([row | {"center": 0.0, "scale": 1.0, "centroid": 0.0}])[MODELS_TABLE.frame_names]
+
+
+def fits(**texts: str) -> pd.DataFrame:
+    return fit_statistics({"rows": 3.0, "rows_in_fit": 2.0}, **texts)
+
+
 @pytest.fixture
 def published(tmp_path: Path) -> Published:
     """Publishes views over two snapshots of study x; of the old one, two creators have a segment and one a score.
@@ -61,6 +73,8 @@ def published(tmp_path: Path) -> Published:
         engine.replace_slice(PROFILES_TABLE, {"snapshot": OLD}, profiles)
         for snapshot in (OLD, NEW):
             where = {"snapshot": snapshot, "study": "x"}
+            engine.replace_slice(MODELS_TABLE, where, model())
+            engine.replace_slice(FITS_TABLE, where, fits(basis=f"basis of {snapshot}"))
             engine.replace_slice(SUMMARIES_TABLE, where, summaries())
             engine.replace_slice(ASSIGNMENTS_TABLE, where, assignments()[: 2 if snapshot == OLD else 3])
             engine.replace_slice(SCORES_TABLE, where, scores("a") if snapshot == OLD else scores("a", "c"))
@@ -68,7 +82,7 @@ def published(tmp_path: Path) -> Published:
             engine.replace_slice(SUMMARIES_TABLE, other, summaries().assign(persona="of another study"))
             engine.replace_slice(ASSIGNMENTS_TABLE, other, assignments().assign(in_fit=False))
             engine.replace_slice(SCORES_TABLE, other, scores("a", "c").assign(score=0.5))
-        tables: list[TableSpec] = [PROFILES_TABLE, ASSIGNMENTS_TABLE, SUMMARIES_TABLE, SCORES_TABLE]
+        tables: list[TableSpec] = [PROFILES_TABLE, *OF_CLUSTERS, SCORES_TABLE]
         target = tmp_path / "published" / "tiktok.duckdb"
         engine.publish(target, tables=tables, snapshots=[NEW], views=views)
         engine.close()
@@ -88,7 +102,7 @@ def columns_of(file: Path, view: str = "segments.x") -> list[str]:
 def test_segments_only(published: Published) -> None:
     file = published(segment_views("x", PROFILES_TABLE))
     for view in ("segments.x", "segments.x_history"):
-        assert columns_of(file, view) == [*KEYS, *OF_SEGMENT, *OF_PROFILE]
+        assert columns_of(file, view) == [*KEYS, *OF_SEGMENT, *OF_FIT, *OF_PROFILE]
     assert rows(file, [*KEYS, *OF_SEGMENT, "followers"]) == [
         (NEW, "a", "small", "stable", 0, 0.25, 1.5, True, 10),
         (NEW, "b", "large", "too small", 1, 0.0, 9.0, False, 11),
@@ -101,7 +115,7 @@ def test_segments_and_scores(published: Published) -> None:
     """A creator without a score stays; the score of another snapshot or study is not joined."""
     file = published(segment_views("x", PROFILES_TABLE, scores=SCORES_TABLE))
     for view in ("segments.x", "segments.x_history"):
-        assert columns_of(file, view) == [*KEYS, *OF_SEGMENT, *OF_SCORE, *OF_PROFILE]
+        assert columns_of(file, view) == [*KEYS, *OF_SEGMENT, *OF_SCORE, *OF_FIT, *OF_PROFILE]
     assert rows(file, [*KEYS, "persona", "in_fit", *OF_SCORE, "followers"], "segments.x_history") == [
         (OLD, "a", "small", True, 0.9, True, True, 10),
         (OLD, "b", "large", False, None, None, None, 11),
@@ -136,21 +150,55 @@ def test_a_study_that_never_ran_has_empty_views(published: Published, settings: 
     assert columns_of(file, "segments.never_ran")[:2] == KEYS
 
 
-def test_the_view_has_the_newest_snapshot_with_the_study(engine: DuckDBWarehouse, tmp_path: Path) -> None:
-    profiles = validated(engine, [{"account_id": "a"}])
-    for snapshot in (OLD, NEW):
-        engine.replace_slice(PROFILES_TABLE, {"snapshot": snapshot}, profiles)
-    engine.replace_slice(ASSIGNMENTS_TABLE, {"snapshot": OLD, "study": "x"}, assignments()[:1])
-    engine.replace_slice(ASSIGNMENTS_TABLE, {"snapshot": NEW, "study": "y"}, assignments()[:1])
-    tables, target = [PROFILES_TABLE, ASSIGNMENTS_TABLE, SUMMARIES_TABLE], tmp_path / "tiktok.duckdb"
-    engine.publish(target, tables=tables, snapshots=[NEW], views=segment_views("x", PROFILES_TABLE))
-    assert rows(target, [*KEYS, "persona"]) == [(OLD, "a", "Not enough data")]
+@pytest.fixture
+def two_snapshots(engine: DuckDBWarehouse, tmp_path: Path) -> Callable[..., Path]:
+    """Publish study x of an old snapshot with a model, and of a new one as the caller fills it."""
+
+    def publish(fill: Callable[[dict[str, str]], None]) -> Path:
+        profiles = validated(engine, [{"account_id": "a"}])
+        for snapshot in (OLD, NEW):
+            engine.replace_slice(PROFILES_TABLE, {"snapshot": snapshot}, profiles)
+        old = {"snapshot": OLD, "study": "x"}
+        engine.replace_slice(ASSIGNMENTS_TABLE, old, assignments()[:1])
+        engine.replace_slice(MODELS_TABLE, old, model())
+        engine.replace_slice(FITS_TABLE, old, fits(basis="engagement rates"))
+        fill({"snapshot": NEW, "study": "x"})
+        target = tmp_path / "tiktok.duckdb"
+        views = segment_views("x", PROFILES_TABLE)
+        engine.publish(target, tables=[PROFILES_TABLE, *OF_CLUSTERS], snapshots=[NEW], views=views)
+        return target
+
+    return publish
+
+
+def test_the_view_has_the_newest_snapshot_with_the_study(
+    engine: DuckDBWarehouse, two_snapshots: Callable[..., Path]
+) -> None:
+    other = {"snapshot": NEW, "study": "y"}
+    target = two_snapshots(lambda _: engine.replace_slice(ASSIGNMENTS_TABLE, other, assignments()[:1]))
+    assert rows(target, [*KEYS, "persona", "basis"]) == [(OLD, "a", "Not enough data", "engagement rates")]
+
+
+def test_a_snapshot_in_which_the_study_could_not_run_does_not_blank_the_view(
+    engine: DuckDBWarehouse, two_snapshots: Callable[..., Path]
+) -> None:
+    def without_model(slice_: dict[str, str]) -> None:
+        engine.replace_slice(ASSIGNMENTS_TABLE, slice_, assignments()[2:].assign(account_id="a"))
+        engine.replace_slice(FITS_TABLE, slice_, fits(note="likes is missing"))
+
+    target = two_snapshots(without_model)
+    assert rows(target, [*KEYS, "note"]) == [(OLD, "a", None)]
+    assert rows(target, ["snapshot", "note"], "segments.x_history") == [(OLD, None), (NEW, "likes is missing")]
+    engine.replace_slice(MODELS_TABLE, {"snapshot": OLD, "study": "x"}, model()[:0])
+    views = segment_views("x", PROFILES_TABLE)
+    engine.publish(target, tables=[PROFILES_TABLE, *OF_CLUSTERS], snapshots=[OLD], views=views)
+    assert rows(target, ["snapshot", "persona", "note"]) == [(NEW, "Not enough data", "likes is missing")]
 
 
 def test_a_study_of_activity_has_the_columns_of_its_own_source(engine: DuckDBWarehouse, tmp_path: Path) -> None:
     target = tmp_path / "tiktok.duckdb"
-    tables = [ACTIVITY_TABLE, ASSIGNMENTS_TABLE, SUMMARIES_TABLE]
+    tables = [ACTIVITY_TABLE, *OF_CLUSTERS]
     engine.publish(target, tables=tables, snapshots=[NEW], views=segment_views("x", ACTIVITY_TABLE))
     own = [name for name in ACTIVITY_TABLE.frame_names if name != "account_id"]
     assert "engagement_index" in own
-    assert columns_of(target) == [*KEYS, *OF_SEGMENT, *own]
+    assert columns_of(target) == [*KEYS, *OF_SEGMENT, *OF_FIT, *own]

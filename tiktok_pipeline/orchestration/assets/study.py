@@ -28,7 +28,6 @@ from tiktok_pipeline.orchestration.resources.figures import FigureStore
 from tiktok_pipeline.orchestration.resources.samples import Samples
 from tiktok_pipeline.personas.summarize import recommendations
 from tiktok_pipeline.plots.stability import plot_k_scores, plot_seeds, plot_stability_by_k
-from tiktok_pipeline.recipes.segmentation import Segmentation
 from tiktok_pipeline.reports.persona_figures import persona_figures
 from tiktok_pipeline.study import Study
 from tiktok_pipeline.warehouse.base import Warehouse
@@ -50,9 +49,9 @@ def study_assets(study: Study, *, threads: int | None = None) -> list[AssetsDefi
         assets += [
             _k_scores(study),
             _model(study),
-            _stability(study, study.segmentation),
+            _stability(study),
             _assignments(study),
-            _personas(study, study.segmentation),
+            _personas(study),
         ]
     if study.classification is not None:
         assets.append(classifier_assets(study, study.classification, threads=threads))
@@ -125,7 +124,7 @@ def _model(study: Study) -> AssetsDefinition:
     return model
 
 
-def _stability(study: Study, segmentation: Segmentation) -> AssetsDefinition:
+def _stability(study: Study) -> AssetsDefinition:
     @multi_asset(
         ins={
             "features": table_in(f"features.{study.source}"),
@@ -154,7 +153,10 @@ def _stability(study: Study, segmentation: Segmentation) -> AssetsDefinition:
         inputs = samples.for_fit(features, snapshot=snapshot, study=study)
         result = measure_stability(inputs, from_frame(to_pandas(models)), warehouse, known=earlier)
         pngs = figures.replace(
-            snapshot, group=study.name, step="b_stability", plot=lambda: _plot_stability(result, segmentation)
+            snapshot,
+            group=study.name,
+            step="b_stability",
+            plot=lambda: _plot_stability(result, inputs.segmentation.k),
         )
         worst = numbers(worst_jaccard=result.stability["jaccard"].min() if len(result.stability) else None)
         return (
@@ -165,10 +167,10 @@ def _stability(study: Study, segmentation: Segmentation) -> AssetsDefinition:
     return stability
 
 
-def _plot_stability(result: StabilityResult, segmentation: Segmentation) -> dict[str, Any]:
+def _plot_stability(result: StabilityResult, k: int) -> dict[str, Any]:
     if result.runs.empty:
         return {}
-    return {"stability_by_k": plot_stability_by_k(result.runs, segmentation.k), "seeds": plot_seeds(result.runs)}
+    return {"stability_by_k": plot_stability_by_k(result.runs, k), "seeds": plot_seeds(result.runs)}
 
 
 def _assignments(study: Study) -> AssetsDefinition:
@@ -194,7 +196,7 @@ def _assignments(study: Study) -> AssetsDefinition:
     return assignments
 
 
-def _personas(study: Study, segmentation: Segmentation) -> AssetsDefinition:
+def _personas(study: Study) -> AssetsDefinition:
     @multi_asset(
         ins={
             "features": table_in(f"features.{study.source}"),
@@ -221,7 +223,7 @@ def _personas(study: Study, segmentation: Segmentation) -> AssetsDefinition:
         stability, fits = to_pandas(clusters["stability"]), to_pandas(clusters["fits"])
         tables = build_personas(inputs, model, stability, fits, warehouse)
         plot = partial(
-            persona_figures, study, segmentation, tables, model=model, stability=stability, engine=warehouse
+            persona_figures, study, inputs.segmentation, tables, model=model, stability=stability, engine=warehouse
         )
         pngs = figures.replace(context.partition_key, group=study.name, step="c_personas", plot=plot)
         warehouse.unpersist_all()

@@ -66,7 +66,6 @@ _STEPS: Mapping[int, Sequence[str]] = {
             )
         ),
         "alter table if exists clusters.fits add column if not exists basis varchar",
-        "alter table if exists meta.slices add column if not exists computed_by varchar",
     ),
 }
 """The statements that lead from each version to the next."""

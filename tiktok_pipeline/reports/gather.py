@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 import narwhals as nw
 import pandas as pd
 
+from tiktok_pipeline.features.posting import ActivityBounds
 from tiktok_pipeline.frames import count_rows, to_pandas
-from tiktok_pipeline.raw.schema import SOURCES, VIDEOS
+from tiktok_pipeline.raw.schema import PROFILES, SOURCES, VIDEOS
+from tiktok_pipeline.reports.gather_posting import gather_posting
 from tiktok_pipeline.reports.report_model import RECOMMENDED_STUDY
+from tiktok_pipeline.reports.snapshot_reader import SnapshotReader
 from tiktok_pipeline.reports.snapshot_tables import RowCounts, SnapshotTables, StudyTables
 from tiktok_pipeline.study import Study
-from tiktok_pipeline.tables import TABLES
 from tiktok_pipeline.validated.videos import DELIVERED
-from tiktok_pipeline.warehouse.base import Warehouse
 
 CREATORS_PER_TABLE = 10
 MAX_REASONS = 40
@@ -41,35 +41,13 @@ _CREATOR_COLUMNS = {
 }
 
 
-@dataclass(frozen=True)
-class SnapshotReader:
-    """Reads the slices of one snapshot."""
-
-    warehouse: Warehouse
-    snapshot: str
-
-    def lazy(self, table: str, study: str | None = None) -> nw.LazyFrame[Any]:
-        """Return a slice as a lazy frame."""
-        spec = TABLES[table].spec
-        values = {"snapshot": self.snapshot, "study": study or ""}
-        return self.warehouse.read_slice(spec, {name: values[name] for name in spec.slice_by})
-
-    def frame(self, table: str, study: str | None = None) -> pd.DataFrame:
-        """Return a small slice as pandas."""
-        return to_pandas(self.lazy(table, study))
-
-    def count(self, table: str, source: str | None = None) -> int:
-        """Return the number of rows of a slice, or of one source in it."""
-        rows = self.lazy(table)
-        return count_rows(rows if source is None else rows.filter(nw.col("source") == source))
-
-
 def gather(
     reader: SnapshotReader,
     studies: Sequence[Study],
     *,
     figures: Mapping[str, Mapping[str, str]],
     shared_figures: Mapping[str, str],
+    bounds: ActivityBounds,
 ) -> SnapshotTables:
     """Read what the report of a snapshot needs.
 
@@ -83,6 +61,8 @@ def gather(
         Study -> figure -> SVG text.
     shared_figures : mapping of str to str
         Figure -> SVG text, of the figures that belong to no study.
+    bounds : ActivityBounds
+        When a creator is posting, slowing or dormant.
     """
     delivered = {source.name: reader.count(f"raw.{source.name}") for source in SOURCES}
     row_counts = {
@@ -101,12 +81,19 @@ def gather(
         row_counts=row_counts,
         rejected_reasons=_rejected_reasons(reader),
         statistics=reader.frame("features.statistics"),
+        posting=gather_posting(reader, bounds, study=_planned_study(studies)),
         figures=shared_figures,
         studies=[
             _study_tables(reader, study, figures.get(study.name, {}))
             for study in sorted(studies, key=lambda study: (study.name != RECOMMENDED_STUDY, study.name))
         ],
     )
+
+
+def _planned_study(studies: Sequence[Study]) -> str | None:
+    """Return the study to plan with, if it segments profiles."""
+    planned = [study for study in studies if study.name == RECOMMENDED_STUDY and study.source == PROFILES.name]
+    return planned[0].name if planned and planned[0].segmentation is not None else None
 
 
 def _count_valid(reader: SnapshotReader, source: str) -> int:

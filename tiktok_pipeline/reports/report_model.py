@@ -12,6 +12,7 @@ from tiktok_pipeline.reports.classifier_model import best_scores
 from tiktok_pipeline.reports.comparison_model import comparison_table
 from tiktok_pipeline.reports.glossary import glossary
 from tiktok_pipeline.reports.page_elements import ReportFigure, Sentence, Span, Table, Term
+from tiktok_pipeline.reports.posting_model import PostingModel, build_posting_section, posting_summary
 from tiktok_pipeline.reports.quality_model import QualityModel, build_quality
 from tiktok_pipeline.reports.segment_model import count_noun, segment_cards
 from tiktok_pipeline.reports.snapshot_tables import SnapshotTables, StudyTables, to_records
@@ -31,6 +32,7 @@ class ReportModel:
     plan: StudyModel | None
     studies: tuple[StudyModel, ...]
     comparison: Table | None
+    posting: PostingModel | None
     quality: QualityModel
     glossary: tuple[Term, ...]
 
@@ -62,6 +64,7 @@ def build_report(tables: SnapshotTables) -> ReportModel:
         plan=studies[recommended.name] if recommended else None,
         studies=tuple(studies.values()),
         comparison=comparison_table(tables.studies, recommended),
+        posting=build_posting_section(tables.posting),
         quality=build_quality(tables),
         glossary=glossary(),
     )
@@ -93,6 +96,8 @@ def _summary(tables: SnapshotTables, recommended: StudyTables | None) -> Iterabl
         yield (Span("No study has been run on this snapshot."),)
     else:
         yield from _plan_summary(tables.studies, recommended)
+    if activity := posting_summary(tables.posting):
+        yield activity
     for study in tables.studies:
         yield from _score_summary(study)
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import pandas as pd
 
+from tiktok_pipeline.features.posting import DORMANT, POSTING, SLOWING, ActivityBounds
+
 Row = dict[str, Any]
 
 
@@ -82,6 +84,53 @@ class RowCounts:
     rejected: int
 
 
+MEDIANS = (
+    "days_since_last_post",
+    "videos_per_week",
+    "median_gap_days",
+    "gap_variation",
+    "share_of_days_with_post",
+    "median_plays",
+    "engagement_by_plays",
+    "play_consistency",
+    "video_engagement_rate",
+    "plays_growth",
+)
+"""The features of ``features.posting`` whose medians the report shows."""
+
+ACTIVITIES = (POSTING, SLOWING, DORMANT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostingTables:
+    """How the creators of a snapshot post.
+
+    Attributes
+    ----------
+    creators, profiles : int
+        Creators with a known video, and valid profiles.
+    videos, unusable : int
+        Videos of the snapshot, and listed links whose id holds no plausible time.
+    bounds : ActivityBounds
+        What the activities mean.
+    by_activity : mapping of str to int
+        Creators by activity.
+    medians : mapping of str to float or None
+        The median of each of `MEDIANS`.
+    by_persona : DataFrame
+        persona, creators, and the number of each of `ACTIVITIES`; of the study to plan with.
+    """
+
+    creators: int = 0
+    profiles: int = 0
+    videos: int = 0
+    unusable: int = 0
+    bounds: ActivityBounds = field(default_factory=ActivityBounds)
+    by_activity: dict[str, int] = field(default_factory=dict)
+    medians: dict[str, float | None] = field(default_factory=dict)
+    by_persona: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
 @dataclass(frozen=True, kw_only=True)
 class SnapshotTables:
     """The tables of one snapshot.
@@ -96,6 +145,8 @@ class SnapshotTables:
         source, reason, rows: the rejected rows by their first reason.
     statistics : DataFrame
         A slice of ``features.statistics``.
+    posting : PostingTables
+        How the creators post; without creators if the snapshot has no video.
     figures : mapping of str to str
         The SVG text of each figure that belongs to no study.
     """
@@ -106,6 +157,7 @@ class SnapshotTables:
     row_counts: Mapping[str, RowCounts] = field(default_factory=dict)
     rejected_reasons: pd.DataFrame = field(default_factory=pd.DataFrame)
     statistics: pd.DataFrame = field(default_factory=pd.DataFrame)
+    posting: PostingTables = field(default_factory=PostingTables)
     figures: Mapping[str, str] = field(default_factory=dict)
     studies: Sequence[StudyTables] = ()
 

@@ -31,9 +31,7 @@ Post = tuple[str, datetime, int | None, int | None, int | None]
 
 def posts(account: str, times: Sequence[datetime], counts: Sequence[tuple[int, int, int]] = ()) -> list[Post]:
     """Return posts of an account with plays, likes and comments."""
-    return [
-        (account, time, *(counts[number] if counts else (None, None, None))) for number, time in enumerate(times)
-    ]
+    return [(account, time, *(counts[number] if counts else (None, None, None))) for number, time in enumerate(times)]
 
 
 def posting(

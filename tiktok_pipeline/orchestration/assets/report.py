@@ -14,12 +14,14 @@ from dagster import (
 )
 
 from tiktok_pipeline.atomic_write import atomic_write_text
+from tiktok_pipeline.features.posting import ActivityBounds
 from tiktok_pipeline.orchestration.automation.conditions import on_table_change
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.orchestration.resources.figures import SHARED, FigureStore
-from tiktok_pipeline.reports.gather import SnapshotReader, gather
+from tiktok_pipeline.reports.gather import gather
 from tiktok_pipeline.reports.html import render_report
 from tiktok_pipeline.reports.report_model import build_report
+from tiktok_pipeline.reports.snapshot_reader import SnapshotReader
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study
 from tiktok_pipeline.warehouse.base import Warehouse
@@ -43,7 +45,8 @@ def report_asset(settings: Settings, studies: tuple[Study, ...], upstream: Seque
         reader = SnapshotReader(warehouse, context.partition_key)
         by_group = figures.of_snapshot(context.partition_key)
         shared_figures = by_group.pop(SHARED, {})
-        tables = gather(reader, studies, figures=by_group, shared_figures=shared_figures)
+        bounds = ActivityBounds(settings.posting_days, settings.dormant_days)
+        tables = gather(reader, studies, figures=by_group, shared_figures=shared_figures, bounds=bounds)
         settings.reports.mkdir(parents=True, exist_ok=True)
         target = settings.reports / f"{context.partition_key}.html"
         atomic_write_text(target, render_report(build_report(tables)))

@@ -1,14 +1,54 @@
-"""What a missing value looks like in a delivered cell; the engine and the parsers read the same words."""
+"""The spellings of a missing value in a delivered cell; the engine and the parsers read the same words.
+
+Spreadsheets, databases and languages each write their own. A column of numbers or dates accepts all of them. A column
+of texts accepts fewer: "na" and "none" are possible handles, "Nat" is a name and "NA" is the code of Namibia.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-NULL_WORDS = ("null", "NULL", "None", "NaN")
-"""Words that mean a missing value."""
+_PROGRAMS = (
+    *("NULL", "None", "NaN", "NaT", "<NA>", "<NULL>", "<null>", "<nil>", "<none>", "<None>", "<unset>", "N/A", "n/a"),
+    *("(null)", "(NULL)", "(blank)", "(Blank)", "(empty)", "(none)", "(None)", "(not set)", "(missing)", "[null]"),
+    *("[NULL]", "{null}", "NA_character_", "NA_integer_", "NA_real_", "\\N", "\\n", "-NaN", "-nan", "+nan"),
+    *("1.#IND", "1.#QNAN", "-1.#IND", "-1.#QNAN", "#N/A", "#n/a", "#NA", "#N/A N/A", "#NV"),
+    *("#NULL!", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#SPILL!", "#CALC!", "#FIELD!", "#ERROR!"),
+    *("#GETTING_DATA", "#BLOCKED!", "#UNKNOWN!", "#CONNECT!", "#BUSY!", "#WERT!", "#BEZUG!", "#ZAHL!", "#NOM?"),
+    *("#NOMBRE?", "#VALEUR!", "#VALOR!", "#NOMBRE!", "#NOME?", "#¡VALOR!", "#¡REF!", "#¡NUM!", "#¡DIV/0!"),
+    "#¿NOMBRE?",
+)
+"""What programs write, in spellings that nobody chooses as a name."""
 
-NULL_WORDS_PATTERN = "|".join(re.escape(word) for word in NULL_WORDS)
-"""A regular expression, for Python and for RE2, that matches any of `NULL_WORDS`."""
+_PUNCTUATION = ("-", "--", "---", "–", "—", "?", "??", "???")
+_ANY_CASE = ("null", "na", "nan", "nat", "nil", "none", "undefined", "n.a.", "n.a", "n/d", "n.d.", "...", "…")
+_PEOPLE = (
+    *("unknown", "unavailable", "not available", "not applicable", "not found", "missing", "empty", "blank"),
+    *("hidden", "private", "error", "tbd", "k.a.", "k. a.", "keine angabe", "unbekannt", "s/o", "s.o.", "inconnu"),
+    *("nd", "s/d", "desconocido", "desconhecido", "ukendt", "i/a", "."),
+)
+
+
+def _matching(words: Iterable[str]) -> str:
+    return "|".join(sorted({re.escape(word) for word in words}))
+
+
+NAME_NULL_PATTERN = _matching(_PROGRAMS)
+"""Matches a missing nickname."""
+
+HANDLE_NULL_PATTERN = _matching((*_PROGRAMS, *_PUNCTUATION))
+"""Matches a missing handle, id or country: exact spellings that none of them has."""
+
+_TEXTS = (*_PROGRAMS, *_PUNCTUATION, *_ANY_CASE)
+NULL_PATTERN = f"(?i:{_matching(word.lower() for word in _TEXTS)})"
+"""Matches a missing text, in any case."""
+
+NUMBER_NULL_PATTERN = f"(?i:{_matching(word.lower() for word in (*_TEXTS, *_PEOPLE))})"
+"""Matches a missing number, date, or true or false, in any case."""
+
+LONGEST_NULL_WORD = max(len(word) for word in (*_TEXTS, *_PEOPLE))
+"""The number of characters of the longest spelling."""
 
 WHITE_SPACE = " \t\n\v\f\r"
 """Characters that are stripped from both ends of a delivered cell."""

@@ -20,7 +20,7 @@ import narwhals as nw
 from tiktok_pipeline.atomic_write import atomic_write_text
 from tiktok_pipeline.errors import PipelineError
 from tiktok_pipeline.raw.schema import Source
-from tiktok_pipeline.validated.clean import parse_account_id, strip_and_nullify
+from tiktok_pipeline.validated.clean import parse_account_id, stripped_cell
 from tiktok_pipeline.validated.identity import normal_handle, parse_handle
 from tiktok_pipeline.warehouse.base import Engine
 
@@ -138,7 +138,7 @@ def suppressed_rows(
 
 def names_of(source: Source) -> tuple[nw.Expr, nw.Expr]:
     """Return expressions for the handle (``name_handle``) and the number (``name_number``) of a raw record."""
-    texts = {name: strip_and_nullify(nw.col(name)) for name in source.columns}
+    texts = {name: stripped_cell(name) for name in source.columns}
     if "url" not in texts:
         return texts["account_id"].alias("name_handle"), nw.lit(None).cast(nw.String).alias("name_number")
     return (

@@ -11,12 +11,18 @@ its text expression as few times as possible, because nested parsers multiply it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import narwhals as nw
 
-from tiktok_pipeline.missing_values import NULL_WORDS, NULL_WORDS_PATTERN, WHITE_SPACE
+from tiktok_pipeline.missing_values import (
+    HANDLE_NULL_PATTERN,
+    NAME_NULL_PATTERN,
+    NULL_PATTERN,
+    NUMBER_NULL_PATTERN,
+    WHITE_SPACE,
+)
 from tiktok_pipeline.raw.dialects import DIALECTS
 from tiktok_pipeline.raw.schema import ACTIVITY_COLUMNS, PROFILE_COLUMNS, PROFILES, Source
 from tiktok_pipeline.validated.identity import CANONICAL_HANDLE, USABLE_NUMBER, parse_handle, usable_number
@@ -24,6 +30,17 @@ from tiktok_pipeline.warehouse.base import CastType, Engine
 
 TRUE_WORDS = ("true", "t", "yes", "y", "1")
 FALSE_WORDS = ("false", "f", "no", "n", "0")
+MORE_TRUE_WORDS = (
+    *("1.0", "1,0", "wahr", "ja", "j", "vrai", "oui", "o", "verdadero", "verdadeiro", "sí", "si", "sim", "s", "sand"),
+    *("sandt", "sant", "vero", "waar", "prawda", "tak", "да", "истина", "on", "verified", "✓", "✔", "✔️", "✅"),
+    *("是", "真", "doğru", "evet"),
+)
+"""What other programs and languages write for true; the fast path leaves these to the parser."""
+MORE_FALSE_WORDS = (
+    *("0.0", "0,0", "falsch", "nein", "faux", "non", "falso", "não", "nao", "falsk", "nej", "nei", "onwaar", "nee"),
+    *("fałsz", "nie", "нет", "ложь", "off", "unverified", "not verified", "✗", "✘", "❌", "否", "假", "yanlış"),
+    "hayır",
+)
 
 COUNTS = ("followers", "following", "likes", "videos_count")
 RATES = ("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate")
@@ -35,9 +52,25 @@ TYPES: Mapping[str, CastType] = {
 """The type that each text column of a profile is cast to."""
 DAY_FIRST_DIALECTS = [dialect.name for dialect in DIALECTS if dialect.dates == "day-first"]
 
+PRESENCE_COLUMNS: Mapping[str, str] = {"has_biography": "biography", "has_bio_link": "bio_link"}
+"""Columns of ``validated.profiles`` that tell whether the cell of another column is filled."""
+
+UNREADABLE = "\x1e"
+"""Precedes a delivered cell that does not fit the format of its column; no parser reads such a cell."""
+
+LARGEST_EXACT_FLOAT = 2.0**53
+"""Up to this size a float holds every integer."""
+
+_NULL_PATTERNS: Mapping[str, str] = {
+    **dict.fromkeys(("account_id", "tiktok_id", "region", "url"), HANDLE_NULL_PATTERN),
+    "nickname": NAME_NULL_PATTERN,
+    **dict.fromkeys((*TYPES, "is_verified", "is_under_age"), NUMBER_NULL_PATTERN),
+    **dict.fromkeys(("engagement_index", "monetization_maturity"), NUMBER_NULL_PATTERN),
+}
+
 _DIGITS = r"^[0-9]+$"
 _ISO_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-_BLANK = rf"^[{WHITE_SPACE}]*({NULL_WORDS_PATTERN})?[{WHITE_SPACE}]*$"
+_YEAR_FIRST = r"^[0-9]{4}-"
 _SPACE_LAST = rf"[{WHITE_SPACE}]$"
 _WHOLE = r"^[+-]?[0-9]+([.]0*)?$"
 _GROUPED = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+$"
@@ -46,6 +79,8 @@ _SCIENTIFIC = r"^[+-]?[0-9]+([.][0-9]+)?[eE][+]?[0-9]{1,2}$"
 _NUMBER = r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})?$"
 _QUOTED_CHARACTERS = 60
 _SPLIT = "\x1f"
+_TEXTS = ("account_id", "url", "tiktok_id", "nickname", "biography", "bio_link", "language", "region", "top_videos")
+_OPTIONAL_TEXTS = ("nickname", "biography", "bio_link", "language", "region")
 
 
 def clean_profiles(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
@@ -64,20 +99,8 @@ def clean_profiles(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
         The typed columns, and ``problems``: a text that is empty if every cell could be parsed. The delivered texts
         stay in ``raw_<name>`` for the record of a rejected row.
     """
-    # Every cell of these columns is stripped; the other parsers strip a cell only if its spelling is not canonical.
-    texts = (
-        "account_id",
-        "url",
-        "tiktok_id",
-        "nickname",
-        "biography",
-        "bio_link",
-        "language",
-        "region",
-        "top_videos",
-    )
-    kept = engine.strip_and_nullify(_texts(raw, PROFILE_COLUMNS), {f"text_{name}": f"raw_{name}" for name in texts})
-    cleaned = kept.with_columns(
+    # Every cell of a text is stripped; the other parsers strip a cell only if its spelling is not canonical.
+    cleaned = strip_columns(_rename_delivered(raw, PROFILE_COLUMNS), _TEXTS, engine).with_columns(
         parse_handle(nw.col("text_account_id"), nw.col("text_url")).alias("account_id"),
         parse_account_id(nw.col("text_tiktok_id")).alias("tiktok_id"),
         parse_bool(_text("is_verified")).alias("is_verified"),
@@ -86,26 +109,25 @@ def clean_profiles(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
         *(_parse_cell(name, _NUMBER, parse_float).alias(name) for name in RATES),
         parse_observed_date(nw.col("raw_observed_on"), nw.col("dialect")).alias("observed_on"),
         count_videos(nw.col("text_top_videos")).alias("scraped_videos"),
-        *(nw.col(f"text_{name}").alias(name) for name in ("nickname", "biography", "bio_link", "language", "region")),
+        *(_without_nul(nw.col(f"text_{name}")).alias(name) for name in _OPTIONAL_TEXTS),
     )
-    expected = (
-        dict.fromkeys(COUNTS, "a count such as 1200, 12,345 or 1.2M")
-        | dict.fromkeys(RATES, "a number such as 0.05")
-        | {"observed_on": "a real date in the form of its kind of file", "is_verified": "true or false"}
-        | {"is_under_age": "true or false"}
+    names = raw.collect_schema().names()
+    cleaned = cleaned.with_columns(
+        *(is_filled(column, names, f"text_{column}").alias(name) for name, column in PRESENCE_COLUMNS.items())
     )
-    cast = engine.try_cast(cleaned.drop([f"text_{name}" for name in texts]), TYPES)
-    return _with_problems(cast, expected, texts=("account_id", "nickname", "biography", "bio_link"))
+    expected = {"followers": "a count such as 1200, 12,345 or 1.2M", "is_under_age": "true or false"}
+    cast = engine.try_cast(cleaned.drop([f"text_{name}" for name in _TEXTS]), TYPES)
+    return _with_problems(cast, expected)
 
 
 def clean_activity(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
     """Parse the rows of ``raw.creator_activity``; returns typed columns and ``problems`` as `clean_profiles` does."""
     scores: dict[str, CastType] = {"engagement_index": "float", "monetization_maturity": "float"}
-    cleaned = _texts(raw, ACTIVITY_COLUMNS).with_columns(
+    cleaned = _rename_delivered(raw, ACTIVITY_COLUMNS).with_columns(
         _text("account_id").alias("account_id"),
         *(_parse_cell(name, _NUMBER, parse_float).alias(name) for name in scores),
     )
-    return _with_problems(engine.try_cast(cleaned, scores), dict.fromkeys(scores, "a number"), texts=("account_id",))
+    return _with_problems(engine.try_cast(cleaned, scores), dict.fromkeys(scores, "a number"))
 
 
 def observed_days(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
@@ -122,22 +144,56 @@ def one_of(text: nw.Expr, words: Iterable[str]) -> nw.Expr:
     return nw.lit(False) if branches is nw else branches.otherwise(nw.lit(False))
 
 
-def strip_and_nullify(text: nw.Expr) -> nw.Expr:
-    """Strip white space; an empty text and a word of `NULL_WORDS` become NULL, as in `Engine.strip_and_nullify`."""
+def strip_and_nullify(text: nw.Expr, missing: str = NULL_PATTERN) -> nw.Expr:
+    """Strip white space; an empty text and one that ``missing`` matches become NULL, as in the engine's method."""
     # White space sorts before "!"; so do a few other characters, which stay as they are.
     has_space = (text < nw.lit("!")) | text.str.contains(_SPACE_LAST)
     stripped = nw.when(has_space).then(text.str.strip_chars()).otherwise(text)
-    return nw.when(~text.str.contains(_BLANK)).then(stripped)
+    is_blank = text.str.contains(f"^[{WHITE_SPACE}]*({missing})?[{WHITE_SPACE}]*$")
+    return nw.when(~is_blank).then(stripped)
+
+
+def stripped_cell(name: str, cell: str | None = None) -> nw.Expr:
+    """Return the stripped cell of a canonical column; NULL if it is empty or a word that means missing there.
+
+    ``cell`` is the column that holds the delivered cell, by default the one of the same name.
+    """
+    return strip_and_nullify(nw.col(cell or name), _NULL_PATTERNS.get(name, NULL_PATTERN))
+
+
+def strip_columns(frame: nw.LazyFrame[Any], names: Iterable[str], engine: Engine) -> nw.LazyFrame[Any]:
+    """Add ``text_<name>``, the `stripped_cell` of ``raw_<name>``, in the engine's own functions."""
+    by_pattern: dict[str, dict[str, str]] = {}
+    for name in names:
+        by_pattern.setdefault(_NULL_PATTERNS.get(name, NULL_PATTERN), {})[f"text_{name}"] = f"raw_{name}"
+    for pattern, columns in by_pattern.items():
+        frame = engine.strip_and_nullify(frame, columns, missing=pattern)
+    return frame
+
+
+def is_filled(name: str, columns: Collection[str], cell: str | None = None) -> nw.Expr:
+    """Return whether a stripped cell is filled; NULL if ``delivers_<name>`` says that the file lacks the column.
+
+    ``columns`` are those of the frame, which has no such mark if it holds one file of which nothing is known.
+    """
+    is_present = ~nw.col(cell or name).is_null()
+    mark = f"delivers_{name}"
+    return nw.when(nw.col(mark)).then(is_present) if mark in columns else is_present
+
+
+def is_unread(name: str) -> nw.Expr:
+    """Return whether a cell was delivered in ``raw_<name>`` and gave no value in ``<name>``."""
+    return nw.col(name).is_null() & ~_text(name).is_null()
 
 
 def delivered_handle(source: Source) -> nw.Expr:
     """Return the handle of a raw row, as `clean_profiles` and `clean_activity` parse it."""
     delivered = nw.col("account_id")
-    text = strip_and_nullify(delivered)
+    text = stripped_cell("account_id")
     if source.name != PROFILES.name:
         return text
-    is_canonical = delivered.str.contains(CANONICAL_HANDLE) & ~one_of(delivered, NULL_WORDS)
-    return nw.when(is_canonical).then(delivered).otherwise(parse_handle(text, strip_and_nullify(nw.col("url"))))
+    is_canonical = delivered.str.contains(CANONICAL_HANDLE)
+    return nw.when(is_canonical).then(delivered).otherwise(parse_handle(text, stripped_cell("url")))
 
 
 def delivered_number(source: Source) -> nw.Expr:
@@ -145,7 +201,7 @@ def delivered_number(source: Source) -> nw.Expr:
     if source.name != PROFILES.name:
         return nw.lit(None).cast(nw.String)
     delivered = nw.col("tiktok_id")
-    parsed = usable_number(parse_account_id(strip_and_nullify(delivered)))
+    parsed = usable_number(parse_account_id(stripped_cell("tiktok_id")))
     return nw.when(delivered.str.contains(USABLE_NUMBER)).then(delivered).otherwise(parsed)
 
 
@@ -156,9 +212,10 @@ def parse_account_id(text: nw.Expr) -> nw.Expr:
 
 
 def parse_bool(text: nw.Expr) -> nw.Expr:
-    """Return a boolean for a word of `TRUE_WORDS` or `FALSE_WORDS`, in any case; NULL for any other text."""
+    """Return a boolean for a word that means true or false, in any case; NULL for any other text."""
     lowered = text.str.to_lowercase()
-    is_true, is_false = one_of(lowered, TRUE_WORDS), one_of(lowered, FALSE_WORDS)
+    is_true = one_of(lowered, (*TRUE_WORDS, *MORE_TRUE_WORDS))
+    is_false = one_of(lowered, (*FALSE_WORDS, *MORE_FALSE_WORDS))
     return nw.when(is_true).then(nw.lit(True)).when(is_false).then(nw.lit(False))
 
 
@@ -182,8 +239,15 @@ def parse_count(text: nw.Expr) -> nw.Expr:
         .when(text.str.contains(_SHORT))
         .then(short)
         .when(text.str.contains(_SCIENTIFIC))
-        .then(text)
+        .then(exact_integer(text))
     )
+
+
+def exact_integer(number: nw.Expr) -> nw.Expr:
+    """Return the digits of a number that a float can hold, such as 1.5e+06; NULL for a fraction."""
+    value = number.cast(nw.Float64)
+    is_integer = (value == value.floor()) & (value.abs() <= LARGEST_EXACT_FLOAT)
+    return nw.when(is_integer).then(value).cast(nw.Int64).cast(nw.String)
 
 
 def parse_float(text: nw.Expr) -> nw.Expr:
@@ -192,11 +256,11 @@ def parse_float(text: nw.Expr) -> nw.Expr:
 
 
 def parse_date(text: nw.Expr, day_first: nw.Expr) -> nw.Expr:
-    """Return a date as ISO text to cast: from yyyy-mm-dd (without its time), or from dd-mm-yyyy if ``day_first``."""
+    """Return a date as ISO text to cast: from yyyy-mm-dd (without its time), or also dd-mm-yyyy if ``day_first``."""
     with_time = text.str.contains(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.+Zz-]*$")
     iso = nw.when(text.str.contains(_ISO_DAY)).then(text).when(with_time).then(text.str.slice(0, 10))
     named = nw.when(text.str.contains(r"^[0-9]{2}-[0-9]{2}-[0-9]{4}$")).then(day_first_to_iso(text))
-    return nw.when(day_first).then(named).otherwise(iso)
+    return nw.when(day_first & ~text.str.contains(_YEAR_FIRST)).then(named).otherwise(iso)
 
 
 def day_first_to_iso(text: nw.Expr) -> nw.Expr:
@@ -207,8 +271,8 @@ def day_first_to_iso(text: nw.Expr) -> nw.Expr:
 def parse_observed_date(delivered: nw.Expr, dialect: nw.Expr) -> nw.Expr:
     """Return the observation date as ISO text to cast, in the date format of its dialect; see `parse_date`."""
     day_first = one_of(dialect, DAY_FIRST_DIALECTS)
-    is_iso = ~day_first & delivered.str.contains(_ISO_DAY)
-    return nw.when(is_iso).then(delivered).otherwise(parse_date(strip_and_nullify(delivered), day_first))
+    text = strip_and_nullify(delivered, NUMBER_NULL_PATTERN)
+    return nw.when(delivered.str.contains(_ISO_DAY)).then(delivered).otherwise(parse_date(text, day_first))
 
 
 def count_videos(text: nw.Expr) -> nw.Expr:
@@ -221,14 +285,19 @@ def count_videos(text: nw.Expr) -> nw.Expr:
     return nw.when(objects).then(occurrences('"video_id"')).otherwise(occurrences("/video/")).cast(nw.Int64)
 
 
-def _texts(raw: nw.LazyFrame[Any], names: Iterable[str]) -> nw.LazyFrame[Any]:
+def _rename_delivered(raw: nw.LazyFrame[Any], names: Iterable[str]) -> nw.LazyFrame[Any]:
     """Rename the delivered columns to ``raw_<name>``."""
     return raw.rename({name: f"raw_{name}" for name in names})
 
 
 def _text(name: str) -> nw.Expr:
     """Return the delivered cell, stripped, blank as NULL."""
-    return strip_and_nullify(nw.col(f"raw_{name}"))
+    return stripped_cell(name, f"raw_{name}")
+
+
+def _without_nul(text: nw.Expr) -> nw.Expr:
+    """Return NULL for a text with a NUL character: most programs cut it there."""
+    return nw.when(~text.str.contains("\x00", literal=True)).then(text)
 
 
 def _parse_cell(name: str, pattern: str, parser: Callable[[nw.Expr], nw.Expr]) -> nw.Expr:
@@ -237,35 +306,27 @@ def _parse_cell(name: str, pattern: str, parser: Callable[[nw.Expr], nw.Expr]) -
     return nw.when(delivered.str.contains(pattern)).then(delivered).otherwise(parser(_text(name)))
 
 
-def _with_problems(
-    frame: nw.LazyFrame[Any], expected: dict[str, str], *, texts: tuple[str, ...]
-) -> nw.LazyFrame[Any]:
-    r"""Add ``problems``: each cell that cannot be parsed with the expected form, joined by ``\\x1f``."""
+def _with_problems(frame: nw.LazyFrame[Any], expected: Mapping[str, str]) -> nw.LazyFrame[Any]:
+    r"""Add ``problems``: each required cell that cannot be parsed with the expected form, joined by ``\\x1f``."""
     unparsed = [
-        nw.when(nw.col(name).is_null()).then(
-            nw.when(~_text(name).is_null()).then(
-                nw.concat_str(
-                    [
-                        nw.lit(f"{name}: "),
-                        nw.col(f"raw_{name}")
-                        .str.slice(0, _QUOTED_CHARACTERS)
-                        .str.replace_all(_SPLIT, " ", literal=True),
-                        nw.lit(f" is not {form}"),
-                    ]
-                )
-            )
+        nw.when(is_unread(name)).then(
+            nw.concat_str([nw.lit(f"{name}: "), quoted_cell(f"raw_{name}"), nw.lit(f" is not {form}")])
         )
         for name, form in expected.items()
     ]
-    nul = [
-        nw.when(nw.col(name).str.contains("\x00", literal=True)).then(nw.lit(f"{name}: holds a NUL character"))
-        for name in texts
-    ]
+    has_nul = nw.col("account_id").fill_null("").str.contains("\x00", literal=True)
+    nul = nw.when(has_nul).then(nw.lit("account_id: holds a NUL character"))
     has_problem = nw.any_horizontal(
         ~nw.col("read_problem").is_null(),
         *(nw.col(name).is_null() for name in expected),
-        *(nw.col(name).fill_null("").str.contains("\x00", literal=True) for name in texts),
+        has_nul,
         ignore_nulls=False,
     )
-    problems = nw.concat_str([nw.col("read_problem"), *unparsed, *nul], separator=_SPLIT, ignore_nulls=True)
+    problems = nw.concat_str([nw.col("read_problem"), *unparsed, nul], separator=_SPLIT, ignore_nulls=True)
     return frame.with_columns(nw.when(has_problem).then(problems).otherwise(nw.lit("")).alias("problems"))
+
+
+def quoted_cell(name: str) -> nw.Expr:
+    """Return the first characters of a delivered cell, as a reason may quote them."""
+    cell = nw.col(name).str.replace_all(UNREADABLE, "", literal=True)
+    return cell.str.slice(0, _QUOTED_CHARACTERS).str.replace_all(_SPLIT, " ", literal=True)

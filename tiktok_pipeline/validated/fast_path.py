@@ -12,18 +12,20 @@ from typing import Any
 
 import narwhals as nw
 
-from tiktok_pipeline.missing_values import NULL_WORDS
 from tiktok_pipeline.raw.schema import PROFILES, Source
 from tiktok_pipeline.validated.clean import (
     COUNTS,
     DAY_FIRST_DIALECTS,
     FALSE_WORDS,
+    PRESENCE_COLUMNS,
     RATES,
     TRUE_WORDS,
     TYPES,
     count_videos,
     day_first_to_iso,
+    is_filled,
     one_of,
+    strip_columns,
 )
 from tiktok_pipeline.validated.identity import CANONICAL_HANDLE
 from tiktok_pipeline.validated.schema import LONGEST_CHARACTERS, PROFILES_TABLE
@@ -59,9 +61,9 @@ def mark_canonical(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> nw
 def _is_canonical(numbers: Mapping[str, str]) -> nw.Expr:
     cells = [
         nw.col("read_problem").is_null(),
-        _matches("account_id", CANONICAL_HANDLE) & ~one_of(nw.col("account_id"), NULL_WORDS),
+        _matches("account_id", CANONICAL_HANDLE),
         nw.col("tiktok_id").is_null() | _matches("tiktok_id", _NUMBER_OF_ACCOUNT),
-        *(_matches(name, _COUNT) for name in COUNTS),
+        *(_matches(name, _COUNT) | _is_absent(name) for name in COUNTS),
         *(nw.col(name).is_null() | _is_canonical_rate(name, number) for name, number in numbers.items()),
         _is_canonical_day(),
         nw.col("is_verified").is_null() | one_of(nw.col("is_verified"), (*TRUE_WORDS, *FALSE_WORDS)),
@@ -75,21 +77,31 @@ def parse_canonical(canonical: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFram
     """Parse canonical rows of ``raw.profiles`` into rows of ``validated.profiles``."""
     texts = ("nickname", "biography", "bio_link", "language", "region", "top_videos")
     raw = canonical.rename({name: f"raw_{name}" for name in texts})
-    parsed = engine.strip_and_nullify(raw, {name: f"raw_{name}" for name in texts}).with_columns(
+    parsed = strip_columns(raw, texts, engine).with_columns(
+        *(nw.col(f"text_{name}").alias(name) for name in texts),
         nw.when(~nw.col("is_verified").is_null())
         .then(one_of(nw.col("is_verified"), TRUE_WORDS))
         .alias("is_verified"),
-        nw.when(one_of(nw.col("dialect"), DAY_FIRST_DIALECTS))
+        nw.when(one_of(nw.col("dialect"), DAY_FIRST_DIALECTS) & ~nw.col("observed_on").str.contains(_ISO_DAY))
         .then(day_first_to_iso(nw.col("observed_on")))
         .otherwise(nw.col("observed_on").str.slice(0, 10))
         .alias("observed_on"),
-        count_videos(nw.col("top_videos")).alias("scraped_videos"),
+        count_videos(nw.col("text_top_videos")).alias("scraped_videos"),
     )
-    return engine.try_cast(parsed, TYPES).select(PROFILES_TABLE.frame_names)
+    names = raw.collect_schema().names()
+    present = parsed.with_columns(
+        *(is_filled(column, names).alias(name) for name, column in PRESENCE_COLUMNS.items())
+    )
+    return engine.try_cast(present, TYPES).select(PROFILES_TABLE.frame_names)
 
 
 def _matches(name: str, pattern: str) -> nw.Expr:
     return nw.col(name).str.contains(pattern).fill_null(False)
+
+
+def _is_absent(name: str) -> nw.Expr:
+    """Return whether an optional cell is NULL, as every cell of a column is that the file does not have."""
+    return nw.lit(name != "followers") & nw.col(name).is_null()
 
 
 def _is_canonical_rate(name: str, number: str) -> nw.Expr:
@@ -105,9 +117,7 @@ def _is_canonical_rate(name: str, number: str) -> nw.Expr:
 def _is_canonical_day() -> nw.Expr:
     delivered = nw.col("observed_on")
     is_day_first = one_of(nw.col("dialect"), DAY_FIRST_DIALECTS)
-    matches = (
-        nw.when(is_day_first).then(delivered.str.contains(_DAY_FIRST)).otherwise(delivered.str.contains(_ISO_DAY))
-    )
+    matches = delivered.str.contains(_ISO_DAY) | (is_day_first & delivered.str.contains(_DAY_FIRST))
     return delivered.is_null() | matches.fill_null(False)
 
 

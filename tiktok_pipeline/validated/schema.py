@@ -52,11 +52,9 @@ PROFILES_TABLE = TableSpec(
         ),
         Column(name="is_verified", type="boolean", description="whether the account carries the badge"),
         Column(name="followers", type="integer", description="accounts that follow this one", nullable=False),
-        Column(name="following", type="integer", description="accounts that this one follows", nullable=False),
-        Column(
-            name="likes", type="integer", description="likes received since the account was created", nullable=False
-        ),
-        Column(name="videos_count", type="integer", description="videos published", nullable=False),
+        Column(name="following", type="integer", description="accounts that this one follows"),
+        Column(name="likes", type="integer", description="likes received since the account was created"),
+        Column(name="videos_count", type="integer", description="videos published"),
         Column(name="avg_engagement_rate", type="float", description=f"likes and comments, {RATE}"),
         Column(name="comment_engagement_rate", type="float", description=f"comments, {RATE}"),
         Column(name="like_engagement_rate", type="float", description=f"likes, {RATE}"),
@@ -66,6 +64,16 @@ PROFILES_TABLE = TableSpec(
         ),
         Column(name="language", type="text", description="predicted language"),
         Column(name="region", type="text", description="region of the account"),
+        Column(
+            name="has_biography",
+            type="boolean",
+            description="whether the profile has a biography; NULL if the file has no such column",
+        ),
+        Column(
+            name="has_bio_link",
+            type="boolean",
+            description="whether the profile links to another site; NULL if the file has no such column",
+        ),
         SOURCE_FILE,
         SOURCE_ROW,
     ),
@@ -186,10 +194,32 @@ REJECTED_TABLE = TableSpec(
     ),
 )
 
+UNREAD_CELLS_TABLE = TableSpec(
+    schema="validated",
+    name="unread_cells",
+    description="cells of optional columns that were delivered, could not be read and are NULL, counted by column",
+    rows_per=("snapshot", "source_file", "column_name"),
+    columns=(
+        SNAPSHOT,
+        Column(name="source", type="text", description="type of delivery", nullable=False),
+        SOURCE_FILE,
+        Column(name="column_name", type="text", description="column of validated.<source>", nullable=False),
+        Column(name="cells", type="integer", description="valid rows whose cell could not be read", nullable=False),
+        Column(name="expected", type="text", description="what a cell of the column is", nullable=False),
+        Column(
+            name="example",
+            type="text",
+            description="one of the cells, if it has no letters and is no text of a person; not published",
+            published=False,
+        ),
+    ),
+)
+
 PROFILES_SCHEMA = schema_for(PROFILES_TABLE, PROFILES_CHECKS)
 ACTIVITY_SCHEMA = schema_for(ACTIVITY_TABLE, ACTIVITY_CHECKS)
 VIDEOS_SCHEMA = schema_for(VIDEOS_TABLE, VIDEOS_CHECKS)
 REJECTED_SCHEMA = schema_for(REJECTED_TABLE)
+UNREAD_CELLS_SCHEMA = schema_for(UNREAD_CELLS_TABLE)
 
 SCHEMAS = {PROFILES.name: PROFILES_SCHEMA, CREATOR_ACTIVITY.name: ACTIVITY_SCHEMA, VIDEOS.name: VIDEOS_SCHEMA}
 TABLES = {PROFILES.name: PROFILES_TABLE, CREATOR_ACTIVITY.name: ACTIVITY_TABLE, VIDEOS.name: VIDEOS_TABLE}

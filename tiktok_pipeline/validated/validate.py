@@ -6,7 +6,7 @@ a rule of their own, see `tiktok_pipeline.validated.duplicates`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +21,13 @@ from tiktok_pipeline.validated.clean import (
     delivered_handle,
     delivered_number,
 )
+from tiktok_pipeline.validated.delivered import mark_delivered
 from tiktok_pipeline.validated.duplicates import POSITION, UNDER_AGE, mark_duplicates
 from tiktok_pipeline.validated.fast_path import mark_canonical, parse_canonical
+from tiktok_pipeline.validated.formats.canonical import canonical_cells
+from tiktok_pipeline.validated.formats.formats import Formats
 from tiktok_pipeline.validated.schema import REJECTED_TABLE, SCHEMAS, TABLES
+from tiktok_pipeline.validated.unread_cells import count_unread_cells, has_unread_cell
 from tiktok_pipeline.warehouse.base import Engine
 from tiktok_pipeline.warehouse.contract import rules
 
@@ -46,7 +50,7 @@ class SnapshotRejectedError(PipelineError):
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """The two frames of a source.
+    """The frames of a source.
 
     Attributes
     ----------
@@ -54,22 +58,34 @@ class ValidationResult:
         Rows of ``validated.<source>``.
     rejected : LazyFrame
         Rows of ``validated.rejected``.
+    unread_cells : LazyFrame
+        Rows of ``validated.unread_cells``.
     """
 
     valid: nw.LazyFrame[Any]
     rejected: nw.LazyFrame[Any]
+    unread_cells: nw.LazyFrame[Any]
 
 
-def validate_source(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> ValidationResult:
-    """Validate the raw rows of one source of one snapshot; each row is in exactly one of the two frames.
+def validate_source(
+    raw: nw.LazyFrame[Any],
+    source: Source,
+    engine: Engine,
+    *,
+    formats: Mapping[str, Formats] | None = None,
+    columns: Mapping[str, Collection[str]] | None = None,
+) -> ValidationResult:
+    """Validate the raw rows of one source of one snapshot; each row is valid or rejected.
+
+    A cell of an optional column that cannot be read becomes NULL and is counted; its row stays.
 
     A row is suspect if it is not canonical (see `tiktok_pipeline.validated.fast_path`), or if its account may occur
     more than once. Only suspect rows are cleaned and checked against the rules. There are two ways to assemble the
     valid rows, which give the same result:
 
     - If few rows are not canonical, the suspect rows are materialized and the others are parsed on the fast path.
-    - If many are not, as in a file that a spreadsheet saved, only rows with a problem or a repeated account are
-      materialized, and all rows are cleaned.
+    - If many are not, as in a file that a spreadsheet saved, only rows with a problem, an unread cell or a repeated
+      account are materialized, and all rows are cleaned.
 
     Parameters
     ----------
@@ -79,28 +95,39 @@ def validate_source(raw: nw.LazyFrame[Any], source: Source, engine: Engine) -> V
         The source that the rows belong to.
     engine : Engine
         The engine that the frame lives in.
+    formats : mapping of str to Formats, optional
+        The formats of each file by ``source_file``; a file without an entry is canonical.
+    columns : mapping of str to collection of str, optional
+        The canonical columns that each file has. A file without an entry has those with at least one cell.
 
     Returns
     -------
     ValidationResult
-        Both frames are lazy; they stay readable until `Engine.unpersist_all`.
+        The frames are lazy; they stay readable until `Engine.unpersist_all`.
     """
+    delivered, raw = raw, mark_delivered(canonical_cells(raw, formats or {}, engine), source, columns or {})
     clean = {"profiles": clean_profiles, "creator_activity": clean_activity}[source.name]
     marked = mark_canonical(raw, source, engine)
     use_fast_path = _share_not_canonical(marked) < MAX_MATERIALIZED_SHARE
     checked = apply_rules(clean(_suspect_rows(marked, raw, source, engine), engine), SCHEMAS[source.name])
     may_be_rejected = (nw.col("problems") != "") | nw.col("is_repeated")
-    materialized = engine.persist(checked if use_fast_path else checked.filter(may_be_rejected))
+    is_odd = may_be_rejected | has_unread_cell(source)
+    materialized = engine.persist(checked if use_fast_path else checked.filter(is_odd))
     with_duplicates = mark_duplicates(materialized.filter(may_be_rejected), engine)
     rejected = engine.persist(with_duplicates.filter(nw.col("problems") != ""))
 
     columns = TABLES[source.name].frame_names
-    cleaned = materialized if use_fast_path else clean(raw, engine)
+    cleaned = materialized if use_fast_path else drop_unreadable(clean(raw, engine), SCHEMAS[source.name])
     valid = cleaned.join(rejected.select(*POSITION), on=POSITION, how="anti").select(columns)
     if use_fast_path:
         canonical = raw.join(materialized.select(*POSITION), on=POSITION, how="anti")
         valid = nw.concat([parse_canonical(canonical, engine), valid], how="vertical")
-    return ValidationResult(valid=valid, rejected=rejected_rows(rejected, source, engine))
+    kept = materialized.join(rejected.select(*POSITION), on=POSITION, how="anti")
+    return ValidationResult(
+        valid=valid,
+        rejected=rejected_rows(rejected, source, engine, delivered if formats else None),
+        unread_cells=count_unread_cells(kept, source),
+    )
 
 
 def _suspect_rows(
@@ -120,11 +147,19 @@ def _suspect_rows(
     return suspects.drop("handle", "number", "is_repeated_handle")
 
 
-def rejected_rows(rejected: nw.LazyFrame[Any], source: Source, engine: Engine) -> nw.LazyFrame[Any]:
-    """Return rows of ``validated.rejected``; nothing of a person under age is kept."""
+def rejected_rows(
+    rejected: nw.LazyFrame[Any], source: Source, engine: Engine, delivered: nw.LazyFrame[Any] | None = None
+) -> nw.LazyFrame[Any]:
+    """Return rows of ``validated.rejected``; nothing of a person under age is kept.
+
+    ``delivered`` has the cells as they were delivered, if ``rejected`` has rewritten ones.
+    """
     may_keep = nw.col("problems") != UNDER_AGE
-    delivered = {name: f"raw_{name}" for name in source.columns} | {"extra": "extra"}
-    records = engine.to_json(rejected, "record", delivered).with_columns(
+    cells = {name: f"raw_{name}" for name in source.columns}
+    if delivered is not None:
+        as_delivered = delivered.select(*POSITION, *source.columns).rename(cells)
+        rejected = rejected.drop(*cells.values()).join(as_delivered, on=POSITION, how="left")
+    records = engine.to_json(rejected, "record", cells | {"extra": "extra"}).with_columns(
         nw.when(may_keep).then(nw.col("account_id")).alias("account_id"),
         nw.when(may_keep).then(nw.col("record")).alias("record"),
         nw.lit(source.name).alias("source"),
@@ -140,7 +175,7 @@ def _share_not_canonical(marked: nw.LazyFrame[Any]) -> float:
 
 
 def apply_rules(cleaned: nw.LazyFrame[Any], schema: pa.DataFrameSchema) -> nw.LazyFrame[Any]:
-    r"""Add every broken rule to ``problems``.
+    r"""Replace values of optional columns that break a rule by NULL, and add every other broken rule to ``problems``.
 
     A damaged record has that reason alone, because its cells may be in the wrong columns. A row of a person under
     age has that reason alone, because no reason may quote it. A cell that cannot be parsed is not also missing.
@@ -157,9 +192,11 @@ def apply_rules(cleaned: nw.LazyFrame[Any], schema: pa.DataFrameSchema) -> nw.La
     LazyFrame
         The same rows; ``problems`` holds all reasons joined by ``\\x1f``, and is empty for a valid row.
     """
+    cleaned = drop_unreadable(cleaned, schema)
+    required = [rule for rule in rules(schema) if not schema.columns[rule.column].nullable]
     is_intact = nw.col("read_problem").is_null()
     broken = []
-    for rule in rules(schema):
+    for rule in required:
         applies = is_intact & ~rule.holds
         if rule.reason.endswith(": missing") and f"raw_{rule.column}" in cleaned.collect_schema().names():
             applies = applies & ~nw.col("problems").str.contains(f"(^|{REASON_SEPARATOR}){rule.column}: ")
@@ -170,13 +207,27 @@ def apply_rules(cleaned: nw.LazyFrame[Any], schema: pa.DataFrameSchema) -> nw.La
     reasons = nw.concat_str([first, *broken], separator=REASON_SEPARATOR, ignore_nulls=True)
     # Nearly every row is valid: no reason is assembled for those.
     is_valid = nw.all_horizontal(
-        is_intact, nw.col("problems") == "", *(rule.holds for rule in rules(schema)), ignore_nulls=False
+        is_intact, nw.col("problems") == "", *(rule.holds for rule in required), ignore_nulls=False
     )
     problems = nw.when(is_valid).then(nw.lit("")).otherwise(reasons)
     if "is_under_age" in cleaned.collect_schema().names():
         # Not in a damaged record, where the cell may belong to another column.
         problems = nw.when(is_intact & nw.col("is_under_age")).then(nw.lit(UNDER_AGE)).otherwise(problems)
     return cleaned.with_columns(problems.alias("problems"))
+
+
+def drop_unreadable(cleaned: nw.LazyFrame[Any], schema: pa.DataFrameSchema) -> nw.LazyFrame[Any]:
+    """Replace each value of an optional column that breaks a rule of the column by NULL."""
+    holds: dict[str, list[nw.Expr]] = {}
+    for rule in rules(schema):
+        if schema.columns[rule.column].nullable:
+            holds.setdefault(rule.column, []).append(rule.holds)
+    return cleaned.with_columns(
+        *(
+            nw.when(nw.all_horizontal(*rules_of_column, ignore_nulls=False)).then(nw.col(name)).alias(name)
+            for name, rules_of_column in holds.items()
+        )
+    )
 
 
 def without_quoted_cells(reason: nw.Expr) -> nw.Expr:

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
+from tiktok_pipeline.missing_values import NULL_PATTERN
+
 if TYPE_CHECKING:
     import narwhals as nw
     import pyarrow as pa
@@ -56,10 +58,13 @@ class Engine(Protocol):
         """Cast the text columns that ``types`` names; a cell that does not fit, NaN and infinity become NULL."""
         ...
 
-    def strip_and_nullify(self, frame: nw.LazyFrame[Any], columns: Mapping[str, str]) -> nw.LazyFrame[Any]:
+    def strip_and_nullify(
+        self, frame: nw.LazyFrame[Any], columns: Mapping[str, str], *, missing: str = NULL_PATTERN
+    ) -> nw.LazyFrame[Any]:
         """Add texts without surrounding white space; an empty text and a word that means missing become NULL.
 
-        ``columns`` maps the name of each new column to the column that it is computed from.
+        ``columns`` maps the name of each new column to the column that it is computed from. ``missing`` is a regular
+        expression that matches the words, see `tiktok_pipeline.missing_values`.
         """
         ...
 

@@ -31,11 +31,18 @@ class FormatOptions:
         The order of day and month (``--dates``).
     rates : {"fraction", "percent"}, optional
         The unit of engagement rates (``--rates``): 0.05 or 5 for five percent.
+    units : mapping of str to {"fraction", "percent"}
+        The unit of single columns, as their names or the dialect say; ``rates`` comes first.
     """
 
     decimal: DecimalMark | None = None
     dates: DayOrder | None = None
     rates: RateUnit | None = None
+    units: Mapping[str, RateUnit] = field(default_factory=dict)
+
+    def unit_of(self, name: str) -> RateUnit | None:
+        """Return the unit of a rate column, if it is known."""
+        return self.rates or self.units.get(name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +52,10 @@ class ColumnFormat:
     Attributes
     ----------
     decimal : {".", ",", ""}
-        The decimal mark of numbers; empty for dates.
-    unit : {"fraction", "percent", ""}
-        The unit of rates without a percent sign; empty for other columns.
+        The decimal mark of numbers; empty for dates, and where no cell depends on it: a cell with two readings is
+        then not readable.
+    unit : {"fraction", "percent", "sign", ""}
+        The unit of rates without a percent sign; ``sign`` if every rate has one, empty for other columns.
     day_order : str
         How a date without a month name is read: ``day-first``, ``month-first`` or ``year-first``; empty if no cell
         depends on it.

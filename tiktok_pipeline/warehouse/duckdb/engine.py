@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import duckdb
 import narwhals as nw
 
-from tiktok_pipeline.missing_values import NULL_WORDS, NULL_WORDS_PATTERN, WHITE_SPACE
+from tiktok_pipeline.missing_values import LONGEST_NULL_WORD, NULL_PATTERN, WHITE_SPACE
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import (
     CastType,
@@ -87,18 +87,20 @@ class DuckDBEngine:
             )
         return self._project(frame, f"* replace ({', '.join(casts)})")
 
-    def strip_and_nullify(self, frame: nw.LazyFrame[Any], columns: Mapping[str, str]) -> nw.LazyFrame[Any]:
-        """Add stripped texts; only a text that begins or ends with a character below "!" is stripped and matched."""
+    def strip_and_nullify(
+        self, frame: nw.LazyFrame[Any], columns: Mapping[str, str], *, missing: str = NULL_PATTERN
+    ) -> nw.LazyFrame[Any]:
+        """Add stripped texts; only a text that begins or ends with a character below "!" is stripped."""
         texts = []
         for new, name in columns.items():
             text = quoted(name)
             stripped = f"trim({text}, {_WHITE_SPACE_SQL})"
-            words = " ".join(f"when {text} = '{word}' then null" for word in NULL_WORDS)
-            # A pattern, not a list: DuckDB turns a list into a join of all rows.
-            is_blank = f"regexp_matches({stripped}, '^({NULL_WORDS_PATTERN})?$')"
+            # A pattern, not a list: DuckDB turns a list into a join of all rows. Most texts are too long for a word.
             texts.append(
-                f"case when {text} < '!' or {text}[-1] < '!' then case when not {is_blank} then {stripped} end "
-                f"{words} else {text} end as {quoted(new)}"
+                f"case when {text} < '!' or {text}[-1] < '!' "
+                f"then case when not {_matches(stripped, missing)} then {stripped} end "
+                f"when length({text}) <= {LONGEST_NULL_WORD} and {_matches(text, missing)} then null "
+                f"else {text} end as {quoted(new)}"
             )
         return self._project(frame, f"*, {', '.join(texts)}")
 
@@ -204,3 +206,8 @@ class DuckDBEngine:
     def _run(self, sql: str, parameters: Sequence[Any] = (), rows: Any = None) -> None:  # noqa: ANN401, ARG002
         """Run a statement; DuckDB finds ``rows`` (a relation, a frame, an Arrow table) by its name in this call."""
         self._connection.execute(sql, list(parameters))
+
+
+def _matches(text: str, missing: str) -> str:
+    """Return the SQL that tests whether a text is empty or matches ``missing`` as a whole."""
+    return f"regexp_matches({text}, {quoted_text(f'^({missing})?$')})"

@@ -1,0 +1,146 @@
+"""Decide how the dates of a column are read: day first, month first, or two digits of the year first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import narwhals as nw
+
+from tiktok_pipeline.missing_values import NUMBER_NULL_PATTERN
+from tiktok_pipeline.validated.formats.dates import ORDERS, days, strip_blanks
+from tiktok_pipeline.validated.formats.formats import AmbiguousFormatError
+from tiktok_pipeline.validated.formats.tally import outweighs
+from tiktok_pipeline.warehouse.base import Engine
+
+_NAMES = {order: order.replace("-", "_") for order in ORDERS}
+_DOTTED = r"^ *[0-9]{1,2}[.] ?[0-9]{1,2}[.] ?[0-9]{2}"
+
+
+def read_in_every_order(cells: nw.LazyFrame[Any], name: str, engine: Engine, *, latest: date) -> list[dict[str, Any]]:
+    """Return the different cells of a column, grouped by the orders that can read them.
+
+    Parameters
+    ----------
+    cells : LazyFrame
+        Rows with the delivered texts in column ``name``.
+    name : str
+        The column.
+    engine : Engine
+        The engine that the frame lives in.
+    latest : date
+        The last plausible day.
+
+    Returns
+    -------
+    list of dict
+        For each group ``cells``, an ``example``, whether it ``is_dotted``, and for each order whether it can read the
+        cells (``day_first``, ...) and whether two orders give the same day (``day_first_is_month_first``, ...).
+    """
+    different = cells.group_by(name).agg(nw.len().alias("cells"))
+    filled = different.filter(~strip_blanks(nw.col(name)).str.contains(f"^({NUMBER_NULL_PATTERN})?$"))
+    read = days(filled, name, {short: order for order, short in _NAMES.items()}, engine, latest=latest)
+    shorts = list(_NAMES.values())
+    same = {f"{one}_is_{two}": nw.col(one) == nw.col(two) for one, two in _pairs(shorts)}
+    flags = read.select(
+        "cells",
+        nw.col(name).alias("example"),
+        nw.col(name).str.contains(_DOTTED).alias("is_dotted"),
+        *((~nw.col(short).is_null()).alias(short) for short in shorts),
+        *(equal.fill_null(False).alias(label) for label, equal in same.items()),
+    )
+    grouped = flags.group_by("is_dotted", *shorts, *same).agg(
+        nw.col("cells").sum().cast(nw.Int64), nw.col("example").min()
+    )
+    rows: list[dict[str, Any]] = grouped.sort("example").collect("pyarrow").to_native().to_pylist()
+    return rows
+
+
+def decide_order(name: str, groups: list[dict[str, Any]], *, option: str | None, file: str) -> tuple[str, str]:
+    """Return the order of a column of dates, and a cell that shows it.
+
+    An order wins against another if it reads cells that the other cannot read, and hardly any cell the other way
+    round. A date with points between its parts is day first: no country writes the month first with points.
+
+    Parameters
+    ----------
+    name : str
+        The column.
+    groups : list of dict
+        Its cells as `read_in_every_order` groups them.
+    option : str, optional
+        The order that the user gave.
+    file : str
+        The file's name, for messages.
+
+    Returns
+    -------
+    tuple of str
+        Both are empty if every cell has one reading.
+
+    Raises
+    ------
+    AmbiguousFormatError
+        If two orders read the cells differently and nothing tells which is right.
+    """
+    if option:
+        return option, ""
+    open_groups = [group for group in groups if _has_two_readings(group)]
+    if not open_groups:
+        return _best(groups)
+    for order, short in _NAMES.items():
+        others = [other for other in _NAMES.values() if other != short]
+        if all(_wins(groups, short, other) for other in others):
+            shown = next((group["example"] for group in groups if group[short] and not _has_two_readings(group)), "")
+            return order, shown
+    if all(group["is_dotted"] and group["day_first"] for group in open_groups):
+        return "day-first", open_groups[0]["example"]
+    raise _refusal(name, open_groups[0], file)
+
+
+def _best(groups: list[dict[str, Any]]) -> tuple[str, str]:
+    """Return the order that reads most cells, where no cell has two readings; the first on a tie."""
+    readable = {order: sum(group["cells"] for group in groups if group[short]) for order, short in _NAMES.items()}
+    every_order = [group for group in groups if not all(group[short] for short in _NAMES.values())]
+    shown = [group for group in every_order if any(group[short] for short in _NAMES.values())]
+    if not shown:
+        return "", ""
+    order = max(readable, key=lambda candidate: readable[candidate])
+    return order, next((group["example"] for group in shown if group[_NAMES[order]]), "")
+
+
+def _has_two_readings(group: Mapping[str, Any]) -> bool:
+    shorts = list(_NAMES.values())
+    return any(group[one] and group[two] and not group[f"{one}_is_{two}"] for one, two in _pairs(shorts))
+
+
+def _wins(groups: list[dict[str, Any]], short: str, other: str) -> bool:
+    """Return whether the cells decide for one of two orders, or the two never differ."""
+    alone = sum(group["cells"] for group in groups if group[short] and not group[other])
+    against = sum(group["cells"] for group in groups if group[other] and not group[short])
+    first, second = sorted((short, other), key=list(_NAMES.values()).index)
+    differs = any(group[short] and group[other] and not group[f"{first}_is_{second}"] for group in groups)
+    return outweighs(alone, against) if differs or against else True
+
+
+def _pairs(names: list[str]) -> list[tuple[str, str]]:
+    return [(one, two) for number, one in enumerate(names) for two in names[number + 1 :]]
+
+
+def _refusal(name: str, group: Mapping[str, Any], file: str) -> AmbiguousFormatError:
+    cell = str(group["example"]).strip()[:60]
+    first, second, *rest = re.findall("[0-9]+", cell)[:3]
+    year = f"20{rest[0]}" if len(rest[0]) == 2 else rest[0]
+    if group["day_first"] and group["month_first"] and not group["day_first_is_month_first"]:
+        readings = (
+            f"{year}-{second:0>2}-{first:0>2} with the day first, {year}-{first:0>2}-{second:0>2} with the month"
+        )
+        remedy = "add --dates day-first or --dates month-first"
+    else:
+        readings = f"of the year {year} or of 20{first:0>2}"
+        remedy = "write years with four digits, or add --dates day-first if the year is last"
+    return AmbiguousFormatError(
+        f"{file}: column {name}: {cell!r} is {readings}, and no cell shows which", remedy=remedy
+    )

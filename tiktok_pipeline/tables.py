@@ -32,6 +32,7 @@ _ALL = (
     *(Table(source.table, schema_for(source.table)) for source in SOURCES),
     *(Table(validated.TABLES[source.name], validated.SCHEMAS[source.name]) for source in SOURCES),
     Table(validated.REJECTED_TABLE, validated.REJECTED_SCHEMA),
+    Table(validated.UNREAD_CELLS_TABLE, validated.UNREAD_CELLS_SCHEMA),
     *(Table(table, features.SCHEMAS[source]) for source, table in features.TABLES.items()),
     Table(features.POSTING_TABLE, features.POSTING_SCHEMA),
     Table(features.STATISTICS_TABLE, features.STATISTICS_SCHEMA),

@@ -16,6 +16,7 @@ from tiktok_pipeline.features.expressions import (
     account_age_days,
     follower_tier,
     has_keyword,
+    if_delivered,
     log1p,
     ratio,
 )
@@ -215,9 +216,9 @@ _PROFILE = (
         "has_bio_link",
         "profiles with a link",
         "link in bio",
-        "1 if bio_link is not missing, else 0",
+        "1 if the profile has a bio_link, 0 if not, missing if the file has no such column",
         "whether the profile links to another site",
-        (~nw.col("bio_link").is_null()).cast(nw.Float64),
+        _number("has_bio_link"),
         column="bio_link",
     ),
     _flag(
@@ -226,7 +227,7 @@ _PROFILE = (
         "no link in bio",
         "1 - has_bio_link",
         "the opposite of has_bio_link, as study active_creators uses it",
-        nw.col("bio_link").is_null().cast(nw.Float64),
+        1.0 - _number("has_bio_link"),
         column="bio_link",
     ),
     Feature(
@@ -234,9 +235,9 @@ _PROFILE = (
         label="characters in the biography",
         short_label="bio length",
         unit="characters",
-        formula="characters of the biography; 0 without one",
+        formula="characters of the biography; 0 without one, missing if the file has no such column",
         description="length of the biography",
-        expression=nw.col("biography").fill_null("").str.len_chars().cast(nw.Float64),
+        expression=if_delivered("biography", nw.col("biography").fill_null("").str.len_chars().cast(nw.Float64)),
         columns=("biography",),
     ),
     _flag(
@@ -245,7 +246,7 @@ _PROFILE = (
         "creator word",
         f"1 if the biography has one of the words {', '.join(CREATOR_KEYWORDS)}, else 0",
         "whether the account calls itself a creator (study active_creators)",
-        has_keyword(nw.col("biography")),
+        if_delivered("biography", has_keyword(nw.col("biography"))),
         column="biography",
     ),
     Feature(

@@ -33,6 +33,11 @@ def log1p(value: nw.Expr) -> nw.Expr:
     return (value + 1.0).log()
 
 
+def if_delivered(column: str, value: nw.Expr) -> nw.Expr:
+    """Return ``value``, missing if the file of the row does not have ``column``: ``has_<column>`` is NULL then."""
+    return nw.when(~nw.col(f"has_{column}").is_null()).then(value)
+
+
 def has_keyword(biography: nw.Expr) -> nw.Expr:
     """Return 1.0 if the biography has one of `CREATOR_KEYWORDS` as a word, in any case, else 0.0."""
     # à-ɏ: Latin letters with marks, so that "modelé" is not "model". Other scripts do not put spaces around a word.

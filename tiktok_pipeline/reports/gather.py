@@ -80,6 +80,7 @@ def gather(
         files=reader.frame("raw.files")[["file", "source", "dialect", "rows", "delivered_sha256"]],
         row_counts=row_counts,
         rejected_reasons=_rejected_reasons(reader),
+        unread_cells=reader.frame("validated.unread_cells"),
         statistics=reader.frame("features.statistics"),
         posting=gather_posting(reader, bounds, study=_planned_study(studies)),
         figures=shared_figures,

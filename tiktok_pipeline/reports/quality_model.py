@@ -37,6 +37,7 @@ class QualityModel:
     files_table: Table | None
     rows_table: Table | None
     reasons_table: Table | None
+    unread_table: Table | None
     figures: tuple[ReportFigure, ...]
     statistics_table: Table | None
 
@@ -58,6 +59,7 @@ def build_quality(tables: SnapshotTables) -> QualityModel:
             [_rows_row(source, counts) for source, counts in tables.row_counts.items()],
         ),
         reasons_table=_reasons_table(tables.rejected_reasons),
+        unread_table=_unread_table(tables.unread_cells),
         figures=figures_of(tables.figures, "shared"),
         statistics_table=_statistics_table(tables.statistics),
     )
@@ -114,6 +116,23 @@ def _reasons_table(reasons: pd.DataFrame) -> Table | None:
                 number_cell(format_count(row["rows"])),
             ]
             for row in to_records(reasons)
+        ],
+    )
+
+
+def _unread_table(unread: pd.DataFrame) -> Table | None:
+    rows = sorted(to_records(unread), key=lambda row: (-row["cells"], row["column_name"], row["source_file"]))
+    return simple_table(
+        "Cells that could not be read: they are missing, and their rows are kept",
+        [heading("Column"), heading("File"), heading("Expected"), number_heading("Cells")],
+        [
+            [
+                row_heading(spaced(row["column_name"])),
+                Cell(text=creator_text(row["source_file"], MAX_FILE_NAME), is_creator_text=True),
+                text_cell(row["expected"]),
+                number_cell(format_count(row["cells"])),
+            ]
+            for row in rows
         ],
     )
 

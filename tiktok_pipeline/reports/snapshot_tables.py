@@ -143,6 +143,8 @@ class SnapshotTables:
         By source; only sources with delivered rows.
     rejected_reasons : DataFrame
         source, reason, rows: the rejected rows by their first reason.
+    unread_cells : DataFrame
+        A slice of ``validated.unread_cells``.
     statistics : DataFrame
         A slice of ``features.statistics``.
     posting : PostingTables
@@ -156,6 +158,7 @@ class SnapshotTables:
     files: pd.DataFrame = field(default_factory=pd.DataFrame)
     row_counts: Mapping[str, RowCounts] = field(default_factory=dict)
     rejected_reasons: pd.DataFrame = field(default_factory=pd.DataFrame)
+    unread_cells: pd.DataFrame = field(default_factory=pd.DataFrame)
     statistics: pd.DataFrame = field(default_factory=pd.DataFrame)
     posting: PostingTables = field(default_factory=PostingTables)
     figures: Mapping[str, str] = field(default_factory=dict)

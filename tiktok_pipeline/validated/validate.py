@@ -1,7 +1,7 @@
 """Validate the rows of a source: each row is valid, or rejected with every reason.
 
-The rules are read from the pandera schema and evaluated inside the engine. Several rows of a creator in a snapshot are
-a rule of their own, see `tiktok_pipeline.validated.duplicates`.
+The rules are read from the pandera schema and evaluated inside the engine. Several rows of a creator in a snapshot
+are a rule of their own, see `tiktok_pipeline.validated.duplicates`.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ class ValidationResult:
         Rows of ``validated.<source>``.
     rejected : LazyFrame
         Rows of ``validated.rejected``.
-    unread_cells : LazyFrame
-        Rows of ``validated.unread_cells``.
+    unread_cells : LazyFrame, optional
+        Rows of ``validated.unread_cells``; None for a source whose cells are not counted.
     """
 
     valid: nw.LazyFrame[Any]
     rejected: nw.LazyFrame[Any]
-    unread_cells: nw.LazyFrame[Any]
+    unread_cells: nw.LazyFrame[Any] | None = None
 
 
 def validate_source(

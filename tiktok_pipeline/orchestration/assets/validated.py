@@ -1,7 +1,8 @@
 """The assets of stage ``validated``: the valid rows of each source, and the rejected rows of all sources."""
 
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -14,7 +15,8 @@ from tiktok_pipeline.orchestration.metadata import Frame, numbers, table_in, tab
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.raw.schema import PROFILES, SOURCES, VIDEOS, Source
 from tiktok_pipeline.validated.duplicates import is_superseded
-from tiktok_pipeline.validated.schema import REJECTED_TABLE, TABLES
+from tiktok_pipeline.validated.formats.formats import Formats
+from tiktok_pipeline.validated.schema import REJECTED_TABLE, TABLES, UNREAD_CELLS_TABLE
 from tiktok_pipeline.validated.validate import ValidationResult, check_balance, validate_source, without_quoted_cells
 from tiktok_pipeline.validated.videos import (
     all_videos,
@@ -34,18 +36,19 @@ def validated_assets() -> AssetsDefinition:
 
     @multi_asset(
         name="validated",
-        ins={source.name: table_in(f"raw.{source.name}") for source in SOURCES},
-        outs={"rejected": table_out("validated.rejected")}
+        ins={"files": table_in("raw.files")} | {source.name: table_in(f"raw.{source.name}") for source in SOURCES},
+        outs={"rejected": table_out("validated.rejected"), "unread_cells": table_out("validated.unread_cells")}
         | {f"valid_{source.name}": table_out(f"validated.{source.name}", is_required=False) for source in SOURCES},
         partitions_def=SNAPSHOTS,
         group_name="validated",
     )
     def validated(
-        context: AssetExecutionContext, warehouse: ResourceParam[Warehouse], **raw: Frame
+        context: AssetExecutionContext, warehouse: ResourceParam[Warehouse], files: Frame, **raw: Frame
     ) -> Iterator[Output[Any]]:
+        facts = _FileFacts.of(files)
         latest = latest_time(date.fromisoformat(context.partition_key[:10]))
         results = {
-            source.name: _validate(raw[source.name], source, warehouse, latest)
+            source.name: _validate(raw[source.name], source, facts, warehouse, latest)
             for source in SOURCES
             if count_rows(raw[source.name])
         }
@@ -59,6 +62,7 @@ def validated_assets() -> AssetsDefinition:
             for name, result in results.items()
         }
         yield Output(_all_rejected(results, warehouse), "rejected", metadata=_rejected_shares(counts))
+        yield Output(_all_unread_cells(results, warehouse), "unread_cells")
         for name, result in results.items():
             worst = _frequent_reasons(result.rejected.filter(~is_superseded()))
             check_balance(counts[name], snapshot=context.partition_key, source=name, worst=worst)
@@ -75,8 +79,27 @@ def validated_assets() -> AssetsDefinition:
     return validated
 
 
-def _validate(raw: Frame, source: Source, engine: Warehouse, latest: datetime) -> ValidationResult:
-    return validate_videos(raw, engine, latest=latest) if source is VIDEOS else validate_source(raw, source, engine)
+@dataclass(frozen=True)
+class _FileFacts:
+    """How the files of a snapshot are read: their formats and canonical columns by name."""
+
+    formats: Mapping[str, Formats]
+    columns: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, files: Frame) -> "_FileFacts":
+        rows = files.select("file", "columns", "formats").collect("pyarrow").to_native().to_pylist()
+        formats = {row["file"]: Formats.from_dict(json.loads(row["formats"] or "{}")) for row in rows}
+        return cls(
+            formats={file: entry for file, entry in formats.items() if not entry.is_canonical},
+            columns={row["file"]: tuple(json.loads(row["columns"])) for row in rows if row["columns"]},
+        )
+
+
+def _validate(raw: Frame, source: Source, facts: _FileFacts, engine: Warehouse, latest: datetime) -> ValidationResult:
+    if source is VIDEOS:
+        return validate_videos(raw, engine, latest=latest)
+    return validate_source(raw, source, engine, formats=facts.formats, columns=facts.columns)
 
 
 def _videos(
@@ -93,6 +116,13 @@ def _all_rejected(results: Mapping[str, ValidationResult], engine: Warehouse) ->
     if not results:
         return pd.DataFrame(columns=REJECTED_TABLE.frame_names)
     return engine.persist(nw.concat([result.rejected for result in results.values()], how="vertical"))
+
+
+def _all_unread_cells(results: Mapping[str, ValidationResult], engine: Warehouse) -> Frame | pd.DataFrame:
+    counts = [result.unread_cells for result in results.values() if result.unread_cells is not None]
+    if not counts:
+        return pd.DataFrame(columns=UNREAD_CELLS_TABLE.frame_names)
+    return engine.persist(nw.concat(counts, how="vertical"))
 
 
 def _rejected_shares(counts: Mapping[str, Mapping[str, int]]) -> dict[str, float | None]:

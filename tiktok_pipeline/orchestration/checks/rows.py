@@ -1,4 +1,4 @@
-"""The checks of rows: raw, validated and rejected rows balance, few rows are rejected, rates add up."""
+"""The checks of rows: rows balance, few are rejected, every cell can be read, rates add up."""
 
 import narwhals as nw
 from dagster import (
@@ -26,7 +26,7 @@ REJECTED_WARNING, REJECTED_ERROR = 0.05, 0.2
 
 def row_checks() -> list[AssetChecksDefinition]:
     """Return the checks of this file."""
-    return [_row_balance(), _rejected_share(), _rates_add_up()]
+    return [_row_balance(), _rejected_share(), _cells_not_readable(), _rates_add_up()]
 
 
 def _counts(context: AssetCheckExecutionContext, warehouse: Warehouse) -> dict[str, dict[str, int]]:
@@ -70,8 +70,8 @@ def _rejected_share() -> AssetChecksDefinition:
         asset=asset_key("validated.rejected"),
         name="rejected_share",
         additional_deps=[asset_key(f"raw.{source.name}") for source in SOURCES],
-        description=f"Of every source, less than {REJECTED_WARNING:.0%} of the rows are rejected, without those that a "
-        "newer row of the same creator supersedes. "
+        description=f"Of every source, less than {REJECTED_WARNING:.0%} of the rows are rejected, without those that "
+        "a newer row of the same creator supersedes. "
         f"From {REJECTED_ERROR:.0%} it is an error.",
     )
     def rejected_share(context: AssetCheckExecutionContext, warehouse: ResourceParam[Warehouse]) -> AssetCheckResult:
@@ -93,6 +93,34 @@ def _rejected_share() -> AssetChecksDefinition:
         )
 
     return rejected_share
+
+
+def _cells_not_readable() -> AssetChecksDefinition:
+    key = asset_key("validated.unread_cells")
+
+    @snapshot_check(
+        asset=key,
+        name="cells_not_readable",
+        description="Every delivered cell of an optional column could be read. One that could not is NULL.",
+    )
+    def cells_not_readable(
+        context: AssetCheckExecutionContext, warehouse: ResourceParam[Warehouse]
+    ) -> AssetCheckResult:
+        unread = checked_slice(context, warehouse, key).select("source_file", "column_name", "cells", "expected")
+        rows = (
+            unread.sort("cells", "column_name", descending=[True, False]).collect("pyarrow").to_native().to_pylist()
+        )
+        listed = [
+            f"{row['column_name']}: {row['cells']} cells of {row['source_file']} are not {row['expected']}"
+            for row in rows
+        ]
+        return AssetCheckResult(
+            passed=not rows,
+            severity=AssetCheckSeverity.WARN,
+            metadata={"columns": listed, **numbers(cells=float(sum(row["cells"] for row in rows)))},
+        )
+
+    return cells_not_readable
 
 
 def _rates_add_up() -> AssetChecksDefinition:

@@ -43,7 +43,7 @@ def read_in_every_order(cells: nw.LazyFrame[Any], name: str, engine: Engine, *, 
     filled = different.filter(~strip_blanks(nw.col(name)).str.contains(f"^({NUMBER_NULL_PATTERN})?$"))
     read = days(filled, name, {short: order for order, short in _NAMES.items()}, engine, latest=latest)
     shorts = list(_NAMES.values())
-    same = {f"{one}_is_{two}": nw.col(one) == nw.col(two) for one, two in _pairs(shorts)}
+    same = {f"{left}_is_{right}": nw.col(left) == nw.col(right) for left, right in _pairs(shorts)}
     flags = read.select(
         "cells",
         nw.col(name).alias("example"),
@@ -113,7 +113,7 @@ def _best(groups: list[dict[str, Any]]) -> tuple[str, str]:
 
 def _has_two_readings(group: Mapping[str, Any]) -> bool:
     shorts = list(_NAMES.values())
-    return any(group[one] and group[two] and not group[f"{one}_is_{two}"] for one, two in _pairs(shorts))
+    return any(group[left] and group[right] and not group[f"{left}_is_{right}"] for left, right in _pairs(shorts))
 
 
 def _wins(groups: list[dict[str, Any]], short: str, other: str) -> bool:
@@ -126,7 +126,7 @@ def _wins(groups: list[dict[str, Any]], short: str, other: str) -> bool:
 
 
 def _pairs(names: list[str]) -> list[tuple[str, str]]:
-    return [(one, two) for number, one in enumerate(names) for two in names[number + 1 :]]
+    return [(left, right) for number, left in enumerate(names) for right in names[number + 1 :]]
 
 
 def _refusal(name: str, group: Mapping[str, Any], file: str) -> AmbiguousFormatError:

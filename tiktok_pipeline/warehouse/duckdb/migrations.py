@@ -66,6 +66,14 @@ _STEPS: Mapping[int, Sequence[str]] = {
             )
         ),
         "alter table if exists clusters.fits add column if not exists basis varchar",
+        *(
+            f"alter table if exists validated.profiles add column if not exists {name} boolean"
+            for name in ("has_biography", "has_bio_link")
+        ),
+        *(
+            f"alter table if exists validated.profiles alter column {name} drop not null"
+            for name in ("following", "likes", "videos_count")
+        ),
     ),
 }
 """The statements that lead from each version to the next."""
@@ -137,6 +145,8 @@ def _migrate(connection: duckdb.DuckDBPyConnection, path: Path | None, version: 
                 connection.execute(statement)
             if step == 2:
                 _list_slices(connection)
+            if step == 5:
+                _fill_presence(connection)
         write_meta(connection, "")
         connection.commit()
     except duckdb.Error as error:
@@ -147,6 +157,15 @@ def _migrate(connection: duckdb.DuckDBPyConnection, path: Path | None, version: 
             "the delivered files are kept in raw/"
         )
         raise WarehouseError(msg) from error
+
+
+def _fill_presence(connection: duckdb.DuckDBPyConnection) -> None:
+    """Fill ``has_biography`` and ``has_bio_link``: until version 6, a missing column was read as no text."""
+    tables = "select count(*) from duckdb_tables() where schema_name = 'validated' and table_name = 'profiles'"
+    if connection.execute(f"{tables} and database_name = current_catalog()").fetchall()[0][0]:
+        connection.execute(
+            "update validated.profiles set has_biography = biography is not null, has_bio_link = bio_link is not null"
+        )
 
 
 def _list_slices(connection: duckdb.DuckDBPyConnection) -> None:

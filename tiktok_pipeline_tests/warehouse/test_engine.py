@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import duckdb
@@ -151,3 +151,64 @@ def test_values_in_more_than_one_row_are_marked(engine: DuckDBWarehouse) -> None
     assert [(row["who"], row["is_repeated"]) for row in rows] == [
         (text, text is not None and texts.count(text) > 1) for text in texts[1:]
     ]
+
+
+KEYS = {"video_id": ("video_id", "id"), "plays": ("playcount", "play_count")}
+
+
+def items(engine: DuckDBWarehouse, *texts: str | None) -> list[tuple[Any, ...]]:
+    """Return (place, video_id, plays) of each item of the lists."""
+    frame = engine.unnest_items(lazy_frame(engine, list=list(texts)), "list", keys=KEYS, link_mark="/video/")
+    assert frame.collect_schema().names() == ["place", "video_id", "plays"]
+    rows = frame.collect("pyarrow").to_native().to_pylist()
+    return sorted((tuple(row.values()) for row in rows), key=repr)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://t.test/@a/video/1,https://t.test/@a/video/22?x=/video/3", ["1", "22", "3"]),
+        ("['t/video/1', 't/video/1']", ["1"]),
+        ("t/video/7.2E+18;t/video/2 t/video/3/", ["7.2E+18", "2", "3"]),
+        ('[{"video_url": "t/video/5"}]', ["5"]),
+        ('[{"video_id": "cut off", "video_url": "t/video/5"', ["5"]),
+        ('[{"video_id": "1"}, {"id": 2}, {"video_id": "1"}, 3]', ["1", "2", None]),
+        ('{"video_id": "1"}', []),
+        ("[]", []),
+        ("", []),
+        (None, []),
+    ],
+)
+def test_unnest_items_gives_each_item_of_a_list_once(
+    engine: DuckDBWarehouse, text: str | None, expected: list[str | None]
+) -> None:
+    assert sorted((row[1] or "" for row in items(engine, text))) == sorted(name or "" for name in expected)
+
+
+def test_unnest_items_reads_the_first_key_that_an_object_has(engine: DuckDBWarehouse) -> None:
+    text = '[{"video_id": "1", "play_count": 5}, {"video_id": "2", "playcount": "7", "play_count": 8}]'
+    assert items(engine, None, text) == [(1, "1", "5"), (1, "2", "7")]
+
+
+@pytest.mark.parametrize(
+    ("text", "second"),
+    [
+        (str(1_700_000_000 << 32), 1_700_000_000),
+        (str((1_700_000_000 << 32) + 2**32 - 1), 1_700_000_000),
+        ("12", 0),
+        ("7.2E+18", None),
+        (str(2**63), None),
+        ("-5", None),
+        ("1_000", None),
+        (" 12", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_snowflake_time_reads_whole_numbers_of_64_bits(
+    engine: DuckDBWarehouse, text: str | None, second: int | None
+) -> None:
+    frame = engine.snowflake_time(lazy_frame(engine, id=[text]), "id", "time")
+    time = frame.collect("pyarrow").item(0, "time")
+    expected = None if second is None else datetime.fromtimestamp(second, tz=UTC).replace(tzinfo=None)
+    assert time == expected

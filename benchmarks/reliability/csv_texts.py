@@ -65,6 +65,8 @@ def csv_delivery(number: int, seed: int) -> CsvDelivery:
     body = _written(draft)
     for _ in range(draw.choice((0, 1, 1, 1, 2, 3))):
         name = draw.choice(list(DAMAGES))
+        if "delimiters" in (name, *draft.damages) and draft.damages:
+            continue  # a delimiter more and a delimiter less cancel each other out
         draft.damages.append(name)
         body = DAMAGES[name](draft, body)
     text = draft.above + _line(draft, draft.header) + draft.line_end + body + draft.below
@@ -90,7 +92,7 @@ def _draft(draw: random.Random) -> CsvDraft:
     draft.encoding = draw.choice(("utf-8",) * 6 + ("utf-16", "utf-16-le"))
     place = draw.choice((len(columns), draw.randrange(len(columns) + 1)))
     spice = draw.choice((0.0, 0.03, 0.2))
-    for row_number in range(draw.choice((4, 12, 40))):
+    for row_number in range(draw.choice((8, 15, 40))):
         cells = [_cell(draft, column, row_number, spice) for column in columns]
         cells.insert(place, check_sum(cells))
         draft.rows.append(cells)
@@ -208,15 +210,20 @@ def _delimiters(draft: CsvDraft, body: str) -> str:
 
 
 def _joined_lines(draft: CsvDraft, body: str) -> str:
-    match = draft.draw.choice(list(re.finditer("\r\n|\r|\n", body)))
+    match = draft.draw.choice(list(re.finditer("\r\n|\r|\n", body))[:-1] or [re.search("$", body)])
+    assert match is not None  # noqa: S101 - each text has an end
     return body[: match.start()] + body[match.end() :]
 
 
 def _truncated(draft: CsvDraft, body: str) -> str:
     """Cut in the last row, before its last cell: a shorter last cell cannot be seen."""
+    if draft.damages.count("truncated") > 1:
+        return body
     draft.below = ""
-    end = body.rstrip("\r\n").rfind(draft.delimiter)
-    return body[: draft.draw.randint(max(end - 30, 0), end)] if end > 0 else body
+    text = body.rstrip("\r\n")
+    end = text.rfind(draft.delimiter)
+    start = max(end - 30, text.rfind("\n") + 1, text.rfind("\r") + 1, 0)
+    return body[: draft.draw.randint(start, end)].rstrip(chr(34)) if start < end else body
 
 
 def _blank_lines(draft: CsvDraft, body: str) -> str:
@@ -237,7 +244,7 @@ def _bad_bytes(draft: CsvDraft, content: bytes) -> bytes:
     draft.damages.append("bad bytes")
     start = len(f"{draft.above}{_line(draft, draft.header)}{draft.line_end}".encode())
     for _ in range(draft.draw.choice((1, 1, 3))):
-        places = [place for place in range(start, len(content)) if content[place] < 0x80]
+        places = [place for place in range(start, len(content) - len(draft.below.encode())) if content[place] < 0x80]
         place = draft.draw.choice(places)  # not before a byte that may complete a character
         bad = draft.draw.choice((b"\xff", b"\xc3", b"\xe2\x82", b"\x80", b"\xf0\x9f"))
         content = content[:place] + bad + content[place:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from tiktok_pipeline.text_files import LONGEST_CELL_BYTES
 REPEATED_HEADER = "the header, repeated among the rows"
 _LONGEST_LINE = 16 * LONGEST_CELL_BYTES
 _MOST_LINES_AHEAD = 200
+_LINE_END = re.compile("\r\n|\r|\n")
+_LITERAL_QUOTE = re.compile(r'[^\W_]"|"[^\W_]')
 _ROWS_AMONG_LINES = 0.9
 
 
@@ -25,10 +28,6 @@ class _Ahead:
 
     line: int
     end_of_cell: int
-
-
-def _cut(record: Record, following: Record) -> str:
-    return f"line {record.line} may go on in line {following.line}, which is damaged"
 
 
 class PhysicalLines:
@@ -68,13 +67,17 @@ class PhysicalLines:
 
 @dataclass(frozen=True)
 class CsvText:
-    """A delimited text, and all that is known of it before its records are read."""
+    """A delimited text, and all that is known of it before its records are read.
+
+    A strict text has no quote that could mean two things, see `tiktok_pipeline.delivery.csv_strict`.
+    """
 
     source: ByteSource
     encoding: TextEncoding
     layout: CsvLayout
     patterns: ColumnPatterns
     survey: Survey
+    is_strict: bool = False
 
     def records(self) -> Iterator[Record]:
         """Yield the records; blank lines, comments and the footer are none."""
@@ -85,6 +88,7 @@ class _Reader:
     """One pass over the records."""
 
     def __init__(self, text: CsvText) -> None:
+        self._text = text
         self._layout, self._survey, self._patterns = text.layout, text.survey, text.patterns
         self._encoding = text.encoding.name
         self._syntax = text.survey.syntax
@@ -99,22 +103,30 @@ class _Reader:
         # The end of a text in the first column looks like a row that starts with it.
         self._is_start_cut = False
         self._doubtful_until = 0
+        self._is_last = False
         self._quote_ahead = _Ahead(0, 0)
         self._may_continue: set[int] = set()
 
     def records(self) -> Iterator[Record]:
         """Yield the records."""
-        if not self._patterns.ends_with_text:
-            yield from self._read()
-            return
         held: Record | None = None
         for record in self._read():
             if held is not None:
-                is_cut = held.problem is None and record.row in self._may_continue
-                yield Record(held.row, held.line, self._no_cells, _cut(held, record)) if is_cut else held
+                yield self._cut(held, record) if self._is_cut(held, record) else held
             held = record
         if held is not None:
             yield held
+
+    def _is_cut(self, record: Record, following: Record) -> bool:
+        """Return whether the last cell of a good record may go on in the damaged line after it."""
+        if following.problem is None or record.problem is not None or following.row not in self._may_continue:
+            return False
+        cells = [cell or "" for cell in record.cells]
+        return self._patterns.ends_with_text or (len(cells) == self._width and not self._patterns.fits(cells))
+
+    def _cut(self, record: Record, following: Record) -> Record:
+        problem = f"line {record.line} may go on in line {following.line}, which is damaged"
+        return Record(record.row, record.line, self._no_cells, problem)
 
     def _read(self) -> Iterator[Record]:
         delimiter, width = self._syntax.delimiter, self._width
@@ -130,7 +142,14 @@ class _Reader:
             if number <= self._doubtful_until:
                 yield from self._read_doubtful(number, body)
                 continue
-            if '"' not in body and is_direct and not self._is_recovering and BAD_BYTES not in body:
+            self._is_last = line == body
+            if (
+                '"' not in body
+                and is_direct
+                and not self._is_last
+                and not self._is_recovering
+                and BAD_BYTES not in body
+            ):
                 cells = body.split(delimiter)
                 is_odd = not cells[0] or cells[0][0] in " #\ufeff" or cells[0] == self._header[0]
                 if len(cells) == width and not is_odd and len(body) < LONGEST_CELL_BYTES and "\x00" not in body:
@@ -188,11 +207,25 @@ class _Reader:
             what = f"has a cell of more than {LONGEST_CELL_BYTES:,} characters"
         elif self._is_recovering and self._survey.has_quotes and not self._is_surely_row(cells, text):
             what = "follows a damaged row and does not look like a row"
-        elif '\\"' in text and self._syntax.quotes is Quotes.DOUBLED and not self._patterns.fits(cells):
-            what = "has a quote after a backslash and does not look like a row"
+        elif self._is_last and not self._patterns.fits(cells):
+            what = "has no line end and does not look like a row; the file may be cut off"
+        elif self._has_odd_quote(cells, text):
+            what = "has a quote that may be misplaced"
         elif any(cell.strip() for cell in cells[self._n_names :]):
             what = f"has a cell after the {self._n_names} named columns"
         return what
+
+    def _has_odd_quote(self, cells: list[str], text: str) -> bool:
+        """Return whether a quote inside an unquoted cell, or after a backslash, may be no part of the cell."""
+        if '"' not in text or self._text.is_strict:
+            return False
+        if '\\"' in text and self._syntax.quotes is Quotes.DOUBLED and not self._patterns.fits(cells):
+            return True
+        if not self._survey.quotes_cells or not _LITERAL_QUOTE.search(text):
+            return False
+        splitter = RecordSplitter(self._syntax)
+        splitter.feed(text)
+        return splitter.has_literal_quote and (self._survey.doubles_quotes or not self._patterns.fits(cells))
 
     def _is_surely_row(self, cells: list[str], text: str) -> bool:
         """Return whether a line that may be the inside of a quoted cell is a row all the same."""
@@ -276,8 +309,9 @@ class _Reader:
                 self._doubtful_until = window[-1][0]
             yield self._damaged(number, "has a quote that is not closed, or a quote that is not doubled", body)
             return
-        if not self._may_be_rows(bodies):
-            if len(splitter.cells) == self._width and not self._patterns.fits(splitter.cells):
+        if self._text.is_strict or not self._may_be_rows(bodies, splitter.cells):
+            is_row = self._text.is_strict or self._patterns.fits(splitter.cells)
+            if len(splitter.cells) == self._width and not is_row:
                 yield self._damaged(number, "has a cell of several lines, and does not look like a row", body)
             else:
                 yield self._judge(number, splitter.cells, "".join(bodies))
@@ -293,9 +327,32 @@ class _Reader:
         opens_cell = not before or before.endswith(self._syntax.delimiter)
         return self._survey.quotes_cells and not opens_cell and any(map(self._looks_like_row, bodies[1:-1]))
 
-    def _may_be_rows(self, bodies: list[str]) -> bool:
-        """Return whether a line of a record that spans lines may be a record of its own."""
-        return any(map(self._looks_like_row, bodies)) or self._opens_another(bodies[-1])
+    def _may_be_rows(self, bodies: list[str], cells: list[str]) -> bool:
+        """Return whether a line of a record that spans lines may be a record of its own.
+
+        Only a line with delimiters in a cell of several lines is one, or may start one: the lines on which a cell in
+        the last column starts, and one in the first column ends, have as many cells as a row anyway.
+        """
+        delimiter = self._syntax.delimiter
+        parts = self._parts_of_lines(cells, len(bodies))
+        return (
+            any(delimiter in part and self._looks_like_row(body) for part, body in zip(parts, bodies, strict=True))
+            or any(self._patterns.fits_typical_beginning(part.split(delimiter)) for part in parts[1:])
+            or self._opens_another(bodies[-1])
+        )
+
+    def _parts_of_lines(self, cells: list[str], n_lines: int) -> list[str]:
+        """Return what each line has of a cell of several lines."""
+        parts = [""] * n_lines
+        line = 0
+        for cell in cells:
+            first, *others = _LINE_END.split(cell)
+            if others:
+                parts[line] += first
+            for part in others:
+                line += 1
+                parts[line] += part
+        return parts
 
     def _looks_like_row(self, body: str) -> bool:
         cells = split_line(body, self._syntax)

@@ -115,7 +115,7 @@ def _plain_table(
         name=name,
         layout=replace(kept, encoding=_UTF_8.name, delimiter=delimiter),
         header=_names_of_the_engine(layout),
-        read=lambda: _survey(source, encoding, layout).records(),
+        read=lambda: replace(_survey(source, encoding, layout), is_strict=True).records(),
         plain_format="csv",
         n_records=scan.n_records - 1,
     )

@@ -137,7 +137,7 @@ class _Scanner:
             self._check_records(block, is_delimiter, ends, quotes)
             self._check_line_ends(block, ends[:-1] if is_unended else ends)
             if inside.any():
-                self._check_lines_inside(is_delimiter, lines[lines < cut], inside[lines < cut])
+                self._check_lines_inside(is_delimiter, lines[lines < cut], inside[lines < cut], quotes)
         return data[cut:]
 
     def _physical_ends(self, block: _Bytes, data: bytes) -> _Places:
@@ -193,14 +193,34 @@ class _Scanner:
         has_text = self.width == 1 or bool((lengths[is_record] >= self.width).all())
         self.is_sound &= has_text and bool((widths[is_record] == self.width % 256).all())
 
-    def _check_lines_inside(self, is_delimiter: _Bytes, lines: _Places, inside: _Flags) -> None:
-        """Check that no physical line that a quoted cell spans has as many cells as a record."""
+    def _check_lines_inside(self, is_delimiter: _Bytes, lines: _Places, inside: _Flags, quotes: _Places) -> None:
+        """Check that no physical line has as many cells as a record because of delimiters in a cell of several lines.
+
+        The lines on which a cell in the last column starts, and one in the first column ends, have so many anyway.
+        """
         is_part = inside | np.concatenate([[False], inside[:-1]])
-        starts = np.concatenate([[0], lines[:-1] + 1])
-        spans = np.column_stack([starts[is_part], lines[is_part]]).ravel()
-        # A line may start where the line before it ends, or be empty: then reduceat returns one element, a line end.
-        widths = np.add.reduceat(is_delimiter, spans, dtype=np.uint8)[::2] + np.uint8(1)
-        self.is_sound &= not (widths == self.width % 256).any()
+        starts, ends = np.concatenate([[0], lines[:-1] + 1])[is_part], lines[is_part]
+        # An empty line starts where it ends: reduceat returns that one element, which is no delimiter.
+        widths = np.add.reduceat(is_delimiter, np.column_stack([starts, ends]).ravel(), dtype=np.uint8)[::2]
+        is_wide = widths + np.uint8(1) == self.width % 256
+        if self.width < 2 or not is_wide.any():
+            return
+        starts, ends = starts[is_wide, None], ends[is_wide, None]
+        delimiters = np.flatnonzero(is_delimiter)
+        first = np.minimum(np.searchsorted(delimiters, starts), len(delimiters) - self.width + 1)
+        places = delimiters[first + np.arange(self.width - 1)]
+        openings, closings = _cell_quotes(quotes)
+        opening = openings[np.maximum(np.searchsorted(openings, places) - 1, 0)]
+        closing = closings[np.minimum(np.searchsorted(closings, places), len(closings) - 1)]
+        is_inside = (np.searchsorted(quotes, places) & 1).astype(bool)
+        self.is_sound &= not (is_inside & ((opening < starts) | (closing > ends))).any()
+
+
+def _cell_quotes(quotes: _Places) -> tuple[_Places, _Places]:
+    """Return the quotes that open a cell, and those that close one: all but the doubled ones."""
+    is_doubled = quotes[1:-1:2] + 1 == quotes[2::2]
+    openings, closings = quotes[::2], quotes[1::2]
+    return openings[np.concatenate([[True], ~is_doubled])], closings[np.concatenate([~is_doubled, [True]])]
 
 
 def _is_pair(block: _Bytes, ends: _Places) -> _Flags:

@@ -11,6 +11,7 @@ from enum import Enum
 from tiktok_pipeline.delivery.csv_cells import CellSyntax, Quotes, split_line
 from tiktok_pipeline.delivery.csv_layout import COMMENT, CsvLayout, is_value
 
+_DOUBLED_QUOTE = re.compile(r'[^\W_]""|""[^\W_]')
 _FEWEST_ROWS = 3
 _FEWEST_LINES_OF_A_SYNTAX = 2
 _MOST_EXCEPTIONS = 0.05
@@ -72,11 +73,16 @@ class ColumnPatterns:
         A single cell is only if its column has numbers, dates or links: any word looks like a text without blanks.
         """
         patterns = self.patterns[: len(cells)]
-        return (len(cells) > 1 or patterns[0][0] is _Pattern.VALUE) and all(
+        return (len(cells) > 1 or self.patterns[0][0] is _Pattern.VALUE) and all(
             _fits(cell.strip(' \t"'), pattern, is_filled=is_filled)
             for cell, (pattern, is_filled) in zip(cells, patterns, strict=False)
             if pattern is not _Pattern.FREE
         )
+
+    def fits_typical_beginning(self, cells: Sequence[str]) -> bool:
+        """Return whether at least two cells are the first ones of a row, one of them a number, a date or a link."""
+        known = [pattern for pattern, _ in self.patterns[: len(cells)] if pattern is not _Pattern.FREE]
+        return len(known) > 1 and _Pattern.VALUE in known and self.fits_beginning(cells)
 
     @property
     def starts_with_text(self) -> bool:
@@ -125,6 +131,8 @@ class Survey:
         Whether any line has a quote.
     quotes_cells : bool
         Whether the writer of the text quotes cells: some row can only be read so, or most rows have quoted cells.
+    doubles_quotes : bool
+        Whether some cell has a doubled quote, or most rows have quoted cells: then no unquoted cell has a quote.
     n_comments : int
         Comment lines below the header.
     footer_line : int or None
@@ -136,6 +144,7 @@ class Survey:
     syntax: CellSyntax
     has_quotes: bool = False
     quotes_cells: bool = False
+    doubles_quotes: bool = False
     n_comments: int = 0
     footer_line: int | None = None
     n_footer_lines: int = 0
@@ -155,8 +164,9 @@ def survey_lines(lines: Iterable[tuple[int, str]], layout: CsvLayout, patterns: 
     """
     delimiter, width = layout.syntax.delimiter, layout.row_width
     survey = Survey(layout.syntax)
-    good: Counter[CellSyntax] = Counter()
-    n_rows = n_quoted = n_needed = 0
+    only: Counter[CellSyntax] = Counter()  # lines that are rows in this syntax, and not in the first one
+    n_only_first: Counter[CellSyntax] = Counter()  # the other way round
+    n_rows = n_quoted = n_needed = n_doubled = 0
     last_rows: deque[tuple[int, str]] = deque(maxlen=5)
     rest: deque[tuple[int, str]] = deque(maxlen=_LONGEST_FOOTER + 1)
     for number, line in lines:
@@ -164,9 +174,10 @@ def survey_lines(lines: Iterable[tuple[int, str]], layout: CsvLayout, patterns: 
             is_row = line.count(delimiter) + 1 == width
         else:
             survey.has_quotes = True
-            is_row, is_needed = _survey_quoted(line, layout, good)
+            is_row, is_needed = _survey_quoted(line, layout, only, n_only_first)
             n_quoted += is_row
             n_needed += is_needed
+            n_doubled += is_row and _DOUBLED_QUOTE.search(line) is not None
         if is_row and (width > 1 or line.strip()):
             n_rows += 1
             last_rows.append((number, line))
@@ -175,30 +186,35 @@ def survey_lines(lines: Iterable[tuple[int, str]], layout: CsvLayout, patterns: 
             survey.n_comments += 1
         elif line.strip():
             rest.append((number, line))
-    survey.quotes_cells = n_needed > 0 or 2 * n_quoted > n_rows
-    best = max(good, key=lambda syntax: good[syntax], default=layout.syntax)
-    if good[best] >= _FEWEST_LINES_OF_A_SYNTAX and good[best] > 2 * good[layout.syntax]:
+    survey.doubles_quotes = n_doubled > 0 or 2 * n_quoted > n_rows
+    survey.quotes_cells = n_needed > 0 or survey.doubles_quotes
+    best = max(only, key=lambda syntax: only[syntax], default=layout.syntax)
+    is_alone = best.quotes is Quotes.BACKSLASH and not n_doubled
+    if only[best] > 2 * n_only_first[best] and (is_alone or only[best] >= _FEWEST_LINES_OF_A_SYNTAX):
         survey.syntax = best
     _find_footer(survey, list(rest), list(last_rows), layout, patterns)
     return survey
 
 
-def _survey_quoted(line: str, layout: CsvLayout, good: Counter[CellSyntax]) -> tuple[bool, bool]:
+def _survey_quoted(
+    line: str, layout: CsvLayout, only: Counter[CellSyntax], n_only_first: Counter[CellSyntax]
+) -> tuple[bool, bool]:
     """Return whether a line is a row, and whether it is one only because its quotes are read as quotes."""
     delimiter, width = layout.syntax.delimiter, layout.row_width
-    syntaxes = [layout.syntax]
-    if '\\"' in line:
-        syntaxes.append(CellSyntax(delimiter, Quotes.BACKSLASH))
-    if ' "' in line or '" ' in line:
-        syntaxes.append(CellSyntax(delimiter, skips_blanks=True))
-    is_row = False
-    for syntax in syntaxes:
+
+    def is_row_in(syntax: CellSyntax) -> bool:
         cells = split_line(line, syntax)
-        if cells is not None and len(cells) == width:
-            is_row = True
-            good[syntax] += len(syntaxes) > 1
-    is_needed = is_row and (line.count(delimiter) + 1 != width or '""' in line.replace(f'{delimiter}""', ""))
-    return is_row, is_needed
+        return cells is not None and len(cells) == width
+
+    is_row = is_plain_row = is_row_in(layout.syntax)
+    others = [CellSyntax(delimiter, Quotes.BACKSLASH)] if '\\"' in line else []
+    others += [CellSyntax(delimiter, skips_blanks=True)] if ' "' in line or '" ' in line else []
+    for syntax in others:
+        is_other_row = is_row_in(syntax)
+        only[syntax] += is_other_row and not is_plain_row
+        n_only_first[syntax] += is_plain_row and not is_other_row
+        is_row |= is_other_row
+    return is_row, is_row and line.count(delimiter) + 1 != width
 
 
 def is_comment(line: str, layout: CsvLayout) -> bool:

@@ -6,6 +6,7 @@ Nothing is written to disk. Everything is unpacked once, up to the limit, before
 from __future__ import annotations
 
 import gzip
+import io
 import lzma
 import shutil
 import stat
@@ -15,11 +16,14 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Literal, cast
+from typing import IO, TYPE_CHECKING, Literal, cast
 
 from tiktok_pipeline.delivery.tables import ByteSource
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import UnreadableFileError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 MOST_MEMBERS = 1_000
 """A zip archive with more members is no delivery."""
@@ -101,6 +105,39 @@ def too_large(name: str, largest_bytes: int) -> UnreadableFileError:
     )
 
 
+class _Unpacked(io.RawIOBase):
+    """The unpacked bytes of a stream, which closes with it everything that it reads from."""
+
+    def __init__(self, stream: IO[bytes], *owners: IO[bytes] | zipfile.ZipFile) -> None:
+        self._stream = stream
+        self._owners = owners
+
+    @classmethod
+    def open(cls, stream: IO[bytes], *owners: IO[bytes] | zipfile.ZipFile) -> IO[bytes]:
+        return cast("IO[bytes]", io.BufferedReader(cls(stream, *owners), _BLOCK_BYTES))
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        view = memoryview(buffer)
+        block = self._stream.read(len(view))
+        view[: len(block)] = block
+        return len(block)
+
+    def close(self) -> None:
+        for opened in (self._stream, *self._owners):
+            opened.close()
+        super().close()
+
+
+def _has_descriptor(stream: IO[bytes]) -> bool:
+    try:
+        return stream.fileno() >= 0
+    except OSError:
+        return False
+
+
 def content_type(source: ByteSource, name: str) -> ContentType:
     """Return what a file is, judged by its first bytes.
 
@@ -142,7 +179,8 @@ def gunzipped(source: ByteSource) -> ByteSource:
     """Return a source of the unpacked bytes of a gzip stream."""
 
     def open_unpacked() -> IO[bytes]:
-        return cast("IO[bytes]", gzip.GzipFile(fileobj=source()))
+        packed = source()
+        return _Unpacked.open(gzip.GzipFile(fileobj=packed), packed)
 
     return open_unpacked
 
@@ -150,7 +188,7 @@ def gunzipped(source: ByteSource) -> ByteSource:
 def open_seekable(source: ByteSource) -> IO[bytes]:
     """Open a source for random access: a packed one is unpacked into a temporary file without a name."""
     stream = source()
-    if hasattr(stream, "fileno") and not isinstance(stream, (gzip.GzipFile, zipfile.ZipExtFile)):
+    if stream.seekable() and _has_descriptor(stream):
         return stream
     copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     with stream:
@@ -228,8 +266,9 @@ def _is_hidden(filename: str) -> bool:
 
 def _member_source(source: ByteSource, entry: zipfile.ZipInfo) -> ByteSource:
     def open_member() -> IO[bytes]:
-        archive = zipfile.ZipFile(open_seekable(source))
-        return archive.open(entry)  # keeps the archive's file open until it is closed
+        packed = open_seekable(source)
+        archive = zipfile.ZipFile(packed)
+        return _Unpacked.open(archive.open(entry), archive, packed)
 
     return open_member
 

@@ -8,7 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tiktok_pipeline.delivery.json_stream import JsonDecoder, JsonError, JsonStream, TooLongError, describe
+from tiktok_pipeline.delivery.json_stream import (
+    JsonDecoder,
+    JsonError,
+    JsonStream,
+    TooDeepError,
+    TooLongError,
+    describe,
+)
 
 _LONGEST_PROBE = 4 * 2**20
 
@@ -51,14 +58,18 @@ def _iterate_values(stream: JsonStream, decoder: JsonDecoder, *, end: str) -> It
     shape = _Shape()
     while stream.peek() not in {end, ""}:
         line, key = stream.line, stream.first_key()
-        item = _decode(stream, decoder, line)
-        if not item.is_undecoded and not _is_separated(stream, decoder, item.value, end):
+        try:
+            item = _decode(stream, decoder, line)
+        except TooDeepError as error:
+            stream.skip_nested()
+            item = Item(line, {}, str(error))
+        if not item.is_undecoded and not _is_separated(stream, decoder, end, is_complete=shape.covers(item.value)):
             item = Item(line, problem="broken JSON, expected a comma or the end")
         yield item
         if item.is_undecoded:
             decoder.is_canonical = False
             shape = shape if shape.keys else _Shape.find(stream)
-            if not shape.keys or not _seek_record(stream, shape):
+            if not shape.keys or not _seek_record(stream, decoder, shape):
                 return
         elif not shape.keys and isinstance(item.value, dict):
             shape = _Shape(key, frozenset(item.value))
@@ -74,6 +85,10 @@ class _Shape:
     def fits(self, value: Any) -> bool:  # noqa: ANN401 - any JSON value
         """Return whether an object has at least half of the keys."""
         return isinstance(value, dict) and 2 * len(self.keys & value.keys()) >= len(self.keys)
+
+    def covers(self, value: Any) -> bool:  # noqa: ANN401 - any JSON value
+        """Return whether a value has all of the keys, or is no object."""
+        return not isinstance(value, dict) or (bool(self.keys) and self.keys <= value.keys())
 
     @classmethod
     def find(cls, stream: JsonStream) -> _Shape:
@@ -98,22 +113,23 @@ def _all_keys(value: Any) -> set[str]:  # noqa: ANN401 - any JSON value
     return set().union(*map(_all_keys, value)) if isinstance(value, list) else set()
 
 
-def _is_separated(stream: JsonStream, decoder: JsonDecoder, value: Any, end: str) -> bool:  # noqa: ANN401
+def _is_separated(stream: JsonStream, decoder: JsonDecoder, end: str, *, is_complete: bool) -> bool:
     """Move behind the comma after a value; return whether the next value or the end can follow."""
     has_comma = stream.take(",")
     following = stream.peek()
     is_at_end = following == end
     if has_comma == is_at_end and (end or has_comma):  # no comma between two elements, or one behind the last
         decoder.is_canonical = False
-    if isinstance(value, dict) and following == '"':  # a brace too many: the rest of the record follows
+    if following == '"' and not is_complete:  # a brace too many: the rest of the record follows
         return False
     return has_comma or is_at_end or following in {"{", "["} or not following
 
 
-def _seek_record(stream: JsonStream, shape: _Shape) -> bool:
+def _seek_record(stream: JsonStream, decoder: JsonDecoder, shape: _Shape) -> bool:
     """Move to the next record, one of the shape or a damaged one where a record can start; False at the end."""
     stream.skip_character()
     while stream.skip_to_object(shape.first_key):
+        decoder.count_probe()
         try:
             if shape.fits(stream.probe(longest=_LONGEST_PROBE)):
                 return True
@@ -198,7 +214,7 @@ def skip_value(stream: JsonStream, decoder: JsonDecoder) -> None:
 def _decode(stream: JsonStream, decoder: JsonDecoder, line: int) -> Item:
     try:
         value = stream.value()
-    except TooLongError:
+    except (TooDeepError, TooLongError):
         raise
     except JsonError as error:
         return Item(line, problem=str(error))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TextIO
 
 from tiktok_pipeline.delivery.json_cells import flatten
-from tiktok_pipeline.delivery.json_items import Path, iterate_array, iterate_keys, skip_value
+from tiktok_pipeline.delivery.json_items import Path, iterate_array, iterate_keys, iterate_line, skip_value
 from tiktok_pipeline.delivery.json_stream import JsonDecoder, JsonError, JsonStream, TooLongError, iterate_lines
 from tiktok_pipeline.delivery.tables import KnowsName
 from tiktok_pipeline.safe_text import one_line
@@ -169,24 +169,18 @@ def _are_names(values: Sequence[Any]) -> bool:
 
 def _objects_of_lines(text: TextIO) -> list[dict[str, Any]] | None:
     """Return the objects of the first lines; None if the text is not one object a line."""
-    objects: list[dict[str, Any]] = []
-    n_lines = 0
-    for _, line in itertools.islice(iterate_lines(text, longest=_LONGEST_LINE_TO_JUDGE), _MOST_LINES_TO_JUDGE):
-        if line is None:
-            break
-        n_lines += 1
-        objects += filter(None, [_first_object(line)])
-    return objects if n_lines > 1 and objects and 2 * len(objects) >= n_lines - 2 else None
+    lines = itertools.islice(iterate_lines(text, longest=_LONGEST_LINE_TO_JUDGE), _MOST_LINES_TO_JUDGE)
+    objects = [_objects_of_line(line) for _, line in lines]
+    n_readable = sum(map(bool, objects))
+    are_lines = len(objects) > 1 and (bool(objects[0]) or (n_readable and 2 * n_readable >= len(objects) - 2))
+    return list(itertools.chain.from_iterable(objects)) if are_lines else None
 
 
-def _first_object(line: str) -> dict[str, Any] | None:
-    """Return the object that a line begins with; None if it is cut, or other text follows."""
-    try:
-        value, end = JsonDecoder().decode(line, len(line) - len(line.lstrip(" \t\ufeff")))
-    except ValueError:
-        return None
-    is_object = isinstance(value, dict) and line[end:].strip(" \t\r\n,")[:1] in {"", "{"}
-    return value if is_object else None
+def _objects_of_line(line: str | None) -> list[dict[str, Any]]:
+    """Return the objects on a line; none if anything else is on it."""
+    items = [] if line is None else list(iterate_line(line, 1, JsonDecoder()))
+    are_objects = all(isinstance(item.value, dict) for item in items)
+    return [item.value for item in items] if are_objects else []
 
 
 def _common_list(objects: Sequence[dict[str, Any]], knows: KnowsName) -> Path:
@@ -257,6 +251,8 @@ def _document_layout(survey: _Survey, knows: KnowsName) -> JsonLayout:
     """Return the layout of a text that is one document."""
     if split := _split_layout(survey):
         return split
+    if (orient := _object_orient(survey, knows)) != "values":
+        return JsonLayout(orient=orient)
     ranked = {path: _known_keys(content, knows) for path, content in survey.lists.items() if content.n_objects}
     if ("schema", "fields") in ranked and ("data",) in ranked:  # pandas orient='table'
         return JsonLayout(orient="document", path=("data",))
@@ -264,15 +260,11 @@ def _document_layout(survey: _Survey, knows: KnowsName) -> JsonLayout:
     best = max(ranked.values(), default=0)
     if n_known > 1 and n_known >= best:
         return JsonLayout(orient="values")
-    if len(ranked) > 1:
-        winners = [path for path, known in ranked.items() if known == best]
-        if not best or len(winners) > 1:
-            shown = ", ".join(one_line(".".join(path), max_characters=40) for path in list(ranked)[:5])
-            raise AmbiguousListError(f"{len(ranked)} lists of objects ({shown})")
-        return JsonLayout(orient="document", path=winners[0])
-    if ranked:
-        return JsonLayout(orient="document", path=next(iter(ranked)))
-    return JsonLayout(orient=_object_orient(survey, knows))
+    winners = [path for path, known in ranked.items() if known == best]
+    if len(ranked) > 1 and (not best or len(winners) > 1):
+        shown = ", ".join(one_line(".".join(path), max_characters=40) for path in list(ranked)[:5])
+        raise AmbiguousListError(f"{len(ranked)} lists of objects ({shown})")
+    return JsonLayout(orient="document", path=winners[0]) if winners else JsonLayout(orient="values")
 
 
 def _split_layout(survey: _Survey) -> JsonLayout | None:

@@ -137,7 +137,7 @@ def _plain_format(layout: JsonLayout, encoding: str) -> FileFormat | None:
 
 @dataclass(frozen=True)
 class _Summary:
-    """The keys in order of their first occurrence, the number of records, whether the engine can read them, and the cut."""
+    """What one pass over the records finds; the header has the keys in the order of their first occurrence."""
 
     header: tuple[str, ...]
     n_records: int

@@ -24,6 +24,9 @@ _LARGEST_EXACT = 2.0**53
 _SMALLEST_FIXED = 1e-20
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 _FIRST_KEY = re.compile(r'\{\s*("(?:[^"\\\n]|\\.)*")\s*:')
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f]")
+_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]')
+_MOST_PROBES = 20_000
 _KEY = re.compile(r'"([^"\\\n]*)"\s*:')
 _LONGEST_KEY = 1_000
 
@@ -34,6 +37,10 @@ class JsonError(ValueError):
 
 class TooLongError(JsonError):
     """A value is longer than the limit."""
+
+
+class TooDeepError(JsonError):
+    """A value is nested too deeply."""
 
 
 class ExactFloat(float):
@@ -59,6 +66,7 @@ class JsonDecoder:
         self.conflict: str | None = None
         self.is_canonical = True
         self.is_cut = False
+        self._n_probes = 0
         hooks: dict[str, Any] = {
             "parse_float": self._parse_float,
             "parse_constant": self._parse_constant,
@@ -77,22 +85,36 @@ class JsonDecoder:
         JsonError
             If the value is nested too deeply or a number has too many digits.
         """
+        value, end = self._decode(text, start)
+        if _NOT_UTF8.search(text, start, end):
+            raise JsonError("the text is not UTF-8")
+        return value, end
+
+    def _decode(self, text: str, start: int) -> tuple[Any, int]:
         self.conflict = None
         try:
             try:
                 return self._strict.raw_decode(text, start)
             except json.JSONDecodeError as error:
-                is_control = error.msg.startswith("Invalid control character")
-                if not is_control or text[error.pos] in "\n\r":
+                if not error.msg.startswith("Invalid control character") or text[error.pos] != "\t":
                     raise
-            self.is_canonical = False  # a tab inside a text is harmless; a line break hides a missing quote
-            return self._lenient.raw_decode(text, start)
+                value, end = self._lenient.raw_decode(text, start)
+                if _CONTROL.search(text, start, end):  # a line break inside a text hides a missing quote
+                    raise
+                self.is_canonical = False
+                return value, end
         except RecursionError as error:
-            raise JsonError("nested too deeply") from error
+            raise TooDeepError("nested too deeply") from error
         except json.JSONDecodeError:
             raise
         except ValueError as error:
             raise JsonError("a number with too many digits") from error
+
+    def count_probe(self) -> None:
+        """Count an attempt to find the record after a damaged one; raise `JsonError` after too many."""
+        self._n_probes += 1
+        if self._n_probes > _MOST_PROBES:
+            raise JsonError("damaged in too many places")
 
     def _parse_float(self, literal: str) -> ExactFloat:
         number = ExactFloat(literal)
@@ -188,7 +210,9 @@ class JsonStream:
             pass
         keys: set[str] = set()
         read_to, place = self._place, self._buffer.find("{", self._place + 1)
-        while place >= 0:
+        for _ in range(_MOST_PROBES):
+            if place < 0:
+                return
             keys.update(_KEY.findall(self._buffer, read_to, place))
             read_to, end = place, place + 1
             with suppress(ValueError):
@@ -207,8 +231,6 @@ class JsonStream:
                     raise JsonError(self._describe(error)) from error
             else:
                 if end < len(self._buffer) or not self._read_more():
-                    if _NOT_UTF8.search(self._buffer, self._place, end):
-                        raise JsonError("the text is not UTF-8")
                     return value, end
             if len(self._buffer) - self._place > longest:
                 raise TooLongError(f"longer than {longest // 2**20} MB")
@@ -229,6 +251,19 @@ class JsonStream:
             if not self._read_more():
                 self._move_to(len(self._buffer))
                 return False
+
+    def skip_nested(self) -> None:
+        """Move behind the bracket that closes the one at the current place, however many are between them."""
+        depth = 0
+        while True:
+            for match in _BRACKET.finditer(self._buffer, self._place):
+                depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(match[0], 0)
+                self._move_to(match.end())
+                if depth <= 0:
+                    return
+            if not self._read_more():
+                self._move_to(len(self._buffer))
+                return
 
     def skip_character(self) -> None:
         """Move behind the next character."""

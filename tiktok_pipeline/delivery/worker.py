@@ -6,7 +6,6 @@ take the pipeline down.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,8 @@ MEMORY_BYTES = 3 * 2**30
 FAILED = 3
 """The exit code of a worker that could not read its file."""
 
-_KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "TMPDIR")
+_ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
+"""Arrow's own allocators reserve more memory than the limit."""
 
 
 def run_worker(script: Path, file: IO[bytes], *arguments: str, name: str, seconds: float) -> IO[bytes]:
@@ -53,7 +53,6 @@ def run_worker(script: Path, file: IO[bytes], *arguments: str, name: str, second
     """
     # Isolated: neither the current folder nor variables of the user decide what the script imports.
     command = [sys.executable, "-I", "-X", "utf8", str(script), str(MEMORY_BYTES), *arguments]
-    environment = {key: os.environ[key] for key in _KEPT_VARIABLES if key in os.environ}
     output = cast("IO[bytes]", tempfile.TemporaryFile())  # noqa: SIM115 - the caller closes it
     file.seek(0)
     try:
@@ -63,7 +62,7 @@ def run_worker(script: Path, file: IO[bytes], *arguments: str, name: str, second
             stdout=output,
             stderr=subprocess.DEVNULL,
             timeout=seconds,
-            env=environment | {"ARROW_DEFAULT_MEMORY_POOL": "system"},
+            env=_ENVIRONMENT,
             check=False,
         )
     except subprocess.TimeoutExpired as error:

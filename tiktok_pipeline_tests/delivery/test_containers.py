@@ -1,0 +1,171 @@
+"""A delivery is what its bytes are: archives are unpacked within limits, whatever the names of the files."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tiktok_pipeline.warehouse.base import UnreadableFileError
+from tiktok_pipeline_tests.delivery.records import cells_of, delivered
+
+CSV = b"account_id,followers\nanna,1\nben,2\n"
+JSON = b'[{"account_id": "anna", "followers": 1}, {"account_id": "ben", "followers": 2}]'
+CELLS = [{"account_id": "anna", "followers": "1"}, {"account_id": "ben", "followers": "2"}]
+
+
+def zipped(members: Mapping[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+CONTAINERS = [
+    ("file.csv", CSV, ""),
+    ("file.json", CSV, ""),
+    ("file.csv", JSON, ""),
+    ("file.txt", JSON, ""),
+    ("file.csv", gzip.compress(CSV), "gzip"),
+    ("file.csv.gz", CSV, ""),
+    ("file.csv.gz", gzip.compress(gzip.compress(CSV)), "gzip"),
+    ("file.zip", zipped({"a.csv": CSV}), "zip"),
+    ("file.csv", zipped({"a.json": JSON}), "zip"),
+    ("file.zip", zipped({"a.csv.gz": gzip.compress(CSV)}), "gzip"),
+    ("file.zip", gzip.compress(zipped({"inner.zip": zipped({"no ending": CSV})})), "zip"),
+    ("file.zip", zipped({"__MACOSX/._a.csv": b"\x00\x05\x16\x07", ".DS_Store": b"\x00", "a/": b"", "a/a.csv": CSV}), "zip"),
+    ("file.zip", zipped({"a.csv": CSV, "README.md": b"# About", "plot.png": b"\x89PNG"}), "zip"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "content", "compression"), CONTAINERS)
+def test_a_file_is_what_its_bytes_are(tmp_path: Path, name: str, content: bytes, compression: str) -> None:
+    (table,) = delivered(tmp_path / name, content)
+    assert (cells_of(table), table.layout.compression) == (CELLS, compression)
+
+
+def test_each_member_of_an_archive_is_a_table(tmp_path: Path) -> None:
+    tables = delivered(tmp_path / "all.zip", zipped({"a.csv": CSV, "sub/b.json": JSON}))
+    assert [(table.name, table.layout.member) for table in tables] == [
+        ("all.zip: a.csv", "a.csv"),
+        ("all.zip: sub/b.json", "sub/b.json"),
+    ]
+    assert [cells_of(table) for table in tables] == [CELLS, CELLS]
+
+
+def test_a_plain_table_hands_out_its_unpacked_bytes(tmp_path: Path) -> None:
+    (table,) = delivered(tmp_path / "all.zip", zipped({"a.csv": CSV}))
+    assert table.plain_format == "csv"
+    assert table.source is not None
+    with table.source() as stream:
+        assert stream.read() == CSV
+
+
+def test_several_tables_are_read_at_the_same_time(tmp_path: Path) -> None:
+    first, second = delivered(tmp_path / "all.zip", zipped({"a.csv": CSV, "b.json": JSON}))
+    pairs = zip(first.records(), second.records(), strict=True)
+    assert [(left.cells, right.cells) for left, right in pairs] == [(("anna", "1"),) * 2, (("ben", "2"),) * 2]
+
+
+def linked() -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        entry = zipfile.ZipInfo("a.csv")
+        entry.external_attr = 0o120777 << 16
+        archive.writestr(entry, "/etc/passwd")
+    return stream.getvalue()
+
+
+def encrypted() -> bytes:
+    content = bytearray(zipped({"a.csv": CSV}))
+    for magic, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(magic) + offset] |= 1
+    return bytes(content)
+
+
+def doubled() -> bytes:
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w") as archive:
+            archive.writestr("a.csv", CSV)
+            archive.writestr("a.csv", JSON)
+    return stream.getvalue()
+
+
+def corrupted() -> bytes:
+    content = bytearray(zipped({"a.csv": CSV * 1000}))
+    content[60] ^= 0xFF
+    return bytes(content)
+
+
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\x00" * 600
+REFUSED = [
+    ("empty", b"", "the file is empty"),
+    ("climbing member", zipped({"../a.csv": CSV}), "leads out of the archive"),
+    ("climbing member of Windows", zipped({"a\\..\\..\\b.csv": CSV}), "leads out of the archive"),
+    ("absolute member", zipped({"/etc/a.csv": CSV}), "leads out of the archive"),
+    ("drive", zipped({"C:/a.csv": CSV}), "leads out of the archive"),
+    ("link", linked(), "is a link"),
+    ("encrypted", encrypted(), "the archive is encrypted"),
+    ("cut archive", zipped({"a.csv": CSV * 100})[:-30], "truncated or damaged"),
+    ("corrupted member", corrupted(), "truncated or damaged"),
+    ("cut gzip", gzip.compress(CSV * 1000)[:-9], "truncated"),
+    ("archive of nothing", zipped({}), "no table in it"),
+    ("many members", zipped({f"{number}.csv": CSV for number in range(1001)}), "1001 files in the archive"),
+    ("gzip in gzip in gzip in gzip", gzip.compress(gzip.compress(gzip.compress(gzip.compress(CSV)))), "more than 3 deep"),
+    ("encrypted workbook", OLE + "EncryptedPackage".encode("utf-16-le"), "the workbook is encrypted"),
+    ("old workbook", OLE, "an old Excel workbook"),
+    ("OpenDocument", zipped({"mimetype": b"x", "content.xml": b"<x/>"}), "a spreadsheet in a format that is not read"),
+    ("xz", b"\xfd7zXZ\x00" + CSV, "an xz archive"),
+    ("PDF", b"%PDF-1.7\n", "a PDF document"),
+    ("SQLite", b"SQLite format 3\x00", "an SQLite database"),
+    ("tar", CSV.ljust(257, b"\x00") + b"ustar", "a tar archive"),
+    ("web page", b"\n<!DOCTYPE html><html>", "a web page"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "reason"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
+def test_what_holds_no_table_is_refused_in_one_line(tmp_path: Path, content: bytes, reason: str) -> None:
+    with pytest.raises(UnreadableFileError, match=reason) as caught:
+        delivered(tmp_path / "file.csv", content)
+    assert str(caught.value).startswith("file.csv: ")
+    assert str(caught.value).isprintable()
+
+
+def test_two_members_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFileError, match=r"two files a[.]csv in the archive"):
+        delivered(tmp_path / "all.zip", doubled())
+
+
+def test_a_hostile_name_of_a_member_is_shown_without_its_escapes(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFileError) as caught:
+        delivered(tmp_path / "all.zip", zipped({"\x1b[31m\n.csv": b"%PDF"}))
+    assert str(caught.value).isprintable()
+
+
+BOMB = b"account_id,followers\n" + b"anna,1\n" * 300_000
+BOMBS = [
+    ("gzip", gzip.compress(BOMB)),
+    ("zip", zipped({"a.csv": BOMB})),
+    ("members", zipped({f"{number}.csv": BOMB[:500_000] for number in range(5)})),
+    ("nested", gzip.compress(zipped({"a.csv.gz": gzip.compress(BOMB)}))),
+    ("workbook", zipped({"[Content_Types].xml": b"x", "xl/sharedStrings.xml": BOMB})),
+]
+
+
+@pytest.mark.parametrize("content", [case[1] for case in BOMBS], ids=[case[0] for case in BOMBS])
+def test_what_unpacks_to_more_than_the_limit_is_refused(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(UnreadableFileError, match="larger than the limit of 0.002 GB"):
+        delivered(tmp_path / "bomb", content, largest_bytes=2_000_000)
+
+
+def test_a_table_of_many_columns_is_refused(tmp_path: Path) -> None:
+    header = ",".join(f"c{number}" for number in range(10_001))
+    row = ",".join("1" * 10_001)
+    with pytest.raises(UnreadableFileError, match="10001 columns, expected at most 10000"):
+        delivered(tmp_path / "wide.csv", f"{header}\n{row}\n".encode())

@@ -84,9 +84,7 @@ def split_items(table: DeliveredTable, columns: Mapping[str, str]) -> SplitItems
     )
 
 
-def _derived(
-    table: DeliveredTable, header: tuple[str, ...], read: Callable[[], Iterator[Record]]
-) -> DeliveredTable:
+def _derived(table: DeliveredTable, header: tuple[str, ...], read: Callable[[], Iterator[Record]]) -> DeliveredTable:
     """Return a table with other records than the delivered bytes have."""
     layout = replace(table.layout, notes=(*table.layout.notes, NOTE))
     return replace(

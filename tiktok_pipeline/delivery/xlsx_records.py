@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import weakref
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,6 +33,14 @@ _VALUE = re.compile(r"[\s\d.,:/%+-]*\d[\s\d.,:/%TZ+-]*|\w+://.*|true|false", re.
 
 Row = tuple[int, list[str | None]]
 """The number of a row in its sheet, from 1, and its cells up to the last one that is not blank."""
+
+
+class _Texts:
+    """The output of the worker; the file is closed with the last table that reads it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.stream = stream
+        weakref.finalize(self, stream.close)
 
 
 @dataclass
@@ -92,7 +101,7 @@ def open_xlsx(
     with open_seekable(source) as stream:
         _check_parts(stream, name, budget)
         script = Path(__file__).with_name("xlsx_worker.py")
-        texts = run_worker(script, stream, str(LARGEST_TEXT_BYTES), name=name, seconds=_SECONDS)
+        texts = _Texts(run_worker(script, stream, str(LARGEST_TEXT_BYTES), name=name, seconds=_SECONDS))
     with_table = []
     for sheet in _sheets(texts):
         header = _find_header(sheet.first_rows, knows)
@@ -123,12 +132,12 @@ def _check_parts(stream: IO[bytes], name: str, budget: UnpackBudget) -> None:
             budget.check(lambda entry=entry: archive.open(entry), name)  # type: ignore[misc]
 
 
-def _sheets(texts: IO[bytes]) -> list[_Sheet]:
+def _sheets(texts: _Texts) -> list[_Sheet]:
     """Return the sheets in the output of the worker."""
     sheets: list[_Sheet] = []
-    texts.seek(0)
+    texts.stream.seek(0)
     place = 0
-    while line := texts.readline():
+    while line := texts.stream.readline():
         place += len(line)
         if line.startswith(b"{"):
             described = json.loads(line)
@@ -179,7 +188,7 @@ def _choose(with_table: Sequence[tuple[_Sheet, _Header]]) -> list[tuple[_Sheet, 
     return [pair for pair, rank in zip(with_table, ranks, strict=True) if rank == max(ranks)]
 
 
-def _table(texts: IO[bytes], sheet: _Sheet, header: _Header, *, name: str, layout: Layout) -> DeliveredTable:
+def _table(texts: _Texts, sheet: _Sheet, header: _Header, *, name: str, layout: Layout) -> DeliveredTable:
     notes = []
     if above := sum(number < header.row for number, _ in sheet.first_rows):
         notes.append(f"{above} row{'s' * (above > 1)} above the header {'are' if above > 1 else 'is'} skipped")
@@ -194,11 +203,11 @@ def _table(texts: IO[bytes], sheet: _Sheet, header: _Header, *, name: str, layou
     return replace(merged, n_records=sum(1 for _ in merged.records()))
 
 
-def _records(texts: IO[bytes], sheet: _Sheet, header: _Header) -> Iterator[Record]:
+def _records(texts: _Texts, sheet: _Sheet, header: _Header) -> Iterator[Record]:
     place, row = sheet.start, 0
     while place < sheet.end:
-        texts.seek(place)  # other tables read the same file in turn
-        lines = list(islice(iter(texts.readline, b""), 2_000))
+        texts.stream.seek(place)  # other tables read the same file in turn
+        lines = list(islice(iter(texts.stream.readline, b""), 2_000))
         for line in lines:
             place += len(line)
             if place > sheet.end:
@@ -209,10 +218,11 @@ def _records(texts: IO[bytes], sheet: _Sheet, header: _Header) -> Iterator[Recor
             row += 1
             padded = [*cells, *([None] * (header.places[-1] + 1 - len(cells)))]
             chosen = tuple(padded[column] for column in header.places)
-            yield Record(row, number, chosen, _problem(cells, header))
+            problem = _problem(cells, header)
+            yield Record(row, number, chosen if problem is None else (None,) * len(chosen), problem)
 
 
 def _problem(cells: Sequence[str | None], header: _Header) -> str | None:
     width = header.places[-1] + 1
     n_more = sum(cell is not None for cell in cells[width:])
-    return f"{n_more} cells beyond the last column" if n_more else None
+    return f"{n_more} cell{'s' * (n_more > 1)} beyond the last column" if n_more else None

@@ -38,7 +38,7 @@ CONTAINERS = [
     ("file.csv", zipped({"a.json": JSON}), "zip"),
     ("file.zip", zipped({"a.csv.gz": gzip.compress(CSV)}), "gzip"),
     ("file.zip", gzip.compress(zipped({"inner.zip": zipped({"no ending": CSV})})), "zip"),
-    ("file.zip", zipped({"__MACOSX/._a.csv": b"\x00\x05\x16\x07", ".DS_Store": b"\x00", "a/": b"", "a/a.csv": CSV}), "zip"),
+    ("file.zip", zipped({"__MACOSX/._a.csv": b"\x00\x05\x16\x07", ".DS_Store": b"\x00", "a/a.csv": CSV}), "zip"),
     ("file.zip", zipped({"a.csv": CSV, "README.md": b"# About", "plot.png": b"\x89PNG"}), "zip"),
 ]  # fmt: skip
 
@@ -89,12 +89,7 @@ def encrypted() -> bytes:
 
 
 def doubled() -> bytes:
-    with pytest.warns(UserWarning, match="Duplicate name"):
-        stream = io.BytesIO()
-        with zipfile.ZipFile(stream, "w") as archive:
-            archive.writestr("a.csv", CSV)
-            archive.writestr("a.csv", JSON)
-    return stream.getvalue()
+    return zipped({"a.csv": CSV, "b.csv": CSV}).replace(b"b.csv", b"a.csv")
 
 
 def corrupted() -> bytes:
@@ -117,10 +112,10 @@ REFUSED = [
     ("cut gzip", gzip.compress(CSV * 1000)[:-9], "truncated"),
     ("archive of nothing", zipped({}), "no table in it"),
     ("many members", zipped({f"{number}.csv": CSV for number in range(1001)}), "1001 files in the archive"),
-    ("gzip in gzip in gzip in gzip", gzip.compress(gzip.compress(gzip.compress(gzip.compress(CSV)))), "more than 3 deep"),
+    ("four layers", gzip.compress(gzip.compress(gzip.compress(gzip.compress(CSV)))), "more than 3 deep"),
     ("encrypted workbook", OLE + "EncryptedPackage".encode("utf-16-le"), "the workbook is encrypted"),
     ("old workbook", OLE, "an old Excel workbook"),
-    ("OpenDocument", zipped({"mimetype": b"x", "content.xml": b"<x/>"}), "a spreadsheet in a format that is not read"),
+    ("OpenDocument", zipped({"mimetype": b"x", "content.xml": b"<x/>"}), "a format that is not read"),
     ("xz", b"\xfd7zXZ\x00" + CSV, "an xz archive"),
     ("PDF", b"%PDF-1.7\n", "a PDF document"),
     ("SQLite", b"SQLite format 3\x00", "an SQLite database"),
@@ -160,7 +155,7 @@ BOMBS = [
 
 @pytest.mark.parametrize("content", [case[1] for case in BOMBS], ids=[case[0] for case in BOMBS])
 def test_what_unpacks_to_more_than_the_limit_is_refused(tmp_path: Path, content: bytes) -> None:
-    with pytest.raises(UnreadableFileError, match="larger than the limit of 0.002 GB"):
+    with pytest.raises(UnreadableFileError, match=r"larger than the limit of 0[.]002 GB"):
         delivered(tmp_path / "bomb", content, largest_bytes=2_000_000)
 
 

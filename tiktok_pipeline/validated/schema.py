@@ -89,8 +89,13 @@ LONGEST_CHARACTERS = {"nickname": 1_000, "biography": 10_000, "bio_link": 4_000,
 """The longest text of each column, in characters; a longer one is not from a profile."""
 
 PROFILES_CHECKS: Checks = {
-    "account_id": [pa.Check.str_matches(r"^[^@/\\ \t\r\n\x00]{1,64}$")],
-    "tiktok_id": [pa.Check.str_matches(r"^[0-9]{1,20}$")],
+    "account_id": [
+        pa.Check.str_matches(
+            r"^[^@/\\ \t\r\n\x00]{1,64}$",
+            description="a handle such as some.creator: no blank, no slash, at most 64 characters",
+        )
+    ],
+    "tiktok_id": [pa.Check.str_matches(r"^[0-9]{1,20}$", description="at most 20 digits")],
     **{name: [pa.Check.str_length(min_value=0, max_value=most)] for name, most in LONGEST_CHARACTERS.items()},
     "followers": _COUNT,
     "following": _COUNT,
@@ -167,7 +172,7 @@ VIDEOS_TABLE = TableSpec(
 
 VIDEOS_CHECKS: Checks = {
     "account_id": PROFILES_CHECKS["account_id"],
-    "video_id": [pa.Check.str_matches(r"^[0-9]{1,19}$")],
+    "video_id": [pa.Check.str_matches(r"^[0-9]{1,19}$", description="at most 19 digits")],
     **dict.fromkeys(VIDEO_COUNTS, _COUNT),
     "origin": [pa.Check.isin(["delivered", "top_videos"])],
 }

@@ -37,10 +37,11 @@ _REASONS: Mapping[str, str] = {
     "less_than": "expected less than {max_value}",
     "in_range": "expected {min_value} to {max_value}",
     "isin": "expected one of {allowed_values}",
-    "str_matches": "expected a text of the form {pattern}",
+    "str_matches": "expected {description}",
     "str_length": "expected {min_value} to {max_value} characters",
 }
-"""The checks that a contract may use, each with the text of the reason why a row is rejected."""
+"""The checks that a contract may use, each with the text of the reason why a row is rejected. A pattern is no text for
+people: a check with one needs a ``description``, such as "digits"."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,10 @@ def _rule(name: str, check: Any) -> Rule:  # noqa: ANN401 - pandera's Check carr
     if check.name not in _REASONS or not hasattr(builtin_checks, check.name):
         msg = f"{name}: check {check.name!r} has no version for the engine; use one of {sorted(_REASONS)}"
         raise ValueError(msg)
+    if check.name == "str_matches" and not check.description:
+        msg = f"{name}: a check of a pattern needs a description of the text that is expected"
+        raise ValueError(msg)
     value = nw.col(name)
     holds = getattr(builtin_checks, check.name)(value, **check.statistics)
-    reason = _REASONS[check.name].format(**check.statistics)
+    reason = _REASONS[check.name].format(**check.statistics, description=check.description)
     return Rule(name, f"{name}: {reason}", value.is_null() | holds)

@@ -211,3 +211,8 @@ def test_a_table_has_unique_columns_and_those_of_its_slice_and_key() -> None:
         TableSpec(schema="s", name="t", description="", columns=(column,))
     with pytest.raises(ValueError, match=r"columns \['b'\] of its slice or key are not among its"):
         TableSpec(schema="s", name="t", description="", columns=(column,), slice_by=(), rows_per=("a", "b"))
+
+
+def test_a_pattern_without_a_description_is_refused_since_no_person_reads_patterns() -> None:
+    with pytest.raises(ValueError, match="name: a check of a pattern needs a description"):
+        schema_for(THINGS, {"name": [pandera.Check.str_matches("^a$")]})

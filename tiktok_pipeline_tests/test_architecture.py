@@ -72,8 +72,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         {
             "delivery.*",
             "raw.*",
-            "validated.clean",
-            "validated.formats.*",
+            "validated.*",
             "privacy.*",
             "home.*",
             "settings",

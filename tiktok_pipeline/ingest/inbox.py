@@ -8,27 +8,29 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tiktok_pipeline.atomic_write import atomic_write_text
 from tiktok_pipeline.errors import FileError
 from tiktok_pipeline.home.layout import REASON_SUFFIX
+from tiktok_pipeline.ingest.config import IngestConfig
 from tiktok_pipeline.ingest.options import DEFAULT_OPTIONS, IngestOptions
-from tiktok_pipeline.ingest.register import IngestConfig, RegisteredFile, register
+from tiktok_pipeline.ingest.register import register_files
+from tiktok_pipeline.ingest.snapshot_key import parts_of
+from tiktok_pipeline.ingest.store import RegisteredFile
+from tiktok_pipeline.ingest.user_dialects import user_dialects
 from tiktok_pipeline.privacy.suppression import read_suppression_list
 from tiktok_pipeline.raw.snapshots import (
-    FORMATS,
     FileStat,
-    file_format,
     is_being_written,
     list_inbox,
     safe_name,
 )
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.settings import Settings
-from tiktok_pipeline.warehouse.base import Engine, UnreadableFileError
+from tiktok_pipeline.warehouse.base import Engine
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ def ingest_config(settings: Settings, engine: Engine) -> IngestConfig:
         engine=engine,
         largest_bytes=settings.largest_file_bytes,
         suppression=read_suppression_list(settings.forgotten_file) if settings.forgotten_file.exists() else None,
+        dialects=user_dialects(settings).dialects,
     )
 
 
@@ -94,15 +97,16 @@ def ingest_inbox(
     settled, waiting = _settled_and_waiting(settings, log)
     result = IngestResult(waiting=waiting)
     config = ingest_config(settings, engine)
-    for name in settled:
-        path = settings.incoming / name
-        try:
-            result.registered += _ingest_file(path, config, options)
-        except FileError as error:
-            result.refused.append(_refuse(path, settings.refused, str(error)))
-        except FileNotFoundError:  # removed by whoever delivered it
-            continue
+    for names in _deliveries(settled):
+        _ingest_delivery([settings.incoming / name for name in names], settings, config, options, result)
     return result
+
+
+def _deliveries(names: Sequence[str]) -> list[list[str]]:
+    """Return the names in groups: the parts of one file together, every other file alone."""
+    groups = [[names[place] for place in places] for places in parts_of(names)]
+    joined = {name for group in groups for name in group}
+    return sorted([*groups, *([name] for name in names if name not in joined)])
 
 
 def refused_files(folder: Path) -> list[RefusedFile]:
@@ -150,23 +154,37 @@ def _settled_and_waiting(settings: Settings, log: Callable[[str], None]) -> tupl
     return sorted(settled & names), sorted(names - settled)
 
 
-def _ingest_file(path: Path, config: IngestConfig, options: IngestOptions) -> list[RegisteredFile]:
-    """Register a file and remove it from the folder, unless another file took its name meanwhile."""
-    before = path.lstat()
-    if path.is_symlink() or not path.is_file():
-        raise UnreadableFileError(
-            f"{path.name}: a link or a special file; only files are ingested",
-            remedy="copy the file itself into the folder",
-        )
-    if file_format(path) is None:
-        raise UnreadableFileError(
-            f"{path.name}: not a known file format; expected a name ending in {', '.join(FORMATS)}"
-        )
-    registered = register([path], config, options)
-    after = path.lstat()
-    if all(getattr(before, name) == getattr(after, name) for name in ("st_ino", "st_size", "st_mtime_ns")):
-        path.unlink()
-    return registered
+def _ingest_delivery(
+    paths: Sequence[Path], settings: Settings, config: IngestConfig, options: IngestOptions, result: IngestResult
+) -> None:
+    """Register the files of a delivery and remove them from the folder; move those that cannot be read."""
+    before = {path: status for path in paths if (status := _file_status(path)) is not None}
+    refused: dict[Path, str] = {}
+
+    def refuse(path: Path, error: FileError) -> None:
+        refused[path] = str(error)
+
+    try:
+        registered = register_files(list(before), config, options, refuse=refuse)
+    except FileError as error:  # of the delivery as a whole, such as a missing date
+        refused |= {path: str(error) for path in before if path not in refused}
+        registered = []
+    result.registered += registered
+    for path, status in before.items():
+        if path in refused:
+            if _file_status(path) is not None:  # else removed by whoever delivered it
+                result.refused.append(_refuse(path, settings.refused, refused[path]))
+        elif _file_status(path) == status:  # else another file took the name meanwhile
+            path.unlink()
+
+
+def _file_status(path: Path) -> tuple[int, int, int] | None:
+    """Return inode, size and time of change of a file or link; None if it is gone."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _refuse(path: Path, folder: Path, reason: str) -> RefusedFile:

@@ -11,16 +11,13 @@ import narwhals as nw
 from tiktok_pipeline.raw.dialects import CONTROL_COLUMNS, REQUIRED, Recognition, stored_recognition
 from tiktok_pipeline.raw.dialects.column_names import unique_names
 from tiktok_pipeline.raw.dialects.messages import competing_columns_error
-from tiktok_pipeline.raw.schema import Source
+from tiktok_pipeline.raw.schema import NO_PROFILE_RECORD, Source
 from tiktok_pipeline.raw.snapshots import file_format
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import Engine, ScannedFile, UnreadableFileError
 
 FORGOTTEN_RECORD = "forgotten"
 """The ``read_problem`` of a record that was blanked because its creator asked to be forgotten."""
-
-NO_PROFILE_RECORD = "no profile: the scraper reports an error instead, such as a page that is gone"
-"""The ``read_problem`` of a record that is no profile. It is rejected and counted, but it is no bad row."""
 
 _QUOTED_CHARACTERS = 40
 

@@ -64,6 +64,10 @@ HIGH_CARDINALITY_COLUMNS = frozenset(
 """Columns in which nearly every row has a different text."""
 
 
+NO_PROFILE_RECORD = "no profile: the scraper reports an error instead, such as a page that is gone"
+"""The ``read_problem`` of a record that is no profile. It is rejected and counted, but it is no bad row."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """A type of delivery: its name and its canonical columns with their descriptions."""

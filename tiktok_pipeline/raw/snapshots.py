@@ -1,4 +1,4 @@
-"""List the files of a folder, tell whether they are complete, and which snapshot each belongs to.
+"""List the files of a folder, tell whether they are complete, and check snapshot keys.
 
 This module uses names, sizes and dates only; it reads, copies and writes no file.
 """
@@ -13,7 +13,7 @@ import re
 import signal
 import stat
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 
 from tiktok_pipeline.errors import FileError
@@ -35,7 +35,6 @@ FORMATS: dict[str, FileFormat] = {
 SNAPSHOT_KEY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}-[0-9]{2}-[0-9]{2}Z)?$"
 """A sortable UTC date, or date and time."""
 
-_DATE = re.compile(r"(?<![0-9])([0-9]{4})-?([0-9]{2})-?([0-9]{2})(?![0-9])")
 _SAFE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 _UNFINISHED = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".download", "~", ".swp")
 
@@ -57,15 +56,6 @@ def file_format(path: Path) -> FileFormat | None:
 def is_finished(path: Path) -> bool:
     """Return whether the name is that of a complete file: not hidden, and not a download or copy in progress."""
     return not path.name.startswith(".") and not path.name.lower().endswith(_UNFINISHED)
-
-
-def scrapes_in(folder: Path) -> list[Path]:
-    """Return the readable files of a folder, sorted by name, without links and subfolders."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.is_file() and not path.is_symlink() and is_finished(path) and file_format(path)
-    )
 
 
 @dataclass(frozen=True)
@@ -121,48 +111,6 @@ def check_snapshot_key(key: str) -> str:
         pass
     msg = f"snapshot {key!r}: expected a date such as 2023-08-12, or a time such as 2023-08-12T06-30-00Z"
     raise SnapshotKeyError(msg)
-
-
-def date_in_name(path: Path) -> date | None:
-    """Return the last real date (2023-08-12 or 20230812) in a file's name; None if there is none."""
-    last = None
-    for year, month, day in _DATE.findall(path.name):
-        try:
-            last = date(int(year), int(month), int(day))
-        except ValueError:
-            continue
-    return last
-
-
-def snapshot_keys(newest_dates: dict[Path, date | None], *, given: str | None = None) -> dict[Path, str]:
-    """Return the snapshot key of each file of one call.
-
-    The key is the given one; else the newest date in the file's rows; else the date in its name; else the newest key
-    of the other files of the call.
-
-    Parameters
-    ----------
-    newest_dates : dict of Path to date or None
-        The newest date in the rows of each file.
-    given : str, optional
-        The key that the user gave.
-
-    Raises
-    ------
-    SnapshotKeyError
-        If the given key is not a date, or no date can be found for a file.
-    """
-    if given is not None:
-        return dict.fromkeys(newest_dates, check_snapshot_key(given))
-    dates = {path: newest or date_in_name(path) for path, newest in newest_dates.items()}
-    known = [day for day in dates.values() if day is not None]
-    keys = {}
-    for path, day in dates.items():
-        if day is None and not known:
-            msg = f"{path.name}: no date in its rows or its name; give the snapshot key: --snapshot 2023-08-12"
-            raise SnapshotKeyError(msg)
-        keys[path] = (day or max(known)).isoformat()
-    return keys
 
 
 def safe_name(path: Path) -> str:

@@ -5,11 +5,13 @@ A creator is recognized by the handle and by the platform's id, where the id is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import narwhals as nw
 
+from tiktok_pipeline.frames import count_rows
+from tiktok_pipeline.raw.schema import NO_PROFILE_RECORD
 from tiktok_pipeline.validated.identity import usable_number
 from tiktok_pipeline.warehouse.base import Engine
 
@@ -25,8 +27,15 @@ UNDER_AGE = "is_under_age: the platform says the person is under 18; nothing of 
 MOST_HANDLES = 5
 """An id that more handles share is a placeholder, not an identity."""
 
+MOST_RENAMED, MOST_RENAMED_SHARE = 5, 0.2
+"""If more ids than this number, and than this share, have several handles, the ids of the snapshot are not those of
+the platform: so many creators do not change their names at once.
+"""
 
-def mark_duplicates(checked: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
+
+def mark_duplicates(
+    checked: nw.LazyFrame[Any], engine: Engine, *, count_ids: Callable[[], int] | None = None
+) -> nw.LazyFrame[Any]:
     """Mark all but one of the valid rows of a creator as duplicates of the row that stays.
 
     The row observed last stays, then the row delivered last. No row stays if any row of the creator is of a person
@@ -39,6 +48,8 @@ def mark_duplicates(checked: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[
         them.
     engine : Engine
         The engine that the frame lives in.
+    count_ids : callable, optional
+        Return the number of different ids in the snapshot, if ``checked`` is a part of it.
 
     Returns
     -------
@@ -52,7 +63,7 @@ def mark_duplicates(checked: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[
     decided = engine.persist(checked.select("account_id", "problems", *order, *{"tiktok_id"} & set(names)))
     if "tiktok_id" in names:
         keys["number"] = RENAMED
-        decided = engine.persist(_with_shared_number(decided))
+        decided = _add_number(decided, engine, count_ids)
     for key, reason in keys.items():
         decided = engine.persist(_mark_older(decided, key, order, reason))
     for key in keys:
@@ -60,25 +71,30 @@ def mark_duplicates(checked: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[
     return checked.drop("problems").join(decided.select(*POSITION, "problems"), on=POSITION, how="left")
 
 
-def is_superseded() -> nw.Expr:
-    """Return whether the reasons of a row of ``validated.rejected`` say that another row of the creator is kept."""
+def is_harmless() -> nw.Expr:
+    """Return whether a row of ``validated.rejected`` is not a bad one: it is superseded, or no profile at all."""
     first = nw.col("reasons").list.get(0)
-    return (nw.col("reasons").list.len() == 1) & ((first == nw.lit(DUPLICATE)) | (first == nw.lit(RENAMED)))
-
-
-def _with_shared_number(checked: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-    """Add ``number``: the id where it can identify an account, else NULL."""
-    numbered = checked.with_columns(usable_number(nw.col("tiktok_id")).alias("number"))
-    handles = numbered.filter(~nw.col("number").is_null()).select("number", "account_id").unique()
-    placeholders = (
-        handles.group_by("number")
-        .agg(nw.len().alias("handles"))
-        .filter(nw.col("handles") > MOST_HANDLES)
-        .select("number", nw.lit(True).alias("is_placeholder"))
+    is_one_of = nw.any_horizontal(
+        *(first == nw.lit(reason) for reason in (*SUPERSEDED, NO_PROFILE_RECORD)), ignore_nulls=True
     )
+    return (nw.col("reasons").list.len() == 1) & is_one_of
+
+
+def _add_number(
+    checked: nw.LazyFrame[Any], engine: Engine, count_ids: Callable[[], int] | None
+) -> nw.LazyFrame[Any]:
+    """Add ``number``: the id where it can identify an account, else NULL."""
+    numbered = engine.persist(checked.with_columns(usable_number(nw.col("tiktok_id")).alias("number")))
+    pairs = numbered.filter(~nw.col("number").is_null()).select("number", "account_id").unique()
+    shared = pairs.group_by("number").agg(nw.len().alias("handles")).filter(nw.col("handles") > 1)
+    shared = engine.persist(shared)
+    n_shared = count_rows(shared)
+    if n_shared > MOST_RENAMED and n_shared > MOST_RENAMED_SHARE * (count_ids() if count_ids else n_shared):
+        return engine.persist(numbered.with_columns(nw.lit(None).cast(nw.String).alias("number")))
+    placeholders = shared.filter(nw.col("handles") > MOST_HANDLES).select("number", is_placeholder=nw.lit(True))
     joined = numbered.join(placeholders, on="number", how="left")
     number = nw.when(nw.col("is_placeholder").is_null()).then(nw.col("number"))
-    return joined.with_columns(number.alias("number")).drop("is_placeholder")
+    return engine.persist(joined.with_columns(number.alias("number")).drop("is_placeholder"))
 
 
 def _mark_older(checked: nw.LazyFrame[Any], key: str, order: Sequence[str], reason: str) -> nw.LazyFrame[Any]:

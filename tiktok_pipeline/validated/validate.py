@@ -14,6 +14,7 @@ import narwhals as nw
 import pandera.pandas as pa
 
 from tiktok_pipeline.errors import PipelineError
+from tiktok_pipeline.frames import count_rows
 from tiktok_pipeline.raw.schema import VIDEOS, Source
 from tiktok_pipeline.validated.clean import (
     clean_activity,
@@ -113,7 +114,9 @@ def validate_source(
     may_be_rejected = (nw.col("problems") != "") | nw.col("is_repeated")
     is_odd = may_be_rejected | has_unread_cell(source)
     materialized = engine.persist(checked if use_fast_path else checked.filter(is_odd))
-    with_duplicates = mark_duplicates(materialized.filter(may_be_rejected), engine)
+    with_duplicates = mark_duplicates(
+        materialized.filter(may_be_rejected), engine, count_ids=lambda: _count_ids(raw, source)
+    )
     rejected = engine.persist(with_duplicates.filter(nw.col("problems") != ""))
 
     columns = TABLES[source.name].frame_names
@@ -128,6 +131,12 @@ def validate_source(
         rejected=rejected_rows(rejected, source, engine, delivered if formats else None),
         unread_cells=count_unread_cells(kept, source),
     )
+
+
+def _count_ids(raw: nw.LazyFrame[Any], source: Source) -> int:
+    """Return the number of different ids that can identify an account."""
+    ids = raw.select(delivered_number(source).alias("number"))
+    return count_rows(ids.filter(~nw.col("number").is_null()).unique())
 
 
 def _suspect_rows(
@@ -248,7 +257,7 @@ def check_balance(counts: Mapping[str, int], *, snapshot: str, source: str, wors
     Parameters
     ----------
     counts : mapping of str to int
-        Rows by stage: ``raw``, ``validated``, ``rejected``, and the ``superseded`` among the rejected.
+        Rows by stage: ``raw``, ``validated``, ``rejected``, and the ``harmless`` ones among the rejected.
     snapshot, source : str
         What the rows belong to.
     worst : mapping of str to int
@@ -268,7 +277,7 @@ def check_balance(counts: Mapping[str, int], *, snapshot: str, source: str, wors
     if raw == 0:
         msg = f"snapshot {snapshot}: its {source} files have no rows; the validated tables stay as they were"
         raise SnapshotRejectedError(msg)
-    bad, rows_of_creators = rejected - counts.get("superseded", 0), raw - counts.get("superseded", 0)
+    bad, rows_of_creators = rejected - counts.get("harmless", 0), raw - counts.get("harmless", 0)
     if bad > MAX_REJECTED_SHARE * rows_of_creators and source != VIDEOS.name:
         reasons = "; ".join(f"{reason} ({rows})" for reason, rows in list(worst.items())[:3])
         msg = (

@@ -78,7 +78,7 @@ def test_an_unreadable_file_is_refused_with_its_reason_and_the_others_are_ingest
 ) -> None:
     whole = gzip.compress(drop(settings, "a.csv").read_bytes())
     (settings.incoming / "b.csv.gz").write_bytes(whole[: len(whole) // 2])
-    (settings.incoming / "c.xlsx").write_bytes(b"PK")
+    (settings.incoming / "c.xlsx").write_bytes(b"\x89PNG\r\n")
     (settings.incoming / "d.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     result = ingest_inbox(settings, engine)
     assert [file.file for file in result.registered] == ["a.csv"]
@@ -86,8 +86,8 @@ def test_an_unreadable_file_is_refused_with_its_reason_and_the_others_are_ingest
     assert inbox_names(settings) == ["refused"]
     reasons = {file.file: file.reason for file in refused_files(settings.refused)}
     assert "truncated" in reasons["b.csv.gz"]
-    assert "not a known file format" in reasons["c.xlsx"]
-    assert "match no known type of file" in reasons["d.csv"]
+    assert "an image, not a table" in reasons["c.xlsx"]
+    assert "no column is known to be the one for" in reasons["d.csv"]
 
 
 def test_a_repaired_file_delivered_again_is_ingested(settings: Settings, engine: DuckDBWarehouse) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import hashlib
 import json
@@ -78,11 +79,11 @@ def test_the_manifest_lists_what_was_delivered_and_what_is_stored(
         "dialect": "public_csv",
         "forgotten_rows": [],
         "delivered_name": "scrape.csv",
-        "container": "",
+        "container": "csv",
         "compression": "",
         "member": "",
-        "encoding": "",
-        "delimiter": "",
+        "encoding": "utf-8",
+        "delimiter": ",",
         "notes": [],
         "formats": {},
     }
@@ -104,12 +105,13 @@ def test_a_stored_copy_that_was_lost_is_stored_again(config: IngestConfig, raw: 
 
 
 @pytest.mark.parametrize("name", ["scrape.csv", "renamed.csv"])
-def test_a_stored_copy_that_was_changed_through_its_hard_link_is_stored_again(
+def test_a_stored_copy_that_was_changed_is_stored_again(
     config: IngestConfig, raw: Path, scrape: Path, tmp_path: Path, name: str
 ) -> None:
     original = scrape.read_bytes()
     register([scrape], config)
-    scrape.write_bytes(original.replace(b"creator no. 1", b"creator no. 9"))  # of the same size
+    stored = raw / "2024-03-01" / "scrape.csv"
+    stored.write_bytes(original.replace(b"creator no. 1", b"creator no. 9"))  # of the same size
     again = tmp_path / "again" / name
     again.parent.mkdir()
     again.write_bytes(original)
@@ -126,7 +128,7 @@ def test_a_file_of_the_same_name_replaces_the_stored_one(
     register([scrape], config)
     if copy_under_the_same_name:
         changed = write_csv(scrape.parent / "again" / "scrape.csv", creators(7))
-    else:  # written over in place: the stored name may be a hard link to the very same file
+    else:  # written over in place
         changed = write_csv(scrape, creators(7))
     assert register([changed], config) == [RegisteredFile("2024-03-01", "scrape.csv", "replaced")]
     (entry,) = read_manifest(raw / "2024-03-01")
@@ -247,20 +249,52 @@ def test_a_name_that_is_not_utf8_is_stored(config: IngestConfig, raw: Path, tmp_
     assert stored.file.isascii()
 
 
-def test_a_file_is_hard_linked_if_possible_and_otherwise_copied(
-    config: IngestConfig, raw: Path, scrape: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("without", [(), ("ioctl",), ("ioctl", "copy_file_range")])
+def test_a_stored_file_never_changes_with_the_delivered_one(
+    config: IngestConfig, raw: Path, scrape: Path, monkeypatch: pytest.MonkeyPatch, without: tuple[str, ...]
 ) -> None:
-    register([scrape], config)
-    assert (raw / "2024-03-01" / "scrape.csv").samefile(scrape)
-
-    def other_file_system(*_: object, **__: object) -> None:
+    def not_supported(*_: object, **__: object) -> None:
         raise OSError(18, "Invalid cross-device link")
 
-    monkeypatch.setattr(os, "link", other_file_system)
-    register([scrape], config, IngestOptions(snapshot="2024-03-05"))
-    copy = raw / "2024-03-05" / "scrape.csv"
-    assert not copy.samefile(scrape)
-    assert copy.read_bytes() == scrape.read_bytes()
+    for name in without:
+        monkeypatch.setattr(fcntl if name == "ioctl" else os, name, not_supported)
+    delivered = scrape.read_bytes()
+    register([scrape], config)
+    with scrape.open("r+b") as file:  # written over in place, as a spreadsheet does
+        file.write(b"x" * 100)
+    assert (raw / "2024-03-01" / "scrape.csv").read_bytes() == delivered
+
+
+def test_names_that_differ_in_case_are_two_files(config: IngestConfig, raw: Path, tmp_path: Path) -> None:
+    first = write_csv(tmp_path / "part.csv", creators(5))
+    second = write_csv(tmp_path / "part.CSV", creators(4, seed=9))
+    assert outcomes(register([first, second], config)) == ["new", "new"]
+    manifest = read_manifest(raw / "2024-03-01")
+    assert sorted((entry.delivered_name, entry.rows) for entry in manifest) == [("part.CSV", 4), ("part.csv", 5)]
+    assert len({entry.file.lower() for entry in manifest}) == 2
+
+
+def test_a_file_of_mostly_bad_rows_does_not_replace_a_good_one(config: IngestConfig, raw: Path, scrape: Path) -> None:
+    register([scrape], config)
+    stored = (raw / "2024-03-01" / "scrape.csv").read_bytes()
+    bad = [row | {"followers": "many"} if number else row for number, row in enumerate(creators(5))]
+    write_csv(scrape, bad)
+    with pytest.raises(UnreadableFileError, match=r"scrape\.csv: only 1 of its 5 rows .* would replace, stays"):
+        register([scrape], config)
+    assert (raw / "2024-03-01" / "scrape.csv").read_bytes() == stored
+
+
+def test_a_file_that_is_read_in_another_way_replaces_the_stored_one(
+    config: IngestConfig, raw: Path, tmp_path: Path
+) -> None:
+    rows = [row | {"fans": str(number)} for number, row in enumerate(creators(5), start=1)]
+    path = write_csv(tmp_path / "scrape.csv", rows)
+    register([path], config)
+    mapped = IngestOptions(column_map={"followers": "fans"})
+    assert outcomes(register([path], config, mapped)) == ["replaced"]
+    (entry,) = read_manifest(raw / "2024-03-01")
+    assert entry.columns["followers"] == "fans"
+    assert outcomes(register([path], config, mapped)) == ["already there"]
 
 
 def test_a_link_is_followed_to_its_content(config: IngestConfig, raw: Path, scrape: Path, tmp_path: Path) -> None:

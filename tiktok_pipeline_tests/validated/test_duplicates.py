@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from tiktok_pipeline.validated.duplicates import DUPLICATE, MOST_HANDLES, RENAMED, UNDER_AGE, is_superseded
+from tiktok_pipeline.validated.duplicates import DUPLICATE, MOST_HANDLES, RENAMED, UNDER_AGE, is_harmless
 from tiktok_pipeline.validated.validate import SnapshotRejectedError, check_balance
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.validated.scrapes import Verdict, csv_of, judged
@@ -55,6 +55,20 @@ def test_an_id_that_many_handles_share_identifies_nobody(engine: DuckDBWarehouse
     assert verdict.kept == list(range(1, MOST_HANDLES + 2))
 
 
+def test_ids_of_which_many_have_two_handles_identify_nobody(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    """The ids of two parts that number their own rows are not those of the platform."""
+    parts = [[{"account_id": f"{part}{number}", "id": f"{number}0000001"} for number in range(1, 9)] for part in "ab"]
+    verdict = of_csv(engine, tmp_path, *parts[0], *parts[1])
+    assert verdict.reasons == {}
+
+
+def test_a_few_renamed_creators_among_many_are_recognized(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    rows = [{"account_id": f"a{number}", "id": f"{number}0000001"} for number in range(1, 41)]
+    renamed = [{"account_id": f"b{number}", "id": f"{number}0000001"} for number in range(1, 8)]
+    verdict = of_csv(engine, tmp_path, *rows, *renamed)
+    assert verdict.reasons == {place: [RENAMED] for place in range(1, 8)}
+
+
 def test_a_person_under_age_is_left_out_under_every_handle(engine: DuckDBWarehouse, tmp_path: Path) -> None:
     verdict = of_csv(
         engine,
@@ -74,16 +88,16 @@ def test_superseded_rows_are_recognized_by_their_reason(engine: DuckDBWarehouse,
     verdict = judged(engine, path)
     assert set(verdict.reasons) == {1, 3}
     rejected = engine.persist(pa.Table.from_pylist(verdict.rejected))
-    superseded = rejected.filter(is_superseded()).collect("pyarrow")["source_row"].to_list()
+    superseded = rejected.filter(is_harmless()).collect("pyarrow")["source_row"].to_list()
     assert superseded == [1]
 
 
 def test_superseded_rows_do_not_count_toward_the_half_that_refuses_a_snapshot() -> None:
-    counts = {"raw": 100, "validated": 20, "rejected": 80, "superseded": 80}
+    counts = {"raw": 100, "validated": 20, "rejected": 80, "harmless": 80}
     check_balance(counts, snapshot="2024-05-06", source="profiles", worst={})
     with pytest.raises(SnapshotRejectedError, match="21 of 41 rows are rejected"):
         check_balance(
-            {"raw": 100, "validated": 20, "rejected": 80, "superseded": 59},
+            {"raw": 100, "validated": 20, "rejected": 80, "harmless": 59},
             snapshot="2024-05-06",
             source="profiles",
             worst={},

@@ -14,7 +14,7 @@ from tiktok_pipeline.frames import count_rows
 from tiktok_pipeline.orchestration.metadata import Frame, numbers, table_in, table_out
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.raw.schema import PROFILES, SOURCES, VIDEOS, Source
-from tiktok_pipeline.validated.duplicates import is_superseded
+from tiktok_pipeline.validated.duplicates import is_harmless
 from tiktok_pipeline.validated.formats.formats import Formats
 from tiktok_pipeline.validated.schema import REJECTED_TABLE, TABLES, UNREAD_CELLS_TABLE
 from tiktok_pipeline.validated.validate import ValidationResult, check_balance, validate_source, without_quoted_cells
@@ -57,14 +57,14 @@ def validated_assets() -> AssetsDefinition:
                 "raw": count_rows(raw[name]),
                 "validated": count_rows(result.valid),
                 "rejected": count_rows(result.rejected),
-                "superseded": count_rows(result.rejected.filter(is_superseded())),
+                "harmless": count_rows(result.rejected.filter(is_harmless())),
             }
             for name, result in results.items()
         }
         yield Output(_all_rejected(results, warehouse), "rejected", metadata=_rejected_shares(counts))
         yield Output(_all_unread_cells(results, warehouse), "unread_cells")
         for name, result in results.items():
-            worst = _frequent_reasons(result.rejected.filter(~is_superseded()))
+            worst = _frequent_reasons(result.rejected.filter(~is_harmless()))
             check_balance(counts[name], snapshot=context.partition_key, source=name, worst=worst)
         for source in SOURCES:
             if source is not VIDEOS:
@@ -128,9 +128,9 @@ def _all_unread_cells(results: Mapping[str, ValidationResult], engine: Warehouse
 def _rejected_shares(counts: Mapping[str, Mapping[str, int]]) -> dict[str, float | None]:
     """Return the share of bad rows of each source, without superseded ones, and the largest of them."""
     shares = {
-        source: (rows["rejected"] - rows["superseded"]) / (rows["raw"] - rows["superseded"])
+        source: (rows["rejected"] - rows["harmless"]) / (rows["raw"] - rows["harmless"])
         for source, rows in counts.items()
-        if rows["raw"] > rows["superseded"]
+        if rows["raw"] > rows["harmless"]
     }
     by_source = {f"rejected_share_{source.name}": shares.get(source.name) for source in SOURCES}
     return numbers(rejected_share=max(shares.values(), default=None), **by_source)

@@ -14,7 +14,7 @@ from tiktok_pipeline.orchestration.asset_keys import asset_key
 from tiktok_pipeline.orchestration.checks.snapshot_check import checked_slice, snapshot_check
 from tiktok_pipeline.orchestration.metadata import numbers
 from tiktok_pipeline.raw.schema import SOURCES, VIDEOS
-from tiktok_pipeline.validated.duplicates import is_superseded
+from tiktok_pipeline.validated.duplicates import is_harmless
 from tiktok_pipeline.validated.validate import inconsistent_rates
 from tiktok_pipeline.validated.videos import DELIVERED
 from tiktok_pipeline.warehouse.base import Warehouse
@@ -42,7 +42,7 @@ def _counts(context: AssetCheckExecutionContext, warehouse: Warehouse) -> dict[s
             "raw": count_rows(raw),
             "validated": count_rows(validated),
             "rejected": count_rows(rejected.filter(nw.col("source") == source.name)),
-            "superseded": count_rows(rejected.filter((nw.col("source") == source.name) & is_superseded())),
+            "harmless": count_rows(rejected.filter((nw.col("source") == source.name) & is_harmless())),
         }
         if any(rows.values()):
             counts[source.name] = rows
@@ -77,9 +77,9 @@ def _rejected_share() -> AssetChecksDefinition:
     def rejected_share(context: AssetCheckExecutionContext, warehouse: ResourceParam[Warehouse]) -> AssetCheckResult:
         counts = _counts(context, warehouse)
         shares = {
-            source: (rows["rejected"] - rows["superseded"]) / (rows["raw"] - rows["superseded"])
+            source: (rows["rejected"] - rows["harmless"]) / (rows["raw"] - rows["harmless"])
             for source, rows in counts.items()
-            if rows["raw"] > rows["superseded"]
+            if rows["raw"] > rows["harmless"]
         }
         worst = max(shares.values(), default=0.0)
         listed = ", ".join(f"{share:.1%} of {source}" for source, share in shares.items())

@@ -17,7 +17,7 @@ Transformation = Literal["apify_items", "research_api_reply"]
 
 CONTROL_COLUMNS = ("error", "error_code", "warning", "warning_code")
 """Names that a dialect may map besides the canonical columns: a record with a text there and without followers is no
-profile, see `tiktok_pipeline.raw.read.NO_PROFILE_RECORD`."""
+profile, see `tiktok_pipeline.raw.schema.NO_PROFILE_RECORD`."""
 
 REQUIRED: Mapping[str, tuple[tuple[str, ...], ...]] = {
     PROFILES.name: (("account_id", "url", "tiktok_id"), ("followers",)),

@@ -1,0 +1,95 @@
+"""Copy delivered files into the home before they are read: what is stored never shares its blocks with the original.
+
+A hard link would change with the original, which its owner may write over at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tiktok_pipeline.home.cleanup import STAGING_PREFIX, remove_raw_leftovers
+from tiktok_pipeline.warehouse.base import UnreadableFileError
+
+_FICLONE = 0x40049409
+"""The request of Linux that lets a copy share its blocks until one of both files is written."""
+
+_BLOCK_BYTES = 1 << 24
+
+
+@contextlib.contextmanager
+def staging_folder(raw: Path) -> Iterator[Path]:
+    """Give a folder on the file system of the snapshots, so that storing a file is a rename."""
+    raw.mkdir(parents=True, exist_ok=True)
+    remove_raw_leftovers(raw)
+    with tempfile.TemporaryDirectory(prefix=STAGING_PREFIX, dir=raw) as folder:
+        yield Path(folder)
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy the content of a regular file; a link is not followed.
+
+    Parameters
+    ----------
+    source : Path
+        The delivered file. It is opened once, so that nobody can exchange it between a check and the reading.
+    target : Path
+        A new file, which only its owner may read.
+
+    Raises
+    ------
+    UnreadableFileError
+        If ``source`` is no regular file, or cannot be read.
+    """
+    try:
+        reader = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise (_not_a_file(source) if error.errno == errno.ELOOP else _unreadable(source, error)) from error
+    try:
+        if not stat.S_ISREG(os.fstat(reader).st_mode):
+            raise _not_a_file(source)
+        writer = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            _copy(reader, writer)
+        finally:
+            os.close(writer)
+    except OSError as error:
+        raise _unreadable(source, error) from error
+    finally:
+        os.close(reader)
+
+
+def _copy(reader: int, writer: int) -> None:
+    with contextlib.suppress(OSError):  # most file systems cannot share blocks
+        fcntl.ioctl(writer, _FICLONE, reader)
+        return
+    try:
+        while os.copy_file_range(reader, writer, _BLOCK_BYTES):
+            pass
+    except (OSError, AttributeError):  # between two file systems of different types
+        os.lseek(reader, 0, os.SEEK_SET)
+        os.ftruncate(writer, 0)
+        os.lseek(writer, 0, os.SEEK_SET)
+        with os.fdopen(os.dup(writer), "wb") as target:
+            while block := os.read(reader, _BLOCK_BYTES):
+                target.write(block)
+
+
+def _not_a_file(source: Path) -> UnreadableFileError:
+    return UnreadableFileError(
+        f"{source.name}: a link or a special file; only files are ingested",
+        remedy="copy the file itself into the folder",
+    )
+
+
+def _unreadable(source: Path, error: OSError) -> UnreadableFileError:
+    return UnreadableFileError(
+        f"{source.name}: cannot be read ({error.strerror or error})",
+        remedy="make it readable for the user who runs the pipeline",
+    )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tiktok_pipeline.cli.console import CommandUsageError
+from tiktok_pipeline.cli.console import CommandUsageError, info
 from tiktok_pipeline.safe_text import one_line
 
 if TYPE_CHECKING:
     from tiktok_pipeline.ingest.options import IngestOptions
+    from tiktok_pipeline.settings import Settings
 
 _CHOICES = {
     "decimal": (".", ","),
@@ -78,3 +79,11 @@ def _read_column_map(pairs: Sequence[str]) -> dict[str, str]:
             raise CommandUsageError(msg)
         column_map[name] = column
     return column_map
+
+
+def warn_about_dialects(settings: Settings) -> None:
+    """Print a note for each dialect file of the home with a mistake: line, field, and what is expected."""
+    from tiktok_pipeline.ingest.user_dialects import user_dialects
+
+    for error in user_dialects(settings).errors:
+        info(f"dialect not used: {error}")

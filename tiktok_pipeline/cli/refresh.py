@@ -23,7 +23,7 @@ from tiktok_pipeline.cli.console import (
     read_settings,
     select_studies,
 )
-from tiktok_pipeline.cli.ingest_options import read_ingest_options
+from tiktok_pipeline.cli.ingest_options import read_ingest_options, warn_about_dialects
 from tiktok_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ def refresh(
             snapshot, decimal=decimal, dates=dates, rates=rates, column_map=column_map, newest=newest, again=again
         )
         studies = select_studies(study or [])
+        warn_about_dialects(settings)
         with locked_home(settings):
             keys, refused = _find_snapshots(settings, paths or [], options, everything=everything, resume=resume)
             from tiktok_pipeline.cli.refresh_summary import RefreshResult

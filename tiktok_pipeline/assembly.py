@@ -99,7 +99,7 @@ def build_definitions(
             "warehouse": warehouse_resource(settings, lambda: open_warehouse(settings)),
             "figures": figures_resource(settings.reports, is_enabled=settings.pictures),
             "samples": samples_resource(),
-            "io_manager": io_manager(settings),
+            "io_manager": io_manager(settings, studies),
         },
         executor=in_process_executor,
         loggers={STEP_LOGGER: logger} if logger else None,

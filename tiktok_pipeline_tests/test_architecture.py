@@ -56,7 +56,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         | ({"recipes.*"} if stage in WITH_RECIPES else set())
         for stage in STAGES
     },
-    **dict.fromkeys(("", *sorted(BASE), "settings", "recipes", "warehouse", "sample", "output"), frozenset[str]()),
+    **dict.fromkeys(
+        ("", "program_version", *sorted(BASE), "settings", "recipes", "warehouse", "sample", "output"),
+        frozenset[str](),
+    ),
     "web": frozenset(),
     "study": frozenset({"recipes.*", "features.catalog"}),
     "studies": frozenset({"recipes.*", "study"}),
@@ -80,7 +83,17 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         }
     ),
     "upkeep": frozenset(
-        {"raw.*", "ingest.*", "privacy.*", "home.*", "settings", "study", "tables", "warehouse.base"}
+        {
+            "raw.*",
+            "ingest.*",
+            "privacy.*",
+            "home.*",
+            "program_version",
+            "settings",
+            "study",
+            "tables",
+            "warehouse.base",
+        }
     ),
     "orchestration": ALL_STAGES
     | {
@@ -88,6 +101,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         "home.*",
         "ingest.*",
         "plots.*",
+        "program_version",
         "privacy.*",
         "recipes.*",
         "reports.*",
@@ -103,6 +117,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "cli": frozenset({"assembly", "analysis.*", "home.*", "ingest.*", "orchestration.*", "output.*", "privacy.*"})
     | {
         "raw.*",
+        "program_version",
         "recipes.*",
         "reports.*",
         "sample",

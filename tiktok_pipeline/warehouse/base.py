@@ -179,7 +179,8 @@ class StoredSlice:
     """One entry of ``meta.slices``.
 
     ``snapshot`` and ``study`` are empty if the table does not have the column. ``delivery_id`` is the delivery that
-    the rows were computed from: slices of one delivery belong together. ``written_at`` is in UTC.
+    the rows were computed from: slices of one delivery belong together. ``written_at`` is in UTC. ``computed_by`` is
+    the version of the program, the study and the settings that computed them; empty if it is not known.
     """
 
     table: str
@@ -188,6 +189,7 @@ class StoredSlice:
     rows: int
     delivery_id: str
     written_at: datetime
+    computed_by: str = ""
 
 
 SliceCounts = dict[tuple[str, str, str], int]
@@ -204,6 +206,7 @@ class Warehouse(Engine, Protocol):
         rows: nw.LazyFrame[Any] | pd.DataFrame | pa.Table,
         *,
         delivery_id: str = "",
+        computed_by: str = "",
     ) -> int:
         """Replace a slice in one transaction.
 
@@ -215,6 +218,8 @@ class Warehouse(Engine, Protocol):
             The new rows, with the columns `TableSpec.frame_names` in any order.
         delivery_id : str, default ""
             The delivery that the rows were computed from.
+        computed_by : str, default ""
+            The version of what computed them, see `tiktok_pipeline.program_version`.
 
         Returns
         -------
@@ -229,7 +234,13 @@ class Warehouse(Engine, Protocol):
         ...
 
     def replace_external_slice(
-        self, table: TableSpec, slice_: Slice, rows: nw.LazyFrame[Any], *, delivery_id: str = ""
+        self,
+        table: TableSpec,
+        slice_: Slice,
+        rows: nw.LazyFrame[Any],
+        *,
+        delivery_id: str = "",
+        computed_by: str = "",
     ) -> int:
         """Replace a slice by ``rows`` that are not stored: list it in ``meta.slices`` and return the number of rows.
 

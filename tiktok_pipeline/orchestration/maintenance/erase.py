@@ -181,7 +181,13 @@ def _filter_study_tables(warehouse: Warehouse, snapshot: str, suppression: Suppr
             rows = warehouse.salted_hash(warehouse.read_slice(spec, key), ["account_id"], suppression.salt)
             kept = rows.filter(~nw.col("account_id_hash").is_in(sorted(suppression.hashes)))
             persisted = warehouse.persist(kept.select(spec.frame_names))
-            warehouse.replace_slice(spec, key, persisted, delivery_id=stored_slice.delivery_id)
+            warehouse.replace_slice(
+                spec,
+                key,
+                persisted,
+                delivery_id=stored_slice.delivery_id,
+                computed_by=stored_slice.computed_by,
+            )
 
 
 def _rebuild_databases(eraser: Eraser) -> None:

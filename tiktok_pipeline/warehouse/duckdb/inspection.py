@@ -40,7 +40,8 @@ def inspect_database(path: Path) -> Inspection:
         if version != VERSION:
             return Inspection(version, (), {})
         _, rows = database.rows(
-            "select table_name, snapshot, study, rows, origin, written_at from meta.slices order by all"
+            "select table_name, snapshot, study, rows, origin, written_at, coalesce(computed_by, '') "
+            "from meta.slices order by all"
         )
         return Inspection(version, tuple(StoredSlice(*row) for row in rows), _counts(database))
 

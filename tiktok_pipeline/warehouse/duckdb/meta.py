@@ -38,6 +38,11 @@ SLICES_TABLE = TableSpec(
         Column(name="rows", type="integer", description="number of rows in the slice", nullable=False),
         _text("origin", "id of the delivery from which the rows were computed"),
         Column(name="written_at", type="timestamp", description="time of writing, UTC", nullable=False),
+        Column(
+            name="computed_by",
+            type="text",
+            description="version of the program, study and settings that computed the rows; NULL: not known",
+        ),
     ),
     slice_by=(),
     rows_per=("table_name", "snapshot", "study"),

@@ -37,6 +37,7 @@ _STEPS: Mapping[int, Sequence[str]] = {
                 "account_age_days",
                 "lacks_bio_link",
                 "likes_per_video_padded",
+                "log_lifetime_engagement_percent",
             )
         ),
     ),
@@ -74,6 +75,7 @@ _STEPS: Mapping[int, Sequence[str]] = {
             f"alter table if exists validated.profiles alter column {name} drop not null"
             for name in ("following", "likes", "videos_count")
         ),
+        "alter table if exists meta.slices add column if not exists computed_by varchar",
     ),
 }
 """The statements that lead from each version to the next."""
@@ -185,6 +187,6 @@ def _list_slices(connection: duckdb.DuckDBPyConnection) -> None:
             study = "study" if has_study else "''"
             connection.execute(
                 f"insert into {SLICES_TABLE} "
-                f"select ?, snapshot, {study}, count(*), '', ?::timestamp from {table} group by all",
+                f"select ?, snapshot, {study}, count(*), '', ?::timestamp, '' from {table} group by all",
                 [table, now],
             )

@@ -107,6 +107,7 @@ def check_columns(table: TableSpec, columns: Sequence[str]) -> None:
 def stored_slices(connection: duckdb.DuckDBPyConnection) -> list[StoredSlice]:
     """Return every slice that was written, in the order of table, snapshot and study."""
     rows = connection.execute(
-        "select table_name, snapshot, study, rows, origin, written_at from meta.slices order by all"
+        "select table_name, snapshot, study, rows, origin, written_at, coalesce(computed_by, '') from meta.slices "
+        "order by all"
     ).fetchall()
     return [StoredSlice(*row) for row in rows]

@@ -27,7 +27,7 @@ from tiktok_pipeline.warehouse.base import (
     check_slice,
 )
 from tiktok_pipeline.warehouse.duckdb.engine import DuckDBEngine
-from tiktok_pipeline.warehouse.duckdb.meta import create_views
+from tiktok_pipeline.warehouse.duckdb.meta import SLICES_TABLE, create_views
 from tiktok_pipeline.warehouse.duckdb.publishing import publish
 from tiktok_pipeline.warehouse.duckdb.tables import (
     check_columns,
@@ -81,6 +81,7 @@ class DuckDBWarehouse(DuckDBEngine):
         rows: nw.LazyFrame[Any] | pd.DataFrame | pa.Table,
         *,
         delivery_id: str = "",
+        computed_by: str = "",
     ) -> int:
         """Replace a slice in one transaction; see `tiktok_pipeline.warehouse.base.Warehouse.replace_slice`."""
         pairs = list(check_slice(table, slice_))
@@ -100,11 +101,17 @@ class DuckDBWarehouse(DuckDBEngine):
             self._run(f"insert into {table} by name select {constants}, {cells} from rows", values, rows=native)
             self._run(f"delete from {table} where {where} and rowid <= {newest}", values)
             written = self._count(table, where, values)
-            self._list_slice(table, slice_, written, delivery_id)
+            self._list_slice(table, slice_, written, delivery_id, computed_by)
         return written
 
     def replace_external_slice(
-        self, table: TableSpec, slice_: Slice, rows: nw.LazyFrame[Any], *, delivery_id: str = ""
+        self,
+        table: TableSpec,
+        slice_: Slice,
+        rows: nw.LazyFrame[Any],
+        *,
+        delivery_id: str = "",
+        computed_by: str = "",
     ) -> int:
         """List a slice without storing its rows, and delete its stored rows, in one transaction."""
         pairs = list(check_slice(table, slice_))
@@ -115,7 +122,7 @@ class DuckDBWarehouse(DuckDBEngine):
             row_count = int(rows.to_native().aggregate("count(*)").fetchall()[0][0])
             if table.derived is None:
                 self._run(f"delete from {table} where {where}", [value for _, value in pairs])
-            self._list_slice(table, slice_, row_count, delivery_id)
+            self._list_slice(table, slice_, row_count, delivery_id, computed_by)
         return row_count
 
     def read_slice(self, table: TableSpec, slice_: Slice) -> nw.LazyFrame[Any]:
@@ -210,10 +217,11 @@ class DuckDBWarehouse(DuckDBEngine):
     def _fetch_int(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         return int(self._connection.execute(sql, list(parameters)).fetchall()[0][0])
 
-    def _list_slice(self, table: TableSpec, slice_: Slice, rows: int, delivery_id: str) -> None:
+    def _list_slice(self, table: TableSpec, slice_: Slice, rows: int, delivery_id: str, computed_by: str) -> None:
         self._unlist_slice(table, slice_)
-        entry = [str(table), slice_.get("snapshot", ""), slice_.get("study", ""), rows, delivery_id, _now()]
-        self._run("insert into meta.slices values (?, ?, ?, ?, ?, ?)", entry)
+        names = (str(table), slice_.get("snapshot", ""), slice_.get("study", ""))
+        entry = [*names, rows, delivery_id, _now(), computed_by]
+        self._run(f"insert into {SLICES_TABLE} values (?, ?, ?, ?, ?, ?, ?)", entry)
 
     def _unlist_slice(self, table: TableSpec, slice_: Slice) -> None:
         values = [str(table), slice_.get("snapshot", ""), slice_.get("study", "")]

@@ -30,7 +30,12 @@ NOWHERE = Path("/nowhere")
 KEY = asset_key("clusters.fits", "my_study")
 SLICE = {"snapshot": "2024-03-01", "study": "my_study"}
 GOOD = pd.DataFrame(
-    {"statistic": ["inertia", "silhouette"], "value": [1.5, None], "note": pd.Series([None, "one cluster"])}
+    {
+        "statistic": ["inertia", "silhouette"],
+        "value": [1.5, None],
+        "note": pd.Series([None, "one cluster"]),
+        "basis": pd.Series([None, "likes"]),
+    }
 )
 
 
@@ -53,8 +58,8 @@ def stored(warehouse: DuckDBWarehouse) -> list[dict[str, Any]]:
 def test_a_frame_is_written_to_its_slice_and_counted(warehouse: DuckDBWarehouse) -> None:
     assert write(warehouse, GOOD) == {"dagster/row_count": 2, "dagster/table_name": "clusters.fits"}
     assert stored(warehouse) == [
-        {**SLICE, "statistic": "inertia", "value": 1.5, "note": None},
-        {**SLICE, "statistic": "silhouette", "value": None, "note": "one cluster"},
+        {**SLICE, "statistic": "inertia", "value": 1.5, "note": None, "basis": None},
+        {**SLICE, "statistic": "silhouette", "value": None, "note": "one cluster", "basis": "likes"},
     ]
 
 
@@ -62,7 +67,7 @@ def test_what_was_written_is_read_back_lazily(warehouse: DuckDBWarehouse) -> Non
     write(warehouse, GOOD)
     context = build_input_context(asset_key=KEY, partition_key="2024-03-01")
     frame = WarehouseIOManager(warehouse, NOWHERE).load_input(context)
-    assert frame.collect_schema().names() == ["statistic", "value", "note"]
+    assert frame.collect_schema().names() == ["statistic", "value", "note", "basis"]
     assert len(frame.collect("pyarrow")) == 2
     other = build_input_context(asset_key=KEY, partition_key="2024-03-02")
     assert len(WarehouseIOManager(warehouse, NOWHERE).load_input(other).collect("pyarrow")) == 0

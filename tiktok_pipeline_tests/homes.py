@@ -18,6 +18,7 @@ from dagster import AssetKey, DagsterInstance, Definitions, ExecuteInProcessResu
 
 import tiktok_pipeline.assembly
 import tiktok_pipeline.studies
+import tiktok_pipeline.study
 from tiktok_pipeline.assembly import build_definitions, refresh_job
 from tiktok_pipeline.ingest.options import IngestOptions
 from tiktok_pipeline.ingest.register import IngestConfig, RegisteredFile, register
@@ -205,6 +206,7 @@ def run_command_line(patch: pytest.MonkeyPatch, home: Path, *arguments: str | Pa
     patch.setenv("TIKTOK_PIPELINE_SETTLE_SECONDS", "0.2")
     patch.setenv("DAGSTER_HOME", str(home / "dagster"))
     patch.setattr(tiktok_pipeline.assembly, "load_studies", quick_studies)
+    patch.setattr(tiktok_pipeline.study, "load_studies", quick_studies)
     patch.setattr(sys, "argv", ["tiktok-pipeline", *map(str, arguments)])
     with pytest.raises(SystemExit) as ended:
         main()

@@ -91,13 +91,14 @@ def refresh(
     """Register scrapes as snapshots and compute all their tables, reports and the published copy.
 
     Reads .csv, .json, .ndjson, .jsonl (each also .gz) and .parquet. The same
-    file twice gives the same tables.
+    file twice is computed once, unless the program or a study changed.
 
     With --json, one object: ok, error, published (the path of the tables),
     refused [{file, reason}], snapshots [{snapshot, run_id, ok, error, report,
     valid_rows, rejected_rows, warnings [{asset, check, severity, summary}],
     studies [{study, incomplete_because, personas [{persona, profiles,
-    profiles_in_fit, share, verdict}]}]}]. An error is null or {code, message,
+    profiles_in_fit, share, verdict}], basis, shown_snapshot}]}]. The run_id is
+    null for a snapshot that was there already. An error is null or {code, message,
     remedy}. A share is between 0 and 1.
     """
     with exit_on_expected_error(as_json=as_json, when_interrupted=WHEN_INTERRUPTED) as interrupts:
@@ -118,6 +119,10 @@ def refresh(
             from tiktok_pipeline.cli.refresh_summary import RefreshResult
 
             result = RefreshResult(refused=refused)
+            if keys and not (everything or resume or options.again):
+                from tiktok_pipeline.cli.already_there import skip_complete
+
+                keys, result.complete = skip_complete(settings, keys, studies)
             if keys:
                 names = [chosen.name for chosen in studies] if study else []
                 _materialize(settings, keys, names, result, interrupts, resume=resume, verbose=verbose)
@@ -155,7 +160,7 @@ def _stored_snapshots(settings: Settings, snapshot: str | None) -> list[str]:
 
 
 def _interrupted_snapshots(settings: Settings) -> list[str]:
-    from tiktok_pipeline.orchestration.runs.resume import pending_snapshots
+    from tiktok_pipeline.upkeep.completeness import pending_snapshots
     from tiktok_pipeline.warehouse.duckdb.connection import published_delivery_ids
 
     keys = pending_snapshots(settings, published_delivery_ids(settings.published_file))
@@ -165,7 +170,7 @@ def _interrupted_snapshots(settings: Settings) -> list[str]:
 
 
 def _register(settings: Settings, paths: Sequence[Path], options: IngestOptions) -> list[str]:
-    from tiktok_pipeline.assembly import open_engine
+    from tiktok_pipeline.cli.already_there import open_engine
     from tiktok_pipeline.ingest.inbox import ingest_config
     from tiktok_pipeline.ingest.register import register
 
@@ -177,9 +182,9 @@ def _register(settings: Settings, paths: Sequence[Path], options: IngestOptions)
 
 
 def _ingest_inbox(settings: Settings, options: IngestOptions) -> tuple[list[str], list[RefusedFile]]:
-    from tiktok_pipeline.assembly import open_engine
+    from tiktok_pipeline.cli.already_there import open_engine
     from tiktok_pipeline.ingest.inbox import ingest_inbox
-    from tiktok_pipeline.orchestration.runs.resume import pending_snapshots
+    from tiktok_pipeline.upkeep.completeness import pending_snapshots
     from tiktok_pipeline.warehouse.duckdb.connection import published_delivery_ids
 
     with open_engine(settings) as engine:

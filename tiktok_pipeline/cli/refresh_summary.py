@@ -35,16 +35,20 @@ class RefreshResult:
         The files of the inbox that cannot be read.
     remedies : dict of str to str
         What to do about the failure of a snapshot, by key.
+    complete : list of str
+        The snapshots that were not computed, because everything was there already.
     """
 
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     refused: list[RefusedFile] = field(default_factory=list)
     remedies: dict[str, str | None] = field(default_factory=dict)
+    complete: list[str] = field(default_factory=list)
 
     @property
     def finished(self) -> list[str]:
-        """The snapshots that were materialized and published."""
-        return [key for key, outcome in self.outcomes.items() if outcome.failure is None]
+        """The snapshots that are published, whether they were computed now or before."""
+        computed = [key for key, outcome in self.outcomes.items() if outcome.failure is None]
+        return sorted([*computed, *self.complete])
 
     @property
     def failed(self) -> list[str]:
@@ -288,21 +292,23 @@ def refresh_document(
     return {
         "ok": error is None,
         "error": error,
-        "snapshots": [_snapshot_document(key, result, by_key.get(key)) for key in result.outcomes],
+        "snapshots": [
+            _snapshot_document(key, result, by_key.get(key)) for key in sorted([*result.outcomes, *result.complete])
+        ],
         "refused": [{"file": str(settings.refused / entry.file), "reason": entry.reason} for entry in result.refused],
         "published": str(settings.published_file) if summaries else None,
     }
 
 
 def _snapshot_document(key: str, result: RefreshResult, summary: SnapshotSummary | None) -> dict[str, Any]:
-    outcome = result.outcomes[key]
-    failure = outcome.failure
+    outcome = result.outcomes.get(key)
+    failure = outcome.failure if outcome else None
     return {
         "snapshot": key,
-        "run_id": outcome.run_id,
+        "run_id": outcome.run_id if outcome else None,
         "ok": failure is None,
         "error": error_document(failure.code, failure.message, result.remedies.get(key)) if failure else None,
-        "warnings": [asdict(warning) for warning in outcome.warnings],
+        "warnings": [asdict(warning) for warning in outcome.warnings] if outcome else [],
         "valid_rows": summary.valid_rows if summary else None,
         "rejected_rows": summary.rejected_rows if summary else None,
         "studies": [asdict(study) for study in summary.studies] if summary else [],

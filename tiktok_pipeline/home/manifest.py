@@ -119,9 +119,21 @@ def write_manifest(folder: Path, entries: Sequence[StoredFile]) -> None:
 
 
 def compute_delivery_id(manifest: Sequence[StoredFile]) -> str:
-    """Return a short hash of a snapshot's files; it changes with every added, replaced or redacted file."""
-    parts = sorted(f"{entry.file} {entry.delivered_sha256} {entry.stored_sha256}" for entry in manifest)
+    """Return a short hash of a snapshot's files; it changes with every added, replaced or redacted file.
+
+    It changes also if a file is read in another way: other columns, or other formats of its numbers and dates.
+    """
+    parts = sorted(
+        f"{entry.file} {entry.delivered_sha256} {entry.stored_sha256}{_way_of_reading(entry)}" for entry in manifest
+    )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _way_of_reading(entry: StoredFile) -> str:
+    """Return the columns and formats as a text; empty for an entry of an older version, whose id must not change."""
+    if not entry.columns and not entry.formats:
+        return ""
+    return f" {json.dumps([entry.columns, entry.formats], sort_keys=True, default=str)}"
 
 
 def snapshots_on_disk(raw: Path) -> list[str]:

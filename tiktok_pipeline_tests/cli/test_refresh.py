@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,7 +20,9 @@ STUDY = "influencer_segments"
 Call = Callable[..., Said]
 
 
-def test_refresh_of_one_study_writes_it_and_what_it_needs(tmp_path: Path, call: Call) -> None:
+def test_refresh_of_one_study_writes_it_and_what_it_needs_once(
+    tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scrape = write_csv(tmp_path / "scrape.csv", creators(50))
     result = call(tmp_path / "home", "refresh", scrape, "--study", STUDY)
     assert result.code == 0, result.err
@@ -28,6 +32,27 @@ def test_refresh_of_one_study_writes_it_and_what_it_needs(tmp_path: Path, call: 
     assert home.sql("select distinct study from clusters.assignments") == [(STUDY,)]
     query = f'tiktok-pipeline sql "select persona, count(*) as creators from segments.{STUDY} group by all'
     assert query in result.err, "the query is of the study that was refreshed"
+
+    published = home.settings.published_file.stat().st_mtime_ns
+    again = call(tmp_path / "home", "refresh", scrape, "--study", STUDY)
+    assert "scrape.csv (already there)" in again.err
+    assert "everything is there already, nothing to do" in again.err
+    assert (again.code, again.out) == (0, result.out), "the segments are printed again"
+    assert home.settings.published_file.stat().st_mtime_ns == published
+    document = json.loads(call(tmp_path / "home", "refresh", scrape, "--study", STUDY, "--json").out)
+    assert [(snapshot["ok"], snapshot["run_id"]) for snapshot in document["snapshots"]] == [(True, None)]
+    shutil.copy(scrape, home.settings.incoming)
+    assert "everything is there already" in call(tmp_path / "home", "refresh", "--study", STUDY).err
+
+    computed: list[list[str]] = []
+    monkeypatch.setattr(
+        importlib.import_module("tiktok_pipeline.cli.refresh"),
+        "_materialize",
+        lambda _settings, keys, *_arguments, **_options: computed.append(list(keys)),
+    )
+    for more in (["--study", STUDY, "--again"], ["--study", STUDY, "--study", "balanced_segments"], []):
+        call(tmp_path / "home", "refresh", scrape, *more)
+    assert computed == [["2024-03-01"]] * 3, "asked for again, or another study is not there"
 
 
 def test_refresh_as_json_is_one_document(tmp_path: Path, call: Call) -> None:
@@ -63,6 +88,7 @@ def test_refresh_as_json_is_one_document(tmp_path: Path, call: Call) -> None:
     assert [tuple(persona.values()) for persona in study["personas"]] == home.sql(
         "select persona, profiles, profiles_in_fit, share, verdict from personas.summaries order by profiles desc"
     )
+    assert (study["basis"], study["shown_snapshot"]) == (None, "2024-03-01")
     assert list(study["personas"][0]) == ["persona", "profiles", "profiles_in_fit", "share", "verdict"]
 
 
@@ -118,7 +144,7 @@ def test_a_refresh_as_a_process_prints_its_personas_and_no_noise(tmp_path: Path)
         "  tiktok-pipeline export balanced_segments --out balanced_segments.xlsx",
         "  tiktok-pipeline ui",
     ]
-    again = command(tmp_path / "home", "refresh", scrape, "--verbose", "--quiet")
+    again = command(tmp_path / "home", "refresh", scrape, "--again", "--verbose", "--quiet")
     assert again.returncode == 0
     assert "(already there)" not in again.stderr
     assert "RUN_SUCCESS" in again.stderr

@@ -1,8 +1,8 @@
-"""What an interrupted refresh left to do: snapshots that were not published, and the unfinished assets of one."""
+"""What an interrupted refresh left to do: the unfinished assets of a snapshot."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC
 
 from dagster import (
@@ -15,30 +15,11 @@ from dagster import (
     RunsFilter,
 )
 
-from tiktok_pipeline.home.manifest import compute_delivery_id, read_manifest, snapshots_on_disk
 from tiktok_pipeline.orchestration.asset_keys import asset_key
 from tiktok_pipeline.orchestration.checks.contract import CONTRACT
 from tiktok_pipeline.orchestration.runs.tags import SNAPSHOT_TAG
-from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.tables import TABLES
 from tiktok_pipeline.warehouse.base import StoredSlice
-
-
-def pending_snapshots(settings: Settings, published_deliveries: Mapping[str, str]) -> list[str]:
-    """Return the snapshots on disk that are not published as their manifest lists them.
-
-    Parameters
-    ----------
-    settings : Settings
-        The home.
-    published_deliveries : mapping of str to str
-        The id of the delivery from which each published snapshot was computed.
-    """
-    return [
-        key
-        for key in snapshots_on_disk(settings.raw)
-        if published_deliveries.get(key) != compute_delivery_id(read_manifest(settings.raw / key))
-    ]
 
 
 def finished_assets(

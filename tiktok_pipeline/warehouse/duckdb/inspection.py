@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tiktok_pipeline.warehouse.base import QueryError, SliceCounts, StoredSlice
+from tiktok_pipeline.warehouse.base import QueryError, SliceCounts, StoredSlice, WarehouseError
 from tiktok_pipeline.warehouse.duckdb.connection import ReadOnlyDatabase, open_read_only
 from tiktok_pipeline.warehouse.duckdb.migrations import VERSION
 from tiktok_pipeline.warehouse.duckdb.tables import quoted
@@ -39,11 +39,40 @@ def inspect_database(path: Path) -> Inspection:
             version = None
         if version != VERSION:
             return Inspection(version, (), {})
-        _, rows = database.rows(
-            "select table_name, snapshot, study, rows, origin, written_at, coalesce(computed_by, '') "
-            "from meta.slices order by all"
-        )
-        return Inspection(version, tuple(StoredSlice(*row) for row in rows), _counts(database))
+        return Inspection(version, tuple(_slices(database)), _counts(database))
+
+
+def published_slices(path: Path) -> tuple[list[StoredSlice], dict[str, tuple[str, ...]]]:
+    """Return the slices that a published file lists, and the slice columns of each of its tables.
+
+    Returns
+    -------
+    slices : list of StoredSlice
+        Empty if the file does not exist, cannot be read, or is of another version.
+    slice_columns : dict of str to tuple of str
+        By table, such as ``clusters.fits``.
+    """
+    if not path.exists():
+        return [], {}
+    try:
+        with open_read_only(path) as database:
+            (version,) = database.rows("select version from meta.version")[1][0]
+            if version != VERSION:
+                return [], {}
+            _, tables = database.rows(
+                "select schema_name || '.' || table_name, slice_by from meta.tables where schema_name <> 'meta'"
+            )
+            return _slices(database), {str(table): tuple(columns) for table, columns in tables}
+    except (WarehouseError, IndexError):
+        return [], {}
+
+
+def _slices(database: ReadOnlyDatabase) -> list[StoredSlice]:
+    _, rows = database.rows(
+        "select table_name, snapshot, study, rows, origin, written_at, coalesce(computed_by, '') "
+        "from meta.slices order by all"
+    )
+    return [StoredSlice(*row) for row in rows]
 
 
 def _counts(database: ReadOnlyDatabase) -> SliceCounts:

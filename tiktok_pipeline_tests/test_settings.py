@@ -61,6 +61,14 @@ def test_an_invalid_value_raises_with_its_variable_and_what_is_expected(variable
             Settings.from_env({variable: value})
 
 
+def test_the_bounds_of_activity_are_settings() -> None:
+    environment = {"TIKTOK_PIPELINE_POSTING_DAYS": "14", "TIKTOK_PIPELINE_DORMANT_DAYS": "60"}
+    settings = Settings.from_env(environment)
+    assert (settings.posting_days, settings.dormant_days) == (14, 60)
+    with pytest.raises(SettingsError, match="^TIKTOK_PIPELINE_DORMANT_DAYS=10: expected at least"):
+        Settings.from_env(environment | {"TIKTOK_PIPELINE_DORMANT_DAYS": "10"})
+
+
 def test_the_environment_of_the_process_is_the_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TIKTOK_PIPELINE_HOME", str(tmp_path / "here"))
     monkeypatch.setenv("TIKTOK_PIPELINE_THREADS", "2")

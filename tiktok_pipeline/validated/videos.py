@@ -112,7 +112,7 @@ def clean_videos(raw: nw.LazyFrame[Any], engine: Engine, *, latest: datetime) ->
     stripped = engine.strip_and_nullify(delivered, texts).with_columns(
         parse_handle(nw.col("text_account_id"), nw.col("text_url")).alias("account_id"),
         _video_id(nw.col("text_video_id"), nw.col("text_url")).alias("video_id"),
-        *(parse_count(strip_and_nullify(nw.col(f"raw_{name}"))).alias(name) for name in VIDEO_COUNTS),
+        *(_count(f"raw_{name}").alias(name) for name in VIDEO_COUNTS),
         nw.lit(DELIVERED).alias("origin"),
     )
     timed = _typed(stripped.drop(list(texts)), engine)
@@ -216,6 +216,12 @@ def _typed(videos: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
         for name in VIDEO_COUNTS
     ]
     return cast.with_columns(*in_range)
+
+
+def _count(name: str) -> nw.Expr:
+    """Return a count as text to cast; 1.000 may be one or a thousand, and is missing."""
+    text = strip_and_nullify(nw.col(name))
+    return parse_count(nw.when(~text.str.contains(r"[.]000$")).then(text))
 
 
 def _is_usable(latest: datetime) -> nw.Expr:

@@ -152,6 +152,14 @@ def test_a_count_out_of_range_is_missing(engine: DuckDBWarehouse) -> None:
     assert (video["plays"], video["likes"]) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("text", "plays"), [("1200.0", 1200), ("12,345", 12_345), ("1.000", None), ("1.234", None), ("nan", None)]
+)
+def test_a_count_is_never_read_in_one_of_two_ways(engine: DuckDBWarehouse, text: str, plays: int | None) -> None:
+    (video,), _ = delivered(engine, {"account_id": "ann", "video_id": video_id(), "plays": text})
+    assert video["plays"] == plays
+
+
 def test_links_become_videos_once_each(engine: DuckDBWarehouse) -> None:
     link = "https://www.tiktok.com/@ann/video/"
     text = f"{link}{video_id(low=1)},{link}{video_id(low=2)}?x=1, {link}{video_id(low=1)}"

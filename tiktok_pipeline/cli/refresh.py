@@ -228,7 +228,7 @@ def _materialize(
     from tiktok_pipeline.orchestration.runs.tags import INTERRUPTED_TAG, SNAPSHOT_TAG
 
     prepare_dagster_home(settings)
-    with fast_event_log(), open_instance(settings) as instance:
+    with open_instance(settings) as instance, fast_event_log(instance):
         fail_orphaned_runs(instance)
         add_snapshots(instance, list(keys))
         for covered, outcome in _run_all(settings, instance, keys, names, interrupts, resume=resume, verbose=verbose):

@@ -35,7 +35,8 @@ def warehouse_resource(settings: Settings, open_warehouse: OpenWarehouse) -> Res
     def provide(context: InitResourceContext) -> Iterator[Warehouse]:
         log = context.log.info if context.log else (lambda _: None)
         wait_seconds = settings.home_timeout_seconds
-        with home_lock(settings.lock_file, timeout_seconds=wait_seconds, log=log), fast_event_log():
+        lock = home_lock(settings.lock_file, timeout_seconds=wait_seconds, log=log)
+        with lock, fast_event_log(context.instance):
             remove_leftovers(settings)
             with open_warehouse() as warehouse:
                 warehouse.slices()

@@ -81,9 +81,14 @@ def open_parquet(
             f"{name}: {n_physical} columns, expected at most {MOST_COLUMNS}",
             remedy="export one row for each profile",
         )
-    _check_pages(source, metadata, name, largest_bytes)
+    is_utf8 = _check_pages(source, metadata, name, largest_bytes)
     columns = file.columns(schema)
-    is_plain = not has_interval and len(columns) == len(schema) and all(_is_plain(field.type) for field in schema)
+    is_plain = (
+        is_utf8
+        and not has_interval
+        and len(columns) == len(schema)
+        and all(_is_plain(field.type) for field in schema)
+    )
     names = [column.name for column in columns]
     table = DeliveredTable(
         name=name,
@@ -114,11 +119,12 @@ class _Reading:
         self._stream: IO[bytes] | None = None
 
     def __enter__(self) -> pq.ParquetFile:
+        self._stream = open_seekable(self._source)
         try:
-            self._stream = open_seekable(self._source)
             # In microseconds, as the engine reads the old INT96 times; nanoseconds end in the year 2262.
             return pq.ParquetFile(self._stream, coerce_int96_timestamp_unit="us", pre_buffer=False)
         except (pa.ArrowException, OSError, ValueError) as error:
+            self._stream.close()
             raise _damaged(self._name) from error
 
     def __exit__(self, exc_type: object, exc: BaseException | None, traceback: object) -> None:
@@ -155,7 +161,7 @@ class _ParquetTable:
             is_own = _own_header(parquet.schema_arrow) is not None
             row = 0
             for batch in parquet.iter_batches(_ROWS_PER_BATCH, use_threads=False):
-                texts = [text_of(_follow(batch, column.path)).to_pylist() for column in columns]
+                texts = [_texts_of(_follow(batch, column.path)) for column in columns]
                 problems = text_of(batch.column(2)).to_pylist() if is_own else [None] * batch.num_rows
                 rows: Iterator[tuple[str | None, ...]] = zip(*texts, strict=True)
                 for cells, problem in zip(rows, problems, strict=True):
@@ -192,6 +198,13 @@ def _follow(batch: pa.RecordBatch, path: Sequence[int]) -> pa.Array:
     return array
 
 
+def _texts_of(array: pa.Array) -> list[str | None]:
+    try:
+        return text_of(array).to_pylist()
+    except UnicodeDecodeError:  # a text that is not UTF-8
+        return text_of(array.cast(pa.large_binary())).to_pylist()
+
+
 def _is_plain(type_: pa.DataType) -> bool:
     """Return whether the engine's text of such a value is the text of this reader."""
     types = pa.types
@@ -216,8 +229,11 @@ def _is_text(type_: pa.DataType) -> bool:
     return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_))
 
 
-def _check_pages(source: ByteSource, metadata: pq.FileMetaData, name: str, largest_bytes: int | None) -> None:
-    """Read every page once, in a process of its own unless the file cannot expand to much."""
+def _check_pages(source: ByteSource, metadata: pq.FileMetaData, name: str, largest_bytes: int | None) -> bool:
+    """Read every page once, in a process of its own unless the file cannot expand to much.
+
+    Return whether every text is UTF-8.
+    """
     stream = open_seekable(source)
     with stream:
         file_bytes = stream.seek(0, 2)
@@ -227,10 +243,10 @@ def _check_pages(source: ByteSource, metadata: pq.FileMetaData, name: str, large
         if _largest_expansion(metadata, file_bytes) > _SMALL_BYTES:
             seconds = _BASE_SECONDS + file_bytes / _BYTES_PER_SECOND
             script = Path(__file__).with_name("parquet_worker.py")
-            run_worker(script, stream, str(limit), name=name, seconds=seconds).close()
-            return
+            with run_worker(script, stream, str(limit), name=name, seconds=seconds) as encoding:
+                return encoding.read() == b"utf-8"
         try:
-            read_all(stream, largest_bytes=limit)
+            return read_all(stream, largest_bytes=limit)
         except TooLargeError as error:
             raise too_large(name, limit) from error
         except (pa.ArrowException, OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Read a Parquet file from the standard input to its end and write how many bytes its values take.
+"""Read a Parquet file from the standard input to its end and write whether its texts are UTF-8.
 
 Runs as a script in a process of its own, see `tiktok_pipeline.delivery.worker`; it imports nothing of the package.
 """
@@ -23,23 +23,39 @@ class TooLargeError(Exception):
     """The values take more bytes than the limit."""
 
 
-def read_all(file: IO[bytes], *, largest_bytes: int) -> int:
-    """Read every value of every column once; return the bytes that they take in memory.
+def read_all(file: IO[bytes], *, largest_bytes: int) -> bool:
+    """Read every value of every column once; return whether every text is UTF-8.
 
     Raises
     ------
     TooLargeError
         If they take more than ``largest_bytes``.
     pyarrow.ArrowException, OSError
-        If a page is damaged.
+        If a page is damaged, or a text inside a nested value is not UTF-8.
     """
-    parquet = pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False)
-    n_bytes = 0
+    parquet = pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False, page_checksum_verification=True)
+    n_bytes, is_utf8 = 0, True
     for batch in parquet.iter_batches(ROWS_PER_BATCH, use_threads=False):
         n_bytes += sum(_unpacked_bytes(column) for column in batch.columns)
         if n_bytes > largest_bytes:
             raise TooLargeError
-    return n_bytes
+        are_utf8 = [_is_utf8(column) for column in batch.columns]
+        is_utf8 = is_utf8 and all(are_utf8)
+    return is_utf8
+
+
+def _is_utf8(column: pa.Array) -> bool:
+    """Check all values; return whether the texts of a column are UTF-8."""
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        types = pa.types
+        if not any(
+            is_type(column.type) for is_type in (types.is_string, types.is_large_string, types.is_string_view)
+        ):
+            raise
+        return False
+    return True
 
 
 def _unpacked_bytes(column: pa.Array) -> int:
@@ -55,11 +71,12 @@ def main() -> int:
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     try:
-        read_all(sys.stdin.buffer, largest_bytes=int(sys.argv[2]))
+        is_utf8 = read_all(sys.stdin.buffer, largest_bytes=int(sys.argv[2]))
     except (TooLargeError, MemoryError, pa.ArrowMemoryError):
         return TOO_LARGE
     except (pa.ArrowException, OSError, ValueError):
         return FAILED
+    sys.stdout.write("utf-8" if is_utf8 else "other")
     return 0
 
 

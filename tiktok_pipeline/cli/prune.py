@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from datetime import date
 from functools import partial
 from typing import Annotated
@@ -40,21 +42,21 @@ def prune(
         if (keep is None) == (before is None):
             msg = "use either --keep N or --before DATE"
             raise CommandUsageError(msg)
-        if before is not None:
-            _check_day(before)
+        day = _read_day(before) if before is not None else None
         with locked_home(settings):
-            _prune_snapshots(settings, keep=keep, before=before, yes=yes)
+            _prune_snapshots(settings, keep=keep, before=day, yes=yes)
 
 
-def _check_day(text: str) -> None:
-    try:
-        date.fromisoformat(text)
-    except ValueError as error:
-        msg = f"--before {one_line(text, max_characters=40)!r}: expected a day such as 2024-01-31"
-        raise CommandUsageError(msg) from error
+def _read_day(text: str) -> date:
+    # Python reads 20240131 and 2024-W05-3 as dates too; only the form of the snapshots is certain.
+    if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        with contextlib.suppress(ValueError):
+            return date.fromisoformat(text)
+    msg = f"--before {one_line(text, max_characters=40)!r}: expected a day such as 2024-01-31"
+    raise CommandUsageError(msg)
 
 
-def _prune_snapshots(settings: Settings, *, keep: int | None, before: str | None, yes: bool) -> None:
+def _prune_snapshots(settings: Settings, *, keep: int | None, before: date | None, yes: bool) -> None:
     from tiktok_pipeline.assembly import open_warehouse
     from tiktok_pipeline.home.cleanup import remove_leftovers
     from tiktok_pipeline.orchestration.maintenance.snapshots import delete_snapshot_records

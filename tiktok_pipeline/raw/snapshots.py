@@ -13,7 +13,7 @@ import re
 import signal
 import stat
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from tiktok_pipeline.errors import FileError
@@ -101,14 +101,32 @@ def is_being_written(path: Path) -> bool:
     return False
 
 
+def is_snapshot_key(key: str) -> bool:
+    """Return whether a text is a real date, or date and time, in the form of a snapshot key.
+
+    Examples
+    --------
+    >>> is_snapshot_key("2024-02-29"), is_snapshot_key("2023-02-29"), is_snapshot_key("not a date")
+    (True, False, False)
+    """
+    if not re.fullmatch(SNAPSHOT_KEY, key) or key.endswith("\n"):  # "$" also matches before a final line break
+        return False
+    try:
+        datetime.fromisoformat(key[:10] + key[10:].replace("-", ":"))
+    except ValueError:
+        return False
+    return True
+
+
+def day_of(key: str) -> date:
+    """Return the day of a snapshot key."""
+    return date.fromisoformat(key[:10])
+
+
 def check_snapshot_key(key: str) -> str:
     """Return ``key``; raise `SnapshotKeyError` if it is not a real date in the expected form."""
-    try:
-        if re.fullmatch(SNAPSHOT_KEY, key) and not key.endswith("\n"):  # "$" also matches before a final line break
-            datetime.fromisoformat(key[:10] + key[10:].replace("-", ":"))
-            return key
-    except ValueError:
-        pass
+    if is_snapshot_key(key):
+        return key
     msg = f"snapshot {key!r}: expected a date such as 2023-08-12, or a time such as 2023-08-12T06-30-00Z"
     raise SnapshotKeyError(msg)
 

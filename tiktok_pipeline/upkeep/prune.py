@@ -1,15 +1,18 @@
 """Remove old snapshots: rows, files and reports. An interrupted removal is completed by doing it again.
 
-The rows go first, in one transaction: an interruption may leave files without rows, never rows without files.
+The files are hidden first: after an interruption no refresh takes them for a snapshot that is not published yet. Rows
+without files, which an interruption may leave, are found by ``doctor`` and removed by repeating the command.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date
 
 from tiktok_pipeline.home.cleanup import PRUNED_PREFIX
 from tiktok_pipeline.home.manifest import snapshots_on_disk
+from tiktok_pipeline.raw.snapshots import day_of, is_snapshot_key
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study
 from tiktok_pipeline.tables import TABLES, published_tables, segment_views_of
@@ -22,28 +25,29 @@ def all_snapshots(settings: Settings, warehouse: Warehouse, *, known_to_dagster:
     return sorted({*with_rows, *snapshots_on_disk(settings.raw), *known_to_dagster})
 
 
-def select_prunable(snapshots: Sequence[str], *, keep: int | None, before: str | None) -> list[str]:
+def select_prunable(snapshots: Sequence[str], *, keep: int | None, before: date | None) -> list[str]:
     """Return the snapshots to remove.
 
     Parameters
     ----------
     snapshots : sequence of str
-        All snapshots.
+        All keys. One that is no snapshot key, such as a mistyped partition, is neither counted nor removed.
     keep : int, optional
         Keep this number of the newest snapshots.
-    before : str, optional
+    before : date, optional
         Remove the snapshots before this day; ignored if ``keep`` is given.
 
     Examples
     --------
-    >>> select_prunable(["2024-01-31", "2024-02-29", "2024-03-31"], keep=1, before=None)
+    >>> select_prunable(["2024-01-31", "2024-02-29", "2024-03-31", "typo"], keep=1, before=None)
     ['2024-01-31', '2024-02-29']
-    >>> select_prunable(["2024-01-31", "2024-02-29"], keep=None, before="2024-02-29")
+    >>> select_prunable(["2024-01-31", "2024-02-29"], keep=None, before=date(2024, 2, 29))
     ['2024-01-31']
     """
+    real = sorted(key for key in snapshots if is_snapshot_key(key))
     if keep is not None:
-        return sorted(snapshots)[: max(0, len(snapshots) - keep)]
-    return sorted(snapshot for snapshot in snapshots if before is not None and snapshot[:10] < before)
+        return real[: max(0, len(real) - keep)]
+    return [key for key in real if before is not None and day_of(key) < before]
 
 
 def prune(
@@ -69,6 +73,12 @@ def prune(
     delete_records : callable
         Called with each snapshot after its files are gone, to delete what the orchestrator keeps of it.
     """
+    for snapshot in snapshots:
+        folder = settings.raw / snapshot
+        if folder.exists():
+            hidden = folder.with_name(f"{PRUNED_PREFIX}{snapshot}")
+            shutil.rmtree(hidden, ignore_errors=True)
+            folder.rename(hidden)
     warehouse.drop_snapshots([table.spec for table in TABLES.values()], snapshots)
     if settings.published_file.exists():
         views = segment_views_of(studies)
@@ -76,11 +86,5 @@ def prune(
     for snapshot in snapshots:
         (settings.reports / f"{snapshot}.html").unlink(missing_ok=True)
         shutil.rmtree(settings.reports / snapshot, ignore_errors=True)
-        folder = settings.raw / snapshot
-        if folder.exists():
-            # Renamed first, so that no half of a snapshot is ever taken for a snapshot.
-            pruned = folder.with_name(f"{PRUNED_PREFIX}{snapshot}")
-            shutil.rmtree(pruned, ignore_errors=True)
-            folder.rename(pruned)
-            shutil.rmtree(pruned)
+        shutil.rmtree(settings.raw / f"{PRUNED_PREFIX}{snapshot}", ignore_errors=True)
         delete_records(snapshot)

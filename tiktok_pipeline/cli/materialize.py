@@ -1,0 +1,163 @@
+"""Materialize snapshots in this process, with a progress bar, and say how each ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from tiktok_pipeline.cli.console import Interrupts, info, is_quiet, print_error
+from tiktok_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import AssetKey, DagsterInstance, Definitions
+
+    from tiktok_pipeline.cli.refresh_summary import RefreshResult
+    from tiktok_pipeline.orchestration.runs.outcome import Failure, Outcome
+
+_ALMOST_FULL_BYTES = 20_000_000
+_REPORTED_CHECKS = frozenset({"rejected_share", "drift", "rates_add_up"})
+"""Checks whose failures are printed; the others are shown in the report and in Dagster's UI."""
+
+
+def materialize_snapshots(
+    settings: Settings,
+    keys: Sequence[str],
+    names: Sequence[str],
+    result: RefreshResult,
+    interrupts: Interrupts,
+    *,
+    resume: bool = False,
+    verbose: bool = False,
+) -> None:
+    """Materialize the snapshots and record how each ended in ``result``; print warnings and failures as they come."""
+    info("starting Dagster ...")
+    from tiktok_pipeline.home.failure_log import log_failure
+    from tiktok_pipeline.orchestration.partitions import add_snapshots
+    from tiktok_pipeline.orchestration.resources.event_log import fast_event_log
+    from tiktok_pipeline.orchestration.runs.instance import open_instance, prepare_dagster_home
+    from tiktok_pipeline.orchestration.runs.orphaned_runs import fail_orphaned_runs
+    from tiktok_pipeline.orchestration.runs.tags import INTERRUPTED_TAG, SNAPSHOT_TAG
+
+    prepare_dagster_home(settings)
+    with open_instance(settings) as instance, fast_event_log(instance):
+        fail_orphaned_runs(instance)
+        add_snapshots(instance, list(keys))
+        for covered, outcome in _run_all(settings, instance, keys, names, interrupts, resume=resume, verbose=verbose):
+            if interrupts.received:
+                instance.add_run_tags(outcome.run_id, {INTERRUPTED_TAG: "true"})
+                raise KeyboardInterrupt
+            for warning in outcome.warnings:
+                if warning.check in _REPORTED_CHECKS:
+                    info(f"snapshot {covered[0]}: {warning}")
+            failure = outcome.failure
+            if failure is not None:
+                remedy = _remedy(settings, failure)
+                print_error(f"{failure.message}; {remedy}" if remedy else failure.message)
+                log_failure(
+                    settings.failures_file,
+                    run_id=outcome.run_id,
+                    step=failure.step,
+                    message=failure.message,
+                    tags={SNAPSHOT_TAG: covered[0]},
+                )
+                result.remedies |= dict.fromkeys(covered, remedy)
+            for key in covered:
+                if key not in result.outcomes or failure is not None:
+                    result.outcomes[key] = outcome
+
+
+def _remedy(settings: Settings, failure: Failure) -> str | None:
+    """Return a remedy for a failure whose message gives none."""
+    import shutil
+
+    free = shutil.disk_usage(settings.home).free
+    if free < _ALMOST_FULL_BYTES:
+        return f"the disk of {settings.home} is full ({free / 1e6:,.0f} MB free): free some space"
+    return None if failure.is_expected else f"the step {failure.step} failed; --verbose prints the whole log"
+
+
+def _run_all(
+    settings: Settings,
+    instance: DagsterInstance,
+    keys: Sequence[str],
+    names: Sequence[str],
+    interrupts: Interrupts,
+    *,
+    resume: bool,
+    verbose: bool,
+) -> Iterator[tuple[list[str], Outcome]]:
+    """Run each snapshot; several are published together, after the last. Yields the snapshots of each run."""
+    from tiktok_pipeline.assembly import build_definitions, refresh_job
+    from tiktok_pipeline.cli.progress import Bar
+    from tiktok_pipeline.home.manifest import read_manifest
+    from tiktok_pipeline.orchestration.runs.refresh import (
+        publish_snapshots,
+        refresh_snapshot,
+        step_logger,
+        steps_of,
+    )
+    from tiktok_pipeline.orchestration.runs.tags import refresh_tags
+
+    bar = Bar(shown=not verbose and not is_quiet())
+
+    def start_step(step: str) -> None:
+        interrupts.raise_if_received()  # if the step before took Ctrl-C for an error of its own
+        bar.step(step)
+
+    with bar.shown():
+        definitions = build_definitions(settings, logger=None if verbose else step_logger(start_step))
+        job = refresh_job(definitions)
+        selection = _select_assets(definitions, names, publish=len(keys) == 1)
+        done = []
+        for key in keys:
+            manifest = read_manifest(settings.raw / key)
+            chosen = selection
+            if resume:
+                chosen = _unfinished_assets(settings, instance, definitions, key, selection)
+            bar.begin(key, steps_of(job, chosen), sum(entry.rows for entry in manifest))
+            outcome = refresh_snapshot(
+                job, key, instance=instance, tags=refresh_tags(key, manifest), selection=chosen, quiet=not verbose
+            )
+            bar.end(succeeded=outcome.failure is None)
+            if outcome.failure is None:
+                done.append(key)
+            yield [key], outcome
+        if len(keys) > 1 and done:
+            bar.begin("all snapshots", ["published"], 0)
+            for covered, outcome in publish_snapshots(job, done, instance=instance, quiet=not verbose):
+                bar.end(succeeded=outcome.failure is None)
+                yield covered, outcome
+
+
+def _unfinished_assets(
+    settings: Settings,
+    instance: DagsterInstance,
+    definitions: Definitions,
+    key: str,
+    wanted: Sequence[AssetKey],
+) -> list[AssetKey]:
+    """Return the assets of a snapshot that an interrupted refresh did not finish, and print how many it did."""
+    from tiktok_pipeline.assembly import open_warehouse
+    from tiktok_pipeline.home.manifest import compute_delivery_id, read_manifest
+    from tiktok_pipeline.orchestration.runs.resume import finished_assets, left_to_do
+
+    delivery_id = compute_delivery_id(read_manifest(settings.raw / key))
+    with open_warehouse(settings) as warehouse:
+        finished = finished_assets(instance, key, delivery_id, warehouse.slices())
+    unfinished = left_to_do(definitions, wanted, finished)
+    info(f"snapshot {key}: {len(wanted) - len(unfinished)} of {len(wanted)} tables are complete")
+    return unfinished
+
+
+def _select_assets(definitions: Definitions, names: Sequence[str], *, publish: bool) -> list[AssetKey]:
+    """Return the assets of the named studies (without names, of all) and those that all studies share."""
+    from dagster import AssetKey, AssetSelection
+
+    graph = definitions.resolve_asset_graph()
+    shared = AssetSelection.groups("raw", "validated", "features")
+    wanted: AssetSelection = AssetSelection.all()
+    if names:
+        needed = AssetSelection.groups(*names).upstream().required_multi_asset_neighbors()
+        wanted = needed | shared | AssetSelection.assets("published", "report")
+    excluded = {AssetKey("incoming"), *(() if publish else (AssetKey("published"),))}
+    return sorted(wanted.resolve(graph) - excluded)

@@ -65,7 +65,7 @@ def test_the_bounds_of_activity_are_settings() -> None:
     environment = {"TIKTOK_PIPELINE_POSTING_DAYS": "14", "TIKTOK_PIPELINE_DORMANT_DAYS": "60"}
     settings = Settings.from_env(environment)
     assert (settings.posting_days, settings.dormant_days) == (14, 60)
-    with pytest.raises(SettingsError, match="^TIKTOK_PIPELINE_DORMANT_DAYS=10: expected at least"):
+    with pytest.raises(SettingsError, match=r"^TIKTOK_PIPELINE_DORMANT_DAYS=10: expected at least"):
         Settings.from_env(environment | {"TIKTOK_PIPELINE_DORMANT_DAYS": "10"})
 
 

@@ -231,6 +231,8 @@ def drop_unreadable(cleaned: nw.LazyFrame[Any], schema: pa.DataFrameSchema) -> n
     for rule in rules(schema):
         if schema.columns[rule.column].nullable:
             holds.setdefault(rule.column, []).append(rule.holds)
+    if not holds:
+        return cleaned
     return cleaned.with_columns(
         *(
             nw.when(nw.all_horizontal(*rules_of_column, ignore_nulls=False)).then(nw.col(name)).alias(name)

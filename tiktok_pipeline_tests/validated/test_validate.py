@@ -130,7 +130,7 @@ def test_a_row_that_is_not_whole_is_judged_by_that_alone(engine: DuckDBWarehouse
     verdict = of_csv(engine, tmp_path, content)
     assert verdict.reasons == {
         2: ["ragged: fewer than 10 cells"],
-        3: ["ragged: more than 10 cells, the next one is "],
+        3: ["ragged: more than 10 cells"],
         4: ["the header, repeated among the rows"],
     }
 
@@ -329,7 +329,7 @@ def test_a_torn_row_says_nothing_about_an_age(engine: DuckDBWarehouse, tmp_path:
     assert verdict.kept == [2]
     assert verdict.reasons == {
         1: [UNDER_AGE],
-        3: ["ragged: more than 11 cells, the next one is too many"],
+        3: ["ragged: more than 11 cells"],
         4: [UNDER_AGE],
     }
     assert_nothing_is_kept(verdict, [1, 4])
@@ -359,7 +359,6 @@ def logged(engine: DuckDBWarehouse, *reasons: str | None) -> list[str | None]:
 
 
 def test_what_a_reason_quotes_of_a_cell_is_not_logged(engine: DuckDBWarehouse) -> None:
-    torn = "ragged: more than 10 cells, the next one is "
     is_no_number = "is not a number such as 0.05"
     real_date = "is not a real date in the form of its kind of file"
     told = {
@@ -370,10 +369,6 @@ def test_what_a_reason_quotes_of_a_cell_is_not_logged(engine: DuckDBWarehouse) -
         "is_under_age: 17 is not true or false": "is_under_age: a cell is not true or false",
         f"avg_engagement_rate: 5% {is_no_number}": f"avg_engagement_rate: a cell {is_no_number}",
         f"observed_on: , the next one is me {real_date}": f"observed_on: a cell {real_date}",
-        torn: f"{torn}...",
-        f"{torn}\nhush": f"{torn}...",
-        f"{torn}, the next one is hush": f"{torn}...",
-        f"{torn}this is not a drill, hush": f"{torn}...",
         'no JSON object: {"hush": \n1': "no JSON object: ...",
         "no JSON object: followers: hush is not a count, the next one is hush": "no JSON object: ...",
     }
@@ -385,6 +380,7 @@ def test_a_reason_that_quotes_no_cell_is_logged_as_it_is(engine: DuckDBWarehouse
     reasons += [
         "biography: holds a NUL character",
         "ragged: fewer than 10 cells",
+        "ragged: more than 10 cells",
         "the header, repeated among the rows",
     ]
     assert logged(engine, *reasons) == reasons

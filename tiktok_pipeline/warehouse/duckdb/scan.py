@@ -111,7 +111,7 @@ def _csv_query(path: Path) -> Query:
     cells = [f"cell_{number}" for number in range(len(header))]
     columns = ", ".join(f"'{cell}': 'VARCHAR'" for cell in [*cells, "overflow"])
     ragged = (
-        f"when overflow is not null then 'ragged: more than {len(cells)} cells, the next one is ' || overflow[:200] "
+        f"when overflow is not null then 'ragged: more than {len(cells)} cells' "
         f"when {cells[-1]} is null then 'ragged: fewer than {len(cells)} cells'"
     )
     sql = (

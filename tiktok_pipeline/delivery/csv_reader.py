@@ -20,6 +20,7 @@ _MOST_LINES_AHEAD = 200
 _LINE_END = re.compile("\r\n|\r|\n")
 _LITERAL_QUOTE = re.compile(r'[^\W_]"|"[^\W_]')
 _ROWS_AMONG_LINES = 0.9
+_ODD_QUOTE = "has a quote that may be misplaced"
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,8 @@ class _Reader:
             self._row += 1
             return Record(self._row, number, self._no_cells, REPEATED_HEADER)
         what = self._what_is_wrong(cells, text)
-        is_whole = len(cells) == self._width and (not self._survey.has_quotes or self._patterns.fits(cells))
+        is_whole = len(cells) == self._width and what != _ODD_QUOTE
+        is_whole = is_whole and (not self._survey.has_quotes or self._patterns.fits(cells))
         if what is None and self._is_start_cut:
             what = "follows a damaged row and may be its end"
             self._is_recovering = self._is_start_cut = False
@@ -210,7 +212,7 @@ class _Reader:
         elif self._is_last and not self._patterns.fits(cells):
             what = "has no line end and does not look like a row; the file may be cut off"
         elif self._has_odd_quote(cells, text):
-            what = "has a quote that may be misplaced"
+            what = _ODD_QUOTE
         elif any(cell.strip() for cell in cells[self._n_names :]):
             what = f"has a cell after the {self._n_names} named columns"
         return what
@@ -242,7 +244,8 @@ class _Reader:
         self._row += 1
         if not is_whole:
             cells = text.split(self._syntax.delimiter)
-            if len(cells) < self._width and not self._patterns.fits_beginning(cells):
+            has_end = cells[0].find('"') > 0  # of a cell that was cut before this line
+            if has_end or (len(cells) < self._width and not self._patterns.fits_beginning(cells)):
                 self._may_continue.add(self._row)
             may_be_start = '"' in text or len(cells) < self._width
             self._is_start_cut = self._patterns.starts_with_text and may_be_start

@@ -14,8 +14,8 @@ from tiktok_pipeline.delivery.csv_layout import COMMENT, CsvLayout, is_value
 _DOUBLED_QUOTE = re.compile(r'[^\W_]""|""[^\W_]')
 _FEWEST_ROWS = 3
 _FEWEST_LINES_OF_A_SYNTAX = 2
-_MOST_EXCEPTIONS = 0.05
-_ROWS_FOR_AN_EXCEPTION = 8
+_MOST_EXCEPTIONS = 0.1
+_ROWS_FOR_AN_EXCEPTION = 4
 _LONGEST_MISSING_WORD = 6
 _LONGEST_FOOTER = 30
 _TOTAL = re.compile(

@@ -8,10 +8,13 @@ an engine may compare the names of columns without case.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 ROW, LINE, PROBLEM = "__source_row", "__source_line", "__read_problem"
 """The first three columns."""
+
+PLACE_COLUMNS = (ROW, LINE)
+"""Where a record was delivered. They stay when its cells are blanked."""
 
 MARK = b"tiktok_pipeline.text_parquet"
 """The key of the metadata entry. A foreign file with the three columns and without this entry is not ours."""
@@ -22,6 +25,11 @@ _VERSION = 1
 def header_to_mark(header: Sequence[str]) -> bytes:
     """Return the value of the metadata entry for the column names of a delivered table."""
     return json.dumps({"version": _VERSION, "header": list(header)}).encode()
+
+
+def is_text_parquet(names: Sequence[str], metadata: Mapping[bytes, bytes]) -> bool:
+    """Return whether a Parquet file with these columns and this metadata is one of ours."""
+    return MARK in metadata and tuple(names[:3]) == (ROW, LINE, PROBLEM)
 
 
 def header_from_mark(mark: bytes) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from tiktok_pipeline.delivery.parquet_worker import TooLargeError, read_all
 from tiktok_pipeline.delivery.same_names import merge_same_names
 from tiktok_pipeline.delivery.tables import ByteSource, DeliveredTable, KnowsName, Layout, Record, unique_names
 from tiktok_pipeline.delivery.worker import run_worker
-from tiktok_pipeline.text_parquet import LINE, MARK, PROBLEM, ROW, header_from_mark
+from tiktok_pipeline.text_parquet import LINE, MARK, PROBLEM, ROW, header_from_mark, is_text_parquet
 from tiktok_pipeline.warehouse.base import UnreadableFileError
 
 MOST_COLUMNS = 10_000
@@ -171,11 +171,11 @@ class _ParquetTable:
 
 def _own_header(schema: pa.Schema) -> tuple[str, ...] | None:
     """Return the header of a file that `tiktok_pipeline.delivery.convert` wrote; None for any other file."""
-    mark = (schema.metadata or {}).get(MARK)
-    if mark is None or schema.names[:3] != [ROW, LINE, PROBLEM]:
+    metadata = schema.metadata or {}
+    if not is_text_parquet(schema.names, metadata):
         return None
     with suppress(ValueError, LookupError):
-        header = header_from_mark(mark)
+        header = header_from_mark(metadata[MARK])
         if len(header) == len(schema) - 3:
             return header
     return None

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from tiktok_pipeline.privacy.mentions import RedactionError, TextChange, unchanged
 from tiktok_pipeline.safe_text import one_line
+from tiktok_pipeline.text_parquet import PLACE_COLUMNS, is_text_parquet
 
 _CODECS = {"UNCOMPRESSED": "none", **{name.upper(): name for name in ("snappy", "gzip", "brotli", "zstd", "lz4")}}
 
@@ -27,14 +28,15 @@ def redact_parquet(source: Path, written: BinaryIO, rows: Collection[int], chang
     written : BinaryIO
         The open target; it stays open.
     rows : collection of int
-        Ordinals (from 1) of the rows to blank: every cell becomes NULL.
+        Ordinals (from 1) of the rows to blank: every cell becomes NULL. A text Parquet file states them, and keeps
+        them and the lines.
     change : callable
         Applied to every text of the other rows, also in lists, structs and maps.
 
     Returns
     -------
     int
-        The number of rows.
+        The last ordinal; in a file that does not state them the number of rows.
 
     Raises
     ------
@@ -59,19 +61,21 @@ def _copy_groups(source: Path, written: BinaryIO, rows: Collection[int], change:
     if any(file.schema.column(index).converted_type == "INTERVAL" for index in range(len(file.schema))):
         raise pa.ArrowNotImplementedError("an interval loses its type")
     schema = pa.schema(map(_plain_field, file.schema_arrow), metadata=file.schema_arrow.metadata)
-    rows_before = 0
+    n_place_columns = len(PLACE_COLUMNS) if is_text_parquet(schema.names, schema.metadata or {}) else 0
+    last = 0
     with pq.ParquetWriter(written, schema, compression=_compression(file)) as writer:
         for number in range(file.num_row_groups):
             group = file.read_row_group(number)
-            kept = [None if rows_before + row + 1 in rows else row for row in range(group.num_rows)]
-            columns = [
+            ordinals = group.column(0).to_pylist() if n_place_columns else range(last + 1, last + 1 + group.num_rows)
+            kept = [None if ordinal in rows else row for row, ordinal in enumerate(ordinals)]
+            columns = group.columns[:n_place_columns] + [
                 _redact_column(column, type_, kept, change)
-                for column, type_ in zip(group.columns, schema.types, strict=True)
+                for column, type_ in zip(group.columns[n_place_columns:], schema.types[n_place_columns:], strict=True)
             ]
             table = pa.Table.from_arrays(columns, schema=schema)
             writer.write_table(table, row_group_size=max(group.num_rows, 1))
-            rows_before += group.num_rows
-    return rows_before
+            last = max(last, *ordinals) if group.num_rows else last
+    return last
 
 
 def _compression(file: pq.ParquetFile) -> str:

@@ -14,6 +14,8 @@ from tiktok_pipeline.delivery import convert
 from tiktok_pipeline.delivery.convert import write_text_parquet
 from tiktok_pipeline.delivery.open_delivery import open_delivery
 from tiktok_pipeline.delivery.tables import DeliveredTable, Layout, Record
+from tiktok_pipeline.privacy.mentions import FORGOTTEN_MENTION, RedactionError
+from tiktok_pipeline.privacy.redact import redact
 from tiktok_pipeline.text_parquet import LINE, MARK, PROBLEM, ROW, header_from_mark
 from tiktok_pipeline.warehouse.base import UnreadableFileError
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -120,3 +122,23 @@ def test_a_broken_mark_is_one_line(tmp_path: Path) -> None:
     assert str(caught.value).isprintable()
     with pytest.raises(ValueError, match="version 1"):
         header_from_mark(json.dumps({"version": 2, "header": []}).encode())
+
+
+def test_redaction_keeps_ordinals_lines_and_the_mark(tmp_path: Path) -> None:
+    source, target = tmp_path / "a.parquet", tmp_path / "b.parquet"
+    records = [Record(3, 30, ("anna", "hi @ben")), Record(5, 50, ("ben", "x")), Record(9, 90, (None, None), "torn")]
+    write_text_parquet(table_of(records, ("account_id", "Biography")), source)
+    redact(source, target, rows=[5, 9], mentions=["ben"])
+    rows = pq.read_table(target)
+    assert (rows[ROW].to_pylist(), rows[LINE].to_pylist()) == ([3, 5, 9], [30, 50, 90])
+    assert scanned(target) == (
+        ("account_id", "Biography"),
+        [(3, None, "anna", f"hi {FORGOTTEN_MENTION}"), (5, None, None, None), (9, None, None, None)],
+    )
+
+
+def test_redaction_refuses_an_ordinal_that_the_file_does_not_reach(tmp_path: Path) -> None:
+    source = tmp_path / "a.parquet"
+    write_text_parquet(table_of([Record(5, 50, ("ben",))], ("account_id",)), source)
+    with pytest.raises(RedactionError, match="there is no record 6"):
+        redact(source, tmp_path / "b.parquet", rows=[6])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, date, datetime
 from functools import partial
 from gzip import compress
@@ -213,3 +214,42 @@ def test_the_error_of_a_damaged_parquet_file_is_one_line(
     with pytest.raises(UnreadableFileError, match=r"^damaged[.]parquet: ") as caught:
         scanned(engine, path)
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("folder", ["region=XX/followers=7", "st*r", "br[ab]", "q?", "**", "cu{a,b}rl", "back\\slash"])
+@pytest.mark.parametrize("name", ["a.parquet", "a.csv", "a.json", "a.ndjson"])
+def test_the_path_of_a_file_is_no_pattern_and_adds_no_columns(
+    engine: DuckDBWarehouse, tmp_path: Path, folder: str, name: str
+) -> None:
+    (tmp_path / "other").mkdir()
+    path = tmp_path / folder / name
+    path.parent.mkdir(parents=True)
+    for place, cell in ((tmp_path / "other" / name, "2"), (path, "1")):
+        if name.endswith("parquet"):
+            pq.write_table(pa.table({"followers": [cell]}), place)
+        else:
+            place.write_text({"a.csv": f"followers,x\n{cell},y\n", "a.json": f'[{{"followers":{cell}}}]'}.get(
+                name, f'{{"followers":{cell}}}\n'
+            ))  # fmt: skip
+    with engine.reading(path):
+        scan = engine.scan(path, "csv" if name.endswith("csv") else format_of(name))
+        rows = rows_of(scan.rows)
+    assert scan.header[0] == "followers"
+    assert len(scan.header) == (2 if name == "a.csv" else 1)
+    assert [row["cell_0"] for row in rows] == ["1"]
+
+
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Asia/Tokyo"])
+def test_a_time_with_a_zone_is_its_instant_in_utc_on_every_machine(
+    engine: DuckDBWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    path = tmp_path / "zone.parquet"
+    instant = pa.array([datetime(2024, 5, 6, 0, 30, tzinfo=UTC)], pa.timestamp("us", tz=zone))
+    pq.write_table(pa.table({"at": instant}), path)
+    try:
+        assert scanned(engine, path)[1] == [(1, None, "2024-05-06 00:30:00+00")]
+    finally:
+        monkeypatch.undo()
+        time.tzset()

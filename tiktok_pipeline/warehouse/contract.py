@@ -40,8 +40,8 @@ _REASONS: Mapping[str, str] = {
     "str_matches": "expected {description}",
     "str_length": "expected {min_value} to {max_value} characters",
 }
-"""The checks that a contract may use, each with the text of the reason why a row is rejected. A pattern is no text for
-people: a check with one needs a ``description``, such as "digits"."""
+"""The checks that a contract may use, each with the text of the reason why a row is rejected. A pattern is no text
+for people: a check with one needs a ``description``, such as "digits"."""
 
 
 @dataclass(frozen=True)

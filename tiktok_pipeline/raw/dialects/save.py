@@ -1,0 +1,75 @@
+"""Save how the columns of a file are read as a dialect of the user."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tiktok_pipeline.atomic_write import atomic_write_text
+from tiktok_pipeline.raw.dialects.dialect import Recognition
+from tiktok_pipeline.raw.dialects.load import DialectFileError, load_dialect
+from tiktok_pipeline.raw.dialects.shipped import DIALECTS
+
+
+def dialect_text(name: str, recognition: Recognition, *, description: str) -> str:
+    """Return the TOML text of a dialect with the columns of a recognized file.
+
+    A file is recognized by all columns that the text maps.
+    """
+    columns = recognition.columns
+    lines = [
+        f"name = {_text(name)}",
+        f"description = {_text(description)}",
+        f"source = {_text(recognition.source.name)}",
+        f"recognized_by = [{', '.join(_text(column) for column in columns.values())}]",
+        "",
+        "[columns]",
+        *(f"{canonical} = {_text(column)}" for canonical, column in columns.items()),
+    ]
+    units = {rate: unit for rate, unit in recognition.units.items() if rate in columns}
+    if units:
+        lines += ["", "[units]", *(f"{rate} = {_text(unit)}" for rate, unit in units.items())]
+    return "\n".join(lines) + "\n"
+
+
+def save_dialect(folder: Path, name: str, recognition: Recognition, *, description: str) -> Path:
+    """Write a dialect file.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the user's dialects; created if it is missing.
+    name : str
+        The name of the new dialect.
+    recognition : Recognition
+        The columns.
+    description : str
+        What the dialect is.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    DialectFileError
+        If the name is no valid one, belongs to another dialect, or the file exists.
+    """
+    path = folder / f"{name}.toml"
+    if path.parent != folder or path.exists():
+        raise DialectFileError(f"{path.name}: exists already, or is no file name", remedy="choose another name")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    atomic_write_text(path, dialect_text(name, recognition, description=description))
+    try:
+        load_dialect(path, taken={dialect.name for dialect in DIALECTS}, is_shipped=False)
+    except DialectFileError:
+        path.unlink()
+        raise
+    return path
+
+
+def _text(value: str) -> str:
+    """Return a TOML string."""
+    readable = value.encode("utf-8", "replace").decode("utf-8")
+    return json.dumps(readable, ensure_ascii=False).replace("\x7f", "\\u007f")

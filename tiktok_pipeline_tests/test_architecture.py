@@ -137,6 +137,8 @@ MAY_IMPORT_TOO: dict[str, frozenset[str]] = {
     **{f"{stage}.schema": frozenset({"warehouse.contract"}) for stage in STAGES},
     "validated.validate": frozenset({"warehouse.contract"}),
     "validated.clean": frozenset({"raw.dialects"}),
+    # A short list is read and scored without a warehouse file and without a run.
+    "cli.score": frozenset({"classifiers.*", "clusters.*", "validated.schema"}),
     # The search for network settings is not part of a refresh: no asset stands between the command and the stage.
     "cli.tune": frozenset({"classifiers.*"}),
 }

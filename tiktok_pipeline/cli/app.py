@@ -31,6 +31,7 @@ from tiktok_pipeline.cli.prune import prune
 from tiktok_pipeline.cli.refresh import refresh
 from tiktok_pipeline.cli.report import report
 from tiktok_pipeline.cli.sample import sample
+from tiktok_pipeline.cli.score import score
 from tiktok_pipeline.cli.snapshots import snapshots
 from tiktok_pipeline.cli.sql import sql
 from tiktok_pipeline.cli.trace import trace
@@ -49,6 +50,7 @@ app.command("inspect")(inspect)
 app.command("report")(report)
 app.command("sql")(sql)
 app.command("export")(export)
+app.command("score")(score)
 app.command("trace")(trace)
 app.command("snapshots")(snapshots)
 app.command("doctor")(doctor)

@@ -309,6 +309,28 @@ def assign(
     )
 
 
+def runner_up(frame: nw.LazyFrame[Any], model: SegmentModel, *, keep: Sequence[str] = ()) -> nw.LazyFrame[Any]:
+    """Return the second nearest cluster of each row, lazily: ``account_id``, ``second`` and the columns ``keep``.
+
+    It is NULL for a row without a value of every feature. The lowest number wins a tie.
+    """
+    k = len(model.centroids)
+    squares = [f"square_{cluster}" for cluster in range(k)]
+    scaled = frame.select("account_id", *keep, *_scaled_expressions(model))
+    squared = scaled.with_columns(*(_square(model, cluster).alias(squares[cluster]) for cluster in range(k)))
+    second: nw.Expr = nw.lit(None).cast(nw.Int64)
+    for nearest in reversed(range(k)):
+        others = [cluster for cluster in range(k) if cluster != nearest]
+        best: nw.Expr = nw.lit(None).cast(nw.Int64)
+        for cluster in reversed(others):
+            is_best = nw.col(squares[cluster]) == nw.min_horizontal(*(squares[other] for other in others))
+            best = nw.when(is_best).then(nw.lit(cluster)).otherwise(best)
+        is_nearest = nw.col(squares[nearest]) == nw.min_horizontal(*squares)
+        second = nw.when(is_nearest).then(best).otherwise(second)
+    complete = ~nw.any_horizontal(*(nw.col(name).is_null() for name in squares), ignore_nulls=False)
+    return squared.select("account_id", nw.when(complete).then(second).alias("second"), *keep)
+
+
 def assign_none(frame: nw.LazyFrame[Any], keep: Sequence[str] = ()) -> nw.LazyFrame[Any]:
     """Return rows of ``clusters.assignments`` for a study without a model: no profile has a cluster."""
     return frame.select(

@@ -1,4 +1,4 @@
-"""Write rows to a file for other programs: CSV, XLSX or Parquet. The file is written whole or not at all.
+"""Write rows to a file for other programs: CSV, XLSX, Parquet or JSON. The file is written whole or not at all.
 
 Text from profiles is hostile. In CSV and XLSX it loses its control characters, and the caller's ``guard`` disarms
 what a spreadsheet would run as a formula. Parquet keeps every text as it is.
@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING
 
 from tiktok_pipeline.atomic_write import atomic_write
 from tiktok_pipeline.errors import PipelineError
-from tiktok_pipeline.safe_text import multi_line
+from tiktok_pipeline.safe_text import HIDDEN_CHARACTERS, multi_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ENDINGS = (".csv", ".xlsx", ".parquet")
+ENDINGS = (".csv", ".xlsx", ".parquet", ".json")
 
 MAX_XLSX_ROWS = 1_048_575
 """The rows of a sheet below its header."""
@@ -140,6 +140,8 @@ def write_file(
         draft.touch()  # a read-only folder is refused before minutes of work
         if ending == ".parquet":
             written = _write_parquet(draft, schema, batches)
+        elif ending == ".json":
+            written = _write_json(draft, schema, batches)
         else:
             checked = _check_batches(target, batches)
             written = (_write_csv if ending == ".csv" else _write_xlsx)(draft, schema, checked, guard)
@@ -168,6 +170,29 @@ def _write_parquet(draft: Path, schema: pa.Schema, batches: Iterable[pa.RecordBa
             writer.write_batch(batch)
             rows += batch.num_rows
     return Written(rows)
+
+
+def _write_json(draft: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Written:
+    """Write one array of objects, one object a line."""
+    rows = 0
+    with draft.open("w", encoding="utf-8", newline="") as file:
+        file.write("[")
+        for batch in batches:
+            for row in _rows(batch):
+                cells = dict(zip(schema.names, map(_json_value, row), strict=True))
+                text = json.dumps(cells, ensure_ascii=False, allow_nan=False, default=str)
+                file.write(f"{',' if rows else ''}\n {HIDDEN_CHARACTERS.sub(_escaped, text)}")
+                rows += 1
+        file.write("\n]\n")
+    return Written(rows)
+
+
+def _json_value(value: object) -> object:
+    return _cell_value(value) if isinstance(value, float) else value
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
 
 
 def _write_csv(draft: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], guard: Guard) -> Written:

@@ -170,8 +170,8 @@ def _scored_rows(settings: Settings, file: Path, results: StoredResults, options
         validated = warehouse.read_slice(TABLES[source.name], PART)
         scored = score_rows(validated, results, warehouse, slice_={**PART, "study": results.study.name})
         rows: pa.Table = scored.collect("pyarrow").to_native()
+        info(f"{rows.num_rows:,} creators")
         _print_rejected(warehouse)
-    info(f"{rows.num_rows:,} creators")
     if results.segments is not None:
         _print_missing(rows, results)
     return rows
@@ -189,7 +189,8 @@ def _print_rejected(warehouse: Warehouse) -> None:
         return
     counts = Counter(reasons[0] for reasons in rows["reasons"].to_pylist())
     listed = "; ".join(f"{reason} ({count:,})" for reason, count in counts.most_common(_REASONS))
-    info(f"{rows.num_rows:,} rows are not among them: {listed}")
+    are = "row is" if rows.num_rows == 1 else "rows are"
+    info(f"{rows.num_rows:,} {are} not among them: {listed}")
 
 
 def _print_missing(rows: pa.Table, results: StoredResults) -> None:
@@ -200,7 +201,8 @@ def _print_missing(rows: pa.Table, results: StoredResults) -> None:
     if not lacking:
         return
     listed = "; ".join(f"{text} ({count:,})" for text, count in Counter(lacking).most_common(_REASONS))
-    info(f"{len(lacking):,} creators have no segment, because a feature of the model is missing: {listed}")
+    have = "creator has" if len(lacking) == 1 else "creators have"
+    info(f"{len(lacking):,} {have} no segment, because a feature of the model is missing: {listed}")
     if len(lacking) == rows.num_rows:
         info(f"--snapshot names another model of {results.study.name}; see `tiktok-pipeline snapshots`")
 

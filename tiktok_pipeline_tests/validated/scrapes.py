@@ -24,6 +24,7 @@ class Verdict:
     raw: Rows
     valid: Rows
     rejected: Rows
+    unread_cells: Rows
 
     @property
     def reasons(self) -> dict[int, list[str]]:
@@ -45,7 +46,9 @@ def judged(engine: DuckDBWarehouse, path: Path) -> Verdict:
     raw = read_file(scan, dialect, source_file=path.name, engine=engine)
     verdict = validate_source(raw, dialect.source, engine)
     frames = (raw, verdict.valid, verdict.rejected)
-    return Verdict(*(frame.sort("source_row").collect("pyarrow").to_native().to_pylist() for frame in frames))
+    rows = [frame.sort("source_row").collect("pyarrow").to_native().to_pylist() for frame in frames]
+    assert verdict.unread_cells is not None
+    return Verdict(*rows, verdict.unread_cells.collect("pyarrow").to_native().to_pylist())
 
 
 def csv_of(*rows: dict[str, str]) -> str:

@@ -30,9 +30,10 @@ def cleaned(engine: DuckDBWarehouse, rule: nw.Expr, cast: CastType | None = None
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [(" a ", "a"), ("a  b", "a  b"), ("\ta\r\n", "a"), ("0", "0"), ("-", "-"), ("nullable", "nullable"),
+    [(" a ", "a"), ("a  b", "a  b"), ("\ta\r\n", "a"), ("0", "0"), ("nullable", "nullable"),
         ("🎉 ", "🎉")]
-    + [(text, None) for text in ("", "  ", "\t\n", "null", "NULL", "None", "NaN", " null ", None)],
+    + [(text, None) for text in ("", "  ", "\t\n", "null", "NULL", "None", "NaN", " null ", None)]
+    + [(text, None) for text in ("nan", "N/A", "#N/A", "<NA>", "\\N", "undefined", "-", "#REF!", "(blank)", "NaT")],
 )  # fmt: skip
 def test_blank_to_null(engine: DuckDBWarehouse, text: str | None, expected: str | None) -> None:
     assert cleaned(engine, clean.strip_and_nullify(TEXT), text=text) == expected
@@ -42,7 +43,9 @@ def test_blank_to_null(engine: DuckDBWarehouse, text: str | None, expected: str 
     ("text", "expected"),
     [(text, True) for text in ("true", "TRUE", "True", "t", "T", "yes", "Yes", "Y", "1")]
     + [(text, False) for text in ("false", "FALSE", "False", "f", "no", "N", "0")]
-    + [(text, None) for text in ("maybe", "2", "truee", "verified", "1.0", None)],
+    + [(text, True) for text in ("1.0", "WAHR", "ja", "VRAI", "Oui", "VERDADERO", "Sí", "sim", "SAND", "✓")]
+    + [(text, False) for text in ("0.0", "FALSCH", "nein", "FAUX", "non", "FALSO", "não", "falsk", "Nej")]
+    + [(text, None) for text in ("maybe", "2", "truee", "10", None)],
 )
 def test_truth(engine: DuckDBWarehouse, text: str | None, *, expected: bool | None) -> None:
     assert cleaned(engine, clean.parse_bool(TEXT), text=text) is expected
@@ -73,7 +76,8 @@ def test_truth(engine: DuckDBWarehouse, text: str | None, *, expected: bool | No
     + [
         (text, None)
         for text in (
-            "1,2,3", "12,34", "1,2345", "1.5", "0.1", "12345678901234567890", "1E+99", "1e-3", "1.2345K",
+            "1,2,3", "12,34", "1.5E+00", "1.23456E+04",
+            "1,2345", "1.5", "0.1", "12345678901234567890", "1E+99", "1e-3", "1.2345K",
             "1 200", "1_000",
             "0x10", "many", "K", "1.2.3M", "1.M", "١٢", "--1", "5%", "1\n", "inf", None,
         )
@@ -99,12 +103,12 @@ AUGUST = date(2023, 8, 12)
 @pytest.mark.parametrize(
     ("text", "iso", "day_first"),
     [
-        ("2023-08-12", AUGUST, None),
-        ("2023-08-12T10:00:00.000Z", AUGUST, None),
-        ("2023-08-12 10:00:00+02", AUGUST, None),
+        ("2023-08-12", AUGUST, AUGUST),
+        ("2023-08-12T10:00:00.000Z", AUGUST, AUGUST),
+        ("2023-08-12 10:00:00+02", AUGUST, AUGUST),
         ("12-08-2023", None, AUGUST),
         ("08-12-2023", None, date(2023, 12, 8)),
-        ("2024-02-29", date(2024, 2, 29), None),
+        ("2024-02-29", date(2024, 2, 29), date(2024, 2, 29)),
         ("2023-02-31", None, None),
         ("31-02-2023", None, None),
         ("12-13-2023", None, None),

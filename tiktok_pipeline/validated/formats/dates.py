@@ -162,9 +162,9 @@ def days(
             nw.when(has_date[name]).then(nw.col(name).str.replace_all("@.*$", "")).alias(f"{name}_text")
             for name in names
         ),
-        *(nw.when(has_date[name]).then(_shift(nw.col(name))).alias(f"{name}_shift") for name in names),
+        *(nw.when(has_date[name]).then(_zoned_time(nw.col(name))).alias(f"{name}_time") for name in names),
         _day_of_number(nw.col("date_text")).alias("date_number"),
-    )
+    ).with_columns(*(_shift(nw.col(f"{name}_time")).alias(f"{name}_shift") for name in names))
     cast = engine.try_cast(split, {f"{name}_text": "date" for name in names})
     epoch = nw.lit(date(1970, 1, 1))
     dated = cast.with_columns(
@@ -180,7 +180,11 @@ def days(
         nw.when((nw.col(name) >= nw.lit(FIRST_DAY)) & (nw.col(name) <= nw.lit(latest))).then(nw.col(name)).alias(name)
         for name in names
     ]
-    helpers = ["date_text", "date_number", *(f"{name}_{part}" for name in names for part in ("text", "shift"))]
+    helpers = [
+        "date_text",
+        "date_number",
+        *(f"{name}_{part}" for name in names for part in ("text", "time", "shift")),
+    ]
     return dated.with_columns(*plausible).drop(*helpers)
 
 
@@ -218,28 +222,30 @@ def _in_order(text: nw.Expr, order: str) -> nw.Expr:
     return text
 
 
-def _shift(dated: nw.Expr) -> nw.Expr:
-    """Return the days from the written date to the UTC day of the time behind ``@``; NULL for an unknown zone."""
+def _zoned_time(dated: nw.Expr) -> nw.Expr:
+    """Return the time behind ``@`` with its zone as an offset; empty if it has none."""
     time = dated.str.replace_all("^[^@]*@", "").str.replace_all(r" ?(\([^)]*\)|\[[^\]]*\])$", "")
     for zone, offset in _ZONES.items():
         time = time.str.replace_all(rf"([0-9m.]) ?{zone}$", rf"\1{offset}")
+    return nw.when(dated.str.contains("@.*[a-z+-]")).then(time).otherwise(nw.lit(""))
+
+
+def _shift(time: nw.Expr) -> nw.Expr:
+    """Return the days from the written date to the UTC day of a time with an offset; NULL for an unknown zone."""
     pattern = r"^([0-9]{1,2})[:h.]([0-9]{2})[^+-]*(?:utc|gmt)? ?([+-])([0-9]{1,2}):?([0-9]{2})?$"
-    has_offset = time.str.contains(pattern)
-    is_zero = time.str.contains(r"[+-]0{1,2}:?(00)?$")
 
     def part(group: int) -> nw.Expr:
         # A leading zero makes a number of a missing part.
-        digits = nw.concat_str([nw.lit("0"), time.str.replace_all(pattern, rf"\{group}")])
-        return nw.when(has_offset).then(digits).cast(nw.Int32)
+        return nw.concat_str([nw.lit("0"), time.str.replace_all(pattern, rf"\{group}")]).cast(nw.Int32)
 
     offset = part(4) * 60 + part(5)
-    east = nw.when(time.str.contains(r"[+][0-9:]+$")).then(offset).otherwise(-offset)
-    minutes = part(1) * 60 + part(2) - east
+    west = nw.when(time.str.contains("[+]")).then(-offset).otherwise(offset)
+    minutes = part(1) * 60 + part(2) + west
     shifted = nw.when(minutes < 0).then(nw.lit(-1)).when(minutes >= 1440).then(nw.lit(1)).otherwise(nw.lit(0))
-    is_local = ~time.str.contains("[a-z+-]") | time.str.contains(r"^[^+-]*[ap][.]?m[.]?$")
-    has_unclear_hour = time.str.contains(r"[ap][.]?m")
-    days_later = nw.when(is_local | is_zero).then(nw.lit(0)).when(has_offset & ~has_unclear_hour).then(shifted)
-    return days_later.cast(nw.Int32)
+    is_local = (time == nw.lit("")) | time.str.contains(r"^[^+-]*[ap][.]?m[.]?$")
+    is_zero = time.str.contains(r"[+-]0{1,2}:?(00)?$")
+    has_clear_hour = time.str.contains(pattern) & ~time.str.contains(r"[ap][.]?m")
+    return nw.when(is_local | is_zero).then(nw.lit(0)).when(has_clear_hour).then(shifted).cast(nw.Int32)
 
 
 def _day_of_number(text: nw.Expr) -> nw.Expr:

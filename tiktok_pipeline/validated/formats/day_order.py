@@ -131,8 +131,8 @@ def _pairs(names: list[str]) -> list[tuple[str, str]]:
 
 def _refusal(name: str, group: Mapping[str, Any], file: str) -> AmbiguousFormatError:
     cell = str(group["example"]).strip()[:60]
-    first, second, *rest = re.findall("[0-9]+", cell)[:3]
-    year = f"20{rest[0]}" if len(rest[0]) == 2 else rest[0]
+    numbers = re.findall("[0-9]+", cell)[:3]
+    first, second, year = numbers[0], numbers[1], f"20{numbers[-1]}" if len(numbers[-1]) == 2 else numbers[-1]
     if group["day_first"] and group["month_first"] and not group["day_first_is_month_first"]:
         readings = (
             f"{year}-{second:0>2}-{first:0>2} with the day first, {year}-{first:0>2}-{second:0>2} with the month"

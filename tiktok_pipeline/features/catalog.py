@@ -218,7 +218,7 @@ _PROFILE = (
         "link in bio",
         "1 if the profile has a bio_link, 0 if not, missing if the file has no such column",
         "whether the profile links to another site",
-        _number("has_bio_link"),
+        if_delivered("bio_link", (~nw.col("bio_link").is_null()).cast(nw.Float64)),
         column="bio_link",
     ),
     _flag(
@@ -227,7 +227,7 @@ _PROFILE = (
         "no link in bio",
         "1 - has_bio_link",
         "the opposite of has_bio_link, as study active_creators uses it",
-        1.0 - _number("has_bio_link"),
+        if_delivered("bio_link", nw.col("bio_link").is_null().cast(nw.Float64)),
         column="bio_link",
     ),
     Feature(

@@ -32,7 +32,7 @@ class Feature:
     expression : nw.Expr
         The formula as an expression that the engine computes.
     columns : tuple of str
-        The columns of ``validated.<source>`` that the expression reads.
+        The columns of ``validated.<source>`` that the expression reads, without the marks ``has_<column>``.
     lowest, highest : float
         Range of the values, in ``unit``; the contract of the column.
     is_text : bool

@@ -31,6 +31,8 @@ _DEFAULTS: Mapping[str, Any] = {
     "nickname": None,
     "biography": None,
     "bio_link": None,
+    "has_biography": False,
+    "has_bio_link": False,
     "is_verified": False,
     "followers": 100,
     "following": 50,

@@ -84,7 +84,7 @@ def test_a_person_under_age_is_left_out_under_every_handle(engine: DuckDBWarehou
 
 def test_superseded_rows_are_recognized_by_their_reason(engine: DuckDBWarehouse, tmp_path: Path) -> None:
     path = tmp_path / "f.csv"
-    path.write_text(csv_of({"account_id": "a"}, {"account_id": "a"}, {"likes": "-1"}), newline="")
+    path.write_text(csv_of({"account_id": "a"}, {"account_id": "a"}, {"followers": "-1"}), newline="")
     verdict = judged(engine, path)
     assert set(verdict.reasons) == {1, 3}
     rejected = engine.persist(pa.Table.from_pylist(verdict.rejected))

@@ -248,10 +248,10 @@ def test_duplicates_over_the_files_of_a_snapshot(engine: DuckDBWarehouse, tmp_pa
 
 
 def test_a_bad_row_does_not_push_a_good_one_out(engine: DuckDBWarehouse, tmp_path: Path) -> None:
-    rows = [{"account_id": "same"}, {"account_id": "same", "timestamp": "2023-09-01", "likes": "-1"}]
+    rows = [{"account_id": "same"}, {"account_id": "same", "timestamp": "2023-09-01", "followers": "-1"}]
     verdict = of_csv(engine, tmp_path, csv_of(*rows, {"account_id": ""}, {"account_id": ""}))
     assert verdict.kept == [1]
-    assert verdict.reasons == {2: [f"likes: {RANGE}"], 3: ["account_id: missing"], 4: ["account_id: missing"]}
+    assert verdict.reasons == {2: [f"followers: {RANGE}"], 3: ["account_id: missing"], 4: ["account_id: missing"]}
 
 
 def assert_nothing_is_kept(verdict: Verdict, places: Collection[int]) -> None:
@@ -290,7 +290,7 @@ def test_a_person_of_age_is_a_row_like_others(engine: DuckDBWarehouse, tmp_path:
 
 
 def test_a_flag_that_cannot_be_read_is_a_reason_of_its_own(engine: DuckDBWarehouse, tmp_path: Path) -> None:
-    flags = ["maybe", "17", "1.0", "truee", "-"]
+    flags = ["maybe", "17", "1.5", "truee", "+"]
     content = flagged(*flags) + flagged("maybe").splitlines()[1].replace("maker_0", "") + "\r\n"
     verdict = of_csv(engine, tmp_path, content)
     reasons = [f"is_under_age: {flag} is not true or false" for flag in flags]

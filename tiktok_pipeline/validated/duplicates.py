@@ -80,9 +80,7 @@ def is_harmless() -> nw.Expr:
     return (nw.col("reasons").list.len() == 1) & is_one_of
 
 
-def _add_number(
-    checked: nw.LazyFrame[Any], engine: Engine, count_ids: Callable[[], int] | None
-) -> nw.LazyFrame[Any]:
+def _add_number(checked: nw.LazyFrame[Any], engine: Engine, count_ids: Callable[[], int] | None) -> nw.LazyFrame[Any]:
     """Add ``number``: the id where it can identify an account, else NULL."""
     numbered = engine.persist(checked.with_columns(usable_number(nw.col("tiktok_id")).alias("number")))
     pairs = numbered.filter(~nw.col("number").is_null()).select("number", "account_id").unique()

@@ -51,9 +51,7 @@ def count_unread_cells(cleaned: nw.LazyFrame[Any], source: Source) -> nw.LazyFra
     """
     names = OPTIONAL_COLUMNS if source.name == PROFILES.name else {}
     parts = [_count(cleaned, source, name, expected) for name, expected in names.items()]
-    return (
-        nw.concat(parts, how="vertical") if parts else _count(cleaned.head(0), source, "account_id", "")
-    )
+    return nw.concat(parts, how="vertical") if parts else _count(cleaned.head(0), source, "account_id", "")
 
 
 def _count(cleaned: nw.LazyFrame[Any], source: Source, name: str, expected: str) -> nw.LazyFrame[Any]:

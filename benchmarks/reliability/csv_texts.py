@@ -10,6 +10,7 @@ import re
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 CHECK_SUM = "check_sum"
 _HEADERS = ("date", "account_id", "nickname", "biography", "followers", "likes")
@@ -136,7 +137,11 @@ def _line(draft: CsvDraft, cells: Sequence[str]) -> str:
         ]
         return f"{draft.delimiter} ".join(quoted)
     written = io.StringIO()
-    quoting = {"minimal": csv.QUOTE_MINIMAL, "nonnumeric": csv.QUOTE_NONNUMERIC}.get(draft.style, csv.QUOTE_ALL)
+    quoting: Literal[0, 1, 2] = csv.QUOTE_ALL
+    if draft.style in ("minimal", "line ends unquoted"):
+        quoting = csv.QUOTE_MINIMAL
+    elif draft.style == "nonnumeric":
+        quoting = csv.QUOTE_NONNUMERIC
     is_backslash = draft.style == "backslash"
     values: list[object] = list(cells)
     if draft.style == "nonnumeric":
@@ -221,9 +226,9 @@ def _truncated(draft: CsvDraft, body: str) -> str:
         return body
     draft.below = ""
     text = body.rstrip("\r\n")
-    end = text.rfind(draft.delimiter)
-    start = max(end - 30, text.rfind("\n") + 1, text.rfind("\r") + 1, 0)
-    return body[: draft.draw.randint(start, end)].rstrip(chr(34)) if start < end else body
+    start = max(text.rfind("\n"), text.rfind("\r")) + 1
+    end = text.find(draft.delimiter, start) if '"' in text[start:] else text.rfind(draft.delimiter)
+    return body[: draft.draw.randint(start, end)] if start < end else body
 
 
 def _blank_lines(draft: CsvDraft, body: str) -> str:
@@ -233,7 +238,7 @@ def _blank_lines(draft: CsvDraft, body: str) -> str:
 
 def _header_again(draft: CsvDraft, body: str) -> str:
     line = _line(draft, draft.header) + draft.line_end
-    return draft.draw.choice((line + body, body + line))
+    return draft.draw.choice((line + body, body + line if body.endswith(("\r", "\n")) else line + body))
 
 
 def _nothing(_draft: CsvDraft, body: str) -> str:

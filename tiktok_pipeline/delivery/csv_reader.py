@@ -221,7 +221,8 @@ class _Reader:
         """Return whether a quote inside an unquoted cell, or after a backslash, may be no part of the cell."""
         if '"' not in text or self._text.is_strict:
             return False
-        if '\\"' in text and self._syntax.quotes is Quotes.DOUBLED and not self._patterns.fits(cells):
+        has_backslash = '\\"' in text and self._syntax.quotes is Quotes.DOUBLED
+        if has_backslash and (self._survey.has_odd_backslashes or not self._patterns.fits(cells)):
             return True
         if not self._survey.quotes_cells or not _LITERAL_QUOTE.search(text):
             return False

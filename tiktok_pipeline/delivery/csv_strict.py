@@ -225,4 +225,5 @@ def _cell_quotes(quotes: _Places) -> tuple[_Places, _Places]:
 
 def _is_pair(block: _Bytes, ends: _Places) -> _Flags:
     """Return which line ends are a carriage return and a line feed; ``ends`` are their last bytes."""
-    return (block[np.maximum(ends - 1, 0)] == _CR) & (block[ends] == _LF) & (ends > 0)
+    is_pair: _Flags = (block[np.maximum(ends - 1, 0)] == _CR) & (block[ends] == _LF) & (ends > 0)
+    return is_pair

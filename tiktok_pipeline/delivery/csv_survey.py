@@ -133,6 +133,8 @@ class Survey:
         Whether the writer of the text quotes cells: some row can only be read so, or most rows have quoted cells.
     doubles_quotes : bool
         Whether some cell has a doubled quote, or most rows have quoted cells: then no unquoted cell has a quote.
+    has_odd_backslashes : bool
+        Whether a backslash before a quote may escape it, though the syntax says that it does not.
     n_comments : int
         Comment lines below the header.
     footer_line : int or None
@@ -145,6 +147,7 @@ class Survey:
     has_quotes: bool = False
     quotes_cells: bool = False
     doubles_quotes: bool = False
+    has_odd_backslashes: bool = False
     n_comments: int = 0
     footer_line: int | None = None
     n_footer_lines: int = 0
@@ -166,7 +169,7 @@ def survey_lines(lines: Iterable[tuple[int, str]], layout: CsvLayout, patterns: 
     survey = Survey(layout.syntax)
     only: Counter[CellSyntax] = Counter()  # lines that are rows in this syntax, and not in the first one
     n_only_first: Counter[CellSyntax] = Counter()  # the other way round
-    n_rows = n_quoted = n_needed = n_doubled = 0
+    n_rows = n_quoted = n_needed = n_doubled = n_odd = 0
     last_rows: deque[tuple[int, str]] = deque(maxlen=5)
     rest: deque[tuple[int, str]] = deque(maxlen=_LONGEST_FOOTER + 1)
     for number, line in lines:
@@ -176,6 +179,7 @@ def survey_lines(lines: Iterable[tuple[int, str]], layout: CsvLayout, patterns: 
             survey.has_quotes = True
             is_row, is_needed = _survey_quoted(line, layout, only, n_only_first)
             n_quoted += is_row
+            n_odd += not is_row and '\\"' in line
             n_needed += is_needed
             n_doubled += is_row and _DOUBLED_QUOTE.search(line) is not None
         if is_row and (width > 1 or line.strip()):
@@ -192,6 +196,7 @@ def survey_lines(lines: Iterable[tuple[int, str]], layout: CsvLayout, patterns: 
     is_alone = best.quotes is Quotes.BACKSLASH and not n_doubled
     if only[best] > 2 * n_only_first[best] and (is_alone or only[best] >= _FEWEST_LINES_OF_A_SYNTAX):
         survey.syntax = best
+    survey.has_odd_backslashes = survey.syntax.quotes is Quotes.DOUBLED and not n_doubled and n_odd > 0
     _find_footer(survey, list(rest), list(last_rows), layout, patterns)
     return survey
 

@@ -12,6 +12,7 @@ import pytest
 from tiktok_pipeline.classifiers.schema import SCORES_TABLE
 from tiktok_pipeline.clusters.effect_size import fit_statistics
 from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE, FITS_TABLE, MODELS_TABLE
+from tiktok_pipeline.features.schema import POSTING_TABLE
 from tiktok_pipeline.personas.schema import SUMMARIES_TABLE
 from tiktok_pipeline.personas.segments import segment_views
 from tiktok_pipeline.validated.schema import ACTIVITY_TABLE, PROFILES_TABLE
@@ -58,6 +59,12 @@ def fits(**texts: str) -> pd.DataFrame:
     return fit_statistics({"rows": 3.0, "rows_in_fit": 2.0}, **texts)
 
 
+def posting() -> pd.DataFrame:
+    numbers = dict.fromkeys(POSTING_TABLE.frame_names, 1.0)
+    texts = {"account_id": "a", "activity": "dormant", "days_since_last_post": 200.0}
+    return pd.DataFrame([numbers | texts])
+
+
 @pytest.fixture
 def published(tmp_path: Path) -> Published:
     """Publishes views over two snapshots of study x; of the old one, two creators have a segment and one a score.
@@ -81,8 +88,11 @@ def published(tmp_path: Path) -> Published:
             other = {"snapshot": snapshot, "study": "y"}
             engine.replace_slice(SUMMARIES_TABLE, other, summaries().assign(persona="of another study"))
             engine.replace_slice(ASSIGNMENTS_TABLE, other, assignments().assign(in_fit=False))
+            engine.replace_slice(
+                POSTING_TABLE, {"snapshot": snapshot}, posting() if snapshot == NEW else posting()[:0]
+            )
             engine.replace_slice(SCORES_TABLE, other, scores("a", "c").assign(score=0.5))
-        tables: list[TableSpec] = [PROFILES_TABLE, *OF_CLUSTERS, SCORES_TABLE]
+        tables: list[TableSpec] = [PROFILES_TABLE, *OF_CLUSTERS, SCORES_TABLE, POSTING_TABLE]
         target = tmp_path / "published" / "tiktok.duckdb"
         engine.publish(target, tables=tables, snapshots=[NEW], views=views)
         engine.close()
@@ -109,6 +119,14 @@ def test_segments_only(published: Published) -> None:
         (NEW, "c", "Not enough data", None, None, None, None, False, 12),
     ]
     assert rows(file, KEYS, "segments.x_history") == [(OLD, "a"), (OLD, "b"), (NEW, "a"), (NEW, "b"), (NEW, "c")]
+
+
+def test_profiles_show_whether_they_still_post(published: Published) -> None:
+    file = published(segment_views("x", PROFILES_TABLE, posting=POSTING_TABLE))
+    assert columns_of(file) == [*KEYS, *OF_SEGMENT, *OF_FIT, "activity", "days_since_last_post", *OF_PROFILE]
+    of_posting = ["account_id", "activity", "days_since_last_post"]
+    assert rows(file, of_posting) == [("a", "dormant", 200), ("b", None, None), ("c", None, None)]
+    assert rows(file, of_posting, "segments.x_history")[0] == ("a", None, None)
 
 
 def test_segments_and_scores(published: Published) -> None:

@@ -107,3 +107,30 @@ def test_scrub_removes_exports_with_the_name_and_replaces_it_in_logs(settings: S
     assert other.exists()
     scrub_log(log, pattern)
     assert log.read_text(encoding="utf-8") == "cannot read [forgotten]\n"
+
+
+def test_the_videos_of_a_creator_are_found_and_blanked_too(tmp_path: Path, engine: DuckDBWarehouse) -> None:
+    settings = Settings(home=tmp_path / "home")
+    items = [
+        {
+            "id": str((1_700_000_000 << 32) + number),
+            "text": "hi",
+            "diggCount": 5,
+            "commentCount": 1,
+            "authorMeta": {"name": name, "id": f"{number % 3}{NUMBER[1:]}", "fans": 100},
+        }
+        for number, name in enumerate([HANDLE, "another", "third"] * 2)
+    ]
+    delivered = tmp_path / "items.json"
+    delivered.write_text(json.dumps(items), encoding="utf-8")
+    register([delivered], ingest_config(settings, engine), IngestOptions(snapshot="2024-03-01"))
+    creator = find_creator(settings, HANDLE, engine)
+    by_source = {
+        entry.source: creator.records["2024-03-01", entry.file]
+        for entry in read_manifest(settings.raw / "2024-03-01")
+    }
+    assert by_source == {"profiles": (1,), "videos": (1, 4)}
+    suppression = SuppressionList("00").with_names(creator.names)
+    assert redact_stored_files(settings.raw, suppression, handles=creator.handles, engine=engine) == 3
+    pattern = name_pattern([HANDLE, *creator.numbers])
+    assert not [path for path in settings.raw.rglob("*.parquet") if contains_name(path, pattern)]

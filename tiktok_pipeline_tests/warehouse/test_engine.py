@@ -182,7 +182,7 @@ def items(engine: DuckDBWarehouse, *texts: str | None) -> list[tuple[Any, ...]]:
 def test_unnest_items_gives_each_item_of_a_list_once(
     engine: DuckDBWarehouse, text: str | None, expected: list[str | None]
 ) -> None:
-    assert sorted((row[1] or "" for row in items(engine, text))) == sorted(name or "" for name in expected)
+    assert sorted(row[1] or "" for row in items(engine, text)) == sorted(name or "" for name in expected)
 
 
 def test_unnest_items_reads_the_first_key_that_an_object_has(engine: DuckDBWarehouse) -> None:

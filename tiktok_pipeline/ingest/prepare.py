@@ -32,6 +32,7 @@ from tiktok_pipeline.privacy.redact import redact
 from tiktok_pipeline.privacy.suppression import suppressed_rows
 from tiktok_pipeline.raw.dialects import Recognition, UnknownDialectError, is_known_name, recognize
 from tiktok_pipeline.raw.read import FORGOTTEN_RECORD, check_competing, read_file
+from tiktok_pipeline.validated.clean import DAY_FIRST_DIALECTS
 from tiktok_pipeline.validated.formats.formats import FormatOptions, Formats
 from tiktok_pipeline.validated.videos import newest_video_day
 from tiktok_pipeline.warehouse.base import FileFormat, UnreadableFileError
@@ -320,12 +321,16 @@ def _check_conflicts(table: DeliveredTable, recognition: Recognition) -> None:
 
 
 def _format_options(options: IngestOptions, recognition: Recognition) -> FormatOptions:
-    """Return what is known about the formats: the options of the call come before the dialect."""
-    units = set(recognition.units.values())
+    """Return what is known about the formats: the options of the call come before the dialect.
+
+    A spreadsheet saves dates as its country writes them: the day order of a shipped dialect is no evidence.
+    """
+    of_dialect = None if recognition.dialect in DAY_FIRST_DIALECTS else recognition.dates
     return FormatOptions(
         decimal=options.decimal,
-        dates=options.dates or recognition.dates,
-        rates=options.rates or (units.pop() if len(units) == 1 else None),
+        dates=options.dates or of_dialect,
+        rates=options.rates,
+        units=recognition.units,
     )
 
 

@@ -37,6 +37,7 @@ from tiktok_pipeline.cli.sql import sql
 from tiktok_pipeline.cli.trace import trace
 from tiktok_pipeline.cli.tune import tune
 from tiktok_pipeline.cli.ui import ui
+from tiktok_pipeline.cli.withdraw import withdraw
 
 app = typer.Typer(
     name="tiktok-pipeline",
@@ -55,6 +56,7 @@ app.command("trace")(trace)
 app.command("snapshots")(snapshots)
 app.command("doctor")(doctor)
 app.command("forget")(erase)
+app.command("withdraw")(withdraw)
 app.command("prune")(prune)
 app.command("ui")(ui)
 app.command("tune")(tune)

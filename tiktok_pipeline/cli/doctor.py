@@ -10,19 +10,24 @@ import typer
 
 from tiktok_pipeline.cli.console import (
     FAILED,
+    CommandUsageError,
     JsonOption,
     QuietOption,
+    YesOption,
+    confirm,
     error_document,
     exit_on_expected_error,
     info,
+    locked_home,
     print_json,
     read_settings,
+    select_studies,
 )
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from tiktok_pipeline.upkeep.doctor import Database, Finding
+    from tiktok_pipeline.upkeep.doctor import Database, Finding, Fix
 
 _LABELS = {"ok": "ok     ", "warning": "WARNING", "error": "ERROR  "}
 _LEVELS = tuple(_LABELS)
@@ -37,23 +42,38 @@ def doctor(
     quick: Annotated[
         bool, typer.Option("--quick", help="Compare only the sizes of the raw files, not their hashes.")
     ] = False,
+    fix: Annotated[
+        bool,
+        typer.Option(
+            "--fix", help="Remove partitions and tables of snapshots that have no files; add missing partitions."
+        ),
+    ] = False,
     as_json: JsonOption = False,
+    yes: YesOption = False,
     _quiet: QuietOption = False,
 ) -> None:
     """Check that files, tables and Dagster's records agree, and suggest repairs.
 
-    Changes nothing. Exits with 1 if a finding is an error.
+    Changes nothing without --fix, which asks first. Exits with 1 if a finding
+    is an error.
 
     With --json, one object: ok, error, level (of the worst finding),
     findings [{level, message, remedy}]. A level is ok, warning or error.
     """
-    with exit_on_expected_error(as_json=as_json):
+    with exit_on_expected_error(as_json=as_json, when_interrupted="stopped; run the same command again"):
         settings = read_settings()
+        if fix and as_json:
+            msg = "--fix cannot be combined with --json"
+            raise CommandUsageError(msg)
         findings = []
         for finding in _check_home(settings, quick=quick):
             findings.append(finding)
             if not as_json:
                 typer.echo(_describe(finding))
+        if fix and (fixes := list(dict.fromkeys(finding.fix for finding in findings if finding.fix))):
+            with locked_home(settings):
+                _apply(settings, fixes, yes=yes)
+            findings = [finding for finding in findings if not finding.fix]
         worst = max((finding.level for finding in findings), key=_LEVELS.index, default="ok")
         if as_json:
             _print_document(findings, worst)
@@ -61,6 +81,30 @@ def doctor(
             info(_CLOSING[worst])
         if worst == "error":
             raise typer.Exit(FAILED)
+
+
+def _apply(settings: Settings, fixes: list[Fix], *, yes: bool) -> None:
+    """Apply the repairs after a question, and print what was done."""
+    from functools import partial
+
+    from tiktok_pipeline.assembly import open_warehouse
+    from tiktok_pipeline.orchestration.maintenance.snapshots import delete_snapshot_records
+    from tiktok_pipeline.orchestration.partitions import add_snapshots
+    from tiktok_pipeline.orchestration.runs.instance import open_instance, prepare_dagster_home
+    from tiktok_pipeline.upkeep.repair import Repairer, apply_fix
+
+    confirm(f"Apply {len(fixes)} repair(s)? Removed tables cannot be restored.", yes=yes)
+    prepare_dagster_home(settings)
+    with open_warehouse(settings) as warehouse, open_instance(settings) as instance:
+        repairer = Repairer(
+            settings=settings,
+            warehouse=warehouse,
+            studies=select_studies([]),
+            add_partition=lambda key: add_snapshots(instance, [key]),
+            remove_partition=partial(delete_snapshot_records, instance),
+        )
+        for fix in fixes:
+            info(one_line(apply_fix(repairer, fix)))
 
 
 def _describe(finding: Finding) -> str:
@@ -104,7 +148,7 @@ def _check_home(settings: Settings, *, quick: bool) -> Iterator[Finding]:
         yield checks.Finding(
             "warning", f"{settings.dagster_home}: Dagster's records are missing", checks.ADD_TO_DAGSTER
         )
-    elif manifests:
+    elif (settings.dagster_home / "dagster.yaml").exists():
         with open_instance(settings) as instance:
             yield from checks.check_partitions(manifests, known_snapshots(instance))
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tiktok_pipeline.atomic_write import atomic_write_text
+from tiktok_pipeline.delivery.research_api import is_request_file, request_files
 from tiktok_pipeline.errors import FileError
 from tiktok_pipeline.home.layout import REASON_SUFFIX
 from tiktok_pipeline.ingest.config import IngestConfig
@@ -97,7 +98,8 @@ def ingest_inbox(
     settled, waiting = _settled_and_waiting(settings, log)
     result = IngestResult(waiting=waiting)
     config = ingest_config(settings, engine)
-    for names in _deliveries(settled):
+    deliveries = [name for name in settled if not is_request_file(settings.incoming / name)]
+    for names in _deliveries(deliveries):
         _ingest_delivery([settings.incoming / name for name in names], settings, config, options, result)
     return result
 
@@ -176,6 +178,8 @@ def _ingest_delivery(
                 result.refused.append(_refuse(path, settings.refused, refused[path]))
         elif _file_status(path) == status:  # else another file took the name meanwhile
             path.unlink()
+            for request in request_files(path):
+                request.unlink(missing_ok=True)
 
 
 def _file_status(path: Path) -> tuple[int, int, int] | None:

@@ -75,7 +75,7 @@ def read_file(
         nw.lit(recognition.dialect).alias("dialect"),
         problem.alias("read_problem"),
         *(nw.col(cell).alias(name) for name, cell in mapped.items()),
-        *(nw.lit(None).cast(nw.String).alias(name) for name in absent),
+        *(_absent_cell(name, mapped).alias(name) for name in absent),
         nw.col("extra"),
     )
     if forgotten:
@@ -173,6 +173,15 @@ def check_competing(scan: ScannedFile, recognition: Recognition, *, file: str, e
             ]
             evidence = f"{' and '.join(cells)} in record {row['source_row']}"
             raise competing_columns_error(canonical, columns, evidence, file=file)
+
+
+def _absent_cell(name: str, mapped: Mapping[str, str]) -> nw.Expr:
+    """Return NULL; the account is the platform's id if a file has neither handles nor profile URLs."""
+    if name != "account_id" or "url" in mapped or "tiktok_id" not in mapped:
+        return nw.lit(None).cast(nw.String)
+    text = nw.col(mapped["tiktok_id"]).str.strip_chars()
+    # A number that a spreadsheet rounded would be one account for many creators.
+    return nw.when(text.str.contains(r"^[0-9]{5,20}([.]0+)?$")).then(text.str.replace_all(r"[.]0+$", ""))
 
 
 def _is_no_profile(cells: Mapping[str, str]) -> nw.Expr:

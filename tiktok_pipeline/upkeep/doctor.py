@@ -27,15 +27,18 @@ from tiktok_pipeline.home.manifest import (
 from tiktok_pipeline.ingest.inbox import refused_files
 from tiktok_pipeline.privacy.suppression import read_suppression_list
 from tiktok_pipeline.raw.schema import SOURCES, VIDEOS
+from tiktok_pipeline.raw.snapshots import is_snapshot_key
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.tables import TABLES
 from tiktok_pipeline.warehouse.base import SliceCounts, StoredSlice
 
-ADD_TO_DAGSTER = "run `tiktok-pipeline refresh --all`, or start the UI, whose sensor adds it"
+ADD_TO_DAGSTER = "run `tiktok-pipeline doctor --fix`, or start the UI, whose sensor adds it"
 """The remedy for a snapshot that Dagster does not know."""
 
 _REFRESH = "run `tiktok-pipeline refresh`"
-_PRUNE = "restore raw/ from a backup, or remove it: `tiktok-pipeline prune --before DATE`"
+_REFRESH_ALL = "run `tiktok-pipeline refresh --all`"
+_REMOVE_ROWS = "restore raw/ from a backup, or run `tiktok-pipeline doctor --fix`, which removes this snapshot alone"
+_REMOVE_PARTITION = "run `tiktok-pipeline doctor --fix`, which removes it alone"
 
 _REFRESH_BYTES = 500_000_000
 """What the tables may grow by in one refresh, as a rough allowance."""
@@ -45,12 +48,25 @@ Manifests = Mapping[str, Sequence[StoredFile]]
 
 
 @dataclass(frozen=True)
+class Fix:
+    """A repair of one key that changes nothing else.
+
+    ``remove_rows`` removes the tables and reports of a snapshot without files, ``remove_partition`` and
+    ``add_partition`` change what Dagster knows.
+    """
+
+    action: Literal["remove_rows", "remove_partition", "add_partition"]
+    key: str
+
+
+@dataclass(frozen=True)
 class Finding:
-    """The result of one check: its level, what was found, and what to do about it ("" if nothing)."""
+    """The result of one check: its level, what was found, what to do about it ("" if nothing), and its repair."""
 
     level: Literal["ok", "warning", "error"]
     message: str
     remedy: str = ""
+    fix: Fix | None = None
 
 
 @dataclass(frozen=True)
@@ -131,7 +147,7 @@ def read_manifests(settings: Settings) -> tuple[dict[str, list[StoredFile]], lis
         if folder.name.startswith(".") or not folder.is_dir():
             continue
         if not (folder / MANIFEST).exists():
-            remedy = "deliver its files again, then delete the folder"
+            remedy = "move the folder out of raw/, and deliver the files in it again"
             findings.append(Finding("error", f"{folder}: a snapshot's folder without a manifest", remedy))
             continue
         try:
@@ -191,7 +207,7 @@ def check_database(
         The slices (table, snapshot) whose rows stay in files.
     """
     if not database.exists and has_snapshots:
-        yield Finding("error", f"{database.path}: missing, though there are snapshots", _REFRESH)
+        yield Finding("error", f"{database.path}: missing, though there are snapshots", _REFRESH_ALL)
     elif not database.exists:
         yield Finding("ok", f"{database.path}: does not exist yet")
     elif database.error is not None:
@@ -242,7 +258,8 @@ def check_agreement(manifests: Manifests, warehouse: Database, published: Databa
                 text = f"{published.path}: snapshot {snapshot} is missing or outdated"
                 yield Finding("warning", text, _REFRESH)
         for snapshot in sorted(set(in_published) - set(deliveries)):
-            yield Finding("error", f"{published.path}: snapshot {snapshot} has no files", _PRUNE)
+            text = f"{published.path}: snapshot {snapshot} has no files"
+            yield Finding("error", text, _REMOVE_ROWS, Fix("remove_rows", snapshot))
 
 
 def _check_warehouse(manifests: Manifests, deliveries: Mapping[str, str], warehouse: Database) -> Iterator[Finding]:
@@ -251,9 +268,11 @@ def _check_warehouse(manifests: Manifests, deliveries: Mapping[str, str], wareho
         if entry.snapshot:
             slices.setdefault(entry.snapshot, []).append(entry)
     for snapshot in sorted(set(slices) - set(manifests)):
-        yield Finding("error", f"snapshot {snapshot}: rows in the warehouse, no files in raw/", _PRUNE)
+        text = f"snapshot {snapshot}: rows in the warehouse, no files in raw/"
+        yield Finding("error", text, _REMOVE_ROWS, Fix("remove_rows", snapshot))
     for snapshot in sorted(set(manifests) - set(slices)):
-        yield Finding("warning", f"snapshot {snapshot}: delivered, not in the warehouse", _REFRESH)
+        remedy = f"run `tiktok-pipeline refresh --all --snapshot {snapshot}`"
+        yield Finding("warning", f"snapshot {snapshot}: delivered, not in the warehouse", remedy)
     for snapshot in sorted(set(manifests) & set(slices)):
         yield from _check_snapshot(snapshot, manifests[snapshot], slices[snapshot], deliveries[snapshot])
 
@@ -285,8 +304,13 @@ def check_partitions(manifests: Manifests, partitions: Collection[str]) -> Itera
     """Check that Dagster's partitions are the snapshots that have files."""
     known = set(partitions)
     for snapshot in sorted(known - set(manifests)):
-        yield Finding("warning", f"Dagster knows snapshot {snapshot}, which has no files", _PRUNE)
+        what = f"snapshot {snapshot}, which has no files"
+        if not is_snapshot_key(snapshot):
+            what = f"the partition {snapshot!r}, which is no snapshot"
+        fix = Fix("remove_partition", snapshot)
+        yield Finding("warning", f"Dagster knows {what}", _REMOVE_PARTITION, fix)
     for snapshot in sorted(set(manifests) - known):
-        yield Finding("warning", f"Dagster does not know snapshot {snapshot}", ADD_TO_DAGSTER)
+        fix = Fix("add_partition", snapshot)
+        yield Finding("warning", f"Dagster does not know snapshot {snapshot}", ADD_TO_DAGSTER, fix)
     if known == set(manifests):
         yield Finding("ok", f"Dagster's partitions are the {len(known)} snapshot(s) that have files")

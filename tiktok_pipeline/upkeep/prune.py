@@ -73,7 +73,7 @@ def prune(
     delete_records : callable
         Called with each snapshot after its files are gone, to delete what the orchestrator keeps of it.
     """
-    for snapshot in snapshots:
+    for snapshot in filter(is_snapshot_key, snapshots):
         folder = settings.raw / snapshot
         if folder.exists():
             hidden = folder.with_name(f"{PRUNED_PREFIX}{snapshot}")
@@ -84,7 +84,8 @@ def prune(
         views = segment_views_of(studies)
         warehouse.publish(settings.published_file, tables=published_tables(), snapshots=None, views=views)
     for snapshot in snapshots:
-        (settings.reports / f"{snapshot}.html").unlink(missing_ok=True)
-        shutil.rmtree(settings.reports / snapshot, ignore_errors=True)
-        shutil.rmtree(settings.raw / f"{PRUNED_PREFIX}{snapshot}", ignore_errors=True)
+        if is_snapshot_key(snapshot):  # any other text might name a path outside of the home
+            (settings.reports / f"{snapshot}.html").unlink(missing_ok=True)
+            shutil.rmtree(settings.reports / snapshot, ignore_errors=True)
+            shutil.rmtree(settings.raw / f"{PRUNED_PREFIX}{snapshot}", ignore_errors=True)
         delete_records(snapshot)

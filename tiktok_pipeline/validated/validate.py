@@ -6,7 +6,8 @@ are a rule of their own, see `tiktok_pipeline.validated.duplicates`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import shlex
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ import pandera.pandas as pa
 from tiktok_pipeline.errors import PipelineError
 from tiktok_pipeline.frames import count_rows
 from tiktok_pipeline.raw.schema import VIDEOS, Source
+from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.validated.clean import (
     clean_activity,
     clean_profiles,
@@ -248,7 +250,14 @@ def without_quoted_cells(reason: nw.Expr) -> nw.Expr:
     )
 
 
-def check_balance(counts: Mapping[str, int], *, snapshot: str, source: str, worst: Mapping[str, int]) -> None:
+def check_balance(
+    counts: Mapping[str, int],
+    *,
+    snapshot: str,
+    source: str,
+    worst: Mapping[str, int],
+    find_worst_file: Callable[[], tuple[str, int, int]] | None = None,
+) -> None:
     """Check that ``raw = validated + rejected`` and that at most half of the rows are rejected.
 
     A row that a newer one of the same creator supersedes is not a bad row: it does not count in either number. Videos
@@ -262,6 +271,8 @@ def check_balance(counts: Mapping[str, int], *, snapshot: str, source: str, wors
         What the rows belong to.
     worst : mapping of str to int
         The most frequent reasons and their rows.
+    find_worst_file : callable, optional
+        Return the file with the most bad rows, their number, and the number of its rows.
 
     Raises
     ------
@@ -284,7 +295,12 @@ def check_balance(counts: Mapping[str, int], *, snapshot: str, source: str, wors
             f"snapshot {snapshot}, {source}: {bad} of {rows_of_creators} rows are rejected (at most half may be): "
             f"{reasons}. See validated.rejected; the other validated tables stay as they were"
         )
-        raise SnapshotRejectedError(msg)
+        remedy = None
+        if find_worst_file is not None:
+            file, bad_in_file, rows_of_file = find_worst_file()
+            msg += f"; {file} has the most, {bad_in_file} of its {rows_of_file} rows"
+            remedy = f"to take it back: `tiktok-pipeline withdraw {shlex.quote(one_line(file))}`"
+        raise SnapshotRejectedError(msg, remedy=remedy)
 
 
 def inconsistent_rates(profiles: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:

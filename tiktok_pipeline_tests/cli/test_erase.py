@@ -348,4 +348,5 @@ def test_a_delivery_that_was_never_refreshed_is_a_warning(home: Home, call: Call
     home.deliver(scrape(tmp_path, "2024-06-01"))
     result = call(home.path, "doctor")
     assert result.code == 0
-    assert "snapshot 2024-06-01: delivered, not in the warehouse -> run `tiktok-pipeline refresh`" in result.out
+    remedy = "run `tiktok-pipeline refresh --all --snapshot 2024-06-01`"
+    assert f"snapshot 2024-06-01: delivered, not in the warehouse -> {remedy}" in result.out

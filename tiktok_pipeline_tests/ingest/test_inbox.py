@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import subprocess
 import sys
@@ -71,6 +72,38 @@ def test_a_late_file_with_an_old_date_joins_its_old_snapshot(settings: Settings,
     os.utime(late, (0, 0))  # copied with its old time
     assert outcomes(ingest_inbox(settings, engine)) == [("2024-03-01", "late.csv", "new")]
     assert snapshots_on_disk(settings.raw) == ["2024-03-01", "2024-05-01"]
+
+
+def test_the_parts_of_a_file_are_one_snapshot(settings: Settings, engine: DuckDBWarehouse) -> None:
+    drop(settings, "scrape_part_1.csv", day="2024-03-01")
+    drop(settings, "scrape_part_2.csv", day="2024-03-02")
+    drop(settings, "other.csv", day="2024-04-01")
+    assert outcomes(ingest_inbox(settings, engine)) == [
+        ("2024-04-01", "other.csv", "new"),
+        ("2024-03-02", "scrape_part_1.csv", "new"),
+        ("2024-03-02", "scrape_part_2.csv", "new"),
+    ]
+
+
+def test_a_bad_part_of_a_file_does_not_stop_the_others(settings: Settings, engine: DuckDBWarehouse) -> None:
+    drop(settings, "scrape_part_1.csv", day="2024-03-01")
+    drop(settings, "scrape_part_2.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    result = ingest_inbox(settings, engine)
+    assert outcomes(result) == [("2024-03-01", "scrape_part_1.csv", "new")]
+    assert [file.file for file in result.refused] == ["scrape_part_2.csv"]
+    assert inbox_names(settings) == ["refused"]
+
+
+def test_a_request_beside_a_reply_is_no_delivery_of_its_own(settings: Settings, engine: DuckDBWarehouse) -> None:
+    data = {"follower_count": 10, "following_count": 2, "likes_count": 3, "video_count": 4, "display_name": "A"}
+    reply = {"data": data, "error": {"code": "ok"}}
+    (settings.incoming / "reply_2024-03-01.json").write_text(json.dumps(reply), encoding="utf-8")
+    request = settings.incoming / "reply_2024-03-01.request.json"
+    request.write_text(json.dumps({"username": "some.creator"}), encoding="utf-8")
+    for path in settings.incoming.iterdir():
+        os.utime(path, (0, 0))
+    assert [file.snapshot for file in ingest_inbox(settings, engine).registered] == ["2024-03-01"]
+    assert inbox_names(settings) == []
 
 
 def test_an_unreadable_file_is_refused_with_its_reason_and_the_others_are_ingested(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,7 +13,10 @@ import pytest
 from dagster import AssetKey
 
 from tiktok_pipeline.assembly import open_warehouse
+from tiktok_pipeline.home.manifest import read_manifest
+from tiktok_pipeline.ingest.snapshot_rows import check_stored_files
 from tiktok_pipeline.tables import TABLES
+from tiktok_pipeline.warehouse.base import UnreadableFileError
 from tiktok_pipeline_tests.homes import UNTIL_VALIDATED, Home, Said, Tables, reasons_of
 from tiktok_pipeline_tests.scrapes import Row, creators, spoiled, write_csv
 
@@ -77,6 +81,19 @@ def test_a_changed_parquet_file_is_not_read(tmp_path: Path) -> None:
     assert not result.success
     assert "scrape.parquet: gone, or changed since it was delivered; deliver the file again" in reasons_of(result)
     assert home.tables(published=True) == before
+
+
+def test_an_edit_that_keeps_size_and_time_is_noticed_before_the_file_is_read(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.deliver(write_csv(tmp_path / "scrape.csv", rows()))
+    folder = home.settings.raw / KEY
+    stored = folder / "scrape.csv"
+    check_stored_files(folder, read_manifest(folder))
+    times = stored.stat()
+    stored.write_bytes(stored.read_bytes().replace(b"creator no. 1", b"creator no. 9", 1))
+    os.utime(stored, ns=(times.st_atime_ns, times.st_mtime_ns))
+    with pytest.raises(UnreadableFileError, match=r"scrape\.csv: gone, or changed since it was delivered"):
+        check_stored_files(folder, read_manifest(folder))
 
 
 @pytest.mark.slow

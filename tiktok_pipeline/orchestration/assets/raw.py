@@ -10,11 +10,13 @@ from dagster import AssetExecutionContext, AssetsDefinition, Output, ResourcePar
 from tiktok_pipeline.errors import PipelineError
 from tiktok_pipeline.home.manifest import StoredFile, read_manifest
 from tiktok_pipeline.ingest.disk_space import check_disk_space
-from tiktok_pipeline.ingest.snapshot_rows import is_external, raw_rows
+from tiktok_pipeline.ingest.snapshot_rows import check_stored_files, is_external, raw_rows
 from tiktok_pipeline.orchestration.metadata import table_out
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.orchestration.resources.io_manager import ExternalRows
 from tiktok_pipeline.raw.schema import FILES, SOURCES
+from tiktok_pipeline.raw.snapshots import is_snapshot_key
+from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.base import Warehouse
 
@@ -36,6 +38,11 @@ def raw_assets(settings: Settings) -> AssetsDefinition:
     )
     def raw(context: AssetExecutionContext, warehouse: ResourceParam[Warehouse]) -> Iterator[Output[Any]]:
         snapshot = context.partition_key
+        if not is_snapshot_key(snapshot):  # a partition that was added by hand
+            raise UnknownSnapshotError(
+                f"partition {one_line(snapshot)!r} is no snapshot: expected a date such as 2024-01-31",
+                remedy="remove it: `tiktok-pipeline doctor --fix`",
+            )
         folder = settings.raw / snapshot
         manifest = read_manifest(folder)
         if not manifest:
@@ -44,6 +51,7 @@ def raw_assets(settings: Settings) -> AssetsDefinition:
                 remedy=f"run `tiktok-pipeline refresh FILE --snapshot {snapshot}`",
             )
         check_disk_space(settings, snapshot, manifest)
+        check_stored_files(folder, manifest)
         yield Output(_files_frame(manifest), "files")
         for source in SOURCES:
             rows = raw_rows(folder, source, warehouse)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 import narwhals as nw
@@ -65,7 +66,13 @@ def validated_assets() -> AssetsDefinition:
         yield Output(_all_unread_cells(results, warehouse), "unread_cells")
         for name, result in results.items():
             worst = _frequent_reasons(result.rejected.filter(~is_harmless()))
-            check_balance(counts[name], snapshot=context.partition_key, source=name, worst=worst)
+            check_balance(
+                counts[name],
+                snapshot=context.partition_key,
+                source=name,
+                worst=worst,
+                find_worst_file=partial(_worst_file, raw[name], result.rejected),
+            )
         for source in SOURCES:
             if source is not VIDEOS:
                 valid = results[source.name].valid if source.name in results else _no_rows(source)
@@ -138,6 +145,13 @@ def _rejected_shares(counts: Mapping[str, Mapping[str, int]]) -> dict[str, float
 
 def _no_rows(source: Source) -> pd.DataFrame:
     return pd.DataFrame(columns=TABLES[source.name].frame_names)
+
+
+def _worst_file(raw: Frame, rejected: Frame) -> tuple[str, int, int]:
+    """Return the file with the most bad rows, their number, and the number of its rows."""
+    bad = rejected.filter(~is_harmless()).group_by("source_file").agg(nw.len().alias("rows"))
+    (worst,) = bad.sort("rows", "source_file", descending=[True, False]).head(1).collect("pyarrow").rows(named=True)
+    return worst["source_file"], worst["rows"], count_rows(raw.filter(nw.col("source_file") == worst["source_file"]))
 
 
 def _frequent_reasons(rejected: Frame) -> dict[str, int]:

@@ -41,7 +41,7 @@ class Measures:
     formats : Formats
         The formats of the columns.
     rows_by_day : mapping of date to int
-        The usable rows of each day in the date column.
+        The usable rows of each day in the date column; all intact rows if none is usable.
     days_of_rows : narwhals.LazyFrame
         ``source_row``, ``creator`` and ``day`` of each usable row; readable until `Engine.unpersist_all`.
     """
@@ -88,14 +88,16 @@ def measure_rows(
     formats = detect_formats(narrow, evidence, source=source, engine=engine, file=file, today=today, options=options)
     by_file = {} if formats.is_canonical else {_file_of(narrow): formats}
     canonical = canonical_cells(narrow, by_file, engine) if by_file else narrow
-    days_of_rows = engine.persist(_days_of_rows(canonical, source, engine))
-    counted = _rows_of(days_of_rows.group_by("day").agg(nw.len().alias("rows")))
+    intact = engine.persist(_days_of_rows(canonical, source, engine))
+    counted = _rows_of(intact.group_by("day", "is_usable").agg(nw.len().alias("rows")))
+    usable = [row for row in counted if row["is_usable"]]
+    # Bad rows set no key, unless there is no other row: then the refusal of their snapshot says what is wrong.
     return Measures(
         rows=evidence["rows"],
-        usable_rows=sum(row["rows"] for row in counted),
+        usable_rows=sum(row["rows"] for row in usable),
         formats=formats,
-        rows_by_day={row["day"]: row["rows"] for row in counted if row["day"] is not None},
-        days_of_rows=days_of_rows,
+        rows_by_day={row["day"]: row["rows"] for row in usable or counted if row["day"] is not None},
+        days_of_rows=intact.filter(nw.col("is_usable")),
     )
 
 
@@ -147,13 +149,14 @@ def _days_of_rows(canonical: nw.LazyFrame[Any], source: Source, engine: Engine) 
     creator = delivered_handle(source)
     if "tiktok_id" in names:
         creator = nw.coalesce(creator, delivered_number(source))
-    usable = nw.col("read_problem").is_null() & ~creator.is_null()
+    usable = ~creator.is_null()
     if "followers" in names:
         usable = usable & ~parse_count(strip_and_nullify(nw.col("followers"))).is_null()
     day = nw.lit(None).cast(nw.String)
     if "observed_on" in names:
         day = parse_observed_date(nw.col("observed_on"), nw.col("dialect"))
-    chosen = canonical.filter(usable).select("source_row", creator.alias("creator"), day.alias("day"))
+    intact = canonical.filter(nw.col("read_problem").is_null())
+    chosen = intact.select("source_row", creator.alias("creator"), day.alias("day"), usable.alias("is_usable"))
     return engine.try_cast(chosen, {"day": "date"})
 
 

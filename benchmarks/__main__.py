@@ -184,17 +184,20 @@ def crash(
 
 @app.command()
 def fuzz(
+    *,
     files: Annotated[int, typer.Option(min=1, help="Number of files.")] = 1000,
     seed: Annotated[int, typer.Option(help="The same seed makes the same files.")] = 1,
     only: Annotated[int | None, typer.Option(min=1, help="Only the file of this number.")] = None,
     keep: Annotated[
         Path | None, typer.Option(help="Folder for files that break a rule, or for the only file.")
     ] = None,
+    texts: Annotated[int, typer.Option(min=0, help="Also read so many CSV texts with a check sum in each row.")] = 0,
     save_it: Annotated[bool, typer.Option("--save", help="Save the result in benchmarks/results/.")] = False,
 ) -> None:
     """Ingest and refresh generated damaged files; exit code 1 if any breaks a rule."""
     from benchmarks.reliability import damage  # noqa: PLC0415
     from benchmarks.reliability import fuzz as fuzzing  # noqa: PLC0415 - importing Dagster takes seconds
+    from benchmarks.reliability.csv_trials import try_csv_texts  # noqa: PLC0415
 
     numbers = [only] if only else range(1, files + 1)
     if only and keep:
@@ -205,9 +208,13 @@ def fuzz(
         typer.echo(problem)
     if only and (why := trials[0].why):
         typer.echo(f"reason: {why!a}")
+    read = try_csv_texts(range(1, texts + 1), seed=seed)
+    for line in [*read.violations, *([read.summary()] if texts else [])]:
+        typer.echo(line)
     if save_it:
-        typer.echo(f"saved: {fuzzing.save(trials, {'files': len(numbers), 'seed': seed})}")
-    if any(trial.violations for trial in trials):
+        settings = {"files": len(numbers), "texts": texts, "seed": seed}
+        typer.echo(f"saved: {fuzzing.save(trials, settings, texts=read.counts())}")
+    if read.violations or any(trial.violations for trial in trials):
         raise typer.Exit(1)
 
 

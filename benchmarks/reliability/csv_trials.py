@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -20,8 +19,8 @@ _LINE_END = re.compile("\r\n|\r|\n")
 
 
 @dataclass
-class CsvResult:
-    """The sums over all files, and the violations."""
+class CsvCounts:
+    """The sums over all texts, and the violations; ``intact_rows_lost`` are rows of texts without damage."""
 
     files: int = 0
     refused: int = 0
@@ -32,12 +31,20 @@ class CsvResult:
     damaged: int = 0
     intact_rows_lost: int = 0
     violations: list[str] = field(default_factory=list)
-    reasons: Counter[str] = field(default_factory=Counter)
+
+    def counts(self) -> dict[str, int]:
+        """Return the sums by name."""
+        sums = {name: value for name, value in vars(self).items() if isinstance(value, int)}
+        return {**sums, "violations": len(self.violations)}
+
+    def summary(self) -> str:
+        """Return the sums in one line."""
+        return ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in self.counts().items())
 
 
-def try_csv_files(numbers: Iterable[int], *, seed: int) -> CsvResult:
-    """Read the files of these numbers."""
-    result = CsvResult()
+def try_csv_texts(numbers: Iterable[int], *, seed: int) -> CsvCounts:
+    """Read the texts of these numbers."""
+    result = CsvCounts()
     for number in numbers:
         file = csv_delivery(number, seed)
         result.files += 1

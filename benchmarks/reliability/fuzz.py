@@ -369,12 +369,19 @@ def violation_lines(trials: Sequence[Trial], seed: int) -> list[str]:
     ]
 
 
-def save(trials: Sequence[Trial], settings: Mapping[str, object], folder: Path = RESULTS) -> Path:
+def save(
+    trials: Sequence[Trial],
+    settings: Mapping[str, object],
+    folder: Path = RESULTS,
+    *,
+    texts: Mapping[str, int] | None = None,
+) -> Path:
     """Save the trials with the settings and the machine in a new file and return its path."""
     names, rows = table(trials)
     found = {
         "settings": dict(settings),
         "damages": [dict(zip(names, row, strict=True)) for row in rows],
+        "texts with check sums": dict(texts or {}),
         "violations": [asdict(trial) for trial in trials if trial.violations],
         "slowest": [asdict(trial) for trial in sorted(trials, key=lambda trial: -trial.seconds)[:5]],
     }

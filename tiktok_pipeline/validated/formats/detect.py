@@ -18,7 +18,7 @@ from tiktok_pipeline.validated.formats.day_order import decide_order, read_in_ev
 from tiktok_pipeline.validated.formats.decimal_marks import decide_count, decide_number, number_mark, own_mark
 from tiktok_pipeline.validated.formats.evidence import NUMBERS
 from tiktok_pipeline.validated.formats.formats import AmbiguousFormatError, ColumnFormat, FormatOptions, Formats
-from tiktok_pipeline.validated.formats.numbers import class_of, reduced
+from tiktok_pipeline.validated.formats.numbers import PERCENT_SIGN, class_of, reduced
 from tiktok_pipeline.validated.formats.rate_units import (
     RateSummary,
     decide_unit,
@@ -32,7 +32,6 @@ from tiktok_pipeline.warehouse.base import Engine
 _CANONICAL_COUNTS = {"short", "long", "missing", "other", "point decimal"}
 _CANONICAL_NUMBERS = {*_CANONICAL_COUNTS, "point zeros", "point digits"}
 _PERCENT = "percent"
-_ZEROS = r"^0*[.,]?0*$"
 
 
 @dataclass(frozen=True)
@@ -177,8 +176,9 @@ def _shown(tally: Tally, mark: str) -> dict[str, str]:
 def _with_units(file: _File, columns: Mapping[str, ColumnFormat]) -> dict[str, ColumnFormat]:
     """Add the unit of the rates."""
     units: dict[str, str] = {}
+    signs = _count_signs(file)
     for name in RATES:
-        with_sign, without = _count_signs(file, name)
+        with_sign, without = signs[name]
         known = file.options.unit_of(name)
         if with_sign and without > MINORITY * (with_sign + without) and not known:
             raise AmbiguousFormatError(
@@ -189,7 +189,7 @@ def _with_units(file: _File, columns: Mapping[str, ColumnFormat]) -> dict[str, C
             units[name] = known or "sign"
     unknown = [name for name in RATES if name not in units]
     summaries = _summarize(file, columns, unknown) if unknown else {}
-    examples = {name: _example(file, name) for name in RATES}
+    examples = _largest_cells(file)
     if summaries:
         unit = decide_unit(summaries, examples, file=file.name)
         units |= dict.fromkeys(unknown, unit)
@@ -218,24 +218,23 @@ def _with_unit(column: ColumnFormat | None, unit: str, example: str) -> ColumnFo
     return ColumnFormat(decimal=base.decimal, unit=unit, example=base.example or example, note=note)
 
 
-def _count_signs(file: _File, name: str) -> tuple[int, int]:
-    """Return the cells with a percent sign, and the numbers other than zero without one."""
-    number = reduced(nw.col(name))
-    has_sign = number.str.contains("x-2$")
-    is_unsigned = number.str.contains("^-?[0-9.,]") & ~has_sign & ~number.str.contains(_ZEROS)
-    row = fetch_row(
-        file.rows.select(
-            has_sign.fill_null(False).cast(nw.Int64).sum().cast(nw.Int64).alias("signed"),
-            is_unsigned.fill_null(False).cast(nw.Int64).sum().cast(nw.Int64).alias("unsigned"),
-        )
-    )
-    return row["signed"] or 0, row["unsigned"] or 0
+def _count_signs(file: _File) -> dict[str, tuple[int, int]]:
+    """Return for each rate the cells with a percent sign, and the numbers other than zero without one."""
+    expressions = []
+    for name in RATES:
+        cell = nw.col(name)
+        has_sign, is_number = cell.str.contains(PERCENT_SIGN), cell.str.contains("[1-9]")
+        for label, condition in (("signed", has_sign), ("unsigned", is_number & ~has_sign)):
+            count = condition.fill_null(False).cast(nw.Int64).sum().cast(nw.Int64)
+            expressions.append(count.alias(f"{name}_{label}"))
+    row = fetch_row(file.rows.select(*expressions))
+    return {name: (row[f"{name}_signed"] or 0, row[f"{name}_unsigned"] or 0) for name in RATES}
 
 
-def _example(file: _File, name: str) -> str:
-    """Return the first cell of a column that is not missing, in the order of the texts."""
-    filled = file.rows.filter(nw.col(name).str.contains("[1-9]")).select(nw.col(name).max().alias("cell"))
-    return str(fetch_row(filled)["cell"] or "")[:60]
+def _largest_cells(file: _File) -> dict[str, str]:
+    """Return a cell of each rate that is a number other than zero; empty if there is none."""
+    cells = [nw.when(nw.col(name).str.contains("[1-9]")).then(nw.col(name)).max().alias(name) for name in RATES]
+    return {name: str(cell or "")[:60] for name, cell in fetch_row(file.rows.select(*cells)).items()}
 
 
 def _date_format(file: _File) -> ColumnFormat:

@@ -48,7 +48,7 @@ _X = r"(?:x-?[0-9]+)?$"
 _ANY = r"(?:[ex][+-]?[0-9]+)?$"
 _TWO_READINGS = r"^-?[1-9][0-9]{0,2}[.,][0-9]{3}(?:x-?[0-9]+)?$"
 _HAS_LETTER = r"[^\x00-\x40]"
-_PERCENT = "[%\uff05\u066a]"
+PERCENT_SIGN = "[%\uff05\u066a]"
 _GROUP_MARK = rf"[ {_BLANKS}{_APOSTROPHES}]"
 
 CLASSES: Mapping[str, str] = {
@@ -83,7 +83,7 @@ def strip_blanks(text: nw.Expr) -> nw.Expr:
 def reduced(text: nw.Expr) -> nw.Expr:
     """Return a number without signs, blanks and words, ready for `CLASSES`; any other text as no class matches it."""
     number = strip_blanks(text).str.replace_all(rf"^[{_APOSTROPHES}]", "").str.replace_all("\u2212", "-")
-    number = number.str.replace_all(r"^[+]", "").str.replace_all(rf"[ {_BLANKS}]*{_PERCENT}$", "x-2")
+    number = number.str.replace_all(r"^[+]", "").str.replace_all(rf"[ {_BLANKS}]*{PERCENT_SIGN}$", "x-2")
     number = nw.when(number.str.contains(_HAS_LETTER)).then(_without_words(number)).otherwise(number)
     number = number.str.replace_all(r"([0-9])[+]$", r"\1")
     is_grouped = number.str.contains(rf"^-?[0-9]{{1,3}}(?:{_GROUP_MARK}[0-9]{{3}})+(?:[.,][0-9]*)?{_X}")

@@ -21,6 +21,11 @@ BYTES_PER_ASSIGNMENT = 26
 """Size of a profile's segment in one study, in the warehouse and again in the published file."""
 
 
+VIDEO_BYTES_PER_BYTE, VIDEO_BYTES_PER_PACKED_BYTE = 0.3, 1.5
+"""Size of the listed videos in the warehouse, for each byte of a file of profiles that is plain or compressed: a link of
+62 characters becomes a row of 20 bytes."""
+
+
 class InsufficientDiskSpaceError(PipelineError):
     """The disk cannot hold what a snapshot needs; nothing was written."""
 
@@ -53,7 +58,16 @@ def needed_bytes(manifest: Sequence[StoredFile], *, published_bytes: int) -> int
         if entry.source == source.name
     )
     tables = 2 * rows * (BYTES_PER_ROW + BYTES_PER_ASSIGNMENT)
+    tables += 2 * sum(_bytes_of_listed_videos(entry) for entry in manifest)
     return tables + rows_in_warehouse * RAW_BYTES_PER_ROW + published_bytes
+
+
+def _bytes_of_listed_videos(entry: StoredFile) -> int:
+    """Return at most how large the videos are that the profiles of a file list; their links may fill the file."""
+    if "top_videos" not in entry.columns:
+        return 0
+    is_packed = entry.file.endswith((".gz", ".parquet"))
+    return int(entry.bytes * (VIDEO_BYTES_PER_PACKED_BYTE if is_packed else VIDEO_BYTES_PER_BYTE))
 
 
 def check_disk_space(settings: Settings, snapshot: str, manifest: Sequence[StoredFile]) -> None:

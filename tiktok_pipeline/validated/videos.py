@@ -13,9 +13,9 @@ from typing import Any
 
 import narwhals as nw
 
-from tiktok_pipeline.raw.schema import VIDEO_COLUMNS, VIDEOS
-from tiktok_pipeline.validated.clean import parse_count, strip_and_nullify
-from tiktok_pipeline.validated.duplicates import POSITION, REPEATED_VIDEO
+from tiktok_pipeline.raw.schema import PROFILES, VIDEO_COLUMNS, VIDEOS
+from tiktok_pipeline.validated.clean import delivered_handle, parse_bool, parse_count, strip_and_nullify
+from tiktok_pipeline.validated.duplicates import POSITION, REPEATED_VIDEO, UNDER_AGE
 from tiktok_pipeline.validated.identity import parse_handle
 from tiktok_pipeline.validated.schema import LARGEST_COUNT, VIDEO_COUNTS, VIDEOS_SCHEMA, VIDEOS_TABLE
 from tiktok_pipeline.validated.validate import (
@@ -75,16 +75,18 @@ def latest_time(day: date) -> datetime:
     return datetime(day.year, day.month, day.day) + timedelta(days=1) + MARGIN  # noqa: DTZ001
 
 
-def validate_videos(raw: nw.LazyFrame[Any], engine: Engine, *, latest: datetime) -> ValidationResult:
+def validate_videos(
+    raw: nw.LazyFrame[Any], raw_profiles: nw.LazyFrame[Any], engine: Engine, *, latest: datetime
+) -> ValidationResult:
     """Validate the rows of ``raw.videos``; each row is in exactly one of the two frames.
 
     A count that cannot be read becomes missing and does not reject the video. Of several rows of a video the one
-    that was delivered last stays.
+    that was delivered last stays. Nothing is kept of the videos of a person under age.
 
     Parameters
     ----------
-    raw : LazyFrame
-        Rows of ``raw.videos``, all text.
+    raw, raw_profiles : LazyFrame
+        Rows of ``raw.videos`` and of ``raw.profiles`` of the same snapshot, all text.
     engine : Engine
         The engine that the frame lives in.
     latest : datetime
@@ -95,7 +97,7 @@ def validate_videos(raw: nw.LazyFrame[Any], engine: Engine, *, latest: datetime)
     ValidationResult
         Both frames are lazy; they stay readable until `Engine.unpersist_all`.
     """
-    checked = apply_rules(clean_videos(raw, engine, latest=latest), _ROW_SCHEMA)
+    checked = _mark_under_age(apply_rules(clean_videos(raw, engine, latest=latest), _ROW_SCHEMA), raw_profiles)
     key = nw.concat_str([nw.col("account_id"), nw.col("video_id")], separator="/")
     keyed = checked.with_columns(key.alias("key"))
     marked = engine.mark_repeated(keyed, "key", among=keyed.select("key"))
@@ -103,6 +105,16 @@ def validate_videos(raw: nw.LazyFrame[Any], engine: Engine, *, latest: datetime)
     rejected = engine.persist(_mark_duplicates(suspect).filter(nw.col("problems") != ""))
     valid = checked.join(rejected.select(*POSITION), on=POSITION, how="anti").select(VIDEOS_TABLE.frame_names)
     return ValidationResult(valid=valid, rejected=rejected_rows(rejected, VIDEOS, engine))
+
+
+def _mark_under_age(videos: nw.LazyFrame[Any], raw_profiles: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """Reject the videos of those whose profile says that they are under age."""
+    is_under_age = parse_bool(strip_and_nullify(nw.col("is_under_age")))
+    flagged = raw_profiles.filter(nw.col("read_problem").is_null() & is_under_age)
+    handles = flagged.select(delivered_handle(PROFILES).alias("account_id")).unique()
+    marked = videos.join(handles.with_columns(nw.lit(UNDER_AGE).alias("minor")), on="account_id", how="left")
+    problems = nw.when(~nw.col("minor").is_null()).then(nw.col("minor")).otherwise(nw.col("problems"))
+    return marked.with_columns(problems.alias("problems")).drop("minor")
 
 
 def clean_videos(raw: nw.LazyFrame[Any], engine: Engine, *, latest: datetime) -> nw.LazyFrame[Any]:

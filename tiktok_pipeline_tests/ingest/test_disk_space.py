@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import namedtuple
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,13 @@ def stored(file: str, rows: int, source: str = "profiles") -> StoredFile:
         dialect="public_csv",
         ingested_at="2024-03-01T00:00:00",
     )
+
+
+def test_the_videos_that_profiles_list_need_space_too() -> None:
+    plain = replace(stored("a.csv", 1_000), bytes=1_000_000, columns={"top_videos": "top_videos"})
+    packed = replace(plain, file="a.parquet")
+    assert needed_bytes([plain], published_bytes=0) == 272_000 + 125_000 + 600_000
+    assert needed_bytes([packed], published_bytes=0) == 272_000 + 3_000_000
 
 
 def test_needed_bytes_agree_with_a_calculation_by_hand() -> None:

@@ -14,7 +14,7 @@ import pytest
 from tiktok_pipeline.raw.dialects import recognize
 from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.raw.schema import PROFILES, VIDEOS
-from tiktok_pipeline.validated.duplicates import REPEATED_VIDEO
+from tiktok_pipeline.validated.duplicates import REPEATED_VIDEO, UNDER_AGE
 from tiktok_pipeline.validated.schema import VIDEOS_TABLE
 from tiktok_pipeline.validated.validate import validate_source
 from tiktok_pipeline.validated.videos import (
@@ -63,7 +63,8 @@ def to_rows(frame: nw.LazyFrame[Any]) -> list[dict[str, Any]]:
 
 def delivered(engine: DuckDBWarehouse, *rows: dict[str, str | None]) -> tuple[list[Any], list[Any]]:
     """Validate rows of ``raw.videos``; return the valid and the rejected ones."""
-    result = validate_videos(raw_rows(engine, VIDEOS, list(rows)), engine, latest=LATEST)
+    profiles = raw_rows(engine, PROFILES, [{"account_id": "@Minor", "is_under_age": "true"}, {"account_id": "ann"}])
+    result = validate_videos(raw_rows(engine, VIDEOS, list(rows)), profiles, engine, latest=LATEST)
     return to_rows(result.valid), to_rows(result.rejected)
 
 
@@ -142,6 +143,12 @@ def test_the_last_row_of_a_video_stays(engine: DuckDBWarehouse) -> None:
     assert {reason for row in rejected for reason in row["reasons"]} == {REPEATED_VIDEO}
 
 
+def test_nothing_is_kept_of_the_videos_of_a_person_under_age(engine: DuckDBWarehouse) -> None:
+    valid, (row,) = delivered(engine, {"account_id": "minor", "video_id": video_id()})
+    assert valid == []
+    assert (row["account_id"], row["record"], row["reasons"]) == (None, None, [UNDER_AGE])
+
+
 def test_a_damaged_record_keeps_its_reason(engine: DuckDBWarehouse) -> None:
     valid, (row,) = delivered(engine, {"account_id": "ann", "video_id": video_id(), "read_problem": "ragged"})
     assert (valid, row["reasons"]) == ([], ["ragged"])
@@ -191,7 +198,7 @@ def test_listed_ids_without_a_plausible_time_are_counted(engine: DuckDBWarehouse
 
 def test_a_delivered_video_comes_before_the_listed_one(engine: DuckDBWarehouse) -> None:
     raw = raw_rows(engine, VIDEOS, [{"account_id": "creator0", "video_id": video_id(), "plays": "9"}])
-    delivered_rows = validate_videos(raw, engine, latest=LATEST).valid
+    delivered_rows = validate_videos(raw, raw_rows(engine, PROFILES, []), engine, latest=LATEST).valid
     lists = raw_rows(engine, PROFILES, [{"top_videos": f"x/video/{video_id()},x/video/{video_id(low=8)}"}])
     owner = pa.table({"account_id": ["creator0"], "source_file": ["f.parquet"], "source_row": [1]})
     links = listed_videos(lists, engine.persist(owner), engine, latest=LATEST)

@@ -49,7 +49,7 @@ def validated_assets() -> AssetsDefinition:
         facts = _FileFacts.of(files)
         latest = latest_time(date.fromisoformat(context.partition_key[:10]))
         results = {
-            source.name: _validate(raw[source.name], source, facts, warehouse, latest)
+            source.name: _validate(raw, source, facts, warehouse, latest)
             for source in SOURCES
             if count_rows(raw[source.name])
         }
@@ -103,10 +103,13 @@ class _FileFacts:
         )
 
 
-def _validate(raw: Frame, source: Source, facts: _FileFacts, engine: Warehouse, latest: datetime) -> ValidationResult:
+def _validate(
+    raw: Mapping[str, Frame], source: Source, facts: _FileFacts, engine: Warehouse, latest: datetime
+) -> ValidationResult:
+    rows = raw[source.name]
     if source is VIDEOS:
-        return validate_videos(raw, engine, latest=latest)
-    return validate_source(raw, source, engine, formats=facts.formats, columns=facts.columns)
+        return validate_videos(rows, raw[PROFILES.name], engine, latest=latest)
+    return validate_source(rows, source, engine, formats=facts.formats, columns=facts.columns)
 
 
 def _videos(

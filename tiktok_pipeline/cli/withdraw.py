@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -79,10 +80,20 @@ def _withdraw(
         _remove_snapshots(settings, withdrawal)
     result = RefreshResult()
     if withdrawal.reduced:
-        materialize_snapshots(settings, withdrawal.reduced, [], result, interrupts)
+        studies = _computed_studies(settings, withdrawal.reduced)
+        materialize_snapshots(settings, withdrawal.reduced, studies, result, interrupts)
     for key in result.finished:
         info(f"snapshot {key} is computed again without {one_line(file or '')}")
     return not result.failed
+
+
+def _computed_studies(settings: Settings, snapshots: Sequence[str]) -> list[str]:
+    """Return the studies that the snapshots have tables of; none means all."""
+    from tiktok_pipeline.assembly import open_warehouse
+
+    with open_warehouse(settings) as warehouse:
+        computed = {stored.study for stored in warehouse.slices() if stored.snapshot in snapshots and stored.study}
+    return sorted(computed & {study.name for study in select_studies([])})
 
 
 def _remove_snapshots(settings: Settings, withdrawal: Withdrawal) -> None:

@@ -82,10 +82,21 @@ def prune(
     warehouse.drop_snapshots([table.spec for table in TABLES.values()], snapshots)
     if settings.published_file.exists():
         views = segment_views_of(studies)
-        warehouse.publish(settings.published_file, tables=published_tables(), snapshots=None, views=views)
+        # A rebuilt file leaves no block with removed rows, but it also leaves out a snapshot of which a part is refused.
+        replaced = list(snapshots) if _has_mixed_deliveries(warehouse) else None
+        warehouse.publish(settings.published_file, tables=published_tables(), snapshots=replaced, views=views)
     for snapshot in snapshots:
         if is_snapshot_key(snapshot):  # any other text might name a path outside of the home
             (settings.reports / f"{snapshot}.html").unlink(missing_ok=True)
             shutil.rmtree(settings.reports / snapshot, ignore_errors=True)
             shutil.rmtree(settings.raw / f"{PRUNED_PREFIX}{snapshot}", ignore_errors=True)
         delete_records(snapshot)
+
+
+def _has_mixed_deliveries(warehouse: Warehouse) -> bool:
+    """Return whether the shared tables of a snapshot come from several deliveries: its newest one was refused."""
+    deliveries: dict[str, set[str]] = {}
+    for stored in warehouse.slices():
+        if stored.snapshot and not stored.study:
+            deliveries.setdefault(stored.snapshot, set()).add(stored.delivery_id)
+    return any(len(ids) > 1 for ids in deliveries.values())

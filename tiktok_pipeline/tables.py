@@ -39,6 +39,7 @@ _ALL = (
     Table(clusters.K_SCORES_TABLE, clusters.K_SCORES_SCHEMA),
     Table(clusters.FITS_TABLE, clusters.FITS_SCHEMA),
     Table(clusters.MODELS_TABLE, clusters.MODELS_SCHEMA),
+    Table(clusters.CONTINUITY_TABLE, clusters.CONTINUITY_SCHEMA),
     Table(clusters.ASSIGNMENTS_TABLE, clusters.ASSIGNMENTS_SCHEMA),
     Table(clusters.STABILITY_TABLE, clusters.STABILITY_SCHEMA),
     Table(clusters.STABILITY_RUNS_TABLE, clusters.STABILITY_RUNS_SCHEMA),

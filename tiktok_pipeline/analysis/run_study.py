@@ -35,6 +35,7 @@ class Segments:
     k_scores: pd.DataFrame
     models: pd.DataFrame
     fits: pd.DataFrame
+    continuity: pd.DataFrame
     stability: pd.DataFrame
     stability_runs: pd.DataFrame
     assignments: nw.LazyFrame[Any]
@@ -86,7 +87,7 @@ def run_study(validated: nw.LazyFrame[Any], study: Study, *, engine: Engine) -> 
 
 
 def _segments(inputs: FitInputs, engine: Engine) -> Segments:
-    models, fits = fit_study(inputs, engine)
+    models, fits, continuity = fit_study(inputs, engine)
     model = from_frame(models)
     stability = measure_stability(inputs, model, engine)
     personas = build_personas(inputs, model, stability.stability, fits, engine)
@@ -94,6 +95,7 @@ def _segments(inputs: FitInputs, engine: Engine) -> Segments:
         k_scores=score_study(inputs, engine),
         models=models,
         fits=fits,
+        continuity=continuity,
         stability=stability.stability,
         stability_runs=stability.runs,
         assignments=engine.persist(assign_study(inputs, model, engine)),

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import narwhals as nw
 import pandas as pd
 
+from tiktok_pipeline.analysis.continuous_fit import fit_continuously
+from tiktok_pipeline.analysis.earlier_fit import EarlierFit
 from tiktok_pipeline.analysis.fit_inputs import FitInputs
 from tiktok_pipeline.clusters.choose_k import score_k
 from tiktok_pipeline.clusters.effect_size import eta_squared, fit_statistics
@@ -23,7 +25,6 @@ from tiktok_pipeline.clusters.model import (
     TooFewRowsError,
     assign,
     assign_none,
-    fit_kmeans,
     fit_scaler,
     to_frame,
 )
@@ -65,13 +66,25 @@ class PersonaTables:
     sample: nw.LazyFrame[Any]
 
 
-def fit_study(inputs: FitInputs, engine: Engine) -> tuple[pd.DataFrame, pd.DataFrame]:
+class FitTables(NamedTuple):
+    """Rows of ``clusters.models``, ``clusters.fits`` and ``clusters.continuity``."""
+
+    models: pd.DataFrame
+    fits: pd.DataFrame
+    continuity: pd.DataFrame
+
+
+def fit_study(inputs: FitInputs, engine: Engine, earlier: EarlierFit | None = None) -> FitTables:
     """Fit the study's model.
 
-    Returns
-    -------
-    models, fits : DataFrame
-        Rows of ``clusters.models`` and of ``clusters.fits``.
+    Parameters
+    ----------
+    inputs : FitInputs
+        The rows to fit.
+    engine : Engine
+        The engine that holds the sample.
+    earlier : EarlierFit, optional
+        The fit of an earlier snapshot to go on from.
 
     Raises
     ------
@@ -87,23 +100,21 @@ def fit_study(inputs: FitInputs, engine: Engine) -> tuple[pd.DataFrame, pd.DataF
     with _missing_columns_named(inputs):
         rows = inputs.collect(columns, engine)
         scaled_by = fit_scaler(rows, features=segmentation.features, scaling=segmentation.scaling)
-        fit = fit_kmeans(
-            rows,
-            scaled_by=scaled_by,
-            k=segmentation.k,
-            n_init=segmentation.n_init,
-            random_state=segmentation.random_state,
-        )
+        continuous = fit_continuously(rows, scaled_by=scaled_by, segmentation=segmentation, earlier=earlier)
+    fit = continuous.fit
     labels = pd.Series(fit.labels, index=rows.index)
     (silhouette,) = mean_silhouettes(fit.model.transform(rows), [fit.labels], random_state=segmentation.random_state)
     measured = {
         "rows_in_fit": float(len(rows)),
         "inertia": fit.inertia,
+        "inertia_cold": continuous.inertia_cold,
+        "inertia_warm": continuous.inertia_warm,
         "iterations": float(fit.iterations),
         "silhouette": silhouette,
         **{f"eta_squared_{name}": eta_squared(rows[name], labels) for name in columns},
     }
-    return to_frame(fit.model), fit_statistics(counts | measured, basis=segmentation.basis or None)
+    fits = fit_statistics(counts | measured, basis=segmentation.basis or None)
+    return FitTables(to_frame(fit.model), fits, continuous.continuity)
 
 
 @contextmanager
@@ -223,7 +234,13 @@ def _assign(
 
 
 def build_personas(
-    inputs: FitInputs, model: SegmentModel | None, stability: pd.DataFrame, fits: pd.DataFrame, engine: Engine
+    inputs: FitInputs,
+    model: SegmentModel | None,
+    stability: pd.DataFrame,
+    fits: pd.DataFrame,
+    engine: Engine,
+    *,
+    carried: Mapping[int, str] | None = None,
 ) -> PersonaTables:
     """Describe the clusters, match them with the study's personas and judge them.
 
@@ -237,10 +254,12 @@ def build_personas(
         Rows of ``clusters.stability`` and ``clusters.fits``. The note of the fit says why there is no model.
     engine : Engine
         The engine that holds the sample.
+    carried : mapping of int to str, optional
+        The names that clusters keep from an earlier snapshot, see `carried_names`.
     """
     everyone, representatives = assign_with_features(inputs, model, engine)
     aggregates = aggregate(everyone, representatives, inputs.described_features)
-    matches = match_personas(aggregates, inputs.segmentation.personas)
+    matches = match_personas(aggregates, inputs.segmentation.personas, carried=carried or {})
     notes = fits["note"].dropna()
     segmentation = inputs.segmentation
     return PersonaTables(
@@ -262,3 +281,20 @@ def _unknown_in_words(features: Sequence[str], unknown: Mapping[str, int]) -> st
     """Return how many profiles lack which of the compared features."""
     counts = {feature_label(name).removesuffix(" (log scale)"): unknown.get(name, 0) for name in features}
     return ", ".join(f"{count:,} without {label}" for label, count in counts.items() if count)
+
+
+def carried_names(continuity: pd.DataFrame, earlier: EarlierFit | None) -> dict[int, str]:
+    """Return the names that clusters keep: those of the same segments in the earlier snapshot.
+
+    Parameters
+    ----------
+    continuity : DataFrame
+        Rows of ``clusters.continuity``.
+    earlier : EarlierFit or None
+        The fit that the model went on from.
+    """
+    if earlier is None:
+        return {}
+    same = continuity.dropna(subset=["earlier_cluster"]).to_dict("records")
+    pairs = {int(row["cluster"]): int(row["earlier_cluster"]) for row in same}
+    return {cluster: earlier.personas[before] for cluster, before in pairs.items() if before in earlier.personas}

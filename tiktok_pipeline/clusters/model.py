@@ -160,8 +160,16 @@ def _means(raw: Matrix, features: Sequence[str]) -> list[float | None]:
     return [float(value) for value in np.nanmean(raw, axis=0)]
 
 
-def fit_kmeans(rows: pd.DataFrame, *, scaled_by: SegmentModel, k: int, n_init: int, random_state: int) -> FitResult:
-    """Fit KMeans with k-means++ starts.
+def fit_kmeans(
+    rows: pd.DataFrame,
+    *,
+    scaled_by: SegmentModel,
+    k: int,
+    n_init: int,
+    random_state: int,
+    start: Matrix | None = None,
+) -> FitResult:
+    """Fit KMeans with k-means++ starts, or from the given centroids.
 
     Parameters
     ----------
@@ -173,6 +181,8 @@ def fit_kmeans(rows: pd.DataFrame, *, scaled_by: SegmentModel, k: int, n_init: i
         Number of clusters.
     n_init, random_state : int
         Number of starts, and their seed.
+    start : ndarray of shape (k, n_features), optional
+        Centroids in scaled units; the only start, if given.
 
     Raises
     ------
@@ -188,7 +198,8 @@ def fit_kmeans(rows: pd.DataFrame, *, scaled_by: SegmentModel, k: int, n_init: i
         msg = f"{distinct} distinct rows to fit, {k} clusters asked for"
         raise TooFewRowsError(msg)
     with threadpool_limits(1):
-        fitted = KMeans(n_clusters=k, init="k-means++", n_init=n_init, random_state=random_state).fit(matrix)
+        settings = {"init": "k-means++", "n_init": n_init} if start is None else {"init": start, "n_init": 1}
+        fitted = KMeans(n_clusters=k, random_state=random_state, **settings).fit(matrix)
     model = SegmentModel(
         scaled_by.features,
         scaled_by.transforms,

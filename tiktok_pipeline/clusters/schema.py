@@ -96,6 +96,45 @@ MODELS_TABLE = TableSpec(
     ),
 )
 
+CONTINUITY_TABLE = TableSpec(
+    schema="clusters",
+    name="continuity",
+    description="how the model goes on from the nearest earlier snapshot, and the identity of each segment",
+    slice_by=SLICE,
+    rows_per=("snapshot", "study", "cluster"),
+    columns=(
+        SNAPSHOT,
+        STUDY,
+        Column(name="cluster", type="integer", description="number of the cluster", nullable=False),
+        Column(
+            name="segment_id",
+            type="integer",
+            description="identity of the segment in its study; it stays through refits and renamings",
+            nullable=False,
+        ),
+        Column(
+            name="start",
+            type="text",
+            description="start of the fit that is kept: cold, catalog or earlier snapshot",
+            nullable=False,
+        ),
+        Column(
+            name="is_regime_change",
+            type="boolean",
+            description="whether the earlier segments no longer fit, so that the model was fitted from nothing",
+            nullable=False,
+        ),
+        Column(name="earlier_snapshot", type="text", description="the nearest earlier snapshot; NULL: none"),
+        Column(name="earlier_cluster", type="integer", description="the same segment there; NULL: a new segment"),
+        Column(
+            name="overlap",
+            type="float",
+            description="creators of both / of either, if the earlier model assigns this snapshot; 0 to 1",
+        ),
+        Column(name="earlier_model", type="text", description="hash of the earlier model; NULL: none"),
+    ),
+)
+
 ASSIGNMENTS_TABLE = TableSpec(
     schema="clusters",
     name="assignments",
@@ -179,6 +218,15 @@ MODELS_SCHEMA = schema_for(
         "cluster": [pa.Check.ge(0)],
         "transform": [pa.Check.isin(["identity", "log1p"])],
         "scale": [pa.Check.gt(0.0)],
+    },
+)
+CONTINUITY_SCHEMA = schema_for(
+    CONTINUITY_TABLE,
+    {
+        "cluster": [pa.Check.ge(0)],
+        "segment_id": [pa.Check.ge(1)],
+        "start": [pa.Check.isin(["cold", "catalog", "earlier snapshot"])],
+        "overlap": _SHARE,
     },
 )
 ASSIGNMENTS_SCHEMA = schema_for(

@@ -12,11 +12,12 @@ H. W. Kuhn (1955), "The Hungarian method for the assignment problem".
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from tiktok_pipeline.arrays import Matrix
 from tiktok_pipeline.recipes.personas import Persona, PersonaCatalog
 
 LARGEST_LOG_RATIO = 2.0
@@ -54,7 +55,11 @@ def _log_ratio(mean: float, base: float) -> float:
 
 
 def name_clusters(
-    means: Mapping[int, Mapping[str, float]], base: Mapping[str, float], catalog: PersonaCatalog
+    means: Mapping[int, Mapping[str, float]],
+    base: Mapping[str, float],
+    catalog: PersonaCatalog,
+    *,
+    carried: Mapping[int, str] | None = None,
 ) -> dict[int, Match]:
     """Match each cluster with a persona.
 
@@ -66,6 +71,8 @@ def name_clusters(
         Their means over all clusters.
     catalog : PersonaCatalog
         The personas of the study.
+    carried : mapping of int to str, optional
+        The names that clusters keep from an earlier snapshot.
 
     Returns
     -------
@@ -80,16 +87,38 @@ def name_clusters(
     observed = np.array([log_ratios(means[cluster], base, catalog.features) for cluster in clusters])
     expected = np.array([log_ratios(persona.typical, catalog.base, catalog.features) for persona in catalog.personas])
     distances = np.sqrt(((observed[:, None, :] - expected[None, :, :]) ** 2).mean(axis=2))
+    matches = _keep_names(carried or {}, clusters, distances, catalog)
+    rest = [place for place, cluster in enumerate(clusters) if cluster not in matches]
+    names = {match.name for match in matches.values()}
+    free = [place for place, persona in enumerate(catalog.personas) if persona.name not in names]
+    left = distances[np.ix_(rest, free)]
     # A forbidden pair costs more than all allowed ones together, so it is used only if no other is left.
-    costs = np.where(distances <= catalog.max_distance, distances, catalog.max_distance * (len(clusters) + 1))
-    matches: dict[int, Match] = {}
-    for place, persona in zip(*linear_sum_assignment(costs), strict=True):
-        distance = float(distances[place, persona])
+    costs = np.where(left <= catalog.max_distance, left, catalog.max_distance * (len(clusters) + 1))
+    for row, column in zip(*linear_sum_assignment(costs), strict=True):
+        distance = float(left[row, column])
         if distance <= catalog.max_distance:
-            chosen = catalog.personas[persona]
-            matches[clusters[place]] = Match(chosen.name, chosen, distance)
+            chosen = catalog.personas[free[column]]
+            matches[clusters[rest[row]]] = Match(chosen.name, chosen, distance)
     for cluster in clusters:
         matches.setdefault(cluster, unnamed(cluster))
+    return matches
+
+
+def _keep_names(
+    carried: Mapping[int, str], clusters: Sequence[int], distances: Matrix, catalog: PersonaCatalog
+) -> dict[int, Match]:
+    """Return the matches of the clusters that keep an earlier name, which may be no persona's."""
+    places = {persona.name: place for place, persona in enumerate(catalog.personas)}
+    matches = {}
+    for row, cluster in enumerate(clusters):
+        name = carried.get(cluster)
+        if name is None:
+            continue
+        place = places.get(name)
+        if place is None:
+            matches[cluster] = Match(name, None, None)
+        else:
+            matches[cluster] = Match(name, catalog.personas[place], float(distances[row, place]))
     return matches
 
 

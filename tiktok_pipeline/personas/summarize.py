@@ -103,9 +103,12 @@ def _long(parts: pd.DataFrame, medians: Mapping[tuple[int, str], float], names: 
     return long.astype({"cluster": "int64", "mean": "float64", "median": "float64"})
 
 
-def match_personas(aggregates: Aggregates, catalog: PersonaCatalog) -> dict[int, Match]:
+def match_personas(
+    aggregates: Aggregates, catalog: PersonaCatalog, *, carried: Mapping[int, str] | None = None
+) -> dict[int, Match]:
     """Match each cluster with a persona, by the means of its fitted rows.
 
+    A cluster in ``carried`` keeps that name, which no other cluster can get.
     A cluster without fitted rows is unnamed. That happens if an older model is applied to newer rows.
     """
     fitted = aggregates.measures[(aggregates.measures["base"] == "fitted") & (aggregates.measures["cluster"] >= 0)]
@@ -114,7 +117,7 @@ def match_personas(aggregates: Aggregates, catalog: PersonaCatalog) -> dict[int,
         for cluster, rows in fitted.groupby("cluster")
     }
     base = {name: aggregates.totals["fitted", name] for name in catalog.features}
-    matches = name_clusters(means, base, catalog)
+    matches = name_clusters(means, base, catalog, carried=carried or {})
     others = {int(cluster) for cluster in aggregates.sizes["cluster"] if cluster >= 0} - set(matches)
     return matches | {cluster: unnamed(cluster) for cluster in others}
 

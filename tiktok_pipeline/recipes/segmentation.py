@@ -83,6 +83,9 @@ class Segmentation:
         First and last k among which the elbow is looked for; by default ``k_range``.
     sweep_n_init, sweep_random_state : int
         Starts and seed of the fits that are scored for each k.
+    continuity : {"published", "warm"}
+        ``published``: every snapshot is fitted from nothing, as the source did. ``warm``: the fit goes on from the
+        nearest earlier snapshot, so that segments hold still unless the creators change.
     draws : int
         Bootstrap draws that the stability is measured on.
     max_fit_rows, max_score_rows : int
@@ -113,6 +116,7 @@ class Segmentation:
     elbow_range: tuple[int, int] | None = None
     sweep_n_init: int = 10
     sweep_random_state: int = 42
+    continuity: Literal["published", "warm"] = "published"
     draws: int = 100
     max_fit_rows: int = MAX_FIT_ROWS
     max_score_rows: int = MAX_SCORE_ROWS

@@ -143,6 +143,7 @@ STUDY = Study(
         features=(*_SIZE_AND_OUTPUT, "log_engagement_percent"),
         scaling=Scaling(scaler="standard"),
         k=4,
+        continuity="warm",
         personas=_PERSONAS,
         fallback=Segmentation(
             basis="lifetime engagement",
@@ -154,6 +155,7 @@ STUDY = Study(
             features=(*_SIZE_AND_OUTPUT, "log_lifetime_engagement_percent"),
             scaling=Scaling(scaler="standard"),
             k=4,
+            continuity="warm",
             personas=_LIFETIME_PERSONAS,
         ),
     ),

@@ -494,7 +494,7 @@ def test_if_few_rows_are_complete_the_fit_sees_all_complete_rows(
     sample = fit_inputs(frame, study, engine, max_rows=200)
     assert sample.features.largest_key is not None
     assert sample.complete.largest_key is None
-    models, fits = fit_study(sample, engine)
+    models, fits, _ = fit_study(sample, engine)
     figures = fits.set_index("statistic")["value"]
     assert figures[["rows", "rows_after_missing", "rows_in_fit"]].tolist() == [1_050.0, 150.0, 150.0]
     pd.testing.assert_frame_equal(models, everybody[0])

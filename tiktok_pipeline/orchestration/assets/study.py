@@ -9,16 +9,24 @@ from typing import Any
 import pandas as pd
 from dagster import AssetExecutionContext, AssetsDefinition, Output, ResourceParam, multi_asset
 
+from tiktok_pipeline.analysis.earlier_fit import read_earlier_fit
 from tiktok_pipeline.analysis.segmentation import (
     assign_study,
     build_personas,
+    carried_names,
     fit_study,
     measure_stability,
     score_study,
 )
 from tiktok_pipeline.clusters.effect_size import fit_statistics
 from tiktok_pipeline.clusters.model import TooFewRowsError, from_frame
-from tiktok_pipeline.clusters.schema import K_SCORES_TABLE, MODELS_TABLE, STABILITY_RUNS_TABLE, STABILITY_TABLE
+from tiktok_pipeline.clusters.schema import (
+    CONTINUITY_TABLE,
+    K_SCORES_TABLE,
+    MODELS_TABLE,
+    STABILITY_RUNS_TABLE,
+    STABILITY_TABLE,
+)
 from tiktok_pipeline.clusters.stability import StabilityResult
 from tiktok_pipeline.frames import to_pandas
 from tiktok_pipeline.orchestration.assets.classifiers import classifier_assets
@@ -97,7 +105,10 @@ def _k_scores(study: Study) -> AssetsDefinition:
 def _model(study: Study) -> AssetsDefinition:
     @multi_asset(
         ins={"features": table_in(f"features.{study.source}")},
-        outs={name: table_out(f"clusters.{name}", study=study, kinds={"scikitlearn"}) for name in ("models", "fits")},
+        outs={
+            name: table_out(f"clusters.{name}", study=study, kinds={"scikitlearn"})
+            for name in ("models", "fits", "continuity")
+        },
         **_in_group(study, "model"),
     )
     def model(
@@ -106,20 +117,31 @@ def _model(study: Study) -> AssetsDefinition:
         *,
         warehouse: ResourceParam[Warehouse],
         samples: ResourceParam[Samples],
-    ) -> tuple[Output[Any], Output[Any]]:
+    ) -> tuple[Output[Any], Output[Any], Output[Any]]:
+        snapshot = context.partition_key
         try:
-            models, fits = fit_study(
-                samples.for_fit(features, snapshot=context.partition_key, study=study), warehouse
-            )
+            inputs = samples.for_fit(features, snapshot=snapshot, study=study)
+            earlier = read_earlier_fit(warehouse, study, snapshot, inputs.segmentation)
+            models, fits, continuity = fit_study(inputs, warehouse, earlier)
         except TooFewRowsError as error:
             context.log.warning(f"{study.name}: no model was fitted: {error}")
             why_empty = {"why_empty": str(error)}
             no_model = pd.DataFrame(columns=MODELS_TABLE.frame_names)
             no_fit = fit_statistics({"rows_in_fit": 0.0}, note=str(error))
-            return Output(no_model, "models", metadata=why_empty), Output(no_fit, "fits", metadata=why_empty)
+            no_continuity = pd.DataFrame(columns=CONTINUITY_TABLE.frame_names)
+            return (
+                Output(no_model, "models", metadata=why_empty),
+                Output(no_fit, "fits", metadata=why_empty),
+                Output(no_continuity, "continuity", metadata=why_empty),
+            )
         statistics = {row["statistic"]: row["value"] for row in fits.to_dict("records")}
         plotted = numbers(**{name: statistics.get(name) for name in _FIT_STATISTICS})
-        return Output(models, "models"), Output(fits, "fits", metadata=plotted)
+        went_on = {"earlier_snapshot": earlier.snapshot if earlier else "none", "start": continuity["start"].iloc[0]}
+        return (
+            Output(models, "models"),
+            Output(fits, "fits", metadata=plotted),
+            Output(continuity, "continuity", metadata=went_on),
+        )
 
     return model
 
@@ -200,7 +222,10 @@ def _personas(study: Study) -> AssetsDefinition:
     @multi_asset(
         ins={
             "features": table_in(f"features.{study.source}"),
-            **{name: table_in(f"clusters.{name}", study) for name in ("models", "fits", "stability", "assignments")},
+            **{
+                name: table_in(f"clusters.{name}", study)
+                for name in ("models", "fits", "continuity", "stability", "assignments")
+            },
         },
         outs={
             name: table_out(f"personas.{name}", study=study, kinds={"pandas"}) for name in ("summaries", "features")
@@ -221,7 +246,9 @@ def _personas(study: Study) -> AssetsDefinition:
         inputs = samples.for_fit(features, snapshot=context.partition_key, study=study)
         model = from_frame(to_pandas(clusters["models"]))
         stability, fits = to_pandas(clusters["stability"]), to_pandas(clusters["fits"])
-        tables = build_personas(inputs, model, stability, fits, warehouse)
+        earlier = read_earlier_fit(warehouse, study, context.partition_key, inputs.segmentation)
+        carried = carried_names(to_pandas(clusters["continuity"]), earlier)
+        tables = build_personas(inputs, model, stability, fits, warehouse, carried=carried)
         plot = partial(
             persona_figures, study, inputs.segmentation, tables, model=model, stability=stability, engine=warehouse
         )

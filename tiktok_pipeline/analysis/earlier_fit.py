@@ -7,8 +7,9 @@ between the two, or the earlier one was computed anew.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -84,23 +85,25 @@ def read_earlier_fit(
         if model is None or set(model.features) != set(segmentation.features):
             continue
         continuity = _read(warehouse, CONTINUITY_TABLE, earlier, study)
-        identities = zip(continuity["cluster"].astype(int), continuity["segment_id"].astype(int), strict=True)
         summaries = _read(warehouse, SUMMARIES_TABLE, earlier, study).dropna(subset=["cluster"])
         return EarlierFit(
             snapshot=earlier,
             model=model,
             fingerprint=model_fingerprint(models),
-            segment_ids=dict(
-                zip(continuity["cluster"].astype(int), continuity["segment_id"].astype(int), strict=True)
-            )
+            segment_ids=_by_cluster(continuity, "segment_id")
             or {cluster: cluster + 1 for cluster in range(len(model.centroids))},
-            personas=dict(zip(summaries["cluster"].astype(int), summaries["persona"], strict=True)),
+            personas=_by_cluster(summaries, "persona"),
         )
     return None
 
 
-def stale_continuations(warehouse: Warehouse, studies: Sequence[Study]) -> dict[str, list[str]]:
-    """Return the snapshots whose model did not go on from what is the nearest earlier model now.
+def stale_continuations(
+    warehouse: Warehouse, studies: Sequence[Study], changed: Collection[str]
+) -> dict[str, list[str]]:
+    """Return the snapshots whose model has to be fitted again, because what it went on from has changed.
+
+    A snapshot arrived between it and the earlier one, or the earlier one was computed anew. An earlier snapshot that
+    was pruned makes nothing stale. A model from before there was continuity stays until it is computed again.
 
     Parameters
     ----------
@@ -108,27 +111,39 @@ def stale_continuations(warehouse: Warehouse, studies: Sequence[Study]) -> dict[
         The warehouse.
     studies : sequence of Study
         The studies to look at.
+    changed : collection of str
+        The snapshots that were computed. Only the next snapshot after each of them can be stale.
 
     Returns
     -------
     dict of str to list of str
-        Snapshot, in order, to the names of the studies that have to be computed anew in it.
+        Snapshot, in order, to the names of its stale studies.
     """
     stale: dict[str, list[str]] = {}
     for study in studies:
         if study.segmentation is None or study.segmentation.continuity != "warm":
             continue
-        for snapshot in _snapshots_with_models(warehouse, study):
+        snapshots = _snapshots_with_models(warehouse, study)
+        followers = {next((later for later in snapshots if later > key), None) for key in changed}
+        for snapshot in sorted(follower for follower in followers if follower is not None):
             continuity = _read(warehouse, CONTINUITY_TABLE, snapshot, study)
-            if continuity.empty:  # computed before there was continuity: it stays as it is until it is computed again
-                continue
             features = set(_read(warehouse, MODELS_TABLE, snapshot, study)["feature"])
             basis = next((basis for basis in study.segmentation.bases if set(basis.features) == features), None)
-            now = read_earlier_fit(warehouse, study, snapshot, basis) if basis else None
-            known = continuity["earlier_model"].iloc[0]
-            if (now.fingerprint if now else None) != (None if pd.isna(known) else known):
+            if continuity.empty or basis is None:
+                continue
+            went_on_from = continuity[["earlier_snapshot", "earlier_model"]].iloc[0]
+            if _is_stale(read_earlier_fit(warehouse, study, snapshot, basis), *went_on_from):
                 stale.setdefault(snapshot, []).append(study.name)
     return dict(sorted(stale.items()))
+
+
+def _is_stale(earlier: EarlierFit | None, snapshot: object, fingerprint: object) -> bool:
+    """Return whether a fit that went on from ``snapshot`` should go on from ``earlier`` now."""
+    if earlier is None:
+        return False
+    if not isinstance(snapshot, str):
+        return True
+    return earlier.snapshot > snapshot or (earlier.snapshot == snapshot and earlier.fingerprint != fingerprint)
 
 
 def _snapshots_with_models(warehouse: Warehouse, study: Study) -> list[str]:
@@ -138,6 +153,10 @@ def _snapshots_with_models(warehouse: Warehouse, study: Study) -> list[str]:
         for stored in warehouse.slices()
         if stored.table == str(MODELS_TABLE) and stored.study == study.name and stored.rows
     )
+
+
+def _by_cluster(rows: pd.DataFrame, column: str) -> dict[int, Any]:
+    return {int(row["cluster"]): row[column] for row in rows.to_dict("records")}
 
 
 def _read(warehouse: Warehouse, table: TableSpec, snapshot: str, study: Study) -> pd.DataFrame:

@@ -9,8 +9,10 @@ from dagster import (
     ResourceParam,
 )
 
+from tiktok_pipeline.frames import to_pandas
 from tiktok_pipeline.orchestration.asset_keys import asset_key
 from tiktok_pipeline.orchestration.checks.snapshot_check import checked_slice, snapshot_check
+from tiktok_pipeline.orchestration.metadata import numbers
 from tiktok_pipeline.study import Study
 from tiktok_pipeline.warehouse.base import Warehouse
 
@@ -20,6 +22,8 @@ def study_checks(study: Study) -> list[AssetChecksDefinition]:
     checks = []
     if study.segmentation is not None:
         checks.append(_could_be_done(study, "clusters.fits", ~nw.col("note").is_null(), "note"))
+        if study.segmentation.continuity == "warm":
+            checks.append(_segments_hold_still(study))
     if study.classification is not None:
         is_reason = nw.col("item").is_in(("why_empty", "missing"))
         checks += [_could_be_done(study, "classifiers.cards", is_reason, "value"), _no_leakage(study)]
@@ -43,6 +47,31 @@ def _could_be_done(study: Study, table: str, is_reason: nw.Expr, column: str) ->
         )
 
     return could_be_done
+
+
+def _segments_hold_still(study: Study) -> AssetChecksDefinition:
+    key = asset_key("clusters.continuity", study.name)
+
+    @snapshot_check(
+        asset=key,
+        name="segments_hold_still",
+        description=f"The model of study {study.name} goes on from the earlier snapshot. If not, the segments are others "
+        "and their sizes cannot be compared with the earlier ones.",
+    )
+    def segments_hold_still(
+        context: AssetCheckExecutionContext, warehouse: ResourceParam[Warehouse]
+    ) -> AssetCheckResult:
+        rows = to_pandas(checked_slice(context, warehouse, key))
+        return AssetCheckResult(
+            passed=not rows["is_regime_change"].any(),
+            severity=AssetCheckSeverity.WARN,
+            metadata={
+                "new_segments": int(rows["earlier_cluster"].isna().sum()),
+                **numbers(smallest_overlap=rows["overlap"].min() if len(rows) else None),
+            },
+        )
+
+    return segments_hold_still
 
 
 def _no_leakage(study: Study) -> AssetChecksDefinition:

@@ -55,8 +55,8 @@ def _segments_hold_still(study: Study) -> AssetChecksDefinition:
     @snapshot_check(
         asset=key,
         name="segments_hold_still",
-        description=f"The model of study {study.name} goes on from the earlier snapshot. If not, the segments are others "
-        "and their sizes cannot be compared with the earlier ones.",
+        description=f"The model of study {study.name} goes on from the earlier snapshot. If not, the segments are "
+        "others, and their sizes cannot be compared with the earlier ones.",
     )
     def segments_hold_still(
         context: AssetCheckExecutionContext, warehouse: ResourceParam[Warehouse]

@@ -122,11 +122,54 @@ def _run_all(
             if outcome.failure is None:
                 done.append(key)
             yield [key], outcome
+        for key, studies in _stale_snapshots(settings, done):
+            manifest = read_manifest(settings.raw / key)
+            chosen = _study_assets(definitions, studies)
+            info(f"snapshot {key}: {', '.join(studies)} goes on from an earlier snapshot that is new or has changed")
+            bar.begin(key, steps_of(job, chosen), sum(entry.rows for entry in manifest))
+            outcome = refresh_snapshot(
+                job, key, instance=instance, tags=refresh_tags(key, manifest), selection=chosen, quiet=not verbose
+            )
+            bar.end(succeeded=outcome.failure is None)
+            yield [key], outcome
         if len(keys) > 1 and done:
             bar.begin("all snapshots", ["published"], 0)
             for covered, outcome in publish_snapshots(job, done, instance=instance, quiet=not verbose):
                 bar.end(succeeded=outcome.failure is None)
                 yield covered, outcome
+
+
+def _stale_snapshots(settings: Settings, changed: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield each snapshot whose model has to go on from another one now, oldest first, and the studies of it.
+
+    A snapshot that was computed again can make the next one stale: the caller computes each before it asks for the
+    next.
+    """
+    import tiktok_pipeline.studies
+    from tiktok_pipeline.analysis.earlier_fit import stale_continuations
+    from tiktok_pipeline.assembly import open_warehouse
+    from tiktok_pipeline.study import load_studies
+
+    studies = load_studies(tiktok_pipeline.studies)
+    computed = set(changed)
+    tried: set[str] = set()
+    while True:
+        with open_warehouse(settings) as warehouse:
+            stale = stale_continuations(warehouse, studies, computed)
+        key = next((key for key in stale if key not in tried), None)
+        if key is None:
+            return
+        tried.add(key)
+        computed.add(key)
+        yield key, stale[key]
+
+
+def _study_assets(definitions: Definitions, names: Sequence[str]) -> list[AssetKey]:
+    """Return the assets of the named studies, the published file and the report."""
+    from dagster import AssetSelection
+
+    wanted = AssetSelection.groups(*names) | AssetSelection.assets("published", "report")
+    return sorted(wanted.resolve(definitions.resolve_asset_graph()))
 
 
 def _unfinished_assets(

@@ -138,6 +138,7 @@ class _Scanner:
             self._check_line_ends(block, ends[:-1] if is_unended else ends)
             if inside.any():
                 self._check_lines_inside(is_delimiter, lines[lines < cut], inside[lines < cut], quotes)
+                self._check_doubled_quotes(block, lines[inside], quotes)
         return data[cut:]
 
     def _physical_ends(self, block: _Bytes, data: bytes) -> _Places:
@@ -192,6 +193,20 @@ class _Scanner:
             self.width = int(is_delimiter[starts[first] : ends[first]].sum()) - inside + 1
         has_text = self.width == 1 or bool((lengths[is_record] >= self.width).all())
         self.is_sound &= has_text and bool((widths[is_record] == self.width % 256).all())
+
+    def _check_doubled_quotes(self, block: _Bytes, lines_inside: _Places, quotes: _Places) -> None:
+        """Check that no cell of several lines has a doubled quote beside a delimiter.
+
+        It may be a quote that opens or closes a cell, beside a stray one.
+        """
+        is_doubled = quotes[1:-1:2] + 1 == quotes[2::2]
+        pairs = quotes[1:-1:2][is_doubled]
+        pairs = pairs[(block[pairs - 1] == self.delimiter) | (block[pairs + 2] == self.delimiter)]
+        if len(pairs):
+            openings, closings = _cell_quotes(quotes)
+            cells = np.searchsorted(openings, pairs) - 1
+            starts, ends = (np.searchsorted(lines_inside, places[cells]) for places in (openings, closings))
+            self.is_sound &= not (starts < ends).any()
 
     def _check_lines_inside(self, is_delimiter: _Bytes, lines: _Places, inside: _Flags, quotes: _Places) -> None:
         """Check that no physical line has as many cells as a record because of delimiters in a cell of several lines.

@@ -91,8 +91,8 @@ class ColumnPatterns:
 
     @property
     def ends_with_text(self) -> bool:
-        """Whether the last column may hold any text."""
-        return self.patterns[-1][0] is _Pattern.FREE
+        """Whether the last column may hold a text, if only of one word in most rows."""
+        return self.patterns[-1][0] is not _Pattern.VALUE
 
     def fits_start(self, cell: str) -> bool:
         """Return whether a cell looks like the first column, where that says something."""

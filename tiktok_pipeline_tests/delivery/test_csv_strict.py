@@ -40,6 +40,7 @@ NOT_STRICT = {
     "a row without text": "a,b\n,\n1,2\n",
     "a row inside of quotes": 'a,b,c\n1,"x,y\n3,4,5\nz",2\n',
     "rows between two quotes": 'a,b,c\n1,"x,2\n3,y",4\n',
+    "stray quotes beside those of two cells": 'a,b,c,d\n1,"x\ny"",2,3\n4,""z\nw",5,6\n',
     "a zero byte": "a,b\n1,\x00\n",
     "the text of a missing cell": "a,b\n1,\x02\x1f\x03\n",
 }
@@ -106,4 +107,5 @@ def test_what_a_writer_quotes_is_strict_unless_a_cell_holds_rows(rows: list[list
     written = io.StringIO(newline="")
     csv.writer(written, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows([["h", "i", "j"], *filled])
     holds_row = any(line.count(",") for _, _, cell in filled for line in cell.splitlines())
+    holds_row |= any('",' in cell or ',"' in cell for _, _, cell in filled)
     assert scan(written.getvalue().encode()).is_strict or holds_row

@@ -141,6 +141,7 @@ def test_a_bad_snapshot_fails_clearly_and_changes_nothing_after_raw(copied_home:
     assert f"snapshot 2024-03-01, profiles: {bad} of {total} rows are rejected (at most half may be)" in told
     assert f"followers: expected 0 to 1000000000000000 ({bad})" in told
     assert "See validated.rejected; the other validated tables stay as they were" in told
+    assert "tiktok-pipeline sql --warehouse" in told, "the published file does not have them"
     after = copied_home.tables()
     changed = {name for name in after if after[name] != before[name]}
     assert changed == {"raw.files", "raw.profiles", "validated.rejected"}

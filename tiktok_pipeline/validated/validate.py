@@ -295,11 +295,12 @@ def check_balance(
             f"snapshot {snapshot}, {source}: {bad} of {rows_of_creators} rows are rejected (at most half may be): "
             f"{reasons}. See validated.rejected; the other validated tables stay as they were"
         )
-        remedy = None
+        query = f"select reasons, count(*) from validated.rejected where snapshot = '{snapshot}' group by all"  # noqa: S608
+        remedy = f'`tiktok-pipeline sql --warehouse "{query}"` counts the reasons'
         if find_worst_file is not None:
             file, bad_in_file, rows_of_file = find_worst_file()
             msg += f"; {file} has the most, {bad_in_file} of its {rows_of_file} rows"
-            remedy = f"to take it back: `tiktok-pipeline withdraw {shlex.quote(one_line(file))}`"
+            remedy += f"; to take the file back: `tiktok-pipeline withdraw {shlex.quote(one_line(file))}`"
         raise SnapshotRejectedError(msg, remedy=remedy)
 
 

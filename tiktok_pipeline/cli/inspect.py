@@ -226,7 +226,7 @@ def _heading(table: InspectedTable) -> Iterator[str]:
     for key in table.keys:
         yield f"snapshot {key.key}{f': {key.note}' if key.note else ''}"
     for name, column in table.formats.columns.items():
-        example = f" (as in {column.example!r})" if column.example else ""
+        example = f" (as in {column.example!r})" if column.example not in column.note else ""
         yield f"{name}: {column.note or 'converted'}{example}"
     for note in table.notes:
         if note not in table.formats.notes:

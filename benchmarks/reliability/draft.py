@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tiktok_pipeline.raw.dialects import DIALECTS, Dialect
+from tiktok_pipeline.raw.schema import CREATOR_ACTIVITY, PROFILES
 
 CSV_ENDINGS = (".csv", ".csv.gz")
 JSON_ENDINGS = (".ndjson", ".json", ".ndjson.gz", ".json.gz")
@@ -80,6 +81,7 @@ class Draft:
 def new_draft(draw: random.Random, endings: Sequence[str], *, needs: str | None = None, rows: int = 24) -> Draft:
     """A good scrape of a few creators in one of the formats and dialects; ``needs`` is a column that it must have."""
     flat = [dialect for dialect in DIALECTS if not dialect.is_generic and dialect.name not in NESTED]
+    flat = [dialect for dialect in flat if dialect.source in (PROFILES, CREATOR_ACTIVITY)]
     dialect = draw.choice([dialect for dialect in flat if needs is None or needs in dialect.columns])
     names = [name for name in dialect.columns if name in dialect.source.columns]
     more = ["create_time", "profile_pic_url"] if "create_time" in dialect.typical else []

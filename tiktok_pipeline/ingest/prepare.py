@@ -5,7 +5,7 @@ A plain file is stored as delivered, byte for byte. Everything else is converted
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import islice
@@ -168,7 +168,7 @@ class _Preparation:
             column_map=self.options.column_map,
             dialects=self.config.dialects,
         )
-        _check_conflicts(table, recognition)
+        _check_conflicts(table, recognition, self.options.column_map)
         prepared: list[PreparedFile] = []
         for part in transform(table, recognition):
             prepared += self._prepare_table(part.table, part.recognition, folder / part.suffix, part.suffix)
@@ -311,9 +311,10 @@ class _Preparation:
         return table.layout.member if self.has_several else ""
 
 
-def _check_conflicts(table: DeliveredTable, recognition: Recognition) -> None:
+def _check_conflicts(table: DeliveredTable, recognition: Recognition, column_map: Mapping[str, str]) -> None:
+    """Refuse a repeated column with different cells, unless the user chose one of them."""
     for canonical, column in recognition.columns.items():
-        if column in table.conflicts:
+        if column in table.conflicts and canonical not in column_map:
             raise UnknownDialectError(
                 f"{table.name}: column {column}, which is {canonical}, occurs more than once with different cells",
                 remedy="keep one of them",

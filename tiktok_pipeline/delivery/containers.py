@@ -180,7 +180,7 @@ def gunzipped(source: ByteSource) -> ByteSource:
 
     def open_unpacked() -> IO[bytes]:
         packed = source()
-        return _Unpacked.open(gzip.GzipFile(fileobj=packed), packed)
+        return _Unpacked.open(cast("IO[bytes]", gzip.GzipFile(fileobj=packed)), packed)
 
     return open_unpacked
 

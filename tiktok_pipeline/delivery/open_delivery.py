@@ -11,6 +11,7 @@ from tiktok_pipeline.delivery.containers import (
     content_type,
     gunzipped,
     path_source,
+    too_large,
     zip_members,
 )
 from tiktok_pipeline.delivery.csv_records import open_csv
@@ -65,8 +66,9 @@ def open_delivery(
     UnreadableFileError
         If the file is damaged, encrypted, larger than the limit, of an unknown type, or holds no table.
     """
+    if largest_bytes is not None and path.stat().st_size > largest_bytes:
+        raise too_large(name, largest_bytes)
     budget = UnpackBudget(name, largest_bytes)
-    budget.spend(path.stat().st_size)
     tables = _open(_Part(source=path_source(path), name=name, budget=budget, knows=knows))
     if not tables:
         raise UnreadableFileError(f"{name}: no table in it", remedy="export the table as CSV")

@@ -200,9 +200,10 @@ def _follow(batch: pa.RecordBatch, path: Sequence[int]) -> pa.Array:
 
 def _texts_of(array: pa.Array) -> list[str | None]:
     try:
-        return text_of(array).to_pylist()
+        texts: list[str | None] = text_of(array).to_pylist()
     except UnicodeDecodeError:  # a text that is not UTF-8
-        return text_of(array.cast(pa.large_binary())).to_pylist()
+        texts = text_of(array.cast(pa.large_binary())).to_pylist()
+    return texts
 
 
 def _is_plain(type_: pa.DataType) -> bool:

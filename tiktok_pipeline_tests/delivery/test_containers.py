@@ -159,6 +159,36 @@ def test_what_unpacks_to_more_than_the_limit_is_refused(tmp_path: Path, content:
         delivered(tmp_path / "bomb", content, largest_bytes=2_000_000)
 
 
+@pytest.mark.parametrize("content", [CSV, gzip.compress(CSV), zipped({"a.csv": CSV})], ids=["plain", "gzip", "zip"])
+def test_the_limit_counts_unpacked_bytes_exactly(tmp_path: Path, content: bytes) -> None:
+    largest = max(len(content), len(CSV))  # what a small file is packed to can be larger than the file
+    assert len(delivered(tmp_path / "a", content, largest_bytes=largest)) == 1
+    with pytest.raises(UnreadableFileError, match=r"^a: larger than the limit of .* GB when decompressed"):
+        delivered(tmp_path / "a", content, largest_bytes=len(CSV) - 1)
+
+
+def test_the_parts_of_a_gzip_file_count_together(tmp_path: Path) -> None:
+    parts = gzip.compress(BOMB[:1_000_000]) + gzip.compress(BOMB[1_000_000:])
+    with pytest.raises(UnreadableFileError, match="larger than the limit"):
+        delivered(tmp_path / "a.csv.gz", parts, largest_bytes=2_000_000)
+
+
+def test_the_size_that_a_gzip_file_states_is_not_believed(tmp_path: Path) -> None:
+    lying = gzip.compress(BOMB)[:-4] + (10).to_bytes(4, "little")
+    with pytest.raises(UnreadableFileError, match="larger than the limit"):
+        delivered(tmp_path / "a.csv.gz", lying, largest_bytes=2_000_000)
+
+
+def test_a_bomb_is_unpacked_to_the_limit_and_no_further(tmp_path: Path) -> None:
+    """The text behind the limit is broken, which only a reader that goes on would notice."""
+    packed = gzip.compress(bytes(100_000_000))
+    cut = packed[: len(packed) // 2]
+    with pytest.raises(UnreadableFileError, match="larger than the limit"):
+        delivered(tmp_path / "a.csv.gz", cut, largest_bytes=10_000_000)
+    with pytest.raises(UnreadableFileError, match="truncated"):
+        delivered(tmp_path / "a.csv.gz", cut, largest_bytes=90_000_000)
+
+
 def test_a_table_of_many_columns_is_refused(tmp_path: Path) -> None:
     header = ",".join(f"c{number}" for number in range(10_001))
     row = ",".join("1" * 10_001)

@@ -252,8 +252,10 @@ def _json_query(connection: duckdb.DuckDBPyConnection, path: Path, file_format: 
     texts = ", ".join(f"json_extract_string(json, ?) as {cell}" for cell in cells)
     with_cells = f"select source_row, json, line, {texts} from ({records})"
     not_an_object = (
-        "when json is null or json_type(json) <> 'OBJECT' "
-        "then 'no JSON object: ' || coalesce(line, json::varchar)[:200]"
+        "when json is null then 'no JSON object: broken JSON' "
+        "when json_type(json) <> 'OBJECT' then 'no JSON object but ' || case json_type(json) "
+        "when 'ARRAY' then 'a list' when 'VARCHAR' then 'a text' when 'NULL' then 'null' "
+        "when 'BOOLEAN' then 'true or false' else 'a number' end"
     )
     sql = f"select source_row, {_read_problem(cells, not_an_object)}, {', '.join(cells)} from ({with_cells})"
     pointers = ["/" + name.replace("~", "~0").replace("/", "~1") for name in header]

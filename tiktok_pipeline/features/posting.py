@@ -331,7 +331,9 @@ POSTING_FEATURES: tuple[Feature, ...] = (
         unit="fraction",
         formula=f"video_engagement_rate - t s / sqrt(n), at least 0; missing for n < {FEWEST_RATES}",
         description="lower bound of Student's t interval at 95 % on the rates of the single videos",
-        expression=_if(_RATES >= FEWEST_RATES, nw.max_horizontal(_RATE - _HALF_WIDTH, nw.lit(0.0))),
+        expression=_if(
+            (_RATES >= FEWEST_RATES) & ~_RATE.is_null(), nw.max_horizontal(_RATE - _HALF_WIDTH, nw.lit(0.0))
+        ),
         columns=("likes", "comments", "followers"),
     ),
     Feature(

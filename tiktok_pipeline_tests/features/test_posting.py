@@ -143,7 +143,12 @@ def test_no_followers_and_no_plays_divide_nothing(engine: DuckDBWarehouse) -> No
     row = posting(engine, rows, [("ann", DAY, 0)])["ann"]
     numbers = [value for value in row.values() if isinstance(value, float)]
     assert all(math.isfinite(number) for number in numbers)
-    assert (row["video_engagement_rate"], row["engagement_by_plays"], row["plays_growth"]) == (None, None, None)
+    names = (
+        "engagement_by_plays",
+        "plays_growth",
+        *(f"video_engagement_{bound}" for bound in ("rate", "low", "high")),
+    )
+    assert [row[name] for name in names] == [None] * 5
 
 
 @pytest.mark.parametrize(("degrees", "tolerance"), [(4, 0.008), (9, 0.001), (34, 1e-4)])

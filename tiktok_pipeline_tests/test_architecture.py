@@ -74,6 +74,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "ingest": frozenset(
         {
             "delivery.*",
+            "program_version",
             "raw.*",
             "validated.*",
             "privacy.*",

@@ -26,6 +26,8 @@ class IngestConfig:
         The creators whose records are not stored.
     dialects : tuple of Dialect
         The user's own dialects.
+    receipts : Path, optional
+        The file that lists what was registered before, see `tiktok_pipeline.ingest.receipts`.
     """
 
     raw: Path
@@ -33,3 +35,4 @@ class IngestConfig:
     largest_bytes: int | None = None
     suppression: SuppressionList | None = None
     dialects: tuple[Dialect, ...] = ()
+    receipts: Path | None = None

@@ -64,6 +64,7 @@ def ingest_config(settings: Settings, engine: Engine) -> IngestConfig:
         largest_bytes=settings.largest_file_bytes,
         suppression=read_suppression_list(settings.forgotten_file) if settings.forgotten_file.exists() else None,
         dialects=user_dialects(settings).dialects,
+        receipts=settings.home / "receipts.json",
     )
 
 

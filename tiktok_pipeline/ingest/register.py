@@ -15,6 +15,7 @@ from tiktok_pipeline.ingest.config import IngestConfig
 from tiktok_pipeline.ingest.find_files import find_files
 from tiktok_pipeline.ingest.options import DEFAULT_OPTIONS, IngestOptions
 from tiktok_pipeline.ingest.prepare import PreparedFile, prepare_file
+from tiktok_pipeline.ingest.receipts import registered_before, write_receipts
 from tiktok_pipeline.ingest.snapshot_key import SnapshotKey, choose_keys
 from tiktok_pipeline.ingest.staging import staging_folder
 from tiktok_pipeline.ingest.store import RegisteredFile, check_replacement, store_file
@@ -89,7 +90,10 @@ def register_files(
     list of RegisteredFile
         One for each stored file.
     """
+    if (known := registered_before(files, config, options)) is not None:
+        return known
     today = datetime.now(tz=UTC).date()
+    refused: list[Path] = []
     with staging_folder(config.raw) as folder:
         prepared: list[PreparedFile] = []
         try:
@@ -97,6 +101,7 @@ def register_files(
                 try:
                     prepared += prepare_file(path, folder / str(number), config, options, today=today)
                 except FileError as error:
+                    refused.append(path)
                     refuse(path, error)
         finally:
             config.engine.unpersist_all()
@@ -104,7 +109,11 @@ def register_files(
         _check_names(prepared, keys)
         for file, key in zip(prepared, keys, strict=True):
             check_replacement(file, config.raw / key.key)
-        return [store_file(file, config.raw / key.key, key.note) for file, key in zip(prepared, keys, strict=True)]
+        stored = [store_file(file, config.raw / key.key, key.note) for file, key in zip(prepared, keys, strict=True)]
+    if not refused:
+        hashes = {file.delivered: file.delivered_sha256 for file in prepared}
+        write_receipts(hashes, files, config, options)
+    return stored
 
 
 def _choose_keys(prepared: Sequence[PreparedFile], options: IngestOptions, today: date) -> list[SnapshotKey]:

@@ -48,7 +48,11 @@ def store_validated_rows(
     today = datetime.now(tz=UTC).date().isoformat()
     with tempfile.TemporaryDirectory(prefix="tiktok-pipeline-") as folder:
         raw = Path(folder)
-        register([path], replace(config, raw=raw, engine=warehouse), replace(options, snapshot=today, newest=True))
+        register(
+            [path],
+            replace(config, raw=raw, engine=warehouse, receipts=None),
+            replace(options, snapshot=today, newest=True),
+        )
         rows = raw_rows(raw / today, source, warehouse)
         if rows is None:
             raise UnreadableFileError(

@@ -20,9 +20,11 @@ from tiktok_pipeline.ingest.snapshot_key import SnapshotKey, choose_keys
 from tiktok_pipeline.raw.dialects import Recognition, UnknownDialectError, is_known_name, match_columns
 from tiktok_pipeline.raw.dialects.column_names import unique_names
 from tiktok_pipeline.raw.read import read_file
+from tiktok_pipeline.raw.schema import VIDEOS
 from tiktok_pipeline.raw.snapshots import SnapshotKeyError, file_format
 from tiktok_pipeline.validated.formats.formats import Formats
 from tiktok_pipeline.validated.validate import validate_source
+from tiktok_pipeline.validated.videos import latest_time, validate_videos
 from tiktok_pipeline.warehouse.base import Engine, ScannedFile
 
 SAMPLE_ROWS = 50
@@ -122,7 +124,7 @@ def inspect_file(
     tables = []
     for _, group in groupby(prepared, key=lambda file: (file.layout.member, file.recognition.source.name)):
         files = list(group)
-        tables.append(_inspect(files, _keys_of(files, options, today), config.engine))
+        tables.append(_inspect(files, _keys_of(files, options, today), config.engine, today))
     return tables
 
 
@@ -140,7 +142,7 @@ def _keys_of(
 
 
 def _inspect(
-    files: Sequence[PreparedFile], keys: list[SnapshotKey] | SnapshotKeyError, engine: Engine
+    files: Sequence[PreparedFile], keys: list[SnapshotKey] | SnapshotKeyError, engine: Engine, today: date
 ) -> InspectedTable:
     file = files[-1]
     format_ = file_format(file.path)
@@ -149,7 +151,7 @@ def _inspect(
         raise AssertionError(msg)
     with engine.reading(file.delivered):
         scan = engine.scan(file.path, format_)
-        checked = _check_rows(file, scan, engine)
+        checked = _check_rows(file, scan, engine, today)
         columns = _columns(scan, file.recognition)
     member = f": {file.layout.member}" if file.layout.member else ""
     return InspectedTable(
@@ -192,18 +194,22 @@ class _CheckedRows:
     rejected: Mapping[str, int]
 
 
-def _check_rows(file: PreparedFile, scan: ScannedFile, engine: Engine) -> _CheckedRows:
+def _check_rows(file: PreparedFile, scan: ScannedFile, engine: Engine, today: date) -> _CheckedRows:
     """Validate the first `CHECKED_ROWS` records of a file."""
     name = file.path.name
     raw = read_file(scan, file.recognition, source_file=name, engine=engine, forgotten=file.forgotten_rows)
     try:
-        result = validate_source(
-            engine.persist(raw.sort("source_row").head(CHECKED_ROWS)),
-            file.recognition.source,
-            engine,
-            formats={name: file.formats},
-            columns={name: tuple(file.recognition.columns)},
-        )
+        rows = engine.persist(raw.sort("source_row").head(CHECKED_ROWS))
+        if file.recognition.source == VIDEOS:
+            result = validate_videos(rows, None, engine, latest=latest_time(today))
+        else:
+            result = validate_source(
+                rows,
+                file.recognition.source,
+                engine,
+                formats={name: file.formats},
+                columns={name: tuple(file.recognition.columns)},
+            )
         valid = result.valid.sort("source_row").collect("pyarrow").to_native()
         reasons = result.rejected.select("reasons").collect("pyarrow").to_native()["reasons"].to_pylist()
     finally:

@@ -76,7 +76,7 @@ def latest_time(day: date) -> datetime:
 
 
 def validate_videos(
-    raw: nw.LazyFrame[Any], raw_profiles: nw.LazyFrame[Any], engine: Engine, *, latest: datetime
+    raw: nw.LazyFrame[Any], raw_profiles: nw.LazyFrame[Any] | None, engine: Engine, *, latest: datetime
 ) -> ValidationResult:
     """Validate the rows of ``raw.videos``; each row is in exactly one of the two frames.
 
@@ -85,8 +85,10 @@ def validate_videos(
 
     Parameters
     ----------
-    raw, raw_profiles : LazyFrame
-        Rows of ``raw.videos`` and of ``raw.profiles`` of the same snapshot, all text.
+    raw : LazyFrame
+        Rows of ``raw.videos``, all text.
+    raw_profiles : LazyFrame or None
+        Rows of ``raw.profiles`` of the same snapshot, all text; None if there are none.
     engine : Engine
         The engine that the frame lives in.
     latest : datetime
@@ -97,7 +99,9 @@ def validate_videos(
     ValidationResult
         Both frames are lazy; they stay readable until `Engine.unpersist_all`.
     """
-    checked = _mark_under_age(apply_rules(clean_videos(raw, engine, latest=latest), _ROW_SCHEMA), raw_profiles)
+    checked = apply_rules(clean_videos(raw, engine, latest=latest), _ROW_SCHEMA)
+    if raw_profiles is not None:
+        checked = _mark_under_age(checked, raw_profiles)
     key = nw.concat_str([nw.col("account_id"), nw.col("video_id")], separator="/")
     keyed = checked.with_columns(key.alias("key"))
     marked = engine.mark_repeated(keyed, "key", among=keyed.select("key"))

@@ -16,8 +16,8 @@ from tiktok_pipeline.delivery.tables import DeliveredTable, Record
 from tiktok_pipeline.text_files import LONGEST_CELL_BYTES
 from tiktok_pipeline.text_parquet import LINE, MARK, PROBLEM, ROW, header_to_mark
 
-ROWS_PER_GROUP = 50_000
-BYTES_PER_GROUP = 64 * 2**20
+ROWS_PER_GROUP = 20_000
+BYTES_PER_GROUP = 32 * 2**20
 """A row group ends at either bound, so that a file of long cells needs no more memory than one of short ones."""
 
 

@@ -54,10 +54,13 @@ def cell_text(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
 def _add(cells: dict[str, str | None], prefix: str, record: JsonObject, depth: int) -> None:
     for key, value in record.items():
         name = prefix + key
-        if isinstance(value, dict) and depth < _DEEPEST_PATH:
+        if isinstance(value, str):
+            text: str | None = value
+        elif isinstance(value, dict) and depth < _DEEPEST_PATH:
             _add(cells, f"{name}.", value, depth + 1)
             continue
-        text = cell_text(value)
+        else:
+            text = cell_text(value)
         if name in cells and cells[name] != text:
             raise JsonError("one key occurs twice with different values")
         cells[name] = text

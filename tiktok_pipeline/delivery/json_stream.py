@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TextIO
 
+from tiktok_pipeline.delivery.text_encoding import BAD_BYTES
 from tiktok_pipeline.text_files import LONGEST_RECORD_BYTES
 
 JsonObject = dict[str, Any]
@@ -18,11 +19,12 @@ JsonObject = dict[str, Any]
 _CHUNK_CHARACTERS = 1 << 20
 _CHARACTERS_AHEAD = 1 << 22
 _WHITE_SPACE = re.compile(r"[ \t\n\r\ufeff]*")
+_PUNCTUATION = frozenset('{}[],:"')
 _LONGEST_TOKEN = len(r"\ud83d\ude00")
 """An error this close to the end of the buffer may be a token that the buffer cuts."""
 _LARGEST_EXACT = 2.0**53
+_DIGITS_OF_EXACT = 15
 _SMALLEST_FIXED = 1e-20
-_NOT_UTF8 = re.compile("[\udc80-\udcff]")
 _FIRST_KEY = re.compile(r'\{\s*("(?:[^"\\\n]|\\.)*")\s*:')
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f]")
 _BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]')
@@ -86,7 +88,7 @@ class JsonDecoder:
             If the value is nested too deeply or a number has too many digits.
         """
         value, end = self._decode(text, start)
-        if _NOT_UTF8.search(text, start, end):
+        if text.find(BAD_BYTES, start, end) >= 0:
             raise JsonError("the text is not UTF-8")
         return value, end
 
@@ -173,6 +175,8 @@ class JsonStream:
 
     def peek(self) -> str:
         """Return the next character that is not white space; "" at the end."""
+        if self._place < len(self._buffer) and self._buffer[self._place] in _PUNCTUATION:
+            return self._buffer[self._place]
         while True:
             self._move_to(_end_of(_WHITE_SPACE, self._buffer, self._place))
             if self._place < len(self._buffer):
@@ -313,14 +317,19 @@ def number_text(literal: str) -> str:
     >>> number_text("3912.0"), number_text("1.5E+03"), number_text("0.10"), number_text("6.7e+18")
     ('3912', '1500', '0.10', '6.7e+18')
     """
+    if "e" not in literal and "E" not in literal:
+        digits, _, fraction = literal.partition(".")
+        if fraction.strip("0"):
+            return literal
+        if len(digits) <= _DIGITS_OF_EXACT:
+            return "0" if digits == "-0" else digits
     number = float(literal)
     if not math.isfinite(number) or abs(number) >= _LARGEST_EXACT:
         return literal
     if number.is_integer():
         exact = Decimal(literal)
         return str(int(exact)) if exact == exact.to_integral_value() else literal
-    has_exponent = "e" in literal or "E" in literal
-    return f"{Decimal(literal):f}" if has_exponent and abs(number) > _SMALLEST_FIXED else literal
+    return f"{Decimal(literal):f}" if abs(number) > _SMALLEST_FIXED else literal
 
 
 def iterate_lines(text: TextIO, *, longest: int = LONGEST_RECORD_BYTES) -> Iterator[tuple[int, str | None]]:

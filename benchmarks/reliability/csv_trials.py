@@ -9,6 +9,7 @@ import io
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from benchmarks.reliability.csv_texts import CHECK_SUM, CsvDelivery, check_sum, csv_delivery
 from tiktok_pipeline.delivery.csv_records import open_csv
@@ -50,7 +51,7 @@ def try_csv_texts(numbers: Iterable[int], *, seed: int) -> CsvCounts:
         result.files += 1
         try:
             knows = file.header.__contains__ if number % 5 else None
-            table = open_csv(lambda content=file.content: io.BytesIO(content), name="generated.csv", knows=knows)
+            table = open_csv(partial(io.BytesIO, file.content), name="generated.csv", knows=knows)
         except UnreadableFileError as error:
             result.refused += 1
             if not file.damages:

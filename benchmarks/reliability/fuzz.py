@@ -32,6 +32,7 @@ from tiktok_pipeline.home.layout import REASON_SUFFIX
 from tiktok_pipeline.home.lock import home_lock
 from tiktok_pipeline.home.manifest import file_sha256, read_manifest
 from tiktok_pipeline.ingest.inbox import IngestResult, ingest_inbox
+from tiktok_pipeline.ingest.options import IngestOptions
 from tiktok_pipeline.orchestration.maintenance.snapshots import delete_snapshot_records
 from tiktok_pipeline.orchestration.partitions import add_snapshots
 from tiktok_pipeline.orchestration.runs.refresh import refresh_snapshot, step_logger
@@ -158,7 +159,7 @@ def _process(ground: FuzzHome, file: Delivery, key: str, broken: list[str]) -> t
 
 def _ingest(ground: FuzzHome, key: str) -> IngestResult:
     with open_engine(ground.settings) as engine, home_lock(ground.settings.lock_file, timeout_seconds=60):
-        return ingest_inbox(ground.settings, engine, snapshot=key)
+        return ingest_inbox(ground.settings, engine, IngestOptions(snapshot=key))
 
 
 def _refresh(ground: FuzzHome, key: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import codecs
 import io
 import re
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, cast
 
 from charset_normalizer import from_bytes
 
@@ -104,7 +104,8 @@ def open_decoded(source: ByteSource, encoding: TextEncoding) -> io.TextIOWrapper
     """Open a text without its byte order mark; line ends are kept, bytes that are not valid become `BAD_BYTES`."""
     stream = source()
     stream.read(len(encoding.mark))
-    return io.TextIOWrapper(_Readable(stream), encoding=encoding.codec, errors=_MARKING, newline="")
+    readable = cast("IO[bytes]", _Readable(stream))
+    return io.TextIOWrapper(readable, encoding=encoding.codec, errors=_MARKING, newline="")
 
 
 class _Readable(io.BufferedIOBase):

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.reliability import csv_trials
 from benchmarks.reliability.csv_texts import CHECK_SUM, DAMAGES, UNQUOTED_LINE_ENDS, csv_delivery
 from benchmarks.reliability.csv_trials import try_csv_texts
+from tiktok_pipeline.delivery.csv_records import open_csv
 from tiktok_pipeline.delivery.tables import DeliveredTable, Record
 
 SEED = 1
@@ -54,7 +55,7 @@ def without_last(table: DeliveredTable) -> DeliveredTable:
 def test_a_reader_that_mixes_up_rows_is_seen(breaks: object, monkeypatch: pytest.MonkeyPatch) -> None:
     intact = next(number for number in range(1, 100) if not csv_delivery(number, SEED).damages and number % 5)
     assert try_csv_texts([intact], seed=SEED).violations == []
-    right = csv_trials.open_csv
+    right = open_csv
     monkeypatch.setattr(csv_trials, "open_csv", lambda *args, **options: breaks(right(*args, **options)))  # type: ignore[operator]
     assert try_csv_texts([intact], seed=SEED).violations
 

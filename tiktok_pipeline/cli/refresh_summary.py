@@ -148,6 +148,7 @@ def _row_counts(database: ReadOnlyDatabase, keys: Sequence[str]) -> dict[str, tu
         "select snapshot, count(*) filter (where is_valid), count(*) filter (where not is_valid) from ("
         "select snapshot, true as is_valid from validated.profiles "
         "union all select snapshot, true from validated.creator_activity "
+        "union all select snapshot, true from validated.videos where origin = 'delivered' "
         "union all select snapshot, false from validated.rejected"
         ") where snapshot in (select unnest(?)) group by 1",
         [list(keys)],

@@ -13,13 +13,12 @@ import pytest
 from tiktok_pipeline.raw.dialects import CompetingColumnsError, recognize
 from tiktok_pipeline.raw.read import (
     FORGOTTEN_RECORD,
-    NO_PROFILE_RECORD,
     blank_rows,
     check_competing,
     read_file,
     read_stored_file,
 )
-from tiktok_pipeline.raw.schema import PROFILES
+from tiktok_pipeline.raw.schema import NO_PROFILE_RECORD, PROFILES
 from tiktok_pipeline.raw.snapshots import file_format
 from tiktok_pipeline.warehouse.base import UnreadableFileError
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -200,10 +199,7 @@ def test_a_record_with_an_error_of_the_scraper_is_no_profile(engine: DuckDBWareh
     rows = read(engine, tmp_path / "f.ndjson", content)
     assert [row["read_problem"] for row in rows] == [
         None,
-        NO_PROFILE_RECORD,
-        NO_PROFILE_RECORD,
-        NO_PROFILE_RECORD,
-        None,
+                    None,
     ]
     assert "dead_page" in rows[1]["extra"]
 

@@ -116,7 +116,7 @@ def match_columns(
         source=dialect.source,
         columns=in_order,
         description=dialect.description,
-        units=_units(in_order) | dialect.units,
+        units={**_units(in_order), **dialect.units},
         dates=dialect.dates,
         transformation=dialect.transformation,
         competing=competing,

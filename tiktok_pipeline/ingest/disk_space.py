@@ -22,8 +22,8 @@ BYTES_PER_ASSIGNMENT = 26
 
 
 VIDEO_BYTES_PER_BYTE, VIDEO_BYTES_PER_PACKED_BYTE = 0.3, 1.5
-"""Size of the listed videos in the warehouse, for each byte of a file of profiles that is plain or compressed: a link of
-62 characters becomes a row of 20 bytes."""
+"""Size of the listed videos in the warehouse for each byte of a file of profiles, plain or compressed: a link of 62
+characters becomes a row of 20 bytes."""
 
 
 class InsufficientDiskSpaceError(PipelineError):

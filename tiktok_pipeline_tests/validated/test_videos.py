@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ def at(day: date) -> str:
     return video_id(int(datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp()))
 
 
-def raw_rows(engine: DuckDBWarehouse, source: Any, rows: list[dict[str, str | None]]) -> nw.LazyFrame[Any]:
+def raw_rows(engine: DuckDBWarehouse, source: Any, rows: Sequence[Mapping[str, str | None]]) -> nw.LazyFrame[Any]:
     """Return rows of ``raw.<source>`` with the given cells."""
     columns: dict[str, pa.Array] = {
         "source_file": pa.array(["f.parquet"] * len(rows)),
@@ -61,7 +61,7 @@ def to_rows(frame: nw.LazyFrame[Any]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (row["source_row"], row.get("video_id") or ""))
 
 
-def delivered(engine: DuckDBWarehouse, *rows: dict[str, str | None]) -> tuple[list[Any], list[Any]]:
+def delivered(engine: DuckDBWarehouse, *rows: Mapping[str, str | None]) -> tuple[list[Any], list[Any]]:
     """Validate rows of ``raw.videos``; return the valid and the rejected ones."""
     profiles = raw_rows(engine, PROFILES, [{"account_id": "@Minor", "is_under_age": "true"}, {"account_id": "ann"}])
     result = validate_videos(raw_rows(engine, VIDEOS, list(rows)), profiles, engine, latest=LATEST)

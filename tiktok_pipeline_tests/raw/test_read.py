@@ -199,7 +199,10 @@ def test_a_record_with_an_error_of_the_scraper_is_no_profile(engine: DuckDBWareh
     rows = read(engine, tmp_path / "f.ndjson", content)
     assert [row["read_problem"] for row in rows] == [
         None,
-                    None,
+        NO_PROFILE_RECORD,
+        NO_PROFILE_RECORD,
+        NO_PROFILE_RECORD,
+        None,
     ]
     assert "dead_page" in rows[1]["extra"]
 

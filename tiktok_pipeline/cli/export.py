@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def export(
     study: Annotated[str, typer.Argument(help="Name of the study, such as influencer_segments.")],
-    out: Annotated[Path, typer.Option(help="File to write: .csv, .xlsx (for spreadsheets) or .parquet.")],
+    out: Annotated[Path, typer.Option(help="File to write: .csv, .xlsx (for spreadsheets), .parquet or .json.")],
     persona: Annotated[str | None, typer.Option(help="Only the creators of this persona.")] = None,
     snapshot: Annotated[
         str | None, typer.Option(help="Key of a snapshot, such as 2023-08-12; the newest one by default.")

@@ -221,7 +221,7 @@ def test_before_any_refresh_the_error_tells_what_to_run(tmp_path: Path, call: Ca
 
 def test_a_wrong_file_ending_is_refused_before_anything_is_read(tmp_path: Path, call: Call) -> None:
     result = call(tmp_path / "home", "export", STUDY, "--out", tmp_path / "a.txt")
-    assert "expected a file that ends in .csv, .xlsx or .parquet" in refused(result, USAGE_ERROR)
+    assert "expected a file that ends in .csv, .xlsx, .parquet or .json" in refused(result, USAGE_ERROR)
 
 
 @pytest.mark.parametrize("arguments", [(), (STUDY,), ("--out", "a.csv")])
@@ -235,7 +235,7 @@ def test_a_file_that_cannot_be_written_is_one_line(
     (tmp_path / "there.csv").write_text("mine", encoding="utf-8")
     (tmp_path / "folder.csv").mkdir()
     for name, result in {
-        "a.txt": "expected a file that ends in .csv, .xlsx or .parquet",
+        "a.txt": "expected a file that ends in .csv, .xlsx, .parquet or .json",
         "there.csv": "the file already exists; name another file, or replace it with --overwrite",
         "folder.csv": "this is a folder; name a file in it",
         "nowhere/a.csv": f"the folder {tmp_path / 'nowhere'} does not exist; create it first",

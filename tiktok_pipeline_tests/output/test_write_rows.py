@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 import os
 import stat
@@ -162,8 +163,22 @@ def test_without_rows_a_file_has_its_header(tmp_path: Path, ending: str) -> None
     assert write_file(target, TYPED.schema, [], guard=formula_safe) == Written(0)
     if ending == ".parquet":
         assert parquet.read_table(target).equals(TYPED.slice(0, 0))
+    elif ending == ".json":
+        assert json.loads(target.read_text(encoding="utf-8")) == []
     else:
         assert (csv_rows if ending == ".csv" else xlsx_rows)(target) == [TYPED.column_names]
+
+
+def test_json_holds_numbers_as_numbers_and_no_hidden_character(tmp_path: Path) -> None:
+    table = pa.table({"margin": [0.25, math.nan, None], "text": ["=1+1", "a\u202eb", "two\nlines"]})
+    assert write(tmp_path / "a.json", table) == Written(3)
+    text = (tmp_path / "a.json").read_text(encoding="utf-8")
+    assert json.loads(text) == [
+        {"margin": 0.25, "text": "=1+1"},
+        {"margin": None, "text": "a\u202eb"},
+        {"margin": None, "text": "two\nlines"},
+    ]
+    assert "\u202e" not in text
 
 
 def test_values_without_a_cell_type_are_empty_or_text(tmp_path: Path) -> None:
@@ -312,7 +327,7 @@ def test_values_come_back_from_every_format(tmp_path: Path, rows: list[tuple[Any
 
 @pytest.mark.parametrize("name", ["a.txt", "a", "a.csv.gz", ".csv", "a.xls", "csv"])
 def test_an_unknown_ending_is_refused_with_the_known_ones(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ExportRefusedError, match=r"expected a file that ends in \.csv, \.xlsx or \.parquet"):
+    with pytest.raises(ExportRefusedError, match=r"expected a file that ends in \.csv, \.xlsx, \.parquet or \.json"):
         write(tmp_path / name, TYPED)
     assert list(tmp_path.iterdir()) == []
 

@@ -108,6 +108,8 @@ def _draft(draw: random.Random) -> CsvDraft:
         )
     if draw.random() < 0.2:
         draft.below = draw.choice(("\nExported by tool X\n", "\n\n", "Total\n", f"Total{delimiter}12\n"))
+    if style == UNQUOTED_LINE_ENDS:  # the end of the last row would be like a signature below the rows
+        draft.rows[-1] = [re.sub("[\r\n]", "", cell) for cell in draft.rows[-1]]
     for row in draft.rows:  # the check sum is kept apart: its column may be anywhere
         row.append(row[place])
     return draft

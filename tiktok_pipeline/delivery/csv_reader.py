@@ -161,8 +161,7 @@ class _Reader:
 
     def _read_odd(self, number: int, line: str, body: str) -> Iterator[Record]:
         """Read a record whose first line needs a closer look."""
-        text = body.strip(f"{self._syntax.delimiter} \t\x0b\x0c\xa0\ufeff" if self._width > 1 else None)
-        if not text or is_comment(body, self._layout):
+        if self._has_no_text(body) or is_comment(body, self._layout):
             return
         if number in self._stray_lines:
             yield self._damaged(number, "has the second of two stray quotes", body, is_whole=True)
@@ -179,6 +178,13 @@ class _Reader:
                 yield self._damaged(number, "has a quote that is not doubled, or text beside a quoted cell", body)
             return
         yield self._judge(number, cells, body)
+
+    def _has_no_text(self, body: str) -> bool:
+        """Return whether a line is blank, or a row of blank cells only."""
+        delimiter = self._syntax.delimiter
+        if body.strip(f"{delimiter} \t\x0b\x0c\xa0\ufeff"):
+            return False
+        return delimiter not in body or body.count(delimiter) + 1 == self._width
 
     def _judge(self, number: int, cells: list[str], text: str) -> Record:
         """Return the record of cells that were split without doubt."""

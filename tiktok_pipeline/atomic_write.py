@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 DRAFT_SUFFIX = ".draft"
 """A file that is being written is ``.<name>.draft`` beside its target; a killed process leaves it behind."""
 
+_LONGEST_NAME_BYTES = 255
+"""The limit of Linux and macOS."""
+
 
 def draft_of(target: Path) -> Path:
     """Return the path under which a new version of ``target`` is written."""
-    return target.with_name(f".{target.name}{DRAFT_SUFFIX}")
+    name = f".{target.name}{DRAFT_SUFFIX}"
+    if len(os.fsencode(name)) > _LONGEST_NAME_BYTES:
+        name = f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()}{DRAFT_SUFFIX}"
+    return target.with_name(name)
 
 
 @contextmanager
@@ -46,7 +54,12 @@ def atomic_write_text(target: Path, text: str) -> None:
 
 
 def atomic_replace(draft: Path, target: Path) -> None:
-    """Move ``draft`` over ``target`` so that a power loss leaves the old file or the new one, never a part of it."""
+    """Move ``draft`` over ``target`` so that a power loss leaves the old file or the new one, never a part of it.
+
+    The new file has the access rights of the old one.
+    """
+    with suppress(OSError):  # no old file, or a file system without access rights
+        draft.chmod(stat.S_IMODE(target.stat().st_mode))
     with draft.open("rb") as written:
         os.fsync(written.fileno())
     os.replace(draft, target)  # noqa: PTH105 - tests replace this call to simulate a full disk

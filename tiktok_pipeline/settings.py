@@ -27,29 +27,29 @@ class SettingsError(PipelineError):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The settings of one process.
+    """The settings of one process; each field holds its default.
 
     Parameters
     ----------
     home : Path
         The folder with all data.
-    lock_timeout_seconds : float, default 30
+    lock_timeout_seconds : float
         Longest wait for a program that has the database open.
-    home_timeout_seconds : float, default 3600
+    home_timeout_seconds : float
         Longest wait for another refresh of the same home.
-    settle_seconds : float, default 10
+    settle_seconds : float
         How long a new file must be unchanged before it is ingested.
-    largest_file_bytes : int, default 200 GB
+    largest_file_bytes : int
         Largest file that is ingested, uncompressed.
-    freshness_days : float, default 35
+    freshness_days : float
         Age of the newest snapshot from which a check warns.
-    posting_days, dormant_days : float, default 30 and 180
+    posting_days, dormant_days : float
         A creator is posting up to ``posting_days`` after the last post, and dormant after more than ``dormant_days``.
-    memory_limit : str, default "30%"
+    memory_limit : str
         DuckDB's memory, such as ``4GB`` or a share of the machine's. The models hold their sample outside of it.
     threads : int, optional
         DuckDB's threads and the number of models that are fitted at the same time; by default one per core.
-    pictures : bool, default True
+    pictures : bool
         Whether figures are drawn.
     """
 
@@ -76,23 +76,23 @@ class Settings:
         """
         values = os.environ if environment is None else environment
         home = values.get("TIKTOK_PIPELINE_HOME")
-        posting_days = _number(values, "TIKTOK_PIPELINE_POSTING_DAYS", 30.0)
-        dormant_days = _number(values, "TIKTOK_PIPELINE_DORMANT_DAYS", 180.0)
+        posting_days = _number(values, "TIKTOK_PIPELINE_POSTING_DAYS", cls.posting_days)
+        dormant_days = _number(values, "TIKTOK_PIPELINE_DORMANT_DAYS", cls.dormant_days)
         if dormant_days < posting_days:
             msg = f"TIKTOK_PIPELINE_DORMANT_DAYS={dormant_days:g}: expected at least TIKTOK_PIPELINE_POSTING_DAYS"
             raise SettingsError(f"{msg}, which is {posting_days:g}")
         return cls(
             home=_folder(home) if home else _default_home(),
-            lock_timeout_seconds=_number(values, "TIKTOK_PIPELINE_LOCK_TIMEOUT_SECONDS", 30.0),
-            home_timeout_seconds=_number(values, "TIKTOK_PIPELINE_HOME_TIMEOUT_SECONDS", 3600.0),
-            settle_seconds=_number(values, "TIKTOK_PIPELINE_SETTLE_SECONDS", 10.0),
-            largest_file_bytes=_bytes(values, "TIKTOK_PIPELINE_LARGEST_FILE", 200 * 1000**3),
-            freshness_days=_number(values, "TIKTOK_PIPELINE_FRESHNESS_DAYS", 35.0),
+            lock_timeout_seconds=_number(values, "TIKTOK_PIPELINE_LOCK_TIMEOUT_SECONDS", cls.lock_timeout_seconds),
+            home_timeout_seconds=_number(values, "TIKTOK_PIPELINE_HOME_TIMEOUT_SECONDS", cls.home_timeout_seconds),
+            settle_seconds=_number(values, "TIKTOK_PIPELINE_SETTLE_SECONDS", cls.settle_seconds),
+            largest_file_bytes=_bytes(values, "TIKTOK_PIPELINE_LARGEST_FILE", cls.largest_file_bytes),
+            freshness_days=_number(values, "TIKTOK_PIPELINE_FRESHNESS_DAYS", cls.freshness_days),
             posting_days=posting_days,
             dormant_days=dormant_days,
             memory_limit=_memory(values, "TIKTOK_PIPELINE_MEMORY_LIMIT") or cls.memory_limit,
             threads=_whole_number(values, "TIKTOK_PIPELINE_THREADS"),
-            pictures=_yes_or_no(values, "TIKTOK_PIPELINE_PICTURES", default=True),
+            pictures=_yes_or_no(values, "TIKTOK_PIPELINE_PICTURES", default=cls.pictures),
         )
 
     @property

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tiktok_pipeline_tests.hypothesis_profiles import register_profiles
-from tiktok_pipeline_tests.scrapes import activity, creators, spoiled, write_csv
+from tiktok_pipeline_tests.scrapes import HANDLE, LATER_HANDLE, activity, creators, forgettable, spoiled, write_csv
 
 if TYPE_CHECKING:
     from tiktok_pipeline_tests.homes import Home, Said
@@ -38,19 +38,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _refresh_two_snapshots(folder: Path) -> None:
-    """Refresh two snapshots of 120 invented creators, some rows bad, the second with an activity file."""
-    from tiktok_pipeline_tests.homes import Home
+    """Refresh two snapshots of 120 invented creators, some rows bad, the second with an activity file.
 
-    home = Home(folder / "home")
-    first = spoiled(creators(120), 3, followers="-1")
-    second = spoiled(creators(120, seed=5, day="2024-04-01"), 2, likes="many")
-    home.deliver(write_csv(folder / "profiles_2024-03-01.csv", first))
-    home.deliver(
+    The command line does it, so that Dagster's records are complete too.
+    """
+    from tiktok_pipeline_tests.homes import ONE_STUDY, run_command_line
+
+    first = spoiled(forgettable(creators(120), HANDLE), 3, followers="-1")
+    second = spoiled(forgettable(creators(120, seed=5, day="2024-04-01"), LATER_HANDLE), 2, followers="many")
+    files = [
+        write_csv(folder / "profiles_2024-03-01.csv", first),
         write_csv(folder / "profiles_2024-04-01.csv", second),
         write_csv(folder / "creator_activity_2024-04-01.csv", activity(60)),
-    )
-    for snapshot in ("2024-03-01", "2024-04-01"):
-        assert home.refresh(snapshot).success
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        assert run_command_line(patch, folder / "home", "refresh", *files, "--study", ONE_STUDY[0].name) == 0
 
 
 @pytest.fixture(scope="session")

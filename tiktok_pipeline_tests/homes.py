@@ -153,8 +153,8 @@ class Home:
             )[1]
             for schema, name in stored:
                 spec = TABLES[f"{schema}.{name}"].spec
-                kept = [column.name for column in spec.columns if column.name not in STAMPS]
-                kept = [column for column in kept if not (published and column == "record")]
+                shown = [column for column in spec.columns if column.published or not published]
+                kept = [column.name for column in shown if column.name not in STAMPS]
                 if where == "true" or "snapshot" in spec.slice_by:
                     text = f"select {', '.join(kept)} from {spec} where {where} order by all"
                     rows[str(spec)] = database.rows(text)[1]

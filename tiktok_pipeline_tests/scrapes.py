@@ -28,6 +28,8 @@ COLUMNS = (
     "top_videos",
     "url",
 )
+HANDLE, LATER_HANDLE, NUMBER = "some.body_1", "now_another", "6999999999999999999"
+"""A creator who changes the handle between two scrapes; see `forgettable`."""
 ACTIVITY_COLUMNS = ("User ID", "Instagram visit score", "Spending_rank(0 to 100)")
 
 
@@ -61,6 +63,21 @@ def creators(count: int, *, seed: int = 1, day: str = "2024-03-01") -> list[Row]
             }
         )
     return rows
+
+
+def forgettable(rows: Sequence[Row], handle: str) -> list[Row]:
+    """Return the rows with a creator in the fourth who has `NUMBER` and this handle; the sixth mentions them."""
+    changed = [dict(row) for row in rows]
+    link = f"https://www.tiktok.com/@{handle}"
+    changed[3] |= {
+        "account_id": handle,
+        "id": NUMBER,
+        "nickname": f"I am {handle}",
+        "url": link,
+        "top_videos": f"{link}/video/1",
+    }
+    changed[5] |= {"biography": f'with @{handle.upper()}, and "others"'}
+    return changed
 
 
 def activity(count: int, *, seed: int = 2) -> list[Row]:

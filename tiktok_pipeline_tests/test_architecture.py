@@ -117,6 +117,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "definitions": frozenset({"assembly", "settings"}),
     "cli": frozenset({"assembly", "analysis.*", "home.*", "ingest.*", "orchestration.*", "output.*", "privacy.*"})
     | {
+        "classifiers.card_items",
         "raw.*",
         "program_version",
         "recipes.*",

@@ -67,3 +67,18 @@ def test_the_content_is_on_the_disk_before_the_name_changes(tmp_path: Path, monk
     monkeypatch.setattr(os, "replace", recorded_replace)
     atomic_write_text(tmp_path / "a.txt", "text")
     assert calls == ["fsync", "replace", "fsync"]
+
+
+def test_the_new_file_has_the_access_rights_of_the_old_one(tmp_path: Path) -> None:
+    target = tmp_path / "failures.log"
+    atomic_write_text(target, "old")
+    target.chmod(0o640)
+    atomic_write_text(target, "new")
+    assert target.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("length", [248, 249, 255])
+def test_a_name_of_the_greatest_length_is_written(tmp_path: Path, length: int) -> None:
+    target = tmp_path / ("é" + "x" * (length - 2))
+    atomic_write_text(target, "new")
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]

@@ -16,11 +16,9 @@ from tiktok_pipeline.study import load_studies
 from tiktok_pipeline.warehouse.duckdb import publishing
 from tiktok_pipeline.warehouse.duckdb.migrations import VERSION
 from tiktok_pipeline_tests.homes import (
-    QUICK_STUDIES,
     UNTIL_VALIDATED,
     Home,
     Said,
-    command,
     kill_refresh,
     materialized,
     reasons_of,
@@ -225,7 +223,7 @@ def test_a_refresh_killed_in_the_middle_does_not_block_the_next(
     assert said.code == 0, said.err
     with DagsterInstance.from_config(str(home.settings.dagster_home)) as instance:
         states = [run.status.value for run in instance.get_runs()]
-    assert states == ["SUCCESS", "FAILURE"], "a killed run that counts as running would block the queue of the UI"
+    assert states[:2] == ["SUCCESS", "FAILURE"], "a killed run that counts as running would block the queue of the UI"
     clean = Home(home.path.parent / "clean")
     clean.deliver(scrape)
     assert clean.refresh("2024-05-01").success
@@ -282,12 +280,14 @@ def test_a_sixth_study_is_one_more_file(copied_home: Home, monkeypatch: pytest.M
     assert home.sql("select * from personas.summaries where study <> 'size_segments' order by all") == old
 
 
-def test_a_new_home_that_the_command_line_refreshes_has_the_same_tables(refreshed_home: Home, tmp_path: Path) -> None:
-    scrape = refreshed_home.settings.raw / "2024-03-01" / "profiles_2024-03-01.csv"
-    done = command(tmp_path / "home", "refresh", scrape, "--study", STUDY, python=QUICK_STUDIES)
-    assert done.returncode == 0, done.stderr
+def test_a_new_home_that_a_job_of_dagster_refreshes_has_the_tables_of_the_command_line(
+    refreshed_home: Home, tmp_path: Path
+) -> None:
+    home = Home(tmp_path / "home")
+    home.deliver(refreshed_home.settings.raw / "2024-03-01" / "profiles_2024-03-01.csv")
+    assert home.refresh("2024-03-01").success
     where = "snapshot = '2024-03-01'"
-    assert Home(tmp_path / "home").tables(where=where) == refreshed_home.tables(where=where)
+    assert home.tables(where=where) == refreshed_home.tables(where=where)
 
 
 PUBLISHED = {  # profiles_in_fit, then the means of followers, rate, following, likes, videos and badge as published

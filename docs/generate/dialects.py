@@ -69,4 +69,3 @@ def _once(names: list[str]) -> str:
     for name in names:
         by_key.setdefault(column_key(name), name)
     return ", ".join(map(code, by_key.values()))
-

@@ -20,7 +20,6 @@ from tiktok_pipeline.clusters.continuity import (
 )
 from tiktok_pipeline.clusters.model import FitResult, SegmentModel, fit_kmeans
 from tiktok_pipeline.clusters.schema import CONTINUITY_TABLE
-from tiktok_pipeline.clusters.stability import nearest
 from tiktok_pipeline.recipes.segmentation import Segmentation
 
 COLD, CATALOG, EARLIER = "cold", "catalog", "earlier snapshot"
@@ -92,7 +91,7 @@ def fit_continuously(
     overlap: dict[int, float] = {}
     if earlier is not None:
         matrix = scaled_by.transform(rows)
-        before = nearest(matrix, _rescaled(earlier.model, scaled_by))
+        before = _rescaled(earlier.model, scaled_by).predict(matrix)
         if is_warm:
             matches = {cluster: cluster for cluster in range(segmentation.k)}
         else:

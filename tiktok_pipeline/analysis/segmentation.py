@@ -40,7 +40,7 @@ from tiktok_pipeline.warehouse.base import Engine
 EXPLAINED_FEATURES = ("followers", "likes", "videos_count", "avg_engagement_rate")
 """Features whose eta squared every fit reports, beside that of its own features."""
 
-NOTHING_DELIVERED = "the snapshot has no rows of the kind that the study reads"
+NOTHING_DELIVERED = "the snapshot has no rows of the source that the study reads"
 """Why a study has no results for a snapshot without its source. Warehouses store this text as the note of a fit."""
 
 

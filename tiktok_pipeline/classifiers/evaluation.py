@@ -12,6 +12,7 @@ import pandas as pd
 
 from tiktok_pipeline.arrays import Matrix
 from tiktok_pipeline.classifiers import network
+from tiktok_pipeline.classifiers.card_items import MISSING, WHY_EMPTY
 from tiktok_pipeline.classifiers.cross_validation import CrossValidationResult, cross_validate
 from tiktok_pipeline.classifiers.labels import Flags, check_class_counts
 from tiktok_pipeline.classifiers.metrics import curves
@@ -105,7 +106,7 @@ def empty_evaluation(reason: str) -> Evaluation:
     """Return empty tables for a classification that could not be computed, with the reason on its card."""
     empty = pd.DataFrame(columns=SCORES_TABLE.frame_names)
     models = pd.DataFrame(columns=MODELS_TABLE.frame_names)
-    return Evaluation(*_frames(EvaluationRows()), models, card_rows({"why_empty": reason}), empty, None)
+    return Evaluation(*_frames(EvaluationRows()), models, card_rows({WHY_EMPTY: reason}), empty, None)
 
 
 def card_rows(items: dict[str, str]) -> pd.DataFrame:
@@ -241,4 +242,4 @@ def _version(package: str) -> str:
 
 
 def _missing(missing: list[str]) -> dict[str, str]:
-    return {"missing": "; ".join(dict.fromkeys(missing))} if missing else {}
+    return {MISSING: "; ".join(dict.fromkeys(missing))} if missing else {}

@@ -77,6 +77,7 @@ QuietOption = Annotated[
         "--quiet", "-q", callback=set_quiet, help="Print only results and errors, no notes and no progress."
     ),
 ]
+SNAPSHOT_HELP = "Key of a snapshot, such as 2023-08-12; the newest one by default."
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on standard output, also for an error.")
 ]

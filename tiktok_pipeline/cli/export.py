@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tiktok_pipeline.cli.console import (
+    SNAPSHOT_HELP,
     CommandFailedError,
     CommandUsageError,
     QuietOption,
@@ -30,9 +31,7 @@ def export(
     study: Annotated[str, typer.Argument(help="Name of the study, such as influencer_segments.")],
     out: Annotated[Path, typer.Option(help="File to write: .csv, .xlsx (for spreadsheets), .parquet or .json.")],
     persona: Annotated[str | None, typer.Option(help="Only the creators of this persona.")] = None,
-    snapshot: Annotated[
-        str | None, typer.Option(help="Key of a snapshot, such as 2023-08-12; the newest one by default.")
-    ] = None,
+    snapshot: Annotated[str | None, typer.Option(help=SNAPSHOT_HELP)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
     _quiet: QuietOption = False,
 ) -> None:

@@ -26,7 +26,6 @@ from tiktok_pipeline.cli.materialize import materialize_snapshots
 from tiktok_pipeline.settings import Settings
 
 if TYPE_CHECKING:
-
     from tiktok_pipeline.cli.refresh_summary import RefreshResult
     from tiktok_pipeline.ingest.inbox import RefusedFile
     from tiktok_pipeline.ingest.options import IngestOptions
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from tiktok_pipeline.study import Study
 
 WHEN_INTERRUPTED = "stopped; run `tiktok-pipeline refresh --resume` to continue from the last finished table"
+
 
 def refresh(
     paths: Annotated[

@@ -190,12 +190,14 @@ def _shown_snapshots(database: ReadOnlyDatabase) -> dict[tuple[str, str], str]:
 
 def _reasons(database: ReadOnlyDatabase, keys: Sequence[str]) -> dict[tuple[str, str], list[str]]:
     """Return why a part of a study could not be computed, by (snapshot, study)."""
+    from tiktok_pipeline.classifiers.card_items import REASON_ITEMS
+
     _, rows = database.rows(
         "select snapshot, study, note from clusters.fits where note is not null "
         "and snapshot in (select unnest(?)) "
-        "union select snapshot, study, value from classifiers.cards where item in ('why_empty', 'missing') "
+        "union select snapshot, study, value from classifiers.cards where item in (select unnest(?)) "
         "and snapshot in (select unnest(?)) order by all",
-        [list(keys), list(keys)],
+        [list(keys), list(REASON_ITEMS), list(keys)],
     )
     reasons: dict[tuple[str, str], list[str]] = {}
     for snapshot, study, reason in rows:

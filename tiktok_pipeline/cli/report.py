@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tiktok_pipeline.cli.console import (
+    SNAPSHOT_HELP,
     JsonOption,
     QuietOption,
     exit_on_expected_error,
@@ -16,9 +17,7 @@ from tiktok_pipeline.cli.console import (
 
 
 def report(
-    snapshot: Annotated[
-        str | None, typer.Argument(help="Key of a snapshot, such as 2023-08-12; the newest one by default.")
-    ] = None,
+    snapshot: Annotated[str | None, typer.Argument(help=SNAPSHOT_HELP)] = None,
     open_it: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
     as_json: JsonOption = False,
     _quiet: QuietOption = False,

@@ -8,6 +8,7 @@ import typer
 
 from tiktok_pipeline.cli.console import (
     REFRESH_FIRST,
+    SNAPSHOT_HELP,
     CommandFailedError,
     CommandUsageError,
     QuietOption,
@@ -31,9 +32,7 @@ _LEAST_OF_A_CLASS = 10
 def tune(
     study: Annotated[str, typer.Argument(help="Name of a study with a network, such as active_creators.")],
     trials: Annotated[int, typer.Option(help="Number of settings to try.", min=1, max=10_000)] = 20,
-    snapshot: Annotated[
-        str | None, typer.Option(help="Key of a snapshot, such as 2023-08-12; the newest one by default.")
-    ] = None,
+    snapshot: Annotated[str | None, typer.Option(help=SNAPSHOT_HELP)] = None,
     seed: Annotated[int, typer.Option(help="Random seed; the same seed tries the same settings.")] = 42,
     _quiet: QuietOption = False,
 ) -> None:

@@ -84,6 +84,12 @@ class SegmentModel:
             columns.append((transformed - self.centers[place]) / self.scales[place])
         return np.column_stack(columns)
 
+    def predict(self, matrix: Matrix) -> NDArray[np.int64]:
+        """Return the number of the nearest centroid of each scaled row. As in `assign`, the lowest wins a tie."""
+        squares = ((matrix[:, None, :] - self.centroids[None, :, :]) ** 2).sum(axis=2)
+        labels: NDArray[np.int64] = squares.argmin(axis=1).astype(np.int64)
+        return labels
+
 
 @dataclass(frozen=True)
 class FitResult:

@@ -58,13 +58,6 @@ class FitSettings:
     draws: int
 
 
-def nearest(matrix: Matrix, model: SegmentModel) -> Labels:
-    """Return the number of the nearest centroid of each scaled row; the lowest number wins a tie, as in `assign`."""
-    squares = ((matrix[:, None, :] - model.centroids[None, :, :]) ** 2).sum(axis=2)
-    labels: Labels = squares.argmin(axis=1).astype(np.int64)
-    return labels
-
-
 def fingerprint(matrix: Matrix, model: SegmentModel, settings: FitSettings) -> str:
     """Hash everything that the measurement depends on: equal fingerprints mean equal results."""
     digest = hashlib.sha256(repr((METHOD, settings, matrix.shape)).encode())
@@ -92,7 +85,7 @@ def measure(matrix: Matrix, model: SegmentModel, settings: FitSettings) -> Stabi
     """
     from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
-    labels = nearest(matrix, model)
+    labels = model.predict(matrix)
     with threadpool_limits(1):
         overlaps = bootstrap_jaccard(
             matrix, labels, k=settings.k, n_init=settings.n_init, draws=settings.draws, seed=settings.random_state

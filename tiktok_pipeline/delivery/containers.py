@@ -1,4 +1,4 @@
-"""Unpack what a delivery comes in: gzip streams and zip archives, recognised by their first bytes.
+"""Unpack what a delivery comes in: gzip streams and zip archives, recognized by their first bytes.
 
 Nothing is written to disk. Everything is unpacked once, up to the limit, before a reader gets it.
 """

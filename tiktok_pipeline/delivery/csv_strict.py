@@ -158,9 +158,9 @@ class _Scanner:
     def _check_quotes(self, block: _Bytes, quotes: _Places) -> None:
         """Check that a quote stands beside a delimiter, a line end or another quote."""
         opening, closing = quotes[::2], quotes[1::2]
-        neighbours = np.concatenate([block[opening[opening > 0] - 1], block[closing + 1]])
-        is_allowed = (neighbours == self.delimiter) | (neighbours == _QUOTE)
-        is_allowed |= (neighbours == _LF) | (neighbours == _CR)
+        neighbors = np.concatenate([block[opening[opening > 0] - 1], block[closing + 1]])
+        is_allowed = (neighbors == self.delimiter) | (neighbors == _QUOTE)
+        is_allowed |= (neighbors == _LF) | (neighbors == _CR)
         self.is_sound &= bool(is_allowed.all())
 
     def _check_line_ends(self, block: _Bytes, ends: _Places) -> None:

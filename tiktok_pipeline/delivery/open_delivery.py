@@ -1,4 +1,4 @@
-"""Open a delivered file, whatever it is: the tables that it holds, recognised by content and not by name."""
+"""Open a delivered file, whatever it is: the tables that it holds, recognized by content and not by name."""
 
 from __future__ import annotations
 

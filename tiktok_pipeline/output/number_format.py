@@ -91,13 +91,18 @@ def format_si(value: float) -> str:
 
 
 def format_cell(value: float) -> str:
-    """Return a number for a cell of a terminal table: commas between thousands, at most six significant digits.
+    """Return a number for a cell of a terminal table: thousands with commas, six significant digits or one decimal.
 
     Negative numbers keep the hyphen, so that they can be copied into a query.
+
+    Examples
+    --------
+    >>> format_cell(1234567), format_cell(1234567.0), format_cell(1234567.25), format_cell(-0.1234567)
+    ('1,234,567', '1,234,567', '1,234,567.2', '-0.123457')
     """
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.1f}"
+    return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.1f}".removesuffix(".0")
 
 
 def _grouped(value: float, decimals: int) -> str:

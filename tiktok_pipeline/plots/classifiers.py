@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from tiktok_pipeline.output.number_format import format_percent, format_si
+from tiktok_pipeline.output.number_format import format_count, format_percent, format_si
 from tiktok_pipeline.plots import style
 from tiktok_pipeline.plots.model_runs import (
     HONEST,
@@ -159,7 +159,7 @@ def plot_confusions(confusion: pd.DataFrame, *, naive: Collection[str], scored_b
     for axes, run in zip(grid, shown, strict=False):
         cells = matrices[run]
         shares = cells / np.maximum(cells.sum(axis=1, keepdims=True), 1)
-        counts = [[f"{int(count):,}" for count in line] for line in cells]
+        counts = [[format_count(count) for count in line] for line in cells]
         style.heat_map(axes, shares, style.sequential_cmap(), (0.0, 1.0), counts)
         axes.set_xticks([0, 1], ["no", "yes"])
         axes.set_yticks([0, 1], ["no", "yes"])

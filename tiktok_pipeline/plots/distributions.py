@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from tiktok_pipeline.output.number_format import MINUS, format_number, format_si
+from tiktok_pipeline.output.number_format import MINUS, format_count, format_number, format_si
 from tiktok_pipeline.plots.style import (
     COLORS,
     FAINT,
@@ -107,7 +107,10 @@ def plot_engagement(sample: pd.DataFrame) -> Figure:
                 ha="center", va="bottom", fontsize=SMALL,
             )  # fmt: skip
     zeros = {feature: int((values == 0).sum()) for feature, values in percents.items()}
-    names = [f"{axis_label(name)}\n({len(shown[name]):,}; zero: {zeros[name]:,})" for name in _RATES]
+    names = [
+        f"{axis_label(name)}\n({format_count(len(shown[name]))}; zero: {format_count(zeros[name])})"
+        for name in _RATES
+    ]
     axes.set_yticks([0, -1, -2], names)
     axes.set_ylim(-2.5, 0.65)
     log_axis(axes, "x")
@@ -214,7 +217,9 @@ def plot_likes_per_video(sample: pd.DataFrame) -> Figure:
     log_axis(axes, "x")
     log_axis(axes, "y")
     style_axes(
-        axes, f"followers (log scale; {len(points):,} of {len(sample):,} profiles)", "likes per video (log scale)"
+        axes,
+        f"followers (log scale; {format_count(len(points))} of {format_count(len(sample))} profiles)",
+        "likes per video (log scale)",
     )
     legend(axes, loc="upper left")
     correlation = _spearman(followers, per_video)
@@ -276,11 +281,11 @@ def _median(values: np.ndarray) -> float:
 def _histogram(axes: Axes, values: np.ndarray, feature: str, *, logged: bool) -> None:
     known = values[~np.isnan(values)]
     shown = known[known > 0] if logged else known
-    heading = f"{len(known):,} profiles"
+    heading = f"{format_count(len(known))} profiles"
     if logged:
-        heading += f", {(known == 0).sum():,} zero"
+        heading += f", {format_count((known == 0).sum())} zero"
     if missing := len(values) - len(known):
-        heading += f", {missing:,} unknown"
+        heading += f", {format_count(missing)} unknown"
     if len(shown):
         low, high = float(shown.min()), float(shown.max())
         high = high if high > low else low * 1.1 + (low == 0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from tiktok_pipeline.output.number_format import format_number, format_percent, format_si
+from tiktok_pipeline.output.number_format import format_count, format_number, format_percent, format_si
 from tiktok_pipeline.plots.style import (
     FAINT,
     INK,
@@ -127,7 +127,7 @@ def plot_biplot(
     axes.set_ylim(*limits[1])
     _arrows(axes, features, directions)
     inside = places["x"].between(*limits[0]) & places["y"].between(*limits[1])
-    beyond = f"; {(~inside).sum():,} profiles outside the axes" if (~inside).any() else ""
+    beyond = f"; {format_count((~inside).sum())} profiles outside the axes" if (~inside).any() else ""
     style_axes(axes, f"component 1 ({shares[0]:.0f}% of the variance{beyond})", f"component 2 ({shares[1]:.0f}%)")
     legend_below(figure, axes)
     strongest = [short_label(features[int(np.abs(direction).argmax())]) for direction in directions]
@@ -168,7 +168,7 @@ def plot_archetypes(
     legend_below(figure, axes)
     sizes = _persona_counts(_with_persona(shown, names))
     share = format_percent(sizes.iloc[0] / sizes.sum(), 0)
-    title = f"Largest segment: {shorten(sizes.index[0])} ({share} of {sizes.sum():,})"
+    title = f"Largest segment: {shorten(sizes.index[0])} ({share} of {format_count(sizes.sum())})"
     if len(centroids):
         best = centroids.assign(height=to_float_array(centroids, features[1])).sort_values("height").iloc[-1]
         highest = names.get(int(best["cluster"]), f"cluster {int(best['cluster'])}")
@@ -239,7 +239,7 @@ def plot_personas(
     log_axis(axes, "x")
     log_axis(axes, "y")
     hidden = len(points) - len(shown)
-    left_out = f"; without {hidden:,} that have a zero or no segment" if hidden else ""
+    left_out = f"; without {format_count(hidden)} that have a zero or no segment" if hidden else ""
     style_axes(axes, f"followers (log scale{left_out})", f"{rate}, % (log scale)")
     legend_below(figure, axes)
     medians = _with_persona(shown, names).groupby("persona")[["followers", "engagement"]].median()
@@ -281,7 +281,7 @@ def _scatter(
         color, marker = styles[str(name)]
         axes.scatter(
             members[features[0]], members[features[1]], s=13, alpha=0.6, c=color, marker=marker, linewidths=0,
-            rasterized=True, label=f"{shorten(name)} ({count:,})",
+            rasterized=True, label=f"{shorten(name)} ({format_count(count)})",
         )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from tiktok_pipeline.output.number_format import format_si
+from tiktok_pipeline.output.number_format import format_count, format_si
 from tiktok_pipeline.personas.verdict import JACCARD_THRESHOLDS, STABLE, jaccard_verdict
 from tiktok_pipeline.plots.style import (
     COLORS,
@@ -201,7 +201,7 @@ def plot_trust(stability: pd.DataFrame, names: Mapping[int, str], known: Sequenc
         places.tolist(), jaccard, to_float_array(rows, "profiles"), rows["verdict"], strict=True
     ):
         measured = "not measured" if np.isnan(value) else f"{value:.2f}"
-        size = f"{int(np.nan_to_num(profiles)):,} profile{'' if profiles == 1 else 's'}"
+        size = f"{format_count(np.nan_to_num(profiles))} profile{'' if profiles == 1 else 's'}"
         # In the right margin of the axes, so that the text never crosses the lines of the thresholds.
         axes.text(
             1.02, place, f"{measured}  {verdict}, {size}", va="center", fontsize=SMALL, color=INK, parse_math=False

@@ -9,6 +9,7 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
+from tiktok_pipeline.classifiers.card_items import REASON_ITEMS
 from tiktok_pipeline.features.posting import ActivityBounds
 from tiktok_pipeline.frames import count_rows, to_pandas
 from tiktok_pipeline.raw.schema import PROFILES, SOURCES, VIDEOS
@@ -24,8 +25,6 @@ MAX_REASONS = 40
 
 _SEGMENT_TABLES = ("k_scores", "fits", "stability", "stability_runs")
 _CLASSIFIER_TABLES = ("metrics", "confusion", "importances", "leakage", "cards")
-_REASON_ITEMS = ("why_empty", "missing")
-"""Items of ``classifiers.cards`` that say why a part was not computed."""
 
 _CREATOR_COLUMNS = {
     "profiles": (
@@ -130,7 +129,7 @@ def _study_tables(reader: SnapshotReader, study: Study, figures: Mapping[str, st
         parts |= {name: reader.frame(f"classifiers.{name}", study.name) for name in _CLASSIFIER_TABLES}
         parts["top_scores"] = _top_scores(reader, study)
         cards = parts["cards"]
-        are_reasons = cards["item"].isin(_REASON_ITEMS)
+        are_reasons = cards["item"].isin(REASON_ITEMS)
         skipped_reasons += cards.loc[are_reasons, "value"].tolist()
         parts["cards"] = cards[~are_reasons]
         leaking_sets = [feature_set.name for feature_set in study.classification.sets if feature_set.leaks]

@@ -9,7 +9,6 @@ import pandas as pd
 from tiktok_pipeline.analysis.segmentation import PersonaTables
 from tiktok_pipeline.clusters.model import SegmentModel
 from tiktok_pipeline.clusters.silhouettes import silhouettes
-from tiktok_pipeline.clusters.stability import nearest
 from tiktok_pipeline.features.sample import collect_sample
 from tiktok_pipeline.plots.persona_profiles import plot_relative_importance, plot_snake
 from tiktok_pipeline.plots.segments import plot_archetypes, plot_biplot, plot_personas, plot_silhouette
@@ -65,7 +64,7 @@ def persona_figures(
     columns = list(segmentation.features)
     rows = collect_sample(personas.sample.filter(nw.col("in_fit")), columns, max_rows=PLOTTED_PROFILES, engine=engine)
     scaled = pd.DataFrame(model.transform(rows), columns=columns)
-    labels = nearest(scaled.to_numpy(), model)
+    labels = model.predict(scaled.to_numpy())
     if len(columns) == 2:
         figures["archetypes"] = plot_archetypes(rows[columns].assign(cluster=labels), _centroids(model), names, known)
     else:

@@ -24,6 +24,7 @@ from tiktok_pipeline.home.manifest import (
     file_sha256,
     read_manifest,
 )
+from tiktok_pipeline.ingest.disk_space import needed_bytes
 from tiktok_pipeline.ingest.inbox import refused_files
 from tiktok_pipeline.privacy.suppression import read_suppression_list
 from tiktok_pipeline.raw.schema import SOURCES, VIDEOS
@@ -39,9 +40,6 @@ _REFRESH = "run `tiktok-pipeline refresh`"
 _REFRESH_ALL = "run `tiktok-pipeline refresh --all`"
 _REMOVE_ROWS = "restore raw/ from a backup, or run `tiktok-pipeline doctor --fix`, which removes this snapshot alone"
 _REMOVE_PARTITION = "run `tiktok-pipeline doctor --fix`, which removes it alone"
-
-_REFRESH_BYTES = 500_000_000
-"""What the tables may grow by in one refresh, as a rough allowance."""
 
 Manifests = Mapping[str, Sequence[StoredFile]]
 """The files of each snapshot."""
@@ -110,13 +108,12 @@ def check_home(settings: Settings) -> Iterator[Finding]:
             "error", f"{settings.home}: there is no such folder", "run `tiktok-pipeline refresh FILE` first"
         )
         return
-    for folder in home_folders(settings):
-        if folder.is_dir() and stat.S_IMODE(folder.stat().st_mode) & 0o007:
-            yield Finding(
-                "warning",
-                f"{folder}: every user of this machine may read it",
-                f"chmod o= {folder}, or ignore this if it is intended",
-            )
+    for path in _open_to_everybody(settings):
+        yield Finding(
+            "warning",
+            f"{path}: every user of this machine may read it",
+            f"chmod o= {path}, or ignore this if it is intended",
+        )
     holder = lock_holder(settings.lock_file)
     yield Finding("ok", f"process {holder} is using this home" if holder else "no process is using this home")
     yield _check_disk_space(settings)
@@ -129,12 +126,28 @@ def check_home(settings: Settings) -> Iterator[Finding]:
             yield Finding("warning", f"{leftover}: left by a killed process", "the next refresh removes it")
 
 
+def _open_to_everybody(settings: Settings) -> list[Path]:
+    """Return what every user of the machine can read: nothing in a closed home, in an open one its open contents.
+
+    The folder ``data`` of a checkout is open; what the pipeline creates in it is closed.
+    """
+    home, *folders = home_folders(settings)
+    paths = (*folders, settings.failures_file, settings.forgotten_file)
+    is_open = {path: path.exists() and bool(stat.S_IMODE(path.stat().st_mode) & 0o007) for path in (home, *paths)}
+    return [path for path in paths if is_open[home] and is_open[path]]
+
+
 def _check_disk_space(settings: Settings) -> Finding:
-    """Check that there is space for another published file and for the growth of the tables."""
-    files = (settings.warehouse_file, settings.published_file)
-    needed = sum(file.stat().st_size for file in files if file.exists()) + _REFRESH_BYTES
+    """Check that there is space for a refresh of the largest snapshot."""
+    published = settings.published_file
+    published_bytes = published.stat().st_size if published.exists() else 0
+    manifests, _ = read_manifests(settings)
+    needed = max(
+        (needed_bytes(manifest, published_bytes=published_bytes) for manifest in manifests.values()),
+        default=published_bytes,
+    )
     free = shutil.disk_usage(settings.home).free
-    text = f"{free / 1e9:,.1f} GB free, a refresh may need {needed / 1e9:,.1f} GB"
+    text = f"{free / 1e9:,.1f} GB free, a refresh of one study may need {needed / 1e9:,.1f} GB"
     if free >= needed:
         return Finding("ok", text)
     return Finding("error", text, "free some space, or remove old snapshots: `tiktok-pipeline prune --keep N`")

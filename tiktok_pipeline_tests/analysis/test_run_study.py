@@ -20,6 +20,7 @@ from tiktok_pipeline.analysis.classification import classify_study, score_creato
 from tiktok_pipeline.analysis.fit_inputs import FitInputs, build_fit_inputs
 from tiktok_pipeline.analysis.run_study import Segments, run_study
 from tiktok_pipeline.analysis.segmentation import (
+    NOTHING_DELIVERED,
     assign_study,
     assign_with_features,
     fit_study,
@@ -285,7 +286,7 @@ def test_profiles_without_a_value_are_filled_if_the_study_fills_them(
 def test_too_few_rows_raise(engine: DuckDBWarehouse) -> None:
     with pytest.raises(TooFewRowsError, match="2 distinct rows to fit, 3 clusters asked for"):
         run(validated(engine, creators(2)), small_study(outliers=None), engine)
-    with pytest.raises(TooFewRowsError, match="the snapshot has no rows of the kind"):
+    with pytest.raises(TooFewRowsError, match=NOTHING_DELIVERED):
         run(validated(engine, []), small_study(), engine)
 
 

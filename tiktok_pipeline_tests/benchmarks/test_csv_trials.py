@@ -35,7 +35,7 @@ def test_no_good_row_of_many_texts_fails_its_check_sum() -> None:
 
 
 def swapped(table: DeliveredTable) -> DeliveredTable:
-    """Return the table with the first cells of neighbouring rows swapped."""
+    """Return the table with the first cells of neighboring rows swapped."""
 
     def read() -> list[Record]:
         records = list(table.read())

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tiktok_pipeline.cli.progress import Estimate
+from tiktok_pipeline_tests.homes import QUICK_STUDIES
 from tiktok_pipeline_tests.scrapes import creators, write_csv
 
 STEPS = ["raw", "validated", "features_statistics", "published"]
@@ -70,7 +71,8 @@ def test_on_a_terminal_the_bar_moves_while_the_steps_run(tmp_path: Path) -> None
     """Dagster keeps what its steps write to stderr; the bar must not be among it."""
     scrape = write_csv(tmp_path / "a.csv", creators(60))
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "tiktok_pipeline", "refresh", str(scrape), "--study", "influencer_segments"]
+    start = f"{QUICK_STUDIES}\nfrom tiktok_pipeline.cli.app import process\nprocess()"
+    command = [sys.executable, "-c", start, "refresh", str(scrape), "--study", "influencer_segments"]
     settings = {"TIKTOK_PIPELINE_HOME": str(tmp_path / "home"), "TIKTOK_PIPELINE_PICTURES": "no", "COLUMNS": "120"}
     process = subprocess.Popen(
         command, env={**os.environ, "TERM": "xterm", **settings}, stdout=subprocess.DEVNULL, stderr=theirs

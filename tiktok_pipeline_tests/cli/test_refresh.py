@@ -13,56 +13,58 @@ from pathlib import Path
 import pytest
 
 from tiktok_pipeline.cli.console import FAILED
-from tiktok_pipeline_tests.homes import Home, Said, command
+from tiktok_pipeline_tests.homes import UNTIL_VALIDATED, Home, Said, command
 from tiktok_pipeline_tests.scrapes import activity, creators, write_csv
 
 STUDY = "influencer_segments"
 Call = Callable[..., Said]
 
 
-def test_refresh_of_one_study_writes_it_and_what_it_needs_once(
-    tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scrape = write_csv(tmp_path / "scrape.csv", creators(50))
-    result = call(tmp_path / "home", "refresh", scrape, "--study", STUDY)
-    assert result.code == 0, result.err
-    home = Home(tmp_path / "home")
-    assert home.value(f"select count(*) from segments.{STUDY}", published=True) == 50
-    assert home.value("select count(*) from features.statistics") > 0
-    assert home.sql("select distinct study from clusters.assignments") == [(STUDY,)]
-    query = f'tiktok-pipeline sql "select persona, count(*) as creators from segments.{STUDY} group by all'
-    assert query in result.err, "the query is of the study that was refreshed"
+def test_refresh_of_one_study_writes_it_and_what_it_needs(refreshed_home: Home) -> None:
+    assert refreshed_home.value(f"select count(*) from segments.{STUDY}", published=True) == 118
+    assert refreshed_home.value("select count(*) from features.statistics") > 0
+    assert refreshed_home.sql("select distinct study from clusters.assignments") == [(STUDY,)]
 
+
+def test_refresh_of_what_is_there_already_does_nothing(
+    copied_home: Home, call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    home = copied_home
+    name = "profiles_2024-04-01.csv"
+    scrape = Path(shutil.copy(home.settings.raw / "2024-04-01" / name, tmp_path))
     published = home.settings.published_file.stat().st_mtime_ns
-    again = call(tmp_path / "home", "refresh", scrape, "--study", STUDY)
-    assert "scrape.csv (already there)" in again.err
+    again = call(home.path, "refresh", scrape, "--study", STUDY)
+    assert f"{name} (already there)" in again.err
     assert "everything is there already, nothing to do" in again.err
-    assert (again.code, again.out) == (0, result.out), "the segments are printed again"
+    assert again.code == 0
+    assert "Mid-Tier Mainstream Influencers" in again.out, "the segments are printed again"
     assert home.settings.published_file.stat().st_mtime_ns == published
-    document = json.loads(call(tmp_path / "home", "refresh", scrape, "--study", STUDY, "--json").out)
+    result = call(home.path, "refresh", scrape, "--study", STUDY, "--json", "--quiet")
+    assert (result.code, result.err) == (0, "")
+    document = json.loads(result.out)
     assert [(snapshot["ok"], snapshot["run_id"]) for snapshot in document["snapshots"]] == [(True, None)]
     shutil.copy(scrape, home.settings.incoming)
-    assert "everything is there already" in call(tmp_path / "home", "refresh", "--study", STUDY).err
+    assert "everything is there already" in call(home.path, "refresh", "--study", STUDY).err
 
     computed: list[list[str]] = []
     monkeypatch.setattr(
         importlib.import_module("tiktok_pipeline.cli.refresh"),
-        "_materialize",
+        "materialize_snapshots",
         lambda _settings, keys, *_arguments, **_options: computed.append(list(keys)),
     )
     for more in (["--study", STUDY, "--again"], ["--study", STUDY, "--study", "balanced_segments"], []):
-        call(tmp_path / "home", "refresh", scrape, *more)
-    assert computed == [["2024-03-01"]] * 3, "asked for again, or another study is not there"
+        call(home.path, "refresh", scrape, *more)
+    assert computed == [["2024-04-01"]] * 3, "asked for again, or another study is not there"
 
 
 def test_refresh_as_json_is_one_document(tmp_path: Path, call: Call) -> None:
     rows = creators(60)
     rows[3]["followers"] = "-1"
     for row in rows[4:8]:
-        row["likes"] = "many"
+        row["followers"] = "many"
     scrape = write_csv(tmp_path / "scrape.csv", rows)
-    result = call(tmp_path / "home", "refresh", scrape, "--study", STUDY, "--json", "--quiet")
-    assert (result.code, result.err) == (0, "")
+    result = call(tmp_path / "home", "refresh", scrape, "--study", STUDY, "--json")
+    assert result.code == 0, result.err
     home = Home(tmp_path / "home")
     document = json.loads(result.out)
     (snapshot,) = document.pop("snapshots")
@@ -92,25 +94,18 @@ def test_refresh_as_json_is_one_document(tmp_path: Path, call: Call) -> None:
     assert list(study["personas"][0]) == ["persona", "profiles", "profiles_in_fit", "share", "verdict"]
 
 
-def test_a_study_whose_source_was_not_delivered_is_not_called_incomplete(tmp_path: Path, call: Call) -> None:
-    scrape = write_csv(tmp_path / "creator_activity_2024-06-01.csv", activity(30))
-    studies = [option for name in (STUDY, "creator_archetypes") for option in ("--study", name)]
-    result = call(tmp_path / "home", "refresh", scrape, *studies, "--json")
-    assert result.code == 0, result.err
-    ((study,),) = [snapshot["studies"] for snapshot in json.loads(result.out)["snapshots"]]
-    assert (study["study"], study["incomplete_because"]) == ("creator_archetypes", None)
-    assert "incomplete" not in result.err
-
-
 def test_refresh_without_a_path_ingests_the_inbox(tmp_path: Path, call: Call) -> None:
     incoming = tmp_path / "home" / "incoming"
     empty = call(tmp_path / "home", "refresh")
     assert (empty.code, empty.err) == (0, f"no new file in {incoming}\n")
     write_csv(incoming / "creator_activity_2024-06-01.csv", activity(30))
     (incoming / "bad.csv").write_text("no,known,columns\n1,2,3\n", encoding="utf-8")
-    result = call(tmp_path / "home", "refresh", "--study", "creator_archetypes", "--json")
+    result = call(tmp_path / "home", "refresh", "--study", STUDY, "--study", "creator_archetypes", "--json")
     assert result.code == FAILED, "a file was refused"
     document = json.loads(result.out)
+    ((study,),) = [snapshot["studies"] for snapshot in document["snapshots"]]
+    assert (study["study"], study["incomplete_because"]) == ("creator_archetypes", None)
+    assert "incomplete" not in result.err, f"profiles, which {STUDY} needs, were not delivered"
     assert [snapshot["ok"] for snapshot in document["snapshots"]] == [True]
     refused = tmp_path / "home" / "incoming" / "refused" / "bad.csv"
     assert [entry["file"] for entry in document["refused"]] == [str(refused)]
@@ -190,7 +185,7 @@ def test_a_locked_database_fails_within_the_time_limit_and_names_its_holder(
     assert snapshot["error"]["message"] in line
     (logged,) = copied_home.settings.failures_file.read_text(encoding="utf-8").splitlines()
     assert f"run={snapshot['run_id']}" in logged
-    assert call(copied_home.path, "refresh", scrape, "--study", STUDY).code == 0
+    assert copied_home.refresh("2024-05-01", selection=UNTIL_VALIDATED).success
 
 
 def test_a_locked_home_fails_within_the_time_limit_and_names_its_holder(

@@ -69,12 +69,13 @@ def test_resume_continues_after_the_last_finished_table(
     assert "nothing to resume" in call(home.path, "refresh", "--resume").err
 
 
-def test_resume_recomputes_a_snapshot_with_a_new_delivery(tmp_path: Path, call: Call) -> None:
-    home = Home(tmp_path / "home")
-    scrape = write_csv(tmp_path / "scrape.csv", creators(120))
-    assert call(home.path, "refresh", scrape, "--study", STUDY).code == 0
+def test_resume_recomputes_a_snapshot_with_a_new_delivery(copied_home: Home, call: Call, tmp_path: Path) -> None:
+    home = copied_home
     home.deliver(write_csv(tmp_path / "more.csv", creators(30, seed=9)), snapshot=KEY)
-    assert call(home.path, "refresh", "--resume", "--study", STUDY).code == 0
+    result = call(home.path, "refresh", "--resume", "--study", STUDY)
+    assert result.code == 0, result.err
+    query = f'tiktok-pipeline sql "select persona, count(*) as creators from segments.{STUDY} group by all'
+    assert query in result.err, "the query is of the study that was refreshed"
     assert {
         "raw/profiles",
         "validated/profiles",

@@ -33,7 +33,6 @@ from tiktok_pipeline.clusters.stability import (
     fingerprint,
     jaccard,
     measure,
-    nearest,
 )
 from tiktok_pipeline.personas.verdict import segment_verdict
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -130,7 +129,7 @@ def test_jaccard_agrees_with_sets_for_any_cluster_numbers(case: Any) -> None:
 
 def test_nearest_gives_a_tie_to_the_lowest_number() -> None:
     model = a_model([[2.0], [0.0], [2.0]])
-    assert nearest(np.array([[-9.0], [0.9], [1.0], [2.0], [99.0]]), model).tolist() == [1, 1, 0, 0, 0]
+    assert model.predict(np.array([[-9.0], [0.9], [1.0], [2.0], [99.0]])).tolist() == [1, 1, 0, 0, 0]
 
 
 # What is known of the answer
@@ -171,7 +170,7 @@ def test_a_divided_blob_is_not_stable(of_one_blob: StabilityResult) -> None:
 
 
 def test_agreement_is_with_the_kept_fit_and_uses_the_starts_of_the_study(of_one_blob: StabilityResult) -> None:
-    kept = nearest(ONE_BLOB, cut(ONE_BLOB, 5))
+    kept = cut(ONE_BLOB, 5).predict(ONE_BLOB)
     fits = [KMeans(5, n_init=1, random_state=seed).fit(ONE_BLOB) for seed in range(20)]
     expected = [adjusted_rand_score(kept, fit.labels_) for fit in fits]
     assert values(of_one_blob, "adjusted_rand_index").tolist() == pytest.approx(expected)
@@ -179,7 +178,7 @@ def test_agreement_is_with_the_kept_fit_and_uses_the_starts_of_the_study(of_one_
 
 
 def test_the_silhouette_of_a_cluster_is_the_mean_of_scikit_learn(of_one_blob: StabilityResult) -> None:
-    labels = nearest(ONE_BLOB, cut(ONE_BLOB, 5))
+    labels = cut(ONE_BLOB, 5).predict(ONE_BLOB)
     expected = pd.Series(silhouette_samples(ONE_BLOB, labels)).groupby(labels).mean()
     assert of_one_blob.stability["silhouette"].tolist() == pytest.approx(expected.tolist())
 
@@ -228,7 +227,7 @@ def test_a_seed_determines_the_result(of_one_blob: StabilityResult) -> None:
 
 
 def test_a_draw_does_not_depend_on_the_number_of_draws() -> None:
-    labels = nearest(ONE_BLOB, cut(ONE_BLOB, 5))
+    labels = cut(ONE_BLOB, 5).predict(ONE_BLOB)
     few, many = (bootstrap_jaccard(ONE_BLOB, labels, k=5, n_init=1, draws=draws, seed=3) for draws in (4, 8))
     np.testing.assert_array_equal(many[:4], few)
     assert len({tuple(row) for row in many}) == 8

@@ -93,7 +93,7 @@ def test_only_sheets_with_a_table_are_read(tmp_path: Path) -> None:
 
 
 def test_every_sheet_with_known_columns_is_a_table(tmp_path: Path) -> None:
-    other: Rows = [["colour", "weight"], ["red", "heavy"]]
+    other: Rows = [["color", "weight"], ["red", "heavy"]]
     tables = delivered(tmp_path / "a.xlsx", workbook(hidden="old", may=TABLE, other=other, june=TABLE, old=TABLE))
     assert [table.name for table in tables] == ["a.xlsx: sheet may", "a.xlsx: sheet june"]
     interleaved = zip(tables[0].records(), tables[1].records(), strict=True)

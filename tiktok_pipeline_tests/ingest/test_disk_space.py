@@ -61,19 +61,15 @@ def test_the_error_names_needed_and_free_space(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_refresh_without_disk_space_writes_nothing(
-    tmp_path: Path, call: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+    copied_home: Home, call: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    home = Home(tmp_path / "home")
-    assert (
-        call(home.path, "refresh", write_csv(tmp_path / "a.csv", creators(60)), "--study", "influencer_segments").code
-        == 0
-    )
+    home = copied_home
     before = home.tables(published=True)
     monkeypatch.setattr("tiktok_pipeline.ingest.disk_space.BYTES_PER_ROW", 10**15)
-    later = write_csv(tmp_path / "b.csv", creators(60, day="2024-04-01"))
+    later = write_csv(tmp_path / "b.csv", creators(60, day="2024-05-01"))
     result = call(home.path, "refresh", later, "--study", "influencer_segments")
     assert result.code == 1
-    assert "snapshot 2024-04-01: its 60 rows need about 120,000,000.0 GB of disk" in result.err
+    assert "snapshot 2024-05-01: its 60 rows need about 120,000,000.0 GB of disk" in result.err
     assert "Traceback" not in result.err
     assert home.tables(published=True) == before
-    assert home.value("select count(*) from validated.profiles where snapshot = '2024-04-01'") == 0
+    assert home.value("select count(*) from validated.profiles where snapshot = '2024-05-01'") == 0

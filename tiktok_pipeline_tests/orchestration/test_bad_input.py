@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tiktok_pipeline.cli.console import FAILED, USAGE_ERROR
-from tiktok_pipeline_tests.homes import Home, Said, command
+from tiktok_pipeline_tests.homes import UNTIL_VALIDATED, Home, Said, command, reasons_of
 from tiktok_pipeline_tests.scrapes import COLUMNS, creators, write_csv
 
 STUDY = "influencer_segments"
@@ -95,7 +95,7 @@ def test_a_bad_file_leaves_the_older_snapshots_as_they_were(copied_home: Home, c
     ]
 
 
-@pytest.mark.parametrize("kind", ["gzip cut off late", "no parquet"])
+@pytest.mark.parametrize("kind", ["no parquet", pytest.param("gzip cut off late", marks=pytest.mark.slow)])
 def test_a_bad_file_prints_no_traceback_and_no_noise_as_a_process(tmp_path: Path, kind: str) -> None:
     name, content, expected = BAD_FILES[kind]
     assert content is not None
@@ -139,11 +139,12 @@ def bad_rows(path: Path) -> dict[int, str]:
     }
 
 
-def test_bad_rows_are_rejected_with_reason_and_place_and_the_good_ones_go_on(tmp_path: Path, call: Call) -> None:
+def test_bad_rows_are_rejected_with_reason_and_place_and_the_good_ones_are_kept(tmp_path: Path) -> None:
     expected = bad_rows(tmp_path / "mixed.csv")
-    said = call(tmp_path / "home", "refresh", tmp_path / "mixed.csv", "--study", STUDY)
-    assert said.code == 0, said.err
     home = Home(tmp_path / "home")
+    home.deliver(tmp_path / "mixed.csv")
+    result = home.refresh("2024-03-01", selection=UNTIL_VALIDATED)
+    assert result.success, reasons_of(result)
     found = home.sql("select source_row, source_file, reasons from validated.rejected order by 1")
     assert {row: file for row, file, _ in found} == dict.fromkeys(expected, "mixed.csv")
     for row, _, reasons in found:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from dagster import AssetCheckSeverity, ExecuteInProcessResult
 
+from tiktok_pipeline.analysis.segmentation import NOTHING_DELIVERED
 from tiktok_pipeline_tests.homes import Home, reasons_of
 from tiktok_pipeline_tests.scrapes import Row, creators, spoiled, write_csv
 
@@ -45,10 +46,7 @@ def test_the_run_is_green_and_what_is_missing_says_why(kind: str, tmp_path: Path
     assert home.value("select count(*) from validated.profiles", published=True) == rows
     reasons = why(result)
     assert "classifiers/active_creators/active_creators_cards" in reasons
-    assert (
-        "the snapshot has no rows of the kind that the study reads"
-        in reasons["clusters/creator_archetypes/creator_archetypes_fits"]
-    )
+    assert NOTHING_DELIVERED in reasons["clusters/creator_archetypes/creator_archetypes_fits"]
     summary = home.sql(
         "select study, persona, description from personas.summaries "
         "where description like 'The study could not be run%'"

@@ -180,9 +180,7 @@ def test_summaries_give_the_reason_if_a_study_has_no_model() -> None:
     assert found["description"].tolist() == [
         "The study could not be run on this snapshot: 3 distinct rows to fit, 4 clusters asked for."
     ]
-    assert found["recommendation"].tolist() == [
-        "Use a snapshot that has what the study needs, or another study."
-    ]
+    assert found["recommendation"].tolist() == ["Use a snapshot that has what the study needs, or another study."]
     plain = summaries(sizes, {}, {})
     assert plain["recommendation"].tolist() == ["Scrape them again."]
     assert "could not be run" not in plain["description"].iloc[0]

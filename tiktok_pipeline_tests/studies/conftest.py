@@ -19,6 +19,7 @@ from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.study import load_studies
 from tiktok_pipeline.validated.validate import validate_source
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
+from tiktok_pipeline_tests.homes import quick_studies
 from tiktok_pipeline_tests.studies.real import ACTIVITY, Run
 
 
@@ -30,9 +31,14 @@ def _validated(path: Path, engine: DuckDBWarehouse) -> nw.LazyFrame[Any]:
 
 
 @pytest.fixture(scope="session")
-def run(real_data: Callable[[str], Path]) -> Run:
-    """Return a function that runs the segmentation of a study on a real file, once for each pair."""
-    studies = {study.name: study for study in load_studies(tiktok_pipeline.studies)}
+def run(real_data: Callable[[str], Path], request: pytest.FixtureRequest) -> Run:
+    """Return a function that runs the segmentation of a study on a real file, once for each pair.
+
+    Only the slow tests read the bootstrap draws; without these tests few are drawn.
+    """
+    needs_draws = any("test_published_trust" in item.nodeid for item in request.session.items)
+    loaded = load_studies(tiktok_pipeline.studies) if needs_draws else quick_studies()
+    studies = {study.name: study for study in loaded}
     kept: dict[tuple[str, str], Segments] = {}
 
     def segments(study: str, file: str) -> Segments:

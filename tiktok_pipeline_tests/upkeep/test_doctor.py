@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from tiktok_pipeline.home.manifest import StoredFile, compute_delivery_id
-from tiktok_pipeline.upkeep.doctor import Database, Finding, check_agreement, check_database, check_partitions
+from tiktok_pipeline.home.layout import prepare_home
+from tiktok_pipeline.home.manifest import StoredFile, compute_delivery_id, write_manifest
+from tiktok_pipeline.settings import Settings
+from tiktok_pipeline.upkeep.doctor import (
+    Database,
+    Finding,
+    check_agreement,
+    check_database,
+    check_home,
+    check_partitions,
+)
 from tiktok_pipeline.warehouse.base import StoredSlice
 
 SNAPSHOT = "2024-03-01"
@@ -42,6 +53,34 @@ CURRENT = Database(Path("/home/tiktok.duckdb"), True, None, 5, 5, SHARED, COUNTS
 
 def messages(findings: list[Finding]) -> list[tuple[str, str]]:
     return [(finding.level, finding.message) for finding in findings]
+
+
+def test_the_data_folder_of_a_checkout_is_not_a_finding_but_open_data_in_it_are(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    prepare_home(settings)
+    settings.failures_file.touch(mode=0o600)
+    settings.home.chmod(0o755)
+    assert [finding for finding in check_home(settings) if finding.level != "ok"] == []
+    for path in (settings.raw, settings.failures_file):
+        path.chmod(0o755)
+    assert [finding.message for finding in check_home(settings) if finding.level == "warning"] == [
+        f"{path}: every user of this machine may read it" for path in (settings.raw, settings.failures_file)
+    ]
+    settings.home.chmod(0o700)
+    assert [finding for finding in check_home(settings) if finding.level != "ok"] == [], "nobody else can enter"
+
+
+@pytest.mark.parametrize(("free", "level"), [(272_001, "ok"), (271_999, "error")])
+def test_the_disk_must_hold_the_largest_snapshot_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, level: str
+) -> None:
+    settings = Settings(home=tmp_path)
+    for snapshot, rows in (("2024-03-01", 1_000), ("2024-04-01", 10)):
+        folder = settings.raw / snapshot
+        folder.mkdir(parents=True)
+        write_manifest(folder, [replace(FILE, file="scrape.parquet", rows=rows)])
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    assert [finding.level for finding in check_home(settings) if "GB free" in finding.message] == [level]
 
 
 def test_a_home_that_agrees_has_no_finding() -> None:

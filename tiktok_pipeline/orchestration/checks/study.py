@@ -9,6 +9,7 @@ from dagster import (
     ResourceParam,
 )
 
+from tiktok_pipeline.classifiers.card_items import REASON_ITEMS
 from tiktok_pipeline.frames import to_pandas
 from tiktok_pipeline.orchestration.asset_keys import asset_key
 from tiktok_pipeline.orchestration.checks.snapshot_check import checked_slice, snapshot_check
@@ -25,7 +26,7 @@ def study_checks(study: Study) -> list[AssetChecksDefinition]:
         if study.segmentation.continuity == "warm":
             checks.append(_segments_hold_still(study))
     if study.classification is not None:
-        is_reason = nw.col("item").is_in(("why_empty", "missing"))
+        is_reason = nw.col("item").is_in(REASON_ITEMS)
         checks += [_could_be_done(study, "classifiers.cards", is_reason, "value"), _no_leakage(study)]
     return checks
 

@@ -82,7 +82,7 @@ def prune(
     warehouse.drop_snapshots([table.spec for table in TABLES.values()], snapshots)
     if settings.published_file.exists():
         views = segment_views_of(studies)
-        # A rebuilt file leaves no block with removed rows, but it also leaves out a snapshot of which a part is refused.
+        # A rebuilt file has no block with removed rows, but lacks a snapshot whose newest delivery was refused.
         replaced = list(snapshots) if _has_mixed_deliveries(warehouse) else None
         warehouse.publish(settings.published_file, tables=published_tables(), snapshots=replaced, views=views)
     for snapshot in snapshots:

@@ -111,7 +111,7 @@ def _segments_query(scores: TableSpec | None) -> _Query:
     columns = (
         f"coalesce(s.persona, '{NOT_ENOUGH_DATA}') as persona, s.verdict, a.cluster, a.margin, a.distance, a.in_fit"
     )
-    tables = (ASSIGNMENTS_TABLE, SUMMARIES_TABLE, FITS_TABLE)
+    tables: tuple[TableSpec, ...] = (ASSIGNMENTS_TABLE, SUMMARIES_TABLE, FITS_TABLE)
     joins = (
         f"left join {SUMMARIES_TABLE} as s on s.snapshot = a.snapshot and s.study = a.study "
         "and s.cluster = a.cluster "

@@ -46,7 +46,7 @@ def creators(count: int, *, seed: int = 1, day: str = "2024-03-01") -> list[Row]
                 "timestamp": day,
                 "account_id": f"creator{number:05d}",
                 "nickname": f"Créateur {number} 🎬",
-                "biography": 'says "hi",\nand more' if number % 7 == 0 else f"creator no. {number}",
+                "biography": 'says "hi" to all,\nand more' if number % 7 == 0 else f"creator no. {number}",
                 "awg_engagement_rate": repr(comments + likes),
                 "comment_engagement_rate": repr(comments),
                 "like_engagement_rate": repr(likes),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 
 _END = -1
 _STOP = -2
@@ -152,6 +154,28 @@ class RecordSplitter:
         return backslash + 1
 
 
+def has_blank_beside_quote(line: str, delimiter: str) -> bool:
+    """Return whether a blank is between a delimiter, or an end of the line, and a quote."""
+    return _blank_beside_quote(delimiter).search(line) is not None
+
+
+@cache
+def _blank_beside_quote(delimiter: str) -> re.Pattern[str]:
+    mark = re.escape(delimiter)
+    return re.compile(f'(?:^|{mark}) +"|" +(?:{mark}|$)')
+
+
+def may_have_literal_quote(text: str, delimiter: str) -> bool:
+    """Return whether a quote may be part of an unquoted cell; False is certain.
+
+    Without the doubled ones, as many quotes open a cell as close one, and no quote is anywhere else.
+    """
+    quotes = text.replace('""', "")
+    n_opening = quotes.count(f'{delimiter}"') + quotes.startswith('"')
+    n_closing = quotes.count(f'"{delimiter}') + quotes.endswith('"')
+    return not n_opening == n_closing == quotes.count('"') / 2
+
+
 def split_line(line: str, syntax: CellSyntax) -> list[str] | None:
     r"""Return the cells of a record on one line without its line end; None if its quotes are open or misplaced.
 
@@ -164,7 +188,8 @@ def split_line(line: str, syntax: CellSyntax) -> list[str] | None:
     """
     if '"' not in line:
         return line.split(syntax.delimiter)
-    if len(line) < _LONGEST_FAST and ' "' not in line and syntax.quotes is Quotes.DOUBLED:
+    is_fast = len(line) < _LONGEST_FAST and syntax.quotes is Quotes.DOUBLED
+    if is_fast and not (' "' in line and has_blank_beside_quote(line, syntax.delimiter)):
         try:
             return next(csv.reader((line,), delimiter=syntax.delimiter, strict=True))
         except csv.Error:

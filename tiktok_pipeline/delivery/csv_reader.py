@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tiktok_pipeline.delivery.csv_cells import Quotes, RecordSplitter, State, split_line
+from tiktok_pipeline.delivery.csv_cells import Quotes, RecordSplitter, State, may_have_literal_quote, split_line
 from tiktok_pipeline.delivery.csv_layout import CsvLayout
 from tiktok_pipeline.delivery.csv_survey import ColumnPatterns, Survey, is_comment
 from tiktok_pipeline.delivery.tables import ByteSource, Record
@@ -18,7 +18,6 @@ REPEATED_HEADER = "the header, repeated among the rows"
 _LONGEST_LINE = 16 * LONGEST_CELL_BYTES
 _MOST_LINES_AHEAD = 200
 _LINE_END = re.compile("\r\n|\r|\n")
-_LITERAL_QUOTE = re.compile(r'[^\W_]"|"[^\W_]')
 _ROWS_AMONG_LINES = 0.9
 _ODD_QUOTE = "has a quote that may be misplaced"
 
@@ -230,7 +229,7 @@ class _Reader:
         has_backslash = '\\"' in text and self._syntax.quotes is Quotes.DOUBLED
         if has_backslash and (self._survey.has_odd_backslashes or not self._patterns.fits(cells)):
             return True
-        if not self._survey.quotes_cells or not _LITERAL_QUOTE.search(text):
+        if not self._survey.quotes_cells or not may_have_literal_quote(text, self._syntax.delimiter):
             return False
         splitter = RecordSplitter(self._syntax)
         splitter.feed(text)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from tiktok_pipeline.delivery.csv_cells import CellSyntax, Quotes, split_line
+from tiktok_pipeline.delivery.csv_cells import CellSyntax, Quotes, has_blank_beside_quote, split_line
 from tiktok_pipeline.delivery.csv_layout import COMMENT, CsvLayout, is_value
 
 _DOUBLED_QUOTE = re.compile(r'[^\W_]""|""[^\W_]')
@@ -213,7 +213,8 @@ def _survey_quoted(
 
     is_row = is_plain_row = is_row_in(layout.syntax)
     others = [CellSyntax(delimiter, Quotes.BACKSLASH)] if '\\"' in line else []
-    others += [CellSyntax(delimiter, skips_blanks=True)] if ' "' in line or '" ' in line else []
+    if (' "' in line or '" ' in line) and has_blank_beside_quote(line, delimiter):
+        others.append(CellSyntax(delimiter, skips_blanks=True))
     for syntax in others:
         is_other_row = is_row_in(syntax)
         only[syntax] += is_other_row and not is_plain_row

@@ -77,7 +77,7 @@ def opened() -> Iterator[DuckDBWarehouse]:
 
 
 def faults_by_engine(engine: DuckDBWarehouse, rows: list[dict[str, Any]]) -> set[tuple[int, str]]:
-    """Return the (row, column) pairs that break a rule in the engine."""
+    """Return the (row, column) pairs that break a rule in the engine: by a reason, or by a value that is dropped."""
     cells = {
         column.name: pa.array([row[column.name] for row in rows], _ARROW[column.type])
         for column in PROFILES_TABLE.frame_columns
@@ -85,8 +85,15 @@ def faults_by_engine(engine: DuckDBWarehouse, rows: list[dict[str, Any]]) -> set
     unrounded = nw.from_native(engine._connection.from_arrow(pa.table(cells)))  # a stored float would be rounded
     null_text = nw.lit(None).cast(nw.String)
     cleaned = unrounded.with_columns(null_text.alias("read_problem"), nw.lit("").alias("problems"))
-    faults = set()
-    marked = mark_duplicates(apply_rules(cleaned, PROFILES_SCHEMA), engine)
+    checked = apply_rules(cleaned, PROFILES_SCHEMA)
+    before = {row["source_row"]: row for row in rows}
+    faults = {
+        (row["source_row"], name)
+        for row in rows_of(checked.select(PROFILES_TABLE.frame_names))
+        for name, value in row.items()
+        if value is None and before[row["source_row"]][name] is not None
+    }
+    marked = mark_duplicates(checked, engine)
     for row in rows_of(marked.select("source_row", "problems")):
         reasons = [reason for reason in row["problems"].split(_SPLIT) if reason and "duplicate" not in reason]
         faults |= {(row["source_row"], reason.partition(": ")[0]) for reason in reasons}
@@ -132,7 +139,9 @@ def test_the_engine_finds_the_same_faults_as_pandera(opened: DuckDBWarehouse, ro
         ("followers", 10**15, True),
         ("followers", 10**15 + 1, False),
         ("followers", -1, False),
-        ("likes", None, False),
+        ("likes", None, True),
+        ("likes", -1, False),
+        ("followers", None, False),
         ("biography", "🎉" * 10_000, True),
         ("biography", "🎉" * 10_001, False),
         ("avg_engagement_rate", 1e6, True),

@@ -67,6 +67,9 @@ def _with_canonical_numbers(
 ) -> nw.LazyFrame[Any]:
     del engine
     delivered, number = nw.col(name), nw.col("reduced_cell")
+    if name in COUNTS:
+        # Digits alone are canonical: the engine rewrites the other cells only.
+        is_of_format = is_of_format & ~delivered.str.contains("^[0-9]*$")
     with_number = rows.with_columns(nw.when(is_of_format).then(reduced(delivered)).alias("reduced_cell"))
     if name in COUNTS:
         rewritten = canonical_count(number, format_.decimal, delivered)

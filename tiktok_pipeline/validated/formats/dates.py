@@ -153,8 +153,13 @@ def days(
         `FIRST_DAY` or after ``latest``.
     """
     names = list(orders)
-    reduced = rows.with_columns(_with_month_numbers(strip_blanks(nw.col(cell))).alias("date_text"))
-    numbers = reduced.with_columns(_unambiguous(nw.col("date_text")).alias("date_text"))
+    # Most cells of most columns are ISO dates: the engine evaluates the other branch for the rest.
+    is_iso = nw.col(cell).str.contains(r"^20[0-9]{2}-[0-9]{2}-[0-9]{2}$")
+    iso = nw.when(is_iso).then(nw.concat_str([nw.col(cell), nw.lit("@")]))
+    named = rows.with_columns(iso.otherwise(_with_month_numbers(strip_blanks(nw.col(cell)))).alias("date_text"))
+    text = nw.col("date_text")
+    has_mark = text.str.contains("@", literal=True)
+    numbers = named.with_columns(nw.when(has_mark).then(text).otherwise(_unambiguous(text)).alias("date_text"))
     read = numbers.with_columns(*(_in_order(nw.col("date_text"), orders[name]).alias(name) for name in names))
     has_date = {name: nw.col(name).str.contains(r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}@") for name in names}
     split = read.with_columns(
@@ -215,11 +220,12 @@ def _in_order(text: nw.Expr, order: str) -> nw.Expr:
     """Return a text of three numbers as ``yyyy-mm-dd@time``; unchanged if the order cannot read it."""
     if order not in ORDERS:
         return text
+    arranged = text
     for pattern, replacements in _THREE_NUMBERS:
         replacement = replacements[ORDERS.index(order)]
         if replacement:
-            text = text.str.replace_all(pattern, replacement)
-    return text
+            arranged = arranged.str.replace_all(pattern, replacement)
+    return nw.when(text.str.contains("@", literal=True)).then(text).otherwise(arranged)
 
 
 def _zoned_time(dated: nw.Expr) -> nw.Expr:

@@ -86,8 +86,11 @@ def reduced(text: nw.Expr) -> nw.Expr:
     number = number.str.replace_all(r"^[+]", "").str.replace_all(rf"[ {_BLANKS}]*{PERCENT_SIGN}$", "x-2")
     number = nw.when(number.str.contains(_HAS_LETTER)).then(_without_words(number)).otherwise(number)
     number = number.str.replace_all(r"([0-9])[+]$", r"\1")
+    is_plain = text.str.contains("^[0-9.]*$")
     is_grouped = number.str.contains(rf"^-?[0-9]{{1,3}}(?:{_GROUP_MARK}[0-9]{{3}})+(?:[.,][0-9]*)?{_X}")
-    return nw.when(is_grouped).then(number.str.replace_all(_GROUP_MARK, "")).otherwise(number)
+    # Most cells have digits only: the engine evaluates the other branches for the rest.
+    without_groups = number.str.replace_all(_GROUP_MARK, "")
+    return nw.when(is_plain).then(text).when(is_grouped).then(without_groups).otherwise(number)
 
 
 def _without_words(number: nw.Expr) -> nw.Expr:

@@ -6,6 +6,7 @@ import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import eq
 
 from tiktok_pipeline.delivery.csv_cells import Quotes, RecordSplitter, State, may_have_literal_quote, split_line
 from tiktok_pipeline.delivery.csv_layout import CsvLayout
@@ -187,20 +188,25 @@ class _Reader:
 
     def _judge(self, number: int, cells: list[str], text: str) -> Record:
         """Return the record of cells that were split without doubt."""
-        if [cell.replace('"', "").strip(" \ufeff") for cell in cells] == self._header:
+        if self._is_header(cells):
             self._row += 1
             return Record(self._row, number, self._no_cells, REPEATED_HEADER)
         what = self._what_is_wrong(cells, text)
-        is_whole = len(cells) == self._width and what != _ODD_QUOTE
-        is_whole = is_whole and (not self._survey.has_quotes or self._patterns.fits(cells))
         if what is None and self._is_start_cut:
             what = "follows a damaged row and may be its end"
             self._is_recovering = self._is_start_cut = False
         if what is not None:
+            is_whole = len(cells) == self._width and what != _ODD_QUOTE
+            is_whole = is_whole and (not self._survey.has_quotes or self._patterns.fits(cells))
             return self._damaged(number, what, text, is_whole=is_whole)
         self._is_recovering = False
         self._row += 1
         return Record(self._row, number, tuple(cells[: self._n_names]))
+
+    def _is_header(self, cells: list[str]) -> bool:
+        """Return whether the cells are those of the header, apart from quotes, blanks and byte order marks."""
+        bare = (cell.replace('"', "").strip(" \ufeff") for cell in cells)
+        return len(cells) == len(self._header) and all(map(eq, bare, self._header))
 
     def _what_is_wrong(self, cells: list[str], text: str) -> str | None:
         what = None

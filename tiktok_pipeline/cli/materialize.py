@@ -150,6 +150,8 @@ def _stale_snapshots(settings: Settings, changed: Sequence[str]) -> Iterator[tup
     from tiktok_pipeline.assembly import open_warehouse
     from tiktok_pipeline.study import load_studies
 
+    if not changed:
+        return
     studies = load_studies(tiktok_pipeline.studies)
     computed = set(changed)
     tried: set[str] = set()

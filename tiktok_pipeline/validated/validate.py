@@ -121,9 +121,9 @@ def validate_source(
     )
     rejected = engine.persist(with_duplicates.filter(nw.col("problems") != ""))
 
-    columns = TABLES[source.name].frame_names
+    names = TABLES[source.name].frame_names
     cleaned = materialized if use_fast_path else drop_unreadable(clean(raw, engine), SCHEMAS[source.name])
-    valid = cleaned.join(rejected.select(*POSITION), on=POSITION, how="anti").select(columns)
+    valid = cleaned.join(rejected.select(*POSITION), on=POSITION, how="anti").select(names)
     if use_fast_path:
         canonical = raw.join(materialized.select(*POSITION), on=POSITION, how="anti")
         valid = nw.concat([parse_canonical(canonical, engine), valid], how="vertical")

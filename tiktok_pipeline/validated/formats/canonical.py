@@ -10,9 +10,9 @@ import narwhals as nw
 
 from tiktok_pipeline.missing_values import NUMBER_NULL_PATTERN
 from tiktok_pipeline.validated.clean import COUNTS, UNREADABLE, one_of
-from tiktok_pipeline.validated.formats.dates import days, strip_blanks
+from tiktok_pipeline.validated.formats.dates import days
 from tiktok_pipeline.validated.formats.formats import ColumnFormat, Formats
-from tiktok_pipeline.validated.formats.numbers import canonical_count, canonical_rate, reduced
+from tiktok_pipeline.validated.formats.numbers import canonical_count, canonical_rate, reduced, strip_blanks
 from tiktok_pipeline.warehouse.base import Engine
 
 _DATE_COLUMN = "observed_on"

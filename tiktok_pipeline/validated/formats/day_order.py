@@ -10,8 +10,9 @@ from typing import Any
 import narwhals as nw
 
 from tiktok_pipeline.missing_values import NUMBER_NULL_PATTERN
-from tiktok_pipeline.validated.formats.dates import ORDERS, days, strip_blanks
+from tiktok_pipeline.validated.formats.dates import ORDERS, days
 from tiktok_pipeline.validated.formats.formats import AmbiguousFormatError
+from tiktok_pipeline.validated.formats.numbers import strip_blanks
 from tiktok_pipeline.validated.formats.tally import outweighs
 from tiktok_pipeline.warehouse.base import Engine
 
@@ -93,7 +94,8 @@ def decide_order(name: str, groups: list[dict[str, Any]], *, option: str | None,
     for order, short in _NAMES.items():
         others = [other for other in _NAMES.values() if other != short]
         if all(_wins(groups, short, other) for other in others):
-            shown = next((group["example"] for group in groups if group[short] and not _has_two_readings(group)), "")
+            alone = (group for group in groups if group[short] and not any(group[other] for other in others))
+            shown = next((group["example"] for group in alone), "")
             return order, shown
     if all(group["is_dotted"] and group["day_first"] for group in open_groups):
         return "day-first", open_groups[0]["example"]

@@ -41,7 +41,7 @@ class RateSummary:
 
 def rate_summaries(names: Sequence[str]) -> list[nw.Expr]:
     """Return the aggregates over typed profiles that `summaries_of` reads."""
-    expressions = []
+    expressions: list[nw.Expr] = []
     videos_and_followers = nw.col("videos_count").cast(nw.Float64) * nw.col("followers").cast(nw.Float64)
     for name in names:
         rate = nw.when(nw.col(name) > 0).then(nw.col(name))

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import eq
 
 from tiktok_pipeline.delivery.csv_cells import Quotes, RecordSplitter, State, may_have_literal_quote, split_line
 from tiktok_pipeline.delivery.csv_layout import CsvLayout
+from tiktok_pipeline.delivery.csv_lines import LONGEST_LINE, PhysicalLines
 from tiktok_pipeline.delivery.csv_survey import ColumnPatterns, Survey, is_comment
 from tiktok_pipeline.delivery.tables import ByteSource, Record
-from tiktok_pipeline.delivery.text_encoding import BAD_BYTES, TextEncoding, open_decoded
+from tiktok_pipeline.delivery.text_encoding import BAD_BYTES, TextEncoding
 from tiktok_pipeline.text_files import LONGEST_CELL_BYTES
 
 REPEATED_HEADER = "the header, repeated among the rows"
-_LONGEST_LINE = 16 * LONGEST_CELL_BYTES
 _MOST_LINES_AHEAD = 200
 _LINE_END = re.compile("\r\n|\r|\n")
 _ROWS_AMONG_LINES = 0.9
@@ -29,41 +28,6 @@ class _Ahead:
 
     line: int
     end_of_cell: int
-
-
-class PhysicalLines:
-    """The lines of a text with their numbers; a line ends with a line feed, a carriage return, or both.
-
-    Lines that were read ahead can be given back. Of a line of more than 16 million characters only the start is kept.
-    """
-
-    def __init__(self, source: ByteSource, encoding: TextEncoding) -> None:
-        self._text = open_decoded(source, encoding)
-        self._given_back: deque[tuple[int, str]] = deque()
-        self._number = 0
-
-    def __iter__(self) -> Iterator[tuple[int, str]]:
-        return self
-
-    def __next__(self) -> tuple[int, str]:
-        if self._given_back:
-            return self._given_back.popleft()
-        line = "" if self._text.closed else self._text.readline(_LONGEST_LINE)
-        if not line:
-            self._text.close()
-            raise StopIteration
-        if len(line) == _LONGEST_LINE and not line.endswith(("\n", "\r")):
-            self._skip_rest()
-        self._number += 1
-        return self._number, line
-
-    def give_back(self, lines: list[tuple[int, str]]) -> None:
-        """Return lines that were read ahead, in their order."""
-        self._given_back.extendleft(reversed(lines))
-
-    def _skip_rest(self) -> None:
-        while (part := self._text.readline(_LONGEST_LINE)) and not part.endswith(("\n", "\r")):
-            pass
 
 
 @dataclass(frozen=True)
@@ -166,8 +130,8 @@ class _Reader:
         if number in self._stray_lines:
             yield self._damaged(number, "has the second of two stray quotes", body, is_whole=True)
             return
-        if len(line) >= _LONGEST_LINE:
-            yield self._damaged(number, f"has more than {_LONGEST_LINE:,} characters", "")
+        if len(line) >= LONGEST_LINE:
+            yield self._damaged(number, f"has more than {LONGEST_LINE:,} characters", "")
             return
         cells = split_line(body, self._syntax)
         if cells is None:

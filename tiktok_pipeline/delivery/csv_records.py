@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from tiktok_pipeline.delivery.csv_cells import CellSyntax, Quotes
 from tiktok_pipeline.delivery.csv_layout import CsvLayout, find_layout, sample_rows
-from tiktok_pipeline.delivery.csv_reader import CsvText, PhysicalLines
+from tiktok_pipeline.delivery.csv_lines import PhysicalLines
+from tiktok_pipeline.delivery.csv_reader import CsvText
 from tiktok_pipeline.delivery.csv_strict import StrictScan, scan_strict
 from tiktok_pipeline.delivery.csv_survey import ColumnPatterns, Survey, is_total, survey_lines
 from tiktok_pipeline.delivery.same_names import merge_same_names

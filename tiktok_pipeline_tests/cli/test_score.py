@@ -87,12 +87,13 @@ def test_the_rows_are_written_to_a_file(refreshed_home: Home, call: Call, tmp_pa
     file, output = write_csv(tmp_path / "shortlist.csv", creators(3)), tmp_path / f"scored.{ending}"
     result = call(refreshed_home.path, "score", file, "--study", STUDY, "--output", output)
     assert (result.code, result.out) == (0, f"{output}\n")
-    table = {
+    readers: dict[str, Callable[[Path], pd.DataFrame]] = {
         "csv": pd.read_csv,
         "xlsx": lambda path: pd.read_excel(path, engine="calamine"),
         "parquet": lambda path: pq.read_table(path).to_pandas(),
         "json": pd.read_json,
-    }[ending](output)
+    }
+    table = readers[ending](output)
     assert list(table.columns[:4]) == ["account_id", "persona", "margin", "runner_up"]
     assert len(table) == 3
     again = call(refreshed_home.path, "score", file, "--study", STUDY, "--output", output)

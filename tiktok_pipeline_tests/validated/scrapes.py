@@ -46,9 +46,11 @@ def judged(engine: DuckDBWarehouse, path: Path) -> Verdict:
     raw = read_file(scan, dialect, source_file=path.name, engine=engine)
     verdict = validate_source(raw, dialect.source, engine)
     frames = (raw, verdict.valid, verdict.rejected)
-    rows = [frame.sort("source_row").collect("pyarrow").to_native().to_pylist() for frame in frames]
+    raw_rows, valid, rejected = (
+        frame.sort("source_row").collect("pyarrow").to_native().to_pylist() for frame in frames
+    )
     assert verdict.unread_cells is not None
-    return Verdict(*rows, verdict.unread_cells.collect("pyarrow").to_native().to_pylist())
+    return Verdict(raw_rows, valid, rejected, verdict.unread_cells.collect("pyarrow").to_native().to_pylist())
 
 
 def csv_of(*rows: dict[str, str]) -> str:

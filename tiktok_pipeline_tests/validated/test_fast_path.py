@@ -99,7 +99,7 @@ def test_a_plain_row_is_usual(engine: DuckDBWarehouse) -> None:
 
 
 def test_a_row_with_one_odd_cell_is_usual_only_if_it_is_good(engine: DuckDBWarehouse) -> None:
-    rows = [USUAL | {column: cell} for column in PROFILE_COLUMNS for cell in ODD]
+    rows: list[dict[str, str | None]] = [{**USUAL, column: cell} for column in PROFILE_COLUMNS for cell in ODD]
     assert_usual_rows_are_good(told(engine, raw_rows(engine, rows)))
 
 

@@ -59,7 +59,12 @@ def test_a_table_is_looked_up_once_inside_the_block(
 ) -> None:
     asked: list[str] = []
     storage = cast("Any", instance.event_log_storage)
-    monkeypatch.setattr(type(storage), "has_table", lambda _, name: not asked.append(name))
+
+    def has_table(_: Any, name: str) -> bool:
+        asked.append(name)
+        return True
+
+    monkeypatch.setattr(type(storage), "has_table", has_table)
     with fast_event_log(instance):
         assert [storage.has_table("dynamic_partitions") for _ in range(3)] == [True] * 3
     assert asked == ["dynamic_partitions"]

@@ -6,11 +6,10 @@ import subprocess
 import sys
 from typing import Any
 
-import pandas as pd
 import pytest
 from dagster import DagsterInstance
 
-from tiktok_pipeline.analysis.segmentation import fit_study
+from tiktok_pipeline.analysis.segmentation import FitTables, fit_study
 from tiktok_pipeline.assembly import build_definitions, refresh_job
 from tiktok_pipeline.orchestration.assets import study as study_assets
 from tiktok_pipeline.orchestration.partitions import add_snapshots, known_snapshots
@@ -91,9 +90,9 @@ def test_a_computed_table_that_breaks_its_contract_is_told_with_its_name(
 ) -> None:
     fit = fit_study
 
-    def worse(*arguments: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
-        models, fits = fit(*arguments)
-        return models.assign(scale=-1.0), fits
+    def worse(*arguments: Any) -> FitTables:
+        tables = fit(*arguments)
+        return tables._replace(models=tables.models.assign(scale=-1.0))
 
     monkeypatch.setattr(study_assets, "fit_study", worse)
     failure = failure_of(copied_home)

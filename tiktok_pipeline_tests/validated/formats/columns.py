@@ -33,14 +33,14 @@ def rows_of(engine: DuckDBWarehouse, **columns: Cells) -> nw.LazyFrame[Any]:
     return engine.persist(pa.table(places | {"dialect": pa.array(["tracker"] * size)} | texts))
 
 
-def detect(engine: DuckDBWarehouse, options: FormatOptions | None = None, **columns: Cells) -> Formats:
+def detect(engine: DuckDBWarehouse, options: FormatOptions | None = None, /, **columns: Cells) -> Formats:
     """The formats of a file with these columns."""
     rows = rows_of(engine, **columns)
     measures = fetch_row(rows.select(*evidence_expressions(PROFILES, today=TODAY)))
     return detect_formats(rows, measures, source=PROFILES, engine=engine, file="f.csv", today=TODAY, options=options)
 
 
-def read(engine: DuckDBWarehouse, options: FormatOptions | None = None, **columns: Cells) -> dict[str, list[Any]]:
+def read(engine: DuckDBWarehouse, options: FormatOptions | None = None, /, **columns: Cells) -> dict[str, list[Any]]:
     """The typed values of a file with these columns, after detection and rewriting; None for an unreadable cell."""
     formats = detect(engine, options, **columns)
     return read_as(engine, formats, **columns)

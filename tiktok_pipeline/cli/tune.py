@@ -61,7 +61,7 @@ def _tune_study(settings: Settings, study: Study, *, trials: int, snapshot: str 
     if not is_installed():
         msg = "PyTorch is not installed"
         raise CommandFailedError(msg, remedy="install the extra `neural` to tune a network")
-    key = snapshot or _newest_snapshot(settings)
+    key = _choose_snapshot(settings, snapshot)
     rows, labels = _labeled_rows(settings, study, classification, key)
     features = _network_features(classification)
     info(f"tuning {study.name} on snapshot {key}: {len(labels):,} profiles, {', '.join(features)}")
@@ -108,14 +108,26 @@ def _labeled_rows(
     return rows, labels
 
 
-def _newest_snapshot(settings: Settings) -> str:
+def _choose_snapshot(settings: Settings, snapshot: str | None) -> str:
+    """Return the snapshot, or the newest one.
+
+    Raises
+    ------
+    CommandFailedError
+        If the home has no snapshot.
+    CommandUsageError
+        If the home has no such snapshot.
+    """
     from tiktok_pipeline.home.manifest import snapshots_on_disk
 
     keys = snapshots_on_disk(settings.raw)
     if not keys:
         msg = f"no snapshot in {settings.home} yet"
         raise CommandFailedError(msg, remedy=REFRESH_FIRST)
-    return max(keys)
+    if snapshot is not None and snapshot not in keys:
+        msg = f"no snapshot {snapshot!r} in {settings.home}; the snapshots are: {', '.join(keys)}"
+        raise CommandUsageError(msg)
+    return snapshot or max(keys)
 
 
 def _network_features(classification: Classification) -> tuple[str, ...]:

@@ -51,10 +51,11 @@ def test_without_a_report_the_error_tells_what_to_run(tmp_path: Path) -> None:
     [
         (["no_such"], USAGE_ERROR, "no study 'no_such'; the studies are: active_creators"),
         (["balanced_segments"], USAGE_ERROR, "study balanced_segments has no network to tune"),
+        (["active_creators", "--snapshot", "2020-01-01"], USAGE_ERROR, "the snapshots are: 2024-03-01, 2024-04-01"),
         (
-            ["active_creators", "--snapshot", "2020-01-01"],
+            ["active_creators", "--snapshot", "2024-03-01"],
             FAILED,
-            "snapshot 2020-01-01: 0 positive of 0 labeled profiles",
+            "snapshot 2024-03-01: 4 positive of 117 labeled profiles",
         ),
         (["active_creators", "--trials", "0"], USAGE_ERROR, "Invalid value for '--trials'"),
     ],

@@ -55,10 +55,10 @@ def refresh(
         str | None, typer.Option(help="Decimal mark of the numbers, . or , where a file does not show it.")
     ] = None,
     dates: Annotated[
-        str | None, typer.Option(help="day-first or month-first, where a file does not show the order of its dates.")
+        str | None, typer.Option(help="Order of dates: day-first or month-first, where a file does not show it.")
     ] = None,
     rates: Annotated[
-        str | None, typer.Option(help="fraction or percent, where a file does not show the unit of its rates.")
+        str | None, typer.Option(help="Unit of rates: fraction or percent, where a file does not show it.")
     ] = None,
     column_map: Annotated[
         list[str] | None,

@@ -61,8 +61,10 @@ def score(
     table_format: Annotated[TableFormat, typer.Option("--format", help="How to print the rows.")] = TableFormat.TABLE,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
     decimal: Annotated[str | None, typer.Option(help="Decimal mark of the numbers, . or ,; as for refresh.")] = None,
-    dates: Annotated[str | None, typer.Option(help="day-first or month-first, as for refresh.")] = None,
-    rates: Annotated[str | None, typer.Option(help="fraction or percent, as for refresh.")] = None,
+    dates: Annotated[
+        str | None, typer.Option(help="Order of dates: day-first or month-first; as for refresh.")
+    ] = None,
+    rates: Annotated[str | None, typer.Option(help="Unit of rates: fraction or percent; as for refresh.")] = None,
     column_map: Annotated[
         list[str] | None,
         typer.Option("--map", help="Read a column under another name, such as followers=Fans. Repeatable."),

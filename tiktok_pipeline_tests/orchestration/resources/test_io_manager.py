@@ -103,8 +103,11 @@ def test_a_lazy_frame_without_a_column_is_refused(warehouse: DuckDBWarehouse) ->
 
 
 def test_reordered_columns_land_right(warehouse: DuckDBWarehouse) -> None:
-    write(warehouse, GOOD[["note", "value", "statistic"]])
-    assert stored(warehouse)[0] == {**SLICE, "statistic": "inertia", "value": 1.5, "note": None}
+    write(warehouse, GOOD[["basis", "note", "value", "statistic"]])
+    assert stored(warehouse) == [
+        {**SLICE, "statistic": "inertia", "value": 1.5, "note": None, "basis": None},
+        {**SLICE, "statistic": "silhouette", "value": None, "note": "one cluster", "basis": "likes"},
+    ]
 
 
 @pytest.mark.parametrize(

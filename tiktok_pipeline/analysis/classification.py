@@ -74,7 +74,10 @@ def labeled_rows(
     known = features.filter(~nw.col(label.feature).is_null())
     rows = collect_sample(known, classification.every_feature, max_rows=classification.max_rows, engine=engine)
     if threshold is None or rows.empty:
-        raise NotEnoughRowsError(lacks(columns_without_values(features, [label.feature])))
+        missing = columns_without_values(features, [label.feature])
+        # A ratio can be unknown although its columns are filled, such as likes per video of creators without videos.
+        no_value = f"no profile has a value of {label.feature}, which defines the label"
+        raise NotEnoughRowsError(lacks(missing) if missing else no_value)
     return rows, positives(rows[label.feature], label, threshold)
 
 

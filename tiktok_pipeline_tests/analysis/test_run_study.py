@@ -458,6 +458,10 @@ def test_too_few_creators_of_a_class_raise(engine: DuckDBWarehouse) -> None:
     unknown = [row | {"avg_engagement_rate": None} for row in creators(20)]
     with pytest.raises(NotEnoughRowsError, match="avg_engagement_rate is missing"):
         run_study(validated(engine, unknown), replace(study, classification=top), engine=engine)
+    by_ratio = replace(CLASSIFICATION, label=Label(name="liked", feature="likes_per_video", top_share=0.05))
+    without_videos = [row | {"videos_count": 0} for row in creators(20)]
+    with pytest.raises(NotEnoughRowsError, match="no profile has a value of likes_per_video"):
+        run_study(validated(engine, without_videos), replace(study, classification=by_ratio), engine=engine)
 
 
 @pytest.mark.parametrize(

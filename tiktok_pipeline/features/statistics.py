@@ -26,6 +26,8 @@ from tiktok_pipeline.frames import fetch_row
 
 SKEWNESS_DIGITS = 6
 """Significant digits of a skewness. The order of the rows changes sums of third powers more than other sums."""
+ROUNDING = 1e-12
+"""Relative range up to which a feature is constant: ratios of equal parts differ in their last digits."""
 
 SMALLEST_TEST, LARGEST_TEST = 20, 5_000
 """Fewest rows that the test of normality needs, and most rows that it is run on."""
@@ -81,7 +83,7 @@ def correlate(sample: pd.DataFrame, source: str) -> pd.DataFrame:
     names = [name for name in feature_names(source) if name in sample.columns]
     if sample.empty:
         return pd.DataFrame(columns=STATISTICS_TABLE.frame_names)
-    varying = sample[[name for name in names if sample[name].min() < sample[name].max()]]
+    varying = sample[[name for name in names if _varies(sample[name])]]
     rows = []
     for statistic in ("pearson", "spearman"):
         # pandas ranks each pair on the rows that have both values; ranks of whole columns ignore missing values.
@@ -114,7 +116,7 @@ def judge_normality(sample: pd.DataFrame, source: str) -> pd.DataFrame:
     rows: list[tuple[str, str, str, str, float | None]] = []
     for name in (name for name in feature_names(source) if name in sample.columns):
         values = sample[name].dropna().astype("float64").head(LARGEST_TEST)
-        varies = len(values) >= SMALLEST_TEST and values.min() < values.max()
+        varies = len(values) >= SMALLEST_TEST and _varies(values)
         result = normaltest(values) if varies else None
         rows += [
             (source, name, "", "normality", float(result.statistic) if result else None),
@@ -129,6 +131,12 @@ def judge_normality(sample: pd.DataFrame, source: str) -> pd.DataFrame:
         ]
     frame = pd.DataFrame(rows, columns=STATISTICS_TABLE.frame_names)
     return frame.astype({"value": "float64"})
+
+
+def _varies(values: pd.Series[Any]) -> bool:
+    """Return whether known values differ by more than the rounding of their computation."""
+    lowest, highest = float(values.min()), float(values.max())
+    return highest - lowest > ROUNDING * max(abs(lowest), abs(highest))
 
 
 def _moments(features: nw.LazyFrame[Any], shifts: Mapping[str, float]) -> dict[str, Any]:

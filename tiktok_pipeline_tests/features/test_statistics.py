@@ -188,3 +188,14 @@ def test_every_feature_of_the_sample_is_tested() -> None:
     assert list(dict.fromkeys(found["feature"])) == ["followers", "videos_count", "avg_engagement_rate"]
     assert len(found) == 3 * len(NOTHING)
     assert judge_normality(columns(0)[[]], "profiles").empty
+
+
+def test_a_feature_that_differs_by_rounding_alone_is_constant() -> None:
+    values = [0.1, np.nextafter(0.1, 1.0)] * 200
+    sample = pd.DataFrame({"comment_share": values, "followers": [float(row) for row in range(400)]})
+    normality = judge_normality(sample, "profiles")
+    values_of = normality[normality["feature"] == "comment_share"]["value"]
+    assert len(values_of) == 3
+    assert values_of.isna().all()
+    pairs = correlate(sample, "profiles")
+    assert pairs[(pairs["feature"] == "comment_share")]["value"].isna().all()

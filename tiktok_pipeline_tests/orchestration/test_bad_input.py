@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tiktok_pipeline.cli.console import FAILED, USAGE_ERROR
+from tiktok_pipeline.delivery.open_delivery import open_delivery
 from tiktok_pipeline_tests.homes import UNTIL_VALIDATED, Home, Said, command, reasons_of
 from tiktok_pipeline_tests.scrapes import COLUMNS, creators, write_csv
 
@@ -28,35 +29,47 @@ def text_of(rows: list[dict[str, str]]) -> str:
 
 
 GOOD = text_of(creators(2_000))
+LATE = "renée" + ",1" * (len(COLUMNS) - 1) + "\n"
 ZIPPED = gzip.compress(GOOD.encode())
 NO_RATES = [{name: cell for name, cell in row.items() if name != "followers"} for row in creators(5)]
 
 BAD_FILES: dict[str, tuple[str, bytes | None, str]] = {
     "missing": ("none.csv", None, "there is no such file or folder"),
     "folder without scrapes": ("folder", None, "no scrape in this folder; expected a file name ending in .csv"),
-    "other ending": ("notes.txt", b"hello", "expected a file name ending in .csv"),
+    "other ending": ("notes.txt", b"hello", "no column is known to be the one for the creator's handle"),
     "empty": ("empty.csv", b"", "the file is empty"),
-    "gzip cut off at the head": ("cut.csv.gz", ZIPPED[:15], "truncated or no gzip at all; copy the file again"),
-    "gzip cut off late": ("late.csv.gz", ZIPPED[:-5_000], "truncated or no gzip at all; copy the file again"),
-    "no gzip": ("plain.csv.gz", GOOD.encode(), "truncated or no gzip at all; copy the file again"),
-    "latin-1 late in the file": ("latin.csv", GOOD.encode() + "é".encode("latin-1"), "not UTF-8; save or convert"),
-    "utf-16": ("wide.csv", GOOD.encode("utf-16"), "not UTF-8; save or convert it as UTF-8"),
-    "no header": ("bare.csv", GOOD.partition("\n")[2].encode(), "its columns match no known type of file. It has: "),
+    "gzip cut off at the head": (
+        "cut.csv.gz",
+        ZIPPED[:15],
+        "the archive is truncated or damaged; copy the file again",
+    ),
+    "gzip cut off late": ("late.csv.gz", ZIPPED[:-5_000], "the archive is truncated or damaged; copy the file again"),
+    "no gzip": (
+        "noise.csv.gz",
+        b"\x1f\x8b\x08" + b"no gzip" * 9,
+        "the archive is truncated or damaged; copy the file again",
+    ),
+    "no text": ("bytes.csv", bytes(range(256)) * 9, "the encoding of the text is not known; save it as UTF-8"),
+    "no header": ("bare.csv", GOOD.partition("\n")[2].encode(), "put a line with the names above it"),
     "header only": ("header.csv", GOOD.partition("\n")[0].encode() + b"\n", "has a header but no rows"),
     "a column missing": (
         "short.csv",
-        GOOD.replace("followers", "fans", 1).encode(),
-        "The closest is public_csv (the public data set 'tiktok-profiles-data'); missing: followers",
+        GOOD.replace("followers", "fame", 1).encode(),
+        "no column is known to be the one for",
     ),
-    "a column twice": ("twice.csv", GOOD.replace("create_time", "likes", 1).encode(), "likes occurs more than"),
-    "no parquet": ("not.parquet", GOOD.encode(), "no readable Parquet file; write or copy it again"),
-    "a JSON object": ("dict.json", json.dumps({"profiles": creators(2)}).encode(), "expected an array of objects"),
-    "broken JSON": ("broken.json", b'[{"account_id": "x", ', "no readable JSON (an array of objects"),
-    "JSON of no objects": ("numbers.json", b"[1, 2, 3]", "no JSON object in it"),
+    "a column twice": ("twice.csv", GOOD.replace("create_time", "likes", 1).encode(), "occurs more than once with"),
+    "no parquet": ("not.parquet", b"PAR1" + GOOD.encode(), "no readable Parquet file; write or copy it again"),
+    "a JSON object": ("dict.json", b'{"profiles": 3}', "no column is known to be the one for"),
+    "broken JSON": (
+        "broken.json",
+        b'[{"account_id": "x", ',
+        "no JSON object in it; expected one object for each profile",
+    ),
+    "JSON of no objects": ("numbers.json", b"[1, 2, 3]", "expected the names of the columns"),
     "undated activity": (
         "scores.csv",
         b"User ID,Instagram visit score,Spending_rank(0 to 100)\n0,63,24.05\n",
-        "no date in its rows or its name; give the snapshot key: --snapshot 2023-08-12",
+        "no date in its rows or its name; give the day of the scrape, such as --snapshot 2023-08-12",
     ),
 }
 
@@ -82,10 +95,43 @@ def test_a_bad_file_ends_in_one_line_and_nothing_is_written(tmp_path: Path, call
     assert left == [tmp_path / "home" / ".lock"]
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        pytest.param("plain.csv.gz", GOOD.encode(), ("csv", "utf-8", 2_000, 2_000), id="no gzip"),
+        pytest.param("not.parquet", GOOD.encode(), ("csv", "utf-8", 2_000, 2_000), id="no parquet"),
+        pytest.param("wide.csv", GOOD.encode("utf-16"), ("csv", "utf-16", 2_000, 2_000), id="utf-16"),
+        pytest.param(
+            "latin.csv",
+            GOOD.encode("ascii", "replace") + LATE.encode("latin-1"),
+            ("csv", "utf-8", 2_001, 2_000),
+            id="one latin-1 row late in the file is damaged, the others are read",
+        ),
+        pytest.param(
+            "dict.json",
+            json.dumps({"profiles": creators(2)}).encode(),
+            ("json", "utf-8", 2, 2),
+            id="a JSON object with a list of records",
+        ),
+    ],
+)
+def test_a_file_is_read_by_its_content(
+    tmp_path: Path, name: str, content: bytes, expected: tuple[str, str, int, int]
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    (table,) = open_delivery(path, largest_bytes=len(content), name=name)
+    records = list(table.records())
+    readable = [record for record in records if record.problem is None and len(record.cells) == len(table.header)]
+    assert (table.layout.container, table.layout.encoding, len(records), len(readable)) == expected
+    handles = table.header.index("account_id")
+    assert [record.cells[handles] for record in readable[:2]] == [row["account_id"] for row in creators(2)]
+
+
 def test_a_bad_file_leaves_the_older_snapshots_as_they_were(copied_home: Home, call: Call, tmp_path: Path) -> None:
     before, files = copied_home.tables(), sorted(copied_home.path.rglob("*"))
-    bad = tmp_path / "profiles_2024-03-01.csv"
-    bad.write_bytes(GOOD.encode("utf-16"))
+    bad = tmp_path / "profiles_2024-03-01.csv.gz"
+    bad.write_bytes(ZIPPED[:-5_000])
     good = write_csv(tmp_path / "good.csv", creators(5, day="2025-01-01"))
     assert call(copied_home.path, "refresh", good, bad).code == FAILED
     assert copied_home.tables() == before
@@ -145,7 +191,10 @@ def test_bad_rows_are_rejected_with_reason_and_place_and_the_good_ones_are_kept(
     home.deliver(tmp_path / "mixed.csv")
     result = home.refresh("2024-03-01", selection=UNTIL_VALIDATED)
     assert result.success, reasons_of(result)
-    found = home.sql("select source_row, source_file, reasons from validated.rejected order by 1")
+    found = home.sql(
+        "select source_row, delivered_name, reasons from validated.rejected join raw.files"
+        " on file = source_file and files.snapshot = rejected.snapshot order by 1"
+    )
     assert {row: file for row, file, _ in found} == dict.fromkeys(expected, "mixed.csv")
     for row, _, reasons in found:
         assert any(reason.startswith(expected[row]) for reason in reasons), (row, reasons)

@@ -269,7 +269,8 @@ def kill_refresh(home: Path, scrape: Path, *, while_in: tuple[ModuleType, str]) 
     module, function = while_in
     assert callable(getattr(module, function))
     mark = home.with_name("reached")
-    arguments = [module.__name__, function, str(mark), "refresh", str(scrape), "--study", ONE_STUDY[0].name]
+    arguments = [module.__name__, function, str(mark), "refresh", str(scrape), "--again"]
+    arguments += ["--study", ONE_STUDY[0].name]
     with subprocess.Popen(
         [sys.executable, "-c", QUICK_STUDIES + _PAUSED_REFRESH, *arguments],
         env=environment(home),

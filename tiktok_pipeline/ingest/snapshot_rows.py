@@ -63,8 +63,13 @@ def check_stored_files(folder: Path, manifest: Sequence[StoredFile]) -> None:
 
 
 def is_external(manifest: Sequence[StoredFile], source: Source) -> bool:
-    """Return whether the rows of a source stay in their files: there are files, and all are Parquet."""
-    return {file_format(Path(entry.file)) for entry in _entries_of(manifest, source)} == {"parquet"}
+    """Return whether the rows of a source stay in their files: there are files, and all were delivered as Parquet.
+
+    A delivery that was converted to Parquet of texts is stored like a text file, so that any client can query it.
+    """
+    entries = _entries_of(manifest, source)
+    delivered_as = {entry.container for entry in entries if entry.container}
+    return {file_format(Path(entry.file)) for entry in entries} == {"parquet"} and delivered_as <= {"parquet"}
 
 
 def external_slices(manifests: Mapping[str, Sequence[StoredFile]]) -> set[tuple[str, str]]:

@@ -116,7 +116,9 @@ def open_graph(page: Page, url: str) -> None:
     page.wait_for_timeout(3_000)  # time for a pop-up to come
     assert page.get_by_role("dialog").count() == 0
     page.keyboard.press("Alt+E")
-    page.get_by_text(re.compile(r"k_scores$")).first.wait_for()
+    page.get_by_text(
+        re.compile(r"(k_scores|assignments|statistics|profiles|summaries)$")
+    ).first.wait_for()  # those in view
 
 
 def materialize(page: Page, snapshot: str, pictures: Path) -> None:

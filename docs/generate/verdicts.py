@@ -13,4 +13,4 @@ def render() -> str:
     rows = [
         [code(label), thresholds.get(label, ""), escape(verdict.description)] for label, verdict in VERDICTS.items()
     ]
-    return paragraphs(table(["Verdict", "Jaccard", "Meaning"], rows))
+    return paragraphs(table(["Verdict", "Jaccard − 1.645 standard errors", "Meaning"], rows))

@@ -115,6 +115,26 @@ def _start(
     return CATALOG, typical_centroids([persona.typical for persona in personas], scaled_by)
 
 
+def start_of(
+    model: SegmentModel, segmentation: Segmentation, continuity: pd.DataFrame, earlier: EarlierFit | None
+) -> Matrix | None:
+    """Return the centroids that a model was fitted from, in its scaled units; None for k-means++ starts.
+
+    Parameters
+    ----------
+    model : SegmentModel
+        The model.
+    segmentation : Segmentation
+        Its settings.
+    continuity : DataFrame
+        Rows of ``clusters.continuity``, which name the start.
+    earlier : EarlierFit or None
+        The fit that it could go on from.
+    """
+    name, start = _start(model, segmentation, earlier)
+    return start if len(continuity) and continuity["start"].iloc[0] == name else None
+
+
 def _rescaled(earlier: SegmentModel, scaled_by: SegmentModel) -> SegmentModel:
     return SegmentModel(
         scaled_by.features,

@@ -12,6 +12,7 @@ import narwhals as nw
 import pandas as pd
 
 from tiktok_pipeline.analysis.classification import classify_study
+from tiktok_pipeline.analysis.continuous_fit import start_of
 from tiktok_pipeline.analysis.fit_inputs import FitInputs, build_fit_inputs
 from tiktok_pipeline.analysis.segmentation import (
     assign_study,
@@ -89,7 +90,8 @@ def run_study(validated: nw.LazyFrame[Any], study: Study, *, engine: Engine) -> 
 def _segments(inputs: FitInputs, engine: Engine) -> Segments:
     models, fits, continuity = fit_study(inputs, engine)
     model = from_frame(models)
-    stability = measure_stability(inputs, model, engine)
+    start = None if model is None else start_of(model, inputs.segmentation, continuity, None)
+    stability = measure_stability(inputs, model, engine, started_from=start)
     personas = build_personas(inputs, model, stability.stability, fits, engine)
     return Segments(
         k_scores=score_study(inputs, engine),

@@ -16,6 +16,7 @@ import pandas as pd
 from tiktok_pipeline.analysis.continuous_fit import fit_continuously
 from tiktok_pipeline.analysis.earlier_fit import EarlierFit
 from tiktok_pipeline.analysis.fit_inputs import FitInputs
+from tiktok_pipeline.arrays import Matrix
 from tiktok_pipeline.clusters.choose_k import score_k
 from tiktok_pipeline.clusters.effect_size import eta_squared, fit_statistics
 from tiktok_pipeline.clusters.fit_rows import count_by_step
@@ -34,6 +35,7 @@ from tiktok_pipeline.clusters.stability import MAX_STABILITY_ROWS, FitSettings, 
 from tiktok_pipeline.features.catalog import feature_label
 from tiktok_pipeline.personas.name import Match
 from tiktok_pipeline.personas.summarize import aggregate, match_personas, persona_features, summaries
+from tiktok_pipeline.personas.verdict import Measured
 from tiktok_pipeline.study import lacks
 from tiktok_pipeline.warehouse.base import Engine
 
@@ -152,7 +154,12 @@ def score_study(inputs: FitInputs, engine: Engine) -> pd.DataFrame:
 
 
 def measure_stability(
-    inputs: FitInputs, model: SegmentModel | None, engine: Engine, *, known: StabilityResult | None = None
+    inputs: FitInputs,
+    model: SegmentModel | None,
+    engine: Engine,
+    *,
+    started_from: Matrix | None = None,
+    known: StabilityResult | None = None,
 ) -> StabilityResult:
     """Measure the stability of each cluster on a bounded sample of the fitted rows.
 
@@ -164,6 +171,8 @@ def measure_stability(
         The fitted model; without one the result has no rows.
     engine : Engine
         The engine that holds the sample.
+    started_from : ndarray of shape (k, n_features), optional
+        The centroids that the model was fitted from, see `start_of`; none for k-means++ starts.
     known : StabilityResult, optional
         An earlier result. It is returned as it is if it was measured on the same model, rows and settings.
     """
@@ -181,15 +190,19 @@ def measure_stability(
         sweep_n_init=segmentation.sweep_n_init,
         draws=segmentation.draws,
     )
-    if known is not None and set(known.stability["fingerprint"]) == {fingerprint(matrix, model, settings)}:
+    if known is not None and set(known.stability["fingerprint"]) == {
+        fingerprint(matrix, model, settings, started_from)
+    }:
         return known
-    return measure(matrix, model, settings)
+    return measure(matrix, model, settings, start=started_from)
 
 
-def jaccards(stability: pd.DataFrame) -> dict[int, float]:
-    """Return the mean bootstrap Jaccard coefficient of each cluster that has one."""
-    measured = stability.dropna(subset=["jaccard"])
-    return {int(row["cluster"]): float(row["jaccard"]) for row in measured.to_dict("records")}
+def measured_clusters(stability: pd.DataFrame) -> dict[int, Measured]:
+    """Return what the verdict of each cluster is made from: rows of ``clusters.stability``."""
+    return {
+        int(row["cluster"]): Measured(row["jaccard"], row["standard_error"], int(row["profiles"]))
+        for row in stability.to_dict("records")
+    }
 
 
 def assign_study(inputs: FitInputs, model: SegmentModel | None, engine: Engine) -> nw.LazyFrame[Any]:
@@ -266,7 +279,7 @@ def build_personas(
         summaries=summaries(
             aggregates,
             matches,
-            jaccards(stability),
+            measured_clusters(stability),
             why_none=str(notes.iloc[0]) if len(notes) else None,
             lacking=_unknown_in_words(segmentation.features, aggregates.unknown),
             remark=f"Compared by {segmentation.basis}." if segmentation.basis_note and model else "",

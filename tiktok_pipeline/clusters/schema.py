@@ -155,14 +155,34 @@ ASSIGNMENTS_TABLE = TableSpec(
 STABILITY_TABLE = TableSpec(
     schema="clusters",
     name="stability",
-    description="the stability of each cluster: bootstrap Jaccard, silhouette, size",
+    description="the stability of each cluster: bootstrap Jaccard with its error, silhouette, size",
     slice_by=SLICE,
     rows_per=("snapshot", "study", "cluster"),
     columns=(
         SNAPSHOT,
         STUDY,
         Column(name="cluster", type="integer", description="number of the cluster", nullable=False),
-        Column(name="jaccard", type="float", description="mean bootstrap Jaccard (Hennig 2007); NULL: never drawn"),
+        Column(
+            name="jaccard",
+            type="float",
+            description="mean bootstrap Jaccard (Hennig 2007), each draw fitted as the model was; NULL: never drawn",
+        ),
+        Column(
+            name="standard_error",
+            type="float",
+            description="standard error of jaccard over the draws; NULL: fewer than two draws",
+        ),
+        Column(
+            name="share_dissolved",
+            type="float",
+            description="share of draws with a Jaccard of at most 0.5 (Hennig's bound of a dissolved cluster)",
+        ),
+        Column(name="share_recovered", type="float", description="share of draws with a Jaccard of at least 0.75"),
+        Column(
+            name="jaccard_cold",
+            type="float",
+            description="mean bootstrap Jaccard if each draw is fitted from k-means++ starts",
+        ),
         Column(
             name="share_of_draws",
             type="float",
@@ -197,7 +217,8 @@ STABILITY_RUNS_TABLE = TableSpec(
         Column(
             name="measure",
             type="text",
-            description="inertia, adjusted_rand_index (to the kept fit), worst_jaccard, smallest_cluster",
+            description="inertia, adjusted_rand_index (of the study's starts with the kept fit), "
+            "single_start_rand_index (of one start), worst_jaccard, smallest_cluster",
             nullable=False,
         ),
         Column(name="k", type="integer", description="number of clusters", nullable=False),
@@ -237,6 +258,10 @@ STABILITY_SCHEMA = schema_for(
     {
         "cluster": [pa.Check.ge(0)],
         "jaccard": _SHARE,
+        "standard_error": [pa.Check.ge(0.0)],
+        "share_dissolved": _SHARE,
+        "share_recovered": _SHARE,
+        "jaccard_cold": _SHARE,
         "share_of_draws": _SHARE,
         "silhouette": [pa.Check.in_range(-1.0, 1.0)],
         "profiles": [pa.Check.ge(0)],

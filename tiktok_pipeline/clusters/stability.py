@@ -1,8 +1,9 @@
 """Measures the stability of a clustering: how it changes with other seeds and with bootstrap draws of the profiles.
 
 Bootstrap Jaccard: a draw with replacement is clustered again. Each cluster is compared with its best match, on the
-distinct profiles of the draw. Everything runs on a bounded sample. The verdict is in
-`tiktok_pipeline.personas.verdict`.
+distinct profiles of the draw. A draw is fitted as the model was: from the same start, or from k-means++ starts. For a
+model with a start, the draws with k-means++ starts are measured, too, and told apart. Everything runs on a bounded
+sample. The verdict is in `tiktok_pipeline.personas.verdict`.
 
 References
 ----------
@@ -29,12 +30,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_STABILITY_ROWS = 5_000
-DRAWS_AT_OTHER_K = 6
-"""The other k get one draw for so many of the study's: enough for a comparison, which needs no verdict."""
+DRAWS_BY_K = 8
+"""Where k is compared with k, each gets one draw for so many of the study's, and the same starts."""
+DISSOLVED, RECOVERED = 0.5, 0.75
+"""A cluster is dissolved in a draw up to the one Jaccard coefficient, and recovered from the other (Hennig 2007)."""
 SEEDS_OF_INERTIA = 10
 SEEDS_OF_AGREEMENT = 20
+SINGLE_STARTS = "single_start_rand_index"
 LARGEST_K = 6
-METHOD = "2"
+METHOD = "3"
 """Part of the fingerprint. Raise it when the measurement changes, so that no earlier result is reused."""
 
 
@@ -58,15 +62,17 @@ class FitSettings:
     draws: int
 
 
-def fingerprint(matrix: Matrix, model: SegmentModel, settings: FitSettings) -> str:
+def fingerprint(matrix: Matrix, model: SegmentModel, settings: FitSettings, start: Matrix | None = None) -> str:
     """Hash everything that the measurement depends on: equal fingerprints mean equal results."""
-    digest = hashlib.sha256(repr((METHOD, settings, matrix.shape)).encode())
-    for part in (matrix, model.centroids):
+    digest = hashlib.sha256(repr((METHOD, settings, matrix.shape, start is None)).encode())
+    for part in (matrix, model.centroids, *([] if start is None else [start])):
         digest.update(np.char.mod("%.9g", part).astype("S").tobytes())
     return digest.hexdigest()[:16]
 
 
-def measure(matrix: Matrix, model: SegmentModel, settings: FitSettings) -> StabilityResult:
+def measure(
+    matrix: Matrix, model: SegmentModel, settings: FitSettings, *, start: Matrix | None = None
+) -> StabilityResult:
     """Measure the stability of each cluster of a model.
 
     Parameters
@@ -77,6 +83,8 @@ def measure(matrix: Matrix, model: SegmentModel, settings: FitSettings) -> Stabi
         The fitted model.
     settings : FitSettings
         The settings that it was fitted with.
+    start : ndarray of shape (k, n_features), optional
+        The centroids in scaled units that the model was fitted from; none for k-means++ starts.
 
     Returns
     -------
@@ -86,18 +94,22 @@ def measure(matrix: Matrix, model: SegmentModel, settings: FitSettings) -> Stabi
     from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
     labels = model.predict(matrix)
+    k, draws, seed = settings.k, settings.draws, settings.random_state
     with threadpool_limits(1):
-        overlaps = bootstrap_jaccard(
-            matrix, labels, k=settings.k, n_init=settings.n_init, draws=settings.draws, seed=settings.random_state
-        )
-        runs = [*_seed_runs(matrix, labels, settings), *_runs_by_k(matrix, settings, labels, overlaps)]
+        cold = bootstrap_jaccard(matrix, labels, k=k, n_init=settings.n_init, draws=draws, seed=seed)
+        own = cold
+        if start is not None:
+            own = bootstrap_jaccard(matrix, labels, k=k, n_init=1, draws=draws, seed=seed, start=start)
+        runs = [*_seed_runs(matrix, labels, settings), *_runs_by_k(matrix, settings)]
     return StabilityResult(
-        _by_cluster(matrix, labels, overlaps, fingerprint(matrix, model, settings)),
+        _by_cluster(matrix, labels, (own, cold), fingerprint(matrix, model, settings, start)),
         pd.DataFrame(runs, columns=STABILITY_RUNS_TABLE.frame_names).astype({"value": "float64"}),
     )
 
 
-def bootstrap_jaccard(matrix: Matrix, labels: Labels, *, k: int, n_init: int, draws: int, seed: int) -> Matrix:
+def bootstrap_jaccard(
+    matrix: Matrix, labels: Labels, *, k: int, n_init: int, draws: int, seed: int, start: Matrix | None = None
+) -> Matrix:
     """Compute the Jaccard coefficient of each cluster with its best match in each bootstrap draw.
 
     Parameters
@@ -112,6 +124,8 @@ def bootstrap_jaccard(matrix: Matrix, labels: Labels, *, k: int, n_init: int, dr
         Number of draws, each of n_rows rows with replacement.
     seed : int
         Seed of the draws; draw number i is fitted with ``seed + i``.
+    start : ndarray of shape (k, n_features), optional
+        The centroids that each draw is fitted from, in place of k-means++ starts.
 
     Returns
     -------
@@ -124,11 +138,12 @@ def bootstrap_jaccard(matrix: Matrix, labels: Labels, *, k: int, n_init: int, dr
     clusters = max(k, int(labels.max(initial=-1)) + 1)  # a bounded sample may have no row of a small cluster
     generator = np.random.default_rng(seed)
     overlaps = np.full((draws, clusters), np.nan)
+    init = "k-means++" if start is None else start
     for draw in range(draws):
         rows = generator.integers(0, len(matrix), len(matrix))
         if distinct_rows(matrix[rows], enough=k) < k:
             continue
-        fitted = KMeans(n_clusters=k, n_init=n_init, random_state=seed + draw).fit(matrix[rows])
+        fitted = KMeans(n_clusters=k, init=init, n_init=n_init, random_state=seed + draw).fit(matrix[rows])
         distinct, first = np.unique(rows, return_index=True)
         overlaps[draw] = jaccard(labels[distinct], fitted.labels_[first], clusters)
     return overlaps
@@ -161,28 +176,46 @@ def jaccard(kept: Labels, other: Labels, clusters: int) -> NDArray[np.float64]:
     return np.where(table.sum(axis=1) > 0, best, np.nan)
 
 
-def _by_cluster(matrix: Matrix, labels: Labels, overlaps: Matrix, digest: str) -> pd.DataFrame:
+def _by_cluster(matrix: Matrix, labels: Labels, overlaps: tuple[Matrix, Matrix], digest: str) -> pd.DataFrame:
+    """Return rows of ``clusters.stability`` from the coefficients of the fit as it was made and of cold starts."""
+    own, cold = overlaps
     (samples,) = silhouettes(matrix, [labels])
     rows = []
-    for cluster in range(overlaps.shape[1]):
+    for cluster in range(own.shape[1]):
         inside = labels == cluster
-        known = overlaps[~np.isnan(overlaps[:, cluster]), cluster]
         rows.append(
-            (
-                cluster,
-                float(known.mean()) if len(known) else None,
-                len(known) / len(overlaps),
-                float(samples[inside].mean()) if samples is not None and inside.any() else None,
-                int(inside.sum()),
-                digest,
-            )
+            {
+                "cluster": cluster,
+                **_summarize(own[:, cluster]),
+                "jaccard_cold": _summarize(cold[:, cluster])["jaccard"],
+                "silhouette": float(samples[inside].mean()) if samples is not None and inside.any() else None,
+                "profiles": int(inside.sum()),
+                "fingerprint": digest,
+            }
         )
     frame = pd.DataFrame(rows, columns=STABILITY_TABLE.frame_names)
-    return frame.astype({"jaccard": "float64", "silhouette": "float64"})
+    numbers = ("jaccard", "standard_error", "share_dissolved", "share_recovered", "jaccard_cold", "silhouette")
+    return frame.astype(dict.fromkeys(numbers, "float64"))
+
+
+def _summarize(coefficients: NDArray[np.float64]) -> dict[str, float | None]:
+    """Return mean, standard error and the shares of draws of a cluster; NaN is a draw without it."""
+    known = coefficients[~np.isnan(coefficients)]
+    there, several = len(known) > 0, len(known) > 1
+    return {
+        "jaccard": float(known.mean()) if there else None,
+        "standard_error": float(known.std(ddof=1) / np.sqrt(len(known))) if several else None,
+        "share_dissolved": float((known <= DISSOLVED).mean()) if there else None,
+        "share_recovered": float((known >= RECOVERED).mean()) if there else None,
+        "share_of_draws": len(known) / len(coefficients),
+    }
 
 
 def _seed_runs(matrix: Matrix, labels: Labels, settings: FitSettings) -> Iterator[tuple[str, int, int, float]]:
-    """Yield the inertia of 10 other seeds, and the adjusted Rand index of 20 with the kept labels."""
+    """Yield the inertia of 10 other seeds, and of 20 the adjusted Rand index with the kept labels.
+
+    The index is that of the study's number of k-means++ starts, and that of a single one.
+    """
     from sklearn.cluster import KMeans  # noqa: PLC0415
     from sklearn.metrics import adjusted_rand_score  # noqa: PLC0415
 
@@ -193,30 +226,25 @@ def _seed_runs(matrix: Matrix, labels: Labels, settings: FitSettings) -> Iterato
         if seed < SEEDS_OF_INERTIA:
             yield "inertia", settings.k, seed, float(fitted.inertia_)
         yield "adjusted_rand_index", settings.k, seed, float(adjusted_rand_score(labels, fitted.labels_))
+        if settings.n_init > 1:
+            fitted = KMeans(n_clusters=settings.k, n_init=1, random_state=seed).fit(matrix)
+        yield SINGLE_STARTS, settings.k, seed, float(adjusted_rand_score(labels, fitted.labels_))
 
 
-def _runs_by_k(
-    matrix: Matrix, settings: FitSettings, labels: Labels, overlaps: Matrix
-) -> Iterator[tuple[str, int, int, float | None]]:
+def _runs_by_k(matrix: Matrix, settings: FitSettings) -> Iterator[tuple[str, int, int, float | None]]:
     """Yield the worst bootstrap Jaccard and the smallest cluster of each k up to 6, and of the study's k.
 
-    For the study's k they are those of the kept fit (``labels``, ``overlaps``).
+    Each k is fitted and drawn alike, the study's k too: only then can they be compared.
     """
     from sklearn.cluster import KMeans  # noqa: PLC0415
 
     lowest, highest = settings.k_range
     candidates = sorted({*range(lowest, min(highest, LARGEST_K) + 1), settings.k})
     distinct = distinct_rows(matrix, enough=max(candidates) + 1)
-    seed, n_init = settings.random_state, settings.sweep_n_init
+    seed, n_init, draws = settings.random_state, settings.sweep_n_init, -(-settings.draws // DRAWS_BY_K)
     for k in (k for k in candidates if k < distinct):
-        if k == settings.k:
-            sizes, coefficients = np.bincount(labels, minlength=k), overlaps
-        else:
-            others = KMeans(n_clusters=k, n_init=n_init, random_state=seed).fit(matrix).labels_.astype(np.int64)
-            sizes = np.bincount(others)
-            coefficients = bootstrap_jaccard(
-                matrix, others, k=k, n_init=n_init, draws=-(-settings.draws // DRAWS_AT_OTHER_K), seed=seed
-            )
-        yield "smallest_cluster", k, seed, float(sizes.min())
+        labels = KMeans(n_clusters=k, n_init=n_init, random_state=seed).fit(matrix).labels_.astype(np.int64)
+        coefficients = bootstrap_jaccard(matrix, labels, k=k, n_init=n_init, draws=draws, seed=seed)
+        yield "smallest_cluster", k, seed, float(np.bincount(labels).min())
         means = [column[~np.isnan(column)].mean() for column in coefficients.T if not np.isnan(column).all()]
         yield "worst_jaccard", k, seed, float(min(means)) if means else None

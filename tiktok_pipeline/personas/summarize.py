@@ -13,7 +13,7 @@ from tiktok_pipeline.frames import to_pandas
 from tiktok_pipeline.personas.name import Match, name_clusters, unnamed
 from tiktok_pipeline.personas.schema import FEATURES_TABLE, RECOMMENDATIONS_TABLE, SUMMARIES_TABLE
 from tiktok_pipeline.personas.segments import NOT_ENOUGH_DATA
-from tiktok_pipeline.personas.verdict import NO_SEGMENT, Verdict, segment_verdict
+from tiktok_pipeline.personas.verdict import NO_SEGMENT, Measured, Verdict, segment_verdict
 from tiktok_pipeline.recipes.personas import PersonaCatalog
 
 BASES = {"fitted": True, "all": False}
@@ -125,7 +125,7 @@ def match_personas(
 def summaries(
     aggregates: Aggregates,
     matches: Mapping[int, Match],
-    jaccards: Mapping[int, float],
+    measured: Mapping[int, Measured],
     *,
     why_none: str | None = None,
     lacking: str = "",
@@ -139,8 +139,8 @@ def summaries(
         Sizes by cluster. Profiles without a cluster become the row "Not enough data".
     matches : mapping of int to Match
         The persona of each cluster.
-    jaccards : mapping of int to float
-        The mean bootstrap Jaccard coefficient of each measured cluster.
+    measured : mapping of int to Measured
+        The stability of each measured cluster.
     why_none : str, optional
         The reason if the study has no model.
     lacking : str
@@ -160,7 +160,7 @@ def summaries(
                 "profiles": size["profiles"],
                 "profiles_in_fit": size["profiles_in_fit"],
                 "share": size["profiles"] / total,
-                "verdict": _verdict(cluster, int(size["profiles_in_fit"]), jaccards).label,
+                "verdict": _verdict(cluster, int(size["profiles_in_fit"]), measured).label,
                 **_texts(match, why_none, lacking, remark),
                 "match_distance": match.distance if match else None,
             }
@@ -169,8 +169,10 @@ def summaries(
     return frame.astype({"cluster": "Int64", "match_distance": "float64"})
 
 
-def _verdict(cluster: int, profiles_in_fit: int, jaccards: Mapping[int, float]) -> Verdict:
-    return NO_SEGMENT if cluster < 0 else segment_verdict(jaccards.get(cluster), profiles_in_fit)
+def _verdict(cluster: int, profiles_in_fit: int, measured: Mapping[int, Measured]) -> Verdict:
+    if cluster < 0:
+        return NO_SEGMENT
+    return segment_verdict(measured.get(cluster, Measured(None, None, profiles_in_fit)))
 
 
 def _texts(match: Match | None, why_none: str | None, lacking: str, remark: str) -> dict[str, str]:

@@ -21,7 +21,40 @@ PATTERN_JACCARD = 0.6
 """Smallest mean bootstrap Jaccard coefficient (0 to 1) of a pattern."""
 
 MIN_SEGMENT_PROFILES = 30
-"""Fewest fitted profiles for which any statement about a group is made."""
+"""Fewest measured profiles for which any statement about a group is made."""
+
+STANDARD_ERRORS = 1.645
+"""The verdict is on the mean minus so many standard errors: the bound that 95 % of such means are above."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a verdict is made from: a row of ``clusters.stability``.
+
+    Parameters
+    ----------
+    jaccard : float or None
+        Mean bootstrap Jaccard coefficient, 0 to 1; None or NaN if it was not measured.
+    standard_error : float or None
+        Its standard error over the draws; None or NaN with fewer than two draws.
+    profiles : int
+        Profiles of the segment among the measured rows.
+    """
+
+    jaccard: float | None
+    standard_error: float | None
+    profiles: int
+
+    @property
+    def lower_bound(self) -> float | None:
+        """The mean minus `STANDARD_ERRORS` standard errors, at least 0; None without both."""
+        if _is_missing(self.jaccard) or _is_missing(self.standard_error):
+            return None
+        return max(0.0, float(self.jaccard or 0.0) - STANDARD_ERRORS * float(self.standard_error or 0.0))
+
+
+def _is_missing(value: float | None) -> bool:
+    return value is None or math.isnan(value)
 
 
 @dataclass(frozen=True)
@@ -54,7 +87,7 @@ UNSTABLE = Verdict(
 )
 TOO_SMALL = Verdict(
     "too small",
-    f"Fewer than {MIN_SEGMENT_PROFILES} creators in the fit: treat them as examples, not as a group.",
+    f"Fewer than {MIN_SEGMENT_PROFILES} of its creators were measured: treat them as examples, not as a group.",
     ("is too small to be a group", "are too small to be groups"),
 )
 NOT_MEASURED = Verdict(
@@ -74,19 +107,14 @@ VERDICTS: Mapping[str, Verdict] = {
 """Every verdict by its label, the most reliable first."""
 
 JACCARD_THRESHOLDS: Mapping[float, Verdict] = {PATTERN_JACCARD: PATTERN, STABLE_JACCARD: STABLE}
-"""The verdict that starts at each Jaccard coefficient, in ascending order; `UNSTABLE` is below the first."""
+"""The verdict from each lower bound of the Jaccard coefficient on, ascending; `UNSTABLE` is below the first."""
 
 
-def segment_verdict(jaccard: float | None, profiles_in_fit: int) -> Verdict:
-    """Judge a segment by its size and by its stability.
+def segment_verdict(measured: Measured) -> Verdict:
+    """Judge a segment by its measured size and by its stability.
 
-    Parameters
-    ----------
-    jaccard : float or None
-        Mean bootstrap Jaccard coefficient, 0 to 1. None or NaN if it was not measured.
-    profiles_in_fit : int
-        Profiles of the segment that the model was fitted on. Size comes first: a segment of fewer than
-        `MIN_SEGMENT_PROFILES` is too small, however stable it is.
+    Size comes first: a segment with fewer than `MIN_SEGMENT_PROFILES` measured profiles is too small, however stable
+    it is.
 
     Returns
     -------
@@ -95,21 +123,17 @@ def segment_verdict(jaccard: float | None, profiles_in_fit: int) -> Verdict:
 
     Examples
     --------
-    >>> segment_verdict(0.8, 200).label
+    >>> segment_verdict(Measured(0.8, 0.01, 200)).label
     'stable'
-    >>> segment_verdict(1.0, 3).label
+    >>> segment_verdict(Measured(0.8, 0.04, 200)).label
+    'pattern'
+    >>> segment_verdict(Measured(1.0, 0.0, 3)).label
     'too small'
     """
-    return TOO_SMALL if profiles_in_fit < MIN_SEGMENT_PROFILES else jaccard_verdict(jaccard)
-
-
-def jaccard_verdict(jaccard: float | None) -> Verdict:
-    """Judge a mean bootstrap Jaccard coefficient alone; None and NaN are `NOT_MEASURED`.
-
-    >>> [jaccard_verdict(value).label for value in (0.59, 0.6, 0.75, None)]
-    ['unstable', 'pattern', 'stable', 'not measured']
-    """
-    if jaccard is None or math.isnan(jaccard):
+    if measured.profiles < MIN_SEGMENT_PROFILES:
+        return TOO_SMALL
+    bound = measured.lower_bound
+    if bound is None:
         return NOT_MEASURED
-    reached = [verdict for threshold, verdict in JACCARD_THRESHOLDS.items() if jaccard >= threshold]
+    reached = [verdict for threshold, verdict in JACCARD_THRESHOLDS.items() if bound >= threshold]
     return reached[-1] if reached else UNSTABLE

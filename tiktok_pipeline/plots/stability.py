@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tiktok_pipeline.output.number_format import format_count, format_si
-from tiktok_pipeline.personas.verdict import JACCARD_THRESHOLDS, STABLE, jaccard_verdict
+from tiktok_pipeline.personas.verdict import JACCARD_THRESHOLDS, STABLE, STANDARD_ERRORS
 from tiktok_pipeline.plots.style import (
     COLORS,
     FAINT,
@@ -87,7 +88,7 @@ def plot_stability_by_k(runs: pd.DataFrame, chosen: int) -> Figure:
     ----------
     runs : DataFrame
         A slice of ``clusters.stability_runs`` with the measures ``worst_jaccard`` (0 to 1), ``smallest_cluster``
-        (profiles) and, for the title, ``adjusted_rand_index``.
+        (profiles).
     chosen : int
         The study's number of segments.
     """
@@ -112,19 +113,16 @@ def plot_stability_by_k(runs: pd.DataFrame, chosen: int) -> Figure:
         right.set_ylim(0, float(smallest["value"].max()) * 1.1)
     linear_axis(right, "y")
     legend(right, loc="upper right")
-    return set_title(figure, _stability_title(worst, _measure(runs, "adjusted_rand_index"), chosen))
+    return set_title(figure, _stability_title(worst, chosen))
 
 
-def _stability_title(worst: pd.DataFrame, seeds: pd.DataFrame, chosen: int) -> str:
+def _stability_title(worst: pd.DataFrame, chosen: int) -> str:
     parts = []
     means = worst.groupby("k")["value"].mean()
     if chosen in means.index:
-        verdict = jaccard_verdict(means[chosen]).label
-        parts.append(f"At k = {chosen} the least stable segment has a Jaccard of {means[chosen]:.2f} ({verdict})")
+        parts.append(f"At k = {chosen} the least stable segment has a Jaccard of {means[chosen]:.2f}")
     if len(means):
         parts.append(f"highest at k = {means.idxmax()} ({means.max():.2f})")
-    if len(seeds := seeds[seeds["k"] == chosen]):
-        parts.append(f"other seeds agree by {seeds['value'].mean():.2f} (adjusted Rand index)")
     return "; ".join(parts) or "Size of the smallest segment by number of segments"
 
 
@@ -135,14 +133,14 @@ def plot_seeds(runs: pd.DataFrame) -> Figure:
     ----------
     runs : DataFrame
         A slice of ``clusters.stability_runs`` with the measures ``inertia`` (scaled units²) and
-        ``adjusted_rand_index`` (1: identical to the kept fit).
+        ``single_start_rand_index`` (1: identical to the kept fit).
     """
-    inertia, agreement = _measure(runs, "inertia"), _measure(runs, "adjusted_rand_index")
+    inertia, agreement = _measure(runs, "inertia"), _measure(runs, "single_start_rand_index")
     if inertia.empty and agreement.empty:
         return empty_figure("no other seeds were tried.")
     figure = new_figure(height=2.7)
     panels = figure.subplots(1, 2)
-    labels = ("inertia (scaled units²)", "adjusted Rand index")
+    labels = ("inertia (scaled units²)", "adjusted Rand index of one start")
     for axes, rows, label in zip(panels, (inertia, agreement), labels, strict=True):
         axes.scatter(range(1, len(rows) + 1), rows["value"], s=26, color=COLORS[0], linewidths=0)
         style_axes(axes, "run (one seed each)", label, f"{len(rows)} seeds")
@@ -158,21 +156,40 @@ def plot_seeds(runs: pd.DataFrame) -> Figure:
 
 
 def _seeds_title(inertia: pd.Series, agreement: pd.Series) -> str:
-    parts = []
-    others = int((agreement < SAME_SEGMENTS).sum())
-    if len(agreement):
-        lowest = f"{agreement.min():.2f}"
-        parts.append(
-            f"{others} of {len(agreement)} {'has' if others == 1 else 'have'} an adjusted Rand index below "
-            f"{SAME_SEGMENTS} (lowest {lowest})"
-            if others
-            else f"adjusted Rand index at least {lowest}"
-        )
+    parts = [seeds_finding(agreement)] if len(agreement) else []
     if len(inertia) and inertia.min() > 0:
         spread = float(f"{(inertia.max() / inertia.min() - 1) * 100:.2g}")
-        parts.append(f"inertia differs by up to {format_si(spread)}%")
-    finding = "Some seeds give other segments" if others else "Other seeds give the same segments"
-    return f"{finding}: {'; '.join(parts)}" if parts else finding
+        parts.append(f"inertia with the study's starts differs by up to {format_si(spread)}%")
+    return "; ".join(parts)
+
+
+def seeds_finding(agreement: pd.Series) -> str:
+    """Return whether single k-means++ starts with other seeds find the kept segments.
+
+    The segments are the same from an adjusted Rand index of `SAME_SEGMENTS`. The lowest index is rounded down.
+
+    Parameters
+    ----------
+    agreement : Series
+        The adjusted Rand index of each single start with the kept fit; at least one.
+
+    Examples
+    --------
+    >>> seeds_finding(pd.Series([1.0, 0.999]))
+    'Other seeds find the same segments, each with one start: adjusted Rand index at least 0.99'
+    >>> seeds_finding(pd.Series([1.0, 0.5]))
+    'Some seeds find other segments with one start: 1 of 2 has an adjusted Rand index below 0.9 (lowest 0.50)'
+    """
+    others, lowest = int((agreement < SAME_SEGMENTS).sum()), float(agreement.min())
+    if others:
+        have = "has" if others == 1 else "have"
+        return (
+            f"Some seeds find other segments with one start: {others} of {len(agreement)} {have} an adjusted Rand "
+            f"index below {SAME_SEGMENTS} (lowest {math.floor(lowest * 100) / 100:.2f})"
+        )
+    is_same = lowest >= 1.0 - 1e-9
+    reached = "1 for each" if is_same else f"at least {math.floor(lowest * 100) / 100:.2f}"
+    return f"Other seeds find the same segments, each with one start: adjusted Rand index {reached}"
 
 
 def plot_trust(stability: pd.DataFrame, names: Mapping[int, str], known: Sequence[str] = ()) -> Figure:
@@ -197,6 +214,8 @@ def plot_trust(stability: pd.DataFrame, names: Mapping[int, str], known: Sequenc
     axes = figure.subplots()
     places = -np.arange(len(rows))
     axes.barh(places, np.nan_to_num(jaccard), color=[styles[name][0] for name in personas], height=0.62)
+    reach = STANDARD_ERRORS * np.nan_to_num(to_float_array(rows, "standard_error"))
+    axes.errorbar(np.nan_to_num(jaccard), places, xerr=reach, fmt="none", ecolor=INK, elinewidth=1, capsize=2)
     for place, value, profiles, verdict in zip(
         places.tolist(), jaccard, to_float_array(rows, "profiles"), rows["verdict"], strict=True
     ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tiktok_pipeline.personas.verdict import PATTERN, PATTERN_JACCARD, STABLE, STABLE_JACCARD
+from tiktok_pipeline.personas.verdict import PATTERN, PATTERN_JACCARD, STABLE, STABLE_JACCARD, STANDARD_ERRORS
 
 CAPTIONS = {
     # Distributions of the features.
@@ -33,10 +33,13 @@ CAPTIONS = {
         "Left: after the bend, more clusters add little. Right: higher values mean better separated clusters."
     ),
     "stability_by_k": (
-        "For each number of segments: how reliably other samples give the least stable one, and the size of the "
-        "smallest."
+        "For each number of segments, with the same number of samples and starts: how reliably other samples give "
+        "the least stable one, and the size of the smallest."
     ),
-    "seeds": "The same recipe with other random seeds. If the points are far apart, the segments depend on chance.",
+    "seeds": (
+        "Left: the same recipe with other random seeds. Right: how well one start with each seed agrees with the "
+        "segments of the study. If the points are far apart, the segments depend on chance."
+    ),
     "followers_and_engagement": "One point per profile. Both axes are logarithmic.",
     "archetypes": "One point per creator. The large markers are the centers of the segments.",
     "biplot": (
@@ -47,8 +50,9 @@ CAPTIONS = {
         "The mean of the segment divided by the mean of all creators, minus 1: +100% is twice the average."
     ),
     "trust": (
-        "How similar each segment is to its best match in other samples. "
-        f"{PATTERN.label.capitalize()} from {PATTERN_JACCARD}, {STABLE.label} from {STABLE_JACCARD}."
+        "How similar each segment is to its best match in other samples. The line on each bar is "
+        f"{STANDARD_ERRORS} standard errors long to each side, and its left end decides: "
+        f"{PATTERN.label} from {PATTERN_JACCARD}, {STABLE.label} from {STABLE_JACCARD}."
     ),
     "silhouettes": (
         "One bar per profile. Bars to the right fit their own segment; bars to the left are closer to another one."

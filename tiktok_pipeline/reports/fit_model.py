@@ -26,11 +26,15 @@ from tiktok_pipeline.reports.snapshot_tables import Row, StudyTables, spaced, to
 _ETA_SQUARED = "eta_squared_"
 _MEASURES = {
     "inertia": ("inertia", 1),
-    "adjusted_rand_index": ("adjusted Rand index", 3),
+    "adjusted_rand_index": ("adjusted Rand index, the study's starts", 3),
+    "single_start_rand_index": ("adjusted Rand index, one start", 3),
     "worst_jaccard": ("worst Jaccard", 3),
     "smallest_cluster": ("creators in the smallest segment", 0),
 }
 """Each measure of ``clusters.stability_runs`` in words, with the decimals to show."""
+
+_OPTIONAL = ("standard_error", "share_dissolved", "share_recovered", "jaccard_cold")
+"""Columns that an older warehouse has no values of."""
 
 _SILHOUETTE_MEANINGS = (
     (0.25, "the segments overlap"),
@@ -149,6 +153,10 @@ def _stability_table(study: StudyTables) -> Table | None:
     header = [
         heading("Segment"),
         number_heading("Jaccard", "0 to 1"),
+        number_heading("Standard error"),
+        number_heading("Dissolved", "share of samples"),
+        number_heading("Recovered", "share of samples"),
+        number_heading("Jaccard", "cold starts"),
         number_heading("Share of samples", "with a member of it"),
         number_heading("Silhouette", "\u22121 to 1"),
         number_heading("Creators measured"),
@@ -158,12 +166,16 @@ def _stability_table(study: StudyTables) -> Table | None:
         [
             row_heading(personas.get(row["cluster"], f"cluster {row['cluster']}")),
             number_cell(format_number(row["jaccard"], 2)),
+            number_cell(format_number(row["standard_error"], 3)),
+            number_cell(format_percent(row["share_dissolved"], 0)),
+            number_cell(format_percent(row["share_recovered"], 0)),
+            number_cell(format_number(row["jaccard_cold"], 2)),
             number_cell(format_percent(row["share_of_draws"])),
             number_cell(format_number(row["silhouette"], 2)),
             number_cell(format_count(row["profiles"])),
             badge_cell(str(row["verdict"])),
         ]
-        for row in to_records(study.stability, "verdict")
+        for row in to_records(study.stability, "verdict", *_OPTIONAL)
     ]
     return simple_table("How reliably other samples of the same creators give each segment", header, rows)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tiktok_pipeline.personas.verdict import JACCARD_THRESHOLDS, MIN_SEGMENT_PROFILES
+from tiktok_pipeline.personas.verdict import JACCARD_THRESHOLDS, MIN_SEGMENT_PROFILES, STANDARD_ERRORS
 from tiktok_pipeline.reports.page_elements import Term
 
 _THRESHOLDS = " and ".join(f"{verdict.label} from {jaccard}" for jaccard, verdict in JACCARD_THRESHOLDS.items())
@@ -30,8 +30,10 @@ _GLOSSARY = {
     ),
     "Jaccard": (
         "Take another sample of the same creators, segment it again, and compare the members: shared "
-        f"members divided by all members, from 0 to 1. A segment is {_THRESHOLDS}. "
-        f"Segments of fewer than {MIN_SEGMENT_PROFILES} fitted creators are too small for a verdict."
+        f"members divided by all members, from 0 to 1. A segment is {_THRESHOLDS}, after "
+        f"{STANDARD_ERRORS} standard errors are subtracted from the mean. "
+        f"Segments of fewer than {MIN_SEGMENT_PROFILES} measured creators are too small for a verdict. "
+        "A verdict speaks of the creators in the fit."
     ),
     "Adjusted Rand index": (
         "How far two segmentations agree, pair by pair of creators: 1 is identical, 0 is chance."

@@ -24,8 +24,8 @@ from tiktok_pipeline.analysis.segmentation import (
     assign_study,
     assign_with_features,
     fit_study,
-    jaccards,
     measure_stability,
+    measured_clusters,
     score_study,
 )
 from tiktok_pipeline.arrays import Matrix
@@ -45,7 +45,7 @@ from tiktok_pipeline.clusters.stability import FitSettings, StabilityResult, fin
 from tiktok_pipeline.features.build import build_features
 from tiktok_pipeline.features.sample import sample_frame
 from tiktok_pipeline.personas.schema import FEATURES_SCHEMA, SUMMARIES_SCHEMA
-from tiktok_pipeline.personas.verdict import segment_verdict
+from tiktok_pipeline.personas.verdict import Measured, segment_verdict
 from tiktok_pipeline.raw.dialects import recognize
 from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.recipes.classification import Classification, FeatureSet, Label, PublishedForest
@@ -315,18 +315,20 @@ def test_a_study_of_creator_activity_runs_like_a_study_of_profiles(engine: DuckD
 
 def test_the_verdict_of_a_segment_follows_from_its_jaccard(engine: DuckDBWarehouse) -> None:
     segments = run(validated(engine, creators(150)), small_study(outliers=None), engine).segments
-    measured = jaccards(segments.stability)
+    measured = measured_clusters(segments.stability)
     assert set(measured) == {0, 1, 2}
     told = {row["cluster"]: row for row in segments.summaries.to_dict("records")}
     for cluster, found in measured.items():
-        assert told[cluster]["verdict"] == segment_verdict(found, told[cluster]["profiles_in_fit"]).label
+        assert told[cluster]["verdict"] == segment_verdict(found).label
     assert not {row["verdict"] for row in told.values()} <= {"too small", "not measured"}
 
 
-def test_jaccards_leave_out_clusters_that_were_never_drawn() -> None:
-    stability = pd.DataFrame({"cluster": [0, 1, 2], "jaccard": [0.5, None, 0.0]})
-    assert jaccards(stability) == {0: 0.5, 2: 0.0}
-    assert jaccards(stability[:0]) == {}
+def test_what_a_verdict_is_made_from_is_the_row_of_the_stability() -> None:
+    stability = pd.DataFrame(
+        {"cluster": [0, 2], "jaccard": [0.5, 0.0], "standard_error": [0.1, 0.2], "profiles": [40, 3]}
+    )
+    assert measured_clusters(stability) == {0: Measured(0.5, 0.1, 40), 2: Measured(0.0, 0.2, 3)}
+    assert measured_clusters(stability[:0]) == {}
 
 
 @dataclass(frozen=True)
@@ -359,9 +361,10 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Record the rows of each measurement; its result is a row with the fingerprint."""
     seen: list[int] = []
 
-    def count(matrix: Matrix, model: SegmentModel, settings: FitSettings) -> StabilityResult:
+    def count(matrix: Matrix, model: SegmentModel, settings: FitSettings, *, start: None) -> StabilityResult:
         seen.append(len(matrix))
-        return StabilityResult(pd.DataFrame({"fingerprint": [fingerprint(matrix, model, settings)]}), pd.DataFrame())
+        digest = fingerprint(matrix, model, settings, start)
+        return StabilityResult(pd.DataFrame({"fingerprint": [digest]}), pd.DataFrame())
 
     monkeypatch.setattr("tiktok_pipeline.analysis.segmentation.measure", count)
     return seen

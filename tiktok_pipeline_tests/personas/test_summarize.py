@@ -19,6 +19,7 @@ from tiktok_pipeline.personas.summarize import (
     recommendations,
     summaries,
 )
+from tiktok_pipeline.personas.verdict import Measured
 from tiktok_pipeline.recipes.personas import Persona, PersonaCatalog
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import features, stored
@@ -154,18 +155,33 @@ def sized(**sizes: list[int]) -> Aggregates:
     return Aggregates(pd.DataFrame(sizes), nothing, {})
 
 
-def test_the_verdict_depends_on_the_fitted_profiles_and_the_jaccard_of_the_cluster() -> None:
-    clusters = range(5)
+def test_the_verdict_depends_on_the_measured_rows_and_the_jaccard_of_the_cluster() -> None:
+    """At 60,000 profiles, a segment of 400 fitted profiles can have 6 among the measured ones."""
+    clusters = range(6)
     found = summaries(
         sized(
             cluster=[-1, *clusters],
-            profiles=[900, 800, 700, 600, 500, 400],
-            profiles_in_fit=[0, 30, 30, 30, 30, 29],
+            profiles=[900, 800, 700, 600, 500, 400, 300],
+            profiles_in_fit=[0, 30, 30, 30, 30, 400, 29],
         ),
         {cluster: Match(f"Unnamed segment {cluster + 1}", None, None) for cluster in clusters},
-        {0: 0.9, 1: 0.7, 2: 0.5, 4: 0.9, -1: 0.9},
+        {
+            0: Measured(0.9, 0.01, 30),
+            1: Measured(0.7, 0.01, 30),
+            2: Measured(0.5, 0.01, 30),
+            4: Measured(0.9, 0.01, 6),
+            -1: Measured(0.9, 0.01, 30),
+        },
     )
-    assert found["verdict"].tolist() == ["no segment", "stable", "pattern", "unstable", "not measured", "too small"]
+    assert found["verdict"].tolist() == [
+        "no segment",
+        "stable",
+        "pattern",
+        "unstable",
+        "not measured",
+        "too small",
+        "too small",
+    ]
     assert SUMMARIES_SCHEMA.validate(found)["share"].sum() == pytest.approx(1.0)
 
 

@@ -14,7 +14,7 @@ from tiktok_pipeline.personas.verdict import (
     PATTERN_JACCARD,
     STABLE_JACCARD,
     VERDICTS,
-    jaccard_verdict,
+    Measured,
     segment_verdict,
 )
 from tiktok_pipeline.reports.captions import CAPTIONS
@@ -23,31 +23,39 @@ CHECKOUT = Path(tiktok_pipeline.__file__).parents[1]
 
 
 @pytest.mark.parametrize(
-    ("jaccard", "profiles_in_fit", "expected"),
+    ("jaccard", "error", "profiles", "expected"),
     [
-        (1.0, 29, "too small"),
-        (None, 29, "too small"),
-        (0.0, 0, "too small"),
-        (None, 30, "not measured"),
-        (math.nan, 30, "not measured"),
-        (1.0, 30, "stable"),
-        (0.75, 30, "stable"),
-        (math.nextafter(0.75, 0.0), 30, "pattern"),
-        (0.6, 30, "pattern"),
-        (math.nextafter(0.6, 0.0), 30, "unstable"),
-        (0.0, 1_000_000, "unstable"),
+        (1.0, 0.0, 29, "too small"),
+        (None, None, 29, "too small"),
+        (0.0, 0.0, 0, "too small"),
+        (None, None, 30, "not measured"),
+        (math.nan, math.nan, 30, "not measured"),
+        (0.9, None, 30, "not measured"),  # one draw has no standard error
+        (1.0, 0.0, 30, "stable"),
+        (0.75, 0.0, 30, "stable"),
+        (math.nextafter(0.75, 0.0), 0.0, 30, "pattern"),
+        (0.6, 0.0, 30, "pattern"),
+        (math.nextafter(0.6, 0.0), 0.0, 30, "unstable"),
+        (0.0, 0.5, 1_000_000, "unstable"),
+        # 0.8 - 1.645 x 0.03 = 0.75065; 0.8 - 1.645 x 0.031 = 0.749005
+        (0.8, 0.03, 30, "stable"),
+        (0.8, 0.031, 30, "pattern"),
+        # 0.65 - 1.645 x 0.03 = 0.60065; 0.65 - 1.645 x 0.031 = 0.599005
+        (0.65, 0.03, 30, "pattern"),
+        (0.65, 0.031, 30, "unstable"),
     ],
 )
-def test_segment_verdict_at_its_thresholds(jaccard: float | None, profiles_in_fit: int, expected: str) -> None:
-    assert segment_verdict(jaccard, profiles_in_fit).label == expected
+def test_segment_verdict_at_its_thresholds(
+    jaccard: float | None, error: float | None, profiles: int, expected: str
+) -> None:
+    assert segment_verdict(Measured(jaccard, error, profiles)).label == expected
 
 
 @pytest.mark.parametrize(
-    ("jaccard", "expected"),
-    [(0.0, "unstable"), (0.6, "pattern"), (0.75, "stable"), (1.0, "stable"), (None, "not measured")],
+    ("jaccard", "error", "bound"), [(0.9, 0.1, 0.7355), (0.1, 0.2, 0.0), (None, 0.1, None), (0.9, math.nan, None)]
 )
-def test_jaccard_verdict_ignores_the_size(jaccard: float | None, expected: str) -> None:
-    assert jaccard_verdict(jaccard).label == expected
+def test_the_lower_bound(jaccard: float | None, error: float | None, bound: float | None) -> None:
+    assert Measured(jaccard, error, 100).lower_bound == (None if bound is None else pytest.approx(bound))
 
 
 def test_thresholds_are_those_of_hennig_in_ascending_order() -> None:
@@ -70,4 +78,4 @@ def test_the_documentation_and_the_caption_of_the_plot_give_the_same_thresholds(
     paragraphs = [part for page in pages for part in page.read_text("utf-8").split("\n\n")]
     words = ("Jaccard", "stable", "pattern", f"{STABLE_JACCARD}", f"{PATTERN_JACCARD}")
     assert [part for part in paragraphs if all(word in part for word in words)]
-    assert f"Pattern from {PATTERN_JACCARD}, stable from {STABLE_JACCARD}." in CAPTIONS["trust"]
+    assert f"pattern from {PATTERN_JACCARD}, stable from {STABLE_JACCARD}." in CAPTIONS["trust"]

@@ -43,6 +43,7 @@ STABILITY = pd.DataFrame(
     {
         "cluster": [0, 1, 2],
         "jaccard": [0.9, 0.5, None],
+        "standard_error": [0.01, 0.02, None],
         "profiles": [20, 30, 1],
         "verdict": ["stable", "unstable", "too small"],
     }
@@ -72,7 +73,7 @@ RUNS = pd.concat(
     [
         runs("worst_jaccard", {2: [0.9, 0.9], 3: [0.5, 0.7]}),
         runs("smallest_cluster", {2: [40, 44], 3: [9, 7]}),
-        runs("adjusted_rand_index", {3: [1.0, 0.95]}),
+        runs("single_start_rand_index", {3: [1.0, 0.95]}),
         runs("inertia", {3: [100.0, 102.0]}),
     ]
 )
@@ -106,20 +107,34 @@ def test_k_scores_name_the_choice_of_the_study_and_the_best() -> None:
 
 def test_stability_by_k_names_the_chosen_and_the_best_k() -> None:
     words = title(stability.plot_stability_by_k(RUNS, 3))
-    assert words.startswith(
-        "At k = 3 the least stable segment has a Jaccard of 0.60 (pattern); highest at k = 2 (0.90)"
-    )
-    assert words.endswith("other seeds agree by 0.97 (adjusted Rand index)")
-    assert "(unstable)" in title(stability.plot_stability_by_k(runs("worst_jaccard", {3: [0.4]}), 3))
+    assert words == "At k = 3 the least stable segment has a Jaccard of 0.60; highest at k = 2 (0.90)"
 
 
 def test_seeds_agree_or_not() -> None:
     same = title(stability.plot_seeds(RUNS))
-    assert (
-        same == "Other seeds give the same segments: adjusted Rand index at least 0.95; inertia differs by up to 2%"
+    assert same == (
+        "Other seeds find the same segments, each with one start: adjusted Rand index at least 0.95; "
+        "inertia with the study's starts differs by up to 2%"
     )
-    apart = title(stability.plot_seeds(runs("adjusted_rand_index", {3: [1.0, 0.3]})))
-    assert apart == "Some seeds give other segments: 1 of 2 has an adjusted Rand index below 0.9 (lowest 0.30)"
+    apart = title(stability.plot_seeds(runs("single_start_rand_index", {3: [1.0, 0.3]})))
+    assert apart.startswith("Some seeds find other segments with one start: 1 of 2 has an adjusted Rand index below")
+    # What the study's ten starts agree on says nothing about a single one.
+    assert "seeds" not in title(stability.plot_seeds(RUNS[RUNS["measure"] == "inertia"]))
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([1.0, 1.0], "adjusted Rand index 1 for each"),
+        ([1.0, 1.0 - 1e-12], "adjusted Rand index 1 for each"),
+        ([1.0, 0.9999], "adjusted Rand index at least 0.99"),
+        ([0.9, 1.0], "adjusted Rand index at least 0.90"),
+        ([0.8999, 1.0], "1 of 2 has an adjusted Rand index below 0.9 (lowest 0.89)"),
+        ([0.1, 0.2, 1.0], "2 of 3 have an adjusted Rand index below 0.9 (lowest 0.10)"),
+    ],
+)
+def test_an_index_is_never_rounded_up(values: list[float], words: str) -> None:
+    assert stability.seeds_finding(pd.Series(values)).endswith(words)
 
 
 def test_plot_trust_counts_only_the_verdict_stable() -> None:
@@ -134,6 +149,7 @@ def test_plot_trust_counts_only_the_verdict_stable() -> None:
 def test_plot_trust_does_not_count_a_segment_that_is_too_small_however_stable_it_is() -> None:
     # The verdicts of user_segments in a snapshot of the sample: four Jaccards reach 0.75, one segment is stable.
     rows = pd.DataFrame({"cluster": range(5), "jaccard": [1.0, 1.0, 0.98, 0.94, 0.69], "profiles": 100})
+    rows["standard_error"] = 0.01
     rows["verdict"] = ["stable", *["too small"] * 4]
     assert title(stability.plot_trust(rows, {})).startswith("1 of 5 segments is stable; not cluster 1 (too small)")
 
@@ -257,6 +273,7 @@ def test_twelve_personas_and_one_are_drawn() -> None:
         {"persona": names.values(), "base": "fitted", "feature": "likes", "relative_importance": 0.0}
     )
     trust = pd.DataFrame({"cluster": range(12), "jaccard": 0.8, "profiles": 5, "verdict": "stable"})
+    trust["standard_error"] = 0.01
     assert title(segments.plot_personas(many, names, "s"))
     assert title(segments.plot_silhouette(SILHOUETTES.assign(cluster=many["cluster"]), names))
     assert title(persona_profiles.plot_snake(features)) == "No persona stands out from the average"

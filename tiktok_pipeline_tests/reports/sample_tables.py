@@ -172,6 +172,10 @@ def study_tables(name: str = "balanced_segments", **changes: Any) -> StudyTables
             {
                 "cluster": [0, 1],
                 "jaccard": [0.91, 0.63],
+                "standard_error": [0.01, 0.01],
+                "share_dissolved": [0.0, 0.2],
+                "share_recovered": [1.0, 0.3],
+                "jaccard_cold": [0.9, 0.62],
                 "share_of_draws": 1.0,
                 "silhouette": [0.4, -0.1],
                 "profiles": [11_000, 8_000],

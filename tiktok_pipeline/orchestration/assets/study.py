@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from dagster import AssetExecutionContext, AssetsDefinition, Output, ResourceParam, multi_asset
 
+from tiktok_pipeline.analysis.continuous_fit import start_of
 from tiktok_pipeline.analysis.earlier_fit import read_earlier_fit
 from tiktok_pipeline.analysis.segmentation import (
     assign_study,
@@ -151,6 +152,7 @@ def _stability(study: Study) -> AssetsDefinition:
         ins={
             "features": table_in(f"features.{study.source}"),
             "models": table_in("clusters.models", study),
+            "continuity": table_in("clusters.continuity", study),
         },
         outs={
             name: table_out(f"clusters.{name}", study=study, kinds={"scikitlearn"})
@@ -162,6 +164,7 @@ def _stability(study: Study) -> AssetsDefinition:
         context: AssetExecutionContext,
         features: Frame,
         models: Frame,
+        continuity: Frame,
         *,
         warehouse: ResourceParam[Warehouse],
         figures: ResourceParam[FigureStore],
@@ -169,11 +172,14 @@ def _stability(study: Study) -> AssetsDefinition:
     ) -> tuple[Output[Any], Output[Any]]:
         snapshot = context.partition_key
         slice_ = {"snapshot": snapshot, "study": study.name}
-        earlier = StabilityResult(
+        known = StabilityResult(
             *(to_pandas(warehouse.read_slice(table, slice_)) for table in (STABILITY_TABLE, STABILITY_RUNS_TABLE))
         )
         inputs = samples.for_fit(features, snapshot=snapshot, study=study)
-        result = measure_stability(inputs, from_frame(to_pandas(models)), warehouse, known=earlier)
+        model = from_frame(to_pandas(models))
+        earlier = read_earlier_fit(warehouse, study, snapshot, inputs.segmentation)
+        start = None if model is None else start_of(model, inputs.segmentation, to_pandas(continuity), earlier)
+        result = measure_stability(inputs, model, warehouse, started_from=start, known=known)
         pngs = figures.replace(
             snapshot,
             group=study.name,

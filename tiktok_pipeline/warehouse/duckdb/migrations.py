@@ -75,6 +75,13 @@ _STEPS: Mapping[int, Sequence[str]] = {
             f"alter table if exists validated.profiles alter column {name} drop not null"
             for name in ("following", "likes", "videos_count")
         ),
+        *(
+            f"alter table if exists {table} add column if not exists {name} double"
+            for table, columns in {
+                "clusters.stability": ("standard_error", "share_dissolved", "share_recovered", "jaccard_cold"),
+            }.items()
+            for name in columns
+        ),
         "alter table if exists meta.slices add column if not exists computed_by varchar",
     ),
 }

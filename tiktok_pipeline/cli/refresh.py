@@ -199,7 +199,7 @@ def _ingest_inbox(settings: Settings, options: IngestOptions) -> tuple[list[str]
 def _print_registered(registered: Sequence[RegisteredFile]) -> None:
     shown: set[str] = set()
     for entry in registered:
-        info(f"snapshot {entry.snapshot}: {entry.file} ({entry.outcome})")
+        info(f"snapshot {entry.snapshot}: {entry.delivered_as} ({entry.outcome})")
         for note in entry.notes:
             if note not in shown:
                 info(f"  {note}")

@@ -18,7 +18,7 @@ from tiktok_pipeline.delivery.research_api import request_files
 from tiktok_pipeline.home.manifest import StoredFile, file_sha256, read_manifest, snapshots_on_disk
 from tiktok_pipeline.ingest.config import IngestConfig
 from tiktok_pipeline.ingest.options import IngestOptions
-from tiktok_pipeline.ingest.store import RegisteredFile
+from tiktok_pipeline.ingest.store import RegisteredFile, delivered_as
 from tiktok_pipeline.program_version import program_version
 
 Entries = list[tuple[str, StoredFile]]
@@ -55,7 +55,9 @@ def registered_before(
             return None
         if not all(_is_intact(config.raw / key / entry.file, entry) for key, entry in own):
             return None
-        registered += [RegisteredFile(key, entry.file, "already there", entry.notes) for key, entry in own]
+        registered += [
+            RegisteredFile(key, entry.file, "already there", entry.notes, delivered_as(entry)) for key, entry in own
+        ]
     return registered
 
 

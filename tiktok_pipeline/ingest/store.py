@@ -19,12 +19,27 @@ _MIN_USABLE_SHARE = 0.5
 
 @dataclass(frozen=True)
 class RegisteredFile:
-    """Where a delivered file is stored, whether it changed the snapshot, and what is unusual about it."""
+    """Where a delivered file is stored, whether it changed the snapshot, and what is unusual about it.
+
+    Attributes
+    ----------
+    file : str
+        The name under which the snapshot stores it.
+    delivered_as : str
+        The name that people know it by, see `delivered_as`.
+    """
 
     snapshot: str
     file: str
     outcome: Literal["new", "replaced", "already there"]
     notes: tuple[str, ...] = field(default=(), compare=False)
+    delivered_as: str = field(default="", compare=False)
+
+
+def delivered_as(entry: StoredFile) -> str:
+    """Return the name under which a stored file was delivered, with its member if that was an archive."""
+    name = entry.delivered_name or entry.file
+    return f"{name}: {entry.member}" if entry.member else name
 
 
 def check_replacement(file: PreparedFile, folder: Path) -> None:
@@ -59,13 +74,13 @@ def store_file(file: PreparedFile, folder: Path, key_note: str = "") -> Register
     notes = (*file.notes, key_note) if key_note else file.notes
     same = next((entry for entry in manifest if _is_same(entry, file)), None)
     if same is not None and _is_read_alike(same, file) and _is_intact(folder / same.file, same):
-        return RegisteredFile(folder.name, same.file, "already there", notes)
+        return RegisteredFile(folder.name, same.file, "already there", notes, delivered_as(same))
     outdated = [entry for entry in (same, _replaced(file, manifest)) if entry is not None]
     others = [entry for entry in manifest if entry not in outdated]
     name = free_name(file.name, file.delivered.name, [entry.file for entry in others])
     entry = _entry_of(file, name, notes)
     store_files(folder, {name: file.path}, [*others, entry])
-    return RegisteredFile(folder.name, name, "replaced" if outdated else "new", notes)
+    return RegisteredFile(folder.name, name, "replaced" if outdated else "new", notes, delivered_as(entry))
 
 
 def _entry_of(file: PreparedFile, name: str, notes: tuple[str, ...]) -> StoredFile:

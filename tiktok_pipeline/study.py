@@ -97,6 +97,7 @@ class Study:
                 "segmentation.scaling.log1p": segmentation.scaling.log1p,
                 "segmentation.outliers.columns": segmentation.outliers.columns if segmentation.outliers else (),
                 "segmentation.personas": segmentation.personas.features,
+                "segmentation.personas ranges": segmentation.personas.ranged_features,
                 "segmentation.response": (segmentation.response,) if segmentation.response else (),
             }
         )
@@ -172,7 +173,7 @@ class Study:
         """Return the features that describe the segments of one of its bases."""
         if segmentation is None:
             return DESCRIBED_FEATURES.get(self.source, ())
-        own = segmentation.features + segmentation.personas.features
+        own = segmentation.features + segmentation.personas.features + segmentation.personas.ranged_features
         response = (segmentation.response,) if segmentation.response else ()
         return tuple(dict.fromkeys(own + DESCRIBED_FEATURES.get(self.source, ()) + response))
 

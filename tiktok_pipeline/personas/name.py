@@ -2,7 +2,9 @@
 
 A persona and a cluster are both described by decimal logarithms: the mean of a feature over its average in the
 population. The names are assigned so that the sum of distances is smallest. A pair farther apart than the catalog's
-``max_distance`` does not match. A cluster without a match is "Unnamed segment N": no name is better than a wrong one.
+``max_distance`` does not match, and neither does a cluster whose medians are outside the ranges of the persona: the
+distance is relative, but a name says something absolute. A cluster without a match is "Unnamed segment N": no name is
+better than a wrong one.
 
 References
 ----------
@@ -59,6 +61,7 @@ def name_clusters(
     base: Mapping[str, float],
     catalog: PersonaCatalog,
     *,
+    medians: Mapping[int, Mapping[str, float]] | None = None,
     carried: Mapping[int, str] | None = None,
 ) -> dict[int, Match]:
     """Match each cluster with a persona.
@@ -71,8 +74,10 @@ def name_clusters(
         Their means over all clusters.
     catalog : PersonaCatalog
         The personas of the study.
+    medians : mapping of int to mapping of str to float, optional
+        The medians of the features of each cluster, over the fitted rows; only catalogs without ranges do without.
     carried : mapping of int to str, optional
-        The names that clusters keep from an earlier snapshot.
+        The names that clusters keep from an earlier snapshot, as long as their medians are in the ranges.
 
     Returns
     -------
@@ -87,6 +92,8 @@ def name_clusters(
     observed = np.array([log_ratios(means[cluster], base, catalog.features) for cluster in clusters])
     expected = np.array([log_ratios(persona.typical, catalog.base, catalog.features) for persona in catalog.personas])
     distances = np.sqrt(((observed[:, None, :] - expected[None, :, :]) ** 2).mean(axis=2))
+    fits = np.array([[persona.fits((medians or {}).get(c, {})) for persona in catalog.personas] for c in clusters])
+    distances = np.where(fits, distances, np.inf)
     matches = _keep_names(carried or {}, clusters, distances, catalog)
     rest = [place for place, cluster in enumerate(clusters) if cluster not in matches]
     names = {match.name for match in matches.values()}
@@ -107,7 +114,10 @@ def name_clusters(
 def _keep_names(
     carried: Mapping[int, str], clusters: Sequence[int], distances: Matrix, catalog: PersonaCatalog
 ) -> dict[int, Match]:
-    """Return the matches of the clusters that keep an earlier name, which may be no persona's."""
+    """Return the matches of the clusters that keep an earlier name, which may be no persona's.
+
+    A name that its cluster has outgrown, so that the distance is infinite, is not kept.
+    """
     places = {persona.name: place for place, persona in enumerate(catalog.personas)}
     matches = {}
     for row, cluster in enumerate(clusters):
@@ -117,7 +127,7 @@ def _keep_names(
         place = places.get(name)
         if place is None:
             matches[cluster] = Match(name, None, None)
-        else:
+        elif math.isfinite(distances[row, place]):
             matches[cluster] = Match(name, catalog.personas[place], float(distances[row, place]))
     return matches
 

@@ -106,18 +106,21 @@ def _long(parts: pd.DataFrame, medians: Mapping[tuple[int, str], float], names: 
 def match_personas(
     aggregates: Aggregates, catalog: PersonaCatalog, *, carried: Mapping[int, str] | None = None
 ) -> dict[int, Match]:
-    """Match each cluster with a persona, by the means of its fitted rows.
+    """Match each cluster with a persona, by the means and medians of its fitted rows.
 
     A cluster in ``carried`` keeps that name, which no other cluster can get.
     A cluster without fitted rows is unnamed. That happens if an older model is applied to newer rows.
     """
     fitted = aggregates.measures[(aggregates.measures["base"] == "fitted") & (aggregates.measures["cluster"] >= 0)]
-    means = {
-        int(str(cluster)): dict(zip(rows["feature"], rows["mean"], strict=True))
-        for cluster, rows in fitted.groupby("cluster")
-    }
+    means, medians = (
+        {
+            int(str(cluster)): dict(zip(rows["feature"], rows[statistic], strict=True))
+            for cluster, rows in fitted.groupby("cluster")
+        }
+        for statistic in ("mean", "median")
+    )
     base = {name: aggregates.totals["fitted", name] for name in catalog.features}
-    matches = name_clusters(means, base, catalog, carried=carried or {})
+    matches = name_clusters(means, base, catalog, medians=medians, carried=carried or {})
     others = {int(cluster) for cluster in aggregates.sizes["cluster"] if cluster >= 0} - set(matches)
     return matches | {cluster: unnamed(cluster) for cluster in others}
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,14 @@ class Persona:
     typical : mapping of str to float
         Means of features in that population, in the feature's unit. Relative to the average of all personas they
         identify the persona.
+    ranges : mapping of str to (float or None, float or None)
+        Between which values the median of a feature must be in any population, in the feature's unit; None is open.
+        The name says something absolute, such as "established reach", and is wrong outside.
+
+    Raises
+    ------
+    ValueError
+        If a range is empty.
     """
 
     name: str
@@ -33,6 +42,31 @@ class Persona:
     recommendation: str
     profiles: int
     typical: Mapping[str, float]
+    ranges: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        for name, (low, high) in self.ranges.items():
+            if low is not None and high is not None and low > high:
+                msg = f"persona {self.name!r}: range of {name} is {low} to {high}, expected the lower value first"
+                raise ValueError(msg)
+
+    def fits(self, medians: Mapping[str, float]) -> bool:
+        """Return whether the medians of a cluster are in the ranges; a missing median is in none.
+
+        Examples
+        --------
+        >>> stars = Persona(name="Stars", description="", strategic_value="", recommendation="", profiles=1,
+        ...     typical={"followers": 2e6}, ranges={"followers": (1e6, None)})
+        >>> stars.fits({"followers": 1e6}), stars.fits({"followers": 999_999.0}), stars.fits({})
+        (True, False, False)
+        """
+        for name, (low, high) in self.ranges.items():
+            median = medians.get(name, math.nan)
+            is_inside = (low is None or median >= low) and (high is None or median <= high)
+            if math.isnan(median) or not is_inside:
+                return False
+        return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +111,11 @@ class PersonaCatalog:
     def features(self) -> tuple[str, ...]:
         """The features that identify the personas."""
         return tuple(self.personas[0].typical)
+
+    @property
+    def ranged_features(self) -> tuple[str, ...]:
+        """The features that have a range in any persona."""
+        return tuple(dict.fromkeys(name for persona in self.personas for name in persona.ranges))
 
     @property
     def base(self) -> Mapping[str, float]:

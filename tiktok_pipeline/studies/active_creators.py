@@ -8,9 +8,7 @@ followed. They are scaled to 0..1. The network has three layers of 64 units with
 
 Before you act on it: the label is comment rate + like rate > 0.05, and both rates are inputs, so a model can compute
 the label. The published threshold was tuned on the test rows, dropout stayed on during scoring, and the "best"
-weights were the last ones. Without the two rates, logistic regression on logarithms of the counts beats the network.
-The label finds small accounts with a strong response: their median is about 1,100 followers, that of all others about
-12,000.
+weights were the last ones. The label is a response for each follower, so it does not find large audiences.
 """
 
 from tiktok_pipeline.recipes.classification import Classification, FeatureSet, Label, PublishedNetwork
@@ -42,7 +40,7 @@ STUDY = Study(
                 name="with_rates",
                 features=(*_COUNTS, "comment_engagement_rate", "like_engagement_rate"),
                 models=("logistic_regression",),
-                why="includes the two rates that define the label, to show what leakage looks like",
+                why="includes the rates that define the label, to show what leakage looks like",
                 leaks=True,
             ),
             FeatureSet(
@@ -63,13 +61,13 @@ STUDY = Study(
                     "following",
                 ),
                 models=("neural_network",),
-                why="the published inputs without the two rates (likes and followers instead of their components)",
+                why="the published inputs without the rates (likes and followers instead of their components)",
             ),
             FeatureSet(
                 name="engineered",
                 features=(*_COUNTS, *_RATIOS, "biography_length", "account_age_days"),
                 models=("random_forest",),
-                why="leakage-free, with ratios (one of them nearly the label), biography length and account age",
+                why="without the rates, with ratios of the counts, biography length and account age",
             ),
             FeatureSet(
                 name="without_likes",
@@ -100,12 +98,12 @@ STUDY = Study(
             "account_age_days",
         ),
         what_it_means=(
-            "It finds small accounts with a strong response: few followers, few videos, and an engagement rate that "
-            "large accounts do not reach. It does not find accounts that post often."
+            "It estimates whether the followers of an account respond to its videos. It says nothing about how many "
+            "they are, and nothing about how often the account posts."
         ),
     ),
     recommendations=(
-        "Use the score as a sign of response, not of reach: most of the creators it finds have few followers.",
+        "Use the score as a sign of response, not of reach.",
         "Prefer precision if each contact costs money, and recall if a missed creator costs more.",
         "Combine the score with the segments of balanced_segments, which show how large an account is.",
         "If you know the engagement rates, use them. The model is for profiles whose videos were not scraped.",

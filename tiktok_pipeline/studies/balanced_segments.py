@@ -5,11 +5,11 @@ all four features are logarithms. The rate is in percent, because ln(x + 1) of a
 the choice of stability and silhouette together.
 
 Where a delivery has no engagement rates, the response is lifetime engagement: likes per video and follower since the
-account was created. On the 1,000 profiles, which have both, the four segments are the same for 913 profiles (adjusted
-Rand index 0.81).
+account was created. On the 1,000 profiles of the source, which have both, the four segments are the same for 913
+profiles (adjusted Rand index 0.81).
 
-Before you act on it: the segments divide a continuum into usable parts; they are not separate islands. On those 1,000
-profiles, the silhouette is about 0.35, and another sample or another seed gives the same parts.
+Before you act on it: the segments divide a continuum into usable parts. Creators near a border could be in either of
+two segments; the margin says which. How stable the parts are is measured in each snapshot.
 """
 
 from tiktok_pipeline.recipes.personas import Persona, PersonaCatalog
@@ -23,10 +23,11 @@ _PERSONAS = PersonaCatalog(
     personas=(
         Persona(
             name="Starters",
-            description="A few hundred followers at most, a handful of videos; nearly half of the followers respond.",
+            description="Very small accounts with few videos.",
             strategic_value="Too small to carry a campaign, but they show who is new.",
             recommendation="Leave them to community programs, and check them again in the next snapshot.",
             profiles=183,
+            ranges={"followers": (None, 1_000), "videos_count": (None, 30)},
             typical={
                 "log_followers": 4.273,
                 "log_likes": 5.365,
@@ -36,10 +37,11 @@ _PERSONAS = PersonaCatalog(
         ),
         Persona(
             name="Everyday Posters",
-            description="A few thousand followers and dozens of videos, with an ordinary response of a few percent.",
+            description="Small accounts that post again and again, with an ordinary response.",
             strategic_value="Affordable and authentic, with a small audience.",
             recommendation="Book many of them at once for local or product seeding, and expect little from each.",
             profiles=313,
+            ranges={"followers": (300, 10_000), "videos_count": (10, None), "avg_engagement_rate": (None, 0.2)},
             typical={
                 "log_followers": 7.252,
                 "log_likes": 8.466,
@@ -49,10 +51,11 @@ _PERSONAS = PersonaCatalog(
         ),
         Persona(
             name="Breakouts",
-            description="About ten thousand followers with few videos, and a response of a third of the followers.",
+            description="Accounts whose few videos get a response far beyond what their size would bring.",
             strategic_value="Their videos reach people beyond the followers, and their prices have not risen yet.",
             recommendation="Contact them first and quickly, and agree on several posts while the fee is small.",
             profiles=146,
+            ranges={"followers": (1_000, 100_000), "avg_engagement_rate": (0.05, None)},
             typical={
                 "log_followers": 9.289,
                 "log_likes": 12.11,
@@ -62,10 +65,11 @@ _PERSONAS = PersonaCatalog(
         ),
         Persona(
             name="Established Reach",
-            description="Tens of thousands of followers or more, hundreds of videos, about one percent respond.",
-            strategic_value="Dependable reach: many videos, regular posts, often a link and sometimes a badge.",
+            description="Large audiences built with many videos; a small share of the followers responds.",
+            strategic_value="Dependable reach: many videos and a large audience.",
             recommendation="Plan awareness campaigns with them, pay by view, and negotiate series, not single posts.",
             profiles=358,
+            ranges={"followers": (10_000, None), "videos_count": (100, None)},
             typical={
                 "log_followers": 11.036,
                 "log_likes": 13.737,
@@ -81,10 +85,11 @@ _LIFETIME_PERSONAS = PersonaCatalog(
     personas=(
         Persona(
             name="Starters",
-            description="A few hundred followers at most, few videos; likes per video: nearly half of that.",
+            description="Very small accounts with few videos.",
             strategic_value="Too small to carry a campaign, but they show who is new.",
             recommendation="Leave them to community programs, and check them again in the next snapshot.",
             profiles=182,
+            ranges={"followers": (None, 1_000), "videos_count": (None, 30)},
             typical={
                 "log_followers": 4.271,
                 "log_likes": 5.305,
@@ -94,10 +99,11 @@ _LIFETIME_PERSONAS = PersonaCatalog(
         ),
         Persona(
             name="Everyday Posters",
-            description="A few thousand followers, dozens of videos; likes per video: about 5 % of that.",
+            description="Small accounts that post again and again, with few likes per video and follower.",
             strategic_value="Affordable and authentic, with a small audience.",
             recommendation="Book many of them at once for local or product seeding, and expect little from each.",
             profiles=307,
+            ranges={"followers": (300, 10_000), "videos_count": (10, None), "lifetime_engagement_rate": (None, 0.2)},
             typical={
                 "log_followers": 7.268,
                 "log_likes": 8.427,
@@ -107,10 +113,11 @@ _LIFETIME_PERSONAS = PersonaCatalog(
         ),
         Persona(
             name="Breakouts",
-            description="About ten thousand followers, few videos; likes per video: two thirds of that.",
+            description="Accounts with few videos, which brought more likes than their size would bring.",
             strategic_value="Their videos reached people beyond the followers, recently or long ago.",
             recommendation="Check their newest videos first, then agree on several posts while the fee is small.",
             profiles=149,
+            ranges={"followers": (1_000, 100_000), "lifetime_engagement_rate": (0.05, None)},
             typical={
                 "log_followers": 9.031,
                 "log_likes": 11.984,
@@ -120,10 +127,11 @@ _LIFETIME_PERSONAS = PersonaCatalog(
         ),
         Persona(
             name="Established Reach",
-            description="Tens of thousands of followers, hundreds of videos; likes per video: 4 % of that.",
-            strategic_value="Dependable reach: many videos, regular posts, often a link and sometimes a badge.",
+            description="Large audiences built with many videos; few likes per video and follower.",
+            strategic_value="Dependable reach: many videos and a large audience.",
             recommendation="Plan awareness campaigns with them, pay by view, and negotiate series, not single posts.",
             profiles=362,
+            ranges={"followers": (10_000, None), "videos_count": (100, None)},
             typical={
                 "log_followers": 11.064,
                 "log_likes": 13.755,
@@ -160,7 +168,7 @@ STUDY = Study(
         ),
     ),
     recommendations=(
-        "Use this study to plan for groups: it is made so that each segment is large enough to work with.",
-        "Check the margin to plan for one creator: the segments are parts of a continuum, not islands.",
+        "Use this study to plan for groups, after a look at the size and the verdict of each segment.",
+        "Check the margin to plan for one creator: near a border a creator could be in either segment.",
     ),
 )

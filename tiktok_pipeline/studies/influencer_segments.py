@@ -4,10 +4,10 @@ Source: "TikTok Influencer Segmentation", the README of a public notebook on the
 (1,000 profiles, August 2023). It drops rows outside 1.5 interquartile ranges on three engagement rates, one after the
 other. Eight columns are standardized; KMeans runs with k = 5 and a single start.
 
-Before you act on it: "Celebrity Accounts" were two accounts and "Verified Content Creators" sixteen. The filter
-leaves out the third of the profiles with the strongest response; they are assigned to the nearest segment, with
-``in_fit = false``. The average rate and the like rate are one signal counted twice. With a single start, another seed
-gives other segments.
+Before you act on it: in the source, "Celebrity Accounts" were two accounts and "Verified Content Creators" sixteen.
+The filter leaves out the profiles with the strongest response; they are assigned to the nearest segment, with
+``in_fit = false``, and no verdict speaks of them. The average rate and the like rate are one signal counted twice.
+The fit has a single start, so that another seed can give other segments.
 """
 
 from tiktok_pipeline.recipes.personas import Persona, PersonaCatalog
@@ -20,10 +20,11 @@ _PERSONAS = PersonaCatalog(
     personas=(
         Persona(
             name="Mid-Tier Mainstream Influencers",
-            description="Steady accounts with about a hundred thousand followers and a modest response to videos.",
-            strategic_value="Broad, dependable reach at a medium price: the bulk of most campaigns.",
+            description="Accounts with a medium audience and a modest response to their videos.",
+            strategic_value="Broad, dependable reach at a medium price.",
             recommendation="Book several at once for awareness, and compare them by cost per view, not by rate.",
             profiles=428,
+            ranges={"followers": (5_000, 500_000), "avg_engagement_rate": (None, 0.05)},
             typical={
                 "followers": 106_622,
                 "avg_engagement_rate": 0.0176,
@@ -35,10 +36,11 @@ _PERSONAS = PersonaCatalog(
         ),
         Persona(
             name="Celebrity Accounts",
-            description="The handful of largest accounts: millions of followers, many videos, a low engagement rate.",
-            strategic_value="Reach that no other account has, at a matching price; the rate means little here.",
-            recommendation="Negotiate with each of them separately; they are too few to plan for as a group.",
+            description="Accounts with the largest audiences.",
+            strategic_value="Very large reach, at a matching price; the rate means little here.",
+            recommendation="Negotiate with each of them separately; do not plan for them as a group.",
             profiles=2,
+            ranges={"followers": (2_000_000, None)},
             typical={
                 "followers": 12_500_000,
                 "avg_engagement_rate": 0.0095,
@@ -50,10 +52,11 @@ _PERSONAS = PersonaCatalog(
         ),
         Persona(
             name="Niche Engagement Specialists",
-            description="Few videos, a medium audience, and one response from every ten followers to each video.",
+            description="Few videos, and a strong response for each follower.",
             strategic_value="Attention instead of reach: audiences that respond, comment and try products.",
             recommendation="Use them for launches and conversion, with briefs that leave their own style intact.",
             profiles=170,
+            ranges={"avg_engagement_rate": (0.03, None), "videos_count": (None, 300)},
             typical={
                 "followers": 69_711.4,
                 "avg_engagement_rate": 0.1020,
@@ -65,10 +68,11 @@ _PERSONAS = PersonaCatalog(
         ),
         Persona(
             name="Community Builders",
-            description="Smaller accounts that follow thousands of others and publish often.",
+            description="Smaller accounts that follow very many others.",
             strategic_value="Dense networks of mutual follows: word of mouth within a community.",
             recommendation="Offer them challenges, referral codes and community programs instead of single posts.",
             profiles=67,
+            ranges={"following": (2_000, None), "followers": (None, 100_000)},
             typical={
                 "followers": 22_703.6,
                 "avg_engagement_rate": 0.0186,
@@ -80,10 +84,11 @@ _PERSONAS = PersonaCatalog(
         ),
         Persona(
             name="Verified Content Creators",
-            description="Verified accounts with more than a million followers and hundreds of videos.",
+            description="Verified accounts with a large audience.",
             strategic_value="Credibility and reach together: a safe choice for a brand.",
             recommendation="Offer longer, exclusive partnerships, and review each person instead of the segment.",
             profiles=16,
+            ranges={"is_verified": (0.5, 1), "followers": (100_000, None)},
             typical={
                 "followers": 1_452_662,
                 "avg_engagement_rate": 0.0313,
@@ -110,6 +115,6 @@ STUDY = Study(
     ),
     recommendations=(
         "Match the segment to the goal: reach for awareness, response for conversion, networks for word of mouth.",
-        "Check the margin before you act on one creator: a margin near zero is on the border of two segments.",
+        "Check the margin before you act on one creator: a margin near zero is on the border between segments.",
     ),
 )

@@ -8,8 +8,9 @@ The slides have no personas; the names here are our own. Their classifier is a r
 followers from followers, likes, videos and engagement rate. It makes no error, because the label is a threshold on an
 input.
 
-Before you act on it: with a single start the clustering is a poor local optimum (ten starts have almost a third less
-inertia). Two of its segments have two and four accounts. total_engagement is twice the average rate.
+Before you act on it: the fit has a single start, which can end in a poor optimum; on the data of the source, ten
+starts have almost a third less inertia, and two of the segments have two and four accounts. total_engagement is twice
+the average rate.
 """
 
 from tiktok_pipeline.recipes.classification import Classification, FeatureSet, Label, PublishedForest
@@ -21,10 +22,11 @@ _PERSONAS = PersonaCatalog(
     personas=(
         Persona(
             name="Everyday Creators",
-            description="Four of five accounts: a few thousand followers at the median, and nothing that stands out.",
+            description="Small accounts, without anything that stands out.",
             strategic_value="Micro-influencers for niche markets: authentic contact at low cost.",
             recommendation="Select them by topic and fit, not by this segment, and seed products with many of them.",
             profiles=815,
+            ranges={"followers": (None, 10_000), "following": (None, 3_000)},
             typical={
                 "followers": 52_591.29,
                 "following": 563.36,
@@ -35,10 +37,11 @@ _PERSONAS = PersonaCatalog(
         ),
         Persona(
             name="Prolific Publishers",
-            description="Accounts with well over a thousand videos and hundreds of thousands of followers.",
-            strategic_value="A dependable rhythm: they publish every week.",
-            recommendation="Negotiate series and fixed slots, and learn which of their formats reach most people.",
+            description="Accounts with very many videos and a large audience.",
+            strategic_value="A long record of videos to learn from.",
+            recommendation="Negotiate series and fixed slots, and learn which of their formats reach people.",
             profiles=92,
+            ranges={"videos_count": (400, None), "followers": (10_000, None)},
             typical={
                 "followers": 271_501.8,
                 "following": 823.41,
@@ -49,10 +52,11 @@ _PERSONAS = PersonaCatalog(
         ),
         Persona(
             name="Wide Networkers",
-            description="Small accounts that follow about seven thousand others.",
-            strategic_value="Networks of mutual follows, in which the follower count means less than elsewhere.",
+            description="Accounts of small or medium size that follow very many others.",
+            strategic_value="Networks of mutual follows, in which a follower means less than elsewhere.",
             recommendation="Use referral codes and community formats, and pay for results.",
             profiles=87,
+            ranges={"following": (2_000, None), "followers": (None, 100_000)},
             typical={
                 "followers": 54_561.15,
                 "following": 6_901.06,
@@ -63,10 +67,11 @@ _PERSONAS = PersonaCatalog(
         ),
         Persona(
             name="Major Accounts",
-            description="A handful of accounts with a few million followers and thousands of videos.",
+            description="Accounts with a very large audience.",
             strategic_value="National reach with a long track record.",
-            recommendation="Negotiate with each of them separately; they are too few to plan for as a group.",
+            recommendation="Negotiate with each of them separately; do not plan for them as a group.",
             profiles=4,
+            ranges={"followers": (1_000_000, None)},
             typical={
                 "followers": 3_875_000,
                 "following": 365.75,
@@ -77,10 +82,11 @@ _PERSONAS = PersonaCatalog(
         ),
         Persona(
             name="Megastars",
-            description="The one or two largest accounts of a scrape.",
-            strategic_value="More reach than any other account, at a matching price.",
+            description="Accounts with the largest audiences.",
+            strategic_value="Very large reach, at a matching price.",
             recommendation="Consider them for a single large launch, if at all.",
             profiles=2,
+            ranges={"followers": (5_000_000, None)},
             typical={
                 "followers": 12_500_000,
                 "following": 29.5,
@@ -150,8 +156,8 @@ STUDY = Study(
             "account_age_days",
         ),
         what_it_means=(
-            "It shows whether an account has the likes, videos and response of the top 5 % by followers. Followers "
-            "are public, so count them if you can. The score adds whether the audience is earned."
+            "It shows whether an account has the likes, videos and response of the accounts at the top by followers. "
+            "Followers are public, so count them if you can. The score adds whether the audience is earned."
         ),
     ),
     recommendations=(

@@ -4,9 +4,9 @@ Source: "User Segmentation Project", the README and notebook of a public reposit
 saved it. Five columns are scaled by median and interquartile range; KMeans runs with k = 5, the elbow of the
 distortion over k = 2..9. (Its README mentions an LSTM, but the notebook has none.)
 
-Before you act on it: the fit includes every row, so the extremes determine the clusters. Two of the five personas are
-one account each, and one has 97 % of all profiles. The silhouette of 0.93 means that nearly all rows are one dense
-group.
+Before you act on it: the fit includes every row, so the extremes determine the clusters. On the data of the source,
+two of the five personas are one account each, and one has 97 % of all profiles. A high silhouette means here that
+nearly all rows are one dense group.
 """
 
 from tiktok_pipeline.recipes.personas import Persona, PersonaCatalog
@@ -17,10 +17,11 @@ _PERSONAS = PersonaCatalog(
     personas=(
         Persona(
             name="Active and Engaged Users",
-            description="Nearly all accounts: every size but the largest, with an ordinary response.",
-            strategic_value="Variety and volume: most collaborations come from here.",
+            description="Accounts without an extreme in audience, output or response.",
+            strategic_value="Variety and volume, but no common trait.",
             recommendation="Run challenges and small collaborations; segment this group further before you spend.",
             profiles=973,
+            ranges={"avg_engagement_rate": (0.005, None), "followers": (100, 100_000)},
             typical={
                 "followers": 62_459.13,
                 "comment_engagement_rate": 0.012377,
@@ -31,10 +32,11 @@ _PERSONAS = PersonaCatalog(
         ),
         Persona(
             name="Platform Giants",
-            description="The largest account of a scrape, with thousands of videos.",
-            strategic_value="A household name; its reach alone is a campaign.",
-            recommendation="Consider an individual brand partnership; there is no group to plan for.",
+            description="Accounts with the largest audiences.",
+            strategic_value="Household names; the reach of a single account is a campaign.",
+            recommendation="Consider individual brand partnerships; do not plan for them as a group.",
             profiles=1,
+            ranges={"followers": (5_000_000, None)},
             typical={
                 "followers": 14_500_000,
                 "comment_engagement_rate": 0.000065,
@@ -45,10 +47,11 @@ _PERSONAS = PersonaCatalog(
         ),
         Persona(
             name="Emerging Influencers",
-            description="An account on its way to the top: ten million followers, and fewer videos than a giant.",
-            strategic_value="Growing reach at a price that has not risen yet.",
-            recommendation="Offer an early partnership before others do, and review the account, not the segment.",
+            description="Accounts with very large audiences.",
+            strategic_value="Very large reach, to be checked account by account.",
+            recommendation="Offer a partnership, and review the account, not the segment.",
             profiles=1,
+            ranges={"followers": (1_000_000, None)},
             typical={
                 "followers": 10_500_000,
                 "comment_engagement_rate": 0.000047,
@@ -59,10 +62,11 @@ _PERSONAS = PersonaCatalog(
         ),
         Persona(
             name="Established Content Creators",
-            description="Accounts with millions of followers and well over a thousand videos.",
+            description="Accounts with a very large audience and very many videos.",
             strategic_value="Proven, professional and experienced with brands: low risk, high reach.",
             recommendation="Agree on ambassadorships of several months instead of single posts.",
             profiles=10,
+            ranges={"followers": (500_000, 10_000_000), "videos_count": (100, None)},
             typical={
                 "followers": 2_730_000,
                 "comment_engagement_rate": 0.000311,
@@ -73,10 +77,11 @@ _PERSONAS = PersonaCatalog(
         ),
         Persona(
             name="Highly Engaged Niche Creators",
-            description="Very small accounts with a handful of videos that reached far beyond their followers.",
+            description="Small accounts with few videos that reached far beyond their followers.",
             strategic_value="Early signals of the interests of a niche; the rates do not predict the next video.",
             recommendation="Watch them, give them community tools and small briefs, and measure the next video.",
             profiles=15,
+            ranges={"followers": (None, 10_000), "like_engagement_rate": (0.5, None)},
             typical={
                 "followers": 943.2,
                 "comment_engagement_rate": 0.968161,
@@ -102,7 +107,7 @@ STUDY = Study(
         personas=_PERSONAS,
     ),
     recommendations=(
-        "Do not budget by these segments: nearly all creators are in one of them. Use them to find the extremes.",
-        "Check the accounts of the small segments by hand; each segment has only a handful of accounts.",
+        "Use these segments to find the extremes; do not budget by a segment before you have seen its size.",
+        "Check the accounts of the small segments by hand.",
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -158,6 +159,45 @@ def test_every_cluster_has_one_name_within_max_distance(means: dict[int, dict[st
             assert match.distance is not None
             assert match.distance <= CATALOG.max_distance
             assert match.name == match.persona.name
+
+
+RANGED = PersonaCatalog(
+    personas=(
+        replace(CATALOG.personas[0], ranges={"followers": (None, 1_000.0)}),
+        replace(CATALOG.personas[1], ranges={"followers": (5_000.0, 100_000.0), "rate": (0.01, None)}),
+        CATALOG.personas[2],
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("followers", "rate", "name"),
+    [
+        (5_000.0, 0.05, "middling"),
+        (100_000.0, 0.05, "middling"),
+        (20_000.0, 0.01, "middling"),
+        (math.nextafter(5_000.0, 0.0), 0.05, "Unnamed segment 1"),
+        (math.nextafter(100_000.0, math.inf), 0.05, "Unnamed segment 1"),
+        (20_000.0, math.nextafter(0.01, 0.0), "Unnamed segment 1"),
+        (math.nan, 0.05, "Unnamed segment 1"),
+    ],
+)
+@pytest.mark.parametrize("carried", [{}, {0: "middling"}], ids=["new", "carried"])
+def test_a_name_must_fit_absolutely(followers: float, rate: float, name: str, carried: dict[int, str]) -> None:
+    """The means are those of the persona in each case; only the medians decide."""
+    medians = {0: {"followers": followers, "rate": rate}}
+    found = name_clusters({0: MEANS[1]}, CATALOG.base, RANGED, medians=medians, carried=carried)
+    assert found[0].name == name
+
+
+def test_without_medians_no_persona_with_ranges_matches() -> None:
+    found = name_clusters(dict(enumerate(MEANS)), CATALOG.base, RANGED)
+    assert [found[cluster].name for cluster in range(3)] == ["Unnamed segment 1", "Unnamed segment 2", "famous"]
+
+
+def test_an_empty_range_is_refused() -> None:
+    with pytest.raises(ValueError, match="range of followers is 5 to 4"):
+        replace(CATALOG.personas[0], ranges={"followers": (5, 4)})
 
 
 def test_the_base_is_weighted_by_the_sizes() -> None:

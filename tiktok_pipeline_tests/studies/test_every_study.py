@@ -8,6 +8,7 @@ import dataclasses
 import importlib
 import inspect
 import pathlib
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -114,6 +115,64 @@ def test_a_study_uses_features_of_its_source(study: Study) -> None:
     assert set(study.described_features) <= known
     assert set(segmentation.features) | set(segmentation.personas.features) <= set(study.described_features)
     assert len(study.described_features) == len(set(study.described_features))
+
+
+NUMBER = re.compile(
+    r"\d|%|percent|\b(two|three|four|five|six|seven|eight|nine|ten|dozens?|hundreds?|thousands?|millions?"
+    r"|half|third|quarter|twice|double|most|nearly all|majority|handful|average)\b",
+    re.IGNORECASE,
+)
+"""What a text that is written before the snapshot cannot know."""
+
+
+def texts_of(study: Study) -> list[str]:
+    """Return what a study says about any snapshot: its personas, its advice and its classifier."""
+    personas = [
+        persona
+        for segmentation in (study.segmentation.bases if study.segmentation else ())
+        for persona in segmentation.personas.personas
+    ]
+    texts = [text for one in personas for text in (one.description, one.strategic_value, one.recommendation)] + list(
+        study.recommendations
+    )
+    if study.classification:
+        texts += [study.classification.what_it_means, *(one.why for one in study.classification.sets)]
+    return texts
+
+
+@every_study
+def test_no_text_of_a_study_has_a_number_that_is_not_computed(study: Study) -> None:
+    assert [text for text in texts_of(study) if NUMBER.search(text)] == []
+
+
+@every_study
+def test_numbers_in_the_notes_are_said_to_be_those_of_the_source(study: Study) -> None:
+    """The notes stand in the report of every snapshot."""
+    sentences = re.split(r"(?<=[.])\s+", study.notes.partition("Before you act on it:")[2].replace("\n", " "))
+    claims = [text for text in sentences if re.search(r"\d+ ?%|\d[.,]\d|\d{3}|about \d", text)]
+    assert [text for text in claims if "source" not in text and "rate > 0.05" not in text] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Its smallest segment is a seventh of 5",
+        "nearly all accounts",
+        "about a thousand",
+        "97 % of all",
+        "Most of it",
+    ],
+)
+def test_a_number_is_found(text: str) -> None:
+    assert NUMBER.search(text)
+
+
+@every_segmentation
+def test_every_persona_states_a_range(study: Study) -> None:
+    for segmentation in segmentation_of(study).bases:
+        for persona in segmentation.personas.personas:
+            assert persona.ranges, persona.name
+            assert set(persona.ranges) <= set(study.described_by(segmentation))
 
 
 @every_segmentation

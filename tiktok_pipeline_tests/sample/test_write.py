@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -148,11 +149,18 @@ def test_unknown_format_is_refused(tmp_path: Path) -> None:
         write_sample(tmp_path, **SMALL, file_format="xlsx")
 
 
+def rounded(path: Path) -> list[str]:
+    """Return the lines of a file, each number with more than ten digits behind its point as a rounded one."""
+    text = path.read_text(encoding="utf-8")
+    return re.sub(r"\d\.\d{11,}", lambda found: f"{float(found[0]):.9f}", text).splitlines()
+
+
 def test_committed_files_are_what_is_made_today(tmp_path: Path) -> None:
     made = write_sample(tmp_path, profiles=1500, snapshots=3, random_state=9)
     assert sorted(path.name for path in COMMITTED.iterdir()) == sorted(path.name for path in made)
     for path in made:
-        assert path.read_bytes() == (COMMITTED / path.name).read_bytes(), path.name
+        # numpy's logarithms differ in the last bits between kinds of processors, and with them the rates.
+        assert rounded(path) == rounded(COMMITTED / path.name), path.name
     assert sum(path.stat().st_size for path in COMMITTED.iterdir()) < 2_000_000
 
 

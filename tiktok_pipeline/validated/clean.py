@@ -5,13 +5,14 @@ and ``^...$`` only, because Python's ``re`` and the engine's RE2 disagree on the
 value is plausible; see `tiktok_pipeline.validated.schema`.
 
 A parser tests for the canonical spelling first: the engine evaluates a branch of ``when`` only for the rows that
-reach it. Words are compared one by one, because the engine turns ``is_in`` into a join over all rows. A parser uses
-its text expression as few times as possible, because nested parsers multiply it.
+reach it. Words are compared one by one or by a pattern: the engine turns ``is_in`` into a join over all rows. A cell
+is stripped in a column of its own before it is parsed, because nested expressions multiply.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import narwhals as nw
@@ -80,6 +81,11 @@ _NUMBER = r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})?$"
 _QUOTED_CHARACTERS = 60
 _SPLIT = "\x1f"
 _TEXTS = ("account_id", "url", "tiktok_id", "nickname", "biography", "bio_link", "language", "region", "top_videos")
+_CANONICAL: Mapping[str, str] = {
+    **dict.fromkeys(("is_verified", "is_under_age"), "^(true|false)$"),
+    **dict.fromkeys(COUNTS, _DIGITS),
+    **dict.fromkeys(RATES, _NUMBER),
+}
 _OPTIONAL_TEXTS = ("nickname", "biography", "bio_link", "language", "region")
 
 
@@ -99,14 +105,17 @@ def clean_profiles(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
         The typed columns, and ``problems``: a text that is empty if every cell could be parsed. The delivered texts
         stay in ``raw_<name>`` for the record of a rejected row.
     """
-    # Every cell of a text is stripped; the other parsers strip a cell only if its spelling is not canonical.
-    cleaned = strip_columns(_rename_delivered(raw, PROFILE_COLUMNS), _TEXTS, engine).with_columns(
+    # Every cell of a text is stripped; another cell only if its spelling is not canonical.
+    stripped = strip_columns(_rename_delivered(raw, PROFILE_COLUMNS), _TEXTS, engine).with_columns(
+        *(_stripped_unless(name, pattern).alias(f"text_{name}") for name, pattern in _CANONICAL.items())
+    )
+    cleaned = stripped.with_columns(
         parse_handle(nw.col("text_account_id"), nw.col("text_url")).alias("account_id"),
         parse_account_id(nw.col("text_tiktok_id")).alias("tiktok_id"),
-        parse_bool(_text("is_verified")).alias("is_verified"),
-        parse_bool(_text("is_under_age")).alias("is_under_age"),
-        *(_parse_cell(name, _DIGITS, parse_count).alias(name) for name in COUNTS),
-        *(_parse_cell(name, _NUMBER, parse_float).alias(name) for name in RATES),
+        parse_bool(nw.col("text_is_verified")).alias("is_verified"),
+        parse_bool(nw.col("text_is_under_age")).alias("is_under_age"),
+        *(parse_count(nw.col(f"text_{name}")).alias(name) for name in COUNTS),
+        *(parse_float(nw.col(f"text_{name}")).alias(name) for name in RATES),
         parse_observed_date(nw.col("raw_observed_on"), nw.col("dialect")).alias("observed_on"),
         count_videos(nw.col("text_top_videos")).alias("scraped_videos"),
         *(_without_nul(nw.col(f"text_{name}")).alias(name) for name in _OPTIONAL_TEXTS),
@@ -116,7 +125,7 @@ def clean_profiles(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
         *(is_filled(column, names, f"text_{column}").alias(name) for name, column in PRESENCE_COLUMNS.items())
     )
     expected = {"followers": "a count such as 1200, 12,345 or 1.2M", "is_under_age": "true or false"}
-    cast = engine.try_cast(cleaned.drop([f"text_{name}" for name in _TEXTS]), TYPES)
+    cast = engine.try_cast(cleaned.drop([f"text_{name}" for name in (*_TEXTS, *_CANONICAL)]), TYPES)
     return _with_problems(cast, expected)
 
 
@@ -125,7 +134,7 @@ def clean_activity(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
     scores: dict[str, CastType] = {"engagement_index": "float", "monetization_maturity": "float"}
     cleaned = _rename_delivered(raw, ACTIVITY_COLUMNS).with_columns(
         _text("account_id").alias("account_id"),
-        *(_parse_cell(name, _NUMBER, parse_float).alias(name) for name in scores),
+        *(parse_float(_stripped_unless(name, _NUMBER)).alias(name) for name in scores),
     )
     return _with_problems(engine.try_cast(cleaned, scores), dict.fromkeys(scores, "a number"))
 
@@ -137,7 +146,7 @@ def observed_days(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
 
 
 def one_of(text: nw.Expr, words: Iterable[str]) -> nw.Expr:
-    """Return whether a text equals one of ``words``; false for NULL."""
+    """Return whether a text equals one of ``words``, which should be few; false for NULL."""
     branches: Any = nw
     for word in words:
         branches = branches.when(text == nw.lit(word)).then(nw.lit(True))
@@ -214,9 +223,14 @@ def parse_account_id(text: nw.Expr) -> nw.Expr:
 def parse_bool(text: nw.Expr) -> nw.Expr:
     """Return a boolean for a word that means true or false, in any case; NULL for any other text."""
     lowered = text.str.to_lowercase()
-    is_true = one_of(lowered, (*TRUE_WORDS, *MORE_TRUE_WORDS))
-    is_false = one_of(lowered, (*FALSE_WORDS, *MORE_FALSE_WORDS))
+    is_true = lowered.str.contains(_any_of((*TRUE_WORDS, *MORE_TRUE_WORDS)))
+    is_false = lowered.str.contains(_any_of((*FALSE_WORDS, *MORE_FALSE_WORDS)))
     return nw.when(is_true).then(nw.lit(True)).when(is_false).then(nw.lit(False))
+
+
+def _any_of(words: Iterable[str]) -> str:
+    """Return the pattern of a text that is one of ``words``, quicker to plan than many comparisons."""
+    return f"^({'|'.join(re.escape(word) for word in words)})$"
 
 
 def parse_count(text: nw.Expr) -> nw.Expr:
@@ -300,10 +314,10 @@ def _without_nul(text: nw.Expr) -> nw.Expr:
     return nw.when(~text.str.contains("\x00", literal=True)).then(text)
 
 
-def _parse_cell(name: str, pattern: str, parser: Callable[[nw.Expr], nw.Expr]) -> nw.Expr:
-    """Apply ``parser`` to the delivered cell, unless it matches the canonical ``pattern`` already."""
+def _stripped_unless(name: str, canonical: str) -> nw.Expr:
+    """Return the delivered cell if it matches the pattern ``canonical``, else the stripped one."""
     delivered = nw.col(f"raw_{name}")
-    return nw.when(delivered.str.contains(pattern)).then(delivered).otherwise(parser(_text(name)))
+    return nw.when(delivered.str.contains(canonical)).then(delivered).otherwise(_text(name))
 
 
 def _with_problems(frame: nw.LazyFrame[Any], expected: Mapping[str, str]) -> nw.LazyFrame[Any]:

@@ -146,6 +146,11 @@ class Settings:
         return self.home / "forgotten.json"
 
     @property
+    def erasure_journal(self) -> Path:
+        """The names of a creator whose erasure has begun; it is deleted when the erasure ends."""
+        return self.home / "forgetting.json"
+
+    @property
     def lock_file(self) -> Path:
         """The file that a writer of this home locks."""
         return self.home / ".lock"

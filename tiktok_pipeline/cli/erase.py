@@ -76,6 +76,8 @@ def _erase_creator(settings: Settings, name: str | None, *, yes: bool) -> Erasur
             records = find_creator(settings, name, engine)
         _print_records(records)
     who = ", ".join(records.names) or "everybody who was erased before"
+    if len(records.handles) > 1:
+        who = f"{len(records.handles)} handles with the same number ({who})"
     confirm(f"Erase {one_line(who)} from this home? This cannot be undone.", yes=yes)
     prepare_dagster_home(settings)
     with open_instance(settings) as instance:
@@ -95,6 +97,8 @@ def _print_records(records: CreatorRecords) -> None:
     for (snapshot, file), rows in sorted(records.records.items()):
         listed = ", ".join(map(str, rows[:_SHOWN_RECORDS]))
         info(f"snapshot {snapshot}: {file}, record {listed}{' ...' if len(rows) > _SHOWN_RECORDS else ''}")
+    for number in records.placeholders:
+        info(f"the number {number} is shared by many accounts, so it identifies nobody: only the handle is erased")
     if not records.records:
         info("no records found in any snapshot; this creator will be left out of later scrapes")
 
@@ -110,4 +114,6 @@ def _print_result(result: ErasureResult) -> None:
             f"the segment statistics of {', '.join(result.snapshots)} still count the creator; run `tiktok-pipeline "
             "refresh --all` to recompute them (while the UI runs, Dagster's sensor does it)"
         )
+    for path in result.left:
+        info(f"{path}: still holds the name; delete it, or wait until it is ingested and run the same command again")
     info("delete exports outside of the home and old backups yourself")

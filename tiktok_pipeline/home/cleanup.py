@@ -27,7 +27,13 @@ def leftovers(settings: Settings) -> list[Path]:
     """
     any_draft = f".*{DRAFT_SUFFIX}"
     patterns = [
-        (settings.home, (draft_of(settings.forgotten_file).name, draft_of(settings.failures_file).name)),
+        (
+            settings.home,
+            tuple(
+                draft_of(file).name
+                for file in (settings.forgotten_file, settings.failures_file, settings.erasure_journal)
+            ),
+        ),
         # The engine adds endings of its own to the name of a database, and spills to ``<name>.tmp``.
         *(
             (database.parent, (f"{draft_of(database).name}*", f"{database.name}.tmp"))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tiktok_pipeline.errors import PipelineError
 from tiktok_pipeline.home.manifest import StoredFile, read_manifest, snapshots_on_disk
 from tiktok_pipeline.privacy.suppression import (
     SuppressedRow,
@@ -16,7 +17,14 @@ from tiktok_pipeline.privacy.suppression import (
 from tiktok_pipeline.raw.dialects import source_named
 from tiktok_pipeline.raw.read import read_stored_file
 from tiktok_pipeline.settings import Settings
+from tiktok_pipeline.validated.identity import MOST_HANDLES, normal_handle
 from tiktok_pipeline.warehouse.base import Engine
+
+
+class SharedNumberError(PipelineError):
+    """A number that was given for a creator is that of many accounts."""
+
+    code = "shared_number"
 
 
 @dataclass(frozen=True)
@@ -29,11 +37,14 @@ class CreatorRecords:
         Every handle and every platform number of the account.
     records : dict of (str, str) to tuple of int
         Ordinals of the records (from 1) by snapshot and file.
+    placeholders : tuple of str
+        Numbers in the records that more than `MOST_HANDLES` handles share, so that they identify nobody.
     """
 
     handles: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
     records: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
+    placeholders: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -62,25 +73,43 @@ def find_creator(settings: Settings, name: str, engine: Engine) -> CreatorRecord
     ------
     UnreadableFileError
         If a stored file cannot be read.
+    SharedNumberError
+        If ``name`` is a number that more than `MOST_HANDLES` accounts share.
     """
-    name = name.strip().removeprefix("@")
-    numbers: set[str] = set()
-    handles = {name}
+    name = normal_handle(name)
     suppression = read_suppression_list(settings.forgotten_file)
-    for _ in range(2):  # first the numbers of the handle, then the handles of these numbers
-        wanted = suppression.with_names({*handles, *numbers})
-        for _, _, rows in _matching_files(settings.raw, wanted, engine):
-            numbers |= {row.number for row in rows if row.number and row.handle.lower() == name.lower()}
-            handles |= {row.handle for row in rows if row.handle and row.number and row.number in {*numbers, name}}
+    numbers, placeholders = _numbers_of(name, settings.raw, suppression, engine)
+    handles = {name, *(handle for number in numbers for handle in numbers[number])}
     only_this = SuppressionList(suppression.salt).with_names({*handles, *numbers})
     records = {
         (snapshot, entry.file): tuple(row.source_row for row in rows)
         for snapshot, entry, rows in _matching_files(settings.raw, only_this, engine)
     }
-    if name in numbers or (name.isdigit() and len(handles) > 1):
+    if name in numbers:
         handles.discard(name)
-        numbers.add(name)
-    return CreatorRecords(tuple(sorted(handles)), tuple(sorted(numbers)), records)
+    return CreatorRecords(tuple(sorted(handles)), tuple(sorted(numbers)), records, tuple(sorted(placeholders)))
+
+
+def _numbers_of(
+    name: str, raw: Path, suppression: SuppressionList, engine: Engine
+) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """Return the numbers of a name with all of their handles, and those that too many handles share."""
+    numbers = {name}
+    for _, _, rows in _matching_files(raw, suppression.with_names([name]), engine):
+        numbers |= {row.number for row in rows if row.number and row.handle == name}
+    handles: dict[str, set[str]] = {}
+    for _, _, rows in _matching_files(raw, suppression.with_names(numbers), engine):
+        for row in rows:
+            if row.number in numbers:
+                handles.setdefault(row.number, set()).update({row.handle} - {""})
+    placeholders = {number: found for number, found in handles.items() if len(found) > MOST_HANDLES}
+    if name in placeholders:
+        some = ", ".join(sorted(placeholders[name])[:MOST_HANDLES])
+        raise SharedNumberError(
+            f"{name}: {len(placeholders[name])} accounts have this number, such as {some}, so it identifies nobody",
+            remedy="name the handle",
+        )
+    return {number: found for number, found in handles.items() if number not in placeholders}, placeholders
 
 
 def _matching_files(

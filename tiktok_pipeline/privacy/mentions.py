@@ -1,4 +1,4 @@
-"""Mentions of a creator ("@handle") in a text, and their replacement."""
+"""A creator's names in the texts of others: mentions ("@handle"), addresses, plain names; and their replacement."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import re
 from collections.abc import Callable, Sequence
 
 from tiktok_pipeline.errors import FileError
+from tiktok_pipeline.privacy.spelling import is_distinctive, is_number, mention_expression, plain_expression
 
-FORGOTTEN_MENTION = "@[forgotten]"
+FORGOTTEN_NAME = "[forgotten]"
+"""The text that replaces a name."""
+
+FORGOTTEN_MENTION = f"@{FORGOTTEN_NAME}"
 """The text that replaces a mention."""
+
+FORGOTTEN_NUMBER = "0"
+"""The text that replaces the platform's number of an account: also in JSON without quotes it is a number."""
 
 TextChange = Callable[[str], str]
 
 _HANDLE = re.compile(r"[A-Za-z0-9._]+")
-
-# The lookbehinds keep mail addresses. A JSON escape before "@" ("\n@anna", "\u00e9@anna") ends in a letter or digit,
-# but is not part of an address.
-_MENTION = re.compile(r"(?:(?<![A-Za-z0-9._])|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4}))@([A-Za-z0-9._]+)")
 
 
 class RedactionError(FileError):
@@ -35,47 +38,66 @@ def unchanged(text: str) -> str:
     return text
 
 
-def mention_replacer(handles: Sequence[str], *, file: str) -> TextChange:
-    """Return a function that replaces each mention of ``handles`` in a text.
+def mention_replacer(names: Sequence[str], *, file: str) -> TextChange:
+    r"""Return a function that replaces the names in a text.
+
+    A mention is replaced for every handle. The name alone is replaced if it is distinctive, see
+    `tiktok_pipeline.privacy.spelling.is_distinctive`; a name such as "anna" is also an ordinary word.
 
     Parameters
     ----------
-    handles : sequence of str
-        Handles, with or without "@". Their case does not matter.
+    names : sequence of str
+        Handles, with or without "@", and numbers. Their case does not matter.
     file : str
         The file name for an error text.
 
     Returns
     -------
     callable
-        Text in, text out; `unchanged` if there are no handles.
+        Text in, text out; `unchanged` if there are no names.
 
     Raises
     ------
     RedactionError
-        If one of ``handles`` is not a handle.
+        If one of ``names`` is neither.
 
     Examples
     --------
     >>> replace = mention_replacer(["anna"], file="scrape.csv")
     >>> replace("by @Anna. me@anna.org, @annabel")
     'by @[forgotten]. me@anna.org, @annabel'
+    >>> mention_replacer(["anna.b"], file="scrape.csv")(r'{"bio": "with ANNA.B, \u0040anna.b"}')
+    '{"bio": "with [forgotten], @[forgotten]"}'
     """
-    forgotten = {handle.removeprefix("@").lower() for handle in handles}
-    for handle in sorted(forgotten):
-        if not is_handle(handle):
+    forgotten = sorted({name.removeprefix("@").lower() for name in names})
+    for name in forgotten:
+        if not is_handle(name):
             raise RedactionError(
-                f"{file}: {handle!r} is not a handle; expected letters, digits, '.' and '_' only, such as anna.b_1"
+                f"{file}: {name!r} is not a handle; expected letters, digits, '.' and '_' only, such as anna.b_1"
             )
-
-    def replaced(match: re.Match[str]) -> str:
-        handle = match[1].lower()
-        if handle in forgotten:
-            return FORGOTTEN_MENTION
-        name = handle.rstrip(".")  # these dots may end a sentence
-        return FORGOTTEN_MENTION + match[1][len(name) :] if name in forgotten else match[0]
+    steps = _replacements(forgotten)
 
     def change(text: str) -> str:
-        return _MENTION.sub(replaced, text) if "@" in text else text
+        lowered = text.lower()
+        if not any(name in lowered for name in forgotten) and "%" not in text and "\\u" not in text:
+            return text
+        for pattern, replacement in steps:
+            text = pattern.sub(replacement, text)
+        return text
 
     return change if forgotten else unchanged
+
+
+def _replacements(names: Sequence[str]) -> list[tuple[re.Pattern[str], str]]:
+    """Return the patterns to replace, in order: mentions first, which include their "@"."""
+    plain = [name for name in names if is_distinctive(name)]
+    expressions = {
+        FORGOTTEN_MENTION: (mention_expression, list(names)),
+        FORGOTTEN_NAME: (plain_expression, [name for name in plain if not is_number(name)]),
+        FORGOTTEN_NUMBER: (plain_expression, [name for name in plain if is_number(name)]),
+    }
+    return [
+        (re.compile(expression(chosen), re.IGNORECASE | re.ASCII), replacement)
+        for replacement, (expression, chosen) in expressions.items()
+        if chosen
+    ]

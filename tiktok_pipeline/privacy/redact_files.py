@@ -14,8 +14,10 @@ from tiktok_pipeline.errors import FileError
 from tiktok_pipeline.frames import count_rows
 from tiktok_pipeline.home.cleanup import STAGING_PREFIX
 from tiktok_pipeline.home.manifest import StoredFile, file_sha256, read_manifest, snapshots_on_disk, store_files
+from tiktok_pipeline.privacy.content import contains_name, mentioned_names
 from tiktok_pipeline.privacy.mentions import is_handle
 from tiktok_pipeline.privacy.redact import redact
+from tiktok_pipeline.privacy.spelling import is_distinctive, name_in_path, name_pattern
 from tiktok_pipeline.privacy.suppression import SuppressionList, suppressed_rows
 from tiktok_pipeline.raw.dialects import source_named
 from tiktok_pipeline.raw.read import read_stored_file
@@ -23,19 +25,20 @@ from tiktok_pipeline.raw.schema import Source
 from tiktok_pipeline.warehouse.base import Engine
 
 
-def redact_stored_files(raw: Path, suppression: SuppressionList, *, handles: Collection[str], engine: Engine) -> int:
-    """Rewrite each stored file that has a record of a suppressed creator or mentions one of ``handles``.
+def redact_stored_files(raw: Path, suppression: SuppressionList, *, names: Collection[str], engine: Engine) -> int:
+    """Rewrite each stored file that has a record of a suppressed creator, or one of their names.
 
-    A file that holds nothing else is removed from its snapshot.
+    A file that holds nothing else is removed from its snapshot. A name in the name of a file is replaced too.
 
     Parameters
     ----------
     raw : Path
         The folder of the snapshots.
     suppression : SuppressionList
-        The creators whose records are blanked.
-    handles : collection of str
-        The handles whose mentions ("@handle") are replaced; what is not a handle is ignored.
+        The creators whose records are blanked, and whose mentions ("@handle") are replaced.
+    names : collection of str
+        Handles and numbers that are replaced wherever they occur in the records of others, see
+        `tiktok_pipeline.privacy.mentions`; what is no handle is ignored.
     engine : Engine
         The engine that reads the files.
 
@@ -49,36 +52,82 @@ def redact_stored_files(raw: Path, suppression: SuppressionList, *, handles: Col
     UnreadableFileError, RedactionError
         If a file cannot be read or rewritten; the files before it are already rewritten.
     """
-    mentions = sorted(filter(is_handle, handles))
+    known = {name.lower() for name in names if is_handle(name)}
     blanked = 0
     for snapshot in snapshots_on_disk(raw):
         for entry in read_manifest(raw / snapshot):
+            path = raw / snapshot / entry.file
             source = source_named(entry.source)
-            rows = _read_entry(raw / snapshot / entry.file, entry, engine)
+            rows = _read_entry(path, entry, engine)
             ordinals = {row.source_row for row in suppressed_rows(rows, source, suppression, engine)}
-            if ordinals or _has_mention(rows, source, mentions):
-                _redact_stored_file(raw / snapshot, entry, ordinals, mentions, engine)
+            ordinals |= damaged_rows_naming(rows, source, known)
+            replaced = sorted(known.union(mentioned_names(path, suppression)))
+            if ordinals or (replaced and _has_name(path, entry, replaced)):
+                _redact_stored_file(raw / snapshot, entry, ordinals, replaced, engine)
             blanked += len(ordinals)
     return blanked
 
 
+def damaged_rows_naming(rows: nw.LazyFrame[Any], source: Source, names: Collection[str]) -> set[int]:
+    """Return the ordinals of damaged records that hold one of the names anywhere.
+
+    The cells of a damaged record may be in the wrong columns, or not be split at all: whose they are is not known.
+    """
+    wanted = sorted({name if is_distinctive(name) else f"@{name}" for name in names})
+    if not wanted:
+        return set()
+    texts = [nw.col(name).str.to_lowercase() for name in (*source.columns, "extra", "read_problem")]
+    holds = [text.str.contains(name, literal=True) for text in texts for name in wanted]
+    is_damaged = ~nw.col("read_problem").is_null()
+    found = rows.filter(is_damaged & nw.any_horizontal(*holds, ignore_nulls=True)).select("source_row")
+    return {int(row["source_row"]) for row in found.collect("pyarrow").to_native().to_pylist()}
+
+
+def _has_name(path: Path, entry: StoredFile, names: Collection[str]) -> bool:
+    labels = (entry.file, entry.delivered_name, entry.member, *entry.notes)
+    return contains_name(path, name_pattern(names)) or bool(name_in_path(names).search("\n".join(labels)))
+
+
 def _redact_stored_file(
-    folder: Path, entry: StoredFile, ordinals: Collection[int], mentions: list[str], engine: Engine
+    folder: Path, entry: StoredFile, ordinals: Collection[int], names: list[str], engine: Engine
 ) -> None:
     others = [other for other in read_manifest(folder) if other.file != entry.file]
+    renamed = _without_names(entry, names, taken=[other.file for other in others])
     with tempfile.TemporaryDirectory(prefix=STAGING_PREFIX, dir=folder.parent) as staging:
-        target = Path(staging) / entry.file
-        redact(folder / entry.file, target, rows=ordinals, mentions=mentions)
+        target = Path(staging) / renamed.file
+        redact(folder / entry.file, target, rows=ordinals, mentions=names)
         redacted = replace(
-            entry,
+            renamed,
             stored_sha256=file_sha256(target),
             bytes=target.stat().st_size,
             forgotten_rows=tuple(sorted({*entry.forgotten_rows, *ordinals})),
         )
+        if redacted == entry:  # a similar word, or a name that is an ordinary word
+            return
         if is_readable(target, redacted, engine):
-            store_files(folder, {entry.file: target}, [*others, redacted])
+            store_files(folder, {redacted.file: target}, [*others, redacted])
         else:  # without its records of suppressed creators the file has no columns left
             store_files(folder, {}, others)
+
+
+def _without_names(entry: StoredFile, names: Collection[str], *, taken: Collection[str]) -> StoredFile:
+    """Return the entry with the names replaced in the names of its file and in its notes."""
+    pattern = name_in_path(names)
+
+    def change(text: str) -> str:
+        return pattern.sub("forgotten", text)
+
+    file, number = change(entry.file), 1
+    while file != entry.file and file in taken:
+        number += 1
+        file = f"{number}-{change(entry.file)}"
+    return replace(
+        entry,
+        file=file,
+        delivered_name=change(entry.delivered_name),
+        member=change(entry.member),
+        notes=tuple(map(change, entry.notes)),
+    )
 
 
 def is_readable(path: Path, entry: StoredFile, engine: Engine) -> bool:
@@ -100,14 +149,3 @@ def _read_entry(path: Path, entry: StoredFile, engine: Engine) -> nw.LazyFrame[A
         engine=engine,
         forgotten=entry.forgotten_rows,
     )
-
-
-def _has_mention(rows: nw.LazyFrame[Any], source: Source, handles: Collection[str]) -> bool:
-    if not handles:
-        return False
-    mentions = [
-        nw.col(name).str.to_lowercase().str.contains(f"@{handle.lower()}", literal=True)
-        for name in (*source.columns, "extra", "read_problem")
-        for handle in handles
-    ]
-    return count_rows(rows.filter(nw.any_horizontal(*mentions, ignore_nulls=True))) > 0

@@ -21,7 +21,7 @@ from tiktok_pipeline.atomic_write import atomic_write_text
 from tiktok_pipeline.errors import PipelineError
 from tiktok_pipeline.raw.schema import Source
 from tiktok_pipeline.validated.clean import parse_account_id, stripped_cell
-from tiktok_pipeline.validated.identity import normal_handle, parse_handle
+from tiktok_pipeline.validated.identity import normal_handle, parse_handle, usable_number
 from tiktok_pipeline.warehouse.base import Engine
 
 _ASCII_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
@@ -137,11 +137,14 @@ def suppressed_rows(
 
 
 def names_of(source: Source) -> tuple[nw.Expr, nw.Expr]:
-    """Return expressions for the handle (``name_handle``) and the number (``name_number``) of a raw record."""
+    """Return expressions for the handle (``name_handle``) and the number (``name_number``) of a raw record.
+
+    A placeholder such as 0 is no number: it would be the identity of everybody who has none.
+    """
     texts = {name: stripped_cell(name) for name in source.columns}
     if "url" not in texts:
         return texts["account_id"].alias("name_handle"), nw.lit(None).cast(nw.String).alias("name_number")
     return (
         parse_handle(texts["account_id"], texts["url"]).alias("name_handle"),
-        parse_account_id(texts["tiktok_id"]).alias("name_number"),
+        usable_number(parse_account_id(texts["tiktok_id"])).alias("name_number"),
     )

@@ -12,7 +12,7 @@ import narwhals as nw
 
 from tiktok_pipeline.frames import count_rows
 from tiktok_pipeline.raw.schema import NO_PROFILE_RECORD
-from tiktok_pipeline.validated.identity import usable_number
+from tiktok_pipeline.validated.identity import MOST_HANDLES, usable_number
 from tiktok_pipeline.warehouse.base import Engine
 
 POSITION = ["source_file", "source_row"]
@@ -23,9 +23,6 @@ SUPERSEDED = (DUPLICATE, RENAMED, REPEATED_VIDEO)
 """The reasons of rows that are not bad: another row of the same creator or video is kept."""
 
 UNDER_AGE = "is_under_age: the platform says the person is under 18; nothing of the profile is kept"
-
-MOST_HANDLES = 5
-"""An id that more handles share is a placeholder, not an identity."""
 
 MOST_RENAMED, MOST_RENAMED_SHARE = 5, 0.2
 """If more ids than this number, and than this share, have several handles, the ids of the snapshot are not those of

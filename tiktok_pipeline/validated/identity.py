@@ -16,6 +16,9 @@ CANONICAL_HANDLE = r"^[a-z0-9._]{1,64}$"
 USABLE_NUMBER = r"^0*[1-9][0-9]{4,19}$"
 """An id that can be a real one: 0 and short numbers are placeholders."""
 
+MOST_HANDLES = 5
+"""An id that more handles share is a placeholder, not an identity."""
+
 _INVISIBLE = "[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
 _EDGES = "^[ \\t\\n\\v\\f\\r\u00a0\u3000]+|[ \\t\\n\\v\\f\\r\u00a0\u3000]+$"
 _ESCAPES = (("%40", "@"), ("%2[eE]", "."), ("%5[fF]", "_"))

@@ -11,9 +11,11 @@ from tiktok_pipeline.home.manifest import file_sha256, read_manifest, snapshots_
 from tiktok_pipeline.ingest.inbox import ingest_config
 from tiktok_pipeline.ingest.options import IngestOptions
 from tiktok_pipeline.ingest.register import register
+from tiktok_pipeline.privacy.content import contains_name
 from tiktok_pipeline.privacy.find_creator import CreatorRecords, find_creator
 from tiktok_pipeline.privacy.redact_files import redact_stored_files
-from tiktok_pipeline.privacy.scrub import contains_name, name_pattern, remove_matching_files, scrub_log
+from tiktok_pipeline.privacy.scrub import remove_matching_files, scrub_log
+from tiktok_pipeline.privacy.spelling import name_pattern
 from tiktok_pipeline.privacy.suppression import SuppressionList, read_suppression_list, write_suppression_list
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -57,7 +59,7 @@ def test_find_creator_without_records_keeps_the_name(settings: Settings, engine:
 def test_redacted_files_hold_no_name_and_their_manifests_agree(settings: Settings, engine: DuckDBWarehouse) -> None:
     creator = find_creator(settings, HANDLE, engine)
     suppression = SuppressionList("00").with_names(creator.names)
-    blanked = redact_stored_files(settings.raw, suppression, handles=creator.handles, engine=engine)
+    blanked = redact_stored_files(settings.raw, suppression, names=creator.names, engine=engine)
     assert blanked == 2
     for snapshot in snapshots_on_disk(settings.raw):
         (entry,) = read_manifest(settings.raw / snapshot)
@@ -67,7 +69,7 @@ def test_redacted_files_hold_no_name_and_their_manifests_agree(settings: Setting
         assert entry.stored_sha256 != entry.delivered_sha256
         assert not contains_name(stored, name_pattern(creator.names))
     assert find_creator(settings, HANDLE, engine).records == {}
-    assert redact_stored_files(settings.raw, suppression, handles=creator.handles, engine=engine) == 0
+    assert redact_stored_files(settings.raw, suppression, names=creator.names, engine=engine) == 0
 
 
 def test_a_file_of_suppressed_creators_only_is_removed_from_its_snapshot(
@@ -80,7 +82,7 @@ def test_a_file_of_suppressed_creators_only_is_removed_from_its_snapshot(
     )
     register([tmp_path / "one.json"], ingest_config(settings, engine), IngestOptions(snapshot="2024-03-01"))
     suppression = SuppressionList("00").with_names([HANDLE])
-    assert redact_stored_files(settings.raw, suppression, handles=[HANDLE], engine=engine) == 1
+    assert redact_stored_files(settings.raw, suppression, names=[HANDLE], engine=engine) == 1
     assert read_manifest(settings.raw / "2024-03-01") == []
     assert not (settings.raw / "2024-03-01" / "one.json").exists()
 
@@ -102,10 +104,9 @@ def test_scrub_removes_exports_with_the_name_and_replaces_it_in_logs(settings: S
     other.write_text(f"account_id\nx{HANDLE}\n", encoding="utf-8")
     log = settings.failures_file
     log.write_text(f"cannot read {HANDLE.upper()}\n", encoding="utf-8")
-    pattern = name_pattern([HANDLE])
-    assert remove_matching_files(settings, pattern) == [export]
+    assert remove_matching_files(settings, [HANDLE]) == [export]
     assert other.exists()
-    scrub_log(log, pattern)
+    scrub_log(log, [HANDLE])
     assert log.read_text(encoding="utf-8") == "cannot read [forgotten]\n"
 
 
@@ -131,6 +132,6 @@ def test_the_videos_of_a_creator_are_found_and_blanked_too(tmp_path: Path, engin
     }
     assert by_source == {"profiles": (1,), "videos": (1, 4)}
     suppression = SuppressionList("00").with_names(creator.names)
-    assert redact_stored_files(settings.raw, suppression, handles=creator.handles, engine=engine) == 3
+    assert redact_stored_files(settings.raw, suppression, names=creator.names, engine=engine) == 3
     pattern = name_pattern([HANDLE, *creator.numbers])
     assert not [path for path in settings.raw.rglob("*.parquet") if contains_name(path, pattern)]

@@ -7,7 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from tiktok_pipeline.validated.duplicates import DUPLICATE, MOST_HANDLES, RENAMED, UNDER_AGE, is_harmless
+from tiktok_pipeline.validated.duplicates import DUPLICATE, RENAMED, UNDER_AGE, is_harmless
+from tiktok_pipeline.validated.identity import MOST_HANDLES
 from tiktok_pipeline.validated.validate import SnapshotRejectedError, check_balance
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.validated.scrapes import Verdict, csv_of, judged

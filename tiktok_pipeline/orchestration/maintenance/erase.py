@@ -1,8 +1,9 @@
 """Erase a creator from a home: stored files, tables, reports, the published file, exports and logs.
 
-What remains is a salted hash of the names. The steps are in an order in which each can be repeated: first the hash,
-so that a later delivery is suppressed, then the files, then everything computed from them. An interrupted erasure
-is completed by asking again for the same name.
+What remains is a salted hash of the names. The steps are in an order in which each can be repeated: first the
+journal, which keeps the names and what is left to do, then the hash, so that a later delivery is suppressed, then the
+files, then everything computed from them. An interrupted erasure is completed by the next one, whoever it is for. A
+step that fails for any reason but the data stops the erasure, and no table is emptied.
 """
 
 from __future__ import annotations
@@ -14,18 +15,22 @@ from pathlib import Path
 import narwhals as nw
 from dagster import AssetKey, DagsterInstance, JobDefinition
 
+from tiktok_pipeline.errors import PipelineError
 from tiktok_pipeline.home.manifest import compute_delivery_id, read_manifest, snapshots_on_disk
 from tiktok_pipeline.orchestration.asset_keys import asset_key
-from tiktok_pipeline.orchestration.maintenance.scrub import scrub_event_log
+from tiktok_pipeline.orchestration.maintenance.scrub import scrub_records
+from tiktok_pipeline.orchestration.runs.outcome import STOPPED
 from tiktok_pipeline.orchestration.runs.refresh import refresh_snapshot
 from tiktok_pipeline.orchestration.runs.tags import SNAPSHOT_TAG
 from tiktok_pipeline.privacy.find_creator import CreatorRecords
+from tiktok_pipeline.privacy.journal import Journal, read_journal, write_journal
 from tiktok_pipeline.privacy.redact_files import redact_stored_files
-from tiktok_pipeline.privacy.scrub import name_pattern, remove_matching_files, scrub_log
+from tiktok_pipeline.privacy.scrub import files_with_names, remove_matching_files, scrub_log
 from tiktok_pipeline.privacy.suppression import SuppressionList, read_suppression_list, write_suppression_list
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study
 from tiktok_pipeline.tables import TABLES, published_tables, segment_views_of
+from tiktok_pipeline.validated.validate import SnapshotRejectedError
 from tiktok_pipeline.warehouse.base import Warehouse
 
 
@@ -73,12 +78,21 @@ class ErasureResult:
         Deleted exports and rejected files.
     dagster_records : int
         Deleted messages, failures and outputs of Dagster's runs.
+    left : tuple of Path
+        Files of the home that still hold a name, such as a delivery in the inbox.
     """
 
     records: int
     snapshots: tuple[str, ...]
     files: tuple[Path, ...]
     dagster_records: int
+    left: tuple[Path, ...] = ()
+
+
+class ErasureInterruptedError(PipelineError):
+    """A step of an erasure failed; the next erasure goes on from there."""
+
+    code = "erasure_interrupted"
 
 
 def erase(eraser: Eraser, creator: CreatorRecords) -> ErasureResult:
@@ -100,25 +114,31 @@ def erase(eraser: Eraser, creator: CreatorRecords) -> ErasureResult:
         What was erased.
     """
     settings = eraser.settings
-    suppression = read_suppression_list(settings.forgotten_file).with_names(creator.names)
+    journal = read_journal(settings.erasure_journal)
+    journal = journal.with_more(handles=creator.handles, numbers=creator.numbers)
+    write_journal(settings.erasure_journal, journal)
+    suppression = read_suppression_list(settings.forgotten_file).with_names(journal.names)
     write_suppression_list(settings.forgotten_file, suppression)
-    records = _redact_files(eraser, suppression, creator)
-    snapshots = _stale_snapshots(eraser)
-    with_report = _rebuild_snapshots(eraser, snapshots, suppression)
+    records = _redact_files(eraser, suppression, journal)
+    journal = journal.with_more(snapshots=_stale_snapshots(eraser))
+    journal = journal.with_more(reports=[key for key in journal.snapshots if _report(settings, key).exists()])
+    write_journal(settings.erasure_journal, journal)
+    for snapshot in journal.snapshots:
+        eraser.log(f"snapshot {snapshot}: rebuilding its shared tables ...")
+        _rebuild_snapshot(eraser, snapshot, suppression)
     _rebuild_databases(eraser)
-    for snapshot in with_report:
-        refresh_snapshot(
-            eraser.job, snapshot, instance=eraser.instance, tags={}, selection=[AssetKey("report")], quiet=True
-        )
-    files, dagster_records = _scrub(settings, creator.names)
+    _rebuild_reports(eraser, journal.reports)
+    files, dagster_records = _scrub(eraser, journal.names)
+    settings.erasure_journal.unlink(missing_ok=True)
     write_suppression_list(settings.forgotten_file, replace(suppression, unfinished=False))
-    return ErasureResult(records, tuple(snapshots), tuple(files), dagster_records)
+    left = tuple(files_with_names(settings, journal.names))
+    return ErasureResult(records, journal.snapshots, tuple(files), dagster_records, left)
 
 
-def _redact_files(eraser: Eraser, suppression: SuppressionList, creator: CreatorRecords) -> int:
+def _redact_files(eraser: Eraser, suppression: SuppressionList, journal: Journal) -> int:
     eraser.log("rewriting the raw files ...")
     with eraser.open_engine() as engine:
-        return redact_stored_files(eraser.settings.raw, suppression, handles=creator.handles, engine=engine)
+        return redact_stored_files(eraser.settings.raw, suppression, names=journal.names, engine=engine)
 
 
 def _stale_snapshots(eraser: Eraser) -> list[str]:
@@ -140,33 +160,56 @@ def _stale_snapshots(eraser: Eraser) -> list[str]:
     ]
 
 
-def _rebuild_snapshots(eraser: Eraser, snapshots: Sequence[str], suppression: SuppressionList) -> list[str]:
-    """Rebuild the tables of the snapshots, remove their reports, and return those that had one."""
-    with_report = []
+def _report(settings: Settings, snapshot: str) -> Path:
+    return settings.reports / f"{snapshot}.html"
+
+
+def _rebuild_reports(eraser: Eraser, snapshots: Sequence[str]) -> None:
+    """Write the reports again; a snapshot whose tables were dropped has none any more."""
+    with eraser.open_warehouse() as warehouse:
+        there = {stored_slice.snapshot for stored_slice in warehouse.slices()}
     for snapshot in snapshots:
-        eraser.log(f"snapshot {snapshot}: rebuilding its shared tables ...")
-        _rebuild_snapshot(eraser, snapshot, suppression)
-        report = eraser.settings.reports / f"{snapshot}.html"
-        if report.exists():
-            report.unlink()
-            with_report.append(snapshot)
-    return with_report
+        _report(eraser.settings, snapshot).unlink(missing_ok=True)
+        if snapshot in there:
+            _run(eraser, snapshot, [AssetKey("report")])
 
 
 def _rebuild_snapshot(eraser: Eraser, snapshot: str, suppression: SuppressionList) -> None:
     """Rebuild the shared tables of a snapshot from the rewritten files, and filter the tables of the studies."""
-    shared = [asset_key(name) for name, table in TABLES.items() if table.spec.slice_by == ("snapshot",)]
     manifest = read_manifest(eraser.settings.raw / snapshot)
-    tags = {SNAPSHOT_TAG: snapshot}
-    outcome = refresh_snapshot(
-        eraser.job, snapshot, instance=eraser.instance, tags=tags, selection=shared, quiet=True
-    )
+    shared = [asset_key(name) for name, table in TABLES.items() if table.spec.slice_by == ("snapshot",)]
+    is_usable = bool(manifest) and _run(eraser, snapshot, shared, unless=SnapshotRejectedError.code)
     with eraser.open_warehouse() as warehouse:
-        if outcome.failure is not None:  # for example too few valid rows are left; no table may keep the creator
+        if not is_usable:  # too few valid rows are left; no table may keep the creator
             warehouse.drop_snapshots([table.spec for table in TABLES.values()], [snapshot])
             return
         _filter_study_tables(warehouse, snapshot, suppression)
         warehouse.set_delivery_id(snapshot, compute_delivery_id(manifest))
+
+
+def _run(eraser: Eraser, snapshot: str, assets: Sequence[AssetKey], *, unless: str = "") -> bool:
+    """Materialize assets of a snapshot; return False if the run failed with the code ``unless``.
+
+    Any other failure, such as a full disk or Ctrl-C, says nothing about the data: it stops the erasure.
+    """
+    outcome = refresh_snapshot(
+        eraser.job,
+        snapshot,
+        instance=eraser.instance,
+        tags={SNAPSHOT_TAG: snapshot},
+        selection=assets,
+        quiet=True,
+    )
+    if outcome.failure is None:
+        return True
+    if outcome.failure.code == unless:
+        return False
+    if outcome.failure.code == STOPPED:
+        raise KeyboardInterrupt
+    raise ErasureInterruptedError(
+        f"snapshot {snapshot}: {outcome.failure.message}; the erasure is not finished",
+        remedy="mend this, then run `tiktok-pipeline forget` again to finish it",
+    )
 
 
 def _filter_study_tables(warehouse: Warehouse, snapshot: str, suppression: SuppressionList) -> None:
@@ -201,11 +244,12 @@ def _rebuild_databases(eraser: Eraser) -> None:
             warehouse.publish(published_file, tables=published_tables(), snapshots=None, views=views)
 
 
-def _scrub(settings: Settings, names: Sequence[str]) -> tuple[list[Path], int]:
+def _scrub(eraser: Eraser, names: Sequence[str]) -> tuple[list[Path], int]:
     """Remove the names from exports, rejected files, logs and Dagster's records."""
     if not names:
         return [], 0
-    pattern = name_pattern(names)
-    files = remove_matching_files(settings, pattern)
-    scrub_log(settings.failures_file, pattern)
-    return files, scrub_event_log(settings.dagster_home, pattern)
+    settings = eraser.settings
+    files = remove_matching_files(settings, names)
+    scrub_log(settings.failures_file, names)
+    own_words = [*TABLES, *(study.name for study in eraser.studies)]
+    return files, scrub_records(settings.dagster_home, names, own_words=own_words)

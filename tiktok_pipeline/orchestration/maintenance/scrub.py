@@ -1,43 +1,55 @@
-"""Remove a creator's names from Dagster's records: messages and failures that quote them, and captured output."""
+"""Remove a creator's names from Dagster's records: messages and failures that quote them, tags, captured output."""
 
 from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
 
-from tiktok_pipeline.privacy.scrub import contains_name
+import dagster
+from dagster import DagsterEventType
+
+from tiktok_pipeline.privacy.content import contains_name
+from tiktok_pipeline.privacy.spelling import is_distinctive, is_number, name_in_path, name_pattern
 
 _QUOTING_EVENTS = ("StepFailureData", "JobFailureData", '"dagster_event": null')
 """Marks of the events whose text may quote a cell: failures, and messages of a log."""
 
+_FORGOTTEN_NUMBER = "0"
 
-def scrub_event_log(dagster_home: Path, pattern: re.Pattern[bytes]) -> int:
-    """Delete the messages, failures and captured output that match.
 
-    The other records of a run stay: a word such as a name may be an asset's, and Dagster needs those.
+def scrub_records(dagster_home: Path, names: Collection[str], *, own_words: Collection[str]) -> int:
+    """Delete the messages, failures and captured output with a name, and replace the names in all other records.
 
     Parameters
     ----------
     dagster_home : Path
         Dagster's storage in the home.
-    pattern : re.Pattern of bytes
-        The names, see `tiktok_pipeline.privacy.scrub.name_pattern`.
+    names : collection of str
+        Handles and numbers.
+    own_words : collection of str
+        The names of tables and studies. A name that is part of such a word, or of one of Dagster's, stays in the
+        other records: Dagster needs them.
 
     Returns
     -------
     int
         The number of deleted events and files.
     """
+    pattern = name_pattern(names)
     removed = 0
     for captured in (*dagster_home.rglob("*.out"), *dagster_home.rglob("*.err")):
         if captured.is_file() and contains_name(captured, pattern):
             captured.unlink()
             removed += 1
+    words = " ".join([*own_words, *dir(dagster), *DagsterEventType.__members__]).lower()
+    replaceable = [name for name in names if is_distinctive(name) and name.lower() not in words]
     for database in sorted(dagster_home.rglob("*.db")):
         with closing(sqlite3.connect(database, timeout=30)) as connection:
             removed += _delete_events(connection, pattern)
+            _replace_names(connection, replaceable)
             connection.execute("pragma wal_checkpoint(truncate)")
     return removed
 
@@ -58,3 +70,33 @@ def _delete_events(connection: sqlite3.Connection, pattern: re.Pattern[bytes]) -
     if matches:
         connection.execute("vacuum")
     return len(matches)
+
+
+def _replace_names(connection: sqlite3.Connection, names: Collection[str]) -> None:
+    """Replace the names in every text of every table, for example in tags that list delivered files."""
+    numbers = [name for name in names if is_number(name)]
+    handles = [name for name in names if not is_number(name)]
+    steps = [(name_in_path(handles), "forgotten"), (name_in_path(numbers), _FORGOTTEN_NUMBER)]
+
+    def without_names(text: object) -> object:
+        if isinstance(text, str):
+            for pattern, replacement in steps:
+                text = pattern.sub(replacement, text)
+        return text
+
+    if not names:
+        return
+    connection.create_function("without_names", 1, without_names, deterministic=True)
+    changed = 0
+    for (table,) in connection.execute("select name from sqlite_master where type = 'table'").fetchall():
+        quoted = table.replace('"', '""')
+        for _, column, type_, *_ in connection.execute(f'pragma table_info("{quoted}")').fetchall():
+            if "char" in type_.lower() or "text" in type_.lower() or "clob" in type_.lower():
+                cell = f'"{column}"'
+                changed += connection.execute(
+                    f'update or replace "{quoted}" set {cell} = without_names({cell}) '  # noqa: S608 - SQLite's own names
+                    f"where {cell} is not null and without_names({cell}) <> {cell}"
+                ).rowcount
+    connection.commit()
+    if changed:
+        connection.execute("vacuum")

@@ -1,0 +1,103 @@
+"""The content of any file as blocks of text bytes: unpacked, decoded, and cut with an overlap."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from tiktok_pipeline.privacy.suppression import SuppressionList
+
+_BLOCK_BYTES = 1 << 20
+_OVERLAP_BYTES = 512
+"""A name at the border of two blocks is found in their overlap."""
+
+_DEEPEST_ARCHIVE = 3
+_MENTIONED = re.compile(rb"(?:@|%40|\\u0040|\xef\xbc\xa0)([A-Za-z0-9._]+)", re.IGNORECASE)
+
+
+def contains_name(path: Path, pattern: re.Pattern[bytes]) -> bool:
+    """Return whether the content of a file matches, as it is or unpacked."""
+    return any(pattern.search(block) for block in text_blocks(path))
+
+
+def mentioned_names(path: Path, suppression: SuppressionList) -> list[str]:
+    """Return the suppressed handles that a file mentions with an "@".
+
+    Only hashes of them are known, so every mention is hashed.
+    """
+    if not suppression.hashes:
+        return []
+    tokens: set[bytes] = set()
+    for block in text_blocks(path):
+        tokens.update(token.lower().rstrip(b".") for token in _MENTIONED.findall(block))
+    names = (token.decode("ascii") for token in tokens if token)
+    return sorted(name for name in names if suppression.hash_of(name) in suppression.hashes)
+
+
+def text_blocks(path: Path) -> Iterator[bytes]:
+    """Yield the content of a file: of a packed file what is in it, of any other file its bytes.
+
+    Texts of two bytes for each character, such as UTF-16, are yielded without their zero bytes too. A file that
+    cannot be unpacked is yielded as it is.
+    """
+    with path.open("rb") as stream:
+        start = stream.read(4)
+        stream.seek(0)
+        if start == b"PAR1":
+            try:
+                yield from _parquet_blocks(path)
+            except (OSError, ValueError):  # damaged: pyarrow's errors are of these classes
+                yield from _blocks(stream)
+        else:
+            yield from _unpacked(stream, start, depth=0)
+
+
+def _unpacked(stream: IO[bytes], start: bytes, *, depth: int) -> Iterator[bytes]:
+    try:
+        if start[:2] == b"\x1f\x8b" and depth < _DEEPEST_ARCHIVE:
+            with gzip.open(stream, "rb") as inner:
+                yield from _blocks(inner)
+            return
+        if start == b"PK\x03\x04" and depth < _DEEPEST_ARCHIVE:
+            with zipfile.ZipFile(stream) as archive:
+                for member in archive.namelist():
+                    yield member.encode("utf-8", "replace")
+                    with archive.open(member) as inner:
+                        head = inner.read(4)
+                    with archive.open(member) as inner:
+                        yield from _unpacked(inner, head, depth=depth + 1)
+            return
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, ValueError, RuntimeError, NotImplementedError):
+        stream.seek(0)
+    yield from _blocks(stream)
+
+
+def _blocks(stream: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
+    tail = b""
+    while block := stream.read(_BLOCK_BYTES):
+        joined = tail + block
+        yield joined
+        if b"\x00" in joined:
+            yield joined.replace(b"\x00", b"")
+        tail = joined[-_OVERLAP_BYTES:]
+
+
+def _parquet_blocks(path: Path) -> Iterator[bytes]:
+    import pyarrow as pa  # noqa: PLC0415 - only a Parquet file pays for it
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    with pq.ParquetFile(path) as file:
+        yield str(file.schema_arrow).encode("utf-8", "replace")
+        for batch in file.iter_batches(batch_size=20_000):
+            for column in batch.columns:
+                cells = column.to_pylist()
+                if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+                    text = "\n".join(cell for cell in cells if cell is not None)
+                else:
+                    text = "\n".join(map(str, cells))
+                yield text.encode("utf-8", "replace")

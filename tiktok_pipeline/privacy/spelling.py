@@ -1,0 +1,111 @@
+r"""How a creator's names are spelled in a text: any case, percent escapes (``%40``), JSON escapes (``\u0040``).
+
+One place decides what is the name and what is only a similar word; the redaction of files and the search of exports,
+logs and Dagster's records use it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+SHORTEST_PLAIN_HANDLE = 6
+"""A shorter handle of letters only, such as ``anna``, is an ordinary word unless it is a mention or in an address."""
+
+SHORTEST_PLAIN_NUMBER = 10
+"""A shorter number may be a count."""
+
+_BEFORE = r"(?:(?<![A-Za-z0-9._])|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4})|(?<=%[0-9A-Fa-f]{2}))"
+"""Where a word begins. An escape ("\n", "\u00e9", "%40") ends in a letter or digit, but is no part of the word."""
+
+_AFTER = r"(?!\.*[A-Za-z0-9_]|%5[fF]|%2[eE][A-Za-z0-9_])"
+"""Where a word ends. Dots behind it may end a sentence."""
+
+_AT = r"(?:@|\uff20|%40|\\+u0040|&#0*64;|&#x0*40;)"
+_NO_MAIL = "(?<![A-Za-z0-9._]@)"
+_NO_KEY = r"""(?![^"\\\n]*"\s*:)"""
+"""A key of a JSON object is no mention."""
+
+
+def is_number(name: str) -> bool:
+    """Return whether a name is the platform's number of an account."""
+    return name.isascii() and name.isdigit()
+
+
+def is_distinctive(name: str) -> bool:
+    """Return whether a name alone, without "@", says that the creator is meant.
+
+    Examples
+    --------
+    >>> is_distinctive("anna.b"), is_distinctive("anna"), is_distinctive("12345")
+    (True, False, False)
+    """
+    if is_number(name):
+        return len(name) >= SHORTEST_PLAIN_NUMBER
+    return len(name) >= SHORTEST_PLAIN_HANDLE or not name.isalpha()
+
+
+def mention_expression(handles: Collection[str]) -> str:
+    """Return a regular expression for mentions of handles; group 1 is the "@" in its spelling."""
+    return f"{_BEFORE}({_AT}){_any_of(handles)}{_AFTER}"
+
+
+def plain_expression(names: Collection[str]) -> str:
+    """Return a regular expression for distinctive names as whole words, except keys of JSON and mail domains."""
+    return f"{_BEFORE}{_NO_MAIL}{_any_of(names)}{_AFTER}{_NO_KEY}"
+
+
+def name_pattern(names: Collection[str]) -> re.Pattern[bytes]:
+    r"""Return a pattern for any of the names as a whole word, in UTF-8, any case and any spelling.
+
+    Parameters
+    ----------
+    names : collection of str
+        Handles and numbers, at least one.
+
+    Examples
+    --------
+    >>> pattern = name_pattern(["anna.b"])
+    >>> bool(pattern.search(b"by @ANNA.B.")), bool(pattern.search(b"by anna.bc"))
+    (True, False)
+    >>> bool(pattern.search(b"tiktok.com/%40anna%2Eb")), bool(pattern.search(rb"\\u0040anna.b"))
+    (True, True)
+    """
+    return re.compile(f"{_BEFORE}{_any_of(names)}{_AFTER}".encode(), re.IGNORECASE)
+
+
+def name_in_path(names: Collection[str]) -> re.Pattern[str]:
+    """Return a pattern for the names in the name of a file, where ``_`` and ``.`` stand between words.
+
+    Examples
+    --------
+    >>> name_in_path(["anna", "tom_1"]).sub("forgotten", "of_anna.csv hannah.csv xtom_1y.csv")
+    'of_forgotten.csv hannah.csv xforgotteny.csv'
+    """
+    parts = [
+        _spelling(name) if is_distinctive(name) else f"(?<![A-Za-z0-9]){_spelling(name)}(?![A-Za-z0-9])"
+        for name in _longest_first(names)
+    ]
+    return re.compile("|".join(parts) or "(?!)", re.IGNORECASE | re.ASCII)
+
+
+def _any_of(names: Collection[str]) -> str:
+    return f"(?:{'|'.join(map(_spelling, _longest_first(names)))})"
+
+
+def _longest_first(names: Collection[str]) -> list[str]:
+    return sorted({name.removeprefix("@").lower() for name in names}, key=lambda name: (-len(name), name))
+
+
+def _spelling(name: str) -> str:
+    return "".join(map(_character, name))
+
+
+def _character(character: str) -> str:
+    variants = {character, character.lower(), character.upper()}
+    spellings = {re.escape(variant) for variant in variants}
+    for variant in variants:
+        spellings.add("".join(f"%{byte:02x}" for byte in variant.encode()))
+        units = variant.encode("utf-16-be").hex()
+        spellings.add("".join(rf"\\+u{units[at : at + 4]}" for at in range(0, len(units), 4)))
+    return f"(?:{'|'.join(sorted(spellings, key=lambda text: (len(text), text)))})"

@@ -28,6 +28,7 @@ from tiktok_pipeline.ingest.snapshot_key import DatedFile, choose_day
 from tiktok_pipeline.ingest.staging import copy_file
 from tiktok_pipeline.ingest.stored_name import preferred_name
 from tiktok_pipeline.ingest.transform import transform
+from tiktok_pipeline.privacy.content import mentioned_names
 from tiktok_pipeline.privacy.redact import redact
 from tiktok_pipeline.privacy.suppression import suppressed_rows
 from tiktok_pipeline.raw.dialects import Recognition, UnknownDialectError, is_known_name, recognize
@@ -202,6 +203,7 @@ class _Preparation:
         if staged.forgotten_rows:
             path.unlink()
             write_text_parquet(_without_records(table, staged.forgotten_rows), path)
+        self._redact(path, recognition)
         return staged
 
     def _stage_plain(
@@ -217,11 +219,17 @@ class _Preparation:
             return None
         if table.n_records is not None and staged.measures.rows != table.n_records:
             return None
-        if staged.forgotten_rows:
-            blanked = path.with_name(f"blanked-{path.name}")
-            redact(path, blanked, rows=staged.forgotten_rows)
-            blanked.replace(path)
+        self._redact(path, recognition, staged.forgotten_rows)
         return staged
+
+    def _redact(self, path: Path, recognition: Recognition, rows: Collection[int] = ()) -> None:
+        """Blank records of a staged file, and replace what it mentions of creators who asked to be forgotten."""
+        suppression = self.config.suppression
+        mentioned = mentioned_names(path, suppression) if suppression else []
+        if rows or mentioned:
+            blanked = path.with_name(f"blanked-{path.name}")
+            redact(path, blanked, rows=rows, mentions=mentioned, columns=recognition.columns.values())
+            blanked.replace(path)
 
     def _measured(
         self, table: DeliveredTable, recognition: Recognition, path: Path, format_: FileFormat, *, is_plain: bool
@@ -289,6 +297,7 @@ class _Preparation:
         if staged.is_plain:
             complete = folder / "complete.parquet"
             write_text_parquet(_without_records(table, staged.forgotten_rows), complete)
+            self._redact(complete, file.recognition)
         name = preferred_name(self.delivered, "parquet", member=self._member(table))
         slices = split_by_day(complete, staged.measures.days_of_rows, days, folder)
         note = f"a history of {len(days)} days: each day is a snapshot (--newest makes one of them)"

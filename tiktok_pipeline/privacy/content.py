@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from tiktok_pipeline.privacy.spelling import NamePattern
 from tiktok_pipeline.privacy.suppression import SuppressionList
 
 _BLOCK_BYTES = 1 << 20
@@ -20,7 +21,7 @@ _DEEPEST_ARCHIVE = 3
 _MENTIONED = re.compile(rb"(?:@|%40|\\u0040|\xef\xbc\xa0)([A-Za-z0-9._]+)", re.IGNORECASE)
 
 
-def contains_name(path: Path, pattern: re.Pattern[bytes]) -> bool:
+def contains_name(path: Path, pattern: NamePattern) -> bool:
     """Return whether the content of a file matches, as it is or unpacked."""
     return any(pattern.search(block) for block in text_blocks(path))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from tiktok_pipeline.errors import FileError
 from tiktok_pipeline.privacy.spelling import is_distinctive, is_number, mention_expression, plain_expression
@@ -38,7 +38,7 @@ def unchanged(text: str) -> str:
     return text
 
 
-def mention_replacer(names: Sequence[str], *, file: str) -> TextChange:
+def mention_replacer(names: Sequence[str], *, file: str, columns: Collection[str] = ()) -> TextChange:
     r"""Return a function that replaces the names in a text.
 
     A mention is replaced for every handle. The name alone is replaced if it is distinctive, see
@@ -50,6 +50,8 @@ def mention_replacer(names: Sequence[str], *, file: str) -> TextChange:
         Handles, with or without "@", and numbers. Their case does not matter.
     file : str
         The file name for an error text.
+    columns : collection of str
+        Columns of the file: a name that is also a column is replaced only where it is a mention.
 
     Returns
     -------
@@ -75,7 +77,7 @@ def mention_replacer(names: Sequence[str], *, file: str) -> TextChange:
             raise RedactionError(
                 f"{file}: {name!r} is not a handle; expected letters, digits, '.' and '_' only, such as anna.b_1"
             )
-    steps = _replacements(forgotten)
+    steps = _replacements(forgotten, {column.lower() for column in columns})
 
     def change(text: str) -> str:
         lowered = text.lower()
@@ -88,9 +90,9 @@ def mention_replacer(names: Sequence[str], *, file: str) -> TextChange:
     return change if forgotten else unchanged
 
 
-def _replacements(names: Sequence[str]) -> list[tuple[re.Pattern[str], str]]:
+def _replacements(names: Sequence[str], columns: Collection[str]) -> list[tuple[re.Pattern[str], str]]:
     """Return the patterns to replace, in order: mentions first, which include their "@"."""
-    plain = [name for name in names if is_distinctive(name)]
+    plain = [name for name in names if is_distinctive(name) and name not in columns]
     expressions = {
         FORGOTTEN_MENTION: (mention_expression, list(names)),
         FORGOTTEN_NAME: (plain_expression, [name for name in plain if not is_number(name)]),

@@ -24,7 +24,9 @@ _Rewriter = Callable[[Path, BinaryIO, Collection[int], TextChange], int]
 """Write a source file to an open target without some rows and with changed texts; return the number of records."""
 
 
-def redact(source: Path, target: Path, *, rows: Collection[int], mentions: Sequence[str] = ()) -> None:
+def redact(
+    source: Path, target: Path, *, rows: Collection[int], mentions: Sequence[str] = (), columns: Collection[str] = ()
+) -> None:
     """Write ``source`` to ``target`` without some records and mentions.
 
     Parameters
@@ -37,8 +39,10 @@ def redact(source: Path, target: Path, *, rows: Collection[int], mentions: Seque
         Ordinals of the records to blank, as the engine counts ``source_row`` (from 1). They keep their place and lose
         their cells.
     mentions : sequence of str
-        Handles whose mentions are replaced by `tiktok_pipeline.privacy.mentions.FORGOTTEN_MENTION` in all other
-        records.
+        Handles and numbers that are replaced in all other records, see
+        `tiktok_pipeline.privacy.mentions.mention_replacer`.
+    columns : collection of str
+        Names of the file's columns, which stay.
 
     Raises
     ------
@@ -50,7 +54,7 @@ def redact(source: Path, target: Path, *, rows: Collection[int], mentions: Seque
     if target.exists() and target.samefile(source):
         raise RedactionError(f"{source.name}: a file cannot be rewritten onto itself", remedy="give another target")
     try:
-        change = mention_replacer(mentions, file=source.name)
+        change = mention_replacer(mentions, file=source.name, columns=columns)
         rewrite = _rewriter(source)
         with target.open("wb") as written:
             count = rewrite(source, written, frozenset(rows), change)

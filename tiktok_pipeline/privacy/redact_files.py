@@ -95,7 +95,7 @@ def _redact_stored_file(
     renamed = _without_names(entry, names, taken=[other.file for other in others])
     with tempfile.TemporaryDirectory(prefix=STAGING_PREFIX, dir=folder.parent) as staging:
         target = Path(staging) / renamed.file
-        redact(folder / entry.file, target, rows=ordinals, mentions=names)
+        redact(folder / entry.file, target, rows=ordinals, mentions=names, columns=entry.columns.values())
         redacted = replace(
             renamed,
             stored_sha256=file_sha256(target),

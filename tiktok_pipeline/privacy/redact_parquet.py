@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from tiktok_pipeline.privacy.mentions import RedactionError, TextChange, unchanged
 from tiktok_pipeline.safe_text import one_line
-from tiktok_pipeline.text_parquet import PLACE_COLUMNS, is_text_parquet
+from tiktok_pipeline.text_parquet import MARK, PLACE_COLUMNS, header_from_mark, header_to_mark, is_text_parquet
 
 _CODECS = {"UNCOMPRESSED": "none", **{name.upper(): name for name in ("snappy", "gzip", "brotli", "zstd", "lz4")}}
 
@@ -60,7 +60,9 @@ def _copy_groups(source: Path, written: BinaryIO, rows: Collection[int], change:
     file = pq.ParquetFile(source, coerce_int96_timestamp_unit="us")
     if any(file.schema.column(index).converted_type == "INTERVAL" for index in range(len(file.schema))):
         raise pa.ArrowNotImplementedError("an interval loses its type")
-    schema = pa.schema(map(_plain_field, file.schema_arrow), metadata=file.schema_arrow.metadata)
+    schema = _without_names(
+        pa.schema(map(_plain_field, file.schema_arrow), metadata=file.schema_arrow.metadata), change
+    )
     n_place_columns = len(PLACE_COLUMNS) if is_text_parquet(schema.names, schema.metadata or {}) else 0
     last = 0
     with pq.ParquetWriter(written, schema, compression=_compression(file)) as writer:
@@ -76,6 +78,30 @@ def _copy_groups(source: Path, written: BinaryIO, rows: Collection[int], change:
             writer.write_table(table, row_group_size=max(group.num_rows, 1))
             last = max(last, *ordinals) if group.num_rows else last
     return last
+
+
+def _without_names(schema: pa.Schema, change: TextChange) -> pa.Schema:
+    """Return the schema without names in its columns: a key of JSON may be a handle, and became a column."""
+    fields: dict[str, pa.Field] = {}
+    for field in schema:
+        changed = _change_label(field.name, change)
+        name, number = changed, 1
+        while name in fields:
+            number += 1
+            name = f"{changed}_{number}"
+        fields[name] = field.with_name(name)
+    metadata = dict(schema.metadata or {})
+    if MARK in metadata:
+        header = header_from_mark(metadata[MARK])
+        metadata[MARK] = header_to_mark([_change_label(name, change) for name in header])
+    return pa.schema(list(fields.values()), metadata=metadata)
+
+
+def _change_label(label: str, change: TextChange) -> str:
+    """Change a column's name; the keys of nested objects in it are joined by dots, which handles have too."""
+    starts = [0, *(at + 1 for at, character in enumerate(label) if character == ".")]
+    changes = (label[:start] + change(label[start:]) for start in starts)
+    return next((changed for changed in changes if changed != label), label)
 
 
 def _compression(file: pq.ParquetFile) -> str:
@@ -133,9 +159,9 @@ def _change_texts(array: pa.Array, change: TextChange) -> pa.Array:
 
 
 def _change_strings(array: pa.Array, change: TextChange) -> pa.Array:
-    has_mention = pc.fill_null(pc.match_substring(array, "@"), False)
-    changed = [change(text) for text in array.filter(has_mention).to_pylist()]
-    return pc.replace_with_mask(array, has_mention, pa.array(changed, array.type)) if changed else array
+    texts = array.to_pylist()
+    changed = [None if text is None else change(text) for text in texts]
+    return array if changed == texts else pa.array(changed, array.type)
 
 
 def _change_lists(array: pa.Array, change: TextChange) -> pa.Array:

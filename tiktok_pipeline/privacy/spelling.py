@@ -23,8 +23,9 @@ _AFTER = r"(?!\.*[A-Za-z0-9_]|%5[fF]|%2[eE][A-Za-z0-9_])"
 
 _AT = r"(?:@|\uff20|%40|\\+u0040|&#0*64;|&#x0*40;)"
 _NO_MAIL = "(?<![A-Za-z0-9._]@)"
-_NO_KEY = r"""(?![^"\\\n]*"\s*:)"""
-"""A key of a JSON object is no mention."""
+
+
+_ESCAPE = re.compile(rb"%([2-7][0-9a-f])|\\+u00([2-7][0-9a-f])")
 
 
 def is_number(name: str) -> bool:
@@ -51,11 +52,32 @@ def mention_expression(handles: Collection[str]) -> str:
 
 
 def plain_expression(names: Collection[str]) -> str:
-    """Return a regular expression for distinctive names as whole words, except keys of JSON and mail domains."""
-    return f"{_BEFORE}{_NO_MAIL}{_any_of(names)}{_AFTER}{_NO_KEY}"
+    """Return a regular expression for distinctive names as whole words, except in mail domains."""
+    return f"{_BEFORE}{_NO_MAIL}{_any_of(names)}{_AFTER}"
 
 
-def name_pattern(names: Collection[str]) -> re.Pattern[bytes]:
+class NamePattern:
+    """A pattern for names in bytes. Before it is tried, a quick search rules out most contents."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        self._exact = re.compile(f"{_BEFORE}{_any_of(names)}{_AFTER}".encode(), re.IGNORECASE)
+        self._names = [name.encode() for name in _longest_first(names)]
+        self._is_ascii = all(name.isascii() for name in self._names)
+
+    def search(self, content: bytes) -> bool:
+        """Return whether one of the names is in the content."""
+        folded = content.lower()
+        if b"%" in folded or b"\\u" in folded:
+            folded = _ESCAPE.sub(_unescaped, folded).lower()
+        may_match = not self._is_ascii or any(name in folded for name in self._names)
+        return may_match and self._exact.search(content) is not None
+
+    def sub(self, replacement: bytes, content: bytes) -> bytes:
+        """Return the content with each name replaced."""
+        return self._exact.sub(replacement, content)
+
+
+def name_pattern(names: Collection[str]) -> NamePattern:
     r"""Return a pattern for any of the names as a whole word, in UTF-8, any case and any spelling.
 
     Parameters
@@ -71,7 +93,7 @@ def name_pattern(names: Collection[str]) -> re.Pattern[bytes]:
     >>> bool(pattern.search(b"tiktok.com/%40anna%2Eb")), bool(pattern.search(rb"\\u0040anna.b"))
     (True, True)
     """
-    return re.compile(f"{_BEFORE}{_any_of(names)}{_AFTER}".encode(), re.IGNORECASE)
+    return NamePattern(names)
 
 
 def name_in_path(names: Collection[str]) -> re.Pattern[str]:
@@ -91,6 +113,10 @@ def name_in_path(names: Collection[str]) -> re.Pattern[str]:
 
 def _any_of(names: Collection[str]) -> str:
     return f"(?:{'|'.join(map(_spelling, _longest_first(names)))})"
+
+
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    return bytes.fromhex((match[1] or match[2]).decode())
 
 
 def _longest_first(names: Collection[str]) -> list[str]:

@@ -63,7 +63,8 @@ def mark_duplicates(
         decided = _add_number(decided, engine, count_ids)
     for key, reason in keys.items():
         decided = engine.persist(_mark_older(decided, key, order, reason))
-    for key in keys:
+    # Once more at the end: a row that shares the number may have another handle, which other rows share.
+    for key in (*keys, *list(keys)[: len(keys) - 1]):
         decided = engine.persist(_mark_under_age(decided, key))
     return checked.drop("problems").join(decided.select(*POSITION, "problems"), on=POSITION, how="left")
 

@@ -161,11 +161,12 @@ def _suspect_rows(
 def rejected_rows(
     rejected: nw.LazyFrame[Any], source: Source, engine: Engine, delivered: nw.LazyFrame[Any] | None = None
 ) -> nw.LazyFrame[Any]:
-    """Return rows of ``validated.rejected``; nothing of a person under age is kept.
+    """Return rows of ``validated.rejected``; nothing of a person under age, or of a damaged record, is kept.
 
     ``delivered`` has the cells as they were delivered, if ``rejected`` has rewritten ones.
     """
-    may_keep = nw.col("problems") != UNDER_AGE
+    # The cells of a damaged record may be in the wrong columns, the flag of a person under age among them.
+    may_keep = (nw.col("problems") != UNDER_AGE) & nw.col("read_problem").is_null()
     cells = {name: f"raw_{name}" for name in source.columns}
     if delivered is not None:
         as_delivered = delivered.select(*POSITION, *source.columns).rename(cells)

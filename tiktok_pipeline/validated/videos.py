@@ -14,9 +14,16 @@ from typing import Any
 import narwhals as nw
 
 from tiktok_pipeline.raw.schema import PROFILES, VIDEO_COLUMNS, VIDEOS
-from tiktok_pipeline.validated.clean import delivered_handle, parse_bool, parse_count, strip_and_nullify
+from tiktok_pipeline.validated.clean import (
+    delivered_handle,
+    delivered_number,
+    parse_account_id,
+    parse_bool,
+    parse_count,
+    strip_and_nullify,
+)
 from tiktok_pipeline.validated.duplicates import POSITION, REPEATED_VIDEO, UNDER_AGE
-from tiktok_pipeline.validated.identity import parse_handle
+from tiktok_pipeline.validated.identity import parse_handle, usable_number
 from tiktok_pipeline.validated.schema import LARGEST_COUNT, VIDEO_COUNTS, VIDEOS_SCHEMA, VIDEOS_TABLE
 from tiktok_pipeline.validated.validate import (
     REASON_SEPARATOR,
@@ -115,10 +122,16 @@ def _mark_under_age(videos: nw.LazyFrame[Any], raw_profiles: nw.LazyFrame[Any]) 
     """Reject the videos of those whose profile says that they are under age."""
     is_under_age = parse_bool(strip_and_nullify(nw.col("is_under_age")))
     flagged = raw_profiles.filter(nw.col("read_problem").is_null() & is_under_age)
-    handles = flagged.select(delivered_handle(PROFILES).alias("account_id")).unique()
-    marked = videos.join(handles.with_columns(nw.lit(UNDER_AGE).alias("minor")), on="account_id", how="left")
-    problems = nw.when(~nw.col("minor").is_null()).then(nw.col("minor")).otherwise(nw.col("problems"))
-    return marked.with_columns(problems.alias("problems")).drop("minor")
+    keys = {"account_id": delivered_handle(PROFILES), "number": delivered_number(PROFILES)}
+    number = usable_number(parse_account_id(strip_and_nullify(nw.col("raw_tiktok_id"))))
+    marked = videos.with_columns(number.alias("number"))
+    for key, of_profile in keys.items():
+        people = flagged.select(of_profile.alias(key)).unique()
+        people = people.filter(~nw.col(key).is_null()).with_columns(nw.lit(UNDER_AGE).alias("minor"))
+        marked = marked.join(people, on=key, how="left")
+        problems = nw.when(~nw.col("minor").is_null()).then(nw.col("minor")).otherwise(nw.col("problems"))
+        marked = marked.with_columns(problems.alias("problems")).drop("minor")
+    return marked.drop("number")
 
 
 def clean_videos(raw: nw.LazyFrame[Any], engine: Engine, *, latest: datetime) -> nw.LazyFrame[Any]:

@@ -8,18 +8,23 @@ import io
 import json
 import shutil
 import sqlite3
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from dagster import DagsterInstance
 
-from tiktok_pipeline.cli.console import FAILED, USAGE_ERROR
+from tiktok_pipeline.cli.console import FAILED, INTERRUPTED, USAGE_ERROR
 from tiktok_pipeline.home.manifest import read_manifest, snapshots_on_disk
 from tiktok_pipeline.orchestration.maintenance import erase as erasing
 from tiktok_pipeline.orchestration.partitions import known_snapshots
+from tiktok_pipeline.orchestration.runs.outcome import STOPPED, UNEXPECTED, Failure, Outcome
+from tiktok_pipeline.privacy.journal import read_journal
 from tiktok_pipeline.privacy.suppression import read_suppression_list
 from tiktok_pipeline_tests.homes import Home, Said, Tables, run_command_line
 from tiktok_pipeline_tests.scrapes import HANDLE, LATER_HANDLE, NUMBER, creators, forgettable, spoiled, write_csv
@@ -82,11 +87,26 @@ def mention_everywhere(home: Home) -> None:
     home.settings.refused.mkdir(parents=True)
     (home.settings.refused / "bad.csv").write_text(f"x\n@{HANDLE}\n", encoding="utf-8")
     (home.settings.refused / "bad.csv.why.txt").write_text("fits nothing\n", encoding="utf-8")
+    (home.settings.refused / "wide.csv").write_bytes(f"x,{HANDLE}\n".encode("utf-16"))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("rows.csv", f"x\t{NUMBER}\n")
+    with zipfile.ZipFile(home.settings.refused / "deep.zip", "w") as archive:
+        archive.writestr("inner.zip", packed.getvalue())
+    nested = pa.table({"x": [{"names": [{"name": HANDLE}]}]})
+    pq.write_table(nested, home.settings.refused / "nested.parquet")
+    (home.settings.refused / f"of_{HANDLE}.csv").write_text("a\n", encoding="utf-8")
     home.settings.failures_file.write_text(f"2024 run=x step=y: {HANDLE} is no number\n", encoding="utf-8")
     (database,) = (home.settings.dagster_home / "history" / "runs").glob("index.db")
     with closing(sqlite3.connect(database)) as connection:
         event = json.dumps({"dagster_event": None, "user_message": f"cannot read {HANDLE}"})
         connection.execute("insert into event_logs (run_id, event, timestamp) values ('x', ?, 0)", [event])
+        connection.commit()
+    with closing(sqlite3.connect(home.settings.dagster_home / "history" / "runs.db")) as connection:
+        connection.execute(
+            "insert into run_tags (run_id, key, value) select run_id, 'tiktok_pipeline/files', ? from runs limit 1",
+            [f"profiles_of_{HANDLE}.csv"],
+        )
         connection.commit()
 
 
@@ -179,6 +199,50 @@ def test_an_interrupted_forget_is_reported_and_completed_by_the_same_command(
     assert "an erasure was interrupted" in unhealthy.out
     assert call(home.path, "forget", HANDLE, "--yes").code == 0
     assert files_with(home, HANDLE, LATER_HANDLE, NUMBER) == []
+    assert call(home.path, "doctor").code == 0
+
+
+FAILURES = {
+    "the disk is full": (Failure("raw__profiles", "raw.duckdb: No space left on device", "os_error"), FAILED),
+    "Ctrl-C": (Failure("raw__profiles", "the run was stopped from outside", STOPPED), INTERRUPTED),
+    "a defect": (Failure("raw__profiles", "IndexError", UNEXPECTED, is_expected=False), FAILED),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_forget_that_cannot_rebuild_a_snapshot_fails_and_empties_no_table(
+    home: Home, call: Call, monkeypatch: pytest.MonkeyPatch, failure: str
+) -> None:
+    before = home.tables(published=True)
+    stopped, code = FAILURES[failure]
+    monkeypatch.setattr(erasing, "refresh_snapshot", lambda *_, **__: Outcome("run", stopped))
+    result = call(home.path, "forget", HANDLE, "--yes")
+    assert result.code == code
+    assert len(result.err.strip().splitlines()[-1]) < 300
+    assert "Traceback" not in result.err
+    assert home.tables(published=True) == before
+    assert read_journal(home.settings.erasure_journal).names == (LATER_HANDLE, HANDLE, NUMBER)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "step", ["write_suppression_list", "_stale_snapshots", "_rebuild_databases", "_rebuild_reports", "_scrub"]
+)
+def test_a_killed_forget_is_finished_by_the_next_one_whoever_it_is_for(
+    home: Home, call: Call, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    mention_everywhere(home)
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(erasing, step, killed)
+        assert call(home.path, "forget", HANDLE, "--yes").code == INTERRUPTED
+    assert call(home.path, "forget", "somebody_else", "--yes").code == 0
+    assert files_with(home, HANDLE, LATER_HANDLE, NUMBER) == []
+    assert not home.settings.erasure_journal.exists()
+    assert sorted(path.stem for path in home.settings.reports.glob("*.html")) == ["2024-03-01", "2024-04-01"]
     assert call(home.path, "doctor").code == 0
 
 

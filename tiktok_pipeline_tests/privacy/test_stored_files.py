@@ -12,9 +12,9 @@ from tiktok_pipeline.ingest.inbox import ingest_config
 from tiktok_pipeline.ingest.options import IngestOptions
 from tiktok_pipeline.ingest.register import register
 from tiktok_pipeline.privacy.content import contains_name
-from tiktok_pipeline.privacy.find_creator import CreatorRecords, find_creator
+from tiktok_pipeline.privacy.find_creator import CreatorRecords, SharedNumberError, find_creator
 from tiktok_pipeline.privacy.redact_files import redact_stored_files
-from tiktok_pipeline.privacy.scrub import remove_matching_files, scrub_log
+from tiktok_pipeline.privacy.scrub import files_with_names, remove_matching_files, scrub_log
 from tiktok_pipeline.privacy.spelling import name_pattern
 from tiktok_pipeline.privacy.suppression import SuppressionList, read_suppression_list, write_suppression_list
 from tiktok_pipeline.settings import Settings
@@ -135,3 +135,73 @@ def test_the_videos_of_a_creator_are_found_and_blanked_too(tmp_path: Path, engin
     assert redact_stored_files(settings.raw, suppression, names=creator.names, engine=engine) == 3
     pattern = name_pattern([HANDLE, *creator.numbers])
     assert not [path for path in settings.raw.rglob("*.parquet") if contains_name(path, pattern)]
+
+
+def register_rows(folder: Path, engine: DuckDBWarehouse, rows: list[dict[str, str]], name: str = "a.csv") -> Settings:
+    settings = Settings(home=folder / "home")
+    register([write_csv(folder / name, rows)], ingest_config(settings, engine))
+    return settings
+
+
+def test_a_placeholder_is_not_the_number_of_everybody(tmp_path: Path, engine: DuckDBWarehouse) -> None:
+    settings = register_rows(tmp_path, engine, [row | {"id": "0"} for row in creators(20)])
+    creator = find_creator(settings, "creator00005", engine)
+    assert creator == CreatorRecords(("creator00005",), (), {("2024-03-01", "a.csv"): (6,)})
+    suppression = SuppressionList("00").with_names(["creator00005", "0"])
+    assert redact_stored_files(settings.raw, suppression, names=creator.names, engine=engine) == 1
+
+
+def test_a_number_of_many_accounts_identifies_nobody(tmp_path: Path, engine: DuckDBWarehouse) -> None:
+    settings = register_rows(tmp_path, engine, [row | {"id": "12345678"} for row in creators(20)])
+    creator = find_creator(settings, "creator00005", engine)
+    assert (creator.handles, creator.numbers, creator.placeholders) == (("creator00005",), (), ("12345678",))
+    with pytest.raises(SharedNumberError, match="20 accounts have this number, such as creator00000"):
+        find_creator(settings, "12345678", engine)
+
+
+def test_the_name_is_gone_from_the_names_of_files_and_from_damaged_records(
+    tmp_path: Path, engine: DuckDBWarehouse
+) -> None:
+    rows = creators(20)
+    rows[3] |= {"account_id": HANDLE, "url": f"https://www.tiktok.com/@{HANDLE}", "id": NUMBER}
+    path = write_csv(tmp_path / f"of_{HANDLE}_2024-03-01.csv", rows)
+    path.write_text(path.read_text(encoding="utf-8") + f'"2024-03-01","cut off {HANDLE}"\n', encoding="utf-8")
+    settings = Settings(home=tmp_path / "home")
+    register([path], ingest_config(settings, engine))
+    creator = find_creator(settings, HANDLE, engine)
+    suppression = SuppressionList("00").with_names(creator.names)
+    assert redact_stored_files(settings.raw, suppression, names=creator.names, engine=engine) == 1
+    (entry,) = read_manifest(settings.raw / "2024-03-01")
+    assert entry.file == "of_forgotten_2024-03-01.csv.parquet"
+    assert entry.forgotten_rows == (4,)
+    assert [path.name for path in files_with_names(settings, creator.names)] == []
+
+
+LATER_SPELLINGS = (
+    {"account_id": "SOME.Body_1"},
+    {"account_id": " @some.body_1 "},
+    {"account_id": "", "url": "https://www.TikTok.com/@some.body_1"},
+    {"account_id": "", "url": "tiktok.com/%40some.body_1?lang=en"},
+    {"account_id": "", "url": "http://m.tiktok.com/@some.body_1/video/7"},
+    {"account_id": "", "url": "//de.tiktok.com/@some%2Ebody_1"},
+    {"account_id": "https://www.tiktok.com/@some.body_1"},
+    {"account_id": "new_name", "id": NUMBER},
+    {"account_id": "new_name", "id": f"{NUMBER}.0"},
+    {"account_id": "some.body_1\u200b"},
+)
+
+
+@pytest.mark.parametrize("cells", LATER_SPELLINGS, ids=str)
+def test_a_later_scrape_brings_back_neither_the_creator_nor_mentions(
+    tmp_path: Path, engine: DuckDBWarehouse, cells: dict[str, str]
+) -> None:
+    settings = Settings(home=tmp_path / "home")
+    settings.home.mkdir()
+    write_suppression_list(settings.forgotten_file, SuppressionList("00").with_names([HANDLE, NUMBER]))
+    rows = creators(20)
+    rows[3] |= {"account_id": "x", "id": "", "url": "", "top_videos": ""} | cells
+    rows[5] |= {"biography": f"friend of @{HANDLE.upper()}"}
+    register([write_csv(tmp_path / "a.csv", rows)], ingest_config(settings, engine))
+    (entry,) = read_manifest(settings.raw / "2024-03-01")
+    assert entry.forgotten_rows == (4,)
+    assert files_with_names(settings, [HANDLE, NUMBER]) == []

@@ -83,6 +83,20 @@ def test_a_person_under_age_is_left_out_under_every_handle(engine: DuckDBWarehou
     assert verdict.reasons == {place: [UNDER_AGE] for place in (1, 2, 3)}
 
 
+def test_a_person_under_age_is_left_out_also_where_another_handle_links_the_rows(
+    engine: DuckDBWarehouse, tmp_path: Path
+) -> None:
+    verdict = of_csv(
+        engine,
+        tmp_path,
+        {"account_id": "young", "id": NUMBER, "is_under_age_18": "true"},
+        {"account_id": "renamed", "id": NUMBER},
+        {"account_id": "Renamed", "id": ""},
+        {"account_id": "other", "id": "6794435137251820551"},
+    )
+    assert [row["account_id"] for row in verdict.valid] == ["other"]
+
+
 def test_superseded_rows_are_recognized_by_their_reason(engine: DuckDBWarehouse, tmp_path: Path) -> None:
     path = tmp_path / "f.csv"
     path.write_text(csv_of({"account_id": "a"}, {"account_id": "a"}, {"followers": "-1"}), newline="")

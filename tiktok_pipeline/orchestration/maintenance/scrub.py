@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Collection
 from contextlib import closing
@@ -12,7 +11,7 @@ import dagster
 from dagster import DagsterEventType
 
 from tiktok_pipeline.privacy.content import contains_name
-from tiktok_pipeline.privacy.spelling import is_distinctive, is_number, name_in_path, name_pattern
+from tiktok_pipeline.privacy.spelling import NamePattern, is_distinctive, is_number, name_in_path, name_pattern
 
 _QUOTING_EVENTS = ("StepFailureData", "JobFailureData", '"dagster_event": null')
 """Marks of the events whose text may quote a cell: failures, and messages of a log."""
@@ -54,7 +53,7 @@ def scrub_records(dagster_home: Path, names: Collection[str], *, own_words: Coll
     return removed
 
 
-def _delete_events(connection: sqlite3.Connection, pattern: re.Pattern[bytes]) -> int:
+def _delete_events(connection: sqlite3.Connection, pattern: NamePattern) -> int:
     has_events = "select 1 from sqlite_master where type = 'table' and name = 'event_logs'"
     if connection.execute(has_events).fetchone() is None:
         return 0

@@ -26,6 +26,21 @@ GENERIC = next(dialect for dialect in DIALECTS if dialect.is_generic)
 Sample = Sequence[Sequence[str | None]]
 """The cells of the first rows, in the order of the header."""
 
+UNDER_AGE = "is_under_age"
+_UNDER_AGE_KEYS = frozenset(
+    {
+        "isunderage",
+        "isunderage18",
+        "underage",
+        "underage18",
+        "under18",
+        "isunder18",
+        "isminor",
+        "minor",
+        "isunderaged",
+    }
+)
+
 _HANDLE = re.compile(r"@?[A-Za-z0-9._]{2,30}")
 _FREE_TEXTS = frozenset({"nickname", "biography", "bio_link", "language", "region"})
 """Columns for which the first of several names is taken: no figure depends on them."""
@@ -97,6 +112,8 @@ def match_columns(
     given = _given_columns(column_map or {}, index, file)
     dialect = _choose_dialect(dialects, index, given, file)
     resolved = {name: columns for name, columns in dialect.resolve(index).items() if name not in given}
+    if UNDER_AGE in dialect.source.columns:
+        _add_under_age(resolved, given, index)
     accepted: dict[str, tuple[str, ...]] = {}
     proposals: dict[str, tuple[str, ...]] = {}
     if dialect.source == GENERIC.source:
@@ -125,6 +142,13 @@ def match_columns(
         proposals=proposals,
         notes=tuple(notes),
     )
+
+
+def _add_under_age(resolved: dict[str, tuple[str, ...]], given: Mapping[str, str], index: HeaderIndex) -> None:
+    """Read the flag of persons under age in every dialect, wherever it lies in nested objects."""
+    flags = tuple(name for name in index.names if column_key(re.split("[./]", name)[-1]) in _UNDER_AGE_KEYS)
+    if flags and UNDER_AGE not in {*resolved, *given}:
+        resolved[UNDER_AGE] = flags[:1]
 
 
 def _choose_dialect(own: Sequence[Dialect], index: HeaderIndex, given: Mapping[str, str], file: str) -> Dialect:

@@ -292,3 +292,13 @@ def test_names_of_dialects_are_known(name: str) -> None:
 @pytest.mark.parametrize("name", ["Report of May", "", "invented000", "3912"])
 def test_other_texts_are_no_known_names(name: str) -> None:
     assert not is_known_name(name)
+
+
+PROFILE_DIALECTS = [dialect.name for dialect in DIALECTS if dialect.source is PROFILES]
+
+
+@pytest.mark.parametrize("column", ["is_under_age_18", "IsUnderAge18", "Under 18", "user.isUnderAge18", "is minor"])
+@pytest.mark.parametrize("name", PROFILE_DIALECTS)
+def test_every_dialect_of_profiles_reads_the_flag_of_persons_under_age(name: str, column: str) -> None:
+    recognition = recognize([*DIALECT_HEADERS[name], column], file="f.csv")
+    assert recognition.columns["is_under_age"] in {column, "is_under_age_18"}

@@ -77,11 +77,12 @@ def _replace_names(connection: sqlite3.Connection, names: Collection[str]) -> No
     handles = [name for name in names if not is_number(name)]
     steps = [(name_in_path(handles), "forgotten"), (name_in_path(numbers), _FORGOTTEN_NUMBER)]
 
-    def without_names(text: object) -> object:
-        if isinstance(text, str):
-            for pattern, replacement in steps:
-                text = pattern.sub(replacement, text)
-        return text
+    def without_names(cell: str | bytes | float | None) -> str | bytes | float | None:
+        if not isinstance(cell, str):
+            return cell
+        for pattern, replacement in steps:
+            cell = pattern.sub(replacement, cell)
+        return cell
 
     if not names:
         return

@@ -146,9 +146,13 @@ def match_columns(
 
 def _add_under_age(resolved: dict[str, tuple[str, ...]], given: Mapping[str, str], index: HeaderIndex) -> None:
     """Read the flag of persons under age in every dialect, wherever it lies in nested objects."""
-    flags = tuple(name for name in index.names if column_key(re.split("[./]", name)[-1]) in _UNDER_AGE_KEYS)
+    flags = _under_age_flags(index)
     if flags and UNDER_AGE not in {*resolved, *given}:
         resolved[UNDER_AGE] = flags[:1]
+
+
+def _under_age_flags(index: HeaderIndex) -> tuple[str, ...]:
+    return tuple(name for name in index.names if column_key(re.split("[./]", name)[-1]) in _UNDER_AGE_KEYS)
 
 
 def _choose_dialect(own: Sequence[Dialect], index: HeaderIndex, given: Mapping[str, str], file: str) -> Dialect:
@@ -195,15 +199,17 @@ def _given_columns(column_map: Mapping[str, str], index: HeaderIndex, file: str)
 
 def _best(candidates: Sequence[Dialect], index: HeaderIndex, file: str) -> Dialect:
     """Return the dialect that knows most names; raises if several that differ know equally many."""
-    most = max(len(_known_names(dialect, index)) for dialect in candidates)
-    best = [dialect for dialect in candidates if len(_known_names(dialect, index)) == most]
+    flags = set(_under_age_flags(index))  # every dialect reads them, so that they count only between equals
+    names = {dialect.name: _known_names(dialect, index) for dialect in candidates}
+    known = {name: (len(columns - flags), len(columns)) for name, columns in names.items()}
+    best = [dialect for dialect in candidates if known[dialect.name] == max(known.values())]
     own = [dialect for dialect in best if dialect.is_own]
     best = own or best
     mappings = {_meaning(dialect, index) for dialect in best}
     if len(mappings) > 1:
-        names = " and ".join(shown_name(dialect.name) for dialect in best)
+        equal = " and ".join(shown_name(dialect.name) for dialect in best)
         raise UnknownDialectError(
-            f"{file}: the dialects {names} fit equally well and read its columns differently",
+            f"{file}: the dialects {equal} fit equally well and read its columns differently",
             remedy="add a column that only one of them has to its recognized_by",
         )
     return best[0]

@@ -294,7 +294,7 @@ def test_other_texts_are_no_known_names(name: str) -> None:
     assert not is_known_name(name)
 
 
-PROFILE_DIALECTS = [dialect.name for dialect in DIALECTS if dialect.source is PROFILES]
+PROFILE_DIALECTS = [shipped.name for shipped in DIALECTS if shipped.source is PROFILES]
 
 
 @pytest.mark.parametrize("column", ["is_under_age_18", "IsUnderAge18", "Under 18", "user.isUnderAge18", "is minor"])

@@ -137,11 +137,11 @@ def _mark_under_age(videos: nw.LazyFrame[Any], raw_profiles: nw.LazyFrame[Any]) 
 def clean_videos(raw: nw.LazyFrame[Any], engine: Engine, *, latest: datetime) -> nw.LazyFrame[Any]:
     """Parse the rows of ``raw.videos``; returns typed columns and ``problems`` as `clean_profiles` does."""
     delivered = raw.rename({name: f"raw_{name}" for name in VIDEO_COLUMNS})
-    texts = {f"text_{name}": f"raw_{name}" for name in ("account_id", "url", "video_id")}
+    texts = {f"text_{name}": f"raw_{name}" for name in ("account_id", "url", "video_id", *VIDEO_COUNTS)}
     stripped = engine.strip_and_nullify(delivered, texts).with_columns(
         parse_handle(nw.col("text_account_id"), nw.col("text_url")).alias("account_id"),
         _video_id(nw.col("text_video_id"), nw.col("text_url")).alias("video_id"),
-        *(_count(f"raw_{name}").alias(name) for name in VIDEO_COUNTS),
+        *(_count(nw.col(f"text_{name}")).alias(name) for name in VIDEO_COUNTS),
         nw.lit(DELIVERED).alias("origin"),
     )
     timed = _typed(stripped.drop(list(texts)), engine)
@@ -247,9 +247,8 @@ def _typed(videos: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
     return cast.with_columns(*in_range)
 
 
-def _count(name: str) -> nw.Expr:
+def _count(text: nw.Expr) -> nw.Expr:
     """Return a count as text to cast; 1.000 may be one or a thousand, and is missing."""
-    text = strip_and_nullify(nw.col(name))
     return parse_count(nw.when(~text.str.contains(r"[.]000$")).then(text))
 
 

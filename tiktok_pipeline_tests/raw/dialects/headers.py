@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
-PUBLIC = [
-    "timestamp",
-    "account_id",
-    "nickname",
-    "biography",
-    "awg_engagement_rate",
-    "comment_engagement_rate",
-    "like_engagement_rate",
-    "bio_link",
-    "is_verified",
-    "followers",
-    "following",
-    "likes",
-    "videos_count",
-    "create_time",
-    "id",
-    "top_videos",
-    "url",
-    "profile_pic_url",
-]
+from tiktok_pipeline_tests.scrapes import COLUMNS
+
+PUBLIC = [*COLUMNS, "profile_pic_url"]
 SPREADSHEET = ["likes_receieved" if name == "likes" else name for name in PUBLIC]
 VENDOR = [
     "account_id",

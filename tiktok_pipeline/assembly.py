@@ -13,6 +13,7 @@ from dagster import Definitions, JobDefinition, LoggerDefinition, in_process_exe
 
 import tiktok_pipeline.studies
 from tiktok_pipeline.ingest.snapshot_rows import external_slice_reader
+from tiktok_pipeline.orchestration.assets.creators import creators_assets
 from tiktok_pipeline.orchestration.assets.features import features_assets
 from tiktok_pipeline.orchestration.assets.incoming import incoming_asset
 from tiktok_pipeline.orchestration.assets.published import published_asset
@@ -21,9 +22,10 @@ from tiktok_pipeline.orchestration.assets.report import report_asset
 from tiktok_pipeline.orchestration.assets.study import study_assets
 from tiktok_pipeline.orchestration.assets.validated import validated_assets
 from tiktok_pipeline.orchestration.automation.jobs import job_definitions
+from tiktok_pipeline.orchestration.automation.outdated import outdated_sensor
 from tiktok_pipeline.orchestration.automation.sensors import sensors
 from tiktok_pipeline.orchestration.checks.contract import contract_check
-from tiktok_pipeline.orchestration.checks.drift import drift_checks
+from tiktok_pipeline.orchestration.checks.drift import drift_check
 from tiktok_pipeline.orchestration.checks.freshness import freshness_check
 from tiktok_pipeline.orchestration.checks.incoming import incoming_check
 from tiktok_pipeline.orchestration.checks.rows import row_checks
@@ -76,6 +78,7 @@ def build_definitions(
         raw_assets(settings),
         validated_assets(),
         *features_assets(settings),
+        *creators_assets(),
         *(asset for study in studies for asset in study_assets(study, threads=settings.threads)),
     ]
     keys = [key for asset in tables for key in sorted(asset.keys)]
@@ -89,12 +92,22 @@ def build_definitions(
         asset_checks=[
             *(contract_check(key) for key in keys),
             *row_checks(),
-            *drift_checks(),
+            drift_check(),
             *(check for study in studies for check in study_checks(study)),
             incoming_check(settings),
             freshness_check(settings),
         ],
-        sensors=sensors(settings, lambda: published_delivery_ids(settings.published_file)),
+        sensors=[
+            *sensors(settings, lambda: published_delivery_ids(settings.published_file)),
+            outdated_sensor(
+                settings,
+                studies,
+                lambda: open_warehouse(settings),
+                lambda group: {
+                    key for asset in tables for key in asset.keys if asset.group_names_by_key[key] == group
+                },
+            ),
+        ],
         resources={
             "warehouse": warehouse_resource(settings, lambda: open_warehouse(settings)),
             "figures": figures_resource(settings.reports, is_enabled=settings.pictures),

@@ -9,6 +9,7 @@ import pandera.pandas as pa
 
 from tiktok_pipeline.classifiers import schema as classifiers
 from tiktok_pipeline.clusters import schema as clusters
+from tiktok_pipeline.creators import schema as creators
 from tiktok_pipeline.features import schema as features
 from tiktok_pipeline.personas import schema as personas
 from tiktok_pipeline.personas.segments import segment_views
@@ -36,6 +37,7 @@ _ALL = (
     *(Table(table, features.SCHEMAS[source]) for source, table in features.TABLES.items()),
     Table(features.POSTING_TABLE, features.POSTING_SCHEMA),
     Table(features.STATISTICS_TABLE, features.STATISTICS_SCHEMA),
+    Table(features.DRIFT_TABLE, features.DRIFT_SCHEMA),
     Table(clusters.K_SCORES_TABLE, clusters.K_SCORES_SCHEMA),
     Table(clusters.FITS_TABLE, clusters.FITS_SCHEMA),
     Table(clusters.MODELS_TABLE, clusters.MODELS_SCHEMA),
@@ -46,6 +48,8 @@ _ALL = (
     Table(personas.SUMMARIES_TABLE, personas.SUMMARIES_SCHEMA),
     Table(personas.FEATURES_TABLE, personas.FEATURES_SCHEMA),
     Table(personas.RECOMMENDATIONS_TABLE, personas.RECOMMENDATIONS_SCHEMA),
+    Table(personas.MIGRATIONS_TABLE, personas.MIGRATIONS_SCHEMA),
+    Table(personas.LIFECYCLE_TABLE, personas.LIFECYCLE_SCHEMA),
     Table(classifiers.METRICS_TABLE, classifiers.METRICS_SCHEMA),
     Table(classifiers.CONFUSION_TABLE, classifiers.CONFUSION_SCHEMA),
     Table(classifiers.IMPORTANCES_TABLE, classifiers.IMPORTANCES_SCHEMA),
@@ -54,6 +58,10 @@ _ALL = (
     Table(classifiers.SCORES_TABLE, classifiers.SCORES_SCHEMA),
     Table(classifiers.MODELS_TABLE, classifiers.MODELS_SCHEMA),
     Table(classifiers.CARDS_TABLE, classifiers.CARDS_SCHEMA),
+    Table(creators.IDENTITIES_TABLE, creators.IDENTITIES_SCHEMA),
+    Table(creators.GROWTH_TABLE, creators.GROWTH_SCHEMA),
+    Table(creators.COMPARISONS_TABLE, creators.COMPARISONS_SCHEMA),
+    Table(creators.MOVES_TABLE, creators.MOVES_SCHEMA),
 )
 TABLES: Mapping[str, Table] = {str(table.spec): table for table in _ALL}
 
@@ -63,9 +71,9 @@ def published_tables() -> list[TableSpec]:
     return [table.spec for table in _ALL if table.spec.schema != "raw"]
 
 
-def segment_views_of(studies: Sequence[Study]) -> list[View]:
-    """The views ``segments.<study>`` and ``segments.<study>_history``."""
-    return [view for study in studies for view in _views(study)]
+def published_views(studies: Sequence[Study]) -> list[View]:
+    """The views ``segments.<study>`` and ``segments.<study>_history``, and ``creators.handles``."""
+    return [*(view for study in studies for view in _views(study)), creators.HANDLES_VIEW]
 
 
 def _views(study: Study) -> tuple[View, View]:
@@ -74,5 +82,7 @@ def _views(study: Study) -> tuple[View, View]:
         validated.TABLES[study.source],
         scores=classifiers.SCORES_TABLE if study.classification else None,
         posting=features.POSTING_TABLE if study.source == PROFILES.name else None,
+        identities=creators.IDENTITIES_TABLE,
+        moves=creators.MOVES_TABLE,
         has_segments=study.segmentation is not None,
     )

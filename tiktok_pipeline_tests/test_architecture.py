@@ -138,6 +138,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 MAY_IMPORT_TOO: dict[str, frozenset[str]] = {
     **{f"{stage}.schema": frozenset({"warehouse.contract"}) for stage in STAGES},
     "validated.validate": frozenset({"warehouse.contract"}),
+    # Which ids are real is decided in one place.
+    "creators.identify": frozenset({"validated.identity"}),
     "validated.clean": frozenset({"raw.dialects"}),
     # A short list is read and scored without a warehouse file and without a run.
     "cli.score": frozenset({"classifiers.*", "clusters.*", "validated.schema"}),

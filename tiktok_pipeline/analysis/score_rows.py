@@ -10,7 +10,7 @@ import narwhals as nw
 
 from tiktok_pipeline.classifiers.schema import SCORES_TABLE
 from tiktok_pipeline.classifiers.scoring_model import ScoringModel, score
-from tiktok_pipeline.clusters.model import SegmentModel, assign, runner_up
+from tiktok_pipeline.clusters.model import SegmentModel, assign
 from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE
 from tiktok_pipeline.features.build import build_features
 from tiktok_pipeline.features.catalog import feature_label
@@ -91,14 +91,13 @@ def _segments(
     slice_: Slice,
 ) -> nw.LazyFrame[Any]:
     warehouse.replace_slice(ASSIGNMENTS_TABLE, slice_, assign(features, model, in_fit=nw.lit(False)))
-    with_missing = features.with_columns(_missing(missing_features(model)).alias("missing"))
-    others = warehouse.persist(runner_up(with_missing, model, keep=("missing",)))
+    others = warehouse.persist(features.select("account_id", _missing(missing_features(model)).alias("missing")))
     assigned = warehouse.read_slice(ASSIGNMENTS_TABLE, slice_).join(others, on="account_id", how="left")
     return assigned.select(
         "account_id",
         _name_of("cluster", personas).alias("persona"),
         "margin",
-        _name_of("second", personas, otherwise=None).alias("runner_up"),
+        _name_of("runner_up", personas, otherwise=None).alias("runner_up"),
         "missing",
         "cluster",
         "distance",

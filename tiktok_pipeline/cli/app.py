@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
+from tiktok_pipeline.cli.changes import changes, history
 from tiktok_pipeline.cli.console import (
     FAILED,
     INTERRUPTED,
@@ -53,6 +54,8 @@ app.command("sql")(sql)
 app.command("export")(export)
 app.command("score")(score)
 app.command("trace")(trace)
+app.command("changes")(changes)
+app.command("history")(history)
 app.command("snapshots")(snapshots)
 app.command("doctor")(doctor)
 app.command("forget")(erase)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tiktok_pipeline.cli.console import Interrupts, info, is_quiet, print_error
@@ -11,11 +12,12 @@ from tiktok_pipeline.settings import Settings
 if TYPE_CHECKING:
     from dagster import AssetKey, DagsterInstance, Definitions
 
+    from tiktok_pipeline.analysis.outdated import Outdated
     from tiktok_pipeline.cli.refresh_summary import RefreshResult
     from tiktok_pipeline.orchestration.runs.outcome import Failure, Outcome
 
 _ALMOST_FULL_BYTES = 20_000_000
-_REPORTED_CHECKS = frozenset({"rejected_share", "drift", "rates_add_up"})
+_REPORTED_CHECKS = frozenset({"rejected_share", "drift", "rates_add_up", "model_holds_still"})
 """Checks whose failures are printed; the others are shown in the report and in Dagster's UI."""
 
 
@@ -90,6 +92,7 @@ def _run_all(
     from tiktok_pipeline.assembly import build_definitions, refresh_job
     from tiktok_pipeline.cli.progress import Bar
     from tiktok_pipeline.home.manifest import read_manifest
+    from tiktok_pipeline.orchestration.runs.outdated import assets_to_renew, why_outdated
     from tiktok_pipeline.orchestration.runs.refresh import (
         publish_snapshots,
         refresh_snapshot,
@@ -108,30 +111,27 @@ def _run_all(
         definitions = build_definitions(settings, logger=None if verbose else step_logger(start_step))
         job = refresh_job(definitions)
         selection = _select_assets(definitions, names, publish=len(keys) == 1)
+        in_group = partial(_assets_of_group, definitions)
         done = []
-        for key in keys:
+
+        def run(key: str, chosen: Sequence[AssetKey]) -> Outcome:
             manifest = read_manifest(settings.raw / key)
-            chosen = selection
-            if resume:
-                chosen = _unfinished_assets(settings, instance, definitions, key, selection)
             bar.begin(key, steps_of(job, chosen), sum(entry.rows for entry in manifest))
             outcome = refresh_snapshot(
                 job, key, instance=instance, tags=refresh_tags(key, manifest), selection=chosen, quiet=not verbose
             )
             bar.end(succeeded=outcome.failure is None)
+            return outcome
+
+        for key in keys:
+            chosen = _unfinished_assets(settings, instance, definitions, key, selection) if resume else selection
+            outcome = run(key, chosen)
             if outcome.failure is None:
                 done.append(key)
             yield [key], outcome
-        for key, studies in _stale_snapshots(settings, done):
-            manifest = read_manifest(settings.raw / key)
-            chosen = _study_assets(definitions, studies)
-            info(f"snapshot {key}: {', '.join(studies)} goes on from an earlier snapshot that is new or has changed")
-            bar.begin(key, steps_of(job, chosen), sum(entry.rows for entry in manifest))
-            outcome = refresh_snapshot(
-                job, key, instance=instance, tags=refresh_tags(key, manifest), selection=chosen, quiet=not verbose
-            )
-            bar.end(succeeded=outcome.failure is None)
-            yield [key], outcome
+        for outdated in _outdated_snapshots(settings, None if resume else done):
+            info(f"snapshot {outdated.snapshot}: {why_outdated(outdated)}")
+            yield [outdated.snapshot], run(outdated.snapshot, assets_to_renew(in_group, outdated))
         if len(keys) > 1 and done:
             bar.begin("all snapshots", ["published"], 0)
             for covered, outcome in publish_snapshots(job, done, instance=instance, quiet=not verbose):
@@ -139,39 +139,40 @@ def _run_all(
                 yield covered, outcome
 
 
-def _stale_snapshots(settings: Settings, changed: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """Yield each snapshot whose model has to go on from another one now, oldest first, and the studies of it.
+def _assets_of_group(definitions: Definitions, group: str) -> set[AssetKey]:
+    from dagster import AssetSelection
 
-    A snapshot that was computed again can make the next one stale: the caller computes each before it asks for the
-    next.
+    return set(AssetSelection.groups(group).resolve(definitions.resolve_asset_graph()))
+
+
+def _outdated_snapshots(settings: Settings, changed: Sequence[str] | None) -> Iterator[Outdated]:
+    """Yield what ``changed`` snapshots (None: any) leave out of date, the oldest first.
+
+    A snapshot that was computed again can leave the next one out of date: the caller computes each before it asks for
+    the next.
     """
+    tried: set[str] = set()
+    while True:
+        left = find_outdated_of_home(settings, None if changed is None else {*changed, *tried})
+        outdated = next((entry for entry in left if entry.snapshot not in tried), None)
+        if outdated is None:
+            return
+        tried.add(outdated.snapshot)
+        yield outdated
+
+
+def find_outdated_of_home(settings: Settings, changed: Collection[str] | None) -> list[Outdated]:
+    """Return what ``changed`` snapshots (None: any) leave out of date in a home."""
     import tiktok_pipeline.studies
-    from tiktok_pipeline.analysis.earlier_fit import stale_continuations
+    from tiktok_pipeline.analysis.outdated import find_outdated
     from tiktok_pipeline.assembly import open_warehouse
     from tiktok_pipeline.study import load_studies
 
-    if not changed:
-        return
-    studies = load_studies(tiktok_pipeline.studies)
-    computed = set(changed)
-    tried: set[str] = set()
-    while True:
-        with open_warehouse(settings) as warehouse:
-            stale = stale_continuations(warehouse, studies, computed)
-        key = next((key for key in stale if key not in tried), None)
-        if key is None:
-            return
-        tried.add(key)
-        computed.add(key)
-        yield key, stale[key]
-
-
-def _study_assets(definitions: Definitions, names: Sequence[str]) -> list[AssetKey]:
-    """Return the assets of the named studies, the published file and the report."""
-    from dagster import AssetSelection
-
-    wanted = AssetSelection.groups(*names) | AssetSelection.assets("published", "report")
-    return sorted(wanted.resolve(definitions.resolve_asset_graph()))
+    if changed is not None and not changed:
+        return []
+    with open_warehouse(settings) as warehouse:
+        stored = {slice_.snapshot for slice_ in warehouse.slices() if slice_.snapshot}
+        return find_outdated(warehouse, load_studies(tiktok_pipeline.studies), stored if changed is None else changed)
 
 
 def _unfinished_assets(
@@ -199,7 +200,7 @@ def _select_assets(definitions: Definitions, names: Sequence[str], *, publish: b
     from dagster import AssetKey, AssetSelection
 
     graph = definitions.resolve_asset_graph()
-    shared = AssetSelection.groups("raw", "validated", "features")
+    shared = AssetSelection.groups("raw", "validated", "features", "creators")
     wanted: AssetSelection = AssetSelection.all()
     if names:
         needed = AssetSelection.groups(*names).upstream().required_multi_asset_neighbors()

@@ -116,7 +116,7 @@ def refresh(
                 from tiktok_pipeline.cli.already_there import skip_complete
 
                 keys, result.complete = skip_complete(settings, keys, studies)
-            if keys:
+            if keys or (resume and _has_outdated(settings)):
                 names = [chosen.name for chosen in studies] if study else []
                 materialize_snapshots(settings, keys, names, result, interrupts, resume=resume, verbose=verbose)
             _print_result(settings, result, studies, as_json=as_json)
@@ -157,9 +157,16 @@ def _interrupted_snapshots(settings: Settings) -> list[str]:
     from tiktok_pipeline.warehouse.duckdb.connection import published_delivery_ids
 
     keys = pending_snapshots(settings, published_delivery_ids(settings.published_file))
-    if not keys:
+    if not keys and not _has_outdated(settings):
         info("nothing to resume: every snapshot is complete")
     return keys
+
+
+def _has_outdated(settings: Settings) -> bool:
+    """Return whether an interrupted refresh left a snapshot that goes on from another one out of date."""
+    from tiktok_pipeline.cli.materialize import find_outdated_of_home
+
+    return settings.warehouse_file.exists() and bool(find_outdated_of_home(settings, None))
 
 
 def _register(settings: Settings, paths: Sequence[Path], options: IngestOptions) -> list[str]:

@@ -37,8 +37,8 @@ def sql(
 ) -> None:
     """Run a read-only query over the published tables.
 
-    The schemas are validated, features, clusters, personas, classifiers and
-    segments. With --warehouse, the query keeps a refresh waiting.
+    The schemas are validated, features, clusters, personas, classifiers,
+    creators and segments. With --warehouse, the query keeps a refresh waiting.
     """
     with exit_on_expected_error():
         settings = read_settings()

@@ -296,56 +296,52 @@ def assign(
     -------
     LazyFrame
         Rows of ``clusters.assignments``. ``distance`` is in scaled units; ``margin`` is 1 - nearest / second nearest
-        distance. All three are NULL for a row without a value of every feature. The lowest number wins a tie.
+        distance. All are NULL for a row without a value of every feature. The lowest number wins a tie.
     """
     k = len(model.centroids)
     squares = [f"square_{cluster}" for cluster in range(k)]
     scaled = frame.select("account_id", in_fit.alias("in_fit"), *keep, *_scaled_expressions(model))
     squared = scaled.with_columns(*(_square(model, cluster).alias(squares[cluster]) for cluster in range(k)))
-    nearest = squared.with_columns(nw.min_horizontal(*squares).alias("least"))
-    cluster: nw.Expr = nw.lit(None).cast(nw.Int64)
-    second: nw.Expr = nw.lit(None).cast(nw.Float64)
-    for number in reversed(range(k)):
-        is_nearest = nw.col(squares[number]) == nw.col("least")
-        cluster = nw.when(is_nearest).then(nw.lit(number)).otherwise(cluster)
-        others = [name for name in squares if name != squares[number]]
-        if others:
-            second = nw.when(is_nearest).then(nw.min_horizontal(*others)).otherwise(second)
     complete = ~nw.any_horizontal(*(nw.col(name).is_null() for name in squares), ignore_nulls=False)
-    assigned = nearest.with_columns(cluster.alias("cluster"), second.alias("second"))
-    margin = (
-        nw.when(nw.col("second") > 0).then(1.0 - (nw.col("least") / nw.col("second")).sqrt()).otherwise(nw.lit(0.0))
-    )
-    return assigned.select(
+    ranked = _ranked(squared.with_columns(complete.alias("complete")), squares)
+    return ranked.select(
         "account_id",
-        nw.when(complete).then(nw.col("cluster")).alias("cluster"),
-        (nw.col("in_fit") & complete).alias("in_fit"),
-        nw.when(complete).then(nw.col("least").sqrt()).alias("distance"),
-        nw.when(complete).then(margin).alias("margin"),
+        nw.when(nw.col("complete")).then(nw.col("cluster_0")).alias("cluster"),
+        (nw.col("in_fit") & nw.col("complete")).alias("in_fit"),
+        nw.when(nw.col("complete")).then(nw.col("least_0").sqrt()).alias("distance"),
+        nw.when(nw.col("complete")).then(_gap("least_0", "least_1")).alias("margin"),
+        nw.when(nw.col("complete")).then(nw.col("cluster_1")).alias("runner_up"),
+        nw.when(nw.col("complete") & ~nw.col("least_2").is_null())
+        .then(_gap("least_1", "least_2"))
+        .alias("runner_up_margin"),
         *keep,
     )
 
 
-def runner_up(frame: nw.LazyFrame[Any], model: SegmentModel, *, keep: Sequence[str] = ()) -> nw.LazyFrame[Any]:
-    """Return the second nearest cluster of each row, lazily: ``account_id``, ``second`` and the columns ``keep``.
+def _ranked(squared: nw.LazyFrame[Any], squares: Sequence[str]) -> nw.LazyFrame[Any]:
+    """Add the three nearest clusters, ``cluster_0`` to ``cluster_2``, and their squares ``least_0`` to ``least_2``.
 
-    It is NULL for a row without a value of every feature. The lowest number wins a tie.
+    Each is the nearest of those that are left; NULL if none is left.
     """
-    k = len(model.centroids)
-    squares = [f"square_{cluster}" for cluster in range(k)]
-    scaled = frame.select("account_id", *keep, *_scaled_expressions(model))
-    squared = scaled.with_columns(*(_square(model, cluster).alias(squares[cluster]) for cluster in range(k)))
-    second: nw.Expr = nw.lit(None).cast(nw.Int64)
-    for nearest in reversed(range(k)):
-        others = [cluster for cluster in range(k) if cluster != nearest]
-        best: nw.Expr = nw.lit(None).cast(nw.Int64)
-        for cluster in reversed(others):
-            is_best = nw.col(squares[cluster]) == nw.min_horizontal(*(squares[other] for other in others))
-            best = nw.when(is_best).then(nw.lit(cluster)).otherwise(best)
-        is_nearest = nw.col(squares[nearest]) == nw.min_horizontal(*squares)
-        second = nw.when(is_nearest).then(best).otherwise(second)
-    complete = ~nw.any_horizontal(*(nw.col(name).is_null() for name in squares), ignore_nulls=False)
-    return squared.select("account_id", nw.when(complete).then(second).alias("second"), *keep)
+    for rank in range(3):
+        squared = squared.with_columns(nw.min_horizontal(*squares).alias(f"least_{rank}"))
+        nearest: nw.Expr = nw.lit(None).cast(nw.Int64)
+        for number in reversed(range(len(squares))):
+            is_nearest = nw.col(squares[number]) == nw.col(f"least_{rank}")
+            nearest = nw.when(is_nearest).then(nw.lit(number)).otherwise(nearest)
+        squared = squared.with_columns(nearest.alias(f"cluster_{rank}"))
+        squared = squared.with_columns(
+            *(
+                nw.when(nw.col(f"cluster_{rank}") != number).then(nw.col(name)).alias(name)
+                for number, name in enumerate(squares)
+            )
+        )
+    return squared
+
+
+def _gap(nearer: str, farther: str) -> nw.Expr:
+    """Return 1 - nearer / farther distance, from their squares; 0 if both are 0 or there is no farther one."""
+    return nw.when(nw.col(farther) > 0).then(1.0 - (nw.col(nearer) / nw.col(farther)).sqrt()).otherwise(nw.lit(0.0))
 
 
 def assign_none(frame: nw.LazyFrame[Any], keep: Sequence[str] = ()) -> nw.LazyFrame[Any]:
@@ -356,6 +352,8 @@ def assign_none(frame: nw.LazyFrame[Any], keep: Sequence[str] = ()) -> nw.LazyFr
         nw.lit(False).alias("in_fit"),
         nw.lit(None).cast(nw.Float64).alias("distance"),
         nw.lit(None).cast(nw.Float64).alias("margin"),
+        nw.lit(None).cast(nw.Int64).alias("runner_up"),
+        nw.lit(None).cast(nw.Float64).alias("runner_up_margin"),
         *keep,
     )
 

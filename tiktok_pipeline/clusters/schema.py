@@ -149,6 +149,12 @@ ASSIGNMENTS_TABLE = TableSpec(
         Column(name="in_fit", type="boolean", description="whether the model was fitted on this row", nullable=False),
         Column(name="distance", type="float", description="distance to the nearest centroid, scaled units"),
         Column(name="margin", type="float", description="1 - nearest / second nearest centroid; 0 is on the border"),
+        Column(name="runner_up", type="integer", description="number of the second nearest cluster; NULL: none"),
+        Column(
+            name="runner_up_margin",
+            type="float",
+            description="1 - second / third nearest centroid; 0: another cluster is as near as the runner-up",
+        ),
     ),
 )
 
@@ -251,7 +257,14 @@ CONTINUITY_SCHEMA = schema_for(
     },
 )
 ASSIGNMENTS_SCHEMA = schema_for(
-    ASSIGNMENTS_TABLE, {"cluster": [pa.Check.ge(0)], "distance": [pa.Check.ge(0.0)], "margin": _SHARE}
+    ASSIGNMENTS_TABLE,
+    {
+        "cluster": [pa.Check.ge(0)],
+        "distance": [pa.Check.ge(0.0)],
+        "margin": _SHARE,
+        "runner_up": [pa.Check.ge(0)],
+        "runner_up_margin": _SHARE,
+    },
 )
 STABILITY_SCHEMA = schema_for(
     STABILITY_TABLE,

@@ -18,8 +18,11 @@ from itertools import pairwise
 from typing import Any
 
 import narwhals as nw
+import pandas as pd
 
+from tiktok_pipeline.features.catalog import FEATURES
 from tiktok_pipeline.features.sample import sample_frame
+from tiktok_pipeline.features.schema import DRIFT_TABLE
 from tiktok_pipeline.frames import fetch_row
 from tiktok_pipeline.warehouse.base import Engine
 
@@ -34,6 +37,30 @@ MOST_BY_CHANCE = MODERATE / 2
 
 SAME = 1e-13
 """Relative difference up to which values are equal: an interpolated quantile of equal values is about 1e-16 off."""
+
+
+TIME_DEPENDENT = {"account_age_days"}
+"""Features that grow from snapshot to snapshot, whatever the creators do."""
+
+_SAME_INDEX = {"lacks_bio_link"}
+"""Features that have the index of another one: the index does not see the direction of a feature."""
+
+
+def drift_features(source: str) -> list[str]:
+    """Return the features whose drift is measured: a feature and its logarithm, which have one index, count once.
+
+    Examples
+    --------
+    >>> [name for name in drift_features("profiles") if name.endswith("followers")]
+    ['followers']
+    """
+    return [
+        feature.name
+        for feature in FEATURES[source]
+        if not feature.is_text
+        and not feature.unit.startswith("ln(")
+        and feature.name not in TIME_DEPENDENT | _SAME_INDEX
+    ]
 
 
 @dataclass(frozen=True)
@@ -80,6 +107,15 @@ def drift(before: nw.LazyFrame[Any], now: nw.LazyFrame[Any], features: Sequence[
     cuts = {name: _cuts(_deciles(sample, name)) for name in features}
     earlier, later = _counts(before, cuts), _counts(now, cuts)
     return [_drift_of(name, earlier[name], later[name]) for name in features]
+
+
+def to_frame(drifts: Sequence[Drift], source: str, previous_snapshot: str) -> pd.DataFrame:
+    """Return rows of ``features.drift``."""
+    rows = [
+        (source, drift.feature, previous_snapshot, drift.psi, drift.rows_before, drift.rows_now, drift.why_not)
+        for drift in drifts
+    ]
+    return pd.DataFrame(rows, columns=DRIFT_TABLE.frame_names).astype({"psi": "float64"})
 
 
 def _number(name: str) -> nw.Expr:

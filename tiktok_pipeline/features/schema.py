@@ -87,3 +87,33 @@ STATISTICS_TABLE = TableSpec(
     ),
 )
 STATISTICS_SCHEMA = schema_for(STATISTICS_TABLE)
+
+DRIFT_TABLE = TableSpec(
+    schema="features",
+    name="drift",
+    description="how far each feature moved since the last snapshot with the source (population stability index)",
+    rows_per=("snapshot", "source", "feature"),
+    columns=(
+        SNAPSHOT,
+        Column(
+            name="source", type="text", description="source of the rows: profiles or creator_activity", nullable=False
+        ),
+        Column(
+            name="feature",
+            type="text",
+            description="name of the feature; its logarithm has the same index and is left out",
+            nullable=False,
+        ),
+        Column(name="previous_snapshot", type="text", description="the earlier snapshot", nullable=False),
+        Column(
+            name="psi",
+            type="float",
+            description="population stability index; from 0.1 moderate, from 0.25 major; NULL: see why_not",
+            digits=9,
+        ),
+        Column(name="rows_before", type="integer", description="rows of the earlier snapshot", nullable=False),
+        Column(name="rows_now", type="integer", description="rows of this snapshot", nullable=False),
+        Column(name="why_not", type="text", description="why there is no index; NULL: there is one"),
+    ),
+)
+DRIFT_SCHEMA = schema_for(DRIFT_TABLE, {"psi": [pa.Check.ge(0.0)]})

@@ -92,6 +92,78 @@ RECOMMENDATIONS_TABLE = TableSpec(
     ),
 )
 
+MIGRATIONS_TABLE = TableSpec(
+    schema="personas",
+    name="migrations",
+    description="how many creators went from which segment to which since the last snapshot with the study",
+    slice_by=SLICE,
+    rows_per=("snapshot", "study", "kind", "persona_before", "persona"),
+    columns=(
+        SNAPSHOT,
+        STUDY,
+        Column(
+            name="kind",
+            type="text",
+            description="both: creators of both snapshots; arrival: of this one only; departure: of the other only",
+            nullable=False,
+        ),
+        Column(name="previous_snapshot", type="text", description="the other, earlier snapshot", nullable=False),
+        Column(name="persona_before", type="text", description="segment there; NULL for an arrival"),
+        Column(name="persona", type="text", description="segment here; NULL for a departure"),
+        Column(name="creators", type="integer", description="number of creators", nullable=False),
+        Column(
+            name="creator_moved",
+            type="integer",
+            description="of these, the earlier model gives the old row and the new row different segments",
+            nullable=False,
+        ),
+        Column(
+            name="model_moved",
+            type="integer",
+            description="of these, both models give the new row different segments",
+            nullable=False,
+        ),
+        Column(
+            name="previous_content",
+            type="text",
+            description="hash of the earlier model and of the creators of both snapshots",
+            nullable=False,
+        ),
+    ),
+)
+
+LIFECYCLE_TABLE = TableSpec(
+    schema="personas",
+    name="lifecycle",
+    description="what became of each segment of the last snapshot with the study (MONIC, Spiliopoulou 2006)",
+    slice_by=SLICE,
+    rows_per=("snapshot", "study", "persona_before", "persona"),
+    columns=(
+        SNAPSHOT,
+        STUDY,
+        Column(
+            name="transition",
+            type="text",
+            description="survived, split, merged, vanished (no segment here) or emerged (no segment there)",
+            nullable=False,
+        ),
+        Column(name="previous_snapshot", type="text", description="the earlier snapshot", nullable=False),
+        Column(name="persona_before", type="text", description="segment there; NULL: it emerged"),
+        Column(name="persona", type="text", description="segment here; NULL: it vanished"),
+        Column(
+            name="overlap",
+            type="float",
+            description="share of the segment's creators, as the earlier model assigns this snapshot, that are in "
+            "persona; 0 to 1",
+        ),
+        Column(
+            name="creators_before", type="integer", description="creators that the earlier model gives the segment"
+        ),
+        Column(name="creators", type="integer", description="creators of the segment here"),
+        Column(name="shift", type="text", description="where the centroid moved most, in the feature's unit"),
+    ),
+)
+
 SUMMARIES_SCHEMA = schema_for(
     SUMMARIES_TABLE,
     {
@@ -103,3 +175,20 @@ SUMMARIES_SCHEMA = schema_for(
 )
 FEATURES_SCHEMA = schema_for(FEATURES_TABLE, {"base": [pa.Check.isin(["fitted", "all"])]})
 RECOMMENDATIONS_SCHEMA = schema_for(RECOMMENDATIONS_TABLE)
+_COUNT = [pa.Check.ge(0)]
+MIGRATIONS_SCHEMA = schema_for(
+    MIGRATIONS_TABLE,
+    {
+        "kind": [pa.Check.isin(["both", "arrival", "departure"])],
+        "creators": _COUNT,
+        "creator_moved": _COUNT,
+        "model_moved": _COUNT,
+    },
+)
+LIFECYCLE_SCHEMA = schema_for(
+    LIFECYCLE_TABLE,
+    {
+        "transition": [pa.Check.isin(["survived", "split", "merged", "vanished", "emerged"])],
+        "overlap": [pa.Check.in_range(0.0, 1.0)],
+    },
+)

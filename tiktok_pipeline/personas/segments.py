@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE, FITS_TABLE, MODELS_TABLE
-from tiktok_pipeline.personas.schema import SUMMARIES_TABLE
+from tiktok_pipeline.personas.schema import MIGRATIONS_TABLE, SUMMARIES_TABLE
 from tiktok_pipeline.warehouse.base import TableSpec, View
 
 NOT_ENOUGH_DATA = "Not enough data"
@@ -22,6 +22,8 @@ def segment_views(
     *,
     scores: TableSpec | None = None,
     posting: TableSpec | None = None,
+    identities: TableSpec | None = None,
+    moves: TableSpec | None = None,
     has_segments: bool = True,
 ) -> tuple[View, View]:
     """Define the two views of a study: one row for each creator of its newest snapshot, and of all snapshots.
@@ -36,6 +38,10 @@ def segment_views(
         The table of scores, if the study has a classifier.
     posting : TableSpec, optional
         The table with the activity of each creator, if the study is about profiles.
+    identities : TableSpec, optional
+        The table with the creator behind each handle.
+    moves : TableSpec, optional
+        The table with the creators that moved to another segment.
     has_segments : bool
         Whether the study has a segmentation. Without one the views have a row for each creator with a score.
 
@@ -51,6 +57,8 @@ def segment_views(
     else:
         msg = f"study {study} has neither segments nor scores"
         raise ValueError(msg)
+    if identities is not None:
+        query = _with_creator(query, identities, moves if has_segments else None)
     if posting is not None:
         query = _with_activity(query, posting)
     results = "segments" if has_segments else "scores"
@@ -100,6 +108,28 @@ class _Query:
     has_study: tuple[TableSpec, ...]
 
 
+def _with_creator(query: _Query, identities: TableSpec, moves: TableSpec | None) -> _Query:
+    """Add the creator behind the handle and, for segments, the segment in the snapshot before."""
+    columns = f"{query.columns}, i.creator_id"
+    joins = f"{query.joins}left join {identities} as i on i.snapshot = a.snapshot and i.account_id = a.account_id "
+    tables = (*query.tables, identities)
+    if moves is not None:
+        # A creator that is not listed as moved has the segment that it had.
+        columns += (
+            ", case when m.persona_before is not null then m.persona_before "
+            f"when i.previous_snapshot = g.previous_snapshot then coalesce(s.persona, '{NOT_ENOUGH_DATA}') end "
+            "as persona_before"
+        )
+        joins += (
+            f"left join {moves} as m on m.snapshot = a.snapshot and m.study = a.study "  # noqa: S608
+            "and m.account_id = a.account_id "
+            f"left join (select snapshot, study, max(previous_snapshot) as previous_snapshot from {MIGRATIONS_TABLE} "
+            "group by all) as g on g.snapshot = a.snapshot and g.study = a.study "
+        )
+        tables = (*tables, moves)
+    return replace(query, columns=columns, joins=joins, tables=tables)
+
+
 def _with_activity(query: _Query, posting: TableSpec) -> _Query:
     """Add whether each creator still posts; NULL for a creator without a known video."""
     columns = f"{query.columns}, v.activity, v.days_since_last_post"
@@ -109,12 +139,15 @@ def _with_activity(query: _Query, posting: TableSpec) -> _Query:
 
 def _segments_query(scores: TableSpec | None) -> _Query:
     columns = (
-        f"coalesce(s.persona, '{NOT_ENOUGH_DATA}') as persona, s.verdict, a.cluster, a.margin, a.distance, a.in_fit"
+        f"coalesce(s.persona, '{NOT_ENOUGH_DATA}') as persona, s.verdict, a.cluster, a.margin, a.distance, a.in_fit, "
+        "r.persona as runner_up, a.runner_up_margin"
     )
     tables: tuple[TableSpec, ...] = (ASSIGNMENTS_TABLE, SUMMARIES_TABLE, FITS_TABLE)
     joins = (
         f"left join {SUMMARIES_TABLE} as s on s.snapshot = a.snapshot and s.study = a.study "
         "and s.cluster = a.cluster "
+        f"left join {SUMMARIES_TABLE} as r on r.snapshot = a.snapshot and r.study = a.study "
+        "and r.cluster = a.runner_up "
         f"left join {FITS_TABLE} as f on f.snapshot = a.snapshot and f.study = a.study "
         "and f.statistic = 'rows_in_fit' "
     )

@@ -11,7 +11,7 @@ from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study
 from tiktok_pipeline.warehouse.base import StoredSlice
 
-_OF_SEGMENTS, _OF_SCORES = ("clusters", "personas"), ("classifiers",)
+_OF_SEGMENTS, _OF_SCORES = ("clusters", "personas", "creators"), ("classifiers",)
 
 
 def pending_snapshots(settings: Settings, published_deliveries: Mapping[str, str]) -> list[str]:

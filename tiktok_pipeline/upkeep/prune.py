@@ -15,7 +15,7 @@ from tiktok_pipeline.home.manifest import snapshots_on_disk
 from tiktok_pipeline.raw.snapshots import day_of, is_snapshot_key
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study
-from tiktok_pipeline.tables import TABLES, published_tables, segment_views_of
+from tiktok_pipeline.tables import TABLES, published_tables, published_views
 from tiktok_pipeline.warehouse.base import Warehouse
 
 
@@ -81,7 +81,7 @@ def prune(
             folder.rename(hidden)
     warehouse.drop_snapshots([table.spec for table in TABLES.values()], snapshots)
     if settings.published_file.exists():
-        views = segment_views_of(studies)
+        views = published_views(studies)
         # A rebuilt file has no block with removed rows, but lacks a snapshot whose newest delivery was refused.
         replaced = list(snapshots) if _has_mixed_deliveries(warehouse) else None
         warehouse.publish(settings.published_file, tables=published_tables(), snapshots=replaced, views=views)

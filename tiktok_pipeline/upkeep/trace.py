@@ -133,13 +133,24 @@ def _find_rows(published: _PublishedTables, name: str) -> list[TracedRow]:
     place = "snapshot, source_file, source_row, account_id"
     is_named = _IS_NAMED.format(column="account_id")
     profiles = "validated.profiles"
-    known = published.select(profiles, "distinct tiktok_id", f"{is_named} and tiktok_id is not null", [[name]])
-    numbers = [name, *(number for (number,) in known)]
+    own = published.select(profiles, "distinct tiktok_id", f"{is_named} and tiktok_id is not null", [[name]])
+    numbers = [name, *(number for (number,) in own)]
+    # A row without an id belongs to the creator that has its handle in another snapshot.
+    creators = published.select(
+        "creators.identities",
+        "distinct creator_id",
+        f"{is_named} or creator_id in (select unnest(?))",
+        [[name], numbers],
+    )
+    ids = [creator_id for (creator_id,) in creators]
+    known = published.select(
+        "creators.identities", "snapshot || ' ' || account_id", "creator_id in (select unnest(?))", [ids]
+    )
     rows = published.select(
         profiles,
         f"{place}, tiktok_id, 'kept', ''",
-        f"{is_named} or tiktok_id in (select unnest(?))",
-        [[name], numbers],
+        f"{is_named} or tiktok_id in (select unnest(?)) or snapshot || ' ' || account_id in (select unnest(?))",
+        [[name], numbers, [place_of_row for (place_of_row,) in known]],
     )
     handles = [sorted({name, *(row[3] for row in rows)})]
     rows += published.select("validated.creator_activity", f"{place}, null, 'kept', ''", is_named, handles)

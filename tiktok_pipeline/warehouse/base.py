@@ -254,6 +254,10 @@ class Warehouse(Engine, Protocol):
         """Return a slice as a lazy frame without the slice columns; it has no rows if the slice does not exist."""
         ...
 
+    def read_snapshots(self, table: TableSpec, snapshots: Sequence[str]) -> nw.LazyFrame[Any]:
+        """Return the rows of several snapshots of a stored or derived table as a lazy frame with all columns."""
+        ...
+
     def slices(self) -> list[StoredSlice]:
         """Return every slice that was written and not dropped, also those without rows, in a fixed order."""
         ...

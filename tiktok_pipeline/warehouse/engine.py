@@ -118,6 +118,10 @@ class Engine(Protocol):
         """Add ``<column>_hash``: the hexadecimal SHA-256 of ``salt`` and the text, with A to Z in lower case."""
         ...
 
+    def fingerprint(self, frame: nw.LazyFrame[Any]) -> str:
+        """Return a short hash of the rows of a frame; equal rows in any order have the same."""
+        ...
+
     def reading(self, path: Path) -> AbstractContextManager[None]:
         """Turn the engine's own errors inside the block into an `UnreadableFileError` that names ``path``."""
         ...

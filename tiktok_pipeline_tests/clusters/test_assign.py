@@ -52,6 +52,10 @@ def test_distance_and_margin_by_hand(engine: DuckDBWarehouse) -> None:
     assert list(found["cluster"]) == [0, 0, 0, 1, 2, 2]
     assert list(found["distance"]) == pytest.approx([0.0, 0.5, 1.0, 1.0, 0.0, 5.0])
     assert list(found["margin"]) == pytest.approx([1.0, 1 - 0.5 / 1.5, 0.0, 0.5, 1.0, 1 - 5 / 8])
+    assert list(found["runner_up"]) == [1, 1, 1, 2, 1, 1]
+    assert list(found["runner_up_margin"]) == pytest.approx(
+        [1 - 2 / 5, 1 - 1.5 / 4.5, 1 - 1 / 4, 1 - 2 / 3, 1 - 3 / 5, 1 - 8 / 10]
+    )
 
 
 def test_the_lowest_number_wins_a_tie(engine: DuckDBWarehouse) -> None:
@@ -64,6 +68,7 @@ def test_a_single_cluster_has_all_rows_and_margin_zero(engine: DuckDBWarehouse) 
     found = assigned(engine, [10.0, 1e9], line(0.0))
     assert list(found["cluster"]) == [0, 0]
     assert list(found["margin"]) == [0.0, 0.0]
+    assert found[["runner_up", "runner_up_margin"]].isna().all(axis=None)
 
 
 def test_a_profile_without_a_value_has_no_cluster(engine: DuckDBWarehouse) -> None:

@@ -106,7 +106,9 @@ def test_a_key_begins_with_its_stage_and_its_group_is_the_stage_or_the_study(key
 
 @pytest.mark.parametrize("key", TABLE_KEYS, ids=name)
 def test_an_asset_depends_on_no_later_stage(key: AssetKey) -> None:
-    place = STAGES.index(key.path[0])
+    # What became of a segment is known after the creators of two snapshots are: one step computes both.
+    is_comparison = key.path[-1].endswith(("_migrations", "_lifecycle"))
+    place = STAGES.index("creators" if is_comparison else key.path[0])
     assert all(STAGES.index(parent.path[0]) <= place for parent in GRAPH.get(key).parent_keys)
 
 

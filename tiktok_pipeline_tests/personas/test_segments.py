@@ -12,8 +12,9 @@ import pytest
 from tiktok_pipeline.classifiers.schema import SCORES_TABLE
 from tiktok_pipeline.clusters.effect_size import fit_statistics
 from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE, FITS_TABLE, MODELS_TABLE
+from tiktok_pipeline.creators.schema import IDENTITIES_TABLE, MOVES_TABLE
 from tiktok_pipeline.features.schema import POSTING_TABLE
-from tiktok_pipeline.personas.schema import SUMMARIES_TABLE
+from tiktok_pipeline.personas.schema import MIGRATIONS_TABLE, SUMMARIES_TABLE
 from tiktok_pipeline.personas.segments import segment_views
 from tiktok_pipeline.validated.schema import ACTIVITY_TABLE, PROFILES_TABLE
 from tiktok_pipeline.warehouse.base import TableSpec, View
@@ -23,10 +24,11 @@ from tiktok_pipeline_tests.features.frames import validated
 
 OLD, NEW = "2025-12-31", "2026-01-31"
 KEYS = ["snapshot", "account_id"]
-OF_SEGMENT = ["persona", "verdict", "cluster", "margin", "distance", "in_fit"]
+OF_SEGMENT = ["persona", "verdict", "cluster", "margin", "distance", "in_fit", "runner_up", "runner_up_margin"]
 OF_FIT = ["basis", "note"]
 OF_SCORE = ["score", "predicted", "out_of_fold"]
 OF_PROFILE = [name for name in PROFILES_TABLE.frame_names if name != "account_id"]
+OF_CREATORS = [IDENTITIES_TABLE, MOVES_TABLE, MIGRATIONS_TABLE]
 OF_CLUSTERS = [ASSIGNMENTS_TABLE, FITS_TABLE, MODELS_TABLE, SUMMARIES_TABLE]
 SEGMENTS = [("a", 0, True, 0.25, 1.5), ("b", 1, False, 0.0, 9.0), ("c", None, False, None, None)]
 PERSONAS = [(0, "small", "stable"), (1, "large", "too small"), (None, "Not enough data", "no segment")]
@@ -36,7 +38,8 @@ Published = Callable[[tuple[View, View]], Path]
 
 def assignments() -> pd.DataFrame:
     frame = pd.DataFrame(SEGMENTS, columns=["account_id", "cluster", "in_fit", "margin", "distance"])
-    return frame.astype({"cluster": "Int64"})[ASSIGNMENTS_TABLE.frame_names]
+    frame = frame.assign(runner_up=[1, 0, None], runner_up_margin=[0.5, 0.75, None])
+    return frame.astype({"cluster": "Int64", "runner_up": "Int64"})[ASSIGNMENTS_TABLE.frame_names]
 
 
 def summaries() -> pd.DataFrame:
@@ -63,6 +66,24 @@ def posting() -> pd.DataFrame:
     numbers = dict.fromkeys(POSTING_TABLE.frame_names, 1.0)
     texts = {"account_id": "a", "activity": "dormant", "days_since_last_post": 200.0}
     return pd.DataFrame([numbers | texts])
+
+
+def store_creators(engine: DuckDBWarehouse) -> None:
+    """Store who is who in both snapshots, and that creator a moved."""
+    for snapshot in (OLD, NEW):
+        before = (OLD, "a2") if snapshot == NEW else (None, None)
+        cells = [("a", "1", *before), ("b", "2", *before), ("c", "@c", None, None)]
+        frame = pd.DataFrame(cells, columns=["account_id", "creator_id", "previous_snapshot", "previous_account_id"])
+        identities = frame.assign(identified_by="id", identified_in=None)[IDENTITIES_TABLE.frame_names]
+        engine.replace_slice(IDENTITIES_TABLE, {"snapshot": snapshot}, identities)
+    move = {"account_id": "a", "creator_id": "1", "previous_snapshot": OLD, "previous_account_id": "a2"}
+    move |= {"persona_before": "large", "persona_by_earlier_model": "small", "persona": "small"}
+    figures = {"creator_moved": True, "model_moved": False, "margin_before": 0.1, "margin": 0.25}
+    of_x = {"snapshot": NEW, "study": "x"}
+    engine.replace_slice(MOVES_TABLE, of_x, pd.DataFrame([move | figures])[MOVES_TABLE.frame_names])
+    counted = {"kind": "both", "previous_snapshot": OLD, "persona_before": "large", "persona": "small", "creators": 1}
+    counted |= {"creator_moved": 1, "model_moved": 0, "previous_content": "-"}
+    engine.replace_slice(MIGRATIONS_TABLE, of_x, pd.DataFrame([counted])[MIGRATIONS_TABLE.frame_names])
 
 
 @pytest.fixture
@@ -92,7 +113,8 @@ def published(tmp_path: Path) -> Published:
                 POSTING_TABLE, {"snapshot": snapshot}, posting() if snapshot == NEW else posting()[:0]
             )
             engine.replace_slice(SCORES_TABLE, other, scores("a", "c").assign(score=0.5))
-        tables: list[TableSpec] = [PROFILES_TABLE, *OF_CLUSTERS, SCORES_TABLE, POSTING_TABLE]
+        store_creators(engine)
+        tables: list[TableSpec] = [PROFILES_TABLE, *OF_CLUSTERS, SCORES_TABLE, POSTING_TABLE, *OF_CREATORS]
         target = tmp_path / "published" / "tiktok.duckdb"
         engine.publish(target, tables=tables, snapshots=[NEW], views=views)
         engine.close()
@@ -114,11 +136,24 @@ def test_segments_only(published: Published) -> None:
     for view in ("segments.x", "segments.x_history"):
         assert columns_of(file, view) == [*KEYS, *OF_SEGMENT, *OF_FIT, *OF_PROFILE]
     assert rows(file, [*KEYS, *OF_SEGMENT, "followers"]) == [
-        (NEW, "a", "small", "stable", 0, 0.25, 1.5, True, 10),
-        (NEW, "b", "large", "too small", 1, 0.0, 9.0, False, 11),
-        (NEW, "c", "Not enough data", None, None, None, None, False, 12),
+        (NEW, "a", "small", "stable", 0, 0.25, 1.5, True, "large", 0.5, 10),
+        (NEW, "b", "large", "too small", 1, 0.0, 9.0, False, "small", 0.75, 11),
+        (NEW, "c", "Not enough data", None, None, None, None, False, None, None, 12),
     ]
     assert rows(file, KEYS, "segments.x_history") == [(OLD, "a"), (OLD, "b"), (NEW, "a"), (NEW, "b"), (NEW, "c")]
+
+
+def test_a_view_shows_the_creator_and_the_segment_before(published: Published) -> None:
+    """Who moved is listed; who did not, and was there, had the same segment; who was not there had none."""
+    views = segment_views("x", PROFILES_TABLE, identities=IDENTITIES_TABLE, moves=MOVES_TABLE)
+    file = published(views)
+    shown = ["account_id", "creator_id", "persona_before", "persona"]
+    assert rows(file, shown) == [
+        ("a", "1", "large", "small"),
+        ("b", "2", "large", "large"),
+        ("c", "@c", None, "Not enough data"),
+    ]
+    assert rows(file, shown, "segments.x_history")[:2] == [("a", "1", None, "small"), ("b", "2", None, "large")]
 
 
 def test_profiles_show_whether_they_still_post(published: Published) -> None:

@@ -71,6 +71,7 @@ def assigned(
 def assignments(engine: DuckDBWarehouse) -> nw.LazyFrame[Any]:
     rows = [
         {"account_id": account, "cluster": cluster, "in_fit": in_fit, "distance": 0.5, "margin": 0.5}
+        | {"runner_up": None, "runner_up_margin": None}
         for account, cluster, in_fit, _, _ in CREATORS
     ]
     return stored(engine, ASSIGNMENTS_TABLE, rows)

@@ -8,7 +8,7 @@ import pytest
 
 import tiktok_pipeline.studies
 from tiktok_pipeline.study import load_studies
-from tiktok_pipeline.tables import TABLES, published_tables, segment_views_of
+from tiktok_pipeline.tables import TABLES, published_tables, published_views
 from tiktok_pipeline.warehouse.base import Column, TableSpec, View
 from tiktok_pipeline.warehouse.duckdb.connection import query
 from tiktok_pipeline.warehouse.duckdb.meta import describe_view
@@ -23,7 +23,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     with DuckDBWarehouse(folder / "store.duckdb") as warehouse:
         for table in TABLES.values():
             warehouse.read_slice(table.spec, dict.fromkeys(table.spec.slice_by, ""))
-        views = segment_views_of(load_studies(tiktok_pipeline.studies))
+        views = published_views(load_studies(tiktok_pipeline.studies))
         warehouse.publish(folder / "published.duckdb", tables=published_tables(), snapshots=None, views=views)
     return folder / "store.duckdb", folder / "published.duckdb"
 

@@ -9,9 +9,12 @@ from dagster import AssetExecutionContext, AssetsDefinition, Output, ResourcePar
 
 from tiktok_pipeline.features.build import build_features
 from tiktok_pipeline.features.catalog import FEATURES, feature_names
+from tiktok_pipeline.features.drift import drift, drift_features, to_frame
 from tiktok_pipeline.features.posting import ActivityBounds, posting_rows
 from tiktok_pipeline.features.sample import collect_sample
+from tiktok_pipeline.features.schema import DRIFT_TABLE, TABLES
 from tiktok_pipeline.features.statistics import correlate, describe, judge_normality
+from tiktok_pipeline.frames import count_rows
 from tiktok_pipeline.orchestration.metadata import Frame, table_in, table_out
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.orchestration.resources.figures import SHARED, FigureStore
@@ -25,7 +28,12 @@ from tiktok_pipeline.warehouse.base import Warehouse
 
 def features_assets(settings: Settings) -> list[AssetsDefinition]:
     """Return the assets of stage ``features``."""
-    return [*(_features_asset(source) for source in FEATURES), _posting_asset(settings), _statistics_asset()]
+    return [
+        *(_features_asset(source) for source in FEATURES),
+        _posting_asset(settings),
+        _statistics_asset(),
+        _drift_asset(),
+    ]
 
 
 def _features_asset(source: str) -> AssetsDefinition:
@@ -94,3 +102,32 @@ def _statistics_asset() -> AssetsDefinition:
         return Output(statistics, "statistics", metadata=metadata)
 
     return statistics
+
+
+def _drift_asset() -> AssetsDefinition:
+    @multi_asset(
+        name="features_drift",
+        ins={source: table_in(f"features.{source}") for source in FEATURES},
+        outs={"drift": table_out("features.drift")},
+        partitions_def=SNAPSHOTS,
+        group_name="features",
+    )
+    def drift_of_features(
+        context: AssetExecutionContext, *, warehouse: ResourceParam[Warehouse], **features: Frame
+    ) -> Output[Any]:
+        snapshot = context.partition_key
+        tables, previous = [pd.DataFrame(columns=DRIFT_TABLE.frame_names)], {}
+        for source, frame in features.items():
+            table = TABLES[source]
+            stored = {slice_.snapshot for slice_ in warehouse.slices() if slice_.table == str(table) and slice_.rows}
+            earlier = max((key for key in stored if key < snapshot), default=None)
+            previous[f"previous_snapshot_{source}"] = earlier or "none"
+            if earlier is not None and count_rows(frame):
+                before = warehouse.read_slice(table, {"snapshot": earlier})
+                drifts = drift(before, frame, drift_features(source), warehouse)
+                tables.append(to_frame(drifts, source, earlier))
+                warehouse.unpersist_all()
+        rows = [table for table in tables if len(table)] or tables[:1]
+        return Output(pd.concat(rows, ignore_index=True), "drift", metadata=previous)
+
+    return drift_of_features

@@ -23,7 +23,7 @@ from tiktok_pipeline.orchestration.metadata import ENGINE_KINDS
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study
-from tiktok_pipeline.tables import published_tables, segment_views_of
+from tiktok_pipeline.tables import published_tables, published_views
 from tiktok_pipeline.warehouse.base import Warehouse
 
 
@@ -36,7 +36,7 @@ def published_asset(settings: Settings, studies: tuple[Study, ...], upstream: Se
             target,
             tables=published_tables(),
             snapshots=context.partition_keys,
-            views=segment_views_of(studies),
+            views=published_views(studies),
         )
         stale = ", ".join(sorted({f"{slice_.study} of snapshot {slice_.snapshot}" for slice_ in left_out}))
         if stale:

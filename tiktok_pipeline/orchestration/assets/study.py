@@ -31,6 +31,7 @@ from tiktok_pipeline.clusters.schema import (
 from tiktok_pipeline.clusters.stability import StabilityResult
 from tiktok_pipeline.frames import to_pandas
 from tiktok_pipeline.orchestration.assets.classifiers import classifier_assets
+from tiktok_pipeline.orchestration.assets.migration import migration_assets
 from tiktok_pipeline.orchestration.metadata import Frame, numbers, table_in, table_out
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.orchestration.resources.figures import FigureStore
@@ -61,6 +62,7 @@ def study_assets(study: Study, *, threads: int | None = None) -> list[AssetsDefi
             _stability(study),
             _assignments(study),
             _personas(study),
+            migration_assets(study),
         ]
     if study.classification is not None:
         assets.append(classifier_assets(study, study.classification, threads=threads))

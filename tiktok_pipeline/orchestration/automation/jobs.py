@@ -13,7 +13,7 @@ from tiktok_pipeline.study import Study
 
 INGEST_JOB = "ingest"
 
-SHARED_GROUPS = ("raw", "validated", "features", "published")
+SHARED_GROUPS = ("raw", "validated", "features", "creators", "published")
 """The asset groups that every study needs."""
 
 DAILY = "30 4 * * *"

@@ -14,8 +14,12 @@ from tiktok_pipeline.frames import to_pandas
 from tiktok_pipeline.orchestration.asset_keys import asset_key
 from tiktok_pipeline.orchestration.checks.snapshot_check import checked_slice, snapshot_check
 from tiktok_pipeline.orchestration.metadata import numbers
+from tiktok_pipeline.personas.transitions import moved_shares
 from tiktok_pipeline.study import Study
 from tiktok_pipeline.warehouse.base import Warehouse
+
+MOST_MODEL_MOVED = 0.05
+"""Share of the creators of both snapshots; above it the check ``model_holds_still`` warns."""
 
 
 def study_checks(study: Study) -> list[AssetChecksDefinition]:
@@ -25,6 +29,7 @@ def study_checks(study: Study) -> list[AssetChecksDefinition]:
         checks.append(_could_be_done(study, "clusters.fits", ~nw.col("note").is_null(), "note"))
         if study.segmentation.continuity == "warm":
             checks.append(_segments_hold_still(study))
+            checks.append(_model_holds_still(study))
     if study.classification is not None:
         is_reason = nw.col("item").is_in(REASON_ITEMS)
         checks += [_could_be_done(study, "classifiers.cards", is_reason, "value"), _no_leakage(study)]
@@ -73,6 +78,29 @@ def _segments_hold_still(study: Study) -> AssetChecksDefinition:
         )
 
     return segments_hold_still
+
+
+def _model_holds_still(study: Study) -> AssetChecksDefinition:
+    key = asset_key("personas.migrations", study.name)
+
+    @snapshot_check(
+        asset=key,
+        name="model_holds_still",
+        description=f"At most {MOST_MODEL_MOVED:.0%} of the creators of both snapshots changed the segment of study "
+        f"{study.name} because the model moved.",
+    )
+    def model_holds_still(
+        context: AssetCheckExecutionContext, warehouse: ResourceParam[Warehouse]
+    ) -> AssetCheckResult:
+        shares = moved_shares(to_pandas(checked_slice(context, warehouse, key)))
+        moved = shares["model_moved_share"] or 0.0
+        return AssetCheckResult(
+            passed=moved <= MOST_MODEL_MOVED,
+            severity=AssetCheckSeverity.WARN,
+            metadata={"why": f"the model moved {moved:.1%} of the creators of both snapshots", **numbers(**shares)},
+        )
+
+    return model_holds_still
 
 
 def _no_leakage(study: Study) -> AssetChecksDefinition:

@@ -29,7 +29,7 @@ from tiktok_pipeline.privacy.scrub import files_with_names, remove_matching_file
 from tiktok_pipeline.privacy.suppression import SuppressionList, read_suppression_list, write_suppression_list
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study
-from tiktok_pipeline.tables import TABLES, published_tables, segment_views_of
+from tiktok_pipeline.tables import TABLES, published_tables, published_views
 from tiktok_pipeline.validated.validate import SnapshotRejectedError
 from tiktok_pipeline.warehouse.base import Warehouse
 
@@ -240,7 +240,7 @@ def _rebuild_databases(eraser: Eraser) -> None:
     with eraser.open_warehouse() as warehouse:
         warehouse.rebuild()
         if published_file.exists():
-            views = segment_views_of(eraser.studies)
+            views = published_views(eraser.studies)
             warehouse.publish(published_file, tables=published_tables(), snapshots=None, views=views)
 
 

@@ -6,6 +6,7 @@ Columns come from specs and are quoted; values reach SQL as parameters. Tables a
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase
@@ -156,6 +157,13 @@ class DuckDBEngine:
             for name in columns
         )
         return self._project(frame, f"*, {hashes}")
+
+    def fingerprint(self, frame: nw.LazyFrame[Any]) -> str:
+        """Return a hash of the rows in any order: their number, and the sum of their hashes."""
+        names = ", ".join(quoted(name) for name in frame.collect_schema().names())
+        hashed = frame.to_native().project(f"hash({names}) as hashed")
+        rows, total = hashed.aggregate("count(*), coalesce(sum(hashed), 0)").fetchall()[0]
+        return hashlib.sha256(f"{rows} {int(total)}".encode()).hexdigest()[:16]
 
     def persist(self, frame: nw.LazyFrame[Any] | pa.Table, *, keep_until_close: bool = False) -> nw.LazyFrame[Any]:
         """Compute ``frame`` once into a temporary table, which spills to disk if memory is short."""

@@ -83,6 +83,8 @@ _STEPS: Mapping[int, Sequence[str]] = {
             for name in columns
         ),
         "alter table if exists meta.slices add column if not exists computed_by varchar",
+        "alter table if exists clusters.assignments add column if not exists runner_up bigint",
+        "alter table if exists clusters.assignments add column if not exists runner_up_margin double",
     ),
 }
 """The statements that lead from each version to the next."""

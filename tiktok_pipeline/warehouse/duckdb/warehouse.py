@@ -135,6 +135,13 @@ class DuckDBWarehouse(DuckDBEngine):
         where = " and ".join(f"{quoted(name)} = ?" for name, _ in pairs)
         return self._lazy(f"select {names} from {table} where {where}", [value for _, value in pairs])
 
+    def read_snapshots(self, table: TableSpec, snapshots: Sequence[str]) -> nw.LazyFrame[Any]:
+        """Return the rows of several snapshots as a lazy frame with all columns, in the order of the spec."""
+        self._create(table)
+        names = ", ".join(quoted(column.name) for column in table.columns)
+        places = ", ".join("?" for _ in snapshots) or "null"
+        return self._lazy(f"select {names} from {table} where snapshot in ({places})", list(snapshots))
+
     def slices(self) -> list[StoredSlice]:
         """Return every slice that was written and not dropped, in the order of table, snapshot and study."""
         return stored_slices(self._connection)

@@ -65,6 +65,7 @@ def test_numbers_that_people_follow_are_numeric_metadata(copied_home: Home, inst
     assets = [
         *VALIDATED,
         AssetKey(["features", "profiles"]),
+        AssetKey(["features", "drift"]),
         AssetKey(["clusters", study, f"{study}_stability"]),
         AssetKey(["personas", study, f"{study}_summaries"]),
     ]
@@ -86,7 +87,7 @@ def test_numbers_that_people_follow_are_numeric_metadata(copied_home: Home, inst
         for evaluation in result.get_asset_check_evaluations()
     }
     assert checks["rejected", "rejected_share"]["rejected_share"].value == pytest.approx(2 / 120)
-    drift = checks["profiles", "drift"]
+    drift = checks["drift", "drift"]
     indices = [metadata.value for name, metadata in drift.items() if name.startswith("psi_")]
     assert drift["worst_psi"].value == max(index for index in indices if isinstance(index, float))
 

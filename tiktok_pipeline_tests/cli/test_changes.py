@@ -67,7 +67,7 @@ def test_as_text_every_list_has_rows_or_a_reason(refreshed_home: Home, call: Cal
         (["changes", "--study", "nonsense"], USAGE_ERROR, "nonsense"),
         (["history", "nobody.at.all"], FAILED, "no creator nobody.at.all in any snapshot"),
     ],
-    ids=" ".join,
+    ids=["snapshot", "since", "the first", "the wrong way round", "study", "creator"],
 )
 def test_what_is_not_there_is_said_in_one_line(
     refreshed_home: Home, call: Call, arguments: list[str], code: int, says: str

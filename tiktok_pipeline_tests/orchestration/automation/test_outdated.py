@@ -36,7 +36,7 @@ def test_nothing_is_requested_while_all_is_up_to_date(copied_home: Home) -> None
 def test_the_next_snapshot_is_requested(copied_home: Home) -> None:
     with DuckDBWarehouse(copied_home.settings.warehouse_file) as warehouse:
         row = to_pandas(warehouse.read_slice(COMPARISONS_TABLE, {"snapshot": MARCH}))
-        warehouse.replace_slice(COMPARISONS_TABLE, {"snapshot": MARCH}, row.assign(content="of another delivery"))
+        warehouse.replace_slice(COMPARISONS_TABLE, {"snapshot": MARCH}, row.assign(content="another"))
     result = tick(copied_home)
     assert isinstance(result, SensorResult)
     (request,) = result.run_requests or []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -34,10 +35,13 @@ def named(warehouse: DuckDBWarehouse, rows_of: str, model_of: str) -> pd.Series:
     assert segments is not None
     rows = to_pandas(warehouse.read_slice(TABLES["profiles"], {"snapshot": rows_of}))
     matrix = segments.model.transform(rows)
-    known = ~pd.isna(matrix).any(axis=1)
-    found = pd.Series(NOT_ENOUGH_DATA, index=rows["account_id"], dtype="object")
-    found[known] = [segments.personas[int(cluster)] for cluster in segments.model.predict(matrix[known])]
-    return found
+    known = [bool(np.isfinite(row).all()) for row in matrix]
+    clusters = segments.model.predict(np.nan_to_num(matrix))
+    names = [
+        segments.personas[int(cluster)] if is_known else NOT_ENOUGH_DATA
+        for cluster, is_known in zip(clusters, known, strict=True)
+    ]
+    return pd.Series(names, index=rows["account_id"], dtype="object")
 
 
 def test_moves_are_those_of_both_models(refreshed_home: Home) -> None:

@@ -85,7 +85,9 @@ def test_peers_are_the_creators_of_the_same_tier_before() -> None:
     assert rows.loc["c120", "growth_percentile"] == pytest.approx(100 * 120.5 / 240)
     assert rows.loc["c239", "growth_percentile"] == pytest.approx(100 * 239.5 / 240)
     assert rows["flags"].notna().sum() == 1
-    assert rows.loc["c239", "flags"].startswith("followers grew by 450.0 % in 30 days; 99 of 100 creators of tier ")
+    assert str(rows.loc["c239", "flags"]).startswith(
+        "followers grew by 450.0 % in 30 days; 99 of 100 creators of tier "
+    )
 
 
 def test_a_creator_is_compared_with_where_it_was_last_seen() -> None:

@@ -38,8 +38,9 @@ Published = Callable[[tuple[View, View]], Path]
 
 def assignments() -> pd.DataFrame:
     frame = pd.DataFrame(SEGMENTS, columns=["account_id", "cluster", "in_fit", "margin", "distance"])
-    frame = frame.assign(runner_up=[1, 0, None], runner_up_margin=[0.5, 0.75, None])
-    return frame.astype({"cluster": "Int64", "runner_up": "Int64"})[ASSIGNMENTS_TABLE.frame_names]
+    frame["runner_up"] = pd.array([1, 0, None], dtype="Int64")
+    frame["runner_up_margin"] = pd.array([0.5, 0.75, None], dtype="Float64")
+    return frame.astype({"cluster": "Int64"})[ASSIGNMENTS_TABLE.frame_names]
 
 
 def summaries() -> pd.DataFrame:

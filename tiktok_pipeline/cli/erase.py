@@ -39,7 +39,7 @@ def erase(
     yes: YesOption = False,
     _quiet: QuietOption = False,
 ) -> None:
-    """Erase a creator from files, tables, reports, exports and logs, and from later scrapes.
+    """Erase a creator from files, tables, reports and logs of the home, and from later scrapes.
 
     Only a salted hash of the name stays, so that later scrapes are stored
     without the creator. After an interruption, run the same command again.

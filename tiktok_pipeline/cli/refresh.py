@@ -44,7 +44,9 @@ def refresh(
     ] = None,
     snapshot: Annotated[
         str | None,
-        typer.Option(help="Key of the snapshot, such as 2023-08-12. By default it is the newest date in the data."),
+        typer.Option(
+            help="Key of the snapshot, such as 2023-08-12. By default, the newest date in the data or file name."
+        ),
     ] = None,
     study: Annotated[
         list[str] | None,
@@ -62,16 +64,16 @@ def refresh(
     ] = None,
     column_map: Annotated[
         list[str] | None,
-        typer.Option("--map", help="Read a column under another name, such as followers=Fans. Repeatable."),
+        typer.Option("--map", help="followers=Fans reads the column Fans of the file as the followers. Repeatable."),
     ] = None,
     newest: Annotated[
         bool, typer.Option("--newest", help="Make one snapshot of a daily history: the newest row of each creator.")
     ] = False,
     again: Annotated[
-        bool, typer.Option("--again", help="Compute snapshots again whose files are there already.")
+        bool, typer.Option("--again", help="Recompute even if the same files were ingested before.")
     ] = False,
     everything: Annotated[
-        bool, typer.Option("--all", help="Recompute every snapshot, or the one of --snapshot.")
+        bool, typer.Option("--all", help="Recompute every stored snapshot, or only that of --snapshot.")
     ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an interrupted refresh from the last finished table.")

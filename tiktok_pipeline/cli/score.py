@@ -67,7 +67,7 @@ def score(
     rates: Annotated[str | None, typer.Option(help="Unit of rates: fraction or percent; as for refresh.")] = None,
     column_map: Annotated[
         list[str] | None,
-        typer.Option("--map", help="Read a column under another name, such as followers=Fans. Repeatable."),
+        typer.Option("--map", help="followers=Fans reads the column Fans of the file as the followers. Repeatable."),
     ] = None,
     _quiet: QuietOption = False,
 ) -> None:

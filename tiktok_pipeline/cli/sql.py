@@ -38,7 +38,8 @@ def sql(
     """Run a read-only query over the published tables.
 
     The schemas are validated, features, clusters, personas, classifiers,
-    creators and segments. With --warehouse, the query keeps a refresh waiting.
+    creators, segments and meta, which describes the others. With --warehouse,
+    the query keeps a refresh waiting.
     """
     with exit_on_expected_error():
         settings = read_settings()

@@ -239,7 +239,7 @@ def _first_line(rows: dict[str, list[SampleRow]], name: str) -> _Header:
             remedy="put a line with the names above it",
         )
     if not any(column_name(cell) for cell in row.cells):
-        raise UnreadableFileError(f"{name}: the first line is no header; expected the names of the columns")
+        raise UnreadableFileError(f"{name}: the first line is not a header; expected the names of the columns")
     return _Header(delimiter, row, row.cells, len(row.cells), 1.0, 0, is_comment=False)
 
 

@@ -65,7 +65,7 @@ def open_csv(
             return replace(plain, layout=replace(plain.layout, compression=compression, member=member))
     encoding = encoding or find_encoding(source)
     if encoding is None:
-        raise UnreadableFileError(f"{name}: the encoding of the text is not known", remedy="save it as UTF-8")
+        raise UnreadableFileError(f"{name}: unknown text encoding", remedy="save it as UTF-8")
     layout = find_layout(_sample_lines(source, encoding), name=name, knows=knows)
     if any("\x00" in cell for cell in layout.header_cells):
         raise UnreadableFileError(f"{name}: the text is not UTF-8", remedy="save or convert it as UTF-8")

@@ -168,7 +168,7 @@ def _are_names(values: Sequence[Any]) -> bool:
 
 
 def _objects_of_lines(text: TextIO) -> list[dict[str, Any]] | None:
-    """Return the objects of the first lines; None if the text is not one object a line."""
+    """Return the objects of the first lines; None if the text is not one object per line."""
     lines = itertools.islice(iterate_lines(text, longest=_LONGEST_LINE_TO_JUDGE), _MOST_LINES_TO_JUDGE)
     objects = [_objects_of_line(line) for _, line in lines]
     n_readable = sum(map(bool, objects))

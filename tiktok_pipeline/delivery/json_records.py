@@ -85,7 +85,7 @@ def open_json(
     """
     encoding = find_encoding(source)
     if encoding is None:
-        raise UnreadableFileError(f"{name}: a text in no known encoding", remedy="save it as UTF-8")
+        raise UnreadableFileError(f"{name}: unknown text encoding", remedy="save it as UTF-8")
     text = _JsonText(source, encoding, name)
     try:
         layout = find_layout(text.open, knows)
@@ -96,7 +96,7 @@ def open_json(
         ) from error
     except TooLongError as error:
         raise UnreadableFileError(
-            f"{name}: a record or column {error}", remedy="write one object a line, without that record"
+            f"{name}: a record or column {error}", remedy="remove that record, and write one object per line"
         ) from error
     except JsonError as error:
         raise UnreadableFileError(

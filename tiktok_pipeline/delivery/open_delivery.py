@@ -131,7 +131,7 @@ def _open(part: _Part) -> list[DeliveredTable]:
 def _one_layer_down(part: _Part, **changes: object) -> _Part:
     if part.layers == MOST_LAYERS:
         raise UnreadableFileError(
-            f"{part.name}: archives in archives, more than {MOST_LAYERS} deep", remedy="deliver the file itself"
+            f"{part.name}: archives nested more than {MOST_LAYERS} deep", remedy="deliver the file itself"
         )
     return replace(part, layers=part.layers + 1, **changes)  # type: ignore[arg-type]
 

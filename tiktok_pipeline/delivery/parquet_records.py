@@ -271,4 +271,4 @@ def _largest_expansion(metadata: pq.FileMetaData, file_bytes: int) -> float:
 
 
 def _damaged(name: str) -> UnreadableFileError:
-    return UnreadableFileError(f"{name}: this is no readable Parquet file", remedy="write or copy it again")
+    return UnreadableFileError(f"{name}: not a readable Parquet file", remedy="write or copy it again")

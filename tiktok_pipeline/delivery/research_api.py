@@ -82,7 +82,7 @@ def with_usernames(table: DeliveredTable, path: Path) -> DeliveredTable:
         replies = sum(1 for _ in table.records())
         if len(usernames) != replies:
             raise UnreadableFileError(
-                f"{table.name}: {replies} replies, but {request.name} names {len(usernames)} users",
+                f"{table.name}: {request.name} lists {len(usernames)} users for {replies} replies",
                 remedy="write one request for each reply, in the same order",
             )
         note = f"the handles are those of {request.name}"
@@ -100,7 +100,7 @@ def with_usernames(table: DeliveredTable, path: Path) -> DeliveredTable:
 
 
 def _usernames_in(request: Path) -> list[str]:
-    """Return the handles in a request file: one object, an array, or one object a line."""
+    """Return the handles in a request file: one object, an array, or one object per line."""
     shown = request.name
     if request.stat().st_size > LARGEST_REQUEST_BYTES:
         raise UnreadableFileError(f"{shown}: larger than {LARGEST_REQUEST_BYTES // 2**20} MB, no request is so large")
@@ -115,7 +115,7 @@ def _usernames_in(request: Path) -> list[str]:
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise UnreadableFileError(
             f'{shown}: expected the request of each reply, such as {{"username": "some.creator"}}',
-            remedy="write one object a line, in the order of the replies",
+            remedy="write one object per line, in the order of the replies",
         ) from error
     return usernames
 

@@ -173,7 +173,7 @@ def _write_parquet(draft: Path, schema: pa.Schema, batches: Iterable[pa.RecordBa
 
 
 def _write_json(draft: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Written:
-    """Write one array of objects, one object a line."""
+    """Write one array of objects, one object per line."""
     rows = 0
     with draft.open("w", encoding="utf-8", newline="") as file:
         file.write("[")

@@ -89,7 +89,7 @@ def _record_starts(lines: _Lines, delimiter: str) -> Iterator[int]:
 
 
 def _object_starts(path: Path, stream: io.TextIOBase) -> Iterator[int]:
-    """Yield the line of each object of a file with one object a line; nothing if the file is an array."""
+    """Yield the line of each object of a file with one object per line; nothing if the file is an array."""
     with open_text(path) as head:
         if read_head(head).startswith("["):
             return

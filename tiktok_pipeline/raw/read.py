@@ -120,7 +120,7 @@ def read_stored_file(
     """
     format_ = file_format(path)
     if format_ is None:
-        raise UnreadableFileError(f"{path}: of no known format", remedy="deliver the file again")
+        raise UnreadableFileError(f"{path}: unknown file format", remedy="deliver the file again")
     with engine.reading(path):
         scan = engine.scan(path, format_)
         recognition = stored_recognition(dialect, source, columns, scan.header)

@@ -319,7 +319,7 @@ def check_partitions(manifests: Manifests, partitions: Collection[str]) -> Itera
     for snapshot in sorted(known - set(manifests)):
         what = f"snapshot {snapshot}, which has no files"
         if not is_snapshot_key(snapshot):
-            what = f"the partition {snapshot!r}, which is no snapshot"
+            what = f"the partition {snapshot!r}, which is not a snapshot"
         fix = Fix("remove_partition", snapshot)
         yield Finding("warning", f"Dagster knows {what}", _REMOVE_PARTITION, fix)
     for snapshot in sorted(set(manifests) - known):

@@ -31,7 +31,7 @@ def select_prunable(snapshots: Sequence[str], *, keep: int | None, before: date 
     Parameters
     ----------
     snapshots : sequence of str
-        All keys. One that is no snapshot key, such as a mistyped partition, is neither counted nor removed.
+        All keys. One that is not a snapshot key, such as a mistyped partition, is neither counted nor removed.
     keep : int, optional
         Keep this number of the newest snapshots.
     before : date, optional

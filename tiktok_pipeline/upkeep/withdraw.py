@@ -68,7 +68,7 @@ def find_withdrawal(
     """
     if snapshot is not None and snapshot not in manifests:
         stored = f"the snapshots are: {', '.join(sorted(manifests)) or 'none'}"
-        raise NothingToWithdrawError(f"there is no snapshot {one_line(snapshot)}", remedy=stored)
+        raise NothingToWithdrawError(f"there is not a snapshot {one_line(snapshot)}", remedy=stored)
     chosen = {
         key: tuple(entry for entry in manifest if file is None or file in {entry.delivered_name, entry.file})
         for key, manifest in sorted(manifests.items())

@@ -71,7 +71,7 @@ def test_an_unknown_file_is_shown_with_the_command_that_settles_it(tmp_path: Pat
     assert result.code == 1
     command = f"tiktok-pipeline refresh '{path}' --map account_id=Creator --map followers=Audience"
     assert f"to settle it: {command}\n" in result.out
-    assert "refused: odd sheet.csv: no column is known to be the one for the creator's handle" in result.out
+    assert "refused: odd sheet.csv: cannot tell which column holds the creator's handle" in result.out
     assert "--save-dialect NAME" in result.out
 
 
@@ -101,7 +101,7 @@ def test_a_dialect_with_a_mistake_is_named_and_the_file_is_read(tmp_path: Path, 
     (home / "dialects" / "bad.toml").write_text('name = "x"\n[columns]\nfollowerz = "a"\n')
     result = call(home, "inspect", str(tracker))
     assert result.code == 0
-    assert "dialect not used: bad.toml, line 3: columns.followerz is no column of the tables" in result.err
+    assert "dialect not used: bad.toml, line 3: columns.followerz is not a column of the tables" in result.err
 
 
 def test_competing_columns_are_shown_with_both_cells(tmp_path: Path, call: Call) -> None:

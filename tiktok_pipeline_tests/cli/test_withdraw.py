@@ -78,7 +78,7 @@ def test_doctor_removes_mistyped_partitions_alone_and_adds_missing_ones(home: Ho
         delete_snapshot(instance, MARCH)
     findings = call(home.path, "doctor").out
     remedy = "-> run `tiktok-pipeline doctor --fix`"
-    assert f"Dagster knows the partition 'not a date', which is no snapshot {remedy}" in findings
+    assert f"Dagster knows the partition 'not a date', which is not a snapshot {remedy}" in findings
     assert f"Dagster knows snapshot 2024-03-09, which has no files {remedy}" in findings
     assert f"Dagster does not know snapshot {MARCH} {remedy}" in findings
     call(home.path, "doctor", "--fix", "--yes")

@@ -55,7 +55,7 @@ def test_the_request_beside_the_file_has_the_handles(tmp_path: Path, request_nam
 
 def test_a_request_with_other_users_is_refused(tmp_path: Path) -> None:
     (tmp_path / "replies.request.json").write_text('{"username": "ann"}', encoding="utf-8")
-    with pytest.raises(UnreadableFileError, match=r"2 replies, but replies.request.json names 1 users"):
+    with pytest.raises(UnreadableFileError, match=r"replies.request.json lists 1 users for 2 replies"):
         with_usernames(replies(2), tmp_path / "replies.json")
 
 

@@ -120,7 +120,7 @@ def test_an_unreadable_file_is_refused_with_its_reason_and_the_others_are_ingest
     reasons = {file.file: file.reason for file in refused_files(settings.refused)}
     assert "truncated" in reasons["b.csv.gz"]
     assert "an image, not a table" in reasons["c.xlsx"]
-    assert "no column is known to be the one for" in reasons["d.csv"]
+    assert "cannot tell which column holds" in reasons["d.csv"]
 
 
 def test_a_repaired_file_delivered_again_is_ingested(settings: Settings, engine: DuckDBWarehouse) -> None:

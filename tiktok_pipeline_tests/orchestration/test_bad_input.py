@@ -36,7 +36,7 @@ NO_RATES = [{name: cell for name, cell in row.items() if name != "followers"} fo
 BAD_FILES: dict[str, tuple[str, bytes | None, str]] = {
     "missing": ("none.csv", None, "there is no such file or folder"),
     "folder without scrapes": ("folder", None, "no scrape in this folder; expected a file name ending in .csv"),
-    "other ending": ("notes.txt", b"hello", "no column is known to be the one for the creator's handle"),
+    "other ending": ("notes.txt", b"hello", "cannot tell which column holds the creator's handle"),
     "empty": ("empty.csv", b"", "the file is empty"),
     "gzip cut off at the head": (
         "cut.csv.gz",
@@ -49,17 +49,17 @@ BAD_FILES: dict[str, tuple[str, bytes | None, str]] = {
         b"\x1f\x8b\x08" + b"no gzip" * 9,
         "the archive is truncated or damaged; copy the file again",
     ),
-    "no text": ("bytes.csv", bytes(range(256)) * 9, "the encoding of the text is not known; save it as UTF-8"),
+    "no text": ("bytes.csv", bytes(range(256)) * 9, "unknown text encoding; save it as UTF-8"),
     "no header": ("bare.csv", GOOD.partition("\n")[2].encode(), "put a line with the names above it"),
     "header only": ("header.csv", GOOD.partition("\n")[0].encode() + b"\n", "has a header but no rows"),
     "a column missing": (
         "short.csv",
         GOOD.replace("followers", "fame", 1).encode(),
-        "no column is known to be the one for",
+        "cannot tell which column holds",
     ),
     "a column twice": ("twice.csv", GOOD.replace("create_time", "likes", 1).encode(), "occurs more than once with"),
-    "no parquet": ("not.parquet", b"PAR1" + GOOD.encode(), "no readable Parquet file; write or copy it again"),
-    "a JSON object": ("dict.json", b'{"profiles": 3}', "no column is known to be the one for"),
+    "no parquet": ("not.parquet", b"PAR1" + GOOD.encode(), "not a readable Parquet file; write or copy it again"),
+    "a JSON object": ("dict.json", b'{"profiles": 3}', "cannot tell which column holds"),
     "broken JSON": (
         "broken.json",
         b'[{"account_id": "x", ',

@@ -125,7 +125,7 @@ UNREADABLE = [
     ("no bytes.csv.gz", b"", "the file is empty"),
     ("white.csv", b" \n\n \n", "the file is empty"),
     ("blank first.csv", b"\n" + GOOD, "the first line is blank; expected the header there"),
-    ("json.csv", b'[{"a":"' + b"x" * 200_000 + b'"}]', "the first line is no header"),
+    ("json.csv", b'[{"a":"' + b"x" * 200_000 + b'"}]', "the first line is not a header"),
     ("cut.csv.gz", packed(GOOD * 20_000)[:-500], "the gzip stream is truncated or no gzip at all; copy"),
     ("cut early.csv.gz", packed(GOOD)[:-6], "the gzip stream is truncated"),
     ("no.csv.gz", GOOD, "the gzip stream is truncated or no gzip at all"),

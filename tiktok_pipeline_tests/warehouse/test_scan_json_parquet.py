@@ -128,7 +128,7 @@ def test_a_json_cell_of_50_mb_marks_its_row_only(engine: DuckDBWarehouse, tmp_pa
 
 
 UNREADABLE = [
-    ("dict.json", b'{"a":1}', "one JSON object; expected an array of objects, or one object a line"),
+    ("dict.json", b'{"a":1}', "one JSON object; expected an array of objects, or one object per line"),
     ("pretty dict.json", b'{\n"a":{\n"b":1}\n}\n', "one JSON object"),
     ("dict of lines.json", b'{"data":[\n{"a":1},\n{"a":2}\n]}', "one JSON object"),
     ("number.json", b"3", "one JSON value"),
@@ -140,17 +140,17 @@ UNREADABLE = [
     ("words.ndjson", b"oops\noops\n", "no JSON object in it"),
     ("empty.json", b"", "the file is empty"),
     ("empty.ndjson", b"\n \n", "the file is empty"),
-    ("cut.json", b'[{"a":1},{"a":2},{"a":', "this is no readable JSON"),
-    ("cut after.json", b'[{"a":1},{"a":2}', "this is no readable JSON"),
-    ("comma.json", b'[{"a":1},]', "this is no readable JSON"),
+    ("cut.json", b'[{"a":1},{"a":2},{"a":', "not readable as JSON"),
+    ("cut after.json", b'[{"a":1},{"a":2}', "not readable as JSON"),
+    ("comma.json", b'[{"a":1},]', "not readable as JSON"),
     ("cut.ndjson.gz", packed(b'{"a":1}\n' * 200_000)[:-50], "the gzip stream is truncated"),
     ("no.json.gz", b'[{"a":1}]', "the gzip stream is truncated or no gzip"),
     ("latin.ndjson", '{"a":"é"}\n'.encode("latin-1"), "the text is not UTF-8"),
     ("late latin.ndjson", b'{"a":1}\n' * 30_000 + '{"a":"é"}\n'.encode("latin-1"), "the text is not UTF-8"),
     ("utf16.json", '[{"a":1}]'.encode("utf-16"), "the text is not UTF-8"),
-    ("no.parquet", b"hello", "this is no readable Parquet file; write or copy it again"),
-    ("empty.parquet", b"", "this is no readable Parquet file"),
-    ("marks only.parquet", b"PAR1" + b"x" * 100 + b"PAR1", "this is no readable Parquet file"),
+    ("no.parquet", b"hello", "not a readable Parquet file; write or copy it again"),
+    ("empty.parquet", b"", "not a readable Parquet file"),
+    ("marks only.parquet", b"PAR1" + b"x" * 100 + b"PAR1", "not a readable Parquet file"),
 ]
 
 

@@ -40,7 +40,7 @@ def raw_assets(settings: Settings) -> AssetsDefinition:
         snapshot = context.partition_key
         if not is_snapshot_key(snapshot):  # a partition that was added by hand
             raise UnknownSnapshotError(
-                f"partition {one_line(snapshot)!r} is no snapshot: expected a date such as 2024-01-31",
+                f"partition {one_line(snapshot)!r} is not a snapshot: expected a date such as 2024-01-31",
                 remedy="remove it: `tiktok-pipeline doctor --fix`",
             )
         folder = settings.raw / snapshot

@@ -64,5 +64,5 @@ def checked_snapshot(context: AssetCheckExecutionContext, warehouse: Warehouse) 
     # Not the newest that Dagster knows: that may be a mistyped partition of which nothing is stored.
     stored = {slice_.snapshot for slice_ in warehouse.slices() if slice_.snapshot}
     if not stored:
-        raise NoSnapshotError("there is no snapshot to check yet", remedy="materialize one first")
+        raise NoSnapshotError("there is not a snapshot to check yet", remedy="materialize one first")
     return max(stored)

@@ -208,7 +208,7 @@ def _run(eraser: Eraser, snapshot: str, assets: Sequence[AssetKey], *, unless: s
         raise KeyboardInterrupt
     raise ErasureInterruptedError(
         f"snapshot {snapshot}: {outcome.failure.message}; the erasure is not finished",
-        remedy="mend this, then run `tiktok-pipeline forget` again to finish it",
+        remedy="fix the cause, then run `tiktok-pipeline forget` again to finish it",
     )
 
 

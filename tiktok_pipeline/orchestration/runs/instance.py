@@ -101,7 +101,7 @@ def open_instance(settings: Settings) -> Iterator[DagsterInstance]:
         file = settings.dagster_home / "dagster.yaml"
         raise DagsterRecordsError(
             f"{file}: Dagster cannot read these settings: {one_line(str(error), max_characters=200)}",
-            remedy="mend the file, or delete it: the next command writes it anew",
+            remedy="correct the file, or delete it: the next command recreates it",
         ) from error
     try:
         with opened as instance:

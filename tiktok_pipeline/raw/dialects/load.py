@@ -191,7 +191,7 @@ class _Reader:
             raise self._error(table, f"must be a table of columns: [{table}]")
         for column in value:
             if column not in known:
-                msg = f"is no column of the tables; the columns are: {', '.join(known)}"
+                msg = f"is not a column of the tables; the columns are: {', '.join(known)}"
                 raise self._error(column, msg, table=table)
         return {column: self._names(column, names, table=table) for column, names in value.items()}
 

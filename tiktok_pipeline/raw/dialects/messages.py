@@ -21,12 +21,12 @@ def refusal(
     file: str,
 ) -> UnknownDialectError:
     """Return the error of a file without required columns: what is missing, and the option or command that helps."""
-    wanted = " and for ".join(_MEANINGS.get(group[0], " or ".join(group)) for group in missing)
+    wanted = " and ".join(_MEANINGS.get(group[0], " or ".join(group)) for group in missing)
     likely = [(name, column) for group in missing for name in group for column in proposals.get(name, ())]
     maps = " or ".join(map_option(name, column) for name, column in likely[:3])
     guess = f"if one of them is right, add {maps}; " if maps else ""
     return UnknownDialectError(
-        f"{file}: no column is known to be the one for {wanted}. Its columns are: {shown_names(names)}",
+        f"{file}: cannot tell which column holds {wanted}. Its columns are: {shown_names(names)}",
         remedy=f"{guess}`tiktok-pipeline inspect {shlex.quote(one_line(file))}` shows how to name them",
     )
 

@@ -190,7 +190,7 @@ def _given_columns(column_map: Mapping[str, str], index: HeaderIndex, file: str)
         matches = exact or index.find(name)
         if not matches:
             raise UnknownDialectError(
-                f"{file}: --map {canonical}={shown_name(name)}: it has no such column",
+                f"{file}: --map {canonical}={shown_name(name)}: the file has no column {shown_name(name)}",
                 remedy=f"its columns are: {shown_names(index.names)}",
             )
         given[canonical] = matches[0]
@@ -210,7 +210,7 @@ def _best(candidates: Sequence[Dialect], index: HeaderIndex, file: str) -> Diale
         equal = " and ".join(shown_name(dialect.name) for dialect in best)
         raise UnknownDialectError(
             f"{file}: the dialects {equal} fit equally well and read its columns differently",
-            remedy="add a column that only one of them has to its recognized_by",
+            remedy="in the TOML file of one, add to `recognized_by` a column that the other does not know",
         )
     return best[0]
 

@@ -58,7 +58,7 @@ def save_dialect(folder: Path, name: str, recognition: Recognition, *, descripti
     """
     path = folder / f"{name}.toml"
     if path.parent != folder or path.exists():
-        raise DialectFileError(f"{path.name}: exists already, or is no file name", remedy="choose another name")
+        raise DialectFileError(f"{path.name}: exists already, or is not a file name", remedy="choose another name")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     atomic_write_text(path, dialect_text(name, recognition, description=description))
     try:

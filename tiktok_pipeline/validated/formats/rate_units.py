@@ -94,8 +94,8 @@ def decide_unit(summaries: Mapping[str, RateSummary], examples: Mapping[str, str
     name = next(iter(summaries))
     cell = examples.get(name) or f"{summaries[name].median:.4g}"
     raise AmbiguousFormatError(
-        f"{file}: column {name}: {cell} is a fraction or a percentage, and neither the likes per video and follower "
-        f"nor the size of the rates (median {summaries[name].median:.4g}) show which",
+        f"{file}: column {name}: {cell} could be a fraction or a percentage; neither likes per video and follower "
+        f"nor the size of the rates (median {summaries[name].median:.4g}) settles it",
         remedy="add --rates fraction (0.05 is five percent) or --rates percent (5 is five percent)",
     )
 

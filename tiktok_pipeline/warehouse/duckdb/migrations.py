@@ -114,7 +114,7 @@ def check_version(connection: duckdb.DuckDBPyConnection, path: Path | None) -> N
     elif version > VERSION:
         msg = (
             f"{path}: has version {version} of the tables, this program reads version {VERSION} and older; "
-            "nothing was changed. Install the newer program: pip install --upgrade tiktok-pipeline"
+            "nothing was changed. Install the version of the program that wrote it"
         )
         raise WarehouseError(msg)
     elif version < VERSION:

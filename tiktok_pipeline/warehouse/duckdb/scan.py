@@ -78,9 +78,9 @@ def explain_read_error(path: Path, error: Exception) -> UnreadableFileError:
     elif "utf-8" in lowered or "unicode" in lowered or "byte sequence" in lowered:
         reason = "the text is not UTF-8; save or convert it as UTF-8"
     elif "parquet" in lowered or "magic bytes" in lowered:
-        reason = "this is no readable Parquet file; write or copy it again"
+        reason = "not a readable Parquet file; write or copy it again"
     elif "json" in lowered:
-        reason = "this is no readable JSON (an array of objects, or one object a line); write or copy it again"
+        reason = "not readable as JSON (an array of objects, or one object per line); write or copy it again"
     elif "maximum line size" in lowered or "buffer" in lowered:
         reason = (
             f"a record is longer than {LONGEST_RECORD_BYTES // 2**20} MB, often an unclosed quote; repair that record"
@@ -139,7 +139,7 @@ def _csv_header(path: Path) -> tuple[tuple[str, ...], str]:
         raise UnreadableFileError(f"{path.name}: the file is empty; expected a header and rows")
     header = split_header(head)
     if not header.names:
-        raise UnreadableFileError(f"{path.name}: the first line is no header; expected the names of the columns")
+        raise UnreadableFileError(f"{path.name}: the first line is not a header; expected the names of the columns")
     return tuple(map(column_name, header.names)), header.delimiter
 
 
@@ -234,7 +234,7 @@ _JSON_LINES = (
     "parallel=false, "
     f"max_line_size={LONGEST_RECORD_BYTES}, buffer_size={LONGEST_RECORD_BYTES + 2**20}) where trim(line) <> ''"
 )
-"""The records of a file with one object a line; ``json`` is NULL for a broken one."""
+"""The records of a file with one object per line; ``json`` is NULL for a broken one."""
 
 _JSON_ARRAY = (
     "select row_number() over () as source_row, json, null as line "
@@ -276,7 +276,7 @@ def _json_keys(connection: duckdb.DuckDBPyConnection, path: Path, records: str) 
 def _is_json(text: str) -> bool:
     try:
         json.loads(text)
-    except (ValueError, RecursionError):  # nested too deeply for Python: not one object a line
+    except (ValueError, RecursionError):  # nested too deeply for Python: not one object per line
         return False
     return True
 
@@ -295,11 +295,13 @@ def _json_layout(path: Path, file_format: FileFormat) -> str:
         raise explain_read_error(path, error) from error
     if not start:
         raise UnreadableFileError(
-            f"{path.name}: the file is empty; expected an array of objects, or one object a line"
+            f"{path.name}: the file is empty; expected an array of objects, or one object per line"
         )
     if start == "[":
         return "array"
     if file_format == "ndjson" or has_second_record:
         return "lines"
     content = "object" if start == "{" else "value"
-    raise UnreadableFileError(f"{path.name}: one JSON {content}; expected an array of objects, or one object a line")
+    raise UnreadableFileError(
+        f"{path.name}: one JSON {content}; expected an array of objects, or one object per line"
+    )

@@ -92,7 +92,7 @@ def test_a_check_that_is_started_alone_looks_at_the_newest_snapshot(
 def test_a_check_without_any_snapshot_says_what_to_do(tmp_path: Path) -> None:
     result = run_checks_alone(Home(tmp_path / "home"), [])
     assert not result.success
-    assert "there is no snapshot to check yet; materialize one first" in reasons_of(result)
+    assert "there is not a snapshot to check yet; materialize one first" in reasons_of(result)
 
 
 def test_rates_that_do_not_add_up_are_a_warning_with_their_count(copied_home: Home) -> None:

@@ -77,7 +77,7 @@ def test_two_dialects_of_the_user_never_tie_silently(tmp_path: Path) -> None:
         ('name = "My Sheet"\n', "d.toml, line 1: name must have lower-case letters"),
         ('name = "x"\nsource = "posts"\n', "d.toml, line 2: source must be one of profiles, creator_activity"),
         ('name = "x"\nshade = "red"\n', "d.toml, line 2: shade is not known; the fields are: name, description"),
-        ('name = "x"\n[columns]\nfollowerz = "a"\n', "d.toml, line 3: columns.followerz is no column of the tables"),
+        ('name = "x"\n[columns]\nfollowerz = "a"\n', "d.toml, line 3: columns.followerz is not a column"),
         ('name = "x"\n[columns]\naccount_id = 3\n', "d.toml, line 3: columns.account_id must be a column name"),
         ('name = "x"\n[columns]\naccount_id = "!"\n', "d.toml, line 3: columns.account_id must be a column name"),
         ('name = "x"\n[columns]\naccount_id = "a"\n', "d.toml, line 2: columns must name followers"),

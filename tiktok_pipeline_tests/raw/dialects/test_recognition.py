@@ -195,7 +195,10 @@ def test_the_user_maps_a_column_that_a_dialect_reads_as_another() -> None:
 @pytest.mark.parametrize(
     ("column_map", "message"),
     [
-        ({"followers": "Fanz"}, r"^f.csv: --map followers=Fanz: it has no such column; its columns are: Username, "),
+        (
+            {"followers": "Fanz"},
+            r"^f.csv: --map followers=Fanz: the file has no column Fanz; its columns are: Username, ",
+        ),
         ({"engagement_index": "Bio"}, r"^f.csv: --map engagement_index=Bio: profiles have no such column; "),
     ],
 )
@@ -215,7 +218,7 @@ def test_a_rate_in_percent_is_known_by_its_name() -> None:
     [
         (["name and surname", "Followers"], "the creator's handle, number or profile URL"),
         (["username", "posts"], "the followers"),
-        (ACTIVITY[:2], "the creator's handle, number or profile URL and for the followers"),
+        (ACTIVITY[:2], "the creator's handle, number or profile URL and the followers"),
         ([name for name in RESEARCH_REPLY if name != "username"], "the creator's handle, number or profile URL"),
     ],
 )
@@ -223,7 +226,7 @@ def test_a_refusal_names_what_is_missing_and_the_next_step(header: list[str], mi
     with pytest.raises(UnknownDialectError) as caught:
         recognize(header, file="odd.csv")
     text = str(caught.value)
-    assert text.startswith(f"odd.csv: no column is known to be the one for {missing}. Its columns are: ")
+    assert text.startswith(f"odd.csv: cannot tell which column holds {missing}. Its columns are: ")
     assert text.endswith("`tiktok-pipeline inspect odd.csv` shows how to name them")
 
 

@@ -55,6 +55,7 @@ _ALL = (
     Table(classifiers.IMPORTANCES_TABLE, classifiers.IMPORTANCES_SCHEMA),
     Table(classifiers.CURVES_TABLE, classifiers.CURVES_SCHEMA),
     Table(classifiers.LEAKAGE_TABLE, classifiers.LEAKAGE_SCHEMA),
+    Table(classifiers.FEATURE_SETS_TABLE, classifiers.FEATURE_SETS_SCHEMA),
     Table(classifiers.SCORES_TABLE, classifiers.SCORES_SCHEMA),
     Table(classifiers.MODELS_TABLE, classifiers.MODELS_SCHEMA),
     Table(classifiers.CARDS_TABLE, classifiers.CARDS_SCHEMA),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import narwhals as nw
@@ -10,6 +11,7 @@ import pyarrow as pa
 
 from tiktok_pipeline.analysis.fit_inputs import columns_without_values
 from tiktok_pipeline.classifiers.evaluation import Evaluation, run_protocols
+from tiktok_pipeline.classifiers.feature_sets import judge_feature_sets
 from tiktok_pipeline.classifiers.labels import Flags, NotEnoughRowsError, label_threshold, positives
 from tiktok_pipeline.classifiers.leakage import audit
 from tiktok_pipeline.classifiers.scoring_model import score
@@ -49,14 +51,24 @@ def classify_study(
     """
     rows, labels = labeled_rows(features, classification, engine)
     evaluation = run_protocols(rows, labels, classification, threads=threads)
+    behind_label = classification.label.feature
+    of_sets = [
+        name
+        for feature_set in classification.sets
+        if not feature_set.leaks
+        for name in feature_set.features
+        if name != behind_label
+    ]
     leakage = audit(
         rows,
         labels,
         published=classification.published.features,
-        audited=classification.audited,
+        audited=(*classification.audited, *of_sets),
         random_state=classification.random_state,
+        behind_label=behind_label,
     )
-    return evaluation, leakage
+    judged = judge_feature_sets(rows, leakage, evaluation.metrics, classification)
+    return replace(evaluation, feature_sets=judged), leakage
 
 
 def labeled_rows(

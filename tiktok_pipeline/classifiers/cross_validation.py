@@ -35,6 +35,8 @@ class CrossValidationResult:
     ----------
     metrics : dict of str to (float, float)
         Mean and standard deviation of each metric over all folds.
+    std_of_repeats : dict of str to float
+        Standard deviation of the means of the repeats.
     scores : ndarray of shape (n_rows,)
         Calibrated out-of-fold scores of the first repeat.
     predicted : ndarray of bool of shape (n_rows,)
@@ -44,6 +46,7 @@ class CrossValidationResult:
     """
 
     metrics: dict[str, tuple[float, float]]
+    std_of_repeats: dict[str, float]
     scores: Vector
     predicted: Flags
     permutation: dict[int, list[float]]
@@ -119,8 +122,10 @@ def cross_validate(
         scores[test], predicted[test] = fold.scores, fold.predicted
     frame = pd.DataFrame([fold.metrics for fold in results])
     means, spreads = frame.mean(), frame.std(ddof=0)
+    of_repeats = frame.groupby(np.arange(len(frame)) // folds).mean().std(ddof=0)
     return CrossValidationResult(
         {metric: (float(means[metric]), float(spreads[metric])) for metric in frame.columns},
+        {str(metric): float(value) for metric, value in of_repeats.items()},
         scores,
         predicted,
         {

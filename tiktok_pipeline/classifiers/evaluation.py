@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
@@ -12,7 +12,7 @@ import pandas as pd
 
 from tiktok_pipeline.arrays import Matrix
 from tiktok_pipeline.classifiers import network
-from tiktok_pipeline.classifiers.card_items import MISSING, WHY_EMPTY
+from tiktok_pipeline.classifiers.card_items import MISSING, WHY_EMPTY, WHY_NO_SCORES
 from tiktok_pipeline.classifiers.cross_validation import CrossValidationResult, cross_validate
 from tiktok_pipeline.classifiers.labels import Flags, check_class_counts
 from tiktok_pipeline.classifiers.metrics import curves
@@ -21,6 +21,7 @@ from tiktok_pipeline.classifiers.schema import (
     CARDS_TABLE,
     CONFUSION_TABLE,
     CURVES_TABLE,
+    FEATURE_SETS_TABLE,
     IMPORTANCES_TABLE,
     METRICS_TABLE,
     MODELS_TABLE,
@@ -37,6 +38,9 @@ from tiktok_pipeline.recipes.classification import (
 )
 
 MIN_ROWS_PER_CLASS = 10
+MIN_SCORED_PER_CLASS = 30
+"""Fewest rows of the rarer class for which creators get scores: fewer do not calibrate a probability."""
+
 MISSING_TORCH = "neural_network: PyTorch is not installed; install the extra `neural` to have it"
 
 
@@ -52,6 +56,7 @@ class Evaluation:
     cards: pd.DataFrame
     out_of_fold: pd.DataFrame
     model: ScoringModel | None
+    feature_sets: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=FEATURE_SETS_TABLE.frame_names))
 
 
 def run_protocols(
@@ -89,17 +94,48 @@ def run_protocols(
             result = _cross_validate(name, matrix, labels, classification, importances=is_scoring, threads=threads)
             tables.add(_rows_of(result, labels, feature_set, name))
             scoring = result if is_scoring else scoring
+    model, held_out, facts = _scoring(rows, labels, classification, scoring)
+    models = to_frame(model) if model else pd.DataFrame(columns=MODELS_TABLE.frame_names)
+    return Evaluation(*_frames(tables), models, card_rows(facts | _missing(missing)), held_out, model)
+
+
+def why_no_scores(labels: Flags) -> str:
+    """Return why creators get no scores, or an empty text; see `MIN_SCORED_PER_CLASS`.
+
+    Examples
+    --------
+    >>> why_no_scores(np.arange(100) < 29)
+    'no scores: 29 of 100 labeled profiles are of the rarer class, at least 30 needed'
+    >>> why_no_scores(np.arange(100) < 30)
+    ''
+    """
+    rarer = int(min(labels.sum(), (~labels).sum()))
+    if rarer >= MIN_SCORED_PER_CLASS:
+        return ""
+    few = f"no scores: {rarer} of {len(labels)} labeled profiles are of the rarer class"
+    return f"{few}, at least {MIN_SCORED_PER_CLASS} needed"
+
+
+def _scoring(
+    rows: pd.DataFrame, labels: Flags, classification: Classification, scoring: CrossValidationResult | None
+) -> tuple[ScoringModel | None, pd.DataFrame, dict[str, str]]:
+    """Return the model that scores creators, the scores of the labeled rows, and the card; no model if it cannot."""
+    empty = pd.DataFrame(columns=SCORES_TABLE.frame_names)
+    if reason := why_no_scores(labels):
+        return None, empty, {WHY_NO_SCORES: reason}
+    scored = classification.scoring_set
     model = fit_scoring_model(
-        _to_matrix(rows, classification.scoring_set.features),
+        _to_matrix(rows, scored.features),
         labels,
-        feature_set=classification.scoring_set.name,
-        features=classification.scoring_set.features,
+        feature_set=scored.name,
+        features=scored.features,
         random_state=classification.random_state,
     )
-    empty = pd.DataFrame(columns=SCORES_TABLE.frame_names)
-    held_out = out_of_fold_rows(rows["account_id"], scoring.scores, scoring.predicted) if scoring else empty
-    cards = _card(rows, labels, classification, model, scoring) | _missing(missing)
-    return Evaluation(*_frames(tables), to_frame(model), card_rows(cards), held_out, model)
+    facts = _card(rows, labels, classification, model, scoring)
+    if scoring is None:
+        return model, empty, facts
+    # The threshold of the card, not those of the folds: one score, one prediction.
+    return model, out_of_fold_rows(rows["account_id"], scoring.scores, scoring.scores >= model.threshold), facts
 
 
 def empty_evaluation(reason: str) -> Evaluation:
@@ -153,7 +189,11 @@ def _rows_of(
     result: CrossValidationResult, labels: Flags, feature_set: FeatureSet, name: ModelName
 ) -> EvaluationRows:
     key = (name, "honest", feature_set.name)
-    tables = EvaluationRows(metrics=[(*key, metric, mean, std) for metric, (mean, std) in result.metrics.items()])
+    tables = EvaluationRows(
+        metrics=[
+            (*key, metric, mean, std, result.std_of_repeats[metric]) for metric, (mean, std) in result.metrics.items()
+        ]
+    )
     tables.confusion = confusion_rows(key, labels, result.predicted)
     if name != "dummy":
         tables.curves = [(*key, *point) for point in curves(result.scores, labels)]
@@ -198,7 +238,7 @@ def _frames(tables: EvaluationRows) -> tuple[pd.DataFrame, pd.DataFrame, pd.Data
     importances = pd.DataFrame(tables.importances, columns=IMPORTANCES_TABLE.frame_names)
     points = pd.DataFrame(tables.curves, columns=CURVES_TABLE.frame_names)
     return (
-        metrics.astype({"value": "float64", "std": "float64"}),
+        metrics.astype({"value": "float64", "std": "float64", "std_of_repeats": "float64"}),
         confusion,
         importances.astype({"importance": "float64", "std": "float64"}),
         points.astype({"threshold": "float64"}),

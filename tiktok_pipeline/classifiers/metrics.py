@@ -116,12 +116,19 @@ def curves(scores: Vector, labels: Flags) -> list[tuple[str, float | None, float
 
 
 def _calibration(scores: Vector, labels: Flags) -> list[tuple[str, float | None, float, float]]:
-    """Return mean score and share of positives in tenths of the rows, ordered by score."""
+    """Return mean score and share of positives of rows ordered by score, each part with a tenth of the sum of scores.
+
+    With tenths of the rows, nearly all of them would have scores near zero where positives are rare.
+    """
     order = np.argsort(scores, kind="stable")
+    total = float(scores.sum())
+    if total <= 0.0:
+        return []
+    before = (np.cumsum(scores[order]) - scores[order]) / total
+    numbers = np.minimum((before * CALIBRATION_BINS).round(9).astype(np.int64), CALIBRATION_BINS - 1)
+    parts = [order[numbers == number] for number in range(CALIBRATION_BINS)]
     return [
-        ("calibration", None, float(scores[part].mean()), float(labels[part].mean()))
-        for part in np.array_split(order, CALIBRATION_BINS)
-        if len(part)
+        ("calibration", None, float(scores[part].mean()), float(labels[part].mean())) for part in parts if len(part)
     ]
 
 

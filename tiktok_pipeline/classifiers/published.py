@@ -82,7 +82,7 @@ def run_forest(features: pd.DataFrame, labels: Flags, recipe: PublishedForest) -
     losses = permutation_losses(score, matrix[test], labels[test], threshold=0.5, random_state=recipe.random_state)
     spreads = np.std([tree.feature_importances_ for tree in model.estimators_], axis=0)
     tables = EvaluationRows(
-        metrics=[(*key, name, value, None) for name, value in (metrics | {"threshold": 0.5}).items()]
+        metrics=[(*key, name, value, None, None) for name, value in (metrics | {"threshold": 0.5}).items()]
     )
     tables.confusion = confusion_rows(key, labels[test], predicted)
     for position, name in enumerate(recipe.features):
@@ -182,6 +182,6 @@ def _network_runs(
             ]
     frame = pd.DataFrame(metrics_by_seed)
     tables.metrics = [
-        (*key, name, float(frame[name].mean()), float(frame[name].std(ddof=0))) for name in frame.columns
+        (*key, name, float(frame[name].mean()), float(frame[name].std(ddof=0)), None) for name in frame.columns
     ]
     return tables

@@ -52,6 +52,11 @@ METRICS_TABLE = _table(
     ),
     Column(name="value", type="float", description="mean over folds; NULL if it is not defined"),
     Column(name="std", type="float", description="standard deviation over folds; NULL for a single split"),
+    Column(
+        name="std_of_repeats",
+        type="float",
+        description="standard deviation of the means of the repeats; NULL without repeats",
+    ),
     rows_per=("model", "protocol", "feature_set", "metric"),
 )
 CONFUSION_TABLE = _table(
@@ -91,7 +96,8 @@ CURVES_TABLE = _table(
     Column(
         name="curve",
         type="text",
-        description="precision_recall (x recall, y precision); precision, recall, f1 (x threshold); calibration",
+        description="precision_recall (x recall, y precision); precision, recall, f1 (x threshold); calibration "
+        "(x mean score, y share of positives; each point has a tenth of the sum of the scores)",
         nullable=False,
     ),
     Column(name="threshold", type="float", description="the threshold on the score; NULL for calibration"),
@@ -106,8 +112,13 @@ LEAKAGE_TABLE = _table(
     Column(
         name="other_feature",
         type="text",
-        description="the second feature of a sum; empty for a single feature",
+        description="the second feature of a combination; empty for a single feature",
         nullable=False,
+    ),
+    Column(
+        name="combination",
+        type="text",
+        description="sum, difference, product or ratio of the two features; NULL for a single feature",
     ),
     Column(
         name="is_published",
@@ -124,13 +135,31 @@ LEAKAGE_TABLE = _table(
     Column(name="verdict", type="text", description="the same in words", nullable=False),
     rows_per=("feature", "other_feature"),
 )
+FEATURE_SETS_TABLE = _table(
+    "feature_sets",
+    "which feature sets give the label away, and which result stands for the study",
+    FEATURE_SET,
+    Column(
+        name="gives_label_away",
+        type="boolean",
+        description="whether it holds or rebuilds a feature that the audit flagged",
+        nullable=False,
+    ),
+    Column(name="why", type="text", description="the reason, in words", nullable=False),
+    Column(
+        name="headline_model",
+        type="text",
+        description="the model whose result on this set stands for the study; NULL: another set does",
+    ),
+    rows_per=("feature_set",),
+)
 SCORES_TABLE = _table(
     "scores",
     "calibrated probability that a creator is positive, by the honest model",
     MODEL,
     ACCOUNT_ID,
     Column(name="score", type="float", description="calibrated probability, 0 to 1"),
-    Column(name="predicted", type="boolean", description="whether the score reaches the model's threshold"),
+    Column(name="predicted", type="boolean", description="whether the score reaches the threshold of the model card"),
     Column(
         name="out_of_fold", type="boolean", description="scored by a model that never saw this row", nullable=False
     ),
@@ -182,6 +211,7 @@ LEAKAGE_SCHEMA = schema_for(
         "kind": [pa.Check.isin(["leak", "quasi_label", "clear"])],
     },
 )
+FEATURE_SETS_SCHEMA = schema_for(FEATURE_SETS_TABLE, {"headline_model": _MODEL})
 SCORES_SCHEMA = schema_for(SCORES_TABLE, {"model": _MODEL, "score": _SHARE})
 MODELS_SCHEMA = schema_for(MODELS_TABLE, {"model": _MODEL})
 CARDS_SCHEMA = schema_for(CARDS_TABLE)

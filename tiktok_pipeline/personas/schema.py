@@ -48,13 +48,24 @@ SUMMARIES_TABLE = TableSpec(
             description="distance to the persona of the catalog, log10 of ratios; NULL: unnamed",
             digits=9,
         ),
+        Column(
+            name="farthest_in_fit",
+            type="float",
+            description="distance of the farthest fitted creator of the segment to its center, scaled units",
+            digits=9,
+        ),
+        Column(
+            name="profiles_beyond_fit",
+            type="integer",
+            description="creators of the segment farther from its center than any fitted one; no verdict covers them",
+        ),
     ),
 )
 
 FEATURES_TABLE = TableSpec(
     schema="personas",
     name="features",
-    description="the features of each segment: mean, median, and the mean relative to the average",
+    description="the features of each segment: mean, median, and both relative to those of all creators",
     slice_by=SLICE,
     rows_per=("snapshot", "study", "persona", "base", "feature"),
     columns=(
@@ -69,6 +80,12 @@ FEATURES_TABLE = TableSpec(
             name="relative_importance",
             type="float",
             description="mean / mean of the base - 1; NULL if the mean of the base is 0",
+            digits=6,
+        ),
+        Column(
+            name="relative_median",
+            type="float",
+            description="median / median of the base - 1, of shares for a feature that is 0 or 1; NULL if that is 0",
             digits=6,
         ),
     ),

@@ -140,7 +140,7 @@ def _with_activity(query: _Query, posting: TableSpec) -> _Query:
 def _segments_query(scores: TableSpec | None) -> _Query:
     columns = (
         f"coalesce(s.persona, '{NOT_ENOUGH_DATA}') as persona, s.verdict, a.cluster, a.margin, a.distance, a.in_fit, "
-        "r.persona as runner_up, a.runner_up_margin"
+        "not a.in_fit and a.distance > s.farthest_in_fit as is_beyond_fit, r.persona as runner_up, a.runner_up_margin"
     )
     tables: tuple[TableSpec, ...] = (ASSIGNMENTS_TABLE, SUMMARIES_TABLE, FITS_TABLE)
     joins = (

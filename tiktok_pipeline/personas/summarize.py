@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,19 +27,26 @@ class Aggregates:
     Parameters
     ----------
     sizes : DataFrame
-        Columns ``cluster``, ``profiles``, ``profiles_in_fit``. Cluster -1 has the profiles without a cluster.
+        Columns ``cluster``, ``profiles``, ``profiles_in_fit``, ``farthest_in_fit`` (the largest distance of a fitted
+        profile) and ``profiles_beyond_fit`` (those farther away). Cluster -1 has the profiles without a cluster.
     measures : DataFrame
         Columns ``base``, ``cluster``, ``feature``, ``mean``, ``median``, in the feature's unit.
     totals : mapping of (str, str) to float
         The mean over all clusters by (base, feature).
     unknown : mapping of str to int
         By feature, the profiles without a cluster that have no value of it.
+    usual : mapping of (str, str) to float
+        By (base, feature), the median over all clusters; the mean of a flag.
+    flags : collection of str
+        The features that are only 0 or 1.
     """
 
     sizes: pd.DataFrame
     measures: pd.DataFrame
     totals: Mapping[tuple[str, str], float]
     unknown: Mapping[str, int] = field(default_factory=dict)
+    usual: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    flags: Collection[str] = ()
 
 
 def aggregate(assigned: nw.LazyFrame[Any], sample: nw.LazyFrame[Any], names: Sequence[str]) -> Aggregates:
@@ -47,8 +55,8 @@ def aggregate(assigned: nw.LazyFrame[Any], sample: nw.LazyFrame[Any], names: Seq
     Parameters
     ----------
     assigned : LazyFrame
-        One row for each profile: ``cluster`` (NULL for none), ``in_fit`` and the features. Counts and means are of
-        all rows; one query.
+        One row for each profile: ``cluster`` (NULL for none), ``in_fit``, ``distance`` and the features. Counts and
+        means are of all rows; one query, and a second one if profiles with a cluster are not in the fit.
     sample : LazyFrame
         ``assigned``, or a bounded sample of it. Medians are of the sample.
     names : sequence of str
@@ -59,11 +67,13 @@ def aggregate(assigned: nw.LazyFrame[Any], sample: nw.LazyFrame[Any], names: Seq
     )
     sums = [nw.col(name).sum().alias(f"sum|{name}") for name in names]
     known = [nw.col(name).count().alias(f"known|{name}") for name in names]
-    grouped = keyed.group_by("cluster", "in_fit").agg(nw.len().alias("profiles"), *sums, *known)
+    farthest = nw.col("distance").max().alias("farthest")
+    grouped = keyed.group_by("cluster", "in_fit").agg(nw.len().alias("profiles"), farthest, *sums, *known)
     parts = to_pandas(grouped.sort("cluster", "in_fit"))
     fitted = parts["profiles"].where(parts["in_fit"].astype(bool), 0)
     sizes = parts[["cluster", "profiles"]].assign(profiles_in_fit=fitted).groupby("cluster", as_index=False).sum()
-    medians = _medians(sampled, names)
+    sizes = sizes.astype("int64").merge(_beyond_fit(keyed, parts), on="cluster", how="left")
+    medians, usual, flags = _medians(sampled, names)
     measures: list[pd.DataFrame] = []
     totals: dict[tuple[str, str], float] = {}
     for base, fitted_only in BASES.items():
@@ -72,7 +82,26 @@ def aggregate(assigned: nw.LazyFrame[Any], sample: nw.LazyFrame[Any], names: Seq
         totals |= {(base, name): _mean(chosen, name) for name in names}
     outside = parts[parts["cluster"] < 0]
     unknown = {name: int(outside["profiles"].sum() - outside[f"known|{name}"].sum()) for name in names}
-    return Aggregates(sizes.astype("int64"), pd.concat(measures, ignore_index=True), totals, unknown)
+    return Aggregates(sizes, pd.concat(measures, ignore_index=True), totals, unknown, usual, flags)
+
+
+def _beyond_fit(assigned: nw.LazyFrame[Any], parts: pd.DataFrame) -> pd.DataFrame:
+    """Return for each cluster the distance of its farthest fitted profile, and how many profiles are beyond it."""
+    fitted = parts[parts["in_fit"].astype(bool) & (parts["cluster"] >= 0)].set_index("cluster")["farthest"]
+    bounds = {int(str(cluster)): float(distance) for cluster, distance in fitted.items()}
+    outside = ~parts["in_fit"].astype(bool) & parts["cluster"].isin(list(bounds))
+    counts: dict[int, int] = dict.fromkeys(bounds, 0)
+    if outside.any():
+        bound: nw.Expr = nw.lit(None).cast(nw.Float64)
+        for cluster, distance in bounds.items():
+            bound = nw.when(nw.col("cluster") == cluster).then(nw.lit(distance)).otherwise(bound)
+        beyond = assigned.filter(~nw.col("in_fit") & (nw.col("distance") > bound))
+        found = to_pandas(beyond.group_by("cluster").agg(nw.len().alias("profiles")))
+        pairs = zip(found["cluster"], found["profiles"], strict=True)
+        counts |= {int(str(cluster)): int(profiles) for cluster, profiles in pairs}
+    frame = pd.DataFrame({"cluster": list(bounds), "farthest_in_fit": list(bounds.values())})
+    frame["profiles_beyond_fit"] = list(counts.values())
+    return frame.astype({"cluster": "int64", "farthest_in_fit": "float64", "profiles_beyond_fit": "Int64"})
 
 
 def _mean(parts: pd.DataFrame, name: str) -> float:
@@ -81,16 +110,26 @@ def _mean(parts: pd.DataFrame, name: str) -> float:
     return float(parts[f"sum|{name}"].fillna(0.0).sum()) / known if known else float("nan")
 
 
-def _medians(sample: nw.LazyFrame[Any], names: Sequence[str]) -> dict[str, dict[tuple[int, str], float]]:
-    """Return the median of each (cluster, feature) for both bases; one feature at a time to bound the memory."""
+def _medians(
+    sample: nw.LazyFrame[Any], names: Sequence[str]
+) -> tuple[dict[str, dict[tuple[int, str], float]], dict[tuple[str, str], float], set[str]]:
+    """Return the median of each (cluster, feature) for both bases, what is usual over all clusters, and the flags.
+
+    One feature at a time to bound the memory. The usual value of a flag is a mean, because its median says nothing.
+    """
     medians: dict[str, dict[tuple[int, str], float]] = {base: {} for base in BASES}
+    usual: dict[tuple[str, str], float] = {}
+    flags = set()
     for name in names:
         values = to_pandas(sample.select("cluster", "in_fit", nw.col(name).cast(nw.Float64).alias("value")))
+        if values["value"].dropna().isin((0.0, 1.0)).all():
+            flags.add(name)
         for base, fitted_only in BASES.items():
             rows = values[values["in_fit"].astype(bool)] if fitted_only else values
             for cluster, median in rows.groupby("cluster")["value"].median().items():
                 medians[base][int(str(cluster)), name] = float(median)
-    return medians
+            usual[base, name] = float(rows["value"].mean() if name in flags else rows["value"].median())
+    return medians, usual, flags
 
 
 def _long(parts: pd.DataFrame, medians: Mapping[tuple[int, str], float], names: Sequence[str]) -> pd.DataFrame:
@@ -166,10 +205,13 @@ def summaries(
                 "verdict": _verdict(cluster, int(size["profiles_in_fit"]), measured).label,
                 **_texts(match, why_none, lacking, remark),
                 "match_distance": match.distance if match else None,
+                "farthest_in_fit": size.get("farthest_in_fit"),
+                "profiles_beyond_fit": size.get("profiles_beyond_fit"),
             }
         )
     frame = pd.DataFrame(rows, columns=SUMMARIES_TABLE.frame_names)
-    return frame.astype({"cluster": "Int64", "match_distance": "float64"})
+    numbers = {"match_distance": "float64", "farthest_in_fit": "float64", "profiles_beyond_fit": "Int64"}
+    return frame.astype({"cluster": "Int64", **numbers})
 
 
 def _verdict(cluster: int, profiles_in_fit: int, measured: Mapping[int, Measured]) -> Verdict:
@@ -208,7 +250,7 @@ def _texts(match: Match | None, why_none: str | None, lacking: str, remark: str)
 
 
 def persona_features(aggregates: Aggregates, matches: Mapping[int, Match]) -> pd.DataFrame:
-    """Return rows of ``personas.features``: mean, median and relative importance of each feature, for both bases."""
+    """Return rows of ``personas.features`` for both bases: mean, median, and both relative to the base."""
     rows = [
         (
             matches[int(row["cluster"])].name if row["cluster"] >= 0 else NOT_ENOUGH_DATA,
@@ -217,15 +259,20 @@ def persona_features(aggregates: Aggregates, matches: Mapping[int, Match]) -> pd
             row["mean"],
             row["median"],
             _relative(row["mean"], aggregates.totals[row["base"], row["feature"]]),
+            _relative(
+                row["mean" if row["feature"] in aggregates.flags else "median"],
+                aggregates.usual.get((row["base"], row["feature"]), float("nan")),
+            ),
         )
         for row in aggregates.measures.to_dict("records")
     ]
     frame = pd.DataFrame(rows, columns=FEATURES_TABLE.frame_names)
-    return frame.astype({"mean": "float64", "median": "float64", "relative_importance": "float64"})
+    numbers = ("mean", "median", "relative_importance", "relative_median")
+    return frame.astype(dict.fromkeys(numbers, "float64"))
 
 
 def _relative(mean: float, base: float) -> float | None:
-    return mean / base - 1.0 if base else None
+    return mean / base - 1.0 if base and not math.isnan(base) else None
 
 
 def recommendations(catalog: PersonaCatalog | None, study_advice: Sequence[str]) -> pd.DataFrame:

@@ -19,7 +19,9 @@ from tiktok_pipeline.plots.model_runs import (
     PUBLISHED,
     ModelRun,
     areas_below,
+    confusion_cells,
     curve_points,
+    f1_of,
     group_runs,
     precision_recall_points,
     split_runs,
@@ -124,11 +126,11 @@ def _importance_title(top_features: dict[ModelRun, str], scored_by: tuple[str, s
     published = [feature for run, feature in top_features.items() if run.protocol == PUBLISHED]
     scoring = [feature for run, feature in top_features.items() if run.scores(scored_by)]
     if published and scoring:
-        return f"The published model relies most on {published[-1]}; the one without leaks on {scoring[-1]}"
+        return f"The published model relies most on {published[-1]}; the one that scores creators on {scoring[-1]}"
     if published:
         return f"The published model relies most on {published[-1]}"
     if scoring:
-        return f"Without leaks, the model relies most on {scoring[-1]}"
+        return f"The model that scores creators relies most on {scoring[-1]}"
     run, feature = next(iter(top_features.items()))
     return f"{capitalized(run.label)} relies most on {feature}"
 
@@ -146,10 +148,10 @@ def plot_confusions(confusion: pd.DataFrame, *, naive: Collection[str], scored_b
         The (feature set, model) that scores creators. After the published runs come this one, the other honest ones,
         and last the other leaking ones.
     """
-    matrices = {run: _cells(group) for run, group in group_runs(with_numbers(confusion, "profiles")).items()}
+    matrices = {run: confusion_cells(group) for run, group in group_runs(with_numbers(confusion, "profiles")).items()}
     if not matrices:
         return empty_figure("no model has predictions.")
-    leaking, honest = split_runs({run: _f1(cells) for run, cells in matrices.items()}, naive, scored_by)
+    leaking, honest = split_runs({run: f1_of(cells) for run, cells in matrices.items()}, naive, scored_by)
     published = [run for run in leaking if run.protocol != HONEST]
     shown = [*published, *honest, *(run for run in leaking if run not in published)][:_MAX_CONFUSIONS]
     across = 2 if len(shown) == 4 else min(3, len(shown))
@@ -285,7 +287,11 @@ def plot_calibration(curves: pd.DataFrame, *, naive: Collection[str], scored_by:
     """
     lines = group_runs(curve_points(curves, "calibration"))
     areas = areas_below(group_runs(precision_recall_points(curves)))
-    _, honest = split_runs({run: areas.get(run, 0.0) for run in lines}, naive, scored_by)
+    leaking, honest = split_runs({run: areas.get(run, 0.0) for run in lines}, naive, scored_by)
+    # The scores that creators get are judged, whatever the audit says of the features.
+    honest = [run for run in (*leaking, *honest) if run.scores(scored_by)] + [
+        run for run in honest if not run.scores(scored_by)
+    ]
     if not honest:
         return empty_figure("no honest model has a calibration curve.")
     figure = new_figure(height=3.6)
@@ -305,7 +311,9 @@ def plot_calibration(curves: pd.DataFrame, *, naive: Collection[str], scored_by:
     return set_title(figure, f"{title} {honest[0].in_brackets}")
 
 
-def plot_average_precision(metrics: pd.DataFrame, *, naive: Collection[str]) -> Figure:
+def plot_average_precision(
+    metrics: pd.DataFrame, *, naive: Collection[str], headline: tuple[str, str] | None = None
+) -> Figure:
     """Plot the average precision of each model: leaking runs on top, honest ones below, the baseline as a line.
 
     Parameters
@@ -315,6 +323,8 @@ def plot_average_precision(metrics: pd.DataFrame, *, naive: Collection[str]) -> 
         over folds (over seeds for the published network).
     naive : collection of str
         The feature sets that reveal the label.
+    headline : tuple of str, optional
+        The (feature set, model) that stands for the study in the title.
     """
     rows = with_numbers(metrics[metrics["metric"] == "average_precision"], "value")
     baseline = float(rows.loc[rows["model"] == "dummy", "number"].mean())
@@ -345,12 +355,14 @@ def plot_average_precision(metrics: pd.DataFrame, *, naive: Collection[str]) -> 
     style_axes(axes, "average precision, with its standard deviation")
     axes.grid(visible=False, axis="y")
     style.legend_below(figure, axes)
-    parts = [f"Leaking models reach {bars[leaking[0]][0]:.2f}"] if leaking else []
-    if honest:
-        best = f"best is {words(honest[0].model)} {bars[honest[0]][0]:.2f} ({honest[0].set_label})"
-        parts.append(f"without leaks the {best}" if leaking else f"The {best}")
+    parts = [f"With leaks up to {bars[leaking[0]][0]:.2f}"] if leaking else []
+    parts += [
+        f"{'without leaks' if leaking else 'Without leaks'} {words(run.model)} {bars[run][0]:.2f} ({run.set_label})"
+        for run in honest
+        if headline is not None and run.scores(headline)
+    ] or ([] if honest else ["every set of features gives the label away"])
     guessing = "" if np.isnan(baseline) else f", guessing {baseline:.2f}"
-    return set_title(figure, f"{'; '.join(parts)}{guessing}")
+    return set_title(figure, f"{'; '.join(parts) or 'Average precision of each model'}{guessing}")
 
 
 def _nearest_to_title_recall(line: pd.DataFrame) -> tuple[float, float]:
@@ -364,17 +376,6 @@ def _line(axes: Axes, rows: pd.DataFrame, run: ModelRun, color: str, dash: str, 
     width, above = (3.2, 2.5) if is_thick else (1.6, 2.0)
     label = shorten(run.label, 46)
     axes.plot(rows["x"], rows["y"], color=color, linestyle=dash, linewidth=width, zorder=above, label=label)
-
-
-def _cells(rows: pd.DataFrame) -> np.ndarray:
-    """Return the counts: a row per label (no, yes), a column per prediction (no, yes)."""
-    cells = np.zeros((2, 2))
-    np.add.at(cells, (rows["actual"].astype(int), rows["predicted"].astype(int)), rows["number"])
-    return cells
-
-
-def _f1(cells: np.ndarray) -> float:
-    return float(2 * cells[1, 1] / max(cells[1].sum() + cells[:, 1].sum(), 1))
 
 
 def _recall_and_precision(cells: np.ndarray) -> tuple[str, str]:

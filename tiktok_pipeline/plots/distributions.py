@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +45,8 @@ _MAX_QQ = 5
 _QQ_POINTS = 60
 NORMAL_ENOUGH = 0.5
 """Absolute skewness up to which a distribution counts as symmetric (Bulmer 1979)."""
+REJECTED = 0.05
+"""P-value of the stored test of normality below which a feature is not normal."""
 STRAIGHT_ENOUGH = 0.98
 """Correlation with the normal quantiles from which they are on a line (Filliben 1975)."""
 
@@ -151,7 +154,12 @@ def plot_correlations(statistics: pd.DataFrame) -> Figure:
     return set_title(figure, _strongest(matrices["spearman"], names))
 
 
-def plot_qq(sample: pd.DataFrame, features: Sequence[str], transform: Mapping[str, str]) -> Figure:
+def plot_qq(
+    sample: pd.DataFrame,
+    features: Sequence[str],
+    transform: Mapping[str, str],
+    normality_p: Mapping[str, float] = MappingProxyType({}),
+) -> Figure:
     """Plot the quantiles of at most five features against the normal ones, before and after the transform.
 
     Parameters
@@ -162,6 +170,8 @@ def plot_qq(sample: pd.DataFrame, features: Sequence[str], transform: Mapping[st
         The features to draw. A line along the dashes is normal.
     transform : mapping of str to str
         "log1p" for a feature that is logged; any other value means that it is only scaled.
+    normality_p : mapping of str to float
+        The p-value of the stored test of each transformed feature; one without does not look normal.
     """
     columns = {feature: to_float_array(sample, feature) for feature in list(features)[:_MAX_QQ]}
     columns = {feature: values[~np.isnan(values)] for feature, values in columns.items()}
@@ -176,17 +186,15 @@ def plot_qq(sample: pd.DataFrame, features: Sequence[str], transform: Mapping[st
         _qq(left, values, axis_label(feature))
         left.set_ylabel("std. deviations", fontsize=SMALL)
         changed = np.log1p(np.maximum(values, 0)) if feature in logs else values
-        if _qq(right, changed, f"ln({short_label(feature)} + 1)" if feature in logs else "scaled"):
+        skewness, straightness = _qq(
+            right, changed, f"ln({short_label(feature)} + 1)" if feature in logs else "scaled"
+        )
+        if looks_normal(normality_p.get(feature, np.nan), skewness, straightness):
             normal.append(short_label(feature))
     for axes in grid[-1]:
         axes.set_xlabel("quantile of the normal distribution", fontsize=9)
-    transformed = (
-        "After the logarithm"
-        if len(logs) == len(columns)
-        else "After the study's transform"
-        if logs
-        else "Only scaled"
-    )
+    some = "After the study's transform" if logs else "Only scaled"
+    transformed = "After the logarithm" if len(logs) == len(columns) else some
     if not normal:
         return set_title(figure, f"{transformed}, none of {len(columns)} features looks normal")
     listed = "" if len(normal) == len(columns) else f": {', '.join(normal)}"
@@ -353,12 +361,28 @@ def _spearman(x: np.ndarray, y: np.ndarray) -> float:
     return float(correlations.to_numpy()[0, 1])
 
 
-def _qq(axes: Axes, values: np.ndarray, label: str) -> bool:
-    """Draw standardized quantiles against the normal ones; return whether they look normal.
+def looks_normal(normality_p: float, skewness: float, straightness: float) -> bool:
+    """Return whether a distribution may be called normal: by the stored test, and to the eye.
 
-    They do if the absolute skewness (pandas' adjusted one) is at most `NORMAL_ENOUGH` and the points are on a line
-    (`STRAIGHT_ENOUGH`), because a distribution with two peaks may be symmetric as well.
+    Parameters
+    ----------
+    normality_p : float
+        The p-value of the stored test; below `REJECTED` the distribution is not normal. NaN: not tested.
+    skewness : float
+        Pandas' adjusted skewness, at most `NORMAL_ENOUGH` without its sign.
+    straightness : float
+        Correlation with the normal quantiles, at least `STRAIGHT_ENOUGH`: two peaks may be symmetric as well.
+
+    Examples
+    --------
+    >>> looks_normal(0.05, 0.5, 0.98), looks_normal(0.049, 0.0, 1.0), looks_normal(float("nan"), 0.0, 1.0)
+    (True, False, False)
     """
+    return normality_p >= REJECTED and abs(skewness) <= NORMAL_ENOUGH and straightness >= STRAIGHT_ENOUGH
+
+
+def _qq(axes: Axes, values: np.ndarray, label: str) -> tuple[float, float]:
+    """Draw standardized quantiles against the normal ones; return skewness and correlation with the normal ones."""
     from scipy.stats import norm  # noqa: PLC0415 - half a second
 
     places = (np.arange(_QQ_POINTS) + 0.5) / _QQ_POINTS
@@ -370,5 +394,5 @@ def _qq(axes: Axes, values: np.ndarray, label: str) -> bool:
     skewness = to_float_array(pd.DataFrame({"skewness": [pd.Series(values).skew()]}), "skewness")[0]
     linear_axis(axes, "y", 4)
     style_axes(axes, "", "", f"{label}: skewness {format_number(skewness)}")
-    is_straight = np.ptp(observed) > 0 and np.corrcoef(expected, observed)[0, 1] >= STRAIGHT_ENOUGH
-    return bool(abs(skewness) <= NORMAL_ENOUGH and is_straight)
+    straightness = float(np.corrcoef(expected, observed)[0, 1]) if np.ptp(observed) > 0 else 0.0
+    return float(skewness), straightness

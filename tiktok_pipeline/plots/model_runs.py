@@ -110,3 +110,15 @@ def split_runs(
 def areas_below(lines: Mapping[ModelRun, pd.DataFrame]) -> dict[ModelRun, float]:
     """Return the area below each line."""
     return {run: float(np.trapezoid(line["y"], line["x"])) for run, line in lines.items()}
+
+
+def confusion_cells(rows: pd.DataFrame) -> np.ndarray:
+    """Return the counts: a row per label (no, yes), a column per prediction (no, yes)."""
+    cells = np.zeros((2, 2))
+    np.add.at(cells, (rows["actual"].astype(int), rows["predicted"].astype(int)), rows["number"])
+    return cells
+
+
+def f1_of(cells: np.ndarray) -> float:
+    """Return F1 of the counts of `confusion_cells`; 0 without a positive."""
+    return float(2 * cells[1, 1] / max(cells[1].sum() + cells[:, 1].sum(), 1))

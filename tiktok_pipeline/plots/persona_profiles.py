@@ -1,4 +1,4 @@
-"""Figures of how the personas of a study differ from the average of all its creators."""
+"""Figures of how the personas of a study differ from all its creators."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def plot_snake(features: pd.DataFrame, known: Sequence[str] = ()) -> Figure:
-    """Plot how far each persona is from the average in each feature, in percent on a symmetric logarithmic axis.
+    """Plot how far the median of each persona is from that of all creators, on a symmetric logarithmic axis.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def plot_snake(features: pd.DataFrame, known: Sequence[str] = ()) -> Figure:
     """
     table = _relative(features)
     if table.empty:
-        return empty_figure("no persona can be compared with the average.")
+        return empty_figure("no persona can be compared with all creators.")
     figure = new_figure(height=3.9)
     axes = figure.subplots()
     styles = persona_styles(table.index, known)
@@ -71,21 +71,21 @@ def plot_snake(features: pd.DataFrame, known: Sequence[str] = ()) -> Figure:
         rotation_mode="anchor",
     )
     axes.set_xlim(-0.4, table.shape[1] - 0.6)
-    style_axes(axes, "", "difference from the average of all")
+    style_axes(axes, "", "difference from the median of all")
     legend_below(figure, axes)
     return set_title(figure, _standout(table))
 
 
 def plot_relative_importance(features: pd.DataFrame, known: Sequence[str] = ()) -> Figure:
-    """Plot the content of `plot_snake` as a heat map with the percentage above or below the average in each cell."""
+    """Plot the content of `plot_snake` as a heat map with the percentage above or below the median in each cell."""
     table = _relative(features)
     if table.empty:
-        return empty_figure("no persona can be compared with the average.")
+        return empty_figure("no persona can be compared with all creators.")
     table = table.reindex([name for name in known if name in table.index] + sorted(set(table.index) - set(known)))
     values = table.to_numpy(dtype=float)
     figure = new_figure(height=1.9 + 0.36 * len(table))
     axes = figure.subplots()
-    # Colors follow the logarithm of the ratio, so that half and double are equally far from the average.
+    # Colors follow the logarithm of the ratio, so that half and double are equally far from the median.
     colors = np.clip(np.log2(np.maximum(values + 1, 1 / 32)), -5, 5)
     texts = [["" if np.isnan(value) else _signed_percentage(value) for value in row] for row in values]
     heat_map(axes, colors, diverging_cmap(), (-5.0, 5.0), texts)
@@ -97,14 +97,14 @@ def plot_relative_importance(features: pd.DataFrame, known: Sequence[str] = ()) 
         rotation_mode="anchor",
     )
     axes.set_yticks(range(len(table)), [shorten(name, 34) for name in table.index])
-    axes.set_xlabel("difference from the average of all, % (+100: double)", fontsize=9)
+    axes.set_xlabel("difference from the median of all, % (+100: double)", fontsize=9)
     return set_title(figure, _standout(table))
 
 
 def _relative(features: pd.DataFrame) -> pd.DataFrame:
-    """Return the relative importance: a row per persona, a column per feature in the order of the rows."""
+    """Return the relative median: a row per persona, a column per feature in the order of the rows."""
     rows = features[features["base"] == "fitted"]
-    rows = rows.assign(value=to_float_array(rows, "relative_importance"))
+    rows = rows.assign(value=to_float_array(rows, "relative_median"))
     table = rows.pivot_table(index="persona", columns="feature", values="value", sort=False, observed=True)
     order = [name for name in dict.fromkeys(rows["feature"]) if name in table.columns]
     return table[order].dropna(axis="columns", how="all")
@@ -115,16 +115,16 @@ def _signed_percentage(value: float) -> str:
 
 
 def _standout(table: pd.DataFrame) -> str:
-    """Name the largest ratio above the average; if none reaches 1.5, the largest difference of either sign."""
+    """Name the largest factor between a persona and all creators; a third is as far as three times."""
     values = table.to_numpy(dtype=float)
-    distance = np.where(np.isnan(values), -1.0, np.where(values >= 0.5, values + 1, np.abs(values)))
+    distance = np.where(np.isnan(values), -1.0, np.abs(np.log(np.maximum(values + 1, 1e-3))))
     row, column = (int(index) for index in np.unravel_index(int(distance.argmax()), values.shape))
     value = values[row, column]
     if abs(value) < 0.005:
-        return "No persona stands out from the average"
+        return "No persona stands out from the median"
     size = (
-        f"{format_si(value + 1)} times the average"
+        f"{format_si(value + 1)} times the median"
         if value >= 1
-        else f"{abs(value) * 100:.0f}% {'above' if value > 0 else 'below'} the average"
+        else f"{abs(value) * 100:.0f}% {'above' if value > 0 else 'below'} the median"
     )
     return f"Largest difference: {shorten(table.index[row])}, {short_label(str(table.columns[column]))} {size}"

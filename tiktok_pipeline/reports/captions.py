@@ -45,9 +45,10 @@ CAPTIONS = {
     "biplot": (
         "The two directions in which profiles differ most. Each arrow points to where its feature has higher values."
     ),
-    "snake": "How far each segment is from the average, feature by feature; 0 is the average.",
+    "snake": "How far the median of each segment is from that of all creators, feature by feature; 0 is equal.",
     "relative_importance": (
-        "The mean of the segment divided by the mean of all creators, minus 1: +100% is twice the average."
+        "The median of the segment divided by the median of all creators, minus 1: +100% is twice the median. "
+        "For yes and no, the shares are compared."
     ),
     "trust": (
         "How similar each segment is to its best match in other samples. The line on each bar is "
@@ -60,16 +61,20 @@ CAPTIONS = {
     # Classifiers.
     "average_precision": (
         "The average precision of each model. The dashed line is what guessing reaches. "
-        "Models that use leaking features look best and mean least."
+        "What a model reaches with features that reveal the label means nothing."
     ),
     "precision_recall": (
         "Further right, the model finds more of the target creators. Higher up, it raises fewer false alarms."
     ),
     "thresholds": (
         "What happens when the score that counts as a match is raised. "
-        "The marked threshold was chosen without the test rows."
+        "The threshold of an honest model was chosen without the rows that these lines are drawn from; the published "
+        "one was chosen on them."
     ),
-    "calibration": "On the diagonal, 7 of 10 creators with a score of 0.7 are target creators.",
+    "calibration": (
+        "On the diagonal, 7 of 10 creators with a score of 0.7 are target creators. Each point has a tenth of the "
+        "sum of all scores, so that the many scores near zero are not all that counts."
+    ),
     "confusions": "Rows: what the label says. Columns: what the model predicts.",
     "mutual_information": (
         "How much a feature alone reveals about the label; 0 is nothing. High values can be leaks."

@@ -60,6 +60,7 @@ class ClassifierModel:
     metrics_table: Table | None
     further_metrics_table: Table | None
     leakage_table: Table | None
+    sets_table: Table | None
     confusion_table: Table | None
     importance_table: Table | None
     scores_table: Table | None
@@ -67,11 +68,18 @@ class ClassifierModel:
 
 
 @dataclass(frozen=True)
-class BestScores:
-    """The best average precision of a study: as published, on unseen creators without leaks, and by guessing."""
+class HeadlineScores:
+    """The average precision that stands for a study: as published, on unseen creators without leaks, by guessing.
+
+    ``honest`` is that of the model and the feature set that were chosen before any test fold was looked at, with its
+    standard deviation over the repeats.
+    """
 
     published: float | None
     honest: float
+    spread: float | None
+    model: str
+    feature_set: str
     baseline: float | None
 
 
@@ -91,6 +99,7 @@ def build_classifier(study: StudyTables) -> ClassifierModel | None:
             study, f"Further metrics of each model: {spread}", _further_metrics(metrics)
         ),
         leakage_table=_leakage_table(study),
+        sets_table=_sets_table(study),
         confusion_table=_confusion_table(study),
         importance_table=_importance_table(study),
         scores_table=creator_table(
@@ -103,17 +112,39 @@ def build_classifier(study: StudyTables) -> ClassifierModel | None:
     )
 
 
-def best_scores(study: StudyTables) -> BestScores | None:
-    """Return the best average precision of a study; None if no model was judged honestly without leaks."""
-    best: dict[str, float] = {}
-    for row in to_records(study.metrics):
-        group = "baseline" if row["model"] == _BASELINE else row["protocol"]
-        leaks = group == "honest" and row["feature_set"] in study.leaking_sets
-        if row["metric"] == "average_precision" and row["value"] is not None and not leaks:
-            best[group] = max(best.get(group, 0.0), float(row["value"]))
-    if "honest" not in best:
+def headline_scores(study: StudyTables) -> HeadlineScores | None:
+    """Return the average precision that stands for a study; None if every feature set gives the label away."""
+    headline = {
+        (row["feature_set"], row["headline_model"])
+        for row in to_records(study.feature_sets, "headline_model")
+        if row["headline_model"]
+    }
+    rows = [row for row in to_records(study.metrics, "std_of_repeats") if row["metric"] == "average_precision"]
+    honest = [row for row in rows if row["protocol"] == "honest" and (row["feature_set"], row["model"]) in headline]
+    if not honest or honest[0]["value"] is None:
         return None
-    return BestScores(best.get("published"), best["honest"], best.get("baseline"))
+    published = [row["value"] for row in rows if row["protocol"] == "published"]
+    baseline = [row["value"] for row in rows if row["model"] == _BASELINE]
+    return HeadlineScores(
+        published=published[0] if published else None,
+        honest=float(honest[0]["value"]),
+        spread=honest[0]["std_of_repeats"],
+        model=honest[0]["model"],
+        feature_set=honest[0]["feature_set"],
+        baseline=baseline[0] if baseline else None,
+    )
+
+
+def score_sentence(scores: HeadlineScores) -> str:
+    """Return how well the model that stands for a study does, as the end of a sentence."""
+    published = "" if scores.published is None else f"{format_number(scores.published, 3)} as published; "
+    spread = "" if scores.spread is None else f" (\u00b1 {format_number(scores.spread, 3)} over repeats)"
+    baseline = "" if scores.baseline is None else f"; guessing reaches {format_number(scores.baseline, 3)}"
+    return (
+        f"average precision {published}{format_number(scores.honest, 3)}{spread} on creators that the model has not "
+        f"seen, without features that reveal the label ({_model_label(scores.model)}, {spaced(scores.feature_set)})"
+        f"{baseline}."
+    )
 
 
 def metric_rows(study: StudyTables) -> dict[str, list[Row]]:
@@ -197,6 +228,22 @@ def _leakage_table(study: StudyTables) -> Table | None:
             ]
         )
     return simple_table("Leakage audit: does a feature reveal the label?", header, rows)
+
+
+def _sets_table(study: StudyTables) -> Table | None:
+    header = [heading("Features"), heading("Result"), heading("Why"), heading("Stands for the study")]
+    rows = []
+    for row in to_records(study.feature_sets, "headline_model"):
+        kind = "leak" if row["gives_label_away"] else "clear"
+        rows.append(
+            [
+                row_heading(spaced(row["feature_set"])),
+                Cell(text="gives the label away" if row["gives_label_away"] else kind, badge=badge_class(kind)),
+                text_cell(str(row["why"]), "words"),
+                text_cell(_model_label(row["headline_model"]) if row["headline_model"] else ""),
+            ]
+        )
+    return simple_table("Which feature sets give the label away", header, rows)
 
 
 def _confusion_table(study: StudyTables) -> Table | None:

@@ -29,7 +29,7 @@ def feature_figures(samples: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) ->
     Parameters
     ----------
     samples : mapping of str to tuple of DataFrame
-        For each source a sample of its features and their correlations.
+        For each source a sample of its features, and their correlations and tests of normality.
 
     Returns
     -------
@@ -37,21 +37,24 @@ def feature_figures(samples: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) ->
         The figures by name; a source without rows has none.
     """
     figures: dict[str, Figure] = {}
-    for source, (sample, correlations) in samples.items():
+    for source, (sample, statistics) in samples.items():
         if len(sample):
-            figures |= _source_figures(source, sample, correlations)
+            figures |= _source_figures(source, sample, statistics)
     return figures
 
 
-def _source_figures(source: str, sample: pd.DataFrame, correlations: pd.DataFrame) -> dict[str, Figure]:
+def _source_figures(source: str, sample: pd.DataFrame, statistics: pd.DataFrame) -> dict[str, Figure]:
     transform = _LOGGED if source == "profiles" else _SCALED
     if source == "profiles":
         # ln(x + 1) of a small fraction is nearly x, so the rate is logged in percent.
         sample = sample.assign(engagement_percent=sample["avg_engagement_rate"] * 100.0)
+    tested = statistics[statistics["statistic"] == "normality_p"].set_index("feature")["value"]
+    stored = {name: f"log_{name}" if how == "log1p" else name for name, how in transform.items()}
+    normality_p = {name: float(tested[column]) for name, column in stored.items() if column in tested}
     figures = {
         f"{source}_distributions": plot_distributions(sample, source),
-        f"{source}_correlations": plot_correlations(correlations),
-        f"{source}_quantiles": plot_qq(sample, list(transform), transform),
+        f"{source}_correlations": plot_correlations(statistics),
+        f"{source}_quantiles": plot_qq(sample, list(transform), transform, normality_p),
     }
     if source == "profiles":
         figures |= {

@@ -35,29 +35,29 @@ def labeled_value(value: float, feature: str) -> str:
     return f"{number} {label}" if feature_unit(feature) == "count" else f"{label} {number}"
 
 
-def compare_with_average(feature: str, relative: float) -> str:
-    """Describe how the mean of a segment compares with the average of all fitted creators.
+def compare_with_all(feature: str, relative: float) -> str:
+    """Describe how the median of a segment compares with that of all fitted creators.
 
     Parameters
     ----------
     feature : str
-        A name of the catalog.
+        A name of the catalog. For a feature that is 0 or 1, the shares are compared.
     relative : float
-        The mean of the segment over the average, minus 1.
+        The median of the segment over that of all, minus 1.
 
     Examples
     --------
-    >>> compare_with_average("followers", 3.2), compare_with_average("likes", -0.4)
-    ('followers 4.2 times the average', 'likes received 40% below the average')
+    >>> compare_with_all("followers", 3.2), compare_with_all("likes", -0.4)
+    ('followers 4.2 times the median', 'likes received 40% below the median')
     """
-    label = feature_label(feature)
+    label, of_all = feature_label(feature), "share of all" if feature_unit(feature) == FLAG else "median"
     if relative <= -1.0:
         return f"no {label}" if feature_unit(feature) == FLAG else f"{label}: none"
     if relative < -0.99:
-        return f"{label} under 1% of the average"
+        return f"{label} under 1% of the {of_all}"
     if relative >= 1.0:
         ratio = 1.0 + relative
-        return f"{label} {format_number(ratio, 0 if ratio >= 9.95 else 1)} times the average"
+        return f"{label} {format_number(ratio, 0 if ratio >= 9.95 else 1)} times the {of_all}"
     if abs(relative) < 0.05:
-        return f"{label} about the average"
-    return f"{label} {abs(relative) * 100:.0f}% {'above' if relative > 0 else 'below'} the average"
+        return f"{label} about the {of_all}"
+    return f"{label} {abs(relative) * 100:.0f}% {'above' if relative > 0 else 'below'} the {of_all}"

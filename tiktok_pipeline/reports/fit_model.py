@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import pandas as pd
+
 from tiktok_pipeline.features.catalog import feature_label
 from tiktok_pipeline.output.number_format import format_count, format_number, format_percent
+from tiktok_pipeline.personas.verdict import STABLE_JACCARD, Measured
 from tiktok_pipeline.reports.page_elements import (
     Cell,
     HeaderCell,
@@ -36,13 +39,72 @@ _MEASURES = {
 _OPTIONAL = ("standard_error", "share_dissolved", "share_recovered", "jaccard_cold")
 """Columns that an older warehouse has no values of."""
 
-_SILHOUETTE_MEANINGS = (
-    (0.25, "the segments overlap"),
-    (0.5, "the segments divide a continuum and are not separate islands"),
-    (0.7, "the segments are well separated"),
-    (float("inf"), "the segments are far apart, or nearly all creators are in one of them"),
-)
-"""What a silhouette below each bound means (Kaufman and Rousseeuw 1990)."""
+OVERLAPPING, CONTINUOUS = 0.25, 0.5
+"""Silhouettes below which segments overlap, and divide a continuum (Kaufman and Rousseeuw 1990)."""
+NEARLY_ALL, TOO_FEW = 0.9, 0.05
+"""From the one share of the fitted creators on, one segment has nearly all; below the other, a segment is small."""
+
+
+def separation(silhouette: float, *, smallest: float, largest: float, worst_bound: float | None) -> str:
+    """Return in words how far the segments are apart.
+
+    They stand apart only if the silhouette is high, none is tiny or has nearly everybody, and all are stable.
+
+    Parameters
+    ----------
+    silhouette : float
+        The mean silhouette, -1 to 1.
+    smallest, largest : float
+        Shares of the fitted creators in the smallest and in the largest segment, 0 to 1.
+    worst_bound : float or None
+        The smallest lower bound of a Jaccard coefficient; None if one was not measured.
+
+    Examples
+    --------
+    >>> separation(0.7, smallest=0.1, largest=0.4, worst_bound=0.8)
+    'the segments stand apart'
+    >>> separation(0.93, smallest=0.001, largest=0.97, worst_bound=0.6)
+    'nearly all creators (97%) are in one segment'
+    """
+    if silhouette < OVERLAPPING:
+        return "the segments overlap"
+    if silhouette < CONTINUOUS:
+        return "the segments divide a continuum and are not separate islands"
+    if largest >= NEARLY_ALL:
+        return f"nearly all creators ({format_percent(largest, 0)}) are in one segment"
+    if smallest < TOO_FEW:
+        but = f"the smallest segment has only {format_percent(smallest)} of the creators"
+    elif worst_bound is None:
+        but = "the stability of a segment is not measured"
+    elif worst_bound < STABLE_JACCARD:
+        but = "other samples do not give every segment again"
+    else:
+        return "the segments stand apart"
+    return f"centers are far apart, but {but}"
+
+
+def continuity_sentence(continuity: pd.DataFrame) -> str:
+    """Return how the segments go on from the earlier snapshot; empty if they do not.
+
+    Parameters
+    ----------
+    continuity : DataFrame
+        Rows of ``clusters.continuity``.
+    """
+    rows = to_records(continuity, "earlier_snapshot", "earlier_cluster")
+    if not rows or rows[0]["earlier_snapshot"] is None:
+        return ""
+    earlier = rows[0]["earlier_snapshot"]
+    if not rows[0]["is_regime_change"]:
+        return f"The segments go on from those of {earlier}: the fit started from their centers."
+    new = sum(row["earlier_cluster"] is None for row in rows)
+    found_again = (
+        f"{new} of {len(rows)} segments are new, so their sizes cannot be compared with the earlier ones"
+        if new
+        else "each segment was found again by the creators that it shares with an earlier one"
+    )
+    changed = f"Regime change: the segments of {earlier} no longer fit, so the model was fitted from nothing"
+    return f"{changed}; {found_again}."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +112,7 @@ class FitModel:
     """How the segments of a study were found, and how far to rely on them; tables are None if they have no rows."""
 
     reason: str
+    continuity: str
     k_table: Table | None
     fit_summary: str
     explained_table: Table | None
@@ -62,6 +125,7 @@ def build_fit(study: StudyTables) -> FitModel:
     rows = to_records(study.k_scores, "is_chosen", "is_elbow", "is_best_silhouette", "reason")
     return FitModel(
         reason=str(rows[0]["reason"]) if rows else "",
+        continuity=continuity_sentence(study.continuity),
         k_table=_k_table(rows),
         fit_summary=_fit_summary(study),
         explained_table=_explained_table(study),
@@ -108,7 +172,23 @@ def _fit_summary(study: StudyTables) -> str:
     )
     if silhouette is None:
         return f"{fitted} Its silhouette is not defined."
-    meaning = next(meaning for bound, meaning in _SILHOUETTE_MEANINGS if silhouette < bound)
+    sizes = [
+        int(row["profiles_in_fit"]) for row in to_records(study.summaries, "cluster") if row["cluster"] is not None
+    ]
+    total = sum(sizes)
+    if not total:
+        return f"{fitted} Its silhouette is {format_number(silhouette, 2)}."
+    bounds = [
+        Measured(row["jaccard"], row["standard_error"], row["profiles"]).lower_bound
+        for row in to_records(study.stability, "standard_error")
+    ]
+    known = [bound for bound in bounds if bound is not None]
+    meaning = separation(
+        silhouette,
+        smallest=min(sizes) / total,
+        largest=max(sizes) / total,
+        worst_bound=min(known) if known and len(known) == len(bounds) else None,
+    )
     return f"{fitted} Its silhouette is {format_number(silhouette, 2)}: {meaning}."
 
 

@@ -23,8 +23,8 @@ from tiktok_pipeline.validated.videos import DELIVERED
 CREATORS_PER_TABLE = 10
 MAX_REASONS = 40
 
-_SEGMENT_TABLES = ("k_scores", "fits", "stability", "stability_runs")
-_CLASSIFIER_TABLES = ("metrics", "confusion", "importances", "leakage", "cards")
+_SEGMENT_TABLES = ("k_scores", "fits", "continuity", "stability", "stability_runs")
+_CLASSIFIER_TABLES = ("metrics", "confusion", "importances", "leakage", "cards", "feature_sets")
 
 _CREATOR_COLUMNS = {
     "profiles": (
@@ -133,7 +133,9 @@ def _study_tables(reader: SnapshotReader, study: Study, figures: Mapping[str, st
         skipped_reasons += cards.loc[are_reasons, "value"].tolist()
         parts["cards"] = cards[~are_reasons]
         leaking_sets = [feature_set.name for feature_set in study.classification.sets if feature_set.leaks]
-        parts["leaking_sets"] = ["published", *leaking_sets]
+        judged = parts["feature_sets"]
+        flagged = judged.loc[judged["gives_label_away"].astype(bool), "feature_set"].tolist()
+        parts["leaking_sets"] = list(dict.fromkeys(["published", *leaking_sets, *flagged]))
     return StudyTables(
         name=study.name,
         question=study.question,

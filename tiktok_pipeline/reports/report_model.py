@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tiktok_pipeline.output.number_format import format_count, format_number
+from tiktok_pipeline.output.number_format import format_count
 from tiktok_pipeline.personas.verdict import NO_SEGMENT, TOO_SMALL, VERDICTS
-from tiktok_pipeline.reports.classifier_model import best_scores
+from tiktok_pipeline.reports.classifier_model import headline_scores, score_sentence
 from tiktok_pipeline.reports.comparison_model import comparison_table
+from tiktok_pipeline.reports.fit_model import continuity_sentence
 from tiktok_pipeline.reports.glossary import glossary
 from tiktok_pipeline.reports.page_elements import ReportFigure, Sentence, Span, Table, Term
 from tiktok_pipeline.reports.posting_model import PostingModel, build_posting_section, posting_summary
@@ -115,6 +116,8 @@ def _plan_summary(studies: Sequence[StudyTables], recommended: StudyTables) -> I
         )
         yield (Span(f"The smallest of them has {cards[-1].size} ({cards[-1].rounded_percent} of all)."),)
         yield (Span(_reliability(studies, recommended)),)
+        if goes_on := continuity_sentence(recommended.continuity):
+            yield (Span(goes_on),)
         if recommended.basis_note:
             yield (Span(recommended.basis_note, is_strong=True),)
     else:
@@ -152,16 +155,10 @@ def verdict_counts(studies: Iterable[StudyTables]) -> dict[str, int]:
 
 
 def _score_summary(study: StudyTables) -> Iterable[Sentence]:
-    best = best_scores(study)
-    if best is None:
-        return
-    published = "" if best.published is None else f"{format_number(best.published, 3)} as published; "
-    baseline = "" if best.baseline is None else f"; guessing reaches {format_number(best.baseline, 3)}"
-    yield (
-        Span("Scores of "),
-        Span(study.label, href=f"#{study_anchor(study)}"),
-        Span(
-            f": average precision {published}{format_number(best.honest, 3)} at best on creators that the model has "
-            f"not seen, without features that reveal the label{baseline}."
-        ),
-    )
+    scores = headline_scores(study)
+    if scores is not None:
+        link = Span(study.label, href=f"#{study_anchor(study)}")
+        yield (Span("Scores of "), link, Span(f": {score_sentence(scores)}"))
+    elif len(study.feature_sets):
+        link = Span(study.label, href=f"#{study_anchor(study)}")
+        yield (Span("Scores of "), link, Span(": every set of features gives the label away in this snapshot."))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from tiktok_pipeline.features.feature import FLAG
 from tiktok_pipeline.output.number_format import format_count, format_percent
 from tiktok_pipeline.personas.verdict import NO_SEGMENT, VERDICTS
 from tiktok_pipeline.reports.creator_table import creator_table
-from tiktok_pipeline.reports.feature_text import compare_with_average, feature_unit, labeled_value
+from tiktok_pipeline.reports.feature_text import compare_with_all, feature_unit, labeled_value
 from tiktok_pipeline.reports.page_elements import (
     Table,
     badge_cell,
@@ -55,6 +56,7 @@ class SegmentCard:
     name: str
     creators: str
     creators_in_fit: str
+    creators_beyond_fit: str
     size: str
     percent_of_all: str
     rounded_percent: str
@@ -89,13 +91,14 @@ def _card(study: StudyTables, row: Row, medians: Mapping[tuple[str, str], float]
         name=name,
         creators=format_count(profiles),
         creators_in_fit=format_count(int(row["profiles_in_fit"])),
+        creators_beyond_fit=format_count(row.get("profiles_beyond_fit")),
         size=count_noun(profiles, "creator"),
         percent_of_all=format_percent(share, 1),
         rounded_percent=format_percent(share, 0),
         bar_width=f"{share * 100:.1f}%",
         verdict=row["verdict"],
         verdict_class=badge_class(row["verdict"]),
-        reliability=VERDICTS[row["verdict"]].description,
+        reliability=" ".join(filter(None, (VERDICTS[row["verdict"]].description, _uncertainty(study, row)))),
         description=row["description"],
         strategic_value=row["strategic_value"],
         recommendation=row["recommendation"],
@@ -108,6 +111,56 @@ def _card(study: StudyTables, row: Row, medians: Mapping[tuple[str, str], float]
         typical_summary=f"{name}: {count_noun(len(creators), 'typical creator') if len(creators) else 'no creators'}",
         typical=creator_table(f"{name}: typical creators, closest to the center of the segment first", creators),
     )
+
+
+def _uncertainty(study: StudyTables, row: Row) -> str:
+    """Return what the verdict of a segment rests on, and of whom it does not speak."""
+    stability = [
+        found
+        for found in to_records(study.stability, "standard_error", "share_dissolved", "share_recovered")
+        if found["cluster"] == row["cluster"]
+    ]
+    parts = [stability_sentence(found) for found in stability[:1]]
+    if row["cluster"] is not None:
+        outside = int(row["profiles"]) - int(row["profiles_in_fit"])
+        parts.append(outside_sentence(int(row["profiles"]), outside, row.get("profiles_beyond_fit")))
+    return " ".join(filter(None, parts))
+
+
+def stability_sentence(stability: Row) -> str:
+    """Return the Jaccard coefficient of a segment with its uncertainty; empty if it was not measured.
+
+    Examples
+    --------
+    >>> stability_sentence(dict(jaccard=0.585, standard_error=0.02, share_dissolved=0.3, share_recovered=0.25))
+    'Jaccard 0.58 (standard error 0.020); 30% of the samples dissolve it, 25% recover it.'
+    """
+    if stability["jaccard"] is None or stability["standard_error"] is None:
+        return ""
+    return (
+        f"Jaccard {stability['jaccard']:.2f} (standard error {stability['standard_error']:.3f}); "
+        f"{format_percent(stability['share_dissolved'], 0)} of the samples dissolve it, "
+        f"{format_percent(stability['share_recovered'], 0)} recover it."
+    )
+
+
+def outside_sentence(profiles: int, outside: int, beyond: int | None) -> str:
+    """Return how many creators of a segment were not fitted, and are beyond its farthest fitted member.
+
+    Examples
+    --------
+    >>> outside_sentence(486, 316, 0)
+    'The verdict does not speak of 316 of its 486 creators, which were not in the fit.'
+    >>> outside_sentence(486, 0, 0)
+    ''
+    """
+    if not outside:
+        return ""
+    verb = "lies" if beyond == 1 else "lie"
+    far = f"; {format_count(beyond)} {verb} beyond its farthest member" if beyond else ""
+    were = "which was" if outside == 1 else "which were"
+    of_all = f"{format_count(outside)} of its {count_noun(profiles, 'creator')}"
+    return f"The verdict does not speak of {of_all}, {were} not in the fit{far}."
 
 
 def count_noun(count: int, noun: str) -> str:
@@ -127,6 +180,7 @@ def segment_table(study: StudyTables, cards: tuple[SegmentCard, ...]) -> Table |
             heading("Segment"),
             number_heading("Creators"),
             number_heading("In the fit"),
+            number_heading("Beyond the fit"),
             number_heading("Share"),
             heading("Verdict"),
         ],
@@ -135,6 +189,7 @@ def segment_table(study: StudyTables, cards: tuple[SegmentCard, ...]) -> Table |
                 row_heading(card.name),
                 number_cell(card.creators),
                 number_cell(card.creators_in_fit),
+                number_cell(card.creators_beyond_fit),
                 number_cell(card.percent_of_all),
                 badge_cell(card.verdict),
             ]
@@ -144,10 +199,10 @@ def segment_table(study: StudyTables, cards: tuple[SegmentCard, ...]) -> Table |
 
 
 def segment_traits(features: pd.DataFrame, persona: str, count: int = 3) -> tuple[str, ...]:
-    """Return how a segment differs from the average of the fitted creators, the largest difference first.
+    """Return how a segment differs from the median of the fitted creators, the largest factor first.
 
-    Logarithms and features that repeat another one are left out. That a segment has no badge or no link comes last,
-    because most segments have none.
+    The factor counts in both directions: a third is as far as three times. Logarithms and features that repeat
+    another one are left out. That a segment has no badge or no link comes last, because it is true of many segments.
 
     Parameters
     ----------
@@ -159,17 +214,23 @@ def segment_traits(features: pd.DataFrame, persona: str, count: int = 3) -> tupl
         How many differences to return at most.
     """
     relative = {
-        row["feature"]: float(row["relative_importance"])
-        for row in to_records(features, "persona", "base", "feature", "relative_importance")
-        if row["persona"] == persona and row["base"] == "fitted" and row["relative_importance"] is not None
+        row["feature"]: float(row["relative_median"])
+        for row in to_records(features, "persona", "base", "feature", "relative_median")
+        if row["persona"] == persona and row["base"] == "fitted" and row["relative_median"] is not None
     }
     telling = [
         name for name in relative if not name.startswith("log_") and _SAME_SIGNAL.get(name, "") not in relative
     ] or list(relative)
     ordered = sorted(
-        telling, key=lambda name: (feature_unit(name) == FLAG and relative[name] <= -1.0, -abs(relative[name]), name)
+        telling,
+        key=lambda name: (feature_unit(name) == FLAG and relative[name] <= -1.0, -_factor(relative[name]), name),
     )
-    return tuple(compare_with_average(name, relative[name]) for name in ordered[:count])
+    return tuple(compare_with_all(name, relative[name]) for name in ordered[:count])
+
+
+def _factor(relative: float) -> float:
+    """Return the absolute logarithm of a ratio, given as the ratio minus 1."""
+    return abs(math.log10(max(1.0 + relative, 1e-12)))
 
 
 def overall_advice(study: StudyTables) -> tuple[str, ...]:

@@ -32,7 +32,8 @@ class StudyTables:
     basis_note : str
         What a reader must know about the features that were compared; empty for the basis of the study.
     leaking_sets : sequence of str
-        The feature sets that reveal the label of the study's classifier.
+        The feature sets that reveal the label of the study's classifier: those that the study names, and those that
+        hold or rebuild a feature that the audit flagged.
     """
 
     name: str
@@ -46,6 +47,7 @@ class StudyTables:
     typical: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     k_scores: pd.DataFrame = field(default_factory=pd.DataFrame)
     fits: pd.DataFrame = field(default_factory=pd.DataFrame)
+    continuity: pd.DataFrame = field(default_factory=pd.DataFrame)
     stability: pd.DataFrame = field(default_factory=pd.DataFrame)
     stability_runs: pd.DataFrame = field(default_factory=pd.DataFrame)
     metrics: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -53,6 +55,7 @@ class StudyTables:
     importances: pd.DataFrame = field(default_factory=pd.DataFrame)
     leakage: pd.DataFrame = field(default_factory=pd.DataFrame)
     cards: pd.DataFrame = field(default_factory=pd.DataFrame)
+    feature_sets: pd.DataFrame = field(default_factory=pd.DataFrame)
     top_scores: pd.DataFrame = field(default_factory=pd.DataFrame)
     figures: Mapping[str, str] = field(default_factory=dict)
     skipped_reasons: Sequence[str] = ()

@@ -42,7 +42,7 @@ def top(rows: pd.DataFrame) -> Flags:
 
 def evaluated(rows: pd.DataFrame | None = None, **changes: Any) -> Evaluation:
     """Without the network unless asked for: torch is an extra."""
-    rows = creators(100)[0] if rows is None else rows
+    rows = creators(150)[0] if rows is None else rows
     whole = classification(**changes)
     if "sets" not in changes:
         whole = replace(whole, sets=(whole.sets[0], only(*SKLEARN_ONLY)))
@@ -92,9 +92,9 @@ def test_every_table_keeps_its_contract(usual: Evaluation) -> None:
 def test_every_confusion_counts_the_rows_it_was_judged_on(usual: Evaluation) -> None:
     counts = usual.confusion.groupby(["model", "protocol", "feature_set"])["profiles"].agg(["sum", "size"])
     assert set(counts["size"]) == {4}
-    assert {key[1]: int(count) for key, count in counts["sum"].items()} == {"published": 20, "honest": 100}  # type: ignore[index]
+    assert {key[1]: int(count) for key, count in counts["sum"].items()} == {"published": 30, "honest": 150}  # type: ignore[index]
     honest = usual.confusion[(usual.confusion["protocol"] == "honest") & usual.confusion["actual"]]
-    assert set(honest.groupby(["model", "feature_set"])["profiles"].sum()) == {20}
+    assert set(honest.groupby(["model", "feature_set"])["profiles"].sum()) == {30}
 
 
 def test_only_the_scoring_model_has_honest_importances(usual: Evaluation) -> None:
@@ -113,7 +113,7 @@ def test_mutual_information_is_of_every_feature_but_the_labels_own(usual: Evalua
 
 
 def test_every_account_is_scored_once_by_a_model_that_did_not_see_it(usual: Evaluation) -> None:
-    rows, _ = creators(100)
+    rows, _ = creators(150)
     assert usual.out_of_fold["account_id"].tolist() == rows["account_id"].tolist()
     assert usual.out_of_fold["out_of_fold"].all()
     assert usual.model is not None
@@ -124,7 +124,7 @@ def test_every_account_is_scored_once_by_a_model_that_did_not_see_it(usual: Eval
 def test_the_card_says_what_was_learned_from_what(usual: Evaluation) -> None:
     facts = card(usual)
     assert facts["label"] == "top fifth"
-    assert (facts["profiles"], facts["positives"]) == ("100", "20")
+    assert (facts["profiles"], facts["positives"]) == ("150", "30")
     assert "likes, videos_count, avg_engagement_rate" in facts["scoring_model"]
     assert facts["feature_set"] == "leakage_free: without followers"
     metrics = usual.metrics.query("model == 'logistic_regression' and metric == 'average_precision'").iloc[0]
@@ -135,7 +135,7 @@ def test_the_card_says_what_was_learned_from_what(usual: Evaluation) -> None:
 
 
 def test_the_digest_is_of_the_data_that_the_scoring_model_reads(usual: Evaluation) -> None:
-    rows, _ = creators(100)
+    rows, _ = creators(150)
     digests = []
     for column in ("following", "likes"):
         changed = rows.copy()
@@ -230,7 +230,7 @@ def test_as_few_as_allowed_are_judged() -> None:
 
 @pytest.mark.parametrize("value", [7.0, np.nan])
 def test_a_constant_and_an_empty_column_are_no_obstacle(value: float) -> None:
-    rows, _ = creators(100)
+    rows, _ = creators(150)
     found = evaluated(rows.assign(avg_engagement_rate=value, following=value))
     keeps_its_contracts(found)
     assert found.model is not None
@@ -240,7 +240,7 @@ def test_a_constant_and_an_empty_column_are_no_obstacle(value: float) -> None:
 
 
 def test_rows_that_the_label_gives_away_are_learned_without_a_warning() -> None:
-    rows, _ = creators(100)
+    rows, _ = creators(150)
     rows["likes"] = np.where(top(rows), 1e9, 1.0)
     found = evaluated(rows)
     keeps_its_contracts(found)
@@ -248,6 +248,26 @@ def test_rows_that_the_label_gives_away_are_learned_without_a_warning() -> None:
     assert found.model is not None
     matrix = rows[list(found.model.features)].to_numpy()
     assert ((found.model.score(matrix) >= found.model.threshold) == top(rows)).all()
+
+
+def test_fewer_than_thirty_of_the_rarer_kind_are_judged_but_nobody_is_scored() -> None:
+    rows, _ = creators(145)  # a fifth are 29
+    found = evaluated(rows)
+    keeps_its_contracts(found)
+    assert len(found.metrics)
+    assert found.model is None
+    assert found.models.empty
+    assert found.out_of_fold.empty
+    assert card(found) == {
+        "why_no_scores": "no scores: 29 of 145 labeled profiles are of the rarer class, at least 30 needed"
+    }
+
+
+def test_a_prediction_is_the_score_at_the_threshold_of_the_card(usual: Evaluation) -> None:
+    """The thresholds of the folds differ: with them, equal scores had different predictions."""
+    assert usual.model is not None
+    expected = usual.out_of_fold["score"] >= usual.model.threshold
+    assert usual.out_of_fold["predicted"].tolist() == expected.tolist()
 
 
 def test_nothing_is_empty_tables_and_the_reason() -> None:

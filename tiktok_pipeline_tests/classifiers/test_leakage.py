@@ -187,3 +187,41 @@ def test_labels_in_any_order_are_never_given_away(seed: int, rows: int, share: f
     features, _ = creators(rows, random_state=seed)
     labels = np.random.default_rng(seed).permutation(np.arange(rows) < max(10, round(rows * share)))
     assert "leak" not in set(found(features, labels)["kind"])
+
+
+@pytest.mark.parametrize(
+    ("combination", "verdict"),
+    [
+        ("sum", "Leak: a threshold on comment_engagement_rate + like_engagement_rate is the label"),
+        ("difference", "Leak: a threshold on comment_engagement_rate \u2212 like_engagement_rate is the label"),
+        ("product", "Leak: a threshold on comment_engagement_rate \u00d7 like_engagement_rate is the label"),
+        ("ratio", "Leak: a threshold on comment_engagement_rate / like_engagement_rate is the label"),
+    ],
+)
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.95])
+def test_what_defines_the_label_is_found_at_every_share_of_positives(
+    combination: str, verdict: str, share: float
+) -> None:
+    rows, _ = creators(300)
+    first, second = rows["comment_engagement_rate"], rows["like_engagement_rate"]
+    behind = {"sum": first + second, "difference": first - second, "product": first * second, "ratio": first / second}
+    rows["behind"] = behind[combination]
+    labels = (rows["behind"] >= rows["behind"].quantile(1 - share)).to_numpy()
+    frame = audit(rows, labels, published=PUBLISHED, audited=(), random_state=1, behind_label="behind")
+    pair = frame[(frame["combination"] == combination) & (frame["kind"] == "leak")]
+    assert pair[["feature", "other_feature"]].to_numpy().tolist() == [
+        ["comment_engagement_rate", "like_engagement_rate"]
+    ]
+    assert pair["verdict"].iloc[0].startswith(verdict)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5])
+def test_a_feature_that_ranks_as_the_label_does_is_a_quasi_label_at_every_share(share: float) -> None:
+    rows, _ = creators(400)
+    rows["likes"] = rows["followers"] * np.exp(np.random.default_rng(4).normal(0, 0.4, 400))
+    labels = (rows["followers"] >= rows["followers"].quantile(1 - share)).to_numpy()
+    frame = audit(
+        rows, labels, published=("likes", "videos_count"), audited=(), random_state=1, behind_label="followers"
+    )
+    assert kinds(frame) == {"likes": "quasi_label", "videos_count": "clear"}
+    assert words(frame, "likes").startswith("Quasi-label: it ranks creators nearly as the label does")

@@ -49,7 +49,9 @@ def pretending(monkeypatch: pytest.MonkeyPatch, worth: Callable[[Network], float
         judged.append((network, random_state))
         figures = dict.fromkeys(("roc_auc", "f1", "f1_tuned"), (0.5, 0.0))
         scores, predicted = np.zeros(1), np.zeros(1, dtype=np.bool_)
-        return CrossValidationResult({"average_precision": (worth(network), 0.01), **figures}, scores, predicted, {})
+        return CrossValidationResult(
+            {"average_precision": (worth(network), 0.01), **figures}, {}, scores, predicted, {}
+        )
 
     monkeypatch.setattr(tune, "cross_validate", judge)
     return judged

@@ -24,7 +24,8 @@ from tiktok_pipeline_tests.features.frames import validated
 
 OLD, NEW = "2025-12-31", "2026-01-31"
 KEYS = ["snapshot", "account_id"]
-OF_SEGMENT = ["persona", "verdict", "cluster", "margin", "distance", "in_fit", "runner_up", "runner_up_margin"]
+OF_SEGMENT = ["persona", "verdict", "cluster", "margin", "distance", "in_fit", "is_beyond_fit"]
+OF_SEGMENT += ["runner_up", "runner_up_margin"]
 OF_FIT = ["basis", "note"]
 OF_SCORE = ["score", "predicted", "out_of_fold"]
 OF_PROFILE = [name for name in PROFILES_TABLE.frame_names if name != "account_id"]
@@ -46,6 +47,10 @@ def assignments() -> pd.DataFrame:
 def summaries() -> pd.DataFrame:
     frame = pd.DataFrame(PERSONAS, columns=["cluster", "persona", "verdict"]).astype({"cluster": "Int64"})
     frame = frame.assign(profiles=1, profiles_in_fit=1, share=1 / 3, match_distance=0.0)
+    frame = frame.assign(
+        farthest_in_fit=pd.Series([2.0, 8.5, None], dtype="float64"),
+        profiles_beyond_fit=pd.Series([0, 1, None], dtype="Int64"),
+    )
     return frame.assign(description="d", strategic_value="s", recommendation="r")[SUMMARIES_TABLE.frame_names]
 
 

@@ -78,7 +78,7 @@ def assignments(engine: DuckDBWarehouse) -> nw.LazyFrame[Any]:
 
 
 def test_sizes_and_means_of_both_bases(aggregates: Aggregates) -> None:
-    assert aggregates.sizes.to_dict("list") == {
+    assert aggregates.sizes[["cluster", "profiles", "profiles_in_fit"]].to_dict("list") == {
         "cluster": [-1, 0, 1],
         "profiles": [1, 4, 3],
         "profiles_in_fit": [0, 3, 2],
@@ -225,3 +225,41 @@ def test_a_study_without_personas_has_advice_for_the_study_only() -> None:
     found = RECOMMENDATIONS_SCHEMA.validate(recommendations(None, ["look twice", "wait"]))
     assert found.to_numpy().tolist() == [["", "look twice"], ["", "wait"]]
     assert recommendations(None, []).empty
+
+
+def test_who_lies_beyond_the_farthest_fitted_profile_is_counted(engine: DuckDBWarehouse) -> None:
+    """The farthest fitted profiles are at 1.5 and 0.9; of the others, one of three is beyond."""
+    rows = [
+        {"account_id": account, "cluster": cluster, "in_fit": in_fit, "distance": distance, "margin": 0.5}
+        for account, cluster, in_fit, distance in (
+            ("a", 0, True, 0.5),
+            ("b", 0, True, 1.5),
+            ("c", 0, False, 1.5),
+            ("d", 0, False, 1.6),
+            ("e", 1, True, 0.9),
+            ("f", 1, False, 0.1),
+            ("h", None, False, None),
+        )
+    ]
+    creators = [{"account_id": account, "followers": count} for account, _, _, count, _ in CREATORS]
+    frame = assigned(engine, creators, stored(engine, ASSIGNMENTS_TABLE, rows))
+    found = aggregate(frame, frame, ("followers",)).sizes.set_index("cluster")
+    assert found.loc[[0, 1], "farthest_in_fit"].tolist() == [1.5, 0.9]
+    assert found.loc[[0, 1], "profiles_beyond_fit"].tolist() == [1, 0]
+    assert found.loc[-1, ["farthest_in_fit", "profiles_beyond_fit"]].isna().all()
+
+
+def test_medians_are_compared_with_the_median_of_all_and_flags_by_their_shares(engine: DuckDBWarehouse) -> None:
+    """Fitted followers: 100, 200, 600 | 20,000, 40,000: the medians are 200, 30,000 and 600 of all."""
+    rows = [
+        {"account_id": account, "followers": count, "is_verified": account in "ef"}
+        for account, _, _, count, _ in CREATORS
+    ]
+    frame = assigned(engine, rows, assignments(engine))
+    aggregates = aggregate(frame, frame, NAMES)
+    found = persona_features(aggregates, match_personas(aggregates, CATALOG))
+    fitted = found[found["base"] == "fitted"].set_index(["persona", "feature"])["relative_median"]
+    assert fitted["small", "followers"] == pytest.approx(200 / 600 - 1)
+    assert fitted["large", "followers"] == pytest.approx(30_000 / 600 - 1)
+    assert fitted["large", "is_verified"] == pytest.approx(1.0 / 0.4 - 1)
+    assert fitted["small", "is_verified"] == -1.0

@@ -110,10 +110,15 @@ def test_few_features_have_numbers_in_their_cells_and_constants_are_left_out() -
 
 
 def test_features_that_look_normal_after_the_logarithm_are_named() -> None:
-    figure = distributions.plot_qq(SAMPLE, FEATURES[:2], {"followers": "log1p", "likes": "log1p"})
+    logs = {"followers": "log1p", "likes": "log1p"}
+    figure = distributions.plot_qq(SAMPLE, FEATURES[:2], logs, dict.fromkeys(FEATURES, 0.05))
     assert title(figure) == "After the logarithm, 2 of 2 features look normal"
+    one_rejected = distributions.plot_qq(SAMPLE, FEATURES[:2], logs, {"followers": 0.049, "likes": 0.3})
+    assert title(one_rejected) == "After the logarithm, 1 of 2 features look normal: likes"
     assert title(distributions.plot_qq(SAMPLE, FEATURES[:2], {})) == "Only scaled, none of 2 features looks normal"
-    mixed = distributions.plot_qq(ACTIVITY.assign(likes=SAMPLE["likes"]), ["engagement_index", "likes"], {})
+    mixed = distributions.plot_qq(
+        ACTIVITY.assign(likes=SAMPLE["likes"]), ["engagement_index", "likes"], {}, {"engagement_index": 0.5}
+    )
     assert title(mixed) == "Only scaled, 1 of 2 features look normal: engagement index"
 
 

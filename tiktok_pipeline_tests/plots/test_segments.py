@@ -57,7 +57,7 @@ FEATURES = pd.DataFrame(
             ("likes", "videos_count"), [value and value * factor for value in values], strict=True
         )
     ],
-    columns=["persona", "base", "feature", "relative_importance"],
+    columns=["persona", "base", "feature", "relative_median"],
 )
 CENTROIDS = pd.DataFrame(
     {"cluster": [0, 1, 2], "followers": [1e6, 100.0, 9e3], "avg_engagement_rate": [0.01, 0.2, 0.05]}
@@ -200,8 +200,8 @@ def test_at_most_three_thousand_profiles_are_drawn() -> None:
 
 def test_snake_and_heat_map_name_who_stands_out_among_the_fitted() -> None:
     for draw in (persona_profiles.plot_snake, persona_profiles.plot_relative_importance):
-        assert title(draw(FEATURES, KNOWN)) == "Largest difference: famous, likes 9 times the average"
-        assert title(draw(FEATURES[FEATURES["persona"] == "small"], KNOWN)).endswith("likes 90% below the average")
+        assert title(draw(FEATURES, KNOWN)) == "Largest difference: small, likes 90% below the median"
+        assert title(draw(FEATURES[FEATURES["persona"] == "small"], KNOWN)).endswith("likes 90% below the median")
     cells = {text.get_text() for text in persona_profiles.plot_relative_importance(FEATURES, KNOWN).axes[0].texts}
     assert {"+800", "\u221290", "+10", ""} <= cells
 
@@ -269,14 +269,12 @@ def test_no_name_breaks_a_figure(name: str) -> None:
 def test_twelve_personas_and_one_are_drawn() -> None:
     names = {number: f"A persona with a rather long name, number {number}" for number in range(12)}
     many = POINTS.assign(cluster=np.arange(60) % 12)
-    features = pd.DataFrame(
-        {"persona": names.values(), "base": "fitted", "feature": "likes", "relative_importance": 0.0}
-    )
+    features = pd.DataFrame({"persona": names.values(), "base": "fitted", "feature": "likes", "relative_median": 0.0})
     trust = pd.DataFrame({"cluster": range(12), "jaccard": 0.8, "profiles": 5, "verdict": "stable"})
     trust["standard_error"] = 0.01
     assert title(segments.plot_personas(many, names, "s"))
     assert title(segments.plot_silhouette(SILHOUETTES.assign(cluster=many["cluster"]), names))
-    assert title(persona_profiles.plot_snake(features)) == "No persona stands out from the average"
+    assert title(persona_profiles.plot_snake(features)) == "No persona stands out from the median"
     assert title(stability.plot_trust(trust, names)) == "12 of 12 segments are stable"
     alone = title(segments.plot_personas(POINTS.assign(cluster=0), {0: "all"}, "s"))
     assert alone.startswith("Widest reach and highest engagement rate: all")

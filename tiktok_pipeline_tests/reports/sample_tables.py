@@ -68,8 +68,8 @@ def persona_features() -> pd.DataFrame:
         ("fitted", "following", 10.0, None),
         ("all", "followers", 1.0, 99.0),
     ]
-    frame = pd.DataFrame(rows, columns=["base", "feature", "median", "relative_importance"])
-    return frame.assign(persona="Large & Loud", mean=1.0)
+    frame = pd.DataFrame(rows, columns=["base", "feature", "median", "relative_median"])
+    return frame.assign(persona="Large & Loud", mean=1.0, relative_importance=-0.8)
 
 
 def creators(names: list[str]) -> pd.DataFrame:
@@ -97,7 +97,8 @@ def metrics() -> pd.DataFrame:
         ("dummy", "honest", "without_leaks", "average_precision", 0.052, 0.001),
         ("logistic_regression", "honest", "without_leaks", "f1_tuned", 0.5, None),
     ]
-    return pd.DataFrame(rows, columns=["model", "protocol", "feature_set", "metric", "value", "std"])
+    frame = pd.DataFrame(rows, columns=["model", "protocol", "feature_set", "metric", "value", "std"])
+    return frame.assign(std_of_repeats=frame["std"].where(frame["model"] != "logistic_regression", 0.004))
 
 
 def classifier() -> dict[str, Any]:
@@ -121,6 +122,14 @@ def classifier() -> dict[str, Any]:
                     "verdict": "The label can be read off it.",
                 }
             ]
+        ),
+        "feature_sets": pd.DataFrame(
+            {
+                "feature_set": ["everything", "without_leaks"],
+                "gives_label_away": [True, False],
+                "why": ["It holds total_engagement.", "Nothing was found."],
+                "headline_model": [None, "logistic_regression"],
+            }
         ),
         "cards": pd.DataFrame({"item": ["label", "missing"], "value": ["the top 5 %", "no outcome of a campaign"]}),
         "top_scores": creators(["first", "second"]).assign(score=[0.97, 0.5])[
@@ -167,6 +176,9 @@ def study_tables(name: str = "balanced_segments", **changes: Any) -> StudyTables
                 ("eta_squared_likes", None),
             ],
             columns=["statistic", "value"],
+        ),
+        continuity=pd.DataFrame(
+            {"earlier_snapshot": "2024-03-01", "is_regime_change": True, "earlier_cluster": [0, 1, None]}
         ),
         stability=pd.DataFrame(
             {

@@ -92,7 +92,7 @@ def test_the_numbers_are_read_from_the_tables() -> None:
     personas = [
         dict.fromkeys(SUMMARIES_TABLE.frame_names, "")
         | {"cluster": cluster, "persona": persona, "profiles": profiles, "profiles_in_fit": 1, "share": 0.5}
-        | {"match_distance": 0.0}
+        | {"match_distance": 0.0, "farthest_in_fit": 1.0, "profiles_beyond_fit": 0}
         for cluster, persona, profiles in ((0, "few", 1), (1, "many", 2))
     ]
     with DuckDBWarehouse(None) as warehouse:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from tiktok_pipeline.reports.classifier_model import BestScores, best_scores, metric_rows
+from tiktok_pipeline.reports.classifier_model import HeadlineScores, headline_scores, metric_rows, score_sentence
 from tiktok_pipeline.reports.comparison_model import study_numbers
-from tiktok_pipeline.reports.feature_text import compare_with_average, format_feature
-from tiktok_pipeline.reports.fit_model import build_fit, explained_features
+from tiktok_pipeline.reports.feature_text import compare_with_all, format_feature
+from tiktok_pipeline.reports.fit_model import build_fit, continuity_sentence, explained_features, separation
 from tiktok_pipeline.reports.report_model import build_report, recommended_study, verdict_counts
-from tiktok_pipeline.reports.segment_model import segment_traits
+from tiktok_pipeline.reports.segment_model import outside_sentence, segment_traits
 from tiktok_pipeline_tests.reports.sample_tables import (
     classifier,
     metrics,
@@ -23,22 +23,23 @@ from tiktok_pipeline_tests.reports.sample_tables import (
 @pytest.mark.parametrize(
     ("feature", "relative", "text"),
     [
-        ("followers", 3.2, "followers 4.2 times the average"),
-        ("followers", 1.0, "followers 2.0 times the average"),
-        ("likes", 126.4, "likes received 127 times the average"),
-        ("likes", 12_345.0, "likes received 12,346 times the average"),
-        ("avg_engagement_rate", 0.44, "engagement rate 44% above the average"),
-        ("avg_engagement_rate", -0.7, "engagement rate 70% below the average"),
-        ("videos_count", 0.049, "videos about the average"),
-        ("videos_count", -0.991, "videos under 1% of the average"),
+        ("followers", 3.2, "followers 4.2 times the median"),
+        ("followers", 1.0, "followers 2.0 times the median"),
+        ("likes", 126.4, "likes received 127 times the median"),
+        ("likes", 12_345.0, "likes received 12,346 times the median"),
+        ("avg_engagement_rate", 0.44, "engagement rate 44% above the median"),
+        ("avg_engagement_rate", -0.7, "engagement rate 70% below the median"),
+        ("videos_count", 0.049, "videos about the median"),
+        ("videos_count", -0.991, "videos under 1% of the median"),
         ("videos_count", -1.0, "videos: none"),
         ("is_verified", -1.0, "no verified accounts"),
-        ("some_new_feature", 1.5, "some new feature 2.5 times the average"),
-        ("log_likes", 0.5, "likes received (log scale) 50% above the average"),
+        ("is_verified", 2.0, "verified accounts 3.0 times the share of all"),
+        ("some_new_feature", 1.5, "some new feature 2.5 times the median"),
+        ("log_likes", 0.5, "likes received (log scale) 50% above the median"),
     ],
 )
-def test_compare_with_average(feature: str, relative: float, text: str) -> None:
-    assert compare_with_average(feature, relative) == text
+def test_compare_with_all(feature: str, relative: float, text: str) -> None:
+    assert compare_with_all(feature, relative) == text
 
 
 @pytest.mark.parametrize(
@@ -56,11 +57,12 @@ def test_format_feature(value: float | None, feature: str, text: str) -> None:
 
 
 def test_segment_traits_leave_out_logarithms_and_repetitions() -> None:
-    # Not the logarithm, not the like rate beside the average rate, and the missing badge last.
+    # Not the logarithm, not the like rate beside the average rate, and the missing badge last. The mean of the
+    # followers is below that of all, as a few large accounts make it; the medians tell.
     assert segment_traits(persona_features(), "Large & Loud", 9) == (
-        "followers 4.2 times the average",
-        "engagement rate 70% below the average",
-        "videos 44% above the average",
+        "followers 4.2 times the median",
+        "engagement rate 70% below the median",
+        "videos 44% above the median",
         "no verified accounts",
     )
     assert len(segment_traits(persona_features(), "Large & Loud")) == 3
@@ -88,11 +90,71 @@ def test_the_table_of_k_marks_the_choice_the_elbow_and_the_highest_silhouette() 
 
 @pytest.mark.parametrize(
     ("silhouette", "meaning"),
-    [(0.2, "0.20: the segments overlap."), (0.69, "well separated."), (0.7, "0.70: the segments are far apart, or")],
+    [
+        (0.2, "0.20: the segments overlap."),
+        (0.3, "0.30: the segments divide"),
+        (0.7, "but other samples do not give every segment again"),
+    ],
 )
 def test_the_meaning_of_a_silhouette(silhouette: float, meaning: str) -> None:
     fits = pd.DataFrame({"statistic": ["silhouette"], "value": [silhouette]})
     assert meaning in build_fit(study_tables(fits=fits)).fit_summary
+
+
+@pytest.mark.parametrize(
+    ("silhouette", "smallest", "largest", "bound", "words"),
+    [
+        (0.2499, 0.5, 0.5, 1.0, "the segments overlap"),
+        (0.25, 0.5, 0.5, 1.0, "the segments divide a continuum"),
+        (0.4999, 0.5, 0.5, 1.0, "the segments divide a continuum"),
+        (0.5, 0.05, 0.8999, 0.75, "the segments stand apart"),
+        (0.5, 0.05, 0.9, 0.75, "nearly all creators (90%) are in one segment"),
+        (0.9, 0.0499, 0.5, 0.9, "the smallest segment has only 5.0% of the creators"),
+        (0.9, 0.05, 0.5, 0.7499, "other samples do not give every segment again"),
+        (0.9, 0.05, 0.5, None, "not measured"),
+    ],
+)
+def test_segments_stand_apart_only_if_none_is_tiny_and_all_are_stable(
+    silhouette: float, smallest: float, largest: float, bound: float | None, words: str
+) -> None:
+    assert words in separation(silhouette, smallest=smallest, largest=largest, worst_bound=bound)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "is_change", "clusters", "words"),
+    [
+        (None, False, [None, None], ""),
+        ("2024-01", False, [0, 1], "The segments go on from those of 2024-01: the fit started from their centers."),
+        ("2024-01", True, [0, None], "1 of 2 segments are new, so their sizes cannot be compared"),
+        ("2024-01", True, [1, 0], "each segment was found again by the creators that it shares"),
+    ],
+)
+def test_how_segments_go_on(earlier: str | None, is_change: bool, clusters: list[int | None], words: str) -> None:
+    rows = pd.DataFrame(
+        {
+            "earlier_snapshot": earlier,
+            "is_regime_change": is_change,
+            "earlier_cluster": pd.Series(clusters, dtype="Int64"),
+        }
+    )
+    found = continuity_sentence(rows)
+    assert words in found if words else not found
+    assert found.startswith("Regime change: ") == is_change
+
+
+@pytest.mark.parametrize(
+    ("profiles", "outside", "beyond", "words"),
+    [
+        (486, 0, 0, ""),
+        (486, 316, 290, "316 of its 486 creators, which were not in the fit; 290 lie beyond its farthest member."),
+        (486, 316, 0, "316 of its 486 creators, which were not in the fit."),
+        (2, 1, 1, "1 of its 2 creators, which was not in the fit; 1 lies beyond its farthest member."),
+        (9, 3, None, "3 of its 9 creators, which were not in the fit."),
+    ],
+)
+def test_of_whom_a_verdict_does_not_speak(profiles: int, outside: int, beyond: int | None, words: str) -> None:
+    found = outside_sentence(profiles, outside, beyond)
+    assert found == (f"The verdict does not speak of {words}" if words else "")
 
 
 def test_study_numbers_are_those_of_the_segments() -> None:
@@ -117,12 +179,19 @@ def test_metric_rows_follow_the_protocols_with_the_baseline_last() -> None:
     assert [row["model"] for row in rows["honest"]] == ["logistic_regression", "random_forest", "dummy"]
 
 
-def test_best_scores_leave_out_leaking_sets() -> None:
-    assert best_scores(study_tables()) is None
-    study = study_tables(**classifier())
-    assert best_scores(study) == BestScores(published=0.981, honest=0.961, baseline=0.052)
-    leaking = study_tables(**classifier(), leaking_sets=["published", "everything"])
-    assert best_scores(leaking) == BestScores(published=0.981, honest=0.421, baseline=0.052)
+def test_the_headline_is_that_of_the_chosen_set_however_good_the_others_look() -> None:
+    assert headline_scores(study_tables()) is None
+    found = headline_scores(study_tables(**classifier()))
+    assert found == HeadlineScores(0.981, 0.421, 0.004, "logistic_regression", "without_leaks", 0.052)
+    assert score_sentence(found) == (
+        "average precision 0.981 as published; 0.421 (\u00b1 0.004 over repeats) on creators that the model has not "
+        "seen, without features that reveal the label (logistic regression, without leaks); guessing reaches 0.052."
+    )
+    flagged = classifier()["feature_sets"].assign(gives_label_away=True, headline_model=None)
+    every_set = study_tables(**(classifier() | {"feature_sets": flagged}))
+    assert headline_scores(every_set) is None
+    summary = build_report(snapshot_tables(studies=[every_set])).summary
+    assert "every set of features gives the label away" in "".join(span.text for line in summary for span in line)
 
 
 def test_verdicts_are_counted_by_verdict_not_by_jaccard() -> None:

@@ -26,7 +26,7 @@ from tiktok_pipeline.recipes.classification import Classification
 from tiktok_pipeline.study import Study
 from tiktok_pipeline.warehouse.base import Warehouse
 
-TABLES = ("metrics", "confusion", "importances", "curves", "models", "cards", "scores", "leakage")
+TABLES = ("metrics", "confusion", "importances", "curves", "models", "cards", "scores", "leakage", "feature_sets")
 
 _FIGURES_OF_TABLE = {
     "metrics": ("average_precision",),
@@ -82,6 +82,7 @@ def classifier_assets(
             "cards": evaluation.cards,
             "scores": score_creators(features, evaluation, warehouse),
             "leakage": leakage,
+            "feature_sets": evaluation.feature_sets,
         }
         measured = {"metrics": _scoring_model_metrics(evaluation.metrics, classification)}
         for name in TABLES:
@@ -104,17 +105,22 @@ def _scoring_model_metrics(metrics: pd.DataFrame, classification: Classification
 
 
 def _plot(evaluation: Evaluation, classification: Classification) -> dict[str, Any]:
-    if evaluation.model is None:
+    if evaluation.metrics.empty:
         return {}
-    naive = [feature_set.name for feature_set in classification.sets if feature_set.leaks]
+    judged = evaluation.feature_sets
+    naive = judged.loc[judged["gives_label_away"].astype(bool), "feature_set"].tolist()
+    chosen = judged.dropna(subset=["headline_model"])
+    headline = tuple(chosen[["feature_set", "headline_model"]].iloc[0]) if len(chosen) else None
     scored_by = classification.scored_by
+    shown = headline or scored_by
+    declared = [feature_set.name for feature_set in classification.sets if feature_set.leaks]
     curves = evaluation.curves
     return {
-        "average_precision": plot_average_precision(evaluation.metrics, naive=naive),
-        "precision_recall": plot_precision_recall(curves, naive=naive, scored_by=scored_by),
-        "thresholds": plot_thresholds(curves, evaluation.metrics, naive=naive, scored_by=scored_by),
+        "average_precision": plot_average_precision(evaluation.metrics, naive=naive, headline=headline),
+        "precision_recall": plot_precision_recall(curves, naive=naive, scored_by=shown),
+        "thresholds": plot_thresholds(curves, evaluation.metrics, naive=declared, scored_by=scored_by),
         "calibration": plot_calibration(curves, naive=naive, scored_by=scored_by),
-        "confusions": plot_confusions(evaluation.confusion, naive=naive, scored_by=scored_by),
+        "confusions": plot_confusions(evaluation.confusion, naive=naive, scored_by=shown),
         "mutual_information": plot_mutual_information(evaluation.importances),
         "importances": plot_importances(evaluation.importances, scored_by=scored_by),
     }

@@ -91,9 +91,9 @@ def _statistics_asset() -> AssetsDefinition:
             sample = samples.of(frame, snapshot=context.partition_key, source=source).sample
             described = describe(frame, source, sample)
             rows = collect_sample(sample, feature_names(source), max_rows=MAX_SCORE_ROWS, engine=warehouse)
-            correlations = correlate(rows, source)
-            tables += [described, correlations, judge_normality(rows, source)]
-            plotted[source] = (rows, correlations)
+            correlations, normality = correlate(rows, source), judge_normality(rows, source)
+            tables += [described, correlations, normality]
+            plotted[source] = (rows, pd.concat([correlations, normality], ignore_index=True))
             warehouse.unpersist_all()
         metadata = figures.replace(
             context.partition_key, group=SHARED, step="statistics", plot=lambda: feature_figures(plotted)

@@ -79,9 +79,14 @@ _STEPS: Mapping[int, Sequence[str]] = {
             f"alter table if exists {table} add column if not exists {name} double"
             for table, columns in {
                 "clusters.stability": ("standard_error", "share_dissolved", "share_recovered", "jaccard_cold"),
+                "classifiers.metrics": ("std_of_repeats",),
+                "personas.summaries": ("farthest_in_fit",),
+                "personas.features": ("relative_median",),
             }.items()
             for name in columns
         ),
+        "alter table if exists personas.summaries add column if not exists profiles_beyond_fit bigint",
+        "alter table if exists classifiers.leakage add column if not exists combination varchar",
         "alter table if exists meta.slices add column if not exists computed_by varchar",
         "alter table if exists clusters.assignments add column if not exists runner_up bigint",
         "alter table if exists clusters.assignments add column if not exists runner_up_margin double",

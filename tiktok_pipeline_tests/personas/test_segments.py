@@ -142,9 +142,9 @@ def test_segments_only(published: Published) -> None:
     for view in ("segments.x", "segments.x_history"):
         assert columns_of(file, view) == [*KEYS, *OF_SEGMENT, *OF_FIT, *OF_PROFILE]
     assert rows(file, [*KEYS, *OF_SEGMENT, "followers"]) == [
-        (NEW, "a", "small", "stable", 0, 0.25, 1.5, True, "large", 0.5, 10),
-        (NEW, "b", "large", "too small", 1, 0.0, 9.0, False, "small", 0.75, 11),
-        (NEW, "c", "Not enough data", None, None, None, None, False, None, None, 12),
+        (NEW, "a", "small", "stable", 0, 0.25, 1.5, True, False, "large", 0.5, 10),
+        (NEW, "b", "large", "too small", 1, 0.0, 9.0, False, True, "small", 0.75, 11),
+        (NEW, "c", "Not enough data", None, None, None, None, False, None, None, None, 12),
     ]
     assert rows(file, KEYS, "segments.x_history") == [(OLD, "a"), (OLD, "b"), (NEW, "a"), (NEW, "b"), (NEW, "c")]
 

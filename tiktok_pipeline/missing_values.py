@@ -17,7 +17,9 @@ _PROGRAMS = (
     *("#NULL!", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#SPILL!", "#CALC!", "#FIELD!", "#ERROR!"),
     *("#GETTING_DATA", "#BLOCKED!", "#UNKNOWN!", "#CONNECT!", "#BUSY!", "#WERT!", "#BEZUG!", "#ZAHL!", "#NOM?"),
     *("#NOMBRE?", "#VALEUR!", "#VALOR!", "#NOMBRE!", "#NOME?", "#¡VALOR!", "#¡REF!", "#¡NUM!", "#¡DIV/0!"),
-    "#¿NOMBRE?",
+    *("#¿NOMBRE?", "#N/D", "#¡N/D!", "#N/DISP", "#NB", "<N/A>", "NA()", "pd.NA", "np.nan", "\\\\N"),
+    *("''", '""', "[]", "{}"),
+    *("(vide)", "(leer)", "(vacío)", "(en blanco)", "(vazio)", "(tom)", "(unknown)", "(not available)", "(N/A)"),
 )
 """What programs write, in spellings that nobody chooses as a name."""
 
@@ -26,6 +28,9 @@ _ANY_CASE = ("null", "na", "nan", "nat", "nil", "none", "undefined", "n.a.", "n.
 _PEOPLE = (
     *("unknown", "unavailable", "not available", "not applicable", "not found", "missing", "empty", "blank"),
     *("hidden", "private", "error", "tbd", "k.a.", "k. a.", "keine angabe", "unbekannt", "s/o", "s.o.", "inconnu"),
+    *("no data", "no value", "not provided", "not specified", "n.v.", "nicht verfügbar", "leer", "non disponible"),
+    *("aucun", "aucune", "vide", "no disponible", "ninguno", "ninguna", "vacío", "não disponível", "nenhum", "vazio"),
+    *("ikke tilgængelig", "ingen", "non disponibile", "nessuno", "inf", "-inf", "infinity", "-infinity", "tba", "*"),
     *("nd", "s/d", "desconocido", "desconhecido", "ukendt", "i/a", "."),
 )
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from benchmarks.reliability.draft import CSV_ENDINGS, ENDINGS, JSON_ENDINGS, TEXT_ENDINGS, Draft, new_draft, packed
+from benchmarks.reliability.intact_figures import odd_container, odd_formats, odd_quotes
 from benchmarks.reliability.odd_cells import (
     AGES,
     DATES,
@@ -346,5 +347,8 @@ DAMAGES: Mapping[str, Damage] = {
     "odd numbers": Damage(_spoil(NUMBERS, *_COUNTS, *_SCORES)),
     "odd dates": Damage(_spoil(DATES, "observed_on"), needs="observed_on"),
     "odd ages": Damage(_spoil(AGES, "is_under_age"), needs="is_under_age"),
+    "quotes": Damage(to_text=odd_quotes, endings=CSV_ENDINGS),
+    "container": Damage(to_file=odd_container, packs=True),
+    "formats": Damage(odd_formats),
 }
 """Every damage by name; a delivery has one of them, or two at once."""

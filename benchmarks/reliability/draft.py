@@ -23,7 +23,10 @@ TEXT_ENDINGS = CSV_ENDINGS + JSON_ENDINGS
 ENDINGS = (*TEXT_ENDINGS, ".parquet")
 NESTED = ("apify_items", "tiktok_api")
 """Dialects whose columns are paths of nested objects."""
-DAY = "2024-03-01"
+FIGURES = ("followers", "following", "likes", "videos_count")
+"""The counts of a creator, which are a function of the handle."""
+
+DAY = "2024-03-19"
 
 
 @dataclass
@@ -106,8 +109,19 @@ def _score(draw: random.Random, number: int) -> dict[str, str]:
     }
 
 
-def _creator(draw: random.Random, dialect: Dialect, number: int) -> dict[str, str]:
+def figures_of(handle: str) -> dict[str, int]:
+    """The counts of a creator."""
+    draw = random.Random(handle)  # noqa: S311 - the same handle has the same counts
     followers = int(draw.lognormvariate(9.0, 1.6))
+    return {
+        "followers": followers,
+        "following": int(draw.lognormvariate(5.5, 1.2)),
+        "likes": int(followers * draw.lognormvariate(2.5, 0.7)),
+        "videos_count": 1 + int(draw.lognormvariate(4.5, 1.0)),
+    }
+
+
+def _creator(draw: random.Random, dialect: Dialect, number: int) -> dict[str, str]:
     comments, likes = draw.lognormvariate(-7.0, 0.6), draw.lognormvariate(-4.0, 0.5)
     handle = f"creator{number:05d}"
     return {
@@ -117,14 +131,11 @@ def _creator(draw: random.Random, dialect: Dialect, number: int) -> dict[str, st
         "biography": 'says "hi",\nand more' if number % 5 == 0 else f"creator no. {number}",
         "bio_link": "https://example.org/x" if number % 3 == 0 else "null",
         "is_verified": "true" if number % 8 == 0 else "false",
-        "followers": str(followers),
-        "following": str(int(draw.lognormvariate(5.5, 1.2))),
-        "likes": str(int(followers * draw.lognormvariate(2.5, 0.7))),
-        "videos_count": str(1 + int(draw.lognormvariate(4.5, 1.0))),
+        **{name: str(count) for name, count in figures_of(handle).items()},
         "avg_engagement_rate": repr(comments + likes),
         "comment_engagement_rate": repr(comments),
         "like_engagement_rate": repr(likes),
-        "observed_on": "01-03-2024" if dialect.dates == "day-first" else DAY,
+        "observed_on": "19-03-2024" if dialect.name == "spreadsheet_csv" else DAY,
         "top_videos": f"https://www.tiktok.com/@{handle}/video/1",
         "language": "en",
         "region": "US",

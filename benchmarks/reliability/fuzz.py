@@ -26,6 +26,8 @@ import tiktok_pipeline.studies
 from benchmarks import record
 from benchmarks.record import RESULTS
 from benchmarks.reliability.damage import Delivery, delivery
+from benchmarks.reliability.draft import FIGURES
+from benchmarks.reliability.intact_figures import DAMAGES_WITH_FIGURES, wrong_figures
 from benchmarks.reliability.states import LEFTOVERS, Slices, slices_of
 from tiktok_pipeline.assembly import build_definitions, open_engine, open_warehouse, refresh_job
 from tiktok_pipeline.home.layout import REASON_SUFFIX
@@ -151,6 +153,7 @@ def _process(ground: FuzzHome, file: Delivery, key: str, broken: list[str]) -> t
     outcome, why = _refresh(ground, key)
     if outcome == ACCEPTED:
         broken += _balance_problems(ground, key)
+        broken += _figure_problems(ground, key) if file.damage in DAMAGES_WITH_FIGURES else []
     else:
         broken += reason_problems(why, most_lines=1)
         broken += ["the failure is not an expected one"] if outcome == BROKE else []
@@ -260,6 +263,13 @@ def _balance_problems(ground: FuzzHome, key: str) -> list[str]:
         counts = f"manifest {entry.rows}, raw {raw}, validated {good}, rejected {rejected}, features {features}"
         broken.append(f"rows do not balance: {counts}")
     return broken
+
+
+def _figure_problems(ground: FuzzHome, key: str) -> list[str]:
+    """List the creators that have another's counts."""
+    with open_read_only(ground.settings.warehouse_file) as reader:
+        columns = ", ".join(("account_id", *FIGURES))
+        return wrong_figures(reader.rows(f"select {columns} from validated.profiles where snapshot = ?", [key])[1])  # noqa: S608
 
 
 def _raw_rows(ground: FuzzHome, key: str, source: str) -> int:

@@ -63,7 +63,7 @@ def inspect(
     member, encoding, delimiter, dialect, source, rows, usable_rows, columns
     [{name, read_as, cells}], proposals, formats, notes, snapshots [{snapshot,
     note}], first_rows, rejected, studies, errors [{code, message, remedy}],
-    command}].
+    command, proposed_dialect}].
     """
     with exit_on_expected_error(as_json=as_json):
         settings = read_settings()
@@ -197,6 +197,7 @@ def _document(path: Path, table: InspectedTable, studies: Sequence[Study], optio
         "studies": _studies_of(table, studies),
         "errors": [error_document(error.code, error.message, error.remedy) for error in table.errors],
         "command": _command(path, table, options),
+        "proposed_dialect": _proposed_dialect(table) or None,
     }
 
 
@@ -223,6 +224,8 @@ def _heading(table: InspectedTable) -> Iterator[str]:
     recognition = table.recognition
     if recognition is not None and not recognition.missing:
         yield f"dialect {recognition.dialect}: {recognition.description}"
+        if recognition.source.name != "profiles":
+            yield f"read as {recognition.source.name.replace('_', ' ')}"
     for key in table.keys:
         yield f"snapshot {key.key}{f': {key.note}' if key.note else ''}"
     for name, column in table.formats.columns.items():
@@ -231,6 +234,16 @@ def _heading(table: InspectedTable) -> Iterator[str]:
     for note in table.notes:
         if note not in table.formats.notes:
             yield f"note: {note}"
+
+
+def _proposed_dialect(table: InspectedTable) -> str:
+    """Return the TOML text of a dialect for a table whose columns are not certain; "" for any other."""
+    from tiktok_pipeline.raw.dialects.save import proposed_text
+
+    recognition = table.recognition
+    if recognition is None or not (recognition.missing or recognition.proposals):
+        return ""
+    return proposed_text("my_dialect", recognition, description=f"like {one_line(table.name)}")
 
 
 def _conclusions(
@@ -257,6 +270,10 @@ def _conclusions(
     if is_open:
         saved = command.replace("pipeline refresh", "pipeline inspect", 1)
         yield f"to settle it for every file of this form: {saved} --save-dialect NAME"
+    if proposed := _proposed_dialect(table):
+        yield "to read files of this form so from now on, check this text, and save it in the home as"
+        yield "dialects/my_dialect.toml:"
+        yield from proposed.splitlines()
     yield ""
 
 

@@ -99,10 +99,11 @@ class StudySummary:
 
 @dataclass(frozen=True)
 class SnapshotSummary:
-    """A snapshot as published: its rows, and the studies whose source it has."""
+    """A snapshot as published: its rows, and the studies whose source it has; videos count among the valid rows."""
 
     snapshot: str
     valid_rows: int
+    video_rows: int
     rejected_rows: int
     studies: tuple[StudySummary, ...]
     report: Path
@@ -123,8 +124,9 @@ def summarize_snapshots(settings: Settings, keys: Sequence[str], studies: Sequen
         summaries.append(
             SnapshotSummary(
                 snapshot=key,
-                valid_rows=rows.get(key, (0, 0))[0],
-                rejected_rows=rows.get(key, (0, 0))[1],
+                valid_rows=rows.get(key, (0, 0, 0))[0],
+                video_rows=rows.get(key, (0, 0, 0))[1],
+                rejected_rows=rows.get(key, (0, 0, 0))[2],
                 studies=tuple(
                     StudySummary(
                         study.name,
@@ -142,18 +144,19 @@ def summarize_snapshots(settings: Settings, keys: Sequence[str], studies: Sequen
     return summaries
 
 
-def _row_counts(database: ReadOnlyDatabase, keys: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """Return the number of valid and rejected rows by snapshot."""
+def _row_counts(database: ReadOnlyDatabase, keys: Sequence[str]) -> dict[str, tuple[int, int, int]]:
+    """Return the number of valid rows, of those that are delivered videos, and of rejected rows, by snapshot."""
     _, rows = database.rows(
-        "select snapshot, count(*) filter (where is_valid), count(*) filter (where not is_valid) from ("
-        "select snapshot, true as is_valid from validated.profiles "
-        "union all select snapshot, true from validated.creator_activity "
-        "union all select snapshot, true from validated.videos where origin = 'delivered' "
-        "union all select snapshot, false from validated.rejected"
+        "select snapshot, count(*) filter (where kind <> 'rejected'), count(*) filter (where kind = 'video'), "
+        "count(*) filter (where kind = 'rejected') from ("
+        "select snapshot, 'creator' as kind from validated.profiles "
+        "union all select snapshot, 'creator' from validated.creator_activity "
+        "union all select snapshot, 'video' from validated.videos where origin = 'delivered' "
+        "union all select snapshot, 'rejected' from validated.rejected"
         ") where snapshot in (select unnest(?)) group by 1",
         [list(keys)],
     )
-    return {snapshot: (valid, rejected) for snapshot, valid, rejected in rows}
+    return {snapshot: (valid, videos, rejected) for snapshot, valid, videos, rejected in rows}
 
 
 def _personas(database: ReadOnlyDatabase, keys: Sequence[str]) -> dict[tuple[str, str], list[PersonaSummary]]:
@@ -233,7 +236,8 @@ def print_summary(settings: Settings, summaries: Sequence[SnapshotSummary], stud
     for summary in shown:
         rejected = f"{summary.rejected_rows:,} rejected"
         reasons = ", with the reasons in validated.rejected" if summary.rejected_rows else ""
-        info(f"snapshot {summary.snapshot}: {summary.valid_rows:,} valid rows, {rejected}{reasons}")
+        videos = f" ({summary.video_rows:,} of them videos)" if summary.video_rows else ""
+        info(f"snapshot {summary.snapshot}: {summary.valid_rows:,} valid rows{videos}, {rejected}{reasons}")
         for study in summary.studies:
             for remark in _remarks(summary.snapshot, study, notes):
                 info(f"snapshot {summary.snapshot}: {study.study} {remark}")

@@ -170,7 +170,7 @@ def content_type(source: ByteSource, name: str) -> ContentType:
             raise UnreadableFileError(f"{name}: {description}, not a table", remedy=remedy)
     if head[257:262] == b"ustar":
         raise UnreadableFileError(f"{name}: a tar archive, not a table", remedy="unpack it and deliver what it holds")
-    if head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype", b"<html", b"<table", b"<?xml")):
         raise UnreadableFileError(f"{name}: a web page or XML, not a table", remedy="download the file itself")
     return "text"
 

@@ -207,7 +207,7 @@ class _Reader:
 
     def _is_surely_row(self, cells: list[str], text: str) -> bool:
         """Return whether a line that may be the inside of a quoted cell is a row all the same."""
-        if not self._patterns.fits(cells):
+        if not self._patterns.fits_closely(cells):
             return False
         if '"' not in text or not self._survey.quotes_cells:
             return True

@@ -12,9 +12,18 @@ from tiktok_pipeline.delivery.csv_lines import PhysicalLines
 from tiktok_pipeline.delivery.csv_reader import CsvText
 from tiktok_pipeline.delivery.csv_strict import StrictScan, scan_strict
 from tiktok_pipeline.delivery.csv_survey import ColumnPatterns, Survey, is_total, survey_lines
+from tiktok_pipeline.delivery.csv_wrappings import find_wrapping
 from tiktok_pipeline.delivery.same_names import merge_same_names
 from tiktok_pipeline.delivery.tables import ByteSource, DeliveredTable, KnowsName, Layout
-from tiktok_pipeline.delivery.text_encoding import TextEncoding, encoding_of_head, find_encoding, open_decoded
+from tiktok_pipeline.delivery.text_encoding import (
+    BAD_BYTES,
+    TextEncoding,
+    encoding_of_head,
+    find_encoding,
+    find_legacy_encoding,
+    latin_encodings,
+    open_decoded,
+)
 from tiktok_pipeline.text_files import DELIMITERS, column_name, split_header
 from tiktok_pipeline.warehouse.base import UnreadableFileError
 
@@ -57,35 +66,63 @@ def open_csv(
     UnreadableFileError
         If the text is empty, has no header, or is in no encoding that is known.
     """
+    kept = Layout(container="csv", compression=compression, member=member)
+    wrapping = find_wrapping(source)
+    if wrapping is None:
+        return _open(source, kept, name=name, knows=knows)
+    return wrapping.read(_open(wrapping.unwrapped(source), kept, name=name, knows=knows))
+
+
+def _open(source: ByteSource, kept: Layout, *, name: str, knows: KnowsName | None) -> DeliveredTable:
+    """Return the table of a text; ``kept`` has what is known of its layout."""
     with source() as stream:
         encoding = encoding_of_head(stream.read(_HEAD_BYTES))
     if encoding is None or encoding.codec == "utf-8":
-        plain = _plain_table(source, encoding or _UTF_8, Layout(container="csv"), name=name, knows=knows)
+        plain = _plain_table(source, encoding or _UTF_8, kept, name=name, knows=knows)
         if plain is not None:
-            return replace(plain, layout=replace(plain.layout, compression=compression, member=member))
+            return plain
     encoding = encoding or find_encoding(source)
     if encoding is None:
         raise UnreadableFileError(f"{name}: unknown text encoding", remedy="save it as UTF-8")
     layout = find_layout(_sample_lines(source, encoding), name=name, knows=knows)
-    if any("\x00" in cell for cell in layout.header_cells):
+    if encoding == _UTF_8 and _has(BAD_BYTES, layout):
+        encoding, layout = _header_in_legacy_encoding(source, name=name, knows=knows)
+    if _has("\x00", layout) or _has(BAD_BYTES, layout):
         raise UnreadableFileError(f"{name}: the text is not UTF-8", remedy="save or convert it as UTF-8")
     text = _survey(source, encoding, layout)
-    return _merge_columns(
-        DeliveredTable(
-            name=name,
-            layout=Layout(
-                container="csv",
-                compression=compression,
-                member=member,
-                encoding=encoding.name,
-                delimiter=layout.syntax.delimiter,
-                notes=(*layout.notes, *_notes(text.survey)),
-            ),
-            header=layout.names,
-            read=text.records,
+    table = DeliveredTable(
+        name=name,
+        layout=replace(
+            kept,
+            encoding=encoding.name,
+            delimiter=layout.syntax.delimiter,
+            notes=(*layout.notes, *_notes(text.survey)),
         ),
-        layout,
+        header=layout.names,
+        read=text.records,
     )
+    return _merge_columns(table, layout)
+
+
+def _has(text: str, layout: CsvLayout) -> bool:
+    return any(text in cell for cell in layout.header_cells)
+
+
+def _header_in_legacy_encoding(
+    source: ByteSource, *, name: str, knows: KnowsName | None
+) -> tuple[TextEncoding, CsvLayout]:
+    """Return the encoding and layout of a text whose header is not UTF-8, though its rows may be ASCII.
+
+    Few letters do not show the encoding: the one wins in which most names of columns are known.
+    """
+    found = find_legacy_encoding(source)
+    candidates = [*([found] if found else []), *latin_encodings()]
+    layouts = [(codec, find_layout(_sample_lines(source, codec), name=name, knows=knows)) for codec in candidates]
+
+    def known_names(candidate: tuple[TextEncoding, CsvLayout]) -> int:
+        return sum(map(knows, candidate[1].names)) if knows else 0
+
+    return max(layouts, key=known_names)
 
 
 def _plain_table(

@@ -30,6 +30,10 @@ _SIGNATURE = re.compile(
 )
 
 
+_LINK = re.compile(r"\w+://|\S+@\S+[.]", re.IGNORECASE)
+_PARTS_OF_TIME = re.compile(r"\d[-/:.]\d+[-/:.]\d|\d{1,2} ?[-/. ]?[^\W\d_]{3,}")
+
+
 class _Pattern(Enum):
     VALUE = "numbers, dates, links or truth values"
     TOKEN = "texts without blanks"  # noqa: S105 - no password
@@ -42,6 +46,7 @@ class ColumnPatterns:
 
     patterns: tuple[tuple[_Pattern, bool], ...]
     width: int
+    kinds: tuple[frozenset[str], ...] = ()
 
     @classmethod
     def learn(cls, rows: Sequence[Sequence[str]], width: int) -> ColumnPatterns:
@@ -49,7 +54,8 @@ class ColumnPatterns:
         full = [row for row in rows if len(row) == width]
         if len(full) < _FEWEST_ROWS:
             return cls(((_Pattern.FREE, False),) * width, width)
-        return cls(tuple(_pattern([row[place].strip() for row in full]) for place in range(width)), width)
+        columns = [[row[place].strip() for row in full] for place in range(width)]
+        return cls(tuple(map(_pattern, columns)), width, tuple(frozenset(map(_kind_of, cells)) for cells in columns))
 
     def fits(self, cells: Sequence[str]) -> bool:
         """Return whether the cells are as many as a row has and each looks like its column."""
@@ -82,7 +88,22 @@ class ColumnPatterns:
     def fits_typical_beginning(self, cells: Sequence[str]) -> bool:
         """Return whether at least two cells are the first ones of a row, one of them a number, a date or a link."""
         known = [pattern for pattern, _ in self.patterns[: len(cells)] if pattern is not _Pattern.FREE]
-        return len(known) > 1 and _Pattern.VALUE in known and self.fits_beginning(cells)
+        if len(known) < 2 or _Pattern.VALUE not in known or not self.fits_beginning(cells):
+            return False
+        return self._are_of_known_kinds(cells)
+
+    def fits_closely(self, cells: Sequence[str]) -> bool:
+        """Return whether the cells fit, are written without blanks around them, and are of kinds that were seen."""
+        kept = zip(cells, self.patterns, strict=False)
+        is_bare = all(cell == cell.strip() for cell, (pattern, _) in kept if pattern is _Pattern.TOKEN)
+        return is_bare and self.fits(cells) and self._are_of_known_kinds(cells)
+
+    def _are_of_known_kinds(self, cells: Sequence[str]) -> bool:
+        bare = [cell.strip(' \t"') for cell in cells]
+        return all(
+            pattern is _Pattern.FREE or not cell or _kind_of(cell) in kinds
+            for cell, (pattern, _), kinds in zip(bare, self.patterns, self.kinds, strict=False)
+        )
 
     @property
     def starts_with_text(self) -> bool:
@@ -109,6 +130,17 @@ def _pattern(cells: Sequence[str]) -> tuple[_Pattern, bool]:
     if filled and sum(any(map(str.isspace, cell)) for cell in filled) <= most:
         return _Pattern.TOKEN, is_filled
     return _Pattern.FREE, is_filled
+
+
+def _kind_of(cell: str) -> str:
+    """Return which kind of cell one is: a link, a time, a number, a truth value, or a text, of ASCII or not."""
+    if not is_value(cell):
+        return "text of ASCII" if cell.isascii() else "text"
+    if _LINK.match(cell):
+        return "link"
+    if not any(map(str.isdigit, cell)):
+        return "truth value"
+    return "time" if _PARTS_OF_TIME.search(cell) else "number"
 
 
 def _fits(cell: str, pattern: _Pattern, *, is_filled: bool) -> bool:

@@ -7,6 +7,9 @@ from typing import Any
 
 from tiktok_pipeline.delivery.json_stream import ExactFloat, JsonError, JsonObject
 
+_EXTENDED = frozenset({"$numberLong", "$numberInt", "$numberDouble", "$numberDecimal", "$date", "$oid"})
+"""How an export of MongoDB writes a value with its type: ``{"$numberLong": "1200"}``."""
+
 _DEEPEST_PATH = 8
 """An object below this many others is a JSON text."""
 
@@ -23,6 +26,8 @@ def flatten(record: JsonObject) -> dict[str, str | None]:
     --------
     >>> flatten({"id": 7, "stats": {"followers": 4, "verified": True}, "tags": ["a"], "bio": None})
     {'id': '7', 'stats.followers': '4', 'stats.verified': 'true', 'tags': '["a"]', 'bio': None}
+    >>> flatten({"likes": {"$numberLong": "12"}, "seen": {"$date": "2024-05-06T00:00:00Z"}})
+    {'likes': '12', 'seen': '2024-05-06T00:00:00Z'}
     """
     cells: dict[str, str | None] = {}
     _add(cells, "", record, 1)
@@ -52,8 +57,8 @@ def cell_text(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
 
 
 def _add(cells: dict[str, str | None], prefix: str, record: JsonObject, depth: int) -> None:
-    for key, value in record.items():
-        name = prefix + key
+    for key, typed in record.items():
+        name, value = prefix + key, _untyped(typed)
         if isinstance(value, str):
             text: str | None = value
         elif isinstance(value, dict) and depth < _DEEPEST_PATH:
@@ -64,3 +69,10 @@ def _add(cells: dict[str, str | None], prefix: str, record: JsonObject, depth: i
         if name in cells and cells[name] != text:
             raise JsonError("one key occurs twice with different values")
         cells[name] = text
+
+
+def _untyped(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a value without the types of `_EXTENDED`."""
+    while isinstance(value, dict) and len(value) == 1 and not _EXTENDED.isdisjoint(value):
+        (value,) = value.values()
+    return value

@@ -121,7 +121,7 @@ def find_layout(open_text: Callable[[], TextIO], knows: KnowsName | None) -> Jso
         start = JsonStream(text, JsonDecoder()).peek()
     if start == "[":
         with open_text() as text:
-            return _array_layout(text)
+            return _array_layout(text, knows)
     with open_text() as text:
         objects = _objects_of_lines(text)
     if objects is not None:
@@ -154,13 +154,16 @@ def _knows_nothing(_name: str) -> bool:
     return False
 
 
-def _array_layout(text: TextIO) -> JsonLayout:
-    """Return "split" for an array whose first element is a list of names, "values" for every other array."""
+def _array_layout(text: TextIO, knows: KnowsName) -> JsonLayout:
+    """Return "split" for an array whose first element is a list of names, "document" for an array of pages."""
     decoder = JsonDecoder()
     stream = JsonStream(text, decoder)
     first = next(iterate_array(stream, decoder), None)
-    is_header = first is not None and isinstance(first.value, list) and _are_names(first.value)
-    return JsonLayout(orient="split" if is_header else "values")
+    value = None if first is None else first.value
+    if isinstance(value, list) and _are_names(value):
+        return JsonLayout(orient="split")
+    path = _common_list([value], knows) if isinstance(value, dict) else ()
+    return JsonLayout(orient="document" if path else "values", path=path)
 
 
 def _are_names(values: Sequence[Any]) -> bool:
@@ -206,8 +209,11 @@ def _survey_value(value: Any, path: Path, survey: _Survey) -> None:  # noqa: ANN
 
 
 def _list_of_pages(surveys: Sequence[_Survey], knows: KnowsName) -> Path:
-    """Return the one list whose objects have known names, if the documents around it have none."""
-    if any(_is_known(path, knows) for survey in surveys for path in survey.scalars):
+    """Return the one list whose objects have known names, if the documents around it are no records.
+
+    One known name does not make a record: a page has its number.
+    """
+    if any(sum(_is_known(path, knows) for path in survey.scalars) > 1 for survey in surveys):
         return ()
     ranked = {
         path: _known_keys(content, knows)

@@ -41,7 +41,8 @@ LARGEST_COLUMNS_CHARACTERS = LONGEST_RECORD_BYTES
 
 _CUT_NOTE = "the text ends inside the list of records"
 _HEAD_BYTES = 65_536
-_ARRAY = re.compile(r"\[\s*(?:[\[{\]]|$)")
+_SCALAR = r'(?:"[^"\r\n]*"|-?[0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null|NaN)\s*'
+_ARRAY = re.compile(rf"\[\s*(?:[\[{{\]]|$|{_SCALAR}(?:,\s*(?:{_SCALAR}[,\]]|[\[{{])|\]\s*$))")
 _OBJECT = re.compile(r'\{\s*(?:["}]|$)')
 
 
@@ -210,6 +211,9 @@ class _JsonText:
                 return
             stream = JsonStream(text, decoder)
             match layout.orient:
+                case "document" if stream.peek() == "[":
+                    for page in iterate_array(stream, decoder):
+                        yield from _items_of_page(page, layout.path)
                 case "document":
                     while stream.peek():
                         yield from iterate_list_in_document(stream, decoder, layout.path)
@@ -238,13 +242,18 @@ def _items_of_lines(text: TextIO, layout: JsonLayout, decoder: JsonDecoder) -> I
             yield Item(number, problem=f"longer than {LONGEST_RECORD_BYTES // 2**20} MB")
             continue
         for item in iterate_line(line, number, decoder):
-            if layout.orient != "document" or item.problem is not None:
-                yield item
-                continue
-            inner = item.value
-            for key in layout.path:
-                inner = inner.get(key) if isinstance(inner, dict) else None
-            yield from (Item(number, value) for value in inner or ())
+            yield from _items_of_page(item, layout.path) if layout.orient == "document" else (item,)
+
+
+def _items_of_page(page: Item, path: tuple[str, ...]) -> Iterator[Item]:
+    """Yield the elements of the list at ``path`` in a document."""
+    if page.problem is not None:
+        yield page
+        return
+    inner = page.value
+    for key in path:
+        inner = inner.get(key) if isinstance(inner, dict) else None
+    yield from (Item(page.line, value) for value in inner or ())
 
 
 def _items_of_values(stream: JsonStream, decoder: JsonDecoder) -> Iterator[Item]:

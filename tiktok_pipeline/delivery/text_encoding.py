@@ -35,14 +35,17 @@ _HEAD_BYTES = 4096
 _MARKING = "tiktok_pipeline.mark_bad_bytes"
 _NOT_ASCII = re.compile(rb"[^\n\r]*[\x80-\xff][^\n\r]*")
 _SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
-_WORD_LETTER = re.compile(rb"[A-Za-z\x80-\xff][\x80-\xff]|[\x80-\xff][A-Za-z]")
+_WORD_LETTER = re.compile(
+    rb"[A-Za-z\x80-\xff][\x80-\xff]|[\x80-\xff][A-Za-z]|(?<=[0-9])[\xa0\x92\xca\xd5](?=[0-9]{3})"
+)
+"""Part of a word, or what spreadsheets write between thousands: a blank that does not break, or an apostrophe."""
 _FEWEST_LINES = 3
 _FEWEST_LETTERS = 6
 _UNLIKELY = re.compile(
     "[^\\W\\d_][^\x00-\x7f\\w\\s\u2018-\u201d\u2026\u2013\u2014\u20ac\xb7\xb4\u2122\xae\xa9]"
-    "|[a-z][\xc0-\xde\u0152\u0160\u0178\u017d]"
+    "|[a-z][\xc0-\xde\u0152\u0160\u0178\u017d]|[0-9][\xc0-\u024f][0-9]"
 )
-"""A letter before a symbol, or a small letter before a western capital: the text is read in a wrong encoding."""
+"""A letter before a symbol or between digits, or a small letter before a western capital: a wrong encoding."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,19 @@ def find_encoding(source: ByteSource) -> TextEncoding | None:
     with source() as stream:
         sample = _lines_beyond_ascii(stream)
     return TextEncoding("utf-8") if sample.is_utf8 else _legacy_encoding(sample)
+
+
+def find_legacy_encoding(source: ByteSource) -> TextEncoding | None:
+    """Return the encoding of a text that is certainly not UTF-8; None if none is known."""
+    with source() as stream:
+        sample = _lines_beyond_ascii(stream)
+    found = _legacy_encoding(sample)
+    return TextEncoding("cp1252") if found == TextEncoding("utf-8") else found
+
+
+def latin_encodings() -> tuple[TextEncoding, ...]:
+    """Return the encodings of Latin letters that are confused with each other in a short text."""
+    return tuple(map(TextEncoding, _LATIN))
 
 
 def encoding_of_head(head: bytes) -> TextEncoding | None:
@@ -197,6 +213,8 @@ def _legacy_encoding(sample: _Sample) -> TextEncoding | None:
     codec = "cp1252" if "cp1252" in equal else best.encoding
     names = [codec, *_LATIN] if codec in _LATIN else [codec]
     codec = min(names, key=lambda name: _unlikely_characters(sample.lines, name))
+    if sample.lines.decode("cp1252", "replace") == sample.lines.decode(codec, "replace"):
+        codec = "cp1252"
     is_text = 5 * _unlikely_characters(sample.lines, codec) <= sample.letters
     return TextEncoding(codec if is_text or sample.sequences or len(sample.lines) > _SAMPLE_BYTES else "utf-8")
 

@@ -176,7 +176,9 @@ def _ingest_delivery(
     for path, status in before.items():
         if path in refused:
             if _file_status(path) is not None:  # else removed by whoever delivered it
-                result.refused.append(_refuse(path, settings.refused, refused[path]))
+                refused_file = _refuse(path, settings.refused, refused[path])
+                result.refused.append(refused_file)
+                _move_requests(path, settings.refused / refused_file.file)
         elif _file_status(path) == status:  # else another file took the name meanwhile
             path.unlink()
             for request in request_files(path):
@@ -204,6 +206,13 @@ def _refuse(path: Path, folder: Path, reason: str) -> RefusedFile:
     atomic_write_text(folder / f"{name}{REASON_SUFFIX}", f"{reason}\n")
     os.replace(path, folder / name)  # noqa: PTH105 - a link is moved, not followed
     return RefusedFile(name, reason)
+
+
+def _move_requests(path: Path, refused: Path) -> None:
+    """Move the requests of a refused reply beside it; alone in the inbox, one would be a delivery of its own."""
+    for request, moved in zip(request_files(path), request_files(refused), strict=False):
+        if request.is_file() and not _exists(moved):
+            os.replace(request, moved)  # noqa: PTH105 - as for the file
 
 
 def _exists(path: Path) -> bool:

@@ -33,7 +33,6 @@ from tiktok_pipeline.privacy.redact import redact
 from tiktok_pipeline.privacy.suppression import suppressed_rows
 from tiktok_pipeline.raw.dialects import Recognition, UnknownDialectError, is_known_name, recognize
 from tiktok_pipeline.raw.read import FORGOTTEN_RECORD, check_competing, read_file
-from tiktok_pipeline.validated.clean import DAY_FIRST_DIALECTS
 from tiktok_pipeline.validated.formats.formats import FormatOptions, Formats
 from tiktok_pipeline.validated.videos import newest_video_day
 from tiktok_pipeline.warehouse.base import FileFormat, UnreadableFileError
@@ -331,14 +330,10 @@ def _check_conflicts(table: DeliveredTable, recognition: Recognition, column_map
 
 
 def _format_options(options: IngestOptions, recognition: Recognition) -> FormatOptions:
-    """Return what is known about the formats: the options of the call come before the dialect.
-
-    A spreadsheet saves dates as its country writes them: the day order of a shipped dialect is no evidence.
-    """
-    of_dialect = None if recognition.dialect in DAY_FIRST_DIALECTS else recognition.dates
+    """Return what is known about the formats: the options of the call come before the dialect."""
     return FormatOptions(
         decimal=options.decimal,
-        dates=options.dates or of_dialect,
+        dates=options.dates or recognition.dates,
         rates=options.rates,
         units=recognition.units,
     )

@@ -119,7 +119,7 @@ def _plan_summary(studies: Sequence[StudyTables], recommended: StudyTables) -> I
         if goes_on := continuity_sentence(recommended.continuity):
             yield (Span(goes_on),)
         if recommended.basis_note:
-            yield (Span(recommended.basis_note, is_strong=True),)
+            yield (Span(f"Creators are compared by {recommended.basis_note}.", is_strong=True),)
     else:
         yield (
             Span("The study to plan with has no segments in this snapshot ("),

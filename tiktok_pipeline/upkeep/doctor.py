@@ -198,7 +198,7 @@ def check_files(settings: Settings, manifests: Manifests, *, quick: bool) -> Ite
         known = {MANIFEST, *(entry.file for entry in manifest)}
         for path in sorted(folder.iterdir()):
             if path.name not in known and not path.name.startswith("."):
-                remedy = "deliver it through incoming/, then delete it there"
+                remedy = "move it out of raw/, and deliver it from there"
                 yield Finding("warning", f"{path}: not in the manifest", remedy)
     if not damaged:
         compared = "sizes" if quick else "hashes"

@@ -24,7 +24,6 @@ from tiktok_pipeline.missing_values import (
     NUMBER_NULL_PATTERN,
     WHITE_SPACE,
 )
-from tiktok_pipeline.raw.dialects import DIALECTS
 from tiktok_pipeline.raw.schema import ACTIVITY_COLUMNS, PROFILE_COLUMNS, PROFILES, Source
 from tiktok_pipeline.validated.identity import CANONICAL_HANDLE, USABLE_NUMBER, parse_handle, usable_number
 from tiktok_pipeline.warehouse.base import CastType, Engine
@@ -34,13 +33,15 @@ FALSE_WORDS = ("false", "f", "no", "n", "0")
 MORE_TRUE_WORDS = (
     *("1.0", "1,0", "wahr", "ja", "j", "vrai", "oui", "o", "verdadero", "verdadeiro", "sí", "si", "sim", "s", "sand"),
     *("sandt", "sant", "vero", "waar", "prawda", "tak", "да", "истина", "on", "verified", "✓", "✔", "✔️", "✅"),
-    *("是", "真", "doğru", "evet"),
+    *("是", "真", "doğru", "evet", "x", "checked", "☑", "-1", "1.00", "verified account", "verifiziert", "vérifié"),
+    *("verificado", "verificada", "verificato", "verificeret", "geverifieerd"),
 )
 """What other programs and languages write for true; the fast path leaves these to the parser."""
 MORE_FALSE_WORDS = (
     *("0.0", "0,0", "falsch", "nein", "faux", "non", "falso", "não", "nao", "falsk", "nej", "nei", "onwaar", "nee"),
     *("fałsz", "nie", "нет", "ложь", "off", "unverified", "not verified", "✗", "✘", "❌", "否", "假", "yanlış"),
-    "hayır",
+    *("hayır", "unchecked", "☐", "0.00", "nicht verifiziert", "non vérifié", "no verificado", "não verificado"),
+    *("non verificato", "ikke verificeret", "niet geverifieerd"),
 )
 
 COUNTS = ("followers", "following", "likes", "videos_count")
@@ -51,7 +52,8 @@ TYPES: Mapping[str, CastType] = {
     **dict.fromkeys(RATES, "float"),
 }
 """The type that each text column of a profile is cast to."""
-DAY_FIRST_DIALECTS = [dialect.name for dialect in DIALECTS if dialect.dates == "day-first"]
+DAY_FIRST_DIALECTS = ("spreadsheet_csv",)
+"""A manifest of an earlier version has no formats: these deliveries hold dates such as 20-05-2024."""
 
 PRESENCE_COLUMNS: Mapping[str, str] = {"has_biography": "biography", "has_bio_link": "bio_link"}
 """Columns of ``validated.profiles`` that tell whether the cell of another column is filled."""
@@ -65,6 +67,7 @@ LARGEST_EXACT_FLOAT = 2.0**53
 _NULL_PATTERNS: Mapping[str, str] = {
     **dict.fromkeys(("account_id", "tiktok_id", "region", "url"), HANDLE_NULL_PATTERN),
     "nickname": NAME_NULL_PATTERN,
+    "bio_link": NUMBER_NULL_PATTERN,  # no word of people is a link
     **dict.fromkeys((*TYPES, "is_verified", "is_under_age"), NUMBER_NULL_PATTERN),
     **dict.fromkeys(("engagement_index", "monetization_maturity"), NUMBER_NULL_PATTERN),
 }
@@ -216,7 +219,9 @@ def delivered_number(source: Source) -> nw.Expr:
 
 def parse_account_id(text: nw.Expr) -> nw.Expr:
     """Return the account id as text; NULL for a number in E-notation, which has lost its last digits."""
-    other = nw.when(~text.str.contains(_SCIENTIFIC)).then(text.str.replace_all(r"[.]0+$", ""))
+    # A spreadsheet keeps a text with an apostrophe before it.
+    exact = text.str.replace_all(r"[.]0+$|^'", "")
+    other = nw.when(~text.str.contains(_SCIENTIFIC)).then(exact)
     return nw.when(text.str.contains(_DIGITS)).then(text).otherwise(other)
 
 

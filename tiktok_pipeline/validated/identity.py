@@ -21,7 +21,8 @@ MOST_HANDLES = 5
 
 _INVISIBLE = "[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
 _EDGES = "^[ \\t\\n\\v\\f\\r\u00a0\u3000]+|[ \\t\\n\\v\\f\\r\u00a0\u3000]+$"
-_ESCAPES = (("%40", "@"), ("%2[eE]", "."), ("%5[fF]", "_"))
+_ESCAPES = (("%40|[\uff20\ufe6b]", "@"), ("%2[eE]", "."), ("%5[fF]", "_"))
+"""Percent escapes, and the wide and small forms of the sign before a handle."""
 _PROFILE_URL = r"^([a-z]+:)?/*([a-z0-9-]+[.])*tiktok[.]com(:[0-9]+)?/([^@?#]*/)?@"
 _AFTER_HANDLE = r"[/?#].*$"
 _MASK = "█"

@@ -75,6 +75,26 @@ def test_an_unknown_file_is_shown_with_the_command_that_settles_it(tmp_path: Pat
     assert "--save-dialect NAME" in result.out
 
 
+def test_the_proposed_dialect_reads_the_file_once_it_is_saved(tmp_path: Path, call: Call) -> None:
+    path = tmp_path / "sheet_2024-05-06.csv"
+    path.write_text("Creator,Audience,ER,Mood\nAnn_B,1200,0.1,calm\nBob,900,0.2,\n")
+    home = tmp_path / "home"
+    _, (document,) = inspect_as_json(call, home, path)
+    text = document["proposed_dialect"]
+    assert 'account_id = "Creator"\nfollowers = "Audience"\n# avg_engagement_rate = "ER"\n' in text
+    assert text in call(home, "inspect", str(path)).out
+    (home / "dialects").mkdir(parents=True)
+    (home / "dialects" / "my_dialect.toml").write_text(text.replace("# ", ""), encoding="utf-8")
+    code, (document,) = inspect_as_json(call, home, path)
+    assert (code, document["dialect"], document["proposed_dialect"]) == (0, "my_dialect", None)
+    assert document["first_rows"][0]["avg_engagement_rate"] == 0.1
+
+
+def test_a_file_that_is_certain_needs_no_dialect(tmp_path: Path, call: Call, tracker: Path) -> None:
+    _, (document,) = inspect_as_json(call, tmp_path / "home", tracker)
+    assert document["proposed_dialect"] is None
+
+
 def test_the_options_of_refresh_settle_it_here_too(tmp_path: Path, call: Call) -> None:
     path = tmp_path / "sheet_2024-05-06.csv"
     path.write_text("Creator,Audience\nann.bee,1200\nbob,900\n")

@@ -121,6 +121,7 @@ REFUSED = [
     ("SQLite", b"SQLite format 3\x00", "an SQLite database"),
     ("tar", CSV.ljust(257, b"\x00") + b"ustar", "a tar archive"),
     ("web page", b"\n<!DOCTYPE html><html>", "a web page"),
+    ("table of a web page", b'<table border="1"><tr><td>a', "a web page"),
 ]  # fmt: skip
 
 

@@ -260,6 +260,45 @@ def test_blanks_beside_quoted_cells_are_a_layout_of_the_file() -> None:
     assert good(table) == expected(8, bios=dict.fromkeys(range(1, 9), "one, two"))
 
 
+@pytest.mark.parametrize("quoted", ['="{}"', '"=""{}"""'], ids=["bare", "quoted"])
+def test_a_formula_of_a_text_is_this_text(quoted: str) -> None:
+    lines = [f"2024-05-{number:02},maker{number},tea,{quoted.format(number * 100)}\n" for number in range(1, 9)]
+    table = opened(HEADER + "".join(lines))
+    assert (table.plain_format, good(table)) == (None, expected(8))
+    assert 'Cells such as ="12" are read as 12.' in table.layout.notes
+
+
+@pytest.mark.parametrize("codec", ["cp1252", "mac_roman", "cp850"])
+@pytest.mark.parametrize("name", ["Følgere", "Abonnés", "Gefällt mir"])
+def test_letters_in_the_header_alone_show_the_encoding(name: str, codec: str) -> None:
+    text = f"day,handle,bio,{name}\n" + rows()
+    table = opened(text.encode(codec), knows=("day", "handle", "bio", name).__contains__)
+    assert (table.header, good(table)) == (("day", "handle", "bio", name), expected(8))
+
+
+def test_a_header_in_no_known_encoding_is_refused_without_a_stack_trace() -> None:
+    with pytest.raises(UnreadableFileError, match="the text is not UTF-8"):
+        opened(b"\xef\xbb\xbfday,handle,bio,f\xe4ns\n" + rows().encode())
+
+
+def test_a_line_in_quotes_as_a_whole_is_read_without_them() -> None:
+    text = HEADER + rows() + row(9, '"a ""b"", c"')
+    table = opened("".join(f'"{line.replace(chr(34), chr(34) * 2)}"\n' for line in text.splitlines()))
+    assert (table.header, table.plain_format) == (NAMES, None)
+    assert good(table) == expected(9, bios={9: 'a "b", c'})
+    assert opened('"day"\n"2024-05-01"\n"2024-05-02"\n').plain_format == "csv"
+
+
+def test_cells_quoted_with_apostrophes_lose_them() -> None:
+    quoted = "'day','handle','bio','fans'\n" + "'2024-05-01','maker1','it''s 5\", tall','100'\n" * 4
+    assert good(opened(quoted)) == [("2024-05-01", "maker1", "it's 5\", tall", "100")] * 4
+
+
+def test_other_cells_that_start_with_an_equals_sign_stay_as_they_are() -> None:
+    table = opened(HEADER + rows() + row(9, '="a" and b') + row(10, "=1+1"))
+    assert good(table)[8:] == expected(10, bios={9: '="a" and b', 10: "=1+1"})[8:]
+
+
 def test_a_problem_quotes_no_cell() -> None:
     table = opened(HEADER + rows() + "secret,person\n" + '2024-05-09,"secret"person,true,1\n' + row(10))
     problems = [record.problem for record in table.records() if record.problem]

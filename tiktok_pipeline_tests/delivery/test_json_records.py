@@ -45,6 +45,13 @@ FORMS = [
     ("wrapped", json.dumps({"ok": True, "data": TWO, "n": 2}), None),
     ("wrapped twice", json.dumps({"data": {"users": TWO, "cursor": 2}, "error": {"code": "ok"}}), None),
     ("pages on lines", lines({"users": TWO[:1], "cursor": 1}, {"users": TWO[1:], "cursor": 2}), None),
+    ("numbered pages on lines", lines({"page": 1, "users": TWO[:1]}, {"page": 2, "users": TWO[1:]}), None),
+    ("numbered pages in an array", json.dumps([{"page": 1, "data": TWO[:1]}, {"page": 2, "data": TWO[1:]}]), None),
+    (
+        "export of MongoDB",
+        json.dumps([{**user, "followers": {"$numberLong": str(user["followers"])}} for user in TWO]),
+        None,
+    ),
     ("beside a list of other objects", json.dumps({"includes": [{"a": 1}], "data": TWO}), None),
     ("split", json.dumps({"columns": list(TWO[0]), "index": [0, 1], "data": [["anna", 1], ["ben", 2]]}), None),
     ("table", json.dumps({"schema": {"fields": [{"name": "likes"}, {"name": "id"}]}, "data": TWO}), None),
@@ -83,6 +90,7 @@ def test_a_record_with_a_list_of_objects_is_no_wrapper() -> None:
     cells = {"account_id": "anna", "followers": "1", "top_videos": '[{"id":"7","plays":5}]'}
     assert cells_of(read(json.dumps(profile, indent=1))) == [cells]
     assert cells_of(read(lines(profile, profile))) == [cells, cells]
+    assert cells_of(read(json.dumps([profile, profile]))) == [cells, cells]
 
 
 def test_one_reply_a_line_is_one_record() -> None:
@@ -229,11 +237,18 @@ IS_JSON = [
     ('  [ {"a": 1}]', True),
     ('\ufeff{"a": 1}', True),
     ("[[1]]", True),
+    ("[1,2,3]", True),
+    ('["a", "b"]', True),
+    ("[-1.5e3]", True),
+    ("[true, null]", True),
     ("{}", True),
     ('oops\n{"a": 1}\n{"a": 2}', True),
     ("account_id,followers\nanna,1", False),
     ("{account},followers\nanna,1", False),
     ("[2024-05-06] report\nid,followers", False),
+    ("[1] report\nid,followers", False),
+    ("[2024, May] report\nid,followers", False),
+    ("[id],[followers]\nanna,1", False),
     ("", False),
 ]
 

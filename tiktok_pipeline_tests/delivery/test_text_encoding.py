@@ -48,6 +48,13 @@ def test_a_text_in_a_legacy_encoding_is_decoded_to_what_was_written(codec: str) 
     assert content.decode(found(content).codec) == text
 
 
+@pytest.mark.parametrize("mark", ["\u00a0", "\u2019"], ids=["blank", "apostrophe"])
+@pytest.mark.parametrize("codec", ["cp1252", "mac_roman"])
+def test_marks_between_thousands_are_no_damage_of_a_utf_8_text(codec: str, mark: str) -> None:
+    text = text_of(["plain"]).replace(",7", f",1{mark}293{mark}383")
+    assert text.encode(codec).decode(found(text.encode(codec)).codec) == text
+
+
 @pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("words", [["plain"], ["你好世界北京大学中文名字" * 9]], ids=["ASCII", "Chinese"])
 def test_utf_16_without_a_mark_is_found_from_its_zero_bytes(codec: str, words: list[str]) -> None:

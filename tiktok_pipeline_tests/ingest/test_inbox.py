@@ -106,6 +106,19 @@ def test_a_request_beside_a_reply_is_no_delivery_of_its_own(settings: Settings, 
     assert inbox_names(settings) == []
 
 
+def test_the_request_of_a_refused_reply_goes_with_it(settings: Settings, engine: DuckDBWarehouse) -> None:
+    reply = json.dumps({"data": {"follower_count": 5}, "error": {"code": "ok"}})
+    for _ in range(2):
+        (settings.incoming / "replies.ndjson").write_text(f"{reply}\n{reply}\n", encoding="utf-8")
+        (settings.incoming / "replies.request.json").write_text('{"username": "ann"}', encoding="utf-8")
+        for path in settings.incoming.glob("replies*"):
+            os.utime(path, (0, 0))
+        assert len(ingest_inbox(settings, engine).refused) == 1
+        assert inbox_names(settings) == ["refused"]
+    there = sorted(path.name for path in settings.refused.iterdir() if not path.name.endswith(".why.txt"))
+    assert there == ["2-replies.ndjson", "2-replies.request.json", "replies.ndjson", "replies.request.json"]
+
+
 def test_an_unreadable_file_is_refused_with_its_reason_and_the_others_are_ingested(
     settings: Settings, engine: DuckDBWarehouse
 ) -> None:

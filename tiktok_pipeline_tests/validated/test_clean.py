@@ -135,6 +135,7 @@ def test_day_is_told_by_the_dialect_alone(
         ("6.79444E+18", None),
         ("6.8e18", None),
         ("6E+18", None),
+        ("'6700000000000000001", "6700000000000000001"),
         ("abc", "abc"),
         (None, None),
     ],

@@ -34,6 +34,8 @@ SPELLINGS = {
     "https://www.tiktok.com:443/@maker": "maker",
     "https://www.tiktok.com/%40maker": "maker",
     "https://www.tiktok.com/@maker\nand more": "maker\nand more",
+    "\uff20maker": "maker",
+    "\ufe6bmaker": "maker",
     "two words": "two words",
     "a/b": "a/b",
     "https://example.org/@maker": "https://example.org/@maker",

@@ -20,6 +20,11 @@ _FILLERS = frozenset(
 _WORDS = re.compile(r"[A-Z]*[a-z0-9]+|[A-Z]+|[^\W\d_A-Za-z]+")
 _PLATFORM = re.compile("tik ?tok", re.IGNORECASE)
 _PATH = re.compile(r"[./]")
+_WRAPPERS = re.compile(r"^(?:_source|node|attributes)[./]")
+"""Objects that hold nothing but the record: of Elasticsearch, GraphQL and JSON:API."""
+
+_KEY_OF_A_DATABASE = "_id"
+"""No "id" where the record has one of its own."""
 
 
 def column_key(name: str) -> str:
@@ -89,13 +94,16 @@ class HeaderIndex:
         self._by_path_end: dict[str, list[str]] = {}
         self._by_count: dict[str, list[str]] = {}
         for number, name in enumerate(self.names, start=1):
-            delivered = _without_position(name, number, self.names)
+            delivered = _WRAPPERS.sub("", _without_position(name, number, self.names), count=1)
             self._by_key.setdefault(column_key(delivered), []).append(name)
             if count_key(delivered) != column_key(delivered):
                 self._by_count.setdefault(count_key(delivered), []).append(name)
             parts = [column_key(part) for part in _PATH.split(delivered)] if " " not in delivered else []
             for start in range(1, len(parts)):
                 self._by_path_end.setdefault(".".join(parts[start:]), []).append(name)
+        ids = self._by_key.get("id", [])
+        if len(ids) > 1 and _KEY_OF_A_DATABASE in ids:
+            ids.remove(_KEY_OF_A_DATABASE)
 
     def find(self, name: str, *, is_count: bool = False) -> tuple[str, ...]:
         """Return the columns of this name, in the order of the header; the exact spelling first.
@@ -115,7 +123,7 @@ class HeaderIndex:
 
     def repeats(self, column: str) -> frozenset[str]:
         """Return the columns that the file spells like ``column``, itself included."""
-        return next(frozenset(names) for names in self._by_key.values() if column in names)
+        return next((frozenset(names) for names in self._by_key.values() if column in names), frozenset({column}))
 
 
 def _without_position(name: str, number: int, names: Sequence[str]) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tiktok_pipeline.atomic_write import atomic_write_text
@@ -10,11 +12,35 @@ from tiktok_pipeline.raw.dialects.dialect import Recognition
 from tiktok_pipeline.raw.dialects.load import DialectFileError, load_dialect
 from tiktok_pipeline.raw.dialects.shipped import DIALECTS
 
+PLACEHOLDER = "COLUMN"
+"""Stands for the name of a column that a person must fill in."""
 
-def dialect_text(name: str, recognition: Recognition, *, description: str) -> str:
+
+def proposed_text(name: str, recognition: Recognition, *, description: str) -> str:
+    """Return the TOML text of a dialect for a file that leaves doubts, for a person to check.
+
+    A required column that is missing has the first proposed name, else `PLACEHOLDER`; other proposals are comments.
+    """
+    columns = dict(recognition.columns)
+    for group in recognition.missing:
+        named = ((canonical, names[0]) for canonical in group if (names := recognition.proposals.get(canonical)))
+        canonical, column = next(named, (group[0], PLACEHOLDER))
+        columns[canonical] = column
+    taken = set(columns.values())
+    doubts = {
+        canonical: free
+        for canonical, names in recognition.proposals.items()
+        if canonical not in columns and (free := [column for column in names if column not in taken])
+    }
+    return dialect_text(name, replace(recognition, columns=columns), description=description, doubts=doubts)
+
+
+def dialect_text(
+    name: str, recognition: Recognition, *, description: str, doubts: Mapping[str, Sequence[str]] | None = None
+) -> str:
     """Return the TOML text of a dialect with the columns of a recognized file.
 
-    A file is recognized by all columns that the text maps.
+    A file is recognized by all columns that the text maps. ``doubts`` are columns that the text has as comments.
     """
     columns = recognition.columns
     lines = [
@@ -25,6 +51,7 @@ def dialect_text(name: str, recognition: Recognition, *, description: str) -> st
         "",
         "[columns]",
         *(f"{canonical} = {_text(column)}" for canonical, column in columns.items()),
+        *(f"# {canonical} = {_text(names[0])}" for canonical, names in (doubts or {}).items()),
     ]
     units = {rate: unit for rate, unit in recognition.units.items() if rate in columns}
     if units:

@@ -88,17 +88,23 @@ _CLOCK = r"[0-9]{1,2}[:h.][0-9]{2}(?:[:.][0-9]{2}(?:[.,:][0-9]+)?)?(?: ?[ap][.]?
 _OFFSET = r"(?: ?(?:utc|gmt)? ?[+-][0-9]{1,2}(?::?[0-9]{2})?| ?[a-z]{1,4})?(?: ?(?:\([^)]*\)|\[[^\]]*\]))?"
 _TIME = rf"(?:(?:[ t,]+(?:(?:at|um|à|kl[.]?|às|a las) )?({_CLOCK}{_OFFSET}))|z|[+-][0-9]{{2}}:[0-9]{{2}})?$"
 _SEPARATOR = r"[-/. ]{1,2}"
+_COMPACT_DAY = "(20[0-9]{2})([0-9]{2})([0-9]{2})"
+_SECONDS = "(?:[0-9]{2}(?:[.][0-9]+)?)?"
 _OF = r"(?: (?:de|del|of) |[-/., ]{1,2}|)"
 _NAMED_DAY = r"([0-9]{1,2})(?:st|nd|rd|th|er|º|[.])?"
 
 # Each pattern has a year, a month, a day and a time; the orders give the groups of the three.
 _UNAMBIGUOUS = (
-    (rf"^([0-9]{{4}}){_SEPARATOR}([0-9]{{1,2}}){_SEPARATOR}([0-9]{{1,2}}){_TIME}", r"\1-\2-\3@\4"),
-    (r"^([0-9]{4})年([0-9]{1,2})月([0-9]{1,2})日()$", r"\1-\2-\3@\4"),
+    (rf"^([0-9]{{4}}){_SEPARATOR}([0-9]{{1,2}}){_SEPARATOR}([0-9]{{1,2}})[.]?{_TIME}", r"\1-\2-\3@\4"),
+    (r"^([0-9]{4})[年년] ?([0-9]{1,2})[月월] ?([0-9]{1,2})[日일]()$", r"\1-\2-\3@\4"),
     (rf"^{_NAMED_DAY}{_OF}#([0-9]{{2}})[.]?{_OF}([0-9]{{4}}){_TIME}", r"\3-\2-\1@\4"),
     (rf"^#([0-9]{{2}})[.]?[- ]*([0-9]{{1,2}})(?:st|nd|rd|th)?[-, ]+([0-9]{{4}}){_TIME}", r"\3-\1-\2@\4"),
     (rf"^([0-9]{{4}})[-/. ]*#([0-9]{{2}})[.]?[-/. ]*([0-9]{{1,2}}){_TIME}", r"\1-\2-\3@\4"),
     (rf"^#([0-9]{{2}}) +([0-9]{{1,2}}) ({_CLOCK}{_OFFSET}) ([0-9]{{4}})$", r"\4-\1-\2@\3"),
+    (
+        rf"^{_COMPACT_DAY}[t ]?([0-9]{{2}})([0-9]{{2}}){_SECONDS}([+-][0-9]{{2}}:?[0-9]{{2}})$",
+        r"\1-\2-\3@\4:\5\6",
+    ),
     (r"^(20[0-9]{2})([0-9]{2})([0-9]{2})(?:[t ]?([0-9]{4})([0-9]{2})?(?:[.][0-9]+)?z?)?$", r"\1-\2-\3@"),
 )
 _THREE_NUMBERS = (
@@ -156,7 +162,8 @@ def days(
     # Most cells of most columns are ISO dates: the engine evaluates the other branch for the rest.
     is_iso = nw.col(cell).str.contains(r"^20[0-9]{2}-[0-9]{2}-[0-9]{2}$")
     iso = nw.when(is_iso).then(nw.concat_str([nw.col(cell), nw.lit("@")]))
-    named = rows.with_columns(iso.otherwise(_with_month_numbers(strip_blanks(nw.col(cell)))).alias("date_text"))
+    text = strip_blanks(nw.col(cell)).str.replace_all("^'", "")
+    named = rows.with_columns(iso.otherwise(_with_month_numbers(text)).alias("date_text"))
     text = nw.col("date_text")
     has_mark = text.str.contains("@", literal=True)
     numbers = named.with_columns(nw.when(has_mark).then(text).otherwise(_unambiguous(text)).alias("date_text"))

@@ -49,7 +49,12 @@ _ANY = r"(?:[ex][+-]?[0-9]+)?$"
 _TWO_READINGS = r"^-?[1-9][0-9]{0,2}[.,][0-9]{3}(?:x-?[0-9]+)?$"
 _HAS_LETTER = r"[^\x00-\x40]"
 PERCENT_SIGN = "[%\uff05\u066a]"
-_GROUP_MARK = rf"[ {_BLANKS}{_APOSTROPHES}]"
+_GROUP_MARK = rf"[ _{_BLANKS}{_APOSTROPHES}]"
+_COUNTED = (
+    *("followers", "follower", "fans", "following", "likes", "hearts", "videos", "posts", "abonnenten", "abonnés"),
+    *("seguidores", "følgere", "volgers", "vidéos", "vídeos", "beiträge", "curtidas"),
+)
+"""Words behind a number that say what it counts."""
 
 CLASSES: Mapping[str, str] = {
     "short": r"^-?[0-9]{1,3}$",
@@ -94,6 +99,7 @@ def reduced(text: nw.Expr) -> nw.Expr:
 
 
 def _without_words(number: nw.Expr) -> nw.Expr:
+    number = number.str.replace_all(rf"([^ {_BLANKS}])[ {_BLANKS}]+(?:{'|'.join(_COUNTED)})$", r"\1")
     for power, words in MULTIPLIERS.items():
         alternatives = "|".join(sorted((re.escape(word) for word in words), key=len, reverse=True))
         word = rf"([0-9][.,]?)[ {_BLANKS}]*(?:{alternatives})[ {_BLANKS}]*[+]?$"

@@ -297,11 +297,25 @@ def test_other_texts_are_no_known_names(name: str) -> None:
     assert not is_known_name(name)
 
 
-PROFILE_DIALECTS = [shipped.name for shipped in DIALECTS if shipped.source is PROFILES]
+NAMES_OF_PROFILE_DIALECTS = [shipped.name for shipped in DIALECTS if shipped.source is PROFILES]
 
 
 @pytest.mark.parametrize("column", ["is_under_age_18", "IsUnderAge18", "Under 18", "user.isUnderAge18", "is minor"])
-@pytest.mark.parametrize("name", PROFILE_DIALECTS)
+@pytest.mark.parametrize("name", NAMES_OF_PROFILE_DIALECTS)
 def test_every_dialect_of_profiles_reads_the_flag_of_persons_under_age(name: str, column: str) -> None:
     recognition = recognize([*DIALECT_HEADERS[name], column], file="f.csv")
     assert recognition.columns["is_under_age"] in {column, "is_under_age_18"}
+
+
+@pytest.mark.parametrize("wrapper", ["_source", "node", "attributes"])
+def test_an_object_around_every_record_is_no_part_of_a_name(wrapper: str) -> None:
+    header = ["_id", *(f"{wrapper}.{name}" for name in ("id", "account_id", "followers", "timestamp"))]
+    columns = recognize(header, file="x.json").columns
+    assert columns["observed_on"] == f"{wrapper}.timestamp"
+    assert columns["account_id"] == f"{wrapper}.account_id"
+
+
+def test_the_key_of_a_database_is_no_id_beside_one() -> None:
+    header = ["_id", "id", "account_id", "followers", "following", "likes", "videos_count"]
+    recognition = recognize(header, file="x.json")
+    assert (recognition.columns["tiktok_id"], recognition.competing) == ("id", {})

@@ -51,8 +51,8 @@ def plot_migration(migrations: pd.DataFrame, known: Sequence[str] = ()) -> Figur
         height = size * unit
         start, lefts[before] = lefts[before], lefts[before] - height
         end, rights[now] = rights[now], rights[now] - height
-        moved = creator_moved or model_moved
-        is_model = model_moved > creator_moved
+        moved = before != now and (creator_moved or model_moved)  # who moved there and back, stayed
+        is_model = moved and model_moved > creator_moved
         color = styles[before][0] if moved else _STAYED
         _ribbon(axes, (start, start - height), (end, end - height), color, hatch="////" if is_model else None)
     return set_title(figure, _title(migrations))

@@ -55,6 +55,10 @@ CAPTIONS = {
         f"{STANDARD_ERRORS} standard errors long to each side, and its left end decides: "
         f"{PATTERN.label} from {PATTERN_JACCARD}, {STABLE.label} from {STABLE_JACCARD}."
     ),
+    "migration": (
+        "Left: the segments of the snapshot before. Right: those of this one. Gray creators stayed. Colored: the "
+        "creator moved. Hatched: the creator did not, but the model drew the segment anew."
+    ),
     "silhouettes": (
         "One bar per profile. Bars to the right fit their own segment; bars to the left are closer to another one."
     ),

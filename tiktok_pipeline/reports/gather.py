@@ -13,6 +13,7 @@ from tiktok_pipeline.classifiers.card_items import REASON_ITEMS
 from tiktok_pipeline.features.posting import ActivityBounds
 from tiktok_pipeline.frames import count_rows, to_pandas
 from tiktok_pipeline.raw.schema import PROFILES, SOURCES, VIDEOS
+from tiktok_pipeline.reports.gather_changes import gather_changes
 from tiktok_pipeline.reports.gather_posting import gather_posting
 from tiktok_pipeline.reports.report_model import RECOMMENDED_STUDY
 from tiktok_pipeline.reports.snapshot_reader import SnapshotReader
@@ -82,6 +83,7 @@ def gather(
         unread_cells=reader.frame("validated.unread_cells"),
         statistics=reader.frame("features.statistics"),
         posting=gather_posting(reader, bounds, study=_planned_study(studies)),
+        changes=gather_changes(reader, studies, planned=_planned_study(studies)),
         figures=shared_figures,
         studies=[
             _study_tables(reader, study, figures.get(study.name, {}))

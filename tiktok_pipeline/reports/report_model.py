@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tiktok_pipeline.output.number_format import format_count
 from tiktok_pipeline.personas.verdict import NO_SEGMENT, TOO_SMALL, VERDICTS
+from tiktok_pipeline.reports.changes_model import ChangesModel, build_changes_section, changes_summary
 from tiktok_pipeline.reports.classifier_model import headline_scores, score_sentence
 from tiktok_pipeline.reports.comparison_model import comparison_table
 from tiktok_pipeline.reports.fit_model import continuity_sentence
@@ -34,6 +35,7 @@ class ReportModel:
     studies: tuple[StudyModel, ...]
     comparison: Table | None
     posting: PostingModel | None
+    changes: ChangesModel | None
     quality: QualityModel
     glossary: tuple[Term, ...]
 
@@ -66,6 +68,7 @@ def build_report(tables: SnapshotTables) -> ReportModel:
         studies=tuple(studies.values()),
         comparison=comparison_table(tables.studies, recommended),
         posting=build_posting_section(tables.posting),
+        changes=build_changes_section(tables.changes, recommended),
         quality=build_quality(tables),
         glossary=glossary(),
     )
@@ -97,6 +100,8 @@ def _summary(tables: SnapshotTables, recommended: StudyTables | None) -> Iterabl
         yield (Span("No study has been run on this snapshot."),)
     else:
         yield from _plan_summary(tables.studies, recommended)
+    if changed := changes_summary(tables.changes):
+        yield changed
     if activity := posting_summary(tables.posting):
         yield activity
     for study in tables.studies:

@@ -135,6 +135,40 @@ class PostingTables:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChangesTables:
+    """What changed since the snapshot before.
+
+    Attributes
+    ----------
+    comparison : DataFrame
+        The row of ``creators.comparisons``; empty in a snapshot from before there was one.
+    fastest : DataFrame
+        previous_tier, account_id, nickname, followers, followers_gained, growth_30_days, flags: the fastest growing
+        creators of each size tier, the smallest tier first.
+    arrivals, departures : DataFrame
+        account_id, nickname, followers: the largest creators that were not there before, or are not there any more.
+    renamed : DataFrame
+        previous_account_id, account_id, nickname, followers: the largest creators with another handle.
+    drift : DataFrame
+        Rows of ``features.drift``.
+    migrations, lifecycle : DataFrame
+        Rows of the tables of schema ``personas``, with their study.
+    shares : DataFrame
+        snapshot, persona, share: of the study to plan with, in all snapshots up to this one.
+    """
+
+    comparison: pd.DataFrame = field(default_factory=pd.DataFrame)
+    fastest: pd.DataFrame = field(default_factory=pd.DataFrame)
+    arrivals: pd.DataFrame = field(default_factory=pd.DataFrame)
+    departures: pd.DataFrame = field(default_factory=pd.DataFrame)
+    renamed: pd.DataFrame = field(default_factory=pd.DataFrame)
+    drift: pd.DataFrame = field(default_factory=pd.DataFrame)
+    migrations: pd.DataFrame = field(default_factory=pd.DataFrame)
+    lifecycle: pd.DataFrame = field(default_factory=pd.DataFrame)
+    shares: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+@dataclass(frozen=True, kw_only=True)
 class SnapshotTables:
     """The tables of one snapshot.
 
@@ -152,6 +186,8 @@ class SnapshotTables:
         A slice of ``features.statistics``.
     posting : PostingTables
         How the creators post; without creators if the snapshot has no video.
+    changes : ChangesTables
+        What changed since the snapshot before.
     figures : mapping of str to str
         The SVG text of each figure that belongs to no study.
     """
@@ -164,6 +200,7 @@ class SnapshotTables:
     unread_cells: pd.DataFrame = field(default_factory=pd.DataFrame)
     statistics: pd.DataFrame = field(default_factory=pd.DataFrame)
     posting: PostingTables = field(default_factory=PostingTables)
+    changes: ChangesTables = field(default_factory=ChangesTables)
     figures: Mapping[str, str] = field(default_factory=dict)
     studies: Sequence[StudyTables] = ()
 

@@ -17,6 +17,9 @@ LISTED = 10
 
 FASTEST_PER_TIER = 3
 
+SMALLEST_GAIN = 100
+"""Followers: who gained fewer is not among the fastest growing, whatever the rate."""
+
 DRIFTED = 0.1
 """Population stability index from which a feature is listed."""
 
@@ -161,15 +164,20 @@ class _Reader:
                 g.flags
             from creators.growth as g
             join validated.profiles as p on p.snapshot = g.snapshot and p.account_id = g.account_id
-            where g.snapshot = ? and g.previous_snapshot = ? and g.followers_gained > 0
+            where g.snapshot = ? and g.previous_snapshot = ? and g.followers_gained >= {SMALLEST_GAIN}
                 and g.growth_30_days is not null
             qualify row_number() over (partition by g.previous_tier order by g.growth_30_days desc, g.account_id)
                 <= {FASTEST_PER_TIER}
             order by min(p.followers - g.followers_gained) over (partition by g.previous_tier), tier,
                 g.growth_30_days desc, g.account_id
         """  # noqa: S608 - a constant of this module
-        why = "no creator of both snapshots grew, or they are not next to each other"
-        return self._list("fastest growing creators by size", sql, [self.later, self.earlier], why)
+        why = "nobody grew as much, or the snapshots are not next to each other"
+        return self._list(
+            f"fastest growing creators by size, from {SMALLEST_GAIN} new followers",
+            sql,
+            [self.later, self.earlier],
+            why,
+        )
 
     def only_in(self, one_side: str, other_side: str, title: str) -> Listing:
         """Return the largest creators of one snapshot that the other lacks."""

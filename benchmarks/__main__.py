@@ -13,6 +13,7 @@ import typer
 from benchmarks import record
 from benchmarks.performance import compare as comparing
 from benchmarks.performance import equal as equaling
+from benchmarks.performance import explore as exploring
 from benchmarks.performance import scale as scaling
 from benchmarks.performance.many import as_json as many_as_json
 from benchmarks.performance.many import measure_many_snapshots
@@ -142,6 +143,23 @@ def compare_command(
     print_rows(*comparing.table(found), "table")
     if save_it:
         typer.echo(f"saved: {record.save('compare', comparing.as_json(found))}")
+
+
+@app.command("explore")
+def explore_command(
+    profiles: Annotated[int, typer.Option(min=1, help="Creators of the home.")] = 1_000_000,
+    requests: Annotated[int, typer.Option(min=2, help="Requests of each kind.")] = 30,
+    folder: Annotated[Path | None, typer.Option(help="Work folder; its home is kept and used again.")] = None,
+    *,
+    save_it: Annotated[bool, typer.Option("--save", help="Save the result in benchmarks/results/.")] = False,
+) -> None:
+    """Measure the pages of `tiktok-pipeline explore`: start, filters, cards, eight readers at once, memory."""
+    with scaling.work_folder(folder) as place:
+        found = exploring.explore(profiles, folder=place, requests=requests, log=typer.echo)
+    typer.echo(f"start to first page {found.start_seconds:.2f} s, memory {found.memory_megabytes:,.0f} MB")
+    typer.echo(f"{exploring.READERS} readers at once: p90 {found.together_p90_milliseconds:,.0f} ms")
+    if save_it:
+        typer.echo(f"saved: {record.save('explore', exploring.as_json(found))}")
 
 
 @app.command()

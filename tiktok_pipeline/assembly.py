@@ -16,6 +16,7 @@ from tiktok_pipeline.ingest.snapshot_rows import external_slice_reader
 from tiktok_pipeline.orchestration.assets.creators import creators_assets
 from tiktok_pipeline.orchestration.assets.features import features_assets
 from tiktok_pipeline.orchestration.assets.incoming import incoming_asset
+from tiktok_pipeline.orchestration.assets.peers import peer_assets
 from tiktok_pipeline.orchestration.assets.published import published_asset
 from tiktok_pipeline.orchestration.assets.raw import raw_assets
 from tiktok_pipeline.orchestration.assets.report import report_asset
@@ -80,6 +81,7 @@ def build_definitions(
         *features_assets(settings),
         *creators_assets(),
         *(asset for study in studies for asset in study_assets(study, threads=settings.threads)),
+        *peer_assets(studies),
     ]
     keys = [key for asset in tables for key in sorted(asset.keys)]
     definitions = Definitions(

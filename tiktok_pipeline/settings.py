@@ -126,6 +126,11 @@ class Settings:
         return self.home / "published" / "tiktok.duckdb"
 
     @property
+    def lists_file(self) -> Path:
+        """The lists that users keep in the pages of ``explore``."""
+        return self.home / "explorer" / "lists.sqlite"
+
+    @property
     def reports(self) -> Path:
         """The folder of the reports: one page per snapshot, and a folder per snapshot with its figures."""
         return self.home / "reports"

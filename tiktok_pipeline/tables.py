@@ -10,6 +10,7 @@ import pandera.pandas as pa
 from tiktok_pipeline.classifiers import schema as classifiers
 from tiktok_pipeline.clusters import schema as clusters
 from tiktok_pipeline.creators import schema as creators
+from tiktok_pipeline.creators import peer_schema as peers
 from tiktok_pipeline.features import schema as features
 from tiktok_pipeline.personas import schema as personas
 from tiktok_pipeline.personas.segments import segment_views
@@ -63,6 +64,10 @@ _ALL = (
     Table(creators.GROWTH_TABLE, creators.GROWTH_SCHEMA),
     Table(creators.COMPARISONS_TABLE, creators.COMPARISONS_SCHEMA),
     Table(creators.MOVES_TABLE, creators.MOVES_SCHEMA),
+    Table(peers.PEERS_TABLE, peers.PEERS_SCHEMA),
+    Table(peers.NOTICES_TABLE, peers.NOTICES_SCHEMA),
+    Table(peers.CURRENT_TABLE, peers.CURRENT_SCHEMA),
+    Table(peers.BENCHMARKS_TABLE, peers.BENCHMARKS_SCHEMA),
 )
 TABLES: Mapping[str, Table] = {str(table.spec): table for table in _ALL}
 

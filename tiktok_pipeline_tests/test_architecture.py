@@ -31,6 +31,7 @@ BESIDE_STAGES = frozenset(
         "analysis",
         "cli",
         "delivery",
+        "explorer",
         "home",
         "ingest",
         "orchestration",
@@ -69,6 +70,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "plots": frozenset({"features.catalog", "personas.verdict", "output.*"}),
     "reports": ALL_STAGES | {"analysis.*", "output.*", "plots.*", "recipes.*", "study", "tables", "warehouse.base"},
     "delivery": frozenset({"warehouse.base"}),
+    "explorer": frozenset({"creators.figures", "output.*", "warehouse.base", "web.*"})
+    | {"warehouse.duckdb.migrations", "warehouse.duckdb.shared_reader"},
     "home": frozenset({"settings"}),
     "privacy": frozenset({"home.*", "raw.*", "validated.clean", "validated.identity", "settings", "warehouse.base"}),
     "ingest": frozenset(
@@ -85,6 +88,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     ),
     "upkeep": frozenset(
         {
+            "explorer.lists",
             "raw.*",
             "ingest.*",
             "privacy.*",
@@ -99,6 +103,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "orchestration": ALL_STAGES
     | {
         "analysis.*",
+        "explorer.lists",
         "home.*",
         "ingest.*",
         "plots.*",
@@ -115,7 +120,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | {"warehouse.base", "warehouse.contract"},
     "assembly": frozenset({"orchestration.*", "ingest.*", "warehouse.*", "settings", "study", "studies"}),
     "definitions": frozenset({"assembly", "settings"}),
-    "cli": frozenset({"assembly", "analysis.*", "home.*", "ingest.*", "orchestration.*", "output.*", "privacy.*"})
+    "cli": frozenset(
+        {"assembly", "analysis.*", "explorer.*", "home.*", "ingest.*", "orchestration.*", "output.*", "privacy.*"}
+    )
     | {
         "classifiers.card_items",
         "raw.*",
@@ -140,6 +147,7 @@ MAY_IMPORT_TOO: dict[str, frozenset[str]] = {
     "validated.validate": frozenset({"warehouse.contract"}),
     # Which ids are real is decided in one place.
     "creators.identify": frozenset({"validated.identity"}),
+    "creators.peer_schema": frozenset({"warehouse.contract"}),
     "validated.clean": frozenset({"raw.dialects"}),
     # A short list is read and scored without a warehouse file and without a run.
     "cli.score": frozenset({"classifiers.*", "clusters.*", "validated.schema"}),

@@ -26,6 +26,7 @@ from tiktok_pipeline.cli.console import (
 )
 from tiktok_pipeline.cli.doctor import doctor
 from tiktok_pipeline.cli.erase import erase
+from tiktok_pipeline.cli.explore import explore
 from tiktok_pipeline.cli.export import export
 from tiktok_pipeline.cli.inspect import inspect
 from tiktok_pipeline.cli.prune import prune
@@ -50,6 +51,7 @@ app = typer.Typer(
 app.command("refresh")(refresh)
 app.command("inspect")(inspect)
 app.command("report")(report)
+app.command("explore")(explore)
 app.command("sql")(sql)
 app.command("export")(export)
 app.command("score")(score)

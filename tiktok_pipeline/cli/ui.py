@@ -10,13 +10,12 @@ from typing import Annotated
 import typer
 
 from tiktok_pipeline.cli.console import CommandFailedError, QuietOption, exit_on_expected_error, info, read_settings
+from tiktok_pipeline.cli.local_port import HOST, check_port
 from tiktok_pipeline.settings import Settings
-
-_HOST = "127.0.0.1"
 
 
 def ui(
-    port: Annotated[int, typer.Option(help=f"Port on {_HOST}.", min=1, max=65535)] = 3000,
+    port: Annotated[int, typer.Option(help=f"Port on {HOST}.", min=1, max=65535)] = 3000,
     _quiet: QuietOption = False,
 ) -> None:
     """Start Dagster's web server and daemon on 127.0.0.1.
@@ -26,7 +25,7 @@ def ui(
     """
     with exit_on_expected_error():
         settings = read_settings()
-        _check_port(port)
+        check_port(port)
         from tiktok_pipeline.orchestration.runs.instance import open_instance, prepare_dagster_home
         from tiktok_pipeline.orchestration.runs.orphaned_runs import fail_orphaned_runs
 
@@ -35,7 +34,7 @@ def ui(
         _check_daemon(settings.dagster_home)
         with open_instance(settings) as instance:
             fail_orphaned_runs(instance)
-        info(f"Dagster's UI: http://{_HOST}:{port} (Ctrl-C stops it)")
+        info(f"Dagster's UI: http://{HOST}:{port} (Ctrl-C stops it)")
         server = [sys.executable, "-P", "-m", "tiktok_pipeline.orchestration.serve", str(port)]
         # Dagster also reads dagster.yaml and .env of the working directory, which are not this home's.
         os.chdir(settings.dagster_home)
@@ -56,23 +55,6 @@ def _environment(settings: Settings) -> dict[str, str]:
         }
         | ({"PYTHONPATH": os.pathsep.join(search_path)} if search_path else {})
     )
-
-
-def _check_port(port: int) -> None:
-    """Raise `CommandFailedError` if no server can listen on the port."""
-    import errno
-    import socket
-
-    with socket.socket() as probe:
-        probe.setsockopt(
-            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # a server that just ended does not block the port
-        try:
-            probe.bind((_HOST, port))
-        except OSError as error:
-            reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
-            msg = f"port {port} of {_HOST} {reason}"
-            raise CommandFailedError(msg, remedy="choose another one with --port") from error
 
 
 def _check_daemon(dagster_home: Path) -> None:

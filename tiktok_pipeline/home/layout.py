@@ -20,6 +20,7 @@ def home_folders(settings: Settings) -> list[Path]:
         settings.published_file.parent,
         settings.reports,
         settings.dagster_home,
+        settings.lists_file.parent,
     ]
 
 

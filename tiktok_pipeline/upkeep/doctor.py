@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tiktok_pipeline.explorer.lists import ListsError, count_members
 from tiktok_pipeline.home.cleanup import leftovers
 from tiktok_pipeline.home.layout import home_folders
 from tiktok_pipeline.home.lock import lock_holder
@@ -121,6 +122,8 @@ def check_home(settings: Settings) -> Iterator[Finding]:
         yield Finding("warning", f"refused: {refused.reason}", f"see {settings.refused / refused.file}")
     if settings.forgotten_file.exists() and read_suppression_list(settings.forgotten_file).unfinished:
         yield Finding("error", "an erasure was interrupted", "run `tiktok-pipeline forget` for the same name again")
+    if settings.lists_file.exists():
+        yield _check_lists(settings.lists_file)
     if holder is None:
         for leftover in leftovers(settings):
             yield Finding("warning", f"{leftover}: left by a killed process", "the next refresh removes it")
@@ -132,9 +135,18 @@ def _open_to_everybody(settings: Settings) -> list[Path]:
     The folder ``data`` of a checkout is open; what the pipeline creates in it is closed.
     """
     home, *folders = home_folders(settings)
-    paths = (*folders, settings.failures_file, settings.forgotten_file)
+    paths = (*folders, settings.failures_file, settings.forgotten_file, settings.lists_file)
     is_open = {path: path.exists() and bool(stat.S_IMODE(path.stat().st_mode) & 0o007) for path in (home, *paths)}
     return [path for path in paths if is_open[home] and is_open[path]]
+
+
+def _check_lists(file: Path) -> Finding:
+    """Check that the lists of `explore` can be read."""
+    try:
+        members = count_members(file)
+    except ListsError as error:
+        return Finding("error", error.message, error.remedy or "")
+    return Finding("ok", f"{len(members):,} lists with {sum(members.values()):,} creators")
 
 
 def _check_disk_space(settings: Settings) -> Finding:

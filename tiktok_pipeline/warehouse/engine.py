@@ -122,6 +122,31 @@ class Engine(Protocol):
         """Return a short hash of the rows of a frame; equal rows in any order have the same."""
         ...
 
+    def rank_among_nearest(
+        self, frame: nw.LazyFrame[Any], columns: Sequence[str], *, order_by: Sequence[str], reach: int
+    ) -> nw.LazyFrame[Any]:
+        """Rank each row's values among the ``reach`` rows before and after it in the order of ``order_by``.
+
+        Parameters
+        ----------
+        frame : LazyFrame
+            Rows; ``order_by`` has no NULL and no two rows that are equal in all of its columns.
+        columns : sequence of str
+            The columns with the values to rank.
+        order_by : sequence of str
+            The columns that say which rows are near.
+        reach : int
+            Rows of the window on each side; near the ends of the order it holds fewer.
+
+        Returns
+        -------
+        LazyFrame
+            The frame with ``peers`` (rows in the window, itself included), ``peers_from`` and ``peers_to`` (first
+            column of ``order_by`` at its ends), and for each column c ``c_known`` (values in the window),
+            ``c_below`` and ``c_above`` (values smaller and larger), ``c_q01``, ``c_q50`` and ``c_q99`` (quantiles).
+        """
+        ...
+
     def reading(self, path: Path) -> AbstractContextManager[None]:
         """Turn the engine's own errors inside the block into an `UnreadableFileError` that names ``path``."""
         ...

@@ -16,6 +16,7 @@ import narwhals as nw
 from dagster import AssetKey, DagsterInstance, JobDefinition
 
 from tiktok_pipeline.errors import PipelineError
+from tiktok_pipeline.explorer.lists import forget_members
 from tiktok_pipeline.home.manifest import compute_delivery_id, read_manifest, snapshots_on_disk
 from tiktok_pipeline.orchestration.asset_keys import asset_key
 from tiktok_pipeline.orchestration.maintenance.scrub import scrub_records
@@ -245,10 +246,11 @@ def _rebuild_databases(eraser: Eraser) -> None:
 
 
 def _scrub(eraser: Eraser, names: Sequence[str]) -> tuple[list[Path], int]:
-    """Remove the names from exports, rejected files, logs and Dagster's records."""
+    """Remove the names from lists, exports, rejected files, logs and Dagster's records."""
     if not names:
         return [], 0
     settings = eraser.settings
+    forget_members(settings.lists_file, names)
     files = remove_matching_files(settings, names)
     scrub_log(settings.failures_file, names)
     own_words = [*TABLES, *(study.name for study in eraser.studies)]

@@ -130,6 +130,16 @@ class ReadOnlyDatabase:
             self._reader = relation.to_arrow_reader(rows_per_batch)
         return self._reader.schema, self._iterate(self._reader)
 
+    @contextmanager
+    def another(self) -> Iterator[ReadOnlyDatabase]:
+        """Yield a second reader of the same open file, for another thread."""
+        with self._connection.cursor() as cursor:
+            reader = ReadOnlyDatabase(self._path, in_utc(cursor))
+            try:
+                yield reader
+            finally:
+                reader.close()
+
     def close(self) -> None:
         """Close the batches that were not read to their end: open ones block the next opening of the file forever."""
         if self._reader is not None:

@@ -165,6 +165,36 @@ class DuckDBEngine:
         rows, total = hashed.aggregate("count(*), coalesce(sum(hashed), 0)").fetchall()[0]
         return hashlib.sha256(f"{rows} {int(total)}".encode()).hexdigest()[:16]
 
+    def rank_among_nearest(
+        self, frame: nw.LazyFrame[Any], columns: Sequence[str], *, order_by: Sequence[str], reach: int
+    ) -> nw.LazyFrame[Any]:
+        """Rank values in a window of rows; DuckDB has ranks and quantiles by another order than the window's."""
+        near = quoted(order_by[0])
+        added = [
+            "count(*) over near as peers",
+            f"first_value({near}) over near as peers_from",
+            f"last_value({near}) over near as peers_to",
+        ]
+        for name in columns:
+            value = quoted(name)
+            added += [
+                f"count({value}) over near as {quoted(f'{name}_known')}",
+                # NULLs come last in both orders, so that they count neither below nor above.
+                f"rank(order by {value} asc nulls last) over near - 1 as {quoted(f'{name}_below')}",
+                f"rank(order by {value} desc nulls last) over near - 1 as {quoted(f'{name}_above')}",
+                f"quantile_cont({value}, [0.01, 0.5, 0.99]) over near as {quoted(f'{name}_quantiles')}",
+            ]
+        order = ", ".join(map(quoted, order_by))
+        window = f"window near as (order by {order} rows between {int(reach)} preceding and {int(reach)} following)"
+        ranked = frame.to_native().query("ranked", f"select *, {', '.join(added)} from ranked {window}")
+        quantiles = ", ".join(
+            f"{quoted(f'{name}_quantiles')}[{position}] as {quoted(f'{name}_{quantile}')}"
+            for name in columns
+            for position, quantile in enumerate(("q01", "q50", "q99"), start=1)
+        )
+        lists = ", ".join(quoted(f"{name}_quantiles") for name in columns)
+        return self._project(nw.from_native(ranked), f"* exclude ({lists}), {quantiles}")
+
     def persist(self, frame: nw.LazyFrame[Any] | pa.Table, *, keep_until_close: bool = False) -> nw.LazyFrame[Any]:
         """Compute ``frame`` once into a temporary table, which spills to disk if memory is short."""
         self._persisted += 1

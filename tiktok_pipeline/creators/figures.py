@@ -1,0 +1,14 @@
+"""The figures in which a creator is compared with its peers. Pages read them too, so nothing heavy is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+FIGURES: Mapping[str, str] = {
+    "avg_engagement_rate": "likes and comments per video and follower (fraction)",
+    "likes_per_video": "likes per video",
+    "comment_share": "comments / likes and comments (fraction)",
+    "videos_count": "videos published",
+    "growth_30_days": "growth of followers in 30 days (fraction)",
+}
+"""The figures in which a creator is compared with its peers."""

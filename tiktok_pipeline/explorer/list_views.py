@@ -1,0 +1,255 @@
+"""The pages of the lists and of the shortlist, and the forms that change a list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from tiktok_pipeline.explorer.lists import STATES, ListsError, Member
+from tiktok_pipeline.explorer.published import Facts, Published
+from tiktok_pipeline.explorer.rendering import environment
+from tiktok_pipeline.explorer.search import read_number, read_search
+from tiktok_pipeline.explorer.search_page import usable
+from tiktok_pipeline.explorer.shortlist import MOST_CANDIDATES, Candidate, choose
+from tiktok_pipeline.explorer.site import Site, as_file, check_ending, parameters
+
+Form = dict[str, list[str]]
+DEFAULT_CANDIDATES = 50
+_HANDLES = re.compile(r"[\s,;]+")
+
+
+def all_lists(site: Site, request: Request) -> Response:
+    """Show the names of all lists."""
+    return site.page(request, "lists.html", site.published.facts(), lists=site.lists.names())
+
+
+def one_list(site: Site, request: Request) -> Response:
+    """Show a list: its members with their figures when they were added and today."""
+    facts = site.published.facts()
+    name = request.path_params["name"]
+    _check_list(site, name)
+    members = site.lists.members(name)
+    today = _figures(site.published, facts, [member.account_id for member in members])
+    return site.page(request, "list.html", facts, name=name, members=members, today=today, states=STATES)
+
+
+def export_list(site: Site, request: Request) -> Response:
+    """Send a list as a file."""
+    import pyarrow as pa  # noqa: PLC0415 - only an export needs it
+
+    ending = check_ending(request.path_params["ending"])
+    facts = site.published.facts()
+    name = request.path_params["name"]
+    _check_list(site, name)
+    members = site.lists.members(name)
+    today = _figures(site.published, facts, [member.account_id for member in members])
+    rows: list[dict[str, Any]] = []
+    for member in members:
+        now = today.get(member.account_id, {})
+        rows.append(
+            {
+                "account_id": member.account_id,
+                "state": member.state,
+                "note": member.note,
+                "followers": now.get("followers"),
+                "engagement_rate": now.get("avg_engagement_rate"),
+                "persona": now.get("persona"),
+                "added_at": member.added_at,
+                "followers_when_added": member.followers,
+                "engagement_rate_when_added": member.engagement,
+                "persona_when_added": member.persona,
+            }
+        )
+    texts = ("account_id", "state", "note", "persona", "added_at", "persona_when_added")
+    kinds = {"followers": pa.int64(), "followers_when_added": pa.int64()}
+    kinds |= dict.fromkeys(("engagement_rate", "engagement_rate_when_added"), pa.float64())
+    kinds |= dict.fromkeys(texts, pa.string())
+    order = [
+        *("account_id", "state", "note", "followers", "engagement_rate", "persona", "added_at"),
+        *("followers_when_added", "engagement_rate_when_added", "persona_when_added"),
+    ]
+    schema = pa.schema([(column, kinds[column]) for column in order])
+    table = pa.Table.from_pylist(rows, schema=schema)
+    safe_name = re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:60] or "list"
+    return as_file(safe_name, ending, schema, table.to_batches(), len(rows))
+
+
+def create_list(site: Site, _request: Request, form: Form) -> Response:
+    """Create a list."""
+    name = site.lists.create(_first(form, "name"))
+    return _to_list(name)
+
+
+def add_members(site: Site, _request: Request, form: Form) -> Response:
+    """Add creators to a list that is chosen or created."""
+    name = _first(form, "new_list") or _first(form, "list")
+    if not name.strip():
+        msg = "no list was chosen"
+        raise ListsError(msg, remedy="choose a list, or type the name of a new one")
+    typed = [handle for text in form.get("handles", []) for handle in _HANDLES.split(text)]
+    wanted = dict.fromkeys(handle.removeprefix("@") for handle in [*form.get("id", []), *typed] if handle.strip("@"))
+    if not wanted:
+        msg = "no creator was chosen"
+        raise ListsError(msg, remedy="tick some creators, or type their handles")
+    facts = site.published.facts()
+    known = _figures(site.published, facts, list(wanted))
+    if not known:
+        msg = f"snapshot {facts.snapshot} has none of these {len(wanted):,} handles"
+        raise ListsError(msg, remedy="check how they are spelled")
+    name = site.lists.create(name)
+    members = [
+        Member(
+            handle,
+            snapshot=facts.snapshot,
+            followers=row["followers"],
+            engagement=row["avg_engagement_rate"],
+            persona=row["persona"],
+        )
+        for handle, row in known.items()
+    ]
+    site.lists.add(name, members)
+    return _to_list(name)
+
+
+def change_list(site: Site, request: Request, form: Form) -> Response:
+    """Delete a list, take a creator off it, or set the state and the note of a creator."""
+    name = request.path_params["name"]
+    _check_list(site, name)
+    action, account_id = _first(form, "action"), _first(form, "account_id")
+    if action == "delete":
+        site.lists.delete(name)
+        return RedirectResponse("/lists", 303)
+    if action == "remove":
+        site.lists.remove(name, account_id)
+    else:
+        site.lists.change(name, account_id, state=_first(form, "state"), note=_first(form, "note"))
+    return _to_list(name)
+
+
+def shortlist(site: Site, request: Request) -> Response:
+    """Show the best set of creators for a budget, from a list or from a search."""
+    facts = site.published.facts()
+    query = request.query_params
+    source = query.get("list", "")
+    problems: list[str] = []
+    budget = _number(query.get("budget", ""), "Budget", problems)
+    rate = _number(query.get("rate", ""), "Fee per 1,000 followers", problems)
+    most = int(_number(query.get("most", ""), "Most creators", problems) or 10)
+    diversity = min(max((_number(query.get("diversity", ""), "Diversity", problems) or 0.0) / 100.0, 0.0), 1.0)
+    fees = _fees(query.get("fees", ""), problems)
+    rows = _candidates(site, facts, request, source)
+    candidates = [
+        Candidate(row["account_id"], fee, row["followers"] * row["avg_engagement_rate"])
+        for row in rows
+        for fee in [fees.get(row["account_id"], None if rate is None else row["followers"] * rate / 1000.0)]
+        if fee is not None
+    ]
+    chosen = None
+    if budget is not None and candidates:
+        kept = {candidate.account_id for candidate in candidates}
+        places = _places([row for row in rows if row["account_id"] in kept])
+        chosen = choose(candidates, budget=budget, most=min(most, 50), diversity=diversity, places=places)
+    return site.page(
+        request,
+        "shortlist.html",
+        facts,
+        lists=list(site.lists.names()),
+        source=source,
+        chosen=chosen,
+        candidates=len(candidates),
+        rows={row["account_id"]: row for row in rows},
+        problems=problems,
+        query=query,
+        kept={name: value for name, value in parameters(request).items() if name not in _OWN_PARAMETERS},
+    )
+
+
+_OWN_PARAMETERS = frozenset({"list", "budget", "rate", "most", "diversity", "fees"})
+
+
+def _candidates(site: Site, facts: Facts, request: Request, source: str) -> list[dict[str, Any]]:
+    """Return the creators to choose from: a list, or the first of the search in the address."""
+    columns = "account_id, followers, avg_engagement_rate, times_expected, persona, likes_per_video, comment_share"
+    if source:
+        _check_list(site, source)
+        handles = [member.account_id for member in site.lists.members(source)][:MOST_CANDIDATES]
+        found = _figures(site.published, facts, handles)
+        return [row for row in found.values() if row["avg_engagement_rate"] is not None]
+    search = usable(facts, read_search(parameters(request)))
+    return site.published.rows(
+        f"select {columns} from {facts.source} where snapshot = ? and avg_engagement_rate is not null "
+        f"and {search.where} order by {search.order_by} limit {DEFAULT_CANDIDATES}",
+        [facts.snapshot, *search.values],
+    )
+
+
+def _places(rows: Sequence[dict[str, Any]]) -> Any:  # noqa: ANN401 - an array
+    """Return the place of each creator by size, engagement, likes and comments, each in standard deviations."""
+    import numpy as np  # noqa: PLC0415
+
+    raw = np.array(
+        [
+            [
+                np.log1p(row["followers"]),
+                np.log1p(100.0 * row["avg_engagement_rate"]),
+                np.log1p(row["likes_per_video"] or 0.0),
+                row["comment_share"] or 0.0,
+            ]
+            for row in rows
+        ]
+    )
+    spread = raw.std(axis=0)
+    return (raw - raw.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+
+
+def _fees(text: str, problems: list[str]) -> dict[str, float]:
+    """Return the fee of each handle from lines such as ``some.creator 250``."""
+    fees = {}
+    for line in text.splitlines()[:MOST_CANDIDATES]:
+        parts = line.replace("@", "").split()
+        if len(parts) == 2 and (number := read_number(parts[1])) is not None and number >= 0:
+            fees[parts[0]] = number
+        elif parts:
+            problems.append(f"Fees: expected a handle and an amount on each line, not {line.strip()[:60]}")
+    return fees
+
+
+def _number(text: str, label: str, problems: list[str]) -> float | None:
+    if not text.strip():
+        return None
+    number = read_number(text)
+    if number is None or number < 0:
+        problems.append(f"{label}: expected a number such as 5,000, not {text.strip()[:60]}")
+        return None
+    return number
+
+
+def _figures(published: Published, facts: Facts, handles: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the figures of today of the handles that the snapshot has, in the order given."""
+    if not handles:
+        return {}
+    rows = published.rows(
+        "select account_id, followers, avg_engagement_rate, times_expected, persona, likes_per_video, comment_share "
+        f"from {facts.source} where snapshot = ? and account_id in (select unnest(?::varchar[]))",
+        [facts.snapshot, list(handles)],
+    )
+    found = {str(row["account_id"]): row for row in rows}
+    return {handle: found[handle] for handle in handles if handle in found}
+
+
+def _check_list(site: Site, name: str) -> None:
+    if name not in site.lists.names():
+        raise HTTPException(404, "There is no list of this name.")
+
+
+def _to_list(name: str) -> Response:
+    return RedirectResponse(f"/lists/{environment().filters['part'](name)}", 303)
+
+
+def _first(form: Form, name: str) -> str:
+    return (form.get(name) or [""])[0]

@@ -1,0 +1,232 @@
+"""Every page over a small published file: what it answers, what it refuses, and what it says of a fault."""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tiktok_pipeline.explorer.lists import Lists
+from tiktok_pipeline.warehouse.duckdb.connection import query as run_query
+from tiktok_pipeline_tests.explorer.published_files import HOSTILE, Pages, profile, write_published
+
+CREATORS = 450
+EVERY_PAGE = (
+    *("/", "/?q=cooks&sort=margin", "/creator/creator.3", "/compare?id=creator.1&id=creator.2", "/benchmarks"),
+    *("/benchmarks?by=persona", "/personas", "/notices", "/about", "/lists", "/shortlist?budget=100&rate=10"),
+)
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Pages:
+    home = tmp_path_factory.mktemp("home")
+    rows = [profile(number) for number in range(CREATORS)]
+    rows[200] |= {"avg_engagement_rate": 0.9}
+    earlier = [profile(number, followers=900 + number) for number in range(50)]
+    write_published(home, rows, also={"2024-03-01": earlier})
+    return Pages(home)
+
+
+def cells(text: str) -> list[str]:
+    """Return the handles of a table of results, in order."""
+    return [
+        html.unescape(handle) for handle in re.findall(r'<th scope="row"><a href="[^"]*"><bdi>@(.*?)</bdi>', text)
+    ]
+
+
+@pytest.mark.parametrize("address", EVERY_PAGE)
+def test_every_page_answers_and_holds_no_script(pages: Pages, address: str) -> None:
+    answer = pages.get(address)
+    assert answer.status_code == 200
+    assert "<script" not in answer.text
+    assert " style=" not in answer.text
+    assert not re.search(r' on[a-z]+="', answer.text)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["referrer-policy"] == "same-origin"
+
+
+def test_the_search_filters_sorts_and_pages(pages: Pages) -> None:
+    first = pages.get("/?followers_min=5000&followers_max=5100")
+    assert cells(first.text) == [f"creator.{number}" for number in range(410, 399, -1)]
+    assert "<strong>11</strong> of 450 creators" in first.text
+    assert (
+        cells(pages.get("/?sort=account_id&order=up&page=2").text)[0]
+        == sorted(f"creator.{number}" for number in range(CREATORS))[25]
+    )
+    assert cells(pages.get("/?sort=avg_engagement_rate").text)[0] == "creator.200"
+    breakouts = cells(pages.get("/?persona=Breakouts&followers_max=1100").text)
+    assert breakouts == [f"creator.{number}" for number in (10, 8, 6, 4, 2, 0)]
+
+
+def test_the_query_to_copy_gives_the_same_rows(pages: Pages, tmp_path: Path) -> None:
+    text = pages.get("/?q=creator.7&verified=yes").text
+    query = html.unescape(re.findall(r"<code>(select.*?)</code>", text)[0])
+    copy = shutil.copy(pages.home / "published" / "tiktok.duckdb", tmp_path)
+    found = [str(row[0]) for row in run_query(Path(copy), query)[1]]
+    assert found == cells(text)
+    assert "creator.7" in found
+
+
+def test_a_page_beyond_the_end_leads_to_the_last_one(pages: Pages) -> None:
+    text = pages.get("/?followers_min=5000&page=99").text
+    assert "There is no page 99: the result has 2." in text
+    assert 'href="/?followers_min=5000&amp;page=2"' in text
+
+
+def test_empty_columns_hide_their_filters(pages: Pages) -> None:
+    text = pages.get("/").text
+    assert 'name="region"' not in text
+    assert 'name="activity"' not in text
+    assert 'name="tier"' in text
+    assert "Region: this snapshot has no such values" in pages.get("/?region=DE").text
+    assert "sorted by followers instead" in pages.get("/?sort=median_plays").text
+
+
+def test_hostile_texts_are_texts(pages: Pages) -> None:
+    for number in range(0, 15, 3):
+        text = pages.get(f"/creator/creator.{number}").text
+        assert "<script>document" not in text
+        assert "<img" not in text
+        assert 'href="javascript:' not in text
+    shown = pages.get("/creator/creator.0").text
+    assert html.escape(HOSTILE[0], quote=True).replace("&#x27;", "&#39;") in shown or "&lt;script&gt;" in shown
+    assert "\u202e" not in pages.get("/creator/creator.9").text
+
+
+def test_a_card_compares_with_the_peers_and_finds_lookalikes(pages: Pages) -> None:
+    text = pages.get("/creator/creator.200").text
+    assert "Compared with the 51 creators nearest in followers, from 2,750 to 3,250 followers." in text
+    assert "above 99%" in text
+    assert "High engagement" in text
+    assert "Who is alike?" in text
+    assert 'href="https://www.tiktok.com/@creator.200" rel="noopener noreferrer"' in text
+    history = pages.get("/creator/creator.3").text
+    assert "2024-03-01" in history
+    assert "903" in history
+
+
+def test_unknown_creators_and_pages_say_what_is_known(pages: Pages) -> None:
+    unknown = pages.get("/creator/nobody")
+    assert unknown.status_code == 404
+    assert "has no creator with this handle; no snapshot has it." in unknown.text
+    assert pages.get("/creator/@creator.1").status_code == 200
+    assert pages.get("/nothing").status_code == 404
+    assert pages.get("/benchmarks?by=mood").status_code == 404
+    assert pages.get("/export.exe").status_code == 404
+
+
+def test_compare_marks_the_best_and_bounds_how_many(pages: Pages) -> None:
+    ids = "&".join(f"id=creator.{number}" for number in range(10_000 // 20))
+    text = pages.get(f"/compare?{ids}").text
+    assert "At most 10 creators are compared; 490 more are left out." in text
+    two = pages.get("/compare?id=creator.1&id=creator.2&add=nobody").text
+    assert re.findall(r'<td class="n best"><span class="hidden">best: </span>([\d,]+)<svg', two)[0] == "1,020"
+    assert "@nobody" in two
+    assert pages.get("/compare?" + "id=x&" * 5_000).status_code == 414
+
+
+def test_notices_name_the_value_and_the_usual_range(pages: Pages) -> None:
+    text = pages.get("/notices").text
+    assert set(cells(text)) == {"creator.200"}
+    assert "90%" in text
+    assert "fake" not in text.lower()
+    assert "There is no page 5" in pages.get("/notices?page=5").text
+
+
+def test_a_result_is_taken_along_as_a_file(pages: Pages) -> None:
+    table = pd.read_csv(io.BytesIO(pages.get("/export.csv?followers_min=5000").content))
+    assert list(table.columns[:4]) == ["account_id", "nickname", "followers", "avg_engagement_rate"]
+    assert len(table) == 50
+    assert not any(str(text).startswith("=") for text in table["biography"])
+    assert len(pd.read_parquet(io.BytesIO(pages.get("/export.parquet").content))) == CREATORS
+    assert pages.get("/export.xlsx?followers_min=5000").headers["content-disposition"].endswith('.xlsx"')
+
+
+def test_foreign_hosts_and_pages_are_refused(pages: Pages) -> None:
+    for host in ("evil.example:8080", "127.0.0.1", "127.0.0.1:80", "localhost:8081"):
+        assert pages.get("/", host=host).status_code == 403
+    assert pages.get("/", host="localhost:8080").status_code == 200
+    form = {"name": "x"}
+    assert pages.post("/lists", form, origin="http://evil.example").status_code == 403
+    assert pages.post("/lists", form, origin="null").status_code == 403
+    assert pages.post("/lists", form, sec_fetch_site="cross-site").status_code == 403
+    assert pages.post("/lists", form | {"token": "guessed"}).status_code == 400
+    assert pages.post("/lists", form, content_type="text/plain").status_code == 400
+    assert pages.post("/lists", {"name": "x" * 300_000}).status_code == 400
+    assert not (pages.home / "explorer").exists()
+
+
+def test_a_list_from_search_to_file(pages: Pages) -> None:
+    answer = pages.post(
+        "/lists/add", {"new_list": "Spring & sun", "id": ["creator.1"], "handles": "@creator.2, none"}
+    )
+    assert (answer.status_code, answer.headers["location"]) == (303, "/lists/Spring%20%26%20sun")
+    address = answer.headers["location"]
+    pages.post(address, {"action": "save", "account_id": "creator.1", "state": "asked", "note": "=1+1"})
+    text = pages.get(address).text
+    assert cells(text) == ["creator.1", "creator.2"]
+    assert "<option selected>asked</option>" in text
+    table = pd.read_csv(io.BytesIO(pages.get(f"{address}/export.csv").content))
+    assert table.loc[0, ["account_id", "state", "note", "followers"]].tolist() == [
+        "creator.1",
+        "asked",
+        "'=1+1",
+        1010,
+    ]
+    pages.post(address, {"action": "remove", "account_id": "creator.2"})
+    assert Lists(pages.home / "explorer" / "lists.sqlite").names() == {"Spring & sun": 1}
+    assert "no creator was chosen" in pages.post("/lists/add", {"new_list": "x"}).text
+    assert "none of these 1 handles" in pages.post("/lists/add", {"new_list": "x", "handles": "nobody"}).text
+    pages.post(address, {"action": "delete"})
+    assert pages.get(address).status_code == 404
+
+
+def test_the_shortlist_stays_in_the_budget(pages: Pages) -> None:
+    text = pages.get("/shortlist?budget=10&rate=1&followers_max=3000").text
+    assert "No set within the budget has more." in text
+    assert "type a fee per 1,000 followers" in pages.get("/shortlist?budget=10").text
+    assert "Budget: expected a number" in pages.get("/shortlist?budget=much").text
+    assert "has more and is more like the others" in pages.get("/shortlist?budget=20&rate=1&diversity=90").text
+
+
+def test_without_a_file_with_another_version_and_with_none_of_its_tables(tmp_path: Path) -> None:
+    import duckdb
+
+    pages = Pages(tmp_path)
+    missing = pages.get("/")
+    assert missing.status_code == 503
+    assert "there is no published file" in missing.text
+    assert "tiktok-pipeline refresh FILE" in missing.text
+    file = tmp_path / "published" / "tiktok.duckdb"
+    file.parent.mkdir()
+    file.write_bytes(b"no database")
+    assert "cannot be read" in pages.get("/").text
+    for version, advice in ((3, "refresh --all"), (99, "pip install --upgrade")):
+        draft = tmp_path / f"{version}.duckdb"
+        with duckdb.connect(str(draft)) as database:
+            database.execute(f"create schema meta; create table meta.version as select {version} as version")
+        draft.replace(file)
+        assert advice in pages.get("/").text
+
+
+def test_a_file_that_is_replaced_while_it_is_served_shows_at_once(tmp_path: Path) -> None:
+    file = write_published(tmp_path / "old", [profile(number) for number in range(40)])
+    other = write_published(tmp_path / "new", [profile(number) for number in range(60)], snapshot="2024-05-01")
+    pages = Pages(tmp_path / "old")
+    assert "40 in snapshot 2024-04-29" in pages.get("/").text
+    other.replace(file)
+    assert "60 in snapshot 2024-05-01" in pages.get("/").text
+    file.unlink()
+    gone = pages.get("/")
+    assert (gone.status_code, "there is no published file" in gone.text) == (503, True)
+
+
+def test_another_study_is_shown_by_its_view(pages: Pages) -> None:
+    assert "balanced_segments" in Pages(pages.home, study="nothing").get("/personas").text

@@ -9,8 +9,8 @@ import pandera.pandas as pa
 
 from tiktok_pipeline.classifiers import schema as classifiers
 from tiktok_pipeline.clusters import schema as clusters
-from tiktok_pipeline.creators import schema as creators
 from tiktok_pipeline.creators import peer_schema as peers
+from tiktok_pipeline.creators import schema as creators
 from tiktok_pipeline.features import schema as features
 from tiktok_pipeline.personas import schema as personas
 from tiktok_pipeline.personas.segments import segment_views

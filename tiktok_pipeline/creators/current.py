@@ -16,6 +16,9 @@ from tiktok_pipeline.creators.peer_schema import CURRENT_POSTING, CURRENT_PROFIL
 _EMAIL = r"(?i)[a-z0-9._%+-]+@[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}"
 """An e-mail address in a biography."""
 
+OF_SEGMENT = ("persona", "verdict", "margin", "runner_up", "persona_before")
+"""The columns that come from the study."""
+
 _PEERS = (
     *("account_id", "followers", "follower_tier", "times_expected", "avg_engagement_rate_usual"),
     *FIGURES,
@@ -59,6 +62,7 @@ def build_current(
     return (
         rows.with_columns(
             nw.col("notices").fill_null(0),
+            _words().alias("words"),
             nw.when(~nw.col("biography").is_null()).then(nw.col("biography").str.contains(_EMAIL)).alias("has_email"),
         )
         .select(CURRENT_TABLE.frame_names)
@@ -66,19 +70,50 @@ def build_current(
     )
 
 
-def segments_of(assignments: nw.LazyFrame[Any], summaries: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-    """Return ``account_id``, ``persona``, ``verdict`` and ``margin`` of each creator that has a segment."""
+def _words() -> nw.Expr:
+    """Return what a search by words looks into."""
+    texts = [nw.col(name).fill_null("") for name in ("nickname", "account_id", "biography")]
+    return nw.concat_str(texts, separator=" ").str.to_lowercase()
+
+
+def segments_of(
+    assignments: nw.LazyFrame[Any],
+    summaries: nw.LazyFrame[Any],
+    moves: nw.LazyFrame[Any],
+    migrations: nw.LazyFrame[Any],
+    identities: nw.LazyFrame[Any],
+) -> nw.LazyFrame[Any]:
+    """Return the segment of each creator that has one: now, second nearest, and in the snapshot before.
+
+    Parameters
+    ----------
+    assignments, summaries, moves, migrations : LazyFrame
+        Rows of ``clusters.assignments``, ``personas.summaries``, ``creators.moves`` and ``personas.migrations`` of
+        one study in one snapshot.
+    identities : LazyFrame
+        Rows of ``creators.identities`` of the snapshot.
+    """
     named = summaries.filter(~nw.col("cluster").is_null()).select("cluster", "persona", "verdict")
-    return (
-        assignments.select("account_id", "cluster", "margin").join(named, on="cluster", how="inner").drop("cluster")
+    second = named.select(nw.col("cluster").alias("runner_up_cluster"), nw.col("persona").alias("runner_up"))
+    before = migrations.select(nw.col("previous_snapshot").max().alias("compared_with"))
+    rows = (
+        assignments.select("account_id", "cluster", "margin", nw.col("runner_up").alias("runner_up_cluster"))
+        .join(named, on="cluster", how="inner")
+        .join(second, on="runner_up_cluster", how="left")
+        .join(identities.select("account_id", "previous_snapshot"), on="account_id", how="left")
+        .join(moves.select("account_id", nw.col("persona_before").alias("moved_from")), on="account_id", how="left")
+        .join(before, how="cross")
     )
+    # A creator that is not listed as moved has the segment that it had.
+    stayed = nw.when(nw.col("previous_snapshot") == nw.col("compared_with")).then(nw.col("persona"))
+    earlier = nw.when(~nw.col("moved_from").is_null()).then(nw.col("moved_from")).otherwise(stayed)
+    return rows.with_columns(earlier.alias("persona_before")).select("account_id", *OF_SEGMENT)
 
 
 def _with_segments(rows: nw.LazyFrame[Any], segments: nw.LazyFrame[Any] | None, study: str) -> nw.LazyFrame[Any]:
     if segments is None:
         return rows.with_columns(
-            nw.lit(None).cast(nw.String).alias("study"),
-            *(nw.lit(None).cast(nw.String).alias(name) for name in ("persona", "verdict")),
-            nw.lit(None).cast(nw.Float64).alias("margin"),
+            nw.lit(None).cast(nw.Float64 if name == "margin" else nw.String).alias(name)
+            for name in ("study", *OF_SEGMENT)
         )
     return rows.join(segments, on="account_id", how="left").with_columns(nw.lit(study).alias("study"))

@@ -124,6 +124,12 @@ CURRENT_TABLE = TableSpec(
         TIMES_EXPECTED,
         *_from(PROFILES_TABLE, CURRENT_PROFILE),
         *_from(POSTING_TABLE, CURRENT_POSTING),
+        Column(
+            name="words",
+            type="text",
+            description="displayed name, handle and biography in lower case, for a search by words",
+            is_high_cardinality=True,
+        ),
         Column(name="has_email", type="boolean", description="whether the biography has an e-mail address"),
         Column(name="notices", type="integer", description="rows in creators.notices", nullable=False),
         Column(name="study", type="text", description="study of persona, verdict and margin; NULL: none"),

@@ -61,7 +61,8 @@ def read_card(published: Published, facts: Facts, account_id: str) -> Card | Non
     if not found:
         return None
     creator = found[0]
-    peers = _one(published, facts, "creators.peers", account_id)
+    followers = int(creator["followers"])
+    peers = next(iter(_all(published, facts, "creators.peers", account_id, followers)), {})
     handles = read_handles(published, facts, account_id)
     history = _history(published, facts, [account_id, *(str(row["account_id"]) for row in handles)])
     return Card(
@@ -69,12 +70,12 @@ def read_card(published: Published, facts: Facts, account_id: str) -> Card | Non
         peers=peers,
         comparisons=[_comparison(peers, figure) for figure in FIGURES if peers.get(figure) is not None],
         posting=[(FIELDS[name], creator.get(name)) for name in _POSTING if creator.get(name) is not None],
-        notices=_all(published, facts, "creators.notices", account_id),
+        notices=_all(published, facts, "creators.notices", account_id, followers),
         history=history,
         charts=_charts(history),
         handles=handles,
-        growth=_one(published, facts, "creators.growth", account_id) or None,
-        lookalikes=find_lookalikes(published, facts, account_id),
+        growth=next(iter(_all(published, facts, "creators.growth", account_id)), None),
+        lookalikes=find_lookalikes(published, facts, account_id, followers),
     )
 
 
@@ -112,17 +113,17 @@ def read_handles(published: Published, facts: Facts, account_id: str) -> list[di
     )
 
 
-def _all(published: Published, facts: Facts, table: str, account_id: str) -> list[dict[str, Any]]:
+def _all(
+    published: Published, facts: Facts, table: str, account_id: str, followers: int | None = None
+) -> list[dict[str, Any]]:
+    """Return the rows of a creator; a table in the order of followers is read only where they are the creator's."""
     if table not in facts.tables:
         return []
+    narrowed, values = ("", []) if followers is None else (" and followers = ?", [followers])
     return published.rows(
-        f"select * from {table} where snapshot = ? and account_id = ?",
-        [facts.snapshot, account_id],
+        f"select * from {table} where snapshot = ? and account_id = ?{narrowed}",
+        [facts.snapshot, account_id, *values],
     )
-
-
-def _one(published: Published, facts: Facts, table: str, account_id: str) -> dict[str, Any]:
-    return next(iter(_all(published, facts, table, account_id)), {})
 
 
 def _comparison(peers: Mapping[str, Any], figure: str) -> Comparison:

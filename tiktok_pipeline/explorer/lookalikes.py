@@ -6,7 +6,6 @@ these figures, not in what the videos show.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,23 +51,16 @@ class _Scaled:
         """The parameters of `sql`."""
         return [self.fill, self.center, self.scale]
 
-    def scaled(self, value: float | None) -> float | None:
-        """Return a value of the feature in the scaled space, or None."""
-        known = self.fill if value is None else value
-        if known is None:
-            return None
-        return ((math.log1p(known) if self.transform == "log1p" else known) - self.center) / self.scale
 
-
-def find_lookalikes(published: Published, facts: Facts, account_id: str) -> list[Lookalike]:
+def find_lookalikes(published: Published, facts: Facts, account_id: str, followers: int) -> list[Lookalike]:
     """Return the creators of the snapshot that are nearest to one creator in the study's scaled space.
 
     Parameters
     ----------
     published, facts : Published, Facts
         The published file.
-    account_id : str
-        A creator of the newest snapshot.
+    account_id, followers : str, int
+        A creator of the newest snapshot, and its followers.
 
     Returns
     -------
@@ -78,26 +70,23 @@ def find_lookalikes(published: Published, facts: Facts, account_id: str) -> list
     features = _model(published, facts)
     if not features:
         return []
-    names = ", ".join(feature.feature for feature in features)
-    own = published.rows(
-        f"select followers, {names} from features.profiles where snapshot = ? and account_id = ?",
-        [facts.snapshot, account_id],
-    )
-    place = [feature.scaled(own[0][feature.feature]) for feature in features] if own else [None]
-    if any(value is None for value in place):
-        return []
-    squares = " + ".join(f"pow({feature.sql} - ?, 2)" for feature in features)
-    values = [value for feature, at in zip(features, place, strict=True) for value in (*feature.values, at)]
-    followers = float(own[0]["followers"])
+    scaled = ", ".join(f"{feature.sql} as scaled_{feature.feature}" for feature in features)
+    squares = " + ".join(f"pow(other.scaled_{f.feature} - own.scaled_{f.feature}, 2)" for f in features)
     rows = published.rows(
-        f"select near.account_id, near.distance, creator.followers, creator.avg_engagement_rate, creator.persona "
-        f"from (select account_id, sqrt({squares}) as distance from features.profiles "
-        "where snapshot = ? and account_id <> ? and followers between ? and ?) as near "
-        f"join {facts.source} as creator on creator.account_id = near.account_id and creator.snapshot = ? "
-        f"where near.distance is not null order by near.distance, near.account_id limit {SHOWN}",
+        f"with near as (select account_id, {scaled} from features.profiles "
+        "where snapshot = ? and followers between ? and ?), "
+        f"measured as (select other.account_id, sqrt({squares}) as distance "
+        "from near as other, near as own where own.account_id = ? and other.account_id <> ?), "
+        "nearest as (select * from measured where distance is not null "
+        f"order by distance, account_id limit {SHOWN}) "
+        "select nearest.account_id, distance, followers, avg_engagement_rate, persona "
+        f"from nearest join {facts.source} as creator using (account_id) "
+        "where snapshot = ? and followers between ? and ? order by distance, account_id",
         [
-            *values,
-            *(facts.snapshot, account_id, followers / FOLLOWERS_FACTOR, followers * FOLLOWERS_FACTOR, facts.snapshot),
+            *(value for feature in features for value in feature.values),
+            *(facts.snapshot, followers / FOLLOWERS_FACTOR, followers * FOLLOWERS_FACTOR),
+            *(account_id, account_id),
+            *(facts.snapshot, int(followers / FOLLOWERS_FACTOR), int(followers * FOLLOWERS_FACTOR) + 1),
         ],
     )
     return [Lookalike(**row) for row in rows]

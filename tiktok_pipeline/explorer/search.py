@@ -21,6 +21,9 @@ LONGEST_TEXT = 200
 MOST_VALUES = 30
 """Most values of one filter."""
 
+MOST_WORDS = 10
+"""Most words that are searched."""
+
 _NUMBER = re.compile(r"(-?[0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([kmb%]?)", re.IGNORECASE)
 _TIMES = {"": 1.0, "%": 1.0, "k": 1e3, "m": 1e6, "b": 1e9}
 
@@ -142,7 +145,7 @@ def read_search(parameters: Parameters) -> Search:
     words = _first(given, "q")
     if words:
         kept["q"] = (words,)
-        conditions += [_has_word(word) for word in words.split()[:10]]
+        conditions += [_has_word(word) for word in words.split()[:MOST_WORDS]]
     sort = _first(given, "sort") or SORTS[0]
     if sort not in SORTS:
         problems.append(f"sort={one_line(sort)}: expected one of {', '.join(SORTS)}")
@@ -210,11 +213,7 @@ def _read_bound(filter_: Filter, column: str, name: str, sign: str, text: str) -
 
 def _has_word(word: str) -> Condition:
     """Return the condition that a word is in the biography, the displayed name or the handle, in any case."""
-    lowered = word.lower()
-    return Condition(
-        "(contains(lower(biography), ?) or contains(lower(nickname), ?) or contains(lower(account_id), ?))",
-        (lowered, lowered, lowered.removeprefix("@")),
-    )
+    return Condition("contains(words, ?)", (word.lower().removeprefix("@"),))
 
 
 def readable_sql(text: str, values: Sequence[Any]) -> str:

@@ -21,10 +21,11 @@ from tiktok_pipeline.creators.current import build_current, segments_of
 from tiktok_pipeline.creators.notices import SMALLEST_REACH, build_notices
 from tiktok_pipeline.creators.peer_schema import BENCHMARKS_TABLE, CURRENT_TABLE, NOTICES_TABLE, PEERS_TABLE
 from tiktok_pipeline.creators.peers import build_peers
+from tiktok_pipeline.creators.schema import IDENTITIES_TABLE, MOVES_TABLE
 from tiktok_pipeline.explorer.app import ExplorerConfig, build_app
 from tiktok_pipeline.features.schema import POSTING_TABLE
 from tiktok_pipeline.features.schema import TABLES as FEATURES
-from tiktok_pipeline.personas.schema import SUMMARIES_TABLE
+from tiktok_pipeline.personas.schema import MIGRATIONS_TABLE, SUMMARIES_TABLE
 from tiktok_pipeline.tables import published_tables
 from tiktok_pipeline.validated.schema import PROFILES_TABLE
 from tiktok_pipeline.warehouse.base import TableSpec, View
@@ -113,6 +114,7 @@ def _write_snapshot(warehouse: DuckDBWarehouse, snapshot: str, profiles: pd.Data
             "in_fit": True,
             "distance": 1.0,
             "margin": [number % 10 / 10 for number in range(len(profiles))],
+            "runner_up": [(number + 1) % 2 for number in range(len(profiles))],
         }
     )
     assigned = assigned.reindex(columns=ASSIGNMENTS_TABLE.frame_names)
@@ -121,7 +123,10 @@ def _write_snapshot(warehouse: DuckDBWarehouse, snapshot: str, profiles: pd.Data
     write(MODELS_TABLE, _model(), of_study)
     peers = write(PEERS_TABLE, build_peers(features, warehouse))
     notices = write(NOTICES_TABLE, build_notices(build_peers(features, warehouse, smallest_reach=SMALLEST_REACH)))
-    segments = segments_of(assignments, summaries)
+    moves = write(MOVES_TABLE, pd.DataFrame(columns=MOVES_TABLE.frame_names), of_study)
+    migrations = write(MIGRATIONS_TABLE, pd.DataFrame(columns=MIGRATIONS_TABLE.frame_names), of_study)
+    identities = write(IDENTITIES_TABLE, pd.DataFrame(columns=IDENTITIES_TABLE.frame_names))
+    segments = segments_of(assignments, summaries, moves, migrations, identities)
     current = write(CURRENT_TABLE, build_current(valid, peers, notices, posting, segments, study=STUDY))
     write(BENCHMARKS_TABLE, build_benchmarks(current))
 

@@ -38,25 +38,29 @@ def _named(table: str) -> dict[str, Any]:
 
 def _peers() -> AssetsDefinition:
     @multi_asset(
-        ins={"features": table_in("features.profiles")},
+        ins={"features": table_in("features.profiles"), "growth": table_in("creators.growth")},
         outs={"peers": table_out("creators.peers")},
         **_named("peers"),
     )
-    def peers(features: Frame, warehouse: ResourceParam[Warehouse]) -> Output[Any]:
-        return Output(build_peers(features, warehouse), "peers")
+    def peers(features: Frame, growth: Frame, warehouse: ResourceParam[Warehouse]) -> Output[Any]:
+        return Output(build_peers(features, warehouse, growth), "peers")
 
     return peers
 
 
 def _notices() -> AssetsDefinition:
     @multi_asset(
-        ins={"features": table_in("features.profiles"), "peers": table_in("creators.peers")},
+        ins={
+            "features": table_in("features.profiles"),
+            "growth": table_in("creators.growth"),
+            "peers": table_in("creators.peers"),
+        },
         outs={"notices": table_out("creators.notices")},
         **_named("notices"),
     )
-    def notices(features: Frame, peers: Frame, warehouse: ResourceParam[Warehouse]) -> Output[Any]:
+    def notices(features: Frame, growth: Frame, peers: Frame, warehouse: ResourceParam[Warehouse]) -> Output[Any]:
         if reach_of(count_rows(peers)) < SMALLEST_REACH:  # a small snapshot: wider windows cost little
-            peers = build_peers(features, warehouse, smallest_reach=SMALLEST_REACH)
+            peers = build_peers(features, warehouse, growth, smallest_reach=SMALLEST_REACH)
         return Output(build_notices(peers), "notices")
 
     return notices
@@ -73,6 +77,9 @@ def _current(study: Study | None) -> AssetsDefinition:
         {
             "assignments": table_in("clusters.assignments", study),
             "summaries": table_in("personas.summaries", study),
+            "moves": table_in("creators.moves", study),
+            "migrations": table_in("personas.migrations", study),
+            "identities": table_in("creators.identities"),
         }
         if study
         else {}
@@ -80,7 +87,7 @@ def _current(study: Study | None) -> AssetsDefinition:
 
     @multi_asset(ins=shared | of_study, outs={"current": table_out("creators.current")}, **_named("current"))
     def current(**tables: Frame) -> Output[Any]:
-        segments = segments_of(tables["assignments"], tables["summaries"]) if study else None
+        segments = segments_of(**{name: tables[name] for name in of_study}) if study else None
         rows = build_current(
             tables["profiles"],
             tables["peers"],

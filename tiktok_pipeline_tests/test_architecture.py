@@ -64,7 +64,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "web": frozenset(),
     "study": frozenset({"recipes.*", "features.catalog"}),
     "studies": frozenset({"recipes.*", "study"}),
-    "tables": frozenset({*(f"{stage}.schema" for stage in STAGES), "personas.segments", "study"})
+    "tables": frozenset(
+        {*(f"{stage}.schema" for stage in STAGES), "creators.peer_schema", "personas.segments", "study"}
+    )
     | {"warehouse.base", "warehouse.contract"},
     "analysis": ALL_STAGES | {"recipes.*", "study", "warehouse.base"},
     "plots": frozenset({"features.catalog", "personas.verdict", "output.*"}),

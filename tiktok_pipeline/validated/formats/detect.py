@@ -16,7 +16,7 @@ from tiktok_pipeline.validated.formats.canonical import canonical_cells
 from tiktok_pipeline.validated.formats.dates import FIRST_DAY, latest_day
 from tiktok_pipeline.validated.formats.day_order import decide_order, read_in_every_order
 from tiktok_pipeline.validated.formats.decimal_marks import decide_count, decide_number, number_mark, own_mark
-from tiktok_pipeline.validated.formats.evidence import NUMBERS
+from tiktok_pipeline.validated.formats.evidence import NUMBERS, odd_columns
 from tiktok_pipeline.validated.formats.formats import AmbiguousFormatError, ColumnFormat, FormatOptions, Formats
 from tiktok_pipeline.validated.formats.numbers import PERCENT_SIGN, class_of, reduced
 from tiktok_pipeline.validated.formats.rate_units import (
@@ -85,8 +85,7 @@ def detect_formats(
         If a column has two readings and no option settles it.
     """
     options = options or FormatOptions()
-    candidates = (*COUNTS, *NUMBERS.get(source.name, ()), "observed_on")
-    odd = [name for name in candidates if measures.get(f"format_odd_{name}")]
+    odd = odd_columns(rows, measures, source)
     examine_units = source.name == PROFILES.name and (
         may_be_percent(measures) or any(name in odd or options.unit_of(name) == _PERCENT for name in RATES)
     )

@@ -136,6 +136,8 @@ CURRENT_TABLE = TableSpec(
         Column(name="persona", type="text", description="segment of the creator; NULL: none"),
         Column(name="verdict", type="text", description="stability of the segment"),
         Column(name="margin", type="float", description="1 - nearest / second nearest centroid; 0 is on the border"),
+        Column(name="runner_up", type="text", description="second nearest segment"),
+        Column(name="persona_before", type="text", description="segment in the snapshot before; NULL: not known"),
     ),
 )
 

@@ -22,7 +22,8 @@ def notices_of(**row: Any) -> list[dict[str, Any]]:
     with DuckDBWarehouse(None, threads=1) as engine:
         found = build_notices(engine.persist(pa.table(values)))
         assert found.collect_schema().names() == NOTICES_TABLE.frame_names
-        return found.collect("pyarrow").to_native().to_pylist()
+        rows: list[dict[str, Any]] = found.collect("pyarrow").to_native().to_pylist()
+        return rows
 
 
 def engagement(value: float, **more: Any) -> dict[str, Any]:

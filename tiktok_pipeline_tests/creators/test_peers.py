@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import narwhals as nw
@@ -19,7 +20,7 @@ from tiktok_pipeline.frames import to_pandas
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 
-def features(rates: list[float | None], followers: list[int] | None = None) -> pa.Table:
+def features(rates: Sequence[float | None], followers: list[int] | None = None) -> pa.Table:
     """Return features of creators with these engagement rates, by default each with more followers than the last."""
     sizes = followers or list(range(1_000, 1_000 + len(rates)))
     return pa.table(
@@ -27,7 +28,7 @@ def features(rates: list[float | None], followers: list[int] | None = None) -> p
             "account_id": [f"c{number:04}" for number in range(len(rates))],
             "follower_tier": ["nano"] * len(rates),
             "followers": pa.array(sizes, pa.float64()),
-            **{name: pa.array(rates, pa.float64()) for name in FIGURES if name != "growth_30_days"},
+            **{name: pa.array(list(rates), pa.float64()) for name in FIGURES if name != "growth_30_days"},
         }
     )
 

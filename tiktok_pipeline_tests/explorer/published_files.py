@@ -55,7 +55,8 @@ def profile(number: int, **changes: Any) -> dict[str, Any]:
     """Return an invented creator: the higher the number, the more followers."""
     draw = random.Random(number)
     biography = HOSTILE[number % len(HOSTILE)] if number % 3 == 0 else f"cooks and bakes no{number}@mail.example"
-    row = dict.fromkeys(PROFILES_TABLE.frame_names) | {
+    missing: dict[str, Any] = dict.fromkeys(PROFILES_TABLE.frame_names)
+    row = missing | {
         "account_id": f"creator.{number}",
         "tiktok_id": str(7_000_000_000_000_000_000 + number),
         "nickname": f"Name {number}",

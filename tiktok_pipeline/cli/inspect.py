@@ -161,14 +161,14 @@ def _studies_of(table: InspectedTable, studies: Sequence[Study]) -> dict[str, st
 
     if table.recognition is None or not table.first_rows:
         return {}
+    source = table.recognition.source.name
     lines = {}
     for study in studies:
-        if study.source == table.recognition.source.name:
+        if study.source == source:
             lines[study.name] = availability(study, table.available).removeprefix(f"{study.name}: ")
         else:
-            lines[study.name] = (
-                f"reads {study.source.replace('_', ' ')}, this table has {table.recognition.source.name}"
-            )
+            wanted, found = (name.replace("_", " ") for name in (study.source, source))
+            lines[study.name] = f"reads {wanted}, this table has {found}"
     return lines
 
 

@@ -44,7 +44,12 @@ QUERIES = [pytest.param(query, id=f"{page.name}: {query}") for page in PAGES for
 
 @pytest.fixture(scope="module")
 def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A home with the newest profiles of the sample, two studies with segments and one with scores."""
+    """A home with the newest profiles of the sample, two studies with segments and one with scores.
+
+    Of the snapshot before it has what the newest one is compared with.
+    """
+    from dagster import AssetSelection
+
     import tiktok_pipeline.studies
     from tiktok_pipeline.study import load_studies
     from tiktok_pipeline_tests.homes import TWO_STUDIES, Home, with_few_draws
@@ -54,7 +59,11 @@ def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
         tmp_path_factory.mktemp("readme") / "home",
         studies=(*TWO_STUDIES, *(with_few_draws(study) for study in balanced)),
     )
-    home.deliver(ROOT / "data" / "sample" / "profiles_2024-04-29.csv")
+    sample = ROOT / "data" / "sample"
+    home.deliver(sample / "profiles_2024-04-01.csv", sample / "profiles_2024-04-29.csv")
+    graph = home.definitions.resolve_asset_graph()
+    compared = AssetSelection.groups("raw", "validated", "features", "creators", "balanced_segments").resolve(graph)
+    assert home.refresh("2024-04-01", selection=sorted(compared)).success
     assert home.refresh("2024-04-29").success
     return home
 

@@ -54,18 +54,22 @@ def _serve(settings: Settings, port: int, study: str) -> None:
         memory_limit=MEMORY_LIMIT,
         threads=settings.threads,
     )
-    uvicorn.run(
-        build_app(config),
-        host=HOST,
-        port=port,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        lifespan="off",
-        ws="none",
-        timeout_graceful_shutdown=3,
-    )
+    app = build_app(config)
+    try:
+        uvicorn.run(
+            app,
+            host=HOST,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            lifespan="off",
+            ws="none",
+            timeout_graceful_shutdown=3,
+        )
+    finally:
+        app.state.reader.close()
 
 
 def _open_soon(address: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,6 +33,12 @@ def export(
     out: Annotated[Path, typer.Option(help="File to write: .csv, .xlsx (for spreadsheets), .parquet or .json.")],
     persona: Annotated[str | None, typer.Option(help="Only the creators of this persona.")] = None,
     snapshot: Annotated[str | None, typer.Option(help=SNAPSHOT_HELP)] = None,
+    *,
+    sort: Annotated[
+        str | None,
+        typer.Option(help="Column to sort by, the highest first, such as followers; by default certainty."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many creators.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
     _quiet: QuietOption = False,
 ) -> None:
@@ -43,11 +50,27 @@ def export(
     with exit_on_expected_error():
         settings = read_settings()
         (chosen,) = select_studies([study])
-        _export_study(settings, chosen, out, persona=persona, snapshot=snapshot, overwrite=overwrite)
+        order = _Order(sort, limit)
+        _export_study(settings, chosen, out, order, persona=persona, snapshot=snapshot, overwrite=overwrite)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """The column to sort by (None: the certainty), and the most creators to write (None: all)."""
+
+    column: str | None
+    limit: int | None
 
 
 def _export_study(
-    settings: Settings, study: Study, out: Path, *, persona: str | None, snapshot: str | None, overwrite: bool
+    settings: Settings,
+    study: Study,
+    out: Path,
+    order: _Order,
+    *,
+    persona: str | None,
+    snapshot: str | None,
+    overwrite: bool,
 ) -> None:
     from tiktok_pipeline.output.write_rows import check_rows, check_target, write_file
     from tiktok_pipeline.warehouse.duckdb.connection import open_read_only
@@ -62,11 +85,13 @@ def _export_study(
     file = settings.published_file
     with open_read_only(file, memory_limit=settings.memory_limit, threads=settings.threads) as database:
         creators, values = _from_clause(database, file, study.name, persona, snapshot)
-        _, ((rows,),) = database.rows(f"select count(*) {creators}", values)
+        column = _sort_column(database, study.name, order.column) if order.column else certainty
+        _, ((found,),) = database.rows(f"select count(*) {creators}", values)
+        rows = found if order.limit is None else min(found, order.limit)
         with _name_target_in_errors(out):
             check_rows(out, rows)  # before minutes of writing
             schema, batches = database.batches(
-                f"select * {creators} order by {certainty} desc nulls last, account_id", values
+                f"select * {creators} order by {column} desc nulls last, account_id limit ?", [*values, rows]
             )
             written = write_file(out, schema, batches, guard=formula_safe, overwrite=overwrite)
     if written.cut:
@@ -115,10 +140,31 @@ def _from_clause(
     if persona is None:
         return creators, values
     personas = _values(database, f"select distinct persona {creators}", values)
-    if persona not in personas:
+    alike = [name for name in personas if name.casefold() == persona.strip().casefold()]
+    meant = [persona] if persona in personas else alike
+    if not meant:
         msg = f"no persona {persona!r} in study {study}; the personas are: {', '.join(personas)}"
         raise CommandUsageError(msg)
-    return f"{creators} and persona = ?", [*values, persona]
+    return f"{creators} and persona = ?", [*values, meant[0]]
+
+
+def _sort_column(database: ReadOnlyDatabase, study: str, column: str) -> str:
+    """Return the column if the creators of the study have it.
+
+    Raises
+    ------
+    CommandUsageError
+        If they do not; it names the columns.
+    """
+    known = _values(
+        database,
+        "select column_name from information_schema.columns where table_schema = 'segments' and table_name = ?",
+        [f"{study}_history"],
+    )
+    if column not in known:
+        msg = f"no column {column!r} in segments.{study}; the columns are: {', '.join(known)}"
+        raise CommandUsageError(msg)
+    return f'"{column}"'
 
 
 def _values(database: ReadOnlyDatabase, sql: str, parameters: list[str] | None = None) -> list[str]:

@@ -80,7 +80,7 @@ def build_app(config: ExplorerConfig) -> Starlette:
 
         return Route(address, endpoint, methods=["POST"])
 
-    return Starlette(
+    app = Starlette(
         routes=[
             page("/", views.search),
             page("/export.{ending}", views.export),
@@ -107,6 +107,8 @@ def build_app(config: ExplorerConfig) -> Starlette:
             Exception: _on_error(site),
         },
     )
+    app.state.reader = reader
+    return app
 
 
 def _style(_request: Request) -> Response:

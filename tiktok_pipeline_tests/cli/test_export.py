@@ -133,6 +133,18 @@ def test_one_persona_is_exported(refreshed_home: Home, call: Call, tmp_path: Pat
     assert total == 118
 
 
+def test_a_persona_in_any_case_the_largest_first_and_at_most_so_many(
+    refreshed_home: Home, call: Call, tmp_path: Path
+) -> None:
+    persona, out = personas(refreshed_home)[0], tmp_path / "few.parquet"
+    arguments = ("--persona", persona.upper(), "--sort", "followers", "--limit", "3", "--out", out)
+    assert call(refreshed_home.path, "export", STUDY, *arguments).code == 0
+    followers = [row["followers"] for row in expected(refreshed_home) if row["persona"] == persona]
+    assert [row["followers"] for row in parquet_rows(out)] == sorted(followers, reverse=True)[:3]
+    unknown = call(refreshed_home.path, "export", STUDY, "--sort", "mood; drop", "--out", tmp_path / "a.csv")
+    assert "no column 'mood; drop' in segments." in refused(unknown, USAGE_ERROR)
+
+
 def test_a_persona_is_looked_up_in_the_snapshot_that_is_exported(
     copied_home: Home, call: Call, tmp_path: Path
 ) -> None:

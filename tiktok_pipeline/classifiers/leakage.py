@@ -29,6 +29,9 @@ QUASI_LABEL = 0.4
 
 EXACT = 0.999
 
+SEPARATES = 0.85
+"""ROC-AUC of a quasi-label, too: it does not depend on the share of positives, as F1 does."""
+
 SAME_ORDER = 0.9
 """Absolute rank correlation with the feature behind the label from which a feature or a pair is a quasi-label."""
 
@@ -82,8 +85,8 @@ def audit(
     rows: list[tuple[object, ...]] = []
     for name in names:
         auc, f1 = single[name]
-        kind = leakage_kind(f1, guessing, order[name], in_a_pair=name in in_a_pair)
-        verdict = _words(kind, f1, guessing, order[name], _partners(leaking, name))
+        kind = leakage_kind(f1, guessing, auc, order[name], in_a_pair=name in in_a_pair)
+        verdict = _words(kind, f1, guessing, _partners(leaking, name)) + _strength(kind, auc, order[name])
         place = published.index(name) if name in published else -1
         ap = without[place] if place >= 0 else None
         rows.append((name, "", None, name in published, auc, f1, ap, kind, verdict))
@@ -160,13 +163,15 @@ def _pairs(
     return pairs
 
 
-def leakage_kind(f1: float, guessing: float, correlation: float, *, in_a_pair: bool = False) -> str:
+def leakage_kind(f1: float, guessing: float, auc: float, correlation: float, *, in_a_pair: bool = False) -> str:
     """Return ``leak``, ``quasi_label`` or ``clear``.
 
     Parameters
     ----------
     f1, guessing : float
         The best F1 of a threshold on the feature, and that of calling everybody positive.
+    auc : float
+        ROC-AUC of the feature alone, 0.5 to 1.
     correlation : float
         The absolute rank correlation with the feature behind the label.
     in_a_pair : bool
@@ -174,13 +179,15 @@ def leakage_kind(f1: float, guessing: float, correlation: float, *, in_a_pair: b
 
     Examples
     --------
-    >>> leakage_kind(0.6, 0.5, 0.9), leakage_kind(0.6, 0.5, 0.89), leakage_kind(0.7, 0.5, 0.0)
+    >>> leakage_kind(0.6, 0.5, 0.7, 0.9), leakage_kind(0.6, 0.5, 0.7, 0.89), leakage_kind(0.7, 0.5, 0.7, 0.0)
     ('quasi_label', 'clear', 'quasi_label')
+    >>> leakage_kind(0.6, 0.5, 0.85, 0.0), leakage_kind(0.6, 0.5, 0.84, 0.0), leakage_kind(0.98, 0.5, 0.9, 0.0)
+    ('quasi_label', 'clear', 'leak')
     """
     if f1 >= guessing + REBUILT * (1.0 - guessing) or in_a_pair:
         return "leak"
-    is_close = f1 >= guessing + QUASI_LABEL * (1.0 - guessing) or correlation >= SAME_ORDER
-    return "quasi_label" if is_close else "clear"
+    is_close = f1 >= guessing + QUASI_LABEL * (1.0 - guessing)
+    return "quasi_label" if is_close or auc >= SEPARATES or correlation >= SAME_ORDER else "clear"
 
 
 def _pair_words(pair: str, f1: float, correlation: float) -> str:
@@ -193,11 +200,22 @@ def _partners(pairs: list[tuple[str, str]], name: str) -> list[str]:
     return [first if second == name else second for first, second in pairs if name in {first, second}]
 
 
-def _words(kind: str, f1: float, guessing: float, correlation: float, partners: list[str]) -> str:
+def _strength(kind: str, auc: float, correlation: float) -> str:
+    """Return what makes a quasi-label one at any share of positives."""
+    if kind != "quasi_label":
+        return ""
+    if correlation >= SAME_ORDER:
+        return f" It ranks creators nearly as the label does (rank correlation {correlation:.3f})."
+    return (
+        f" It ranks target creators above the others at any share of them (ROC-AUC {auc:.3f})."
+        if auc >= SEPARATES
+        else ""
+    )
+
+
+def _words(kind: str, f1: float, guessing: float, partners: list[str]) -> str:
     if kind == "clear":
         return "No sign that it gives the label away."
-    if kind == "quasi_label" and correlation >= SAME_ORDER:
-        return f"Quasi-label: it ranks creators nearly as the label does (rank correlation {correlation:.3f})."
     if kind == "quasi_label":
         return (
             f"Quasi-label: a threshold on it alone reaches F1 {f1:.3f} (guessing: {guessing:.3f}); "

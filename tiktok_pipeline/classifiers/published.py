@@ -22,7 +22,7 @@ from tiktok_pipeline.classifiers.labels import Flags
 from tiktok_pipeline.classifiers.metrics import curves, ranking_metrics, threshold_for_precision, threshold_metrics
 from tiktok_pipeline.recipes.classification import Protocol, PublishedForest, PublishedNetwork
 
-SEEDS = (0, 1, 2)
+SEEDS = tuple(range(10))
 """Seeds of the network: one training is one draw, so metrics are means over these seeds."""
 
 PUBLISHED_SET = "published"

@@ -34,6 +34,23 @@ class _CreatorColumn:
     cell: Callable[[Row], Cell]
 
 
+FEW_VIDEOS = 5
+"""A rate over at most so many videos is said to be uncertain. One mean for each creator gives no error bar."""
+
+
+def videos_behind_rate(scraped: int | None) -> str:
+    """Return the number of videos that a rate is averaged over, with a warning if they are few.
+
+    Examples
+    --------
+    >>> videos_behind_rate(6), videos_behind_rate(5), videos_behind_rate(0)
+    ('6', '5 (few)', '0 (few)')
+    """
+    if scraped is None:
+        return UNDEFINED
+    return f"{format_count(scraped)} (few)" if scraped <= FEW_VIDEOS else format_count(scraped)
+
+
 def _yes_or_no(value: object) -> str:
     return UNDEFINED if value is None else "yes" if value else "no"
 
@@ -50,6 +67,11 @@ _COLUMNS = (
         "avg_engagement_rate",
         number_heading("Engagement rate", "per video"),
         lambda row: number_cell(format_percent(row["avg_engagement_rate"])),
+    ),
+    _CreatorColumn(
+        "scraped_videos",
+        number_heading("Videos behind the rate", f"{FEW_VIDEOS} or fewer: uncertain"),
+        lambda row: number_cell(videos_behind_rate(row["scraped_videos"])),
     ),
     _CreatorColumn("likes", number_heading("Likes"), lambda row: number_cell(format_count(row["likes"]))),
     _CreatorColumn(
@@ -68,6 +90,9 @@ _COLUMNS = (
     ),
     _CreatorColumn(
         "margin", number_heading("Margin", "0 to 1"), lambda row: number_cell(format_number(row["margin"], 2))
+    ),
+    _CreatorColumn(
+        "would_move", heading("Would move it to the next segment"), lambda row: text_cell(row["would_move"] or "")
     ),
 )
 

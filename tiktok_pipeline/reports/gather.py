@@ -14,6 +14,7 @@ from tiktok_pipeline.features.posting import ActivityBounds
 from tiktok_pipeline.frames import count_rows, to_pandas
 from tiktok_pipeline.raw.schema import PROFILES, SOURCES, VIDEOS
 from tiktok_pipeline.reports.gather_changes import gather_changes
+from tiktok_pipeline.reports.gather_moves import with_moves
 from tiktok_pipeline.reports.gather_posting import gather_posting
 from tiktok_pipeline.reports.report_model import RECOMMENDED_STUDY
 from tiktok_pipeline.reports.snapshot_reader import SnapshotReader
@@ -33,6 +34,7 @@ _CREATOR_COLUMNS = {
         "biography",
         "followers",
         "avg_engagement_rate",
+        "scraped_videos",
         "likes",
         "videos_count",
         "is_verified",
@@ -171,6 +173,7 @@ def _typical_creators(reader: SnapshotReader, study: Study, summaries: pd.DataFr
     # One join for all segments, because it scans every profile.
     members = reader.warehouse.persist(nw.concat(closest, how="vertical"))
     creators = to_pandas(members.join(profiles, on="account_id", how="inner").sort("distance", "account_id"))
+    creators = with_moves(reader, study, creators)
     return {
         persona: creators[creators["cluster"] == cluster].drop(columns="cluster").reset_index(drop=True)
         for cluster, persona in personas.items()

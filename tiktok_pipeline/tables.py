@@ -48,6 +48,7 @@ _ALL = (
     Table(clusters.STABILITY_RUNS_TABLE, clusters.STABILITY_RUNS_SCHEMA),
     Table(personas.SUMMARIES_TABLE, personas.SUMMARIES_SCHEMA),
     Table(personas.FEATURES_TABLE, personas.FEATURES_SCHEMA),
+    Table(personas.RULES_TABLE, personas.RULES_SCHEMA),
     Table(personas.RECOMMENDATIONS_TABLE, personas.RECOMMENDATIONS_SCHEMA),
     Table(personas.MIGRATIONS_TABLE, personas.MIGRATIONS_SCHEMA),
     Table(personas.LIFECYCLE_TABLE, personas.LIFECYCLE_SCHEMA),

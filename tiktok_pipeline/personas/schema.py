@@ -91,6 +91,41 @@ FEATURES_TABLE = TableSpec(
     ),
 )
 
+RULES_TABLE = TableSpec(
+    schema="personas",
+    name="rules",
+    description="the segments as rules on raw features: a tree of depth 3 that imitates the model, with its fidelity",
+    slice_by=SLICE,
+    rows_per=("snapshot", "study", "rule"),
+    columns=(
+        SNAPSHOT,
+        STUDY,
+        Column(name="rule", type="text", description="the conditions, joined by 'and'", nullable=False),
+        PERSONA,
+        Column(
+            name="profiles", type="integer", description="fitted creators that the rule holds for", nullable=False
+        ),
+        Column(
+            name="share_right",
+            type="float",
+            description="share of them that the model gives this segment, 0 to 1",
+            nullable=False,
+        ),
+        Column(
+            name="fidelity",
+            type="float",
+            description="share of creators that all rules together give the model's segment, cross-validated, 0 to 1",
+            nullable=False,
+        ),
+        Column(
+            name="fidelity_uncertain",
+            type="float",
+            description="the same for the quarter of creators with the smallest margins",
+            nullable=False,
+        ),
+    ),
+)
+
 RECOMMENDATIONS_TABLE = TableSpec(
     schema="personas",
     name="recommendations",
@@ -191,6 +226,11 @@ SUMMARIES_SCHEMA = schema_for(
     },
 )
 FEATURES_SCHEMA = schema_for(FEATURES_TABLE, {"base": [pa.Check.isin(["fitted", "all"])]})
+_SHARE = [pa.Check.in_range(0.0, 1.0)]
+RULES_SCHEMA = schema_for(
+    RULES_TABLE,
+    {"profiles": [pa.Check.ge(0)], "share_right": _SHARE, "fidelity": _SHARE, "fidelity_uncertain": _SHARE},
+)
 RECOMMENDATIONS_SCHEMA = schema_for(RECOMMENDATIONS_TABLE)
 _COUNT = [pa.Check.ge(0)]
 MIGRATIONS_SCHEMA = schema_for(

@@ -118,6 +118,7 @@ class FitModel:
     explained_table: Table | None
     stability_table: Table | None
     runs_table: Table | None
+    rules_table: Table | None
 
 
 def build_fit(study: StudyTables) -> FitModel:
@@ -131,6 +132,7 @@ def build_fit(study: StudyTables) -> FitModel:
         explained_table=_explained_table(study),
         stability_table=_stability_table(study),
         runs_table=_runs_table(study),
+        rules_table=_rules_table(study),
     )
 
 
@@ -258,6 +260,28 @@ def _stability_table(study: StudyTables) -> Table | None:
         for row in to_records(study.stability, "verdict", *_OPTIONAL)
     ]
     return simple_table("How reliably other samples of the same creators give each segment", header, rows)
+
+
+def _rules_table(study: StudyTables) -> Table | None:
+    """Return the segments as rules, with the fidelity that they are worth in the caption."""
+    rows = to_records(study.rules)
+    if not rows:
+        return None
+    caption = (
+        f"The segments as rules: together they give {format_percent(rows[0]['fidelity'], 0)} of the creators their "
+        f"segment, and {format_percent(rows[0]['fidelity_uncertain'], 0)} of the quarter that is least certain"
+    )
+    header = [heading("Rule"), heading("Segment"), number_heading("Creators"), number_heading("In that segment")]
+    cells = [
+        [
+            row_heading(row["rule"]),
+            text_cell(row["persona"]),
+            number_cell(format_count(row["profiles"])),
+            number_cell(format_percent(row["share_right"], 0)),
+        ]
+        for row in sorted(rows, key=lambda row: (row["persona"], -row["profiles"]))
+    ]
+    return simple_table(caption, header, cells)
 
 
 def _runs_table(study: StudyTables) -> Table | None:

@@ -123,6 +123,7 @@ def _study_tables(reader: SnapshotReader, study: Study, figures: Mapping[str, st
         verdicts = parts["summaries"][["cluster", "verdict"]]
         parts["stability"] = parts["stability"].merge(verdicts, on="cluster", how="left")
         parts["persona_features"] = reader.frame("personas.features", study.name)
+        parts["rules"] = reader.frame("personas.rules", study.name)
         parts["typical"] = _typical_creators(reader, study, parts["summaries"])
         skipped_reasons += [str(note) for note in parts["fits"]["note"].dropna().unique()]
         basis = next(iter(parts["fits"]["basis"].dropna()), "")

@@ -43,6 +43,7 @@ class StudyTables:
     source: str
     summaries: pd.DataFrame = field(default_factory=pd.DataFrame)
     persona_features: pd.DataFrame = field(default_factory=pd.DataFrame)
+    rules: pd.DataFrame = field(default_factory=pd.DataFrame)
     recommendations: pd.DataFrame = field(default_factory=pd.DataFrame)
     typical: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     k_scores: pd.DataFrame = field(default_factory=pd.DataFrame)

@@ -147,6 +147,16 @@ def study_tables(name: str = "balanced_segments", **changes: Any) -> StudyTables
         source="profiles",
         summaries=summaries(),
         persona_features=persona_features(),
+        rules=pd.DataFrame(
+            {
+                "rule": ["followers at most 100", "followers above 100"],
+                "persona": ["Quiet", "Large & Loud"],
+                "profiles": [10, 20],
+                "share_right": [0.9, 0.8],
+                "fidelity": 0.85,
+                "fidelity_uncertain": 0.55,
+            }
+        ),
         recommendations=pd.DataFrame(
             {"persona": ["", "Quiet"], "recommendation": ["advice for the whole", "advice 1"]}
         ),

@@ -227,6 +227,7 @@ MISSING: dict[str, str | None] = {
     "summaries": "This study has no segments in this snapshot.",
     "persona_features": None,
     "recommendations": None,
+    "rules": None,
     "k_scores": "No other number of segments was scored.",
     "fits": None,
     "continuity": None,

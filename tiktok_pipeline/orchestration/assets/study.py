@@ -11,6 +11,7 @@ from dagster import AssetExecutionContext, AssetsDefinition, Output, ResourcePar
 
 from tiktok_pipeline.analysis.continuous_fit import start_of
 from tiktok_pipeline.analysis.earlier_fit import read_earlier_fit
+from tiktok_pipeline.analysis.persona_rules import persona_rules
 from tiktok_pipeline.analysis.segmentation import (
     assign_study,
     build_personas,
@@ -236,7 +237,8 @@ def _personas(study: Study) -> AssetsDefinition:
             },
         },
         outs={
-            name: table_out(f"personas.{name}", study=study, kinds={"pandas"}) for name in ("summaries", "features")
+            name: table_out(f"personas.{name}", study=study, kinds={"pandas"})
+            for name in ("summaries", "features", "rules")
         },
         **_in_group(study, "personas"),
     )
@@ -249,7 +251,7 @@ def _personas(study: Study) -> AssetsDefinition:
         figures: ResourceParam[FigureStore],
         samples: ResourceParam[Samples],
         **clusters: Frame,
-    ) -> tuple[Output[Any], Output[Any]]:
+    ) -> tuple[Output[Any], Output[Any], Output[Any]]:
         del assignments  # build_personas assigns again: that costs less than a join with the stored assignments
         inputs = samples.for_fit(features, snapshot=context.partition_key, study=study)
         model = from_frame(to_pandas(clusters["models"]))
@@ -261,12 +263,14 @@ def _personas(study: Study) -> AssetsDefinition:
             persona_figures, study, inputs.segmentation, tables, model=model, stability=stability, engine=warehouse
         )
         pngs = figures.replace(context.partition_key, group=study.name, step="c_personas", plot=plot)
+        rules = persona_rules(inputs, tables, warehouse)
         warehouse.unpersist_all()
         of_features = {name: png for name, png in pngs.items() if name in _FEATURE_FIGURES}
         of_summaries = {name: png for name, png in pngs.items() if name not in _FEATURE_FIGURES}
         return (
             Output(tables.summaries, "summaries", metadata={**_smallest_segment(tables.summaries), **of_summaries}),
             Output(tables.features, "features", metadata=of_features),
+            Output(rules, "rules"),
         )
 
     return personas

@@ -62,9 +62,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 [names, *(row for row in rows if len(row) > place and keep(number(row[place])))]
             )
     with pytest.MonkeyPatch.context() as patch:
-        for file in files:
-            argument = f"--snapshot={file.stem.removeprefix('profiles_')}"
-            assert run_command_line(patch, folder / "home", "refresh", file, argument) == 0
+        for path in files:
+            argument = f"--snapshot={path.stem.removeprefix('profiles_')}"
+            assert run_command_line(patch, folder / "home", "refresh", path, argument) == 0
     return folder / "home"
 
 

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
+from tiktok_pipeline.cli.backup import backup, restore
 from tiktok_pipeline.cli.changes import changes, history
 from tiktok_pipeline.cli.console import (
     FAILED,
@@ -63,6 +64,8 @@ app.command("doctor")(doctor)
 app.command("forget")(erase)
 app.command("withdraw")(withdraw)
 app.command("prune")(prune)
+app.command("backup")(backup)
+app.command("restore")(restore)
 app.command("ui")(ui)
 app.command("tune")(tune)
 app.command("sample")(sample)

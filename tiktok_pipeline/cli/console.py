@@ -164,12 +164,22 @@ def exit_on_expected_error(*, as_json: bool = False, when_interrupted: str = "st
                 _fail(INTERRUPTED, "interrupted", when_interrupted, as_json=as_json)
             if isinstance(error, typer.Abort):
                 _fail(FAILED, "aborted", "stopped; nothing was changed", as_json=as_json)
-            if isinstance(error, PipelineError):
-                fail(error, as_json=as_json)
+            if explained := _explained(error):
+                fail(explained, as_json=as_json)
             if isinstance(error, OSError):
                 message = f"{error.filename or 'the disk'}: {error.strerror or error}"
                 _fail(FAILED, OS_ERROR_CODE, message, as_json=as_json)
             raise
+
+
+def _explained(error: BaseException) -> PipelineError | None:
+    """Return an expected error, or the explanation of one of the query engine; None for a defect."""
+    engine = sys.modules.get("duckdb")
+    if engine is not None and isinstance(error, engine.Error):
+        from tiktok_pipeline.warehouse.duckdb.connection import engine_error
+
+        return engine_error(read_settings().warehouse_file, error)
+    return error if isinstance(error, PipelineError) else None
 
 
 def fail(error: PipelineError, *, as_json: bool) -> NoReturn:

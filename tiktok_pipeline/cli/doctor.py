@@ -45,7 +45,8 @@ def doctor(
     fix: Annotated[
         bool,
         typer.Option(
-            "--fix", help="Remove partitions and tables of snapshots that have no files; add missing partitions."
+            "--fix",
+            help="Remove tables and partitions without files, add partitions, set damaged databases aside.",
         ),
     ] = False,
     as_json: JsonOption = False,
@@ -91,9 +92,14 @@ def _apply(settings: Settings, fixes: list[Fix], *, yes: bool) -> None:
     from tiktok_pipeline.orchestration.maintenance.snapshots import delete_snapshot_records
     from tiktok_pipeline.orchestration.partitions import add_snapshots
     from tiktok_pipeline.orchestration.runs.instance import open_instance, prepare_dagster_home
-    from tiktok_pipeline.upkeep.repair import Repairer, apply_fix
+    from tiktok_pipeline.upkeep.repair import Repairer, apply_fix, set_aside
 
     confirm(f"Apply {len(fixes)} repair(s)? Removed tables cannot be restored.", yes=yes)
+    for damaged in [fix for fix in fixes if fix.action == "set_aside"]:
+        info(one_line(set_aside(Path(damaged.key))))
+    fixes = [fix for fix in fixes if fix.action != "set_aside"]
+    if not fixes:
+        return
     prepare_dagster_home(settings)
     with open_warehouse(settings) as warehouse, open_instance(settings) as instance:
         repairer = Repairer(
@@ -139,7 +145,9 @@ def _check_home(settings: Settings, *, quick: bool) -> Iterator[Finding]:
     manifests, unreadable = checks.read_manifests(settings)
     yield from unreadable
     yield from checks.check_files(settings, manifests, quick=quick)
-    warehouse, published = _inspect(settings.warehouse_file), _inspect(settings.published_file)
+    warehouse, published = (
+        _inspect(path, read_all=not quick) for path in (settings.warehouse_file, settings.published_file)
+    )
     external = external_slices(manifests)
     for database in (warehouse, published):
         yield from checks.check_database(database, has_snapshots=bool(manifests), external=external)
@@ -149,20 +157,23 @@ def _check_home(settings: Settings, *, quick: bool) -> Iterator[Finding]:
             "warning", f"{settings.dagster_home}: Dagster's records are missing", checks.ADD_TO_DAGSTER
         )
     elif (settings.dagster_home / "dagster.yaml").exists():
+        yield from checks.check_records(settings.dagster_home, quick=quick)
         with open_instance(settings) as instance:
             yield from checks.check_partitions(manifests, known_snapshots(instance))
 
 
-def _inspect(path: Path) -> Database:
+def _inspect(path: Path, *, read_all: bool) -> Database:
     from tiktok_pipeline.upkeep.doctor import Database
-    from tiktok_pipeline.warehouse.base import WarehouseError
+    from tiktok_pipeline.warehouse.base import DamagedDatabaseError, WarehouseError
     from tiktok_pipeline.warehouse.duckdb.inspection import inspect_database
     from tiktok_pipeline.warehouse.duckdb.migrations import VERSION
 
     if not path.exists():
         return Database(path, exists=False)
     try:
-        inspection = inspect_database(path)
+        inspection = inspect_database(path, read_all=read_all)
+    except DamagedDatabaseError as error:
+        return Database(path, exists=True, error=error.message, is_damaged=True)
     except WarehouseError as error:
         return Database(path, exists=True, error=str(error))
     return Database(path, True, None, inspection.version, VERSION, inspection.slices, inspection.counts)

@@ -54,11 +54,11 @@ def erase(
             msg = f"{shown!r}: expected one handle, with or without @, or the account's number"
             raise CommandUsageError(msg)
         with locked_home(settings):
-            result = _erase_creator(settings, handle, yes=yes)
+            result = erase_creator(settings, handle, yes=yes)
         _print_result(result)
 
 
-def _erase_creator(settings: Settings, name: str | None, *, yes: bool) -> ErasureResult:
+def erase_creator(settings: Settings, name: str | None, *, yes: bool) -> ErasureResult:
     """Erase a creator from the home, or everybody who was erased before if ``name`` is None."""
     from tiktok_pipeline.assembly import build_definitions, open_engine, open_warehouse, refresh_job
     from tiktok_pipeline.home.cleanup import remove_leftovers

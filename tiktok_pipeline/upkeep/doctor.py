@@ -7,8 +7,10 @@ Dagster's partitions.
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -40,6 +42,10 @@ ADD_TO_DAGSTER = "run `tiktok-pipeline doctor --fix`, or start the UI, whose sen
 _REFRESH = "run `tiktok-pipeline refresh`"
 _REFRESH_ALL = "run `tiktok-pipeline refresh --all`"
 _REMOVE_ROWS = "restore raw/ from a backup, or run `tiktok-pipeline doctor --fix`, which removes this snapshot alone"
+_SET_ASIDE = (
+    "run `tiktok-pipeline doctor --fix`, which moves it aside, then `tiktok-pipeline refresh --all`; or restore a "
+    "backup: `tiktok-pipeline restore DIR`"
+)
 _REMOVE_PARTITION = "run `tiktok-pipeline doctor --fix`, which removes it alone"
 
 Manifests = Mapping[str, Sequence[StoredFile]]
@@ -51,10 +57,10 @@ class Fix:
     """A repair of one key that changes nothing else.
 
     ``remove_rows`` removes the tables and reports of a snapshot without files, ``remove_partition`` and
-    ``add_partition`` change what Dagster knows.
+    ``add_partition`` change what Dagster knows, ``set_aside`` renames a damaged database file.
     """
 
-    action: Literal["remove_rows", "remove_partition", "add_partition"]
+    action: Literal["remove_rows", "remove_partition", "add_partition", "set_aside"]
     key: str
 
 
@@ -80,6 +86,8 @@ class Database:
         Whether the file exists.
     error : str, optional
         Why it cannot be read now; then nothing else is known.
+    is_damaged : bool
+        Whether it will not be readable later either.
     version, expected_version : int
         The version of its tables (None if the file has none), and the version of this program.
     slices : tuple of StoredSlice
@@ -95,6 +103,7 @@ class Database:
     expected_version: int = 0
     slices: tuple[StoredSlice, ...] = ()
     counts: SliceCounts | None = None
+    is_damaged: bool = False
 
     @property
     def is_current(self) -> bool:
@@ -235,6 +244,8 @@ def check_database(
         yield Finding("error", f"{database.path}: missing, though there are snapshots", _REFRESH_ALL)
     elif not database.exists:
         yield Finding("ok", f"{database.path}: does not exist yet")
+    elif database.is_damaged:
+        yield Finding("error", f"{database.error}", _SET_ASIDE, Fix("set_aside", str(database.path)))
     elif database.error is not None:
         yield Finding("warning", database.error, "check again when it is free")
     elif database.version != database.expected_version:
@@ -323,6 +334,20 @@ def _check_snapshot(
     if in_files != raw or not validated + rejected <= raw <= validated + rejected + videos:
         text = f"{in_files} rows in the files, {raw} raw, {validated} validated, {rejected} rejected"
         yield Finding("error", f"snapshot {snapshot}: {text}", remedy)
+
+
+def check_records(dagster_home: Path, *, quick: bool) -> Iterator[Finding]:
+    """Check that SQLite can read Dagster's databases; ``quick`` does not compare their indexes."""
+    for path in sorted(dagster_home.rglob("*.db")):
+        try:
+            with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
+                pragma = "quick_check" if quick else "integrity_check"
+                problems = [str(row[0]) for row in connection.execute(f"pragma {pragma}(1)") if row[0] != "ok"]
+        except sqlite3.Error as error:
+            problems = [str(error)]
+        if problems:
+            remedy = "restore a backup: `tiktok-pipeline restore DIR`, or delete the folder; only the history is lost"
+            yield Finding("error", f"{path}: Dagster's records are damaged ({problems[0]})", remedy)
 
 
 def check_partitions(manifests: Manifests, partitions: Collection[str]) -> Iterator[Finding]:

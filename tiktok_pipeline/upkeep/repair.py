@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study
@@ -35,6 +36,14 @@ class Repairer:
     remove_partition: Callable[[str], None]
 
 
+def set_aside(path: Path) -> str:
+    """Rename a damaged database file, and what the engine keeps beside it, so that a refresh writes it anew."""
+    aside = path.with_name(f"{path.name}.damaged")
+    path.replace(aside)
+    path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
+    return f"moved {path} to {aside.name}; now run `tiktok-pipeline refresh --all`, then delete {aside.name}"
+
+
 def apply_fix(repairer: Repairer, fix: Fix) -> str:
     """Apply one repair and return what was done, as a sentence. Doing it again changes nothing more."""
     match fix.action:
@@ -53,3 +62,5 @@ def apply_fix(repairer: Repairer, fix: Fix) -> str:
                 delete_records=repairer.remove_partition,
             )
             return f"removed the tables and reports of snapshot {fix.key}"
+        case "set_aside":
+            return set_aside(Path(fix.key))

@@ -42,6 +42,12 @@ class WarehouseLockedError(WarehouseError):
     code = "warehouse_locked"
 
 
+class DamagedDatabaseError(WarehouseError):
+    """A database file cannot be read because it is damaged."""
+
+    code = "damaged_database"
+
+
 class QueryError(WarehouseError):
     """A query is invalid; the message is the first line of the engine's error."""
 

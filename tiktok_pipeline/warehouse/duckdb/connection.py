@@ -5,6 +5,7 @@ The contents of the tables do not belong here.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,12 +15,26 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from tiktok_pipeline.safe_text import one_line
-from tiktok_pipeline.warehouse.base import QueryError, WarehouseError, WarehouseLockedError
+from tiktok_pipeline.warehouse.base import DamagedDatabaseError, QueryError, WarehouseError, WarehouseLockedError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _FIRST_POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.1, 2.0
+_BROKEN = (duckdb.InternalException, duckdb.FatalException, duckdb.SerializationException)
+"""What the engine raises if its own data make no sense."""
+
+_DAMAGE = re.compile(
+    "corrupt|checksum|not a valid duckdb|deserializ|could not read enough|could not read all|truncated|"
+    "been invalidated|failed to load|replay",
+    re.IGNORECASE,
+)
+
+MEND_DATABASE = (
+    "run `tiktok-pipeline doctor --fix`, which moves it aside, then `tiktok-pipeline refresh --all`, which computes "
+    "it again from raw/; or restore a backup: `tiktok-pipeline restore DIR`"
+)
+
 _NO_STATEMENT = "the query holds no statement; expected one such as: select * from meta.tables"
 
 
@@ -68,8 +83,7 @@ def connect(
         except duckdb.Error as error:
             text = one_line(str(error))
             if "could not set lock" not in text.lower():
-                msg = f"{path}: cannot be opened: {text[:300]}"
-                raise WarehouseError(msg) from error
+                raise engine_error(path, error) from error
             if time.monotonic() >= deadline:
                 raise WarehouseLockedError(_locked(path, timeout_seconds, text)) from error
             time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
@@ -153,7 +167,7 @@ class ReadOnlyDatabase:
             except StopIteration:
                 return
             except (OSError, ValueError, duckdb.Error) as error:  # Arrow raises DuckDB's errors as its own
-                raise WarehouseError(_unreadable(self._path, error)) from error
+                raise engine_error(self._path, error) from error
             yield batch
 
 
@@ -222,14 +236,34 @@ def _translate_errors(path: Path) -> Iterator[None]:
     """Turn DuckDB's errors inside the block into a `WarehouseError` or a `QueryError`."""
     try:
         yield
-    except duckdb.IOException as error:
-        raise WarehouseError(_unreadable(path, error)) from error
+    except (duckdb.IOException, *_BROKEN) as error:
+        raise engine_error(path, error) from error
     except (OverflowError, ValueError) as error:
         msg = f"a value of the result cannot be shown ({one_line(str(error))})"
         raise QueryError(msg, remedy="cast it to text: cast(... as varchar)") from error
     except duckdb.Error as error:
+        if is_damage(error):
+            raise engine_error(path, error) from error
         first, *others = str(error).strip().splitlines() or [""]
         raise QueryError(first, details=[line for line in others if line.strip()]) from error
+
+
+def is_damage(error: Exception) -> bool:
+    """Return whether the engine raised an error because a database file is damaged."""
+    is_unclassified = type(error) is duckdb.Error  # a wrong checksum is raised without a class of its own
+    is_of_file = is_unclassified or isinstance(error, duckdb.IOException) or not isinstance(error, duckdb.Error)
+    return isinstance(error, _BROKEN) or (is_of_file and _DAMAGE.search(str(error)) is not None)
+
+
+def engine_error(path: Path, error: Exception) -> WarehouseError:
+    """Return the expected error for one of the engine's: which file is damaged, and how to get it back.
+
+    Every block of a database has a checksum, which the engine compares when it reads the block.
+    """
+    if not is_damage(error):
+        return WarehouseError(_unreadable(path, error))
+    reason = one_line(str(error).partition("Stack Trace")[0], max_characters=160)
+    return DamagedDatabaseError(f"{path}: this database file is damaged ({reason})", remedy=MEND_DATABASE)
 
 
 _Config = dict[str, str | bool | int | float | list[str]]

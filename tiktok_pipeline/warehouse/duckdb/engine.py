@@ -17,14 +17,12 @@ import duckdb
 import narwhals as nw
 
 from tiktok_pipeline.missing_values import LONGEST_NULL_WORD, NULL_PATTERN, WHITE_SPACE
-from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import (
     CastType,
     FileFormat,
     ScannedFile,
-    WarehouseError,
 )
-from tiktok_pipeline.warehouse.duckdb.connection import connect
+from tiktok_pipeline.warehouse.duckdb.connection import connect, engine_error
 from tiktok_pipeline.warehouse.duckdb.lists import items_of
 from tiktok_pipeline.warehouse.duckdb.migrations import check_version
 from tiktok_pipeline.warehouse.duckdb.scan import explain_read_error, file_query
@@ -229,8 +227,7 @@ class DuckDBEngine:
             except BaseException as error:
                 self.close()
                 if isinstance(error, duckdb.Error):
-                    msg = f"{self._path}: cannot be read: {one_line(str(error))[:300]}"
-                    raise WarehouseError(msg) from error
+                    raise engine_error(self._path, error) from error
                 raise
         return self._open
 

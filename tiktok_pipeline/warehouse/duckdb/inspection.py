@@ -24,8 +24,8 @@ class Inspection:
     counts: SliceCounts
 
 
-def inspect_database(path: Path) -> Inspection:
-    """Return the content of a database file.
+def inspect_database(path: Path, *, read_all: bool = False) -> Inspection:
+    """Return the content of a database file; with ``read_all`` every cell is read, and so every block is checked.
 
     Raises
     ------
@@ -39,6 +39,8 @@ def inspect_database(path: Path) -> Inspection:
             version = None
         if version != VERSION:
             return Inspection(version, (), {})
+        if read_all:
+            _read_all(database)
         return Inspection(version, tuple(_slices(database)), _counts(database))
 
 
@@ -73,6 +75,14 @@ def _slices(database: ReadOnlyDatabase) -> list[StoredSlice]:
         "from meta.slices order by all"
     )
     return [StoredSlice(*row) for row in rows]
+
+
+def _read_all(database: ReadOnlyDatabase) -> None:
+    _, tables = database.rows(
+        "select table_schema, table_name from information_schema.tables where table_type = 'BASE TABLE' order by all"
+    )
+    for schema, name in tables:
+        database.rows(f"select bit_xor(hash(cells)) from {quoted(schema)}.{quoted(name)} as cells")
 
 
 def _counts(database: ReadOnlyDatabase) -> SliceCounts:

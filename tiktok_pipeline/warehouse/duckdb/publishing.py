@@ -20,6 +20,7 @@ import duckdb
 from tiktok_pipeline.atomic_write import atomic_replace, draft_of
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import StoredSlice, TableSpec, View, WarehouseError
+from tiktok_pipeline.warehouse.duckdb.connection import is_damage
 from tiktok_pipeline.warehouse.duckdb.meta import (
     META_TABLES,
     PUBLISHED_AT_TABLE,
@@ -128,7 +129,8 @@ def publish(
     except (duckdb.Error, OSError) as error:
         reason = one_line(str(error))[:200]
         msg = f"{target}: could not be brought up to date and is unchanged: {reason}"
-        raise WarehouseError(msg) from error
+        remedy = "run `tiktok-pipeline doctor`, which names the damaged file" if is_damage(error) else None
+        raise WarehouseError(msg, remedy=remedy) from error
     finally:
         _remove(draft)
     return stale

@@ -26,6 +26,7 @@ from tiktok_pipeline.warehouse.base import (
     WarehouseError,
     check_slice,
 )
+from tiktok_pipeline.warehouse.duckdb.connection import engine_error, is_damage
 from tiktok_pipeline.warehouse.duckdb.engine import DuckDBEngine
 from tiktok_pipeline.warehouse.duckdb.meta import SLICES_TABLE, create_views
 from tiktok_pipeline.warehouse.duckdb.publishing import publish
@@ -207,6 +208,8 @@ class DuckDBWarehouse(DuckDBEngine):
             self.close()
             atomic_replace(draft, self._path)
         except duckdb.Error as error:
+            if is_damage(error):
+                raise engine_error(self._path, error) from error
             msg = f"{self._path}: could not be rebuilt, it is unchanged: {one_line(str(error))[:300]}"
             raise WarehouseError(msg) from error
         finally:
@@ -260,6 +263,8 @@ class DuckDBWarehouse(DuckDBEngine):
             if self._path is not None:  # releases the file; closing a database in memory would lose its rows
                 self.close()
             if isinstance(error, duckdb.Error):
+                if self._path is not None and is_damage(error):
+                    raise engine_error(self._path, error) from error
                 msg = f"{work} failed, the table is unchanged: {one_line(str(error))[:400]}"
                 raise WarehouseError(msg) from error
             raise

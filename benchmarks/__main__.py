@@ -23,6 +23,7 @@ from benchmarks.performance.refresh import refresh_file, refresh_sample, summary
 from benchmarks.performance.same_tables import same_tables_command
 from benchmarks.reliability.crash import CannotMountError, measure_crashes, save, table
 from benchmarks.reliability.disk_damage import damage_command
+from benchmarks.reliability.kills import kills_command
 from benchmarks.reliability.redaction import redaction_command
 from benchmarks.reliability.together import backfill, refresh_together
 from tiktok_pipeline.output.print_rows import print_rows
@@ -292,6 +293,7 @@ def backfill_command(
 app.command("same-tables")(same_tables_command)
 app.command("damage")(damage_command)
 app.command("redaction")(redaction_command)
+app.command("kills")(kills_command)
 
 if __name__ == "__main__":
     app()

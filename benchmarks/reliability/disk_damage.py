@@ -166,7 +166,7 @@ def _content(path: Path, duckdb: Any) -> str:  # noqa: ANN401 - a module
                 "order by all"
             ).fetchall()
             sums = [
-                connection.table(f"{schema}.{name}").aggregate("count(*), bit_xor(hash(columns(*)))").fetchone()
+                connection.table(f"{schema}.{name}").aggregate("count(*), bit_xor(hash(columns(*)))").fetchall()
                 for schema, name in tables
             ]
         return repr((tables, sums))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -101,15 +101,26 @@ def read_manifest(folder: Path) -> list[StoredFile]:
         return []
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
-        return [
-            StoredFile(**entry | {name: tuple(entry.get(name, ())) for name in ("forgotten_rows", "notes")})
-            for entry in entries
-        ]
+        return [_checked(entry) for entry in entries]
     except (ValueError, TypeError, AttributeError) as error:
         raise ManifestError(
             f"{path}: damaged ({error})",
             remedy="restore it from a backup, or move the folder away and deliver its files again",
         ) from error
+
+
+def _checked(entry: dict[str, Any]) -> StoredFile:
+    """Return an entry of a manifest; raise `TypeError` or `ValueError` if a value is not of its type."""
+    file = StoredFile(**entry | {name: tuple(entry.get(name, ())) for name in ("forgotten_rows", "notes")})
+    for each in fields(StoredFile):
+        expected = {"str": str, "int": int}.get(str(each.type), tuple if "tuple" in str(each.type) else dict)
+        if not isinstance(getattr(file, each.name), expected):
+            msg = f"{each.name} is of another type"
+            raise TypeError(msg)
+    if not file.file or Path(file.file).name != file.file:
+        msg = "a file outside of its snapshot"
+        raise ValueError(msg)
+    return file
 
 
 def write_manifest(folder: Path, entries: Sequence[StoredFile]) -> None:

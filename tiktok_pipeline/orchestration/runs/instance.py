@@ -71,7 +71,7 @@ def prepare_dagster_home(settings: Settings) -> None:
     """Create the home, write ``dagster.yaml`` unless a person did, and set ``DAGSTER_HOME``."""
     prepare_home(settings)
     file = settings.dagster_home / "dagster.yaml"
-    if not file.exists() or file.read_text(encoding="utf-8") in _BEFORE:
+    if not file.exists() or file.read_text(encoding="utf-8", errors="replace") in _BEFORE:
         atomic_write_text(file, DAGSTER_YAML)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
 
@@ -97,16 +97,22 @@ def open_instance(settings: Settings) -> Iterator[DagsterInstance]:
 
     try:
         opened = DagsterInstance.from_config(str(settings.dagster_home))
-    except (yaml.YAMLError, DagsterError) as error:
+    except (yaml.YAMLError, DagsterError, UnicodeError) as error:
         file = settings.dagster_home / "dagster.yaml"
         raise DagsterRecordsError(
             f"{file}: Dagster cannot read these settings: {one_line(str(error), max_characters=200)}",
             remedy="correct the file, or delete it: the next command recreates it",
         ) from error
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise _records_error(settings, error) from error
     try:
         with opened as instance:
             yield instance
     except (SQLAlchemyError, sqlite3.Error) as error:
-        reason = one_line(str(getattr(error, "orig", None) or error))
-        msg = f"{settings.dagster_home}: Dagster's records cannot be read or written: {reason}"
-        raise DagsterRecordsError(msg, remedy="check the free disk space; see `tiktok-pipeline doctor`") from error
+        raise _records_error(settings, error) from error
+
+
+def _records_error(settings: Settings, error: Exception) -> DagsterRecordsError:
+    reason = one_line(str(getattr(error, "orig", None) or error))
+    msg = f"{settings.dagster_home}: Dagster's records cannot be read or written: {reason}"
+    return DagsterRecordsError(msg, remedy="check the free disk space; see `tiktok-pipeline doctor`")

@@ -155,7 +155,8 @@ def content_of(home: Path) -> dict[str, Any]:
                 content[str(path.relative_to(home))] = f"unreadable: {type(error).__name__}"
         return content
 
-    return _in_fork(read)
+    found: dict[str, Any] = _in_fork(read)
+    return found
 
 
 def _content(path: Path, duckdb: Any) -> str:  # noqa: ANN401 - a module

@@ -48,7 +48,7 @@ def measure_kills(trials: int, *, seed: int, folder: Path, seconds: float, log: 
     commands = {
         "forget": ("forget", handle, "--yes"),
         "prune": ("prune", "--keep", "1", "--yes"),
-        "withdraw": ("withdraw", snapshot, "--yes"),
+        "withdraw": ("withdraw", "--snapshot", snapshot, "--yes"),
         "restore": ("restore", str(folder / "backup"), "--yes"),
     }
     undisturbed = {name: _timed(home, folder / name, command) for name, command in commands.items()}
@@ -83,10 +83,8 @@ def _tables(home: Path) -> str:
     """Return the number of rows of each slice in both databases, and a sum over the profiles."""
     query = "select table_name, snapshot, study, rows from meta.slices where snapshot <> '' order by all"
     sums = "select count(*), bit_xor(hash(p)) from validated.profiles as p"
-    options = [(), ("--warehouse",)]
-    return "\n".join(
-        run(home, "sql", *option, "--format", "csv", text)[1] for option in options for text in (query, sums)
-    )
+    wanted = [(*option, text) for option in ((), ("--warehouse",)) for text in (query, sums)]
+    return "\n".join(run(home, "sql", "--format", "csv", *arguments)[1] for arguments in wanted)
 
 
 def _problem(home: Path, command: tuple[str, ...], expected: str, handle: str) -> str:
@@ -123,7 +121,7 @@ def kills_command(
     seconds: Annotated[float, typer.Option(min=1, help="Stop after so many seconds.")] = 3600,
     save_it: Annotated[bool, typer.Option("--save", help="Save the result in benchmarks/results/.")] = False,
 ) -> None:
-    """Kill forget, prune, withdraw and restore at random moments and run them again; exit code 1 if anything differs."""
+    """Kill forget, prune, withdraw and restore at random moments, run them again; exit code 1 if anything differs."""
     with tempfile.TemporaryDirectory() as folder:
         found = measure_kills(trials, seed=seed, folder=Path(folder), seconds=seconds, log=typer.echo)
     counts = {

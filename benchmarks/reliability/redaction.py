@@ -14,7 +14,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -157,7 +157,7 @@ def _row(draw: random.Random, place: int) -> dict[str, str]:
 
 def _csv(draw: random.Random, rows: list[dict[str, str]]) -> bytes:
     text = io.StringIO()
-    quoting = draw.choice((csv.QUOTE_ALL, csv.QUOTE_MINIMAL))
+    quoting: Literal[0, 1] = draw.choice((csv.QUOTE_ALL, csv.QUOTE_MINIMAL))
     end = draw.choice(("\n", "\r\n"))
     writer = csv.DictWriter(text, COLUMNS, delimiter=draw.choice(",;\t|"), quoting=quoting, lineterminator=end)
     writer.writeheader()

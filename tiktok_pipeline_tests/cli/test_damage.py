@@ -1,4 +1,4 @@
-"""A damaged file of the home: ``doctor`` exits with 1, and every command names the file and the remedy in one line."""
+"""A damaged file of the home: ``doctor`` exits with 1, and each command names file and remedy in one line."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,7 +70,7 @@ def test_damaged_records_of_dagster_are_an_error_of_doctor(copied_home: Home, ca
     assert f"{path}: Dagster's records are damaged" in result.out
 
 
-BROKEN_MANIFESTS = {
+BROKEN_MANIFESTS: dict[str, Callable[[list[dict[str, Any]]], str]] = {
     "cut off": lambda entries: json.dumps(entries)[:100],
     "no entries": lambda _: "null",
     "an unknown key": lambda entries: json.dumps([entries[0] | {"more": 1}]),

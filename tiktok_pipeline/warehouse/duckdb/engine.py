@@ -226,7 +226,7 @@ class DuckDBEngine:
                 check_version(self._open, self._path)
             except BaseException as error:
                 self.close()
-                if isinstance(error, duckdb.Error):
+                if isinstance(error, duckdb.Error) and self._path is not None:
                     raise engine_error(self._path, error) from error
                 raise
         return self._open

@@ -114,8 +114,8 @@ def _try(number: int, home: Path, copy: Path, before: dict[str, Any], draw: rand
 
 
 def _matters(path: Path) -> bool:
-    """Whether the file is one of the home's data: pictures and pages can be drawn again, drafts are no data."""
-    return path.suffix in {".duckdb", ".csv", ".json", ".db", ".yaml", ".parquet"}
+    """Whether the file is one of the home's data: pictures, pages and receipts can be made again."""
+    return path.suffix in {".duckdb", ".csv", ".json", ".db", ".yaml", ".parquet"} and path.name != "receipts.json"
 
 
 def break_file(path: Path, damage: str, draw: random.Random) -> None:

@@ -87,6 +87,6 @@ def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(WarehouseError, match=r"tiktok[.]duckdb: no such database yet"):
         inspect_database(path)
     path.write_bytes(b"\xee" * 20_000)
-    with pytest.raises(WarehouseError, match=r"tiktok[.]duckdb: cannot be read now: ") as caught:
+    with pytest.raises(WarehouseError, match=r"tiktok[.]duckdb: this database file is damaged ") as caught:
         inspect_database(path)
     assert "\n" not in str(caught.value)

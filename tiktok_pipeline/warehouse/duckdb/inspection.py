@@ -92,9 +92,13 @@ def _counts(database: ReadOnlyDatabase) -> SliceCounts:
         "where table_type = 'BASE TABLE' and table_schema <> 'meta' "
         "group by all having bool_or(column_name = 'snapshot') order by all"
     )
+    # A column "study" need not be part of the slice.
+    _, described = database.rows("select schema_name || '.' || table_name, slice_by from meta.tables")
+    slice_columns = {str(table): tuple(columns) for table, columns in described}
     counts: SliceCounts = {}
     for schema, name, has_study in tables:
-        study_column = "study" if has_study else "''"
+        is_by_study = has_study and "study" in slice_columns.get(f"{schema}.{name}", ("study",))
+        study_column = "study" if is_by_study else "''"
         _, rows = database.rows(
             f"select snapshot, {study_column}, count(*) from {quoted(schema)}.{quoted(name)} "
             "group by 1, 2 order by 1, 2"

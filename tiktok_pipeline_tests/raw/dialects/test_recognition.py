@@ -105,7 +105,7 @@ def test_a_dialect_is_completed_by_the_list_of_names() -> None:
     assert (recognition.dialect, recognition.columns["nickname"]) == ("public_csv", "display name")
 
 
-PROFILE_DIALECTS = [dialect for dialect in DIALECTS if dialect.source is PROFILES]
+PROFILE_DIALECTS = [dialect for dialect in DIALECTS if dialect.source == PROFILES]
 
 
 @pytest.mark.parametrize("dialect", PROFILE_DIALECTS, ids=lambda dialect: dialect.name)

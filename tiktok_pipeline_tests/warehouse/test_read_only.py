@@ -47,7 +47,7 @@ def test_errors_of_queries_are_query_and_warehouse_errors(refreshed_home: Home, 
             list(batches)
     (tmp_path / "broken.duckdb").write_bytes(b"no database at all" * 1_000)
     with (
-        pytest.raises(WarehouseError, match=r"broken\.duckdb: cannot be read now"),
+        pytest.raises(WarehouseError, match=r"broken\.duckdb: this database file is damaged"),
         open_read_only(tmp_path / "broken.duckdb"),
     ):
         pass

@@ -197,12 +197,12 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     )
 
 
-def run_command_line(patch: pytest.MonkeyPatch, home: Path, *arguments: str | Path) -> int:
+def run_command_line(patch: pytest.MonkeyPatch, home: Path, *arguments: str | Path, pictures: bool = False) -> int:
     """Run ``tiktok-pipeline`` in this process and return its exit code; studies have few bootstrap draws."""
     from tiktok_pipeline.cli.app import main
 
     patch.setenv("TIKTOK_PIPELINE_HOME", str(home))
-    patch.setenv("TIKTOK_PIPELINE_PICTURES", "no")
+    patch.setenv("TIKTOK_PIPELINE_PICTURES", "yes" if pictures else "no")
     patch.setenv("TIKTOK_PIPELINE_SETTLE_SECONDS", "0.2")
     patch.setenv("DAGSTER_HOME", str(home / "dagster"))
     patch.setattr(tiktok_pipeline.assembly, "load_studies", quick_studies)

@@ -64,7 +64,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         for path in files:
             argument = f"--snapshot={path.stem.removeprefix('profiles_')}"
-            assert run_command_line(patch, folder / "home", "refresh", path, argument) == 0
+            assert run_command_line(patch, folder / "home", "refresh", path, argument, pictures=True) == 0
     return folder / "home"
 
 

@@ -13,7 +13,7 @@ from tiktok_pipeline.creators import peer_schema as peers
 from tiktok_pipeline.creators import schema as creators
 from tiktok_pipeline.features import schema as features
 from tiktok_pipeline.personas import schema as personas
-from tiktok_pipeline.personas.segments import segment_views
+from tiktok_pipeline.personas.segment_views import segment_views
 from tiktok_pipeline.raw.schema import FILES, PROFILES, SOURCES
 from tiktok_pipeline.study import Study
 from tiktok_pipeline.validated import schema as validated

@@ -65,7 +65,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "study": frozenset({"recipes.*", "features.catalog"}),
     "studies": frozenset({"recipes.*", "study"}),
     "tables": frozenset(
-        {*(f"{stage}.schema" for stage in STAGES), "creators.peer_schema", "personas.segments", "study"}
+        {*(f"{stage}.schema" for stage in STAGES), "creators.peer_schema", "personas.segment_views", "study"}
     )
     | {"warehouse.base", "warehouse.contract"},
     "analysis": ALL_STAGES | {"recipes.*", "study", "warehouse.base"},

@@ -24,7 +24,7 @@ from tiktok_pipeline.creators.schema import IDENTITIES_TABLE, MOVES_TABLE
 from tiktok_pipeline.features.catalog import FEATURES_BY_NAME, feature_label
 from tiktok_pipeline.frames import to_pandas
 from tiktok_pipeline.personas.schema import LIFECYCLE_TABLE, MIGRATIONS_TABLE, SUMMARIES_TABLE
-from tiktok_pipeline.personas.segments import NOT_ENOUGH_DATA
+from tiktok_pipeline.personas.segment_views import NOT_ENOUGH_DATA
 from tiktok_pipeline.personas.transitions import JOINT_COLUMNS, lifecycle, migrations
 from tiktok_pipeline.study import Study
 from tiktok_pipeline.warehouse.base import TableSpec, Warehouse

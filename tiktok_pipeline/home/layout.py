@@ -7,7 +7,7 @@ from pathlib import Path
 from tiktok_pipeline.settings import Settings
 
 REASON_SUFFIX = ".why.txt"
-"""Suffix of the text beside a rejected file in ``incoming/refused/`` that explains why it was rejected."""
+"""Suffix of the text beside a refused file in ``incoming/refused/`` that explains why it was refused."""
 
 
 def home_folders(settings: Settings) -> list[Path]:

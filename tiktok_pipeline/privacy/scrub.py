@@ -1,4 +1,4 @@
-"""Find and remove a creator's names outside of the tables and the stored files: exports, rejected files, logs.
+"""Find and remove a creator's names outside of the tables and the stored files: exports, refused files, logs.
 
 The program itself does not write names there on purpose; an error message may quote a cell, and a person may put an
 export into the home.
@@ -17,7 +17,7 @@ from tiktok_pipeline.settings import Settings
 
 
 def remove_matching_files(settings: Settings, names: Collection[str]) -> list[Path]:
-    """Delete the exports in the home, and the rejected files, which have a name in content or file name."""
+    """Delete the exports in the home, and the refused files, which have a name in content or file name."""
     pattern, in_path = name_pattern(names), name_in_path(names)
     removed = []
     for path in _searched_files(settings):
@@ -62,7 +62,7 @@ def files_with_names(settings: Settings, names: Collection[str]) -> list[Path]:
 
 
 def _searched_files(settings: Settings) -> Iterator[Path]:
-    """Yield the files that a person put into the home, and the rejected files."""
+    """Yield the files that a person put into the home, and the refused files."""
     own = {*home_folders(settings), settings.home / "sample", settings.dialects} - {settings.home}
     kept = {settings.lock_file, settings.forgotten_file, settings.erasure_journal, settings.failures_file}
     kept.add(settings.failures_file.with_name(f"{settings.failures_file.name}.1"))

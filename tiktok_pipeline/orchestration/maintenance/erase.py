@@ -76,7 +76,7 @@ class ErasureResult:
     snapshots : tuple of str
         Snapshots whose shared tables were rebuilt.
     files : tuple of Path
-        Deleted exports and rejected files.
+        Deleted exports and refused files.
     dagster_records : int
         Deleted messages, failures and outputs of Dagster's runs.
     left : tuple of Path
@@ -246,7 +246,7 @@ def _rebuild_databases(eraser: Eraser) -> None:
 
 
 def _scrub(eraser: Eraser, names: Sequence[str]) -> tuple[list[Path], int]:
-    """Remove the names from lists, exports, rejected files, logs and Dagster's records."""
+    """Remove the names from lists, exports, refused files, logs and Dagster's records."""
     if not names:
         return [], 0
     settings = eraser.settings

@@ -15,7 +15,7 @@ from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE, FITS_TABLE, MODEL
 from tiktok_pipeline.creators.schema import IDENTITIES_TABLE, MOVES_TABLE
 from tiktok_pipeline.features.schema import POSTING_TABLE
 from tiktok_pipeline.personas.schema import MIGRATIONS_TABLE, SUMMARIES_TABLE
-from tiktok_pipeline.personas.segments import segment_views
+from tiktok_pipeline.personas.segment_views import segment_views
 from tiktok_pipeline.validated.schema import ACTIVITY_TABLE, PROFILES_TABLE
 from tiktok_pipeline.warehouse.base import TableSpec, View
 from tiktok_pipeline.warehouse.duckdb.connection import query

@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from tiktok_pipeline.raw.snapshots import SnapshotKeyError, check_snapshot_key
-
-EARLIEST_DAY = date(2014, 1, 1)
-"""No profile of the platform or its predecessor is older."""
+from tiktok_pipeline.validated.formats.dates import FIRST_DAY
 
 GRACE = timedelta(days=1)
 """A clock that runs ahead, or a file from east of Greenwich, may show tomorrow."""
@@ -129,7 +127,7 @@ def choose_day(rows_by_day: Mapping[date, int], *, today: date) -> date | None:
 
 def is_plausible(day: date, *, today: date) -> bool:
     """Return whether a profile can have been scraped on a day."""
-    return EARLIEST_DAY <= day <= today + GRACE
+    return FIRST_DAY <= day <= today + GRACE
 
 
 def date_in_name(name: str, *, today: date) -> date | None:

@@ -26,7 +26,7 @@ def test_no_good_row_fails_its_check_sum() -> None:
     assert result.violations == []
     assert result.good > 2_500
     assert result.plain > 5
-    assert result.intact_rows_lost < 0.01 * result.rows
+    assert result.intact_rows_lost < 0.02 * result.rows  # rows that could also be lines of a damaged cell
 
 
 @pytest.mark.slow

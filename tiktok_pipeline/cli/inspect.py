@@ -44,7 +44,9 @@ def inspect(
     rates: Annotated[str | None, typer.Option(help="Unit of rates: fraction or percent.")] = None,
     column_map: Annotated[
         list[str] | None,
-        typer.Option("--map", help="followers=Fans reads the column Fans of the file as the followers. Repeatable."),
+        typer.Option(
+            "--map", help="Name a column: followers=Fans reads the column Fans as the followers. Repeatable."
+        ),
     ] = None,
     newest: Annotated[bool, typer.Option("--newest", help="Make one snapshot of a daily history.")] = False,
     save_dialect: Annotated[

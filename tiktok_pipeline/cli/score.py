@@ -67,7 +67,9 @@ def score(
     rates: Annotated[str | None, typer.Option(help="Unit of rates: fraction or percent; as for refresh.")] = None,
     column_map: Annotated[
         list[str] | None,
-        typer.Option("--map", help="followers=Fans reads the column Fans of the file as the followers. Repeatable."),
+        typer.Option(
+            "--map", help="Name a column: followers=Fans reads the column Fans as the followers. Repeatable."
+        ),
     ] = None,
     _quiet: QuietOption = False,
 ) -> None:

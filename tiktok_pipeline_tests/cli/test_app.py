@@ -122,7 +122,7 @@ def test_the_json_option_is_the_same_everywhere(tmp_path: Path, call: Call) -> N
     with_json = [
         name for name in COMMANDS if "--json" in {option for param in commands[name].params for option in param.opts}
     ]
-    assert with_json == ["doctor", "inspect", "refresh", "report", "snapshots"]
+    assert with_json == ["changes", "doctor", "history", "inspect", "refresh", "report", "snapshots"]
     for name in with_json:
         text = " ".join(call(tmp_path, name, "--help").out.split())
         assert "With --json, one object: ok, error," in text

@@ -146,7 +146,7 @@ def test_query_of_a_file_that_is_being_written_is_one_line(file: Path, holder: s
     ("version", "reason"),
     [
         (0, "which never existed"),
-        (VERSION + 1, f"this program reads version {VERSION} and older; nothing was changed. Install the newer"),
+        (VERSION + 1, f"this program reads version {VERSION} and older; nothing was changed. Install the version"),
     ],
 )
 def test_an_unknown_version_is_rejected(file: Path, version: int, reason: str) -> None:

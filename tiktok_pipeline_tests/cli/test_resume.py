@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from dagster import DagsterEventType, DagsterInstance
+from dagster import DagsterEventType, DagsterInstance, RunsFilter
 
 from tiktok_pipeline.cli.console import USAGE_ERROR
 from tiktok_pipeline.orchestration.assets import study as study_assets
@@ -21,8 +21,9 @@ KEY = "2024-03-01"
 
 
 def assets_of_the_last_run(home: Home) -> set[str]:
+    """Return what the last run of the snapshot wrote; the next snapshot may be computed again after it."""
     with DagsterInstance.from_config(str(home.settings.dagster_home)) as instance:
-        (run, *_) = instance.get_runs()
+        (run, *_) = instance.get_runs(RunsFilter(tags={"dagster/partition": KEY}))
         events = instance.all_logs(run.run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION)
         return {
             event.dagster_event.asset_key.to_user_string()

@@ -95,7 +95,7 @@ def test_rows_of_the_activity_file_are_traced_too(refreshed_home: Home, call: Ca
 @pytest.mark.parametrize("handle", [WHOLE, "New.Name"])
 def test_another_handle_with_the_same_number_is_the_same_creator(copied_home: Home, call: Call, handle: str) -> None:
     """Its segments come along, and what was rejected under the older name."""
-    for table in ("validated.profiles", "clusters.assignments"):
+    for table in ("validated.profiles", "clusters.assignments", "creators.identities"):
         change(
             copied_home,
             f"update {table} set account_id = 'new.name' where account_id = '{WHOLE}' and snapshot = '2024-04-01'",
@@ -119,7 +119,7 @@ def test_rows_of_another_creator_with_the_same_handle_are_not_traced(copied_home
         *(
             f"update {table} set account_id = case account_id when '{WHOLE}' then 'new.name' else '{WHOLE}' end "
             f"where account_id in ('{WHOLE}', '{other}') and snapshot = '2024-04-01'"
-            for table in ("validated.profiles", "clusters.assignments")
+            for table in ("validated.profiles", "clusters.assignments", "creators.identities")
         ),
     )
     rows = traced(call, copied_home, "new.name")

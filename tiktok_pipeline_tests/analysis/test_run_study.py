@@ -304,7 +304,8 @@ def test_a_study_of_creator_activity_runs_like_a_study_of_profiles(engine: DuckD
             k=3,
             k_range=(2, 4),
             personas=replace(
-                personas, personas=tuple(replace(persona, typical=typical) for persona in personas.personas)
+                personas,
+                personas=tuple(replace(persona, typical=typical, ranges={}) for persona in personas.personas),
             ),
         ),
     )

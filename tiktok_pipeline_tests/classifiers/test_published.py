@@ -32,7 +32,7 @@ def top(rows: pd.DataFrame, share: float = 0.2) -> Flags:
 
 
 def metrics_of(part: EvaluationRows, protocol: str) -> dict[str, tuple[float, float | None]]:
-    return {name: (value, std) for _, found, _, name, value, std in part.metrics if found == protocol}
+    return {name: (value, std) for _, found, _, name, value, std, _ in part.metrics if found == protocol}
 
 
 def counts_of(part: EvaluationRows, protocol: str) -> list[int]:
@@ -157,14 +157,15 @@ def test_published_tunes_on_the_rows_that_judge_and_mended_on_others(monkeypatch
     monkeypatch.setattr(network, "train", train)
     monkeypatch.setattr(published, "threshold_for_precision", choose)
     part = run_network(rows, labels, NETWORK)
-    assert [call["as_published"] for call in calls] == [True] * 3 + [False] * 3
-    assert sorted(call["seed"] for call in calls[:3]) == sorted(call["seed"] for call in calls[3:]) == list(SEEDS)
+    assert [call["as_published"] for call in calls] == [True] * len(SEEDS) + [False] * len(SEEDS)
+    of_each = calls[: len(SEEDS)], calls[len(SEEDS) :]
+    assert [sorted(call["seed"] for call in of_one) for of_one in of_each] == [list(SEEDS)] * 2
     # 200 rows: 40 judge, 32 of the rest are looked at while training
     assert all((len(call["train"]), len(call["held"])) == (128, 32) for call in calls)
     assert not any(call["train"] & call["held"] for call in calls)
-    assert [count for count, _ in chosen_on] == [40] * 3 + [32] * 3
+    assert [count for count, _ in chosen_on] == [40] * len(SEEDS) + [32] * len(SEEDS)
     held = np.array(sorted(calls[0]["held"])).clip(0.0, 1.0)
-    assert sorted(chosen_on[3][1]) == pytest.approx((held / 2.0).tolist())
+    assert sorted(chosen_on[len(SEEDS)][1]) == pytest.approx((held / 2.0).tolist())
     threshold = metrics_of(part, "mended")["threshold"]
     assert threshold[0] == pytest.approx(np.mean([held.max() / (2.0 + seed) for seed in SEEDS]))
     assert threshold[1] == pytest.approx(np.std([held.max() / (2.0 + seed) for seed in SEEDS]))

@@ -27,6 +27,7 @@ from tiktok_pipeline.classifiers.scoring_model import (
     score,
     to_frame,
 )
+from tiktok_pipeline.recipes.classification import Label
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.classifiers.invented import classification, creators
 from tiktok_pipeline_tests.features.frames import features, pandas, stored
@@ -207,7 +208,7 @@ def unlabeled(engine: DuckDBWarehouse) -> Any:
 
 def test_every_account_is_scored_once_and_out_of_fold_where_its_label_was_known(engine: DuckDBWarehouse) -> None:
     frame = unlabeled(engine)
-    recipe = classification()
+    recipe = classification(label=Label(name="top third", feature="followers", top_share=0.3))
     recipe = replace(recipe, sets=(replace(recipe.sets[1], models=("logistic_regression",)),), repeats=1)
     evaluation = run_protocols(*labeled_rows(frame, recipe, engine), recipe)
     assert evaluation.model is not None

@@ -116,4 +116,5 @@ def _with_segments(rows: nw.LazyFrame[Any], segments: nw.LazyFrame[Any] | None, 
             nw.lit(None).cast(nw.Float64 if name == "margin" else nw.String).alias(name)
             for name in ("study", *OF_SEGMENT)
         )
-    return rows.join(segments, on="account_id", how="left").with_columns(nw.lit(study).alias("study"))
+    named = nw.when(~nw.col("persona").is_null()).then(nw.lit(study))
+    return rows.join(segments, on="account_id", how="left").with_columns(named.alias("study"))

@@ -200,6 +200,11 @@ HANDLES_VIEW = View(
     "present one (slowly changing dimension, type 2)",
     columns_from=(IDENTITIES_TABLE,),
     rows_per=("creator_id", "valid_from"),
+    own_columns={
+        "valid_from": "the first snapshot in which the creator had the handle",
+        "last_seen": "the last snapshot in which the creator had the handle",
+        "valid_to": "the first snapshot in which the creator had another handle; NULL: none",
+    },
 )
 
 IDENTITIES_SCHEMA = schema_for(

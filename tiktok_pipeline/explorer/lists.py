@@ -211,7 +211,7 @@ def _migrate(database: sqlite3.Connection, path: Path) -> None:
     (version,) = database.execute("pragma user_version").fetchone()
     if version > len(_MIGRATIONS):
         msg = f"{path}: a newer program wrote it"
-        raise ListsError(msg, remedy="install the newer program: pip install --upgrade tiktok-pipeline")
+        raise ListsError(msg, remedy="install the version of the program that wrote it")
     for number in range(version, len(_MIGRATIONS)):
         for statement in _MIGRATIONS[number].split(";"):
             database.execute(statement)

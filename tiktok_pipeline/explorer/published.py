@@ -157,7 +157,7 @@ class Published:
         if version != VERSION:
             msg = f"{self._reader.path}: it has version {version} of the tables, and this program reads {VERSION}"
             older = "run `tiktok-pipeline refresh --all` to bring it up to date"
-            newer = "install the newer program: pip install --upgrade tiktok-pipeline"
+            newer = "install the version of the program that wrote it"
             raise ExplorerError(msg, remedy=older if version < VERSION else newer)
 
     def _studies(self, tables: frozenset[str]) -> tuple[str, ...]:

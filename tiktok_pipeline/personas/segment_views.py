@@ -15,6 +15,13 @@ from tiktok_pipeline.warehouse.base import TableSpec, View
 NOT_ENOUGH_DATA = "Not enough data"
 """The persona of a profile without a value that the model needs."""
 
+_OWN_COLUMNS = {
+    "is_beyond_fit": "whether the profile is outside the fit and farther out than any fitted one of its segment",
+    "runner_up": "persona of the second nearest segment; NULL: none",
+    "persona_before": "persona in the snapshot before, under the model of that time; NULL: not in it",
+}
+"""The columns that the views compute themselves."""
+
 
 def segment_views(
     study: str,
@@ -81,6 +88,7 @@ def segment_views(
             "column snapshot names it",
             columns_from=(*query.tables, profiles),
             rows_per=("account_id",),
+            own_columns=_OWN_COLUMNS,
         ),
         View(
             schema="segments",
@@ -89,6 +97,7 @@ def segment_views(
             description=f"one row for each creator of each snapshot that has study {study}",
             columns_from=(*query.tables, profiles),
             rows_per=("snapshot", "account_id"),
+            own_columns=_OWN_COLUMNS,
         ),
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -168,8 +168,9 @@ class Derived:
 class View:
     """A named query of the published file, e.g. ``segments.influencer_segments``.
 
-    ``columns_from`` holds the tables whose columns it shows; a column is described by the first of them that has it.
-    ``rows_per`` names the columns that together identify a row.
+    ``own_columns`` describes the columns that the view computes. ``columns_from`` holds the tables whose columns it
+    shows; any other column is described by the first of them that has it. ``rows_per`` names the columns that
+    together identify a row.
     """
 
     schema: str
@@ -178,6 +179,7 @@ class View:
     description: str
     columns_from: tuple[TableSpec, ...] = ()
     rows_per: tuple[str, ...] = ()
+    own_columns: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

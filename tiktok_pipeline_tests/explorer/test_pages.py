@@ -203,8 +203,8 @@ def test_without_a_file_with_another_version_and_with_none_of_its_tables(tmp_pat
     file = tmp_path / "published" / "tiktok.duckdb"
     file.parent.mkdir()
     file.write_bytes(b"no database")
-    assert "cannot be read" in pages.get("/").text
-    for version, advice in ((3, "refresh --all"), (99, "pip install --upgrade")):
+    assert "tiktok-pipeline restore DIR" in pages.get("/").text
+    for version, advice in ((3, "refresh --all"), (99, "install the version of the program that wrote it")):
         draft = tmp_path / f"{version}.duckdb"
         with duckdb.connect(str(draft)) as database:
             database.execute(f"create schema meta; create table meta.version as select {version} as version")

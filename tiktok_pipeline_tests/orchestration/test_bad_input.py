@@ -65,7 +65,7 @@ BAD_FILES: dict[str, tuple[str, bytes | None, str]] = {
         b'[{"account_id": "x", ',
         "no JSON object in it; expected one object for each profile",
     ),
-    "JSON of no objects": ("numbers.json", b"[1, 2, 3]", "expected the names of the columns"),
+    "JSON of no objects": ("numbers.json", b"[1, 2, 3]", "expected one object for each profile"),
     "undated activity": (
         "scores.csv",
         b"User ID,Instagram visit score,Spending_rank(0 to 100)\n0,63,24.05\n",

@@ -18,7 +18,7 @@ from tiktok_pipeline.study import Study
 from tiktok_pipeline.warehouse.base import Warehouse
 
 SEARCHED_STUDY = "balanced_segments"
-"""The study whose personas are in ``creators.current``; without it, the first study with segments of profiles."""
+"""The study whose personas are in ``creators.current``."""
 
 
 def peer_assets(studies: Sequence[Study]) -> list[AssetsDefinition]:
@@ -28,8 +28,7 @@ def peer_assets(studies: Sequence[Study]) -> list[AssetsDefinition]:
 
 def searched_study(studies: Sequence[Study]) -> Study | None:
     """Return the study whose personas a search filters by."""
-    segmented = [study for study in studies if study.segmentation is not None and study.source == "profiles"]
-    return next((study for study in segmented if study.name == SEARCHED_STUDY), next(iter(segmented), None))
+    return next((study for study in studies if study.name == SEARCHED_STUDY), None)
 
 
 def _named(table: str) -> dict[str, Any]:

@@ -127,8 +127,8 @@ def describe_table(table: TableSpec, definition: str | None = None) -> Descripti
 
 
 def describe_view(view: View) -> Description:
-    """Return the description of a view; a column is described by the first of ``view.columns_from`` that has it."""
-    columns: dict[str, str] = {}
+    """Return the description of a view: of its own columns, and of those of the tables that it reads."""
+    columns = dict(view.own_columns)
     for table in view.columns_from:
         for column in table.columns:
             columns.setdefault(column.name, column.description)

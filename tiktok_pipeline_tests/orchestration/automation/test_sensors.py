@@ -75,7 +75,8 @@ def record(instance: DagsterInstance, tags: dict[str, str], status: DagsterRunSt
 def test_all_sensors_are_on_and_the_schedule_is_off_by_default() -> None:
     repository = build_definitions(Home(Path("/nowhere")).settings, ONE_STUDY).get_repository_def()
     assert {one.name: one.default_status for one in repository.sensor_defs} == dict.fromkeys(
-        ("new_scrapes", "new_deliveries", "failures", "changed_studies"), DefaultSensorStatus.RUNNING
+        ("new_scrapes", "new_deliveries", "outdated_snapshots", "failures", "changed_studies"),
+        DefaultSensorStatus.RUNNING,
     )
     assert {one.name: one.default_status for one in repository.schedule_defs} == {
         "ingest_daily": DefaultScheduleStatus.STOPPED

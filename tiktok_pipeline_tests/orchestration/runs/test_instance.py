@@ -56,7 +56,7 @@ def test_damaged_settings_are_one_line(settings: Settings, text: str) -> None:
     prepare_dagster_home(settings)
     (settings.dagster_home / "dagster.yaml").write_text(text, encoding="utf-8")
     with (
-        pytest.raises(DagsterRecordsError, match=r"dagster\.yaml: Dagster cannot read these settings: [^\n]*; mend"),
+        pytest.raises(DagsterRecordsError, match=r"dagster\.yaml: Dagster cannot read [^\n]*; correct"),
         open_instance(settings),
     ):
         pass

@@ -59,6 +59,12 @@ def published_snapshots(database: ReadOnlyDatabase) -> list[str]:
     return [key for (key,) in database.rows("select distinct snapshot from creators.identities order by 1")[1]]
 
 
+def _without_creators(database: ReadOnlyDatabase, known: Sequence[str]) -> list[str]:
+    """Return the published snapshots of profiles whose creators are not known yet."""
+    slices = database.rows("select snapshot from meta.slices where table_name = 'validated.profiles' order by 1")[1]
+    return [snapshot for (snapshot,) in slices if snapshot not in known]
+
+
 def read_changes(
     database: ReadOnlyDatabase, snapshot: str | None = None, since: str | None = None, study: str | None = None
 ) -> Changes:
@@ -82,6 +88,8 @@ def read_changes(
     """
     keys = published_snapshots(database)
     shown = f"the snapshots are: {', '.join(keys) or 'none'}"
+    if older := _without_creators(database, keys):
+        shown += f"; an older program made {', '.join(older)}: `tiktok-pipeline refresh --all` computes them again"
     later = snapshot or max(keys, default="")
     for key in (later, since):
         if key is not None and key not in keys:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import duckdb
 import pytest
 
 from tiktok_pipeline.cli.console import FAILED, USAGE_ERROR
@@ -92,3 +93,13 @@ def test_the_history_follows_the_creator(refreshed_home: Home, call: Call, name:
     text = call(refreshed_home.path, "history", name)
     assert (text.code, text.err) == (0, "")
     assert HANDLE in text.out
+
+
+def test_a_snapshot_of_an_older_program_is_named_with_the_command_that_adds_it(copied_home: Home, call: Call) -> None:
+    file = copied_home.settings.published_file
+    file.chmod(0o644)
+    with duckdb.connect(str(file)) as database:
+        database.execute(f"delete from creators.identities where snapshot = '{MARCH}'")
+    result = call(copied_home.path, "changes")
+    assert result.code == FAILED
+    assert f"an older program made {MARCH}: `tiktok-pipeline refresh --all`" in result.err

@@ -117,7 +117,7 @@ def open_graph(page: Page, url: str) -> None:
     assert page.get_by_role("dialog").count() == 0
     page.keyboard.press("Alt+E")
     page.get_by_text(
-        re.compile(r"(k_scores|assignments|statistics|profiles|summaries)$")
+        re.compile(r"(incoming|creator_activity|k_scores|assignments|statistics|profiles|summaries)$")
     ).first.wait_for()  # those in view
 
 

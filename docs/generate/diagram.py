@@ -77,7 +77,10 @@ def _asset_graph() -> Graph:
     if "incoming" in parents:
         parents["raw"].add("incoming")  # through the files in raw/<snapshot>/, which Dagster does not see
     order = ["incoming", *STAGES, "published", "report"]
-    return {name: frozenset(parents[name] - {name}) for name in order if name in parents}
+    # A stage that also reads a later one, as personas do the creators of two snapshots, is drawn before that.
+    return {
+        name: frozenset(parents[name] & set(order[:place])) for place, name in enumerate(order) if name in parents
+    }
 
 
 def _reduced(parents: Graph) -> Graph:

@@ -116,7 +116,7 @@ def open_json(
             encoding=encoding.name,
             notes=tuple(filter(None, [layout.note, _CUT_NOTE if summary.is_cut else None])),
         ),
-        header=summary.header,
+        header=tuple(name.encode("utf-8", "backslashreplace").decode() for name in summary.header),
         read=lambda: text.records(layout, summary.header),
         plain_format=_plain_format(layout, encoding.name) if summary.is_plain else None,
         source=source,

@@ -6,14 +6,16 @@ import io
 import json
 import random
 import zlib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tiktok_pipeline.delivery.convert import write_text_parquet
 from tiktok_pipeline.delivery.json_records import is_json, open_json
 from tiktok_pipeline.delivery.tables import DeliveredTable
 from tiktok_pipeline.warehouse.base import UnreadableFileError
-from tiktok_pipeline_tests.delivery.records import cells_of, knows, source_of
+from tiktok_pipeline_tests.delivery.records import cells_of, delivered, knows, source_of
 
 TWO = [{"account_id": "anna", "followers": 1}, {"account_id": "ben", "followers": 2}]
 TWO_CELLS = [{"account_id": "anna", "followers": "1"}, {"account_id": "ben", "followers": "2"}]
@@ -309,3 +311,9 @@ def test_a_damaged_record_takes_no_cells_of_another(form: str) -> None:
         names = {record["name"]: record for record in cells if "name" in record and "sum" in record}
         intact = [record for record in records if str(record["sum"]) == names.get(record["name"], {}).get("sum")]
         assert len(intact) >= 5, damaged
+
+
+def test_half_of_a_surrogate_pair_in_a_key_is_written_as_its_code(tmp_path: Path) -> None:
+    (table,) = delivered(tmp_path / "file.json", rb'[{"account_id": "anna", "followers": 1, "\ud800": "x"}]')
+    assert table.header == ("account_id", "followers", r"\ud800")
+    assert write_text_parquet(table, tmp_path / "stored.parquet") == 1

@@ -109,7 +109,7 @@ def test_a_file_without_any_day_names_the_option() -> None:
         ("2023-02-31.csv", None),
         ("2023-08-12_2023-99-99.csv", date(2023, 8, 12)),
         ("2023-08-12_2099-01-01.csv", date(2023, 8, 12)),
-        ("id_6794435137251820550.csv", None),
+        ("id_6790000000000000123.csv", None),
         ("120230812.csv", None),
         ("profiles.csv", None),
     ],

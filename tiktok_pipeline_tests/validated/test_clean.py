@@ -130,7 +130,7 @@ def test_day_is_told_by_the_dialect_alone(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("6794435137251820550", "6794435137251820550"),
+        ("6790000000000000123", "6790000000000000123"),
         ("123.0", "123"),
         ("6.79444E+18", None),
         ("6.8e18", None),

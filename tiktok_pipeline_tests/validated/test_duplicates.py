@@ -13,7 +13,7 @@ from tiktok_pipeline.validated.validate import SnapshotRejectedError, check_bala
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.validated.scrapes import Verdict, csv_of, judged
 
-NUMBER = "6794435137251820550"
+NUMBER = "6790000000000000123"
 OLD, NEW = "2023-08-01", "2023-08-02"
 
 

@@ -58,7 +58,7 @@ def test_every_spelling_of_a_handle_has_one_normal_form(engine: DuckDBWarehouse)
 @pytest.mark.parametrize(
     ("number", "expected"),
     [
-        ("6794435137251820550", "6794435137251820550"),
+        ("6790000000000000123", "6790000000000000123"),
         ("12345", "12345"),
         ("0", None),
         ("0000000000", None),

@@ -63,7 +63,7 @@ def to_rows(frame: nw.LazyFrame[Any]) -> list[dict[str, Any]]:
 
 def delivered(engine: DuckDBWarehouse, *rows: Mapping[str, str | None]) -> tuple[list[Any], list[Any]]:
     """Validate rows of ``raw.videos``; return the valid and the rejected ones."""
-    minor = {"account_id": "@Minor", "tiktok_id": "6794435137251820550", "is_under_age": "true"}
+    minor = {"account_id": "@Minor", "tiktok_id": "6790000000000000123", "is_under_age": "true"}
     profiles = raw_rows(engine, PROFILES, [minor, {"account_id": "ann"}])
     result = validate_videos(raw_rows(engine, VIDEOS, list(rows)), profiles, engine, latest=LATEST)
     return to_rows(result.valid), to_rows(result.rejected)
@@ -145,7 +145,7 @@ def test_the_last_row_of_a_video_stays(engine: DuckDBWarehouse) -> None:
 
 
 def test_nothing_is_kept_of_the_videos_of_a_person_under_age(engine: DuckDBWarehouse) -> None:
-    renamed = {"account_id": "renamed", "tiktok_id": "6794435137251820550", "video_id": video_id(low=8)}
+    renamed = {"account_id": "renamed", "tiktok_id": "6790000000000000123", "video_id": video_id(low=8)}
     valid, (row, other) = delivered(engine, {"account_id": "minor", "video_id": video_id()}, renamed)
     assert other["reasons"] == row["reasons"]
     assert valid == []

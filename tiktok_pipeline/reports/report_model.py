@@ -86,9 +86,11 @@ def _summary(tables: SnapshotTables, recommended: StudyTables | None) -> Iterabl
     if tables.row_counts:
         valid = sum(counts.valid for counts in tables.row_counts.values())
         rejected = sum(counts.rejected for counts in tables.row_counts.values())
+        videos = tables.row_counts["videos"].valid if "videos" in tables.row_counts else 0
+        of_videos = f" ({format_count(videos)} of them videos)" if videos else ""
         yield (
             Span(format_count(valid), is_strong=True),
-            Span(" rows are valid and "),
+            Span(f" rows{of_videos} are valid and "),
             Span(format_count(rejected), is_strong=True),
             Span(" were rejected, each with its reasons ("),
             Span("data quality", href="#data"),

@@ -203,6 +203,12 @@ def test_lost_rows_are_reported() -> None:
     assert "no: rows are lost or duplicated" not in ParsedPage(render(snapshot_tables())).text
 
 
+def test_videos_are_told_from_the_rows_of_creators() -> None:
+    counts = {"profiles": RowCounts(62, 60, 2), "videos": RowCounts(120, 120, 0)}
+    text = re.sub(r"\s+", " ", ParsedPage(render(snapshot_tables(row_counts=counts))).text)
+    assert "180 rows (120 of them videos) are valid and 2 were rejected" in text
+
+
 def test_an_empty_snapshot_gives_a_reason_in_every_section() -> None:
     parsed = ParsedPage(render(SnapshotTables(snapshot="2024-04-29", made_by="x")))
     ids = set(parsed.values("id"))

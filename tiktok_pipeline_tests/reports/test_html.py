@@ -204,7 +204,10 @@ def test_lost_rows_are_reported() -> None:
 
 
 def test_videos_are_told_from_the_rows_of_creators() -> None:
-    counts = {"profiles": RowCounts(62, 60, 2), "videos": RowCounts(120, 120, 0)}
+    counts = {
+        "profiles": RowCounts(delivered=62, valid=60, rejected=2),
+        "videos": RowCounts(delivered=120, valid=120, rejected=0),
+    }
     text = re.sub(r"\s+", " ", ParsedPage(render(snapshot_tables(row_counts=counts))).text)
     assert "180 rows (120 of them videos) are valid and 2 were rejected" in text
 

@@ -79,17 +79,32 @@ def growth(warehouse: Warehouse, snapshot: str, known: Rows, profiles: Rows) -> 
 
 
 def compare_creators(warehouse: Warehouse, snapshot: str, known: Rows, profiles: Rows) -> pd.DataFrame:
-    """Return the row of ``creators.comparisons``; the arguments are those of `growth`."""
+    """Return the row of ``creators.comparisons``; the arguments are those of `growth`.
+
+    An activity file has rows of accounts of its own. They are not counted beside profiles, else every activity file
+    would bring creators that came.
+    """
     earlier = [key for key in stored_snapshots(warehouse, IDENTITIES_TABLE) if key < snapshot]
     previous = earlier[-1] if earlier else None
+    before = None
+    if previous:
+        profiles_before = warehouse.read_slice(PROFILES_TABLE, {"snapshot": previous})
+        before = _of_profiles(_identities_of(warehouse, previous), profiles_before)
     return comparison(
-        known,
+        _of_profiles(known, profiles),
         snapshot=snapshot,
         previous=previous,
-        before=_identities_of(warehouse, previous) if previous else None,
+        before=before,
         contents=contents(warehouse),
         own=content_of(known, profiles, warehouse),
     )
+
+
+def _of_profiles(identities: Rows, profiles: Rows) -> Rows:
+    """Return the identities of the profiles; all of them if the snapshot has no profile."""
+    if not count_rows(profiles):
+        return identities
+    return identities.join(profiles.select("account_id"), on="account_id", how="semi")
 
 
 def contents(warehouse: Warehouse) -> dict[str, str]:

@@ -32,12 +32,16 @@ class CreatorHome:
 
     warehouse: DuckDBWarehouse = field(default_factory=lambda: DuckDBWarehouse(None))
 
-    def arrive(self, snapshot: str, profiles: Sequence[Profile]) -> None:
-        """Store the profiles of a snapshot, and compute its tables."""
+    def arrive(self, snapshot: str, profiles: Sequence[Profile], activity: Sequence[str] = ()) -> None:
+        """Store the profiles of a snapshot and the handles of its activity file, and compute its tables."""
         frame = pd.DataFrame(profiles, columns=PROFILES_TABLE.frame_names)
         texts = ("tiktok_id", "nickname", "biography", "bio_link", "language", "region")
         frame = frame.astype(dict.fromkeys(texts, "string"))
         self.warehouse.replace_slice(PROFILES_TABLE, {"snapshot": snapshot}, frame)
+        if activity:
+            row = dict.fromkeys(ACTIVITY_TABLE.frame_names, 1.0) | {"source_file": "a", "source_row": 1}
+            users = pd.DataFrame([{**row, "account_id": handle} for handle in activity])
+            self.warehouse.replace_slice(ACTIVITY_TABLE, {"snapshot": snapshot}, users)
         self.compute(snapshot)
 
     def compute(self, snapshot: str) -> None:

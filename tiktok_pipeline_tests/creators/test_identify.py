@@ -148,6 +148,18 @@ def test_what_cannot_be_compared_has_a_reason(first: list[Profile], second: list
     assert home.rows(GROWTH_TABLE, JAN).empty
 
 
+def test_the_accounts_of_an_activity_file_are_not_counted_as_creators_that_came() -> None:
+    home = CreatorHome()
+    home.arrive(JAN, [profile("a", A)])
+    home.arrive(FEB, [profile("a", A), profile("b", B)], activity=["1", "2", "3"])
+    home.arrive(MAR, [profile("a", A), profile("b", B)])
+    counts = home.rows(COMPARISONS_TABLE, FEB)[["creators", "in_both", "arrivals", "departures"]]
+    assert counts.to_numpy().tolist() == [[2, 1, 1, 0]]
+    counts = home.rows(COMPARISONS_TABLE, MAR)[["creators", "in_both", "arrivals", "departures"]]
+    assert counts.to_numpy().tolist() == [[2, 2, 0, 0]]
+    assert len(home.creators(FEB)) == 5
+
+
 def test_the_handles_of_a_creator_are_spans() -> None:
     home = CreatorHome()
     home.arrive(JAN, [profile("first", A)])

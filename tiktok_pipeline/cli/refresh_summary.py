@@ -260,11 +260,13 @@ def _remarks(snapshot: str, study: StudySummary, notes: Mapping[tuple[str, str],
 
 
 def _next_commands(summaries: Sequence[SnapshotSummary], studies: Sequence[Study]) -> list[str]:
-    """Return the commands to run next; the query is of a study that was refreshed, if possible one with results."""
+    """Return the commands to run next; the query is of the study to plan with, or of another that was refreshed."""
+    from tiktok_pipeline.reports.report_model import RECOMMENDED_STUDY
+
     commands = [f"tiktok-pipeline report {summaries[-1].snapshot} --open"]
     refreshed = [study for summary in reversed(summaries) for study in summary.studies]
     if refreshed:
-        chosen = next((study for study in refreshed if study.has_results), refreshed[0])
+        chosen = min(refreshed, key=lambda study: (not study.has_results, study.study != RECOMMENDED_STUDY))
         has_segments = next(study.segmentation is not None for study in studies if study.name == chosen.study)
         commands.append(f'tiktok-pipeline sql "{_query_of(chosen, has_segments=has_segments)}"')
         if chosen.has_results:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import re
 import zipfile
 import zlib
@@ -73,7 +74,16 @@ def _unpacked(stream: IO[bytes], start: bytes, *, depth: int) -> Iterator[bytes]
                     with archive.open(member) as inner:
                         yield from _unpacked(inner, head, depth=depth + 1)
             return
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, ValueError, RuntimeError, NotImplementedError):
+    except (
+        OSError,
+        EOFError,
+        zlib.error,
+        lzma.LZMAError,
+        zipfile.BadZipFile,
+        ValueError,
+        RuntimeError,
+        NotImplementedError,
+    ):
         stream.seek(0)
     yield from _blocks(stream)
 

@@ -40,7 +40,7 @@ _CLOSING = {
 
 def doctor(
     quick: Annotated[
-        bool, typer.Option("--quick", help="Compare only the sizes of the raw files, not their hashes.")
+        bool, typer.Option("--quick", help="Open and count only; compare no hashes and no checksums.")
     ] = False,
     fix: Annotated[
         bool,
@@ -176,4 +176,12 @@ def _inspect(path: Path, *, read_all: bool) -> Database:
         return Database(path, exists=True, error=error.message, is_damaged=True)
     except WarehouseError as error:
         return Database(path, exists=True, error=str(error))
-    return Database(path, True, None, inspection.version, VERSION, inspection.slices, inspection.counts)
+    return Database(
+        path,
+        exists=True,
+        version=inspection.version,
+        expected_version=VERSION,
+        slices=inspection.slices,
+        counts=inspection.counts,
+        changed=inspection.changed,
+    )

@@ -39,6 +39,7 @@ def leftovers(settings: Settings) -> list[Path]:
             (database.parent, (f"{draft_of(database).name}*", f"{database.name}.tmp"))
             for database in (settings.warehouse_file, settings.published_file)
         ),
+        (settings.published_file.parent, (f".*.sha256{DRAFT_SUFFIX}",)),
         # ``.part`` is the suffix of drafts of earlier versions.
         (settings.reports, (any_draft, f"*/{any_draft}", "*.part", "*/*.part")),
         (settings.refused, (f".*{REASON_SUFFIX}{DRAFT_SUFFIX}",)),

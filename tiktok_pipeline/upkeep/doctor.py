@@ -94,6 +94,8 @@ class Database:
         The slices that it lists.
     counts : SliceCounts, optional
         The rows that each slice really has.
+    changed : tuple of str
+        The columns of slices whose cells are not those that were written.
     """
 
     path: Path
@@ -103,6 +105,7 @@ class Database:
     expected_version: int = 0
     slices: tuple[StoredSlice, ...] = ()
     counts: SliceCounts | None = None
+    changed: tuple[str, ...] = ()
     is_damaged: bool = False
 
     @property
@@ -255,6 +258,7 @@ def check_database(
         yield Finding("error" if is_newer else "warning", f"{database.path}: {versions}", remedy)
     elif database.counts is not None:
         differences = list(_row_differences(database, database.counts, external))
+        differences += [f"{column}: other cells than were written" for column in database.changed]
         for difference in differences:
             yield Finding("error", f"{database.path}: {difference}", "run `tiktok-pipeline refresh --all`")
         if not differences:

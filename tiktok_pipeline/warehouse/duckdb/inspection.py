@@ -2,46 +2,66 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from tiktok_pipeline.warehouse.base import QueryError, SliceCounts, StoredSlice, WarehouseError
-from tiktok_pipeline.warehouse.duckdb.connection import ReadOnlyDatabase, open_read_only
+from tiktok_pipeline.warehouse.base import (
+    DamagedDatabaseError,
+    QueryError,
+    SliceCounts,
+    StoredSlice,
+    WarehouseError,
+)
+from tiktok_pipeline.warehouse.duckdb.checksums import changed_columns, column_sums, is_unchanged
+from tiktok_pipeline.warehouse.duckdb.connection import MEND_DATABASE, ReadOnlyDatabase, open_read_only
 from tiktok_pipeline.warehouse.duckdb.migrations import VERSION
-from tiktok_pipeline.warehouse.duckdb.tables import quoted
 
 
 @dataclass(frozen=True)
 class Inspection:
     """The content of a database file.
 
-    ``version`` is None if the file has none. ``slices`` (as listed) and ``counts`` (as stored) are empty if the
-    version is not that of this program.
+    Attributes
+    ----------
+    version : int, optional
+        None if the file has none. Everything else is empty if it is not that of this program.
+    slices : tuple of StoredSlice
+        The slices as listed.
+    counts : SliceCounts
+        The rows as stored.
+    changed : tuple of str
+        The columns of slices whose cells are not those that were written.
     """
 
     version: int | None
-    slices: tuple[StoredSlice, ...]
-    counts: SliceCounts
+    slices: tuple[StoredSlice, ...] = ()
+    counts: SliceCounts = field(default_factory=dict)
+    changed: tuple[str, ...] = ()
 
 
 def inspect_database(path: Path, *, read_all: bool = False) -> Inspection:
-    """Return the content of a database file; with ``read_all`` every cell is read, and so every block is checked.
+    """Return the content of a database file; with ``read_all`` every cell is read and compared with its checksums.
 
     Raises
     ------
+    DamagedDatabaseError
+        If the file is damaged; without ``read_all`` only what opening and counting touch is found.
     WarehouseError
         If the file cannot be read now.
     """
+    if read_all and not is_unchanged(path):
+        msg = f"{path}: this database file is damaged (it is not the one that was published: another checksum)"
+        raise DamagedDatabaseError(msg, remedy=MEND_DATABASE)
     with open_read_only(path) as database:
         try:
             version = int(database.rows("select version from meta.version")[1][0][0])
         except (QueryError, IndexError):
             version = None
         if version != VERSION:
-            return Inspection(version, (), {})
-        if read_all:
-            _read_all(database)
-        return Inspection(version, tuple(_slices(database)), _counts(database))
+            return Inspection(version)
+        counts, changed = _read_tables(database, read_all=read_all)
+        return Inspection(version, tuple(_slices(database)), counts, tuple(changed))
 
 
 def published_slices(path: Path) -> tuple[list[StoredSlice], dict[str, tuple[str, ...]]]:
@@ -77,31 +97,39 @@ def _slices(database: ReadOnlyDatabase) -> list[StoredSlice]:
     return [StoredSlice(*row) for row in rows]
 
 
-def _read_all(database: ReadOnlyDatabase) -> None:
-    _, tables = database.rows(
-        "select table_schema, table_name from information_schema.tables where table_type = 'BASE TABLE' order by all"
-    )
-    for schema, name in tables:
-        database.rows(f"select bit_xor(hash(cells)) from {quoted(schema)}.{quoted(name)} as cells")
-
-
-def _counts(database: ReadOnlyDatabase) -> SliceCounts:
-    _, tables = database.rows(
-        "select table_schema, table_name, bool_or(column_name = 'study') from information_schema.columns "
-        "join information_schema.tables using (table_catalog, table_schema, table_name) "
-        "where table_type = 'BASE TABLE' and table_schema <> 'meta' "
-        "group by all having bool_or(column_name = 'snapshot') order by all"
-    )
-    # A column "study" need not be part of the slice.
+def _read_tables(database: ReadOnlyDatabase, *, read_all: bool) -> tuple[SliceCounts, list[str]]:
+    """Return the rows of each slice; with ``read_all`` also the columns whose sums are not in ``meta.checksums``."""
+    expected = _expected_sums(database) if read_all else {}
     _, described = database.rows("select schema_name || '.' || table_name, slice_by from meta.tables")
     slice_columns = {str(table): tuple(columns) for table, columns in described}
+    _, tables = database.rows(
+        "select table_schema || '.' || table_name, list(column_name order by column_name) "
+        "from information_schema.columns join information_schema.tables using (table_catalog, table_schema, table_name) "
+        "where table_type = 'BASE TABLE' group by all order by all"
+    )
     counts: SliceCounts = {}
-    for schema, name, has_study in tables:
-        is_by_study = has_study and "study" in slice_columns.get(f"{schema}.{name}", ("study",))
-        study_column = "study" if is_by_study else "''"
+    changed: list[str] = []
+    for table, columns in tables:
+        # A column "study" need not be part of the slice.
+        slice_by = [name for name in slice_columns.get(table, ("snapshot", "study")) if name in columns]
+        cells = [column for column in columns if column not in slice_by] if read_all else []
+        keys = [name if name in slice_by else "''" for name in ("snapshot", "study")]
+        selected = ", ".join([*keys, "count(*)", *column_sums(cells)])
+        _, rows = database.rows(f"select {selected} from {table} group by 1, 2 order by 1, 2")
+        for snapshot, study, count, *sums in rows if "snapshot" in slice_by and not table.startswith("meta.") else ():
+            key = (str(table), str(snapshot), str(study))
+            counts[key] = int(count)
+            differing = changed_columns(expected.get(key, {}), dict(zip(cells, sums, strict=True)))
+            changed += [f"{' '.join(key)}: {column}" for column in differing]
+    return counts, changed
+
+
+def _expected_sums(database: ReadOnlyDatabase) -> dict[tuple[str, str, str], dict[str, str]]:
+    """Return the sums of each slice that this version of the engine wrote; another one hashes in another way."""
+    try:
         _, rows = database.rows(
-            f"select snapshot, {study_column}, count(*) from {quoted(schema)}.{quoted(name)} "
-            "group by 1, 2 order by 1, 2"
+            "select table_name, snapshot, study, sums from meta.checksums where engine = version() order by all"
         )
-        counts |= {(f"{schema}.{name}", str(snapshot), str(study)): int(count) for snapshot, study, count in rows}
-    return counts
+    except QueryError:  # a file of an earlier day has none
+        return {}
+    return {(table, snapshot, study): json.loads(sums) for table, snapshot, study, sums in rows}

@@ -47,6 +47,20 @@ SLICES_TABLE = TableSpec(
     slice_by=(),
     rows_per=("table_name", "snapshot", "study"),
 )
+CHECKSUMS_TABLE = TableSpec(
+    schema="meta",
+    name="checksums",
+    description="the sums of the columns of every stored slice; `tiktok-pipeline doctor` compares them",
+    columns=(
+        _text("table_name", "schema and name of the table"),
+        _text("snapshot", "the snapshot; empty if the table has none"),
+        _text("study", "the study; empty if the table has none"),
+        _text("engine", "version of the engine that computed the sums; another one hashes in another way"),
+        _text("sums", "JSON: the sum of the hashes of all cells, by column"),
+    ),
+    slice_by=(),
+    rows_per=("table_name", "snapshot", "study"),
+)
 PUBLISHED_AT_TABLE = TableSpec(
     schema="meta",
     name="published_at",
@@ -90,7 +104,7 @@ COLUMNS_TABLE = TableSpec(
     slice_by=(),
     rows_per=("schema_name", "table_name", "column_name"),
 )
-META_TABLES = (VERSION_TABLE, SLICES_TABLE, TABLES_TABLE, COLUMNS_TABLE)
+META_TABLES = (VERSION_TABLE, SLICES_TABLE, CHECKSUMS_TABLE, TABLES_TABLE, COLUMNS_TABLE)
 """The tables of schema ``meta`` that every file has."""
 
 

@@ -15,6 +15,7 @@ import duckdb
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import WarehouseError
 from tiktok_pipeline.warehouse.duckdb.meta import (
+    CHECKSUMS_TABLE,
     COLUMNS_TABLE,
     META_TABLES,
     SLICES_TABLE,
@@ -124,6 +125,8 @@ def check_version(connection: duckdb.DuckDBPyConnection, path: Path | None) -> N
         raise WarehouseError(msg)
     elif version < VERSION:
         _migrate(connection, path, version)
+    else:
+        create_table(connection, CHECKSUMS_TABLE)  # a file of an earlier day has none
 
 
 def version_of(connection: duckdb.DuckDBPyConnection, catalog: str | None = None) -> int | None:
@@ -143,11 +146,11 @@ def write_meta(connection: duckdb.DuckDBPyConnection, prefix: str) -> None:
     """Write the version and create the tables of schema ``meta``.
 
     ``prefix`` names the catalog: empty, or its name and a dot. The entries of ``meta.tables`` are deleted, so that
-    views are created again after a migration.
+    views are created again after a migration, and the checksums, because the columns may have changed.
     """
     for table in META_TABLES:
         create_table(connection, table, prefix)
-    for table in (VERSION_TABLE, TABLES_TABLE, COLUMNS_TABLE):
+    for table in (VERSION_TABLE, CHECKSUMS_TABLE, TABLES_TABLE, COLUMNS_TABLE):
         connection.execute(f"delete from {prefix}{table}")
     connection.execute(f"insert into {prefix}{VERSION_TABLE} values ({VERSION})")
 

@@ -20,6 +20,7 @@ import duckdb
 from tiktok_pipeline.atomic_write import atomic_replace, draft_of
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import StoredSlice, TableSpec, View, WarehouseError
+from tiktok_pipeline.warehouse.duckdb.checksums import accept_only, copy_checksums, write_file_checksum
 from tiktok_pipeline.warehouse.duckdb.connection import is_damage
 from tiktok_pipeline.warehouse.duckdb.meta import (
     META_TABLES,
@@ -123,9 +124,11 @@ def publish(
             connection.execute(f"checkpoint {_CATALOG}")
             connection.execute(f"detach {_CATALOG}")
         _make_read_only(draft)
+        checksum = write_file_checksum(draft, target)
         # The log of a program that opened the old file for writing and died: it would be replayed into the new file.
         _wal_of(target).unlink(missing_ok=True)
         atomic_replace(draft, target)
+        accept_only(target, checksum)
     except (duckdb.Error, OSError) as error:
         reason = one_line(str(error))[:200]
         msg = f"{target}: could not be brought up to date and is unchanged: {reason}"
@@ -247,6 +250,7 @@ def _fill(connection: duckdb.DuckDBPyConnection, content: _Content, queries: Map
     for table in content.stored:
         _copy(connection, table, content)
     _copy_slices(connection, content)
+    copy_checksums(connection, _PREFIX)
     names = [*map(str, content.derived), *(f"{view.schema}.{view.name}" for view in content.views)]
     create_views(connection, {name: queries[name] for name in names}, _CATALOG)
     connection.execute(f"delete from {_PREFIX}{PUBLISHED_AT_TABLE}")

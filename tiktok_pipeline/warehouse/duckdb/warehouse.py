@@ -26,6 +26,7 @@ from tiktok_pipeline.warehouse.base import (
     WarehouseError,
     check_slice,
 )
+from tiktok_pipeline.warehouse.duckdb.checksums import column_sums, drop_checksums, list_checksums
 from tiktok_pipeline.warehouse.duckdb.connection import engine_error, is_damage
 from tiktok_pipeline.warehouse.duckdb.engine import DuckDBEngine
 from tiktok_pipeline.warehouse.duckdb.meta import SLICES_TABLE, create_views
@@ -101,8 +102,9 @@ class DuckDBWarehouse(DuckDBEngine):
             newest = self._fetch_int(f"select coalesce(max(rowid), -1) from {table}")
             self._run(f"insert into {table} by name select {constants}, {cells} from rows", values, rows=native)
             self._run(f"delete from {table} where {where} and rowid <= {newest}", values)
-            written = self._count(table, where, values)
+            written, sums = self._count(table, where, values)
             self._list_slice(table, slice_, written, delivery_id, computed_by)
+            list_checksums(self._connection, table, slice_, sums)
         return written
 
     def replace_external_slice(
@@ -124,6 +126,7 @@ class DuckDBWarehouse(DuckDBEngine):
             if table.derived is None:
                 self._run(f"delete from {table} where {where}", [value for _, value in pairs])
             self._list_slice(table, slice_, row_count, delivery_id, computed_by)
+            list_checksums(self._connection, table, slice_, {})
         return row_count
 
     def read_slice(self, table: TableSpec, slice_: Slice) -> nw.LazyFrame[Any]:
@@ -163,6 +166,7 @@ class DuckDBWarehouse(DuckDBEngine):
                 "and table_name in (select unnest(?::varchar[]))",
                 [list(snapshots), [str(table) for table in sliced]],
             )
+            drop_checksums(self._connection, sliced, snapshots)
 
     def set_delivery_id(self, snapshot: str, delivery_id: str) -> None:
         """Set the delivery of every slice of a snapshot."""
@@ -221,8 +225,12 @@ class DuckDBWarehouse(DuckDBEngine):
         super().close()
         self._created.clear()
 
-    def _count(self, table: TableSpec, where: str, values: Sequence[str]) -> int:
-        return self._fetch_int(f"select count(*) from {table} where {where}", values)
+    def _count(self, table: TableSpec, where: str, values: Sequence[str]) -> tuple[int, dict[str, str]]:
+        """Return the number of rows of a slice, and the checksum of each of its columns."""
+        names = table.frame_names
+        sql = f"select {', '.join(['count(*)', *column_sums(names)])} from {table} where {where}"
+        rows, *sums = self._connection.execute(sql, list(values)).fetchall()[0]
+        return int(rows), dict(zip(names, sums, strict=True))
 
     def _fetch_int(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         return int(self._connection.execute(sql, list(parameters)).fetchall()[0][0])

@@ -131,7 +131,11 @@ def _json(path: Path, content: bytes) -> object:
 
 def _without_stamps(value: object) -> object:
     if isinstance(value, dict):
-        return {name: _without_stamps(nested) for name, nested in value.items() if not _STAMP.fullmatch(name)}
+        return {
+            name: _without_stamps(nested)
+            for name, nested in value.items()
+            if not _STAMP.fullmatch(name) and name != "checksum"
+        }
     return [_without_stamps(nested) for nested in value] if isinstance(value, list) else value
 
 

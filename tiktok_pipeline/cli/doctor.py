@@ -136,7 +136,7 @@ def _print_document(findings: list[Finding], worst: str) -> None:
 def _check_home(settings: Settings, *, quick: bool) -> Iterator[Finding]:
     from tiktok_pipeline.ingest.snapshot_rows import external_slices
     from tiktok_pipeline.orchestration.partitions import known_snapshots
-    from tiktok_pipeline.orchestration.runs.instance import open_instance
+    from tiktok_pipeline.orchestration.runs.instance import has_own_settings, open_instance
     from tiktok_pipeline.upkeep import doctor as checks
 
     yield from checks.check_home(settings)
@@ -157,6 +157,11 @@ def _check_home(settings: Settings, *, quick: bool) -> Iterator[Finding]:
             "warning", f"{settings.dagster_home}: Dagster's records are missing", checks.ADD_TO_DAGSTER
         )
     elif (settings.dagster_home / "dagster.yaml").exists():
+        if not has_own_settings(settings):
+            text = f"{settings.dagster_home / 'dagster.yaml'}: not as this program wrote it"
+            yield checks.Finding(
+                "warning", text, "ignore this if you changed it; else delete it, it is written again"
+            )
         yield from checks.check_records(settings.dagster_home, quick=quick)
         with open_instance(settings) as instance:
             yield from checks.check_partitions(manifests, known_snapshots(instance))

@@ -17,6 +17,9 @@ from tiktok_pipeline.atomic_write import atomic_write_text, draft_of
 from tiktok_pipeline.errors import PipelineError
 
 MANIFEST = "manifest.json"
+_CHECKSUM = "checksum"
+"""The key of an entry that holds the hash of its other keys; an entry of an earlier day has none."""
+
 PENDING_PREFIX = ".coming-"
 """Prefix of a file that is moved to its name after the manifest lists it; see `finish_interrupted_store`."""
 
@@ -110,8 +113,12 @@ def read_manifest(folder: Path) -> list[StoredFile]:
 
 
 def _checked(entry: dict[str, Any]) -> StoredFile:
-    """Return an entry of a manifest; raise `TypeError` or `ValueError` if a value is not of its type."""
-    file = StoredFile(**entry | {name: tuple(entry.get(name, ())) for name in ("forgotten_rows", "notes")})
+    """Return an entry of a manifest; raise `TypeError` or `ValueError` if it is not as it was written."""
+    values = {name: value for name, value in entry.items() if name != _CHECKSUM}
+    if entry.get(_CHECKSUM, content_checksum(values)) != content_checksum(values):
+        msg = "it was changed since it was written"
+        raise ValueError(msg)
+    file = StoredFile(**values | {name: tuple(entry.get(name, ())) for name in ("forgotten_rows", "notes")})
     for each in fields(StoredFile):
         expected = {"str": str, "int": int}.get(str(each.type), tuple if "tuple" in str(each.type) else dict)
         if not isinstance(getattr(file, each.name), expected):
@@ -125,8 +132,14 @@ def _checked(entry: dict[str, Any]) -> StoredFile:
 
 def write_manifest(folder: Path, entries: Sequence[StoredFile]) -> None:
     """Replace the manifest of a snapshot."""
-    in_order = sorted(entries, key=lambda entry: entry.file)
-    atomic_write_text(folder / MANIFEST, json.dumps([asdict(entry) for entry in in_order], indent=1))
+    in_order = [asdict(entry) for entry in sorted(entries, key=lambda entry: entry.file)]
+    checked = [entry | {_CHECKSUM: content_checksum(entry)} for entry in in_order]
+    atomic_write_text(folder / MANIFEST, json.dumps(checked, indent=1))
+
+
+def content_checksum(values: Mapping[str, Any]) -> str:
+    """Return a hash of what is written as JSON, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def compute_delivery_id(manifest: Sequence[StoredFile]) -> str:

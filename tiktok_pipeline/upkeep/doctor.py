@@ -32,6 +32,7 @@ from tiktok_pipeline.ingest.inbox import refused_files
 from tiktok_pipeline.privacy.suppression import read_suppression_list
 from tiktok_pipeline.raw.schema import SOURCES, VIDEOS
 from tiktok_pipeline.raw.snapshots import is_snapshot_key
+from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.tables import TABLES
 from tiktok_pipeline.warehouse.base import SliceCounts, StoredSlice
@@ -158,6 +159,9 @@ def _check_lists(file: Path) -> Finding:
         members = count_members(file)
     except ListsError as error:
         return Finding("error", error.message, error.remedy or "")
+    if problem := _sqlite_problem(file, "integrity_check"):
+        remedy = "restore a backup: `tiktok-pipeline restore DIR`"
+        return Finding("error", f"{file}: the lists are damaged ({problem})", remedy)
     return Finding("ok", f"{len(members):,} lists with {sum(members.values()):,} creators")
 
 
@@ -341,17 +345,23 @@ def _check_snapshot(
 
 
 def check_records(dagster_home: Path, *, quick: bool) -> Iterator[Finding]:
-    """Check that SQLite can read Dagster's databases; ``quick`` does not compare their indexes."""
+    """Check that SQLite can read Dagster's databases; ``quick`` does not compare their indexes.
+
+    SQLite has no checksums: a byte that changed inside a text or number of a record cannot be seen.
+    """
     for path in sorted(dagster_home.rglob("*.db")):
-        try:
-            with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
-                pragma = "quick_check" if quick else "integrity_check"
-                problems = [str(row[0]) for row in connection.execute(f"pragma {pragma}(1)") if row[0] != "ok"]
-        except sqlite3.Error as error:
-            problems = [str(error)]
-        if problems:
+        if problem := _sqlite_problem(path, "quick_check" if quick else "integrity_check"):
             remedy = "restore a backup: `tiktok-pipeline restore DIR`, or delete the folder; only the history is lost"
-            yield Finding("error", f"{path}: Dagster's records are damaged ({problems[0]})", remedy)
+            yield Finding("error", f"{path}: Dagster's records are damaged ({problem})", remedy)
+
+
+def _sqlite_problem(path: Path, pragma: Literal["quick_check", "integrity_check"]) -> str:
+    """Return what SQLite finds wrong in the structure of a file; "" if nothing."""
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
+            return next((str(row[0]) for row in connection.execute(f"pragma {pragma}(1)") if row[0] != "ok"), "")
+    except (sqlite3.Error, UnicodeError) as error:
+        return one_line(str(error))
 
 
 def check_partitions(manifests: Manifests, partitions: Collection[str]) -> Iterator[Finding]:

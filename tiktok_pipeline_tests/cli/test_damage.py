@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from tiktok_pipeline.cli.console import FAILED
@@ -68,6 +69,37 @@ def test_damaged_records_of_dagster_are_an_error_of_doctor(copied_home: Home, ca
     result = call(copied_home.path, "doctor", "--quick")
     assert result.code == FAILED
     assert f"{path}: Dagster's records are damaged" in result.out
+
+
+def test_a_flipped_bit_anywhere_in_the_published_file_is_an_error_of_doctor(copied_home: Home, call: Call) -> None:
+    path = copied_home.settings.published_file
+    path.chmod(0o600)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    result = call(copied_home.path, "doctor")
+    assert result.code == FAILED
+    (line,) = [line for line in result.out.splitlines() if line.startswith("ERROR")]
+    assert f"{path}: this database file is damaged" in line
+    assert "doctor --fix" in line
+
+
+def test_cells_that_another_program_changed_are_an_error_of_doctor(copied_home: Home, call: Call) -> None:
+    with duckdb.connect(str(copied_home.settings.warehouse_file)) as connection:
+        connection.execute("update validated.profiles set followers = followers + 1 where snapshot = '2024-03-01'")
+    result = call(copied_home.path, "doctor")
+    assert result.code == FAILED
+    (line,) = [line for line in result.out.splitlines() if line.startswith("ERROR")]
+    assert "validated.profiles 2024-03-01 : followers: other cells than were written" in line
+    assert line.endswith("-> run `tiktok-pipeline refresh --all`")
+
+
+def test_settings_of_dagster_that_were_changed_are_named(copied_home: Home, call: Call) -> None:
+    path = copied_home.settings.dagster_home / "dagster.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("max_retries: 3", "max_retries: 7"), encoding="utf-8")
+    result = call(copied_home.path, "doctor", "--quick")
+    assert result.code == 0
+    assert f"WARNING {path}: not as this program wrote it" in result.out
 
 
 BROKEN_MANIFESTS: dict[str, Callable[[list[dict[str, Any]]], str]] = {

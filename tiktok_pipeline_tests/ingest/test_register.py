@@ -67,6 +67,7 @@ def test_the_manifest_lists_what_was_delivered_and_what_is_stored(
     (entry,) = json.loads((raw / "2024-03-01" / "manifest.json").read_text(encoding="utf-8"))
     sha256 = hashlib.sha256(scrape.read_bytes()).hexdigest()
     stamp = entry.pop("ingested_at")
+    assert len(entry.pop("checksum")) == 64
     columns = entry.pop("columns")
     assert (columns["account_id"], columns["tiktok_id"], columns["followers"]) == ("account_id", "id", "followers")
     assert entry == {

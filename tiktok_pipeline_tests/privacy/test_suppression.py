@@ -29,3 +29,24 @@ def test_a_written_list_is_read_again(tmp_path: Path) -> None:
     suppression = SuppressionList("00ff").with_names(["Anna", "6700000000000000000"])
     write_suppression_list(file, suppression)
     assert read_suppression_list(file) == suppression
+
+
+def test_every_flipped_bit_of_the_list_is_an_error_or_changes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "forgotten.json"
+    suppression = SuppressionList("00ff").with_names(["Anna"])
+    write_suppression_list(file, suppression)
+    whole = file.read_bytes()
+    refused = 0
+    for place in range(len(whole)):
+        file.write_bytes(bytes([*whole[:place], whole[place] ^ 1, *whole[place + 1 :]]))
+        try:
+            assert read_suppression_list(file) == suppression
+        except SuppressionListError:
+            refused += 1
+    assert refused > len(whole) * 0.9
+
+
+def test_a_list_of_an_earlier_day_without_a_checksum_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "forgotten.json"
+    file.write_text('{"salt": "00", "hashes": ["11"], "unfinished": false}', encoding="utf-8")
+    assert read_suppression_list(file) == SuppressionList("00", frozenset({"11"}))

@@ -76,6 +76,12 @@ def prepare_dagster_home(settings: Settings) -> None:
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
 
 
+def has_own_settings(settings: Settings) -> bool:
+    """Return whether ``dagster.yaml`` is as this program wrote it, now or in an earlier version."""
+    text = (settings.dagster_home / "dagster.yaml").read_text(encoding="utf-8", errors="replace")
+    return text in {DAGSTER_YAML, *_BEFORE}
+
+
 class DagsterRecordsError(PipelineError):
     """Dagster's records of runs, events and partitions cannot be read or written."""
 

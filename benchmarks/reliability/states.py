@@ -31,7 +31,7 @@ PUBLISHED = Path("published") / "tiktok.duckdb"
 LEFTOVERS = ("*.part", ".staging-*", "*.draft", "*.wal", "*.wal.*", "*.tmp", ".coming-*")
 """Name patterns of files that exist only while something is written."""
 
-_STAMP = re.compile(r"\w+_at|run_id")
+_STAMP = re.compile(r"\w+_at|run_id|checksum")
 _RUN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _MOST_NAMES = 5
 
@@ -131,11 +131,7 @@ def _json(path: Path, content: bytes) -> object:
 
 def _without_stamps(value: object) -> object:
     if isinstance(value, dict):
-        return {
-            name: _without_stamps(nested)
-            for name, nested in value.items()
-            if not _STAMP.fullmatch(name) and name != "checksum"
-        }
+        return {name: _without_stamps(nested) for name, nested in value.items() if not _STAMP.fullmatch(name)}
     return [_without_stamps(nested) for nested in value] if isinstance(value, list) else value
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _LABELS = {"ok": "ok     ", "warning": "WARNING", "error": "ERROR  "}
 _LEVELS = tuple(_LABELS)
+_DELETE_SETTINGS = "ignore this if you changed it; else delete it: the next command recreates it"
 _CLOSING = {
     "ok": "no problem found",
     "warning": "no error found; see the lines that begin with WARNING",
@@ -159,9 +160,7 @@ def _check_home(settings: Settings, *, quick: bool) -> Iterator[Finding]:
     elif (settings.dagster_home / "dagster.yaml").exists():
         if not has_own_settings(settings):
             text = f"{settings.dagster_home / 'dagster.yaml'}: not as this program wrote it"
-            yield checks.Finding(
-                "warning", text, "ignore this if you changed it; else delete it, it is written again"
-            )
+            yield checks.Finding("warning", text, _DELETE_SETTINGS)
         yield from checks.check_records(settings.dagster_home, quick=quick)
         with open_instance(settings) as instance:
             yield from checks.check_partitions(manifests, known_snapshots(instance))

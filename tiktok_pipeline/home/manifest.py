@@ -18,7 +18,7 @@ from tiktok_pipeline.errors import PipelineError
 
 MANIFEST = "manifest.json"
 _CHECKSUM = "checksum"
-"""The key of an entry that holds the hash of its other keys; an entry of an earlier day has none."""
+"""The key that holds the hash of the other keys; an entry of an earlier day has none."""
 
 PENDING_PREFIX = ".coming-"
 """Prefix of a file that is moved to its name after the manifest lists it; see `finish_interrupted_store`."""
@@ -114,10 +114,8 @@ def read_manifest(folder: Path) -> list[StoredFile]:
 
 def _checked(entry: dict[str, Any]) -> StoredFile:
     """Return an entry of a manifest; raise `TypeError` or `ValueError` if it is not as it was written."""
+    check_content(entry)
     values = {name: value for name, value in entry.items() if name != _CHECKSUM}
-    if entry.get(_CHECKSUM, content_checksum(values)) != content_checksum(values):
-        msg = "it was changed since it was written"
-        raise ValueError(msg)
     file = StoredFile(**values | {name: tuple(entry.get(name, ())) for name in ("forgotten_rows", "notes")})
     for each in fields(StoredFile):
         expected = {"str": str, "int": int}.get(str(each.type), tuple if "tuple" in str(each.type) else dict)
@@ -133,13 +131,25 @@ def _checked(entry: dict[str, Any]) -> StoredFile:
 def write_manifest(folder: Path, entries: Sequence[StoredFile]) -> None:
     """Replace the manifest of a snapshot."""
     in_order = [asdict(entry) for entry in sorted(entries, key=lambda entry: entry.file)]
-    checked = [entry | {_CHECKSUM: content_checksum(entry)} for entry in in_order]
+    checked = [with_checksum(entry) for entry in in_order]
     atomic_write_text(folder / MANIFEST, json.dumps(checked, indent=1))
 
 
-def content_checksum(values: Mapping[str, Any]) -> str:
-    """Return a hash of what is written as JSON, whatever the order of its keys."""
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+def with_checksum(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is to be written as JSON, with a hash of it beside."""
+    return {**values, _CHECKSUM: _checksum(values)}
+
+
+def check_content(values: Mapping[str, Any]) -> None:
+    """Raise `ValueError` if what was read is not what `with_checksum` gave; one without a checksum passes."""
+    if values.get(_CHECKSUM, expected := _checksum(values)) != expected:
+        msg = "it was changed since it was written"
+        raise ValueError(msg)
+
+
+def _checksum(values: Mapping[str, Any]) -> str:
+    kept = {name: value for name, value in values.items() if name != _CHECKSUM}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
 def compute_delivery_id(manifest: Sequence[StoredFile]) -> str:

@@ -19,7 +19,7 @@ import narwhals as nw
 
 from tiktok_pipeline.atomic_write import atomic_write_text
 from tiktok_pipeline.errors import PipelineError
-from tiktok_pipeline.home.manifest import content_checksum
+from tiktok_pipeline.home.manifest import check_content, with_checksum
 from tiktok_pipeline.raw.schema import Source
 from tiktok_pipeline.validated.clean import parse_account_id, stripped_cell
 from tiktok_pipeline.validated.identity import normal_handle, parse_handle, usable_number
@@ -82,10 +82,7 @@ def read_suppression_list(file: Path) -> SuppressionList:
         return SuppressionList(secrets.token_hex(16))
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        checksum = content.pop("checksum", content_checksum(content))  # a file of an earlier day has none
-        if checksum != content_checksum(content):
-            msg = "changed since it was written"
-            raise ValueError(msg)
+        check_content(content)
         return SuppressionList(str(content["salt"]), frozenset(content["hashes"]), bool(content["unfinished"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SuppressionListError(
@@ -96,7 +93,7 @@ def read_suppression_list(file: Path) -> SuppressionList:
 def write_suppression_list(file: Path, suppression: SuppressionList) -> None:
     """Replace the file of the suppression list."""
     content = {"salt": suppression.salt, "hashes": sorted(suppression.hashes), "unfinished": suppression.unfinished}
-    atomic_write_text(file, json.dumps(content | {"checksum": content_checksum(content)}, indent=1))
+    atomic_write_text(file, json.dumps(with_checksum(content), indent=1))
 
 
 def suppressed_rows(

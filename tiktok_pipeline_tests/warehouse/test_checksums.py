@@ -95,12 +95,12 @@ def test_every_flipped_bit_of_the_published_file_is_found(store: DuckDBWarehouse
     target = target_of(tmp_path)
     target.chmod(0o600)
     whole = target.read_bytes()
-    draw = random.Random(0)  # noqa: S311 - the same places each time
+    draw = random.Random(0)
     for place in [*range(0, 12_288, 1_111), *(draw.randrange(len(whole)) for _ in range(20)), len(whole) - 1]:
         flipped = bytearray(whole)
         flipped[place] ^= 1 << draw.randrange(8)
         target.write_bytes(flipped)
-        with pytest.raises(DamagedDatabaseError, match="doctor --fix|checksum"):
+        with pytest.raises(DamagedDatabaseError, match="this database file is damaged"):
             inspect_database(target, read_all=True)
     os.truncate(target, len(whole) - 1)
     with pytest.raises(DamagedDatabaseError):
@@ -150,5 +150,5 @@ def test_a_kill_while_the_file_is_replaced_leaves_no_wrong_checksum(
 def test_a_slice_has_one_sum_for_each_of_its_columns(store: DuckDBWarehouse) -> None:
     store.close()
     sql = "select sums from meta.checksums where snapshot = '2024-04-01'"
-    ((sums,),) = query(Path(str(store._path)), sql)[1]  # noqa: SLF001
+    ((sums,),) = query(Path(str(store._path)), sql)[1]
     assert set(json.loads(sums)) == set(THINGS.frame_names)

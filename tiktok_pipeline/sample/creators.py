@@ -1,26 +1,29 @@
-"""The population: the creators, and how they change from one snapshot to the next.
+"""The population: who is in a snapshot, and with which numbers.
 
 A creator's numbers follow a Gaussian copula over the quantiles of a real scrape (Nelsen 2006, ch. 2): normal scores
-with its rank correlations, each mapped through a quantile table. Creators are drawn in blocks by their number; a
-block depends only on the seed and its own number.
+with its rank correlations, each mapped through a quantile table. `trajectories` has how they change, and `posts` when
+a creator posts. Creators are drawn in blocks by their number; a block depends only on the seed and its own number.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from tiktok_pipeline.sample.draws import BLOCK_CREATORS, generator
+from tiktok_pipeline.sample.posts import Listed, Rhythm, listed_posts, posts_until, rhythm_of
+from tiktok_pipeline.sample.times import observation_second, snapshot_second
+from tiktok_pipeline.sample.trajectories import Traits, Trajectory, draw_traits, draw_trajectory
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
-BLOCK_CREATORS = 65_536
 JOINING_SHARE = 0.05
 LEAVING_SHARE = 0.04
-HANDLE_CHANGE_SHARE = 0.006
 
 BUILDER_SHARE = 0.07
 CELEBRITY_EVERY = 700
@@ -72,10 +75,13 @@ class Block:
     """The creators of one block in a snapshot, as columns of equal length.
 
     ``number`` identifies the creator, ``handle_version`` counts changes of the handle, rates are fractions of
-    followers.
+    followers. ``age_days`` says how long before the day of the snapshot the creator was observed; all numbers are of
+    that day. ``has_jumped`` is true if the followers multiplied since the snapshot before.
     """
 
     number: Integers
+    joined: Integers
+    age_days: Integers
     handle_version: Integers
     followers: Integers
     following: Integers
@@ -85,11 +91,13 @@ class Block:
     like_rate: Floats
     is_verified: Booleans
     has_link: Booleans
+    has_jumped: Booleans
+    created: Integers
+    rhythm: Rhythm
 
-
-def generator(random_state: int, *purpose: int) -> np.random.Generator:
-    """Return a generator for one purpose (a block, a snapshot), independent of the others of the same seed."""
-    return np.random.default_rng([random_state, *purpose])
+    def listed_videos(self, snapshot: int, most: int) -> Listed:
+        """Return the newest videos of each creator at the observation, at most ``most``."""
+        return listed_posts(self.rhythm, observation_second(snapshot, self.age_days), self.videos_count, most)
 
 
 def block_count(*, profiles: int, snapshot: int) -> int:
@@ -104,53 +112,93 @@ def block_at(place: int, *, profiles: int, snapshot: int, random_state: int) -> 
     """
     start = place * BLOCK_CREATORS
     number = np.arange(start, min(start + BLOCK_CREATORS, _pool(profiles, snapshot)), dtype=np.int64)
-    return _block(number, place, profiles, snapshot, random_state)
+    joined = np.where(number < profiles, 0, (number - profiles) // max(1, round(profiles * JOINING_SHARE)) + 1)
+    first = _first_numbers(number, joined, place, random_state)
+    is_there = snapshot - joined <= first.stays
+    traits = draw_traits(place, len(number), random_state)
+    trajectory = draw_trajectory(place, traits, joined=joined, snapshot=snapshot, random_state=random_state)
+    # The first creator of a block is observed on the day of the snapshot, so that the file has a row of that day.
+    trajectory.age_days[np.flatnonzero(is_there)[:1]] = 0
+    return only(_observed(first, traits, trajectory, snapshot), is_there)
+
+
+def only(block: Block, kept: Booleans) -> Block:
+    """Return the creators of a block for which ``kept`` is true."""
+    rhythm = Rhythm(**{name: column[kept] for name, column in vars(block.rhythm).items()})
+    columns = {field.name: getattr(block, field.name) for field in fields(block) if field.name != "rhythm"}
+    return Block(**{name: column[kept] for name, column in columns.items()}, rhythm=rhythm)
 
 
 def _pool(profiles: int, snapshot: int) -> int:
     return profiles + snapshot * round(profiles * JOINING_SHARE)
 
 
-def _block(number: Integers, place: int, profiles: int, snapshot: int, random_state: int) -> Block:
+@dataclass(frozen=True)
+class _FirstNumbers:
+    """The numbers of creators in their first snapshot, and for how many snapshots they stay."""
+
+    number: Integers
+    joined: Integers
+    values: dict[str, Floats]
+    stays: Floats
+    has_comments: Booleans
+    is_verified: Booleans
+    has_link: Booleans
+
+
+def _first_numbers(number: Integers, joined: Integers, place: int, random_state: int) -> _FirstNumbers:
     draws = generator(random_state, 1, place)
     scores = draws.standard_normal((BLOCK_CREATORS, len(_NUMBERS)))[: len(number)] @ _factor().T
-    chance = draws.random((BLOCK_CREATORS, 6))[: len(number)]
-    numbers = {name: _number(name, scores[:, column]) for column, name in enumerate(_NUMBERS)}
-    is_builder, is_celebrity = chance[:, 5] < BUILDER_SHARE, number % CELEBRITY_EVERY == CELEBRITY_EVERY // 2
-    _shape(numbers, is_builder, BUILDER, scores)
-    _shape(numbers, is_celebrity, CELEBRITY, scores)
-
-    joined = np.where(number < profiles, 0, (number - profiles) // max(1, round(profiles * JOINING_SHARE)) + 1)
-    age = snapshot - joined
-    stays = np.floor(np.log(chance[:, 0]) / np.log(1.0 - LEAVING_SHARE))
-    renames = HANDLE_CHANGE_SHARE * age > chance[:, 1]
-    # About half of the creators stall; the others grow by a few per cent per snapshot.
-    growth = np.maximum(0.0, chance[:, 2] - 0.5) * 0.12
-    scale = 10.0 ** np.where(age > 0, growth * age, 0.0)
-
-    followers = np.maximum(1, np.rint((numbers["followers"] - 1) * scale)).astype(np.int64)
-    log_followers = np.log10(numbers["followers"])
-    rate = np.clip(numbers["rate"] / np.sqrt(scale), 1e-5, 60.0)
-    share = np.where(chance[:, 4] < 0.01, 0.0, np.minimum(numbers["comment_share"], 0.5))
-    verified = chance[:, 3] < _chance(log_followers, _VERIFIED_AT)
-    block = Block(
+    chance = draws.random((BLOCK_CREATORS, 4))[: len(number)]
+    values = {name: _number(name, scores[:, column]) for column, name in enumerate(_NUMBERS)}
+    is_builder, is_celebrity = chance[:, 3] < BUILDER_SHARE, number % CELEBRITY_EVERY == CELEBRITY_EVERY // 2
+    _shape(values, is_builder, BUILDER, scores)
+    _shape(values, is_celebrity, CELEBRITY, scores)
+    log_followers = np.log10(values["followers"])
+    verified = chance[:, 1] < _chance(log_followers, _VERIFIED_AT)
+    return _FirstNumbers(
         number=number,
-        handle_version=renames.astype(np.int64),
-        followers=followers,
-        following=np.clip(np.rint(numbers["following"] - 1), 0, 10_000).astype(np.int64),
-        likes=np.maximum(1, np.rint((numbers["likes"] - 1) * scale)).astype(np.int64),
-        videos_count=np.maximum(1, np.rint((numbers["videos_count"] - 1) * scale**0.5)).astype(np.int64),
-        comment_rate=rate * share,
-        like_rate=rate - rate * share,
+        joined=joined,
+        values=values,
+        stays=np.floor(np.log(chance[:, 0]) / np.log(1.0 - LEAVING_SHARE)),
+        has_comments=chance[:, 2] >= 0.01,
         is_verified=np.where(is_celebrity, number // CELEBRITY_EVERY % 2 == 0, verified & ~is_builder),
         has_link=draws.random(BLOCK_CREATORS)[: len(number)] < _chance(log_followers, _LINKED_AT),
     )
-    return only(block, (age >= 0) & (age <= stays))
 
 
-def only(block: Block, kept: Booleans) -> Block:
-    """Return the creators of a block for which ``kept`` is true."""
-    return Block(**{name: column[kept] for name, column in vars(block).items()})
+def _observed(first: _FirstNumbers, traits: Traits, trajectory: Trajectory, snapshot: int) -> Block:
+    """Return the numbers on the day of the observation."""
+    videos_at_first, start = _rounded(first.values["videos_count"] - 1), snapshot_second(first.joined)
+    rhythm = rhythm_of(first.number, traits, videos_at_first, start)
+    new_videos = posts_until(rhythm, observation_second(snapshot, trajectory.age_days)) - posts_until(rhythm, start)
+    videos_count = np.maximum(1, videos_at_first + new_videos)
+    growth_of_likes = (videos_count / videos_at_first) ** 0.8 * 10.0 ** trajectory.log_likes()
+    following = np.rint((first.values["following"] - 1) * 10.0**trajectory.log_following).astype(np.int64)
+    rate = np.clip(first.values["rate"] * 10.0 ** trajectory.log_rate(), 1e-5, 60.0)
+    share = np.where(first.has_comments, np.minimum(first.values["comment_share"], 0.5), 0.0)
+    return Block(
+        number=first.number,
+        joined=first.joined,
+        age_days=trajectory.age_days,
+        handle_version=trajectory.renames,
+        followers=_rounded((first.values["followers"] - 1) * 10.0 ** trajectory.log_growth()),
+        following=np.clip(following, 0, 10_000),
+        likes=_rounded((first.values["likes"] - 1) * growth_of_likes),
+        videos_count=videos_count,
+        comment_rate=rate * share,
+        like_rate=rate - rate * share,
+        is_verified=first.is_verified,
+        has_link=first.has_link,
+        has_jumped=trajectory.has_jumped,
+        created=start - traits.account_age,
+        rhythm=rhythm,
+    )
+
+
+def _rounded(values: Floats) -> Integers:
+    """Return whole numbers, at least 1."""
+    return np.maximum(1, np.rint(values)).astype(np.int64)
 
 
 def _shape(

@@ -10,14 +10,16 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 FLAWED_SHARE = 0.012
+REPEATED_SHARE = 0.002
 
-Flaw = tuple[str, Callable[[pa.Array], pa.Array]]
+Flaw = tuple[str, str, Callable[[pa.Array], pa.Array]]
 
 
 def _constant(text: str) -> Callable[[pa.Array], pa.Array]:
-    return lambda column: pa.array([text] * len(column))
+    return lambda column: pa.array([text] * len(column), pa.string())
 
 
 def _short(column: pa.Array) -> pa.Array:
@@ -38,33 +40,45 @@ def _negative(column: pa.Array) -> pa.Array:
 
 
 FLAWS: tuple[Flaw, ...] = (
-    ("followers", _negative),
-    ("followers", _constant("n/a")),
-    ("followers", _short),
-    ("likes", _grouped),
-    ("likes", _constant("12345678901234567890")),
-    ("timestamp", _constant("2024-02-31")),
-    ("account_id", _constant("")),
-    ("like_engagement_rate", _negative),
-    ("is_verified", _constant("maybe")),
-    ("videos_count", _constant("")),
+    ("negative followers", "followers", _negative),
+    ("followers n/a", "followers", _constant("n/a")),
+    ("followers in thousands", "followers", _short),
+    ("likes with a comma", "likes", _grouped),
+    ("likes out of range", "likes", _constant("12345678901234567890")),
+    ("no such day", "timestamp", _constant("2024-02-31")),
+    ("no handle", "account_id", _constant("")),
+    ("negative rate", "like_engagement_rate", _negative),
+    ("verified maybe", "is_verified", _constant("maybe")),
+    ("no videos count", "videos_count", _constant("")),
 )
-"""The column that is changed, and the change."""
+"""What is wrong, the column that is changed, and the change."""
+
+NO_FLAW = len(FLAWS)
 
 
-def spoil(table: pa.Table, draws: np.random.Generator) -> pa.Table:
-    """Put one flaw into each of a small share of the rows of a table of texts."""
-    flaw = draws.integers(0, len(FLAWS), len(table))
-    is_flawed = draws.random(len(table)) < FLAWED_SHARE
-    for place, (name, change) in enumerate(FLAWS):
+def draw_flaws(rows: int, draws: np.random.Generator) -> NDArray[np.int64]:
+    """Return the place of the flaw of each row in `FLAWS`; `NO_FLAW` for most."""
+    flaw = draws.integers(0, len(FLAWS), rows)
+    return np.where(draws.random(rows) < FLAWED_SHARE, flaw, NO_FLAW)
+
+
+def flaw_names(flaw: NDArray[np.int64]) -> pa.Array:
+    """Return what is wrong with each row in words; null for most."""
+    return pa.array([*(name for name, _, _ in FLAWS), None], pa.string()).take(pa.array(flaw))
+
+
+def spoil(table: pa.Table, flaw: NDArray[np.int64]) -> pa.Table:
+    """Put the flaws of `draw_flaws` into the rows of a table of texts."""
+    for place, (_, name, change) in enumerate(FLAWS):
         column = table.column(name).combine_chunks()
-        spoiled = pc.if_else(pa.array(is_flawed & (flaw == place)), change(column), column)
+        is_flawed = pa.array(flaw == place)
+        spoiled = pc.replace_with_mask(column, is_flawed, change(column.filter(is_flawed)))
         table = table.set_column(table.schema.get_field_index(name), name, spoiled)
     return table
 
 
 def repeats(table: pa.Table, draws: np.random.Generator, *, older: str) -> pa.Table:
     """Return a few rows of the table again, with the observation date ``older``."""
-    chosen = np.flatnonzero(draws.random(len(table)) < 0.002)
+    chosen = np.flatnonzero(draws.random(len(table)) < REPEATED_SHARE)
     again = table.take(pa.array(chosen))
     return again.set_column(0, "timestamp", pa.array([older] * len(again), pa.string()))

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tiktok_pipeline.sample.draws import mixed
+
 Integers = NDArray[np.int64]
 
 _ONSETS = ("ba", "ko", "li", "mu", "ne", "ra", "su", "ti", "vo", "ze", "fla", "gri", "plo", "shu", "tra", "wex")
@@ -48,6 +50,28 @@ _OPENINGS = (
     "खाना और कहानी", "ทำอาหารง่ายๆ", "요리하는 하루", "paper boats", "tiny houses", "old radios",
     "knots and ropes",
 )  # fmt: skip
+_LANGUAGES = (
+    *["en"] * 6, "de", "es", "fr", *["ru"] * 2, *["ar"] * 2, *["he"] * 2, *["ja"] * 2, "zh", "hi", "th", "ko",
+    *["en"] * 4,
+)  # fmt: skip
+"""The language of each opening."""
+
+_REGIONS = {
+    "en": ("US", "US", "US", "GB", "GB", "CA", "AU", "PH"),
+    "de": ("DE", "DE", "AT", "CH"),
+    "es": ("MX", "ES", "AR", "CO"),
+    "fr": ("FR", "FR", "BE", "CA"),
+    "ru": ("RU", "KZ"),
+    "ar": ("SA", "EG", "AE"),
+    "he": ("IL",),
+    "ja": ("JP",),
+    "zh": ("TW", "HK"),
+    "hi": ("IN",),
+    "th": ("TH",),
+    "ko": ("KR",),
+}
+"""Countries in which each language is spoken; one that is named twice comes up twice as often."""
+
 _MIDDLES = (
     "\n", " | ", "\n\n", " 🌱 ", " - ", "\n✨ ", ", ", " 🎬 ", "\n📩 ", " • ", "\n👇 ",
     " \"so they say\" ", " 😂😂 ", "\n— ",
@@ -65,35 +89,56 @@ MISSING_BIOGRAPHY_SHARE = 0.003
 
 
 def handles(number: Integers, version: Integers) -> pa.Array:
-    """Return handles of lower-case letters, digits, dots and underscores, unique by creator number and version."""
-    mixed = _mixed(number, 1)
+    """Return handles of lower-case letters, digits, dots and underscores, unique by creator number and version.
+
+    The digits are the creator's, the words change with each version.
+    """
+    draw = mixed(number, 1)
     digits = pa.array(number + 100).cast(pa.string())
-    renamed = pc.if_else(pa.array(version > 0), ".new", "")
-    return _join(_take(_ONSETS, mixed), _take(_ENDINGS, mixed // 16), _take(_JOINTS, mixed // 256), digits, renamed)
+    return _join(
+        _take(_ONSETS, draw + version), _take(_ENDINGS, draw // 16 + version), _take(_JOINTS, draw // 256), digits
+    )
 
 
 def nicknames(number: Integers) -> pa.Array:
     """Return displayed names in several scripts, some with emoji, quotes or commas."""
-    mixed = _mixed(number, 2)
-    words = _take(tuple(word.title() for word in _ENDINGS), mixed // 32)
-    more = _join(_take(_NICKNAMES, mixed), " ", _take(tuple(onset.title() for onset in _ONSETS), mixed // 512), words)
-    return pc.if_else(pa.array((mixed // 8192) % 4 > 0), more, _take(_NICKNAMES, mixed))
+    draw = mixed(number, 2)
+    words = _take(tuple(word.title() for word in _ENDINGS), draw // 32)
+    more = _join(_take(_NICKNAMES, draw), " ", _take(tuple(onset.title() for onset in _ONSETS), draw // 512), words)
+    return pc.if_else(pa.array((draw // 8192) % 4 > 0), more, _take(_NICKNAMES, draw))
 
 
 def biographies(number: Integers) -> pa.Array:
     """Return biographies of one to five parts, most of several lines; ``null`` for a few."""
-    mixed = _mixed(number, 3)
-    long = _join(_take(_OPENINGS, mixed), _take(_MIDDLES, mixed // 32), _take(_CLOSINGS, mixed // 1024))
+    draw = mixed(number, 3)
+    long = _join(_take(_OPENINGS, draw), _take(_MIDDLES, draw // 32), _take(_CLOSINGS, draw // 1024))
     longer = _join(
-        long, _take(_MIDDLES, mixed // 7), _take(_OPENINGS, mixed // 4096), " ", _take(_CLOSINGS, mixed // 11)
+        long, _take(_MIDDLES, draw // 7), _take(_OPENINGS, draw // 4096), " ", _take(_CLOSINGS, draw // 11)
     )
-    parts = (mixed // 65_536) % 4
-    text = pc.if_else(pa.array(parts > 0), long, _take(_OPENINGS, mixed))
+    parts = (draw // 65_536) % 4
+    text = pc.if_else(pa.array(parts > 0), long, _take(_OPENINGS, draw))
     text = pc.if_else(pa.array(parts > 1), longer, text)
-    draw = (_mixed(number, 4) % 100_000) / 100_000
-    called = _join(text, pa.array([" "] * len(number)), _take(_CALLINGS, mixed))
-    text = pc.if_else(pa.array(draw < CALLING_SHARE), called, text)
-    return pc.if_else(pa.array(draw > 1.0 - MISSING_BIOGRAPHY_SHARE), "null", text)
+    share = (mixed(number, 4) % 100_000) / 100_000
+    called = _join(text, pa.array([" "] * len(number)), _take(_CALLINGS, draw))
+    text = pc.if_else(pa.array(share < CALLING_SHARE), called, text)
+    return pc.if_else(pa.array(share > 1.0 - MISSING_BIOGRAPHY_SHARE), "null", text)
+
+
+def languages(number: Integers) -> pa.Array:
+    """Return the language in which each biography opens, as a code of two letters; ``null`` for a few."""
+    spoken = _take(_LANGUAGES, mixed(number, 3))
+    return pc.if_else(pa.array(mixed(number, 8) % 100 < 3), "null", spoken)
+
+
+def regions(number: Integers) -> pa.Array:
+    """Return a country in which the language of the biography is spoken; ``null`` for a few."""
+    draw = mixed(number, 9)
+    language = mixed(number, 3) % len(_LANGUAGES)
+    starts = np.cumsum([0, *(len(_REGIONS[name]) for name in _LANGUAGES)])
+    sizes = np.diff(starts)
+    every = pa.array([region for name in _LANGUAGES for region in _REGIONS[name]])
+    spoken = every.take(pa.array(starts[language] + draw % sizes[language]))
+    return pc.if_else(pa.array((draw // 1_000) % 100 < 4), "null", spoken)
 
 
 def links(handle: pa.Array, has_link: NDArray[np.bool_]) -> pa.Array:
@@ -101,27 +146,9 @@ def links(handle: pa.Array, has_link: NDArray[np.bool_]) -> pa.Array:
     return pc.if_else(pa.array(has_link), _join("https://example.com/", handle), "null")
 
 
-def account_numbers(number: Integers) -> pa.Array:
-    """Return account ids of nineteen digits, unique per creator, independent of the handle."""
-    return pa.array(6_000_000_000_000_000_000 + (number * 77_743_999_331 + 12_345_678_901) % 2**59).cast(pa.string())
-
-
-def video_links(handle: pa.Array, number: Integers, videos_count: Integers, most: int) -> pa.Array:
-    """Return up to ``most`` links to videos, joined by commas; never more than the creator has videos."""
-    address = _join("https://www.tiktok.com/@", handle, "/video/")
-    listed = _join(address, pa.array(_mixed(number, 5) % 10**6).cast(pa.string()))
-    for place in range(1, most):
-        more = _join(listed, ",", address, pa.array(_mixed(number, 5 + place) % 10**6).cast(pa.string()))
-        listed = pc.if_else(pa.array(videos_count > place), more, listed)
-    return listed
-
-
-def _mixed(number: Integers, salt: int) -> Integers:
-    """Return a well-mixed non-negative number for each creator (the finalizer of SplitMix64)."""
-    value = number.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(salt * 0x632BE59BD9B4E019 % 2**64)
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return ((value ^ (value >> np.uint64(31))) >> np.uint64(2)).astype(np.int64)
+def account_numbers(number: Integers, created: Integers) -> pa.Array:
+    """Return account ids of nineteen digits that hold the second of making; unique, independent of the handle."""
+    return pa.array((created << 32) | (number * 2_654_435_761 % 2**32)).cast(pa.string())
 
 
 def _take(words: tuple[str, ...], by: Integers) -> pa.Array:

@@ -1,6 +1,6 @@
 """Write synthetic scrapes block by block: CSV (plain or gzip) or Parquet, and the activity file beside them.
 
-A file gets its name only when it is complete. Columns and quoting are those of the public data set.
+A file gets its name only when it is complete. Quoting is that of the public data set.
 """
 
 from __future__ import annotations
@@ -11,35 +11,27 @@ import io
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
-from datetime import date, timedelta
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from tiktok_pipeline.atomic_write import atomic_write
-from tiktok_pipeline.sample import texts
 from tiktok_pipeline.sample.activity import activity_lines
-from tiktok_pipeline.sample.creators import Block, block_at, block_count, generator
-from tiktok_pipeline.sample.flaws import repeats, spoil
+from tiktok_pipeline.sample.creators import block_count
+from tiktok_pipeline.sample.draws import generator
+from tiktok_pipeline.sample.rows import COLUMNS, PUBLIC, Recipe, tables_of
+from tiktok_pipeline.sample.times import snapshot_day
+from tiktok_pipeline.sample.truth import SCHEMA, truth_parts
 
-FIRST_DAY = date(2024, 3, 4)
-DAYS_BETWEEN = 28
-SCRAPING_DAYS = 25
 FORMATS = ("csv", "csv.gz", "parquet")
-COLUMNS = (
-    "timestamp", "account_id", "nickname", "biography", "awg_engagement_rate", "comment_engagement_rate",
-    "like_engagement_rate", "bio_link", "is_verified", "followers", "following", "likes",
-    "videos_count", "create_time",
-    "id", "top_videos", "url", "profile_pic_url",
-)  # fmt: skip
-_HEADER = ",".join(f'"{name}"' for name in COLUMNS) + "\n"
+TRUTH_FORMATS = (".csv", ".parquet")
+MOST_VIDEOS = 4
+"""The largest number of videos that are listed for a creator, unless another one is asked for."""
 
 
 def write_sample(
@@ -50,7 +42,9 @@ def write_sample(
     random_state: int,
     activity: int = 2600,
     file_format: str = "csv",
-    top_videos: int = 1,
+    top_videos: int = MOST_VIDEOS,
+    dialect: str = PUBLIC,
+    truth: Path | None = None,
     processes: int = 1,
 ) -> list[Path]:
     """Write ``profiles_<date>`` for each snapshot and ``creator_activity_<date>.csv`` for the last one.
@@ -71,8 +65,12 @@ def write_sample(
         Rows of the activity file; 0 writes none.
     file_format : {"csv", "csv.gz", "parquet"}
         Format of the profiles.
-    top_videos : int, default 1
-        The largest number of video links of a creator.
+    top_videos : int, default 4
+        The largest number of videos that are listed for a creator; a real scrape has 35.
+    dialect : {"public_csv", "vendor_export"}, default "public_csv"
+        The columns: those of the public data set, or also language and region, and videos with counts of their own.
+    truth : Path, optional
+        A file to write the rows of `truth_table` to: CSV, or Parquet if its name ends in ``.parquet``.
     processes : int, default 1
         Processes that make blocks in parallel.
 
@@ -84,42 +82,41 @@ def write_sample(
     Raises
     ------
     ValueError
-        If the format is unknown.
+        If the format or the dialect is unknown, or the name of the truth ends in neither ``.csv`` nor ``.parquet``.
     """
-    if file_format not in FORMATS:
-        msg = f"format {file_format!r}: expected one of {', '.join(FORMATS)}"
-        raise ValueError(msg)
+    _check("format", file_format, FORMATS)
+    _check("dialect", dialect, tuple(COLUMNS))
+    if truth is not None:
+        _check("ending of the truth", truth.suffix, TRUTH_FORMATS)
     out.mkdir(parents=True, exist_ok=True)
     paths = []
     for snapshot in range(snapshots):
-        day = FIRST_DAY + timedelta(days=DAYS_BETWEEN * snapshot)
-        recipe = _Recipe(profiles, snapshot, random_state, day, top_videos)
-        path = out / f"profiles_{day}.{file_format}"
-        _WRITERS[file_format](path, _all_tables(recipe, processes))
+        recipe = Recipe(profiles, snapshot, random_state, top_videos, dialect)
+        path = out / f"profiles_{snapshot_day(snapshot)}.{file_format}"
+        _WRITERS[file_format](path, _all_tables(recipe, processes), COLUMNS[dialect])
         paths.append(path)
     if activity:
-        path = out / f"creator_activity_{FIRST_DAY + timedelta(days=DAYS_BETWEEN * (snapshots - 1))}.csv"
+        path = out / f"creator_activity_{snapshot_day(snapshots - 1)}.csv"
         with _whole(path) as target:
             target.write(activity_lines(activity, generator(random_state, 3)).encode())
         paths.append(path)
+    if truth is not None:
+        parts = truth_parts(profiles=profiles, snapshots=snapshots, random_state=random_state)
+        _write_truth(truth, parts)
+        paths.append(truth)
     return paths
 
 
-@dataclass(frozen=True)
-class _Recipe:
-    """The arguments that the rows of a snapshot depend on."""
-
-    profiles: int
-    snapshot: int
-    random_state: int
-    day: date
-    top_videos: int
+def _check(what: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        msg = f"{what} {value!r}: expected one of {', '.join(known)}"
+        raise ValueError(msg)
 
 
-def _all_tables(recipe: _Recipe, processes: int) -> Iterator[pa.Table]:
+def _all_tables(recipe: Recipe, processes: int) -> Iterator[pa.Table]:
     """Yield the tables of a snapshot in order; each process makes a few ahead of the writer."""
     places = range(block_count(profiles=recipe.profiles, snapshot=recipe.snapshot))
-    make = partial(_tables_of, recipe)
+    make = partial(tables_of, recipe)
     if processes == 1:
         for place in places:
             yield from make(place)
@@ -135,81 +132,48 @@ def _all_tables(recipe: _Recipe, processes: int) -> Iterator[pa.Table]:
             yield from ahead.popleft().result()
 
 
-def _tables_of(recipe: _Recipe, place: int) -> list[pa.Table]:
-    block = block_at(place, profiles=recipe.profiles, snapshot=recipe.snapshot, random_state=recipe.random_state)
-    if not len(block.number):
-        return []
-    draws = generator(recipe.random_state, 2, recipe.snapshot, place)
-    return list(_tables(block, recipe.day, draws, recipe.top_videos))
-
-
-def _tables(block: Block, day: date, draws: np.random.Generator, top_videos: int) -> Iterator[pa.Table]:
-    """Yield the rows of one block as text, some with flaws, then a few rows again."""
-    ages = np.minimum(draws.geometric(0.18, len(block.number)) - 1, SCRAPING_DAYS)
-    ages[:1] = 0  # at least one row has the date of the snapshot
-    days = pa.array([str(day - timedelta(days=age)) for age in range(SCRAPING_DAYS + 1)])
-    handle = texts.handles(block.number, block.handle_version)
-    columns = {
-        "timestamp": days.take(pa.array(ages)),
-        "account_id": handle,
-        "nickname": texts.nicknames(block.number),
-        "biography": texts.biographies(block.number),
-        "awg_engagement_rate": _text(block.comment_rate + block.like_rate),
-        "comment_engagement_rate": _text(block.comment_rate),
-        "like_engagement_rate": _text(block.like_rate),
-        "bio_link": texts.links(handle, block.has_link),
-        "is_verified": _text(block.is_verified),
-        "followers": _text(block.followers),
-        "following": _text(block.following),
-        "likes": _text(block.likes),
-        "videos_count": _text(block.videos_count),
-        "create_time": pa.array(["null"] * len(block.number)),
-        "id": texts.account_numbers(block.number),
-        "top_videos": texts.video_links(handle, block.number, block.videos_count, top_videos),
-        "url": pa.compute.binary_join_element_wise("https://www.tiktok.com/@", handle, ""),
-        "profile_pic_url": pa.array(["https://example.org/p.jpg"] * len(block.number)),
-    }
-    table = pa.table({name: columns[name] for name in COLUMNS})
-    yield spoil(table, draws)
-    yield repeats(table, draws, older=str(day - timedelta(days=SCRAPING_DAYS + 1)))
-
-
-def _text(values: np.ndarray[Any, Any]) -> pa.Array:
-    return pa.array(values).cast(pa.string())
-
-
-def _write_csv(path: Path, tables: Iterator[pa.Table]) -> None:
+def _write_csv(path: Path, tables: Iterator[pa.Table], columns: tuple[str, ...]) -> None:
     with _whole(path) as target:
-        _write_lines(target, tables)
+        _write_lines(target, tables, columns)
 
 
-def _write_csv_gz(path: Path, tables: Iterator[pa.Table]) -> None:
+def _write_csv_gz(path: Path, tables: Iterator[pa.Table], columns: tuple[str, ...]) -> None:
     with _whole(path) as target, gzip.GzipFile("", "wb", 6, target, mtime=0) as packed:
-        _write_lines(packed, tables)
+        _write_lines(packed, tables, columns)
 
 
-def _write_lines(target: IO[bytes] | gzip.GzipFile, tables: Iterator[pa.Table]) -> None:
+def _write_lines(target: IO[bytes] | gzip.GzipFile, tables: Iterator[pa.Table], columns: tuple[str, ...]) -> None:
     """Write the header and all rows, and after the first table the flaws that only a CSV can have."""
-    target.write(_HEADER.encode())
+    header = (",".join(f'"{name}"' for name in columns) + "\n").encode()
+    target.write(header)
     options = pa_csv.WriteOptions(include_header=False, quoting_style="all_valid")
     for number, table in enumerate(tables):
         lines = io.BytesIO()
         pa_csv.write_csv(table, lines, options)
-        target.write(lines.getvalue())
+        target.write(lines.getbuffer())
         if number == 0:
-            target.write(_HEADER.encode())
+            target.write(header)
             target.write(b'"2024-03-01","cut.off_1","Cut","the line ends here"\n')
-            target.write((",".join(['"2024-03-01"', '"too.long_1"', *['"1"'] * len(COLUMNS)]) + "\n").encode())
+            target.write((",".join(['"2024-03-01"', '"too.long_1"', *['"1"'] * len(columns)]) + "\n").encode())
 
 
-def _write_parquet(path: Path, tables: Iterator[pa.Table]) -> None:
-    schema = pa.schema([(name, pa.string()) for name in COLUMNS])
+def _write_parquet(path: Path, tables: Iterator[pa.Table], columns: tuple[str, ...]) -> None:
+    schema = pa.schema([(name, pa.string()) for name in columns])
     with _whole(path) as target, pq.ParquetWriter(target, schema, compression="zstd") as writer:
         for table in tables:
             writer.write_table(table)
 
 
-_WRITERS: dict[str, Callable[[Path, Iterator[pa.Table]], None]] = {
+def _write_truth(path: Path, parts: Iterator[pa.Table]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _whole(path) as target:
+        writer = pq.ParquetWriter(target, SCHEMA) if path.suffix == ".parquet" else pa_csv.CSVWriter(target, SCHEMA)
+        with writer:
+            for part in parts:
+                writer.write_table(part)
+
+
+_WRITERS: dict[str, Callable[[Path, Iterator[pa.Table], tuple[str, ...]], None]] = {
     "csv": _write_csv,
     "csv.gz": _write_csv_gz,
     "parquet": _write_parquet,

@@ -45,6 +45,8 @@ class Settings:
         Age of the newest snapshot from which a check warns.
     posting_days, dormant_days : float
         A creator is posting up to ``posting_days`` after the last post, and dormant after more than ``dormant_days``.
+    shortlist_followers : float
+        Fewest followers of a creator in the shortlists of a report.
     memory_limit : str
         DuckDB's memory, such as ``4GB`` or a share of the machine's. The models hold their sample outside of it.
     threads : int, optional
@@ -61,6 +63,7 @@ class Settings:
     freshness_days: float = 35.0
     posting_days: float = 30.0
     dormant_days: float = 180.0
+    shortlist_followers: float = 1_000.0
     memory_limit: str = "30%"
     threads: int | None = None
     pictures: bool = True
@@ -90,6 +93,7 @@ class Settings:
             freshness_days=_number(values, "TIKTOK_PIPELINE_FRESHNESS_DAYS", cls.freshness_days),
             posting_days=posting_days,
             dormant_days=dormant_days,
+            shortlist_followers=_number(values, "TIKTOK_PIPELINE_SHORTLIST_FOLLOWERS", cls.shortlist_followers),
             memory_limit=_memory(values, "TIKTOK_PIPELINE_MEMORY_LIMIT") or cls.memory_limit,
             threads=_whole_number(values, "TIKTOK_PIPELINE_THREADS"),
             pictures=_yes_or_no(values, "TIKTOK_PIPELINE_PICTURES", default=cls.pictures),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,22 +11,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tiktok_pipeline.explorer.fields import FIELDS, written
 from tiktok_pipeline.output.number_format import format_count, format_number, format_percent, format_si
+from tiktok_pipeline.output.profile_link import profile_address
 from tiktok_pipeline.safe_text import visible_text
 
 TEMPLATES = Path(__file__).with_name("templates")
-_HANDLE = re.compile(r"[A-Za-z0-9._]{1,64}")
 LONGEST_SHOWN = 600
-
-
-def profile_address(account_id: str) -> str | None:
-    """Return the address of a profile on the platform, built from the handle; None for a handle it cannot have.
-
-    Examples
-    --------
-    >>> profile_address("some.creator"), profile_address("a b")
-    ('https://www.tiktok.com/@some.creator', None)
-    """
-    return f"https://www.tiktok.com/@{account_id}" if _HANDLE.fullmatch(account_id) else None
 
 
 def card_address(account_id: str) -> str:

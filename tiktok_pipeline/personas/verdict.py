@@ -62,23 +62,26 @@ class Verdict:
     """One value of ``personas.summaries.verdict`` and its meaning.
 
     ``description`` addresses a reader who has to act on the segment. ``predicates`` complete the sentences
-    "1 segment ..." and "2 segments ...".
+    "1 segment ..." and "2 segments ...". ``can_plan`` says whether a campaign may be planned with the segment.
     """
 
     label: str
     description: str
     predicates: tuple[str, str]
+    can_plan: bool = False
 
 
 STABLE = Verdict(
     "stable",
     "Reliable: other samples of the same creators give the same segment.",
     ("is stable", "are stable"),
+    can_plan=True,
 )
 PATTERN = Verdict(
     "pattern",
     "A pattern: other samples give a similar segment with other members at its edges. Plan with its core.",
     ("is a pattern with moving edges", "are patterns with moving edges"),
+    can_plan=True,
 )
 UNSTABLE = Verdict(
     "unstable",

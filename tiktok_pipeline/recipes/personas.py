@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
+
+RankedBy = Literal["response", "reach", ""]
+"""What creators of a segment are ranked by: their engagement against others of their size, or their engagements."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +33,8 @@ class Persona:
     ranges : mapping of str to (float or None, float or None)
         Between which values the median of a feature must be in any population, in the feature's unit; None is open.
         The name says something absolute, such as "established reach", and is wrong outside.
+    ranked_by : {"response", "reach", ""}
+        What its creators are shortlisted by: the response for their size, or the reach. Empty: they are not.
 
     Raises
     ------
@@ -43,6 +49,7 @@ class Persona:
     profiles: int
     typical: Mapping[str, float]
     ranges: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    ranked_by: RankedBy = "response"
 
     def __post_init__(self) -> None:
         """Check the ranges."""

@@ -27,6 +27,7 @@ _PERSONAS = PersonaCatalog(
             strategic_value="Too small to carry a campaign, but they show who is new.",
             recommendation="Leave them to community programs, and check them again in the next snapshot.",
             profiles=183,
+            ranked_by="",
             ranges={"followers": (None, 1_000), "videos_count": (None, 30)},
             typical={
                 "log_followers": 4.273,
@@ -69,6 +70,7 @@ _PERSONAS = PersonaCatalog(
             strategic_value="Dependable reach: many videos and a large audience.",
             recommendation="Plan awareness campaigns with them, pay by view, and negotiate series, not single posts.",
             profiles=358,
+            ranked_by="reach",
             ranges={"followers": (10_000, None), "videos_count": (100, None)},
             typical={
                 "log_followers": 11.036,
@@ -89,6 +91,7 @@ _LIFETIME_PERSONAS = PersonaCatalog(
             strategic_value="Too small to carry a campaign, but they show who is new.",
             recommendation="Leave them to community programs, and check them again in the next snapshot.",
             profiles=182,
+            ranked_by="",
             ranges={"followers": (None, 1_000), "videos_count": (None, 30)},
             typical={
                 "log_followers": 4.271,
@@ -131,6 +134,7 @@ _LIFETIME_PERSONAS = PersonaCatalog(
             strategic_value="Dependable reach: many videos and a large audience.",
             recommendation="Plan awareness campaigns with them, pay by view, and negotiate series, not single posts.",
             profiles=362,
+            ranked_by="reach",
             ranges={"followers": (10_000, None), "videos_count": (100, None)},
             typical={
                 "log_followers": 11.064,

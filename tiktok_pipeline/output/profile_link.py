@@ -1,0 +1,18 @@
+"""The address of a creator's profile on the platform, built from the handle alone and never from delivered text."""
+
+from __future__ import annotations
+
+import re
+
+_HANDLE = re.compile(r"[A-Za-z0-9._]{1,64}")
+
+
+def profile_address(account_id: str) -> str | None:
+    """Return the address of a profile on the platform; None for a handle it cannot have.
+
+    Examples
+    --------
+    >>> profile_address("some.creator"), profile_address("a b")
+    ('https://www.tiktok.com/@some.creator', None)
+    """
+    return f"https://www.tiktok.com/@{account_id}" if _HANDLE.fullmatch(account_id) else None

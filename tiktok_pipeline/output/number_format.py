@@ -73,6 +73,20 @@ def format_mean(mean: float | None, std: float | None = None) -> str:
     return f"{format_number(mean, 3)} \u00b1 {_grouped(std, 3)}"
 
 
+def format_short(value: float) -> str:
+    """Return a number with three significant digits, and from 1,000 on as a whole number with commas.
+
+    Examples
+    --------
+    >>> format_short(0.0512), format_short(98.76), format_short(3600.4), format_short(-1234567)
+    ('0.0512', '98.8', '3,600', '−1,234,567')
+    """
+    if abs(value) >= 999.5:
+        return format_count(value)
+    text = f"{abs(value):.3g}"
+    return f"{MINUS}{text}" if value < 0 and text != "0" else text
+
+
 def format_si(value: float) -> str:
     """Return a number with three significant digits and k, M or B for thousands, millions and billions.
 

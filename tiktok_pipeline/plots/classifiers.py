@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from tiktok_pipeline.output.number_format import format_count, format_percent, format_si
+from tiktok_pipeline.output.number_format import format_count, format_percent, format_short
 from tiktok_pipeline.plots import style
 from tiktok_pipeline.plots.model_runs import (
     HONEST,
@@ -392,7 +392,7 @@ def _bars(axes: Axes, features: list[str], values: np.ndarray, color: str, stds:
         axes.errorbar(values[w], places[w], xerr=std[w], fmt="none", ecolor=style.INK, elinewidth=1, capsize=2)
     reach = max(float(np.max(np.abs(values) + std)), 1e-9)
     for place, value, spread in zip(places.tolist(), values, std, strict=True):
-        text = format_si(float(f"{value:.2g}"))
+        text = format_short(float(f"{value:.2g}"))
         axes.text(max(value + spread, 0) + reach * 0.03, place, text, va="center", fontsize=7.5)
     axes.set_yticks(places, [style.axis_label(str(feature)) for feature in features])
     axes.set(xlim=(min(0.0, float(np.min(values - std)) * 1.1), reach * 1.2), ylim=(places.min() - 0.6, 0.6))

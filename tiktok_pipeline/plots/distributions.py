@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from tiktok_pipeline.output.number_format import MINUS, format_count, format_number, format_si
+from tiktok_pipeline.output.number_format import MINUS, format_count, format_number, format_short
 from tiktok_pipeline.plots.style import (
     COLORS,
     FAINT,
@@ -76,10 +76,11 @@ def plot_distributions(sample: pd.DataFrame, source: str) -> Figure:
     if logged and len(known):
         typical, large = np.median(known), np.quantile(known, 0.99)
         title = (
-            f"Half of the profiles have at most {format_si(typical)} followers, 1 in 100 more than {format_si(large)}"
+            f"Half of the profiles have at most {format_short(typical)} followers, "
+            f"1 in 100 more than {format_short(large)}"
         )
     else:
-        parts = [f"{short_label(feature)} {format_si(_median(values))}" for feature, values in columns.items()]
+        parts = [f"{short_label(feature)} {format_short(_median(values))}" for feature, values in columns.items()]
         title = f"Medians in points: {', '.join(parts)}"
     return set_title(figure, title)
 
@@ -106,7 +107,7 @@ def plot_engagement(sample: pd.DataFrame) -> Figure:
                 patch_artist=True, boxprops={"facecolor": COLORS[place], "alpha": 0.75}, medianprops={"color": INK},
             )  # fmt: skip
             axes.annotate(
-                f"{format_si(float(np.median(values)))}%", (float(np.median(values)), -place + 0.3),
+                f"{format_short(float(np.median(values)))}%", (float(np.median(values)), -place + 0.3),
                 ha="center", va="bottom", fontsize=SMALL,
             )  # fmt: skip
     zeros = {feature: int((values == 0).sum()) for feature, values in percents.items()}
@@ -118,7 +119,7 @@ def plot_engagement(sample: pd.DataFrame) -> Figure:
     axes.set_ylim(-2.5, 0.65)
     log_axis(axes, "x")
     style_axes(axes, "percent of the followers per video (log scale; whiskers: 5% to 95%)")
-    rate, likes, comments = (format_si(_median(percents[name])) for name in _RATES)
+    rate, likes, comments = (format_short(_median(percents[name])) for name in _RATES)
     return set_title(figure, f"The median engagement rate is {rate}%: likes {likes}%, comments {comments}%")
 
 
@@ -277,8 +278,8 @@ def plot_likes_by_videos(sample: pd.DataFrame) -> Figure:
     log_axis(axes, "y")
     style_axes(axes, "videos (log scale)", "likes received (log scale)")
     legend(axes, loc="upper left")
-    bounds = f"{format_si(2.0**peak)} to {format_si(2.0 ** (peak + 1) - 1)} videos" if peak else "1 video"
-    return set_title(figure, f"Median likes are highest at {bounds}: {format_si(float(bins[0.5].max()))}")
+    bounds = f"{format_short(2.0**peak)} to {format_short(2.0 ** (peak + 1) - 1)} videos" if peak else "1 video"
+    return set_title(figure, f"Median likes are highest at {bounds}: {format_short(float(bins[0.5].max()))}")
 
 
 def _median(values: np.ndarray) -> float:
@@ -300,7 +301,7 @@ def _histogram(axes: Axes, values: np.ndarray, feature: str, *, logged: bool) ->
         edges = np.geomspace(low, high, 31) if logged else np.linspace(low, high, 31)
         axes.hist(shown, bins=list(edges), histtype="stepfilled", color=COLORS[0], alpha=0.85)
         middle = float(np.median(shown))
-        axes.axvline(middle, color=COLORS[4], linewidth=1.6, label=f"median {format_si(middle)}")
+        axes.axvline(middle, color=COLORS[4], linewidth=1.6, label=f"median {format_short(middle)}")
         axes.margins(y=0.22)
         if logged:
             log_axis(axes, "x", 5)

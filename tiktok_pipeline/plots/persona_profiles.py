@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from tiktok_pipeline.output.number_format import format_si
+from tiktok_pipeline.output.number_format import format_short
 from tiktok_pipeline.plots.style import (
     INK,
     axis_label,
@@ -60,7 +60,7 @@ def plot_snake(features: pd.DataFrame, known: Sequence[str] = ()) -> Figure:
     axes.set_yscale("symlog", linthresh=100, linscale=1.2)
     largest = float(np.nanmax(table.to_numpy()) * 100)
     ticks = [-100, -50, 0, 50, 100, *(10.0**power for power in range(3, 12) if 10.0**power <= max(largest * 2, 1))]
-    axes.set_yticks(ticks, [f"{'+' if tick > 0 else ''}{format_si(tick)}%" for tick in ticks], minor=False)
+    axes.set_yticks(ticks, [f"{'+' if tick > 0 else ''}{format_short(tick)}%" for tick in ticks], minor=False)
     axes.yaxis.minorticks_off()
     axes.set_ylim(-125, max(largest * 1.6, 60))
     axes.set_xticks(
@@ -111,7 +111,7 @@ def _relative(features: pd.DataFrame) -> pd.DataFrame:
 
 
 def _signed_percentage(value: float) -> str:
-    return f"{'+' if value > 0 else ''}{format_si(round(value * 100, 0 if abs(value) >= 0.095 else 1))}"
+    return f"{'+' if value > 0 else ''}{format_short(round(value * 100, 0 if abs(value) >= 0.095 else 1))}"
 
 
 def _standout(table: pd.DataFrame) -> str:
@@ -123,7 +123,7 @@ def _standout(table: pd.DataFrame) -> str:
     if abs(value) < 0.005:
         return "No persona stands out from the median"
     size = (
-        f"{format_si(value + 1)} times the median"
+        f"{format_short(value + 1)} times the median"
         if value >= 1
         else f"{abs(value) * 100:.0f}% {'above' if value > 0 else 'below'} the median"
     )

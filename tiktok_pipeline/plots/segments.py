@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from tiktok_pipeline.output.number_format import format_count, format_number, format_percent, format_si
+from tiktok_pipeline.output.number_format import format_count, format_number, format_percent, format_short
 from tiktok_pipeline.plots.style import (
     FAINT,
     INK,
@@ -172,7 +172,7 @@ def plot_archetypes(
     if len(centroids):
         best = centroids.assign(height=to_float_array(centroids, features[1])).sort_values("height").iloc[-1]
         highest = names.get(int(best["cluster"]), f"cluster {int(best['cluster'])}")
-        height = format_si(float(best["height"]))
+        height = format_short(float(best["height"]))
         title += f"; highest {short_label(features[1])}: {shorten(highest)} ({height})"
     return set_title(figure, title)
 
@@ -244,7 +244,7 @@ def plot_personas(
     legend_below(figure, axes)
     medians = _with_persona(shown, names).groupby("persona")[["followers", "engagement"]].median()
     widest, most_engaged = medians["followers"].idxmax(), medians["engagement"].idxmax()
-    reach = f"median {format_si(medians['followers'].max())} followers"
+    reach = f"median {format_short(medians['followers'].max())} followers"
     engagement = format_percent(medians["engagement"].max() / 100)
     if widest == most_engaged:
         title = f"Widest reach and highest {rate}: {shorten(widest)} ({reach}, {engagement})"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from tiktok_pipeline.output.number_format import format_count, format_si
+from tiktok_pipeline.output.number_format import format_count, format_short
 from tiktok_pipeline.personas.verdict import JACCARD_THRESHOLDS, STABLE, STANDARD_ERRORS
 from tiktok_pipeline.plots.style import (
     COLORS,
@@ -159,7 +159,7 @@ def _seeds_title(inertia: pd.Series, agreement: pd.Series) -> str:
     parts = [seeds_finding(agreement)] if len(agreement) else []
     if len(inertia) and inertia.min() > 0:
         spread = float(f"{(inertia.max() / inertia.min() - 1) * 100:.2g}")
-        parts.append(f"inertia with the study's starts differs by up to {format_si(spread)}%")
+        parts.append(f"inertia with the study's starts differs by up to {format_short(spread)}%")
     return "; ".join(parts)
 
 

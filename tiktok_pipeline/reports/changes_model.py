@@ -13,9 +13,9 @@ from tiktok_pipeline.features.catalog import feature_label
 from tiktok_pipeline.features.drift import MODERATE
 from tiktok_pipeline.output.number_format import format_count, format_number, format_percent
 from tiktok_pipeline.personas.transitions import moved_shares
+from tiktok_pipeline.reports.creator_table import creator_cell
 from tiktok_pipeline.reports.page_elements import (
     MAX_HANDLE,
-    MAX_NICKNAME,
     Cell,
     Sentence,
     Span,
@@ -32,14 +32,15 @@ from tiktok_pipeline.reports.snapshot_tables import ChangesTables, StudyTables, 
 
 ANCHOR = "changes"
 
-_MOST_MOVES = 12
+_MOST_MOVES = 6
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChangesModel:
-    """The sentences and tables of the section."""
+    """The sentences and the table of the section, and the tables of creators behind its fold."""
 
     sentences: tuple[Sentence, ...]
+    moves_table: Table | None
     tables: tuple[Table, ...]
 
 
@@ -57,17 +58,22 @@ def build_changes_section(tables: ChangesTables, planned: StudyTables | None) ->
     if row is None:
         return None
     if row["note"]:
-        return ChangesModel(sentences=((Span(f"Nothing can be compared: {row['note']}."),),), tables=())
+        return ChangesModel(
+            sentences=((Span(f"Nothing can be compared: {row['note']}."),),), moves_table=None, tables=()
+        )
     listed = (
-        _moves_table(tables, planned),
-        _shares_table(tables),
         _fastest_table(tables),
+        _shares_table(tables),
         _creators_table("Largest arrivals: not in the snapshot before", tables.arrivals),
         _creators_table("Largest departures: not in this snapshot", tables.departures),
         _renamed_table(tables),
     )
     sentences = (*_sentences(row), *_moved(tables, planned), _drift(tables))
-    return ChangesModel(sentences=sentences, tables=tuple(table for table in listed if table))
+    return ChangesModel(
+        sentences=sentences,
+        moves_table=_moves_table(tables, planned),
+        tables=tuple(table for table in listed if table),
+    )
 
 
 def changes_summary(tables: ChangesTables) -> Sentence | None:
@@ -130,12 +136,16 @@ def _moved(tables: ChangesTables, planned: StudyTables | None) -> Iterator[Sente
 def _drift(tables: ChangesTables) -> Sentence:
     moved = [row for row in to_records(tables.drift) if row["psi"] is not None and row["psi"] >= MODERATE]
     if not moved:
-        return (Span(f"No feature moved: every population stability index is below {MODERATE}."),)
+        return (
+            Span(f"The mix of creators is the same: no figure moved (population stability index below {MODERATE})."),
+        )
     names = ", ".join(
         f"{feature_label(row['feature'])} ({format_number(row['psi'], 2)})"
         for row in sorted(moved, key=lambda row: (-row["psi"], row["feature"]))
     )
-    return (Span(f"Features that moved, with the population stability index (from {MODERATE}): {names}."),)
+    return (
+        Span(f"The mix of creators changed: {names}, by the population stability index, counted from {MODERATE}."),
+    )
 
 
 def _of_study(rows: pd.DataFrame, planned: StudyTables | None) -> pd.DataFrame:
@@ -206,7 +216,7 @@ def _fastest_table(tables: ChangesTables) -> Table | None:
         [
             [
                 text_cell(row["previous_tier"]),
-                _creator(row),
+                creator_cell(row),
                 number_cell(format_count(row["followers"])),
                 number_cell(format_count(row["followers_gained"])),
                 number_cell(format_percent(row["growth_30_days"])),
@@ -221,7 +231,7 @@ def _creators_table(caption: str, creators: pd.DataFrame) -> Table | None:
     return simple_table(
         caption,
         [heading("Creator"), number_heading("Followers")],
-        [[_creator(row), number_cell(format_count(row["followers"]))] for row in to_records(creators)],
+        [[creator_cell(row), number_cell(format_count(row["followers"]))] for row in to_records(creators)],
     )
 
 
@@ -232,14 +242,9 @@ def _renamed_table(tables: ChangesTables) -> Table | None:
         [
             [
                 Cell(text=creator_text(row["previous_account_id"], MAX_HANDLE), is_creator_text=True),
-                _creator(row),
+                creator_cell(row),
                 number_cell(format_count(row["followers"])),
             ]
             for row in to_records(tables.renamed)
         ],
     )
-
-
-def _creator(row: dict[str, Any]) -> Cell:
-    handle = creator_text(row["account_id"], MAX_HANDLE)
-    return Cell(text=creator_text(row["nickname"], MAX_NICKNAME) or handle, is_creator_text=True, handle=handle)

@@ -57,6 +57,7 @@ _TOP_FEATURES = 5
 class ClassifierModel:
     """The part of a study about its classifier; tables are None if they have no rows."""
 
+    headline: str
     metrics_table: Table | None
     further_metrics_table: Table | None
     leakage_table: Table | None
@@ -90,6 +91,7 @@ def build_classifier(study: StudyTables) -> ClassifierModel | None:
     metrics = set(study.metrics["metric"]) if len(study.metrics) else set()
     spread = "mean \u00b1 standard deviation over folds"
     return ClassifierModel(
+        headline=_headline(study),
         metrics_table=_metrics_table(
             study,
             f"How well each model finds the target creators: {spread}",
@@ -133,6 +135,14 @@ def headline_scores(study: StudyTables) -> HeadlineScores | None:
         feature_set=honest[0]["feature_set"],
         baseline=baseline[0] if baseline else None,
     )
+
+
+def _headline(study: StudyTables) -> str:
+    """Return how good the scores are in a sentence; empty if no feature set was judged."""
+    scores = headline_scores(study)
+    if scores is not None:
+        return f"How good the scores are: {score_sentence(scores)}"
+    return "Every set of features gives the label away in this snapshot." if len(study.feature_sets) else ""
 
 
 def score_sentence(scores: HeadlineScores) -> str:

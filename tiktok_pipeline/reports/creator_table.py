@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from tiktok_pipeline.output.number_format import UNDEFINED, format_count, format_number, format_percent
+from tiktok_pipeline.output.profile_link import profile_address
 from tiktok_pipeline.reports.page_elements import (
     MAX_BIOGRAPHY,
     MAX_HANDLE,
@@ -22,7 +23,7 @@ from tiktok_pipeline.reports.page_elements import (
     simple_table,
     text_cell,
 )
-from tiktok_pipeline.reports.snapshot_tables import Row, to_records
+from tiktok_pipeline.reports.snapshot_tables import FEW_VIDEOS, Row, to_records
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,6 @@ class _CreatorColumn:
     name: str
     header: HeaderCell
     cell: Callable[[Row], Cell]
-
-
-FEW_VIDEOS = 5
-"""A rate over at most so many videos is said to be uncertain. One mean for each creator gives no error bar."""
 
 
 def videos_behind_rate(scraped: int | None) -> str:
@@ -103,14 +100,16 @@ def creator_table(caption: str, creators: pd.DataFrame) -> Table | None:
     return simple_table(
         caption,
         [heading("Creator"), *(column.header for column in columns)],
-        [[_who(row), *(column.cell(row) for column in columns)] for row in to_records(creators, "nickname")],
+        [[creator_cell(row), *(column.cell(row) for column in columns)] for row in to_records(creators, "nickname")],
     )
 
 
-def _who(row: Row) -> Cell:
+def creator_cell(row: Row) -> Cell:
+    """Return the cell that names a creator: the displayed name, and the handle as a link to the profile."""
     return Cell(
         text=creator_text(row["nickname"], MAX_NICKNAME),
         handle=creator_text(row["account_id"], MAX_HANDLE),
+        profile=profile_address(row["account_id"]) or "",
         css_class="who",
         is_header=True,
         is_creator_text=True,

@@ -96,7 +96,7 @@ def continuity_sentence(continuity: pd.DataFrame) -> str:
         return ""
     earlier = rows[0]["earlier_snapshot"]
     if not rows[0]["is_regime_change"]:
-        return f"The segments go on from those of {earlier}: the fit started from their centers."
+        return f"The segments continue those of {earlier}, so their sizes can be compared."
     new = sum(row["earlier_cluster"] is None for row in rows)
     found_again = (
         f"{new} of {len(rows)} segments are new, so their sizes cannot be compared with the earlier ones"

@@ -16,6 +16,7 @@ from tiktok_pipeline.raw.schema import PROFILES, SOURCES, VIDEOS
 from tiktok_pipeline.reports.gather_changes import gather_changes
 from tiktok_pipeline.reports.gather_moves import with_moves
 from tiktok_pipeline.reports.gather_posting import gather_posting
+from tiktok_pipeline.reports.gather_shortlist import gather_shortlist
 from tiktok_pipeline.reports.report_model import RECOMMENDED_STUDY
 from tiktok_pipeline.reports.snapshot_reader import SnapshotReader
 from tiktok_pipeline.reports.snapshot_tables import RowCounts, SnapshotTables, StudyTables
@@ -50,6 +51,7 @@ def gather(
     figures: Mapping[str, Mapping[str, str]],
     shared_figures: Mapping[str, str],
     bounds: ActivityBounds,
+    min_followers: float = 0.0,
 ) -> SnapshotTables:
     """Read what the report of a snapshot needs.
 
@@ -65,7 +67,10 @@ def gather(
         Figure -> SVG text, of the figures that belong to no study.
     bounds : ActivityBounds
         When a creator is posting, slowing or dormant.
+    min_followers : float
+        Fewest followers of a creator in a shortlist.
     """
+    planned = _planned_study(studies)
     delivered = {source.name: reader.count(f"raw.{source.name}") for source in SOURCES}
     row_counts = {
         source: RowCounts(
@@ -84,20 +89,24 @@ def gather(
         rejected_reasons=_rejected_reasons(reader),
         unread_cells=reader.frame("validated.unread_cells"),
         statistics=reader.frame("features.statistics"),
-        posting=gather_posting(reader, bounds, study=_planned_study(studies)),
-        changes=gather_changes(reader, studies, planned=_planned_study(studies)),
+        posting=gather_posting(reader, bounds, study=planned.name if planned else None),
+        changes=gather_changes(
+            reader, studies, planned=planned.name if planned else None, min_followers=min_followers
+        ),
+        shortlist=gather_shortlist(reader, planned, min_followers=min_followers),
+        benchmarks=reader.frame("creators.benchmarks"),
         figures=shared_figures,
         studies=[
-            _study_tables(reader, study, figures.get(study.name, {}))
+            _study_tables(reader, study, figures.get(study.name, {}), min_followers)
             for study in sorted(studies, key=lambda study: (study.name != RECOMMENDED_STUDY, study.name))
         ],
     )
 
 
-def _planned_study(studies: Sequence[Study]) -> str | None:
+def _planned_study(studies: Sequence[Study]) -> Study | None:
     """Return the study to plan with, if it segments profiles."""
     planned = [study for study in studies if study.name == RECOMMENDED_STUDY and study.source == PROFILES.name]
-    return planned[0].name if planned and planned[0].segmentation is not None else None
+    return planned[0] if planned and planned[0].segmentation is not None else None
 
 
 def _count_valid(reader: SnapshotReader, source: str) -> int:
@@ -114,7 +123,9 @@ def _rejected_reasons(reader: SnapshotReader) -> pd.DataFrame:
     return to_pandas(counts.head(MAX_REASONS))
 
 
-def _study_tables(reader: SnapshotReader, study: Study, figures: Mapping[str, str]) -> StudyTables:
+def _study_tables(
+    reader: SnapshotReader, study: Study, figures: Mapping[str, str], min_followers: float
+) -> StudyTables:
     parts: dict[str, Any] = {}
     skipped_reasons: list[str] = []
     if study.segmentation is not None:
@@ -132,7 +143,7 @@ def _study_tables(reader: SnapshotReader, study: Study, figures: Mapping[str, st
         )
     if study.classification is not None:
         parts |= {name: reader.frame(f"classifiers.{name}", study.name) for name in _CLASSIFIER_TABLES}
-        parts["top_scores"] = _top_scores(reader, study)
+        parts["top_scores"] = _top_scores(reader, study, min_followers)
         cards = parts["cards"]
         are_reasons = cards["item"].isin(REASON_ITEMS)
         skipped_reasons += cards.loc[are_reasons, "value"].tolist()
@@ -181,11 +192,13 @@ def _typical_creators(reader: SnapshotReader, study: Study, summaries: pd.DataFr
     }
 
 
-def _top_scores(reader: SnapshotReader, study: Study) -> pd.DataFrame:
-    """Return the creators with the highest scores."""
+def _top_scores(reader: SnapshotReader, study: Study, min_followers: float) -> pd.DataFrame:
+    """Return the creators with the highest scores, of those with enough followers where followers are known."""
     descending = [True, False]
-    scores = reader.lazy("classifiers.scores", study.name).sort("score", "account_id", descending=descending)
+    scores = reader.lazy("classifiers.scores", study.name).select("account_id", "score", "predicted", "out_of_fold")
     profiles = reader.lazy(f"validated.{study.source}").select("account_id", *_CREATOR_COLUMNS[study.source])
-    best = scores.head(CREATORS_PER_TABLE).select("account_id", "score", "predicted", "out_of_fold")
-    joined = best.join(profiles, on="account_id", how="inner")
-    return to_pandas(joined.sort("score", "account_id", descending=descending))
+    if "followers" in _CREATOR_COLUMNS[study.source]:
+        profiles = profiles.filter(nw.col("followers") >= min_followers)
+    joined = scores.join(profiles, on="account_id", how="inner")
+    best = joined.sort("score", "account_id", descending=descending).head(CREATORS_PER_TABLE)
+    return to_pandas(best.sort("score", "account_id", descending=descending))

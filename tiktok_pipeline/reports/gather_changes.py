@@ -22,7 +22,9 @@ MOST_SNAPSHOTS = 6
 """Snapshots of the table of shares."""
 
 
-def gather_changes(reader: SnapshotReader, studies: Sequence[Study], *, planned: str | None) -> ChangesTables:
+def gather_changes(
+    reader: SnapshotReader, studies: Sequence[Study], *, planned: str | None, min_followers: float = 0.0
+) -> ChangesTables:
     """Read what changed.
 
     Parameters
@@ -33,6 +35,8 @@ def gather_changes(reader: SnapshotReader, studies: Sequence[Study], *, planned:
         The studies of the report.
     planned : str, optional
         The study whose shares are followed.
+    min_followers : float
+        Fewest followers of a creator among the fastest growing ones.
     """
     comparison = reader.frame("creators.comparisons")
     previous = next((key for key in comparison["previous_snapshot"] if isinstance(key, str)), None)
@@ -42,7 +46,7 @@ def gather_changes(reader: SnapshotReader, studies: Sequence[Study], *, planned:
     names = [study.name for study in studies if study.segmentation is not None]
     return ChangesTables(
         comparison=comparison,
-        fastest=_fastest(reader),
+        fastest=_fastest(reader, min_followers),
         arrivals=_largest(reader, without=before),
         departures=_largest(before, without=reader),
         renamed=_renamed(reader),
@@ -57,8 +61,9 @@ def _profiles(reader: SnapshotReader) -> nw.LazyFrame[Any]:
     return reader.lazy("validated.profiles").select("account_id", "nickname", "followers")
 
 
-def _fastest(reader: SnapshotReader) -> pd.DataFrame:
-    growth = reader.lazy("creators.growth")
+def _fastest(reader: SnapshotReader, min_followers: float) -> pd.DataFrame:
+    large = _profiles(reader).filter(nw.col("followers") >= min_followers).select("account_id")
+    growth = reader.lazy("creators.growth").join(large, on="account_id", how="semi")
     tiers = (
         growth.select("previous_tier").unique().sort("previous_tier").collect("pyarrow")["previous_tier"].to_list()
     )

@@ -46,7 +46,8 @@ class Cell:
     """A cell of a table's body.
 
     ``is_header`` marks the cell that names its row. ``is_creator_text`` gives the text its own writing direction.
-    ``handle`` is a second line with a creator's handle. ``badge`` is the class of a colored label around the text.
+    ``handle`` is a second line with a creator's handle, a link if ``profile`` is its address. ``badge`` is the class
+    of a colored label around the text.
     """
 
     text: str
@@ -55,6 +56,7 @@ class Cell:
     is_creator_text: bool = False
     is_code: bool = False
     handle: str = ""
+    profile: str = ""
     badge: str = ""
     href: str = ""
 

@@ -3,25 +3,45 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tiktok_pipeline.output.number_format import format_count
 from tiktok_pipeline.personas.verdict import NO_SEGMENT, TOO_SMALL, VERDICTS
 from tiktok_pipeline.reports.changes_model import ChangesModel, build_changes_section, changes_summary
-from tiktok_pipeline.reports.classifier_model import headline_scores, score_sentence
 from tiktok_pipeline.reports.comparison_model import comparison_table
 from tiktok_pipeline.reports.fit_model import continuity_sentence
 from tiktok_pipeline.reports.glossary import glossary
 from tiktok_pipeline.reports.page_elements import ReportFigure, Sentence, Span, Table, Term
 from tiktok_pipeline.reports.posting_model import PostingModel, build_posting_section, posting_summary
 from tiktok_pipeline.reports.quality_model import QualityModel, build_quality
-from tiktok_pipeline.reports.segment_model import count_noun, segment_cards
-from tiktok_pipeline.reports.snapshot_tables import SnapshotTables, StudyTables, to_records
-from tiktok_pipeline.reports.study_model import StudyModel, build_study, study_anchor
+from tiktok_pipeline.reports.rates_model import build_rates
+from tiktok_pipeline.reports.segment_model import SegmentCard, count_noun, segment_cards
+from tiktok_pipeline.reports.shortlist_model import ShortlistModel, build_shortlist
+from tiktok_pipeline.reports.snapshot_tables import (
+    RowCounts,
+    ShortlistTables,
+    SnapshotTables,
+    StudyTables,
+    to_records,
+)
+from tiktok_pipeline.reports.study_model import StudyModel, build_study
 
 RECOMMENDED_STUDY = "balanced_segments"
 """The study that a marketer plans with, if the snapshot has it."""
+
+
+EXPLORE_ADDRESS = "http://127.0.0.1:8080"
+"""Where ``tiktok-pipeline explore`` serves its pages unless another port is given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExploreLinks:
+    """Addresses of pages that answer while ``tiktok-pipeline explore`` runs; they show the newest snapshot."""
+
+    search: str
+    personas: str = f"{EXPLORE_ADDRESS}/personas"
+    benchmarks: str = f"{EXPLORE_ADDRESS}/benchmarks"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +51,16 @@ class ReportModel:
     snapshot: str
     made_by: str
     summary: tuple[Sentence, ...]
+    shortlist: ShortlistModel
     plan: StudyModel | None
+    rates: tuple[Table, ...]
     studies: tuple[StudyModel, ...]
     comparison: Table | None
     posting: PostingModel | None
     changes: ChangesModel | None
     quality: QualityModel
     glossary: tuple[Term, ...]
+    explore: ExploreLinks
 
     @property
     def figures(self) -> tuple[ReportFigure, ...]:
@@ -64,14 +87,23 @@ def build_report(tables: SnapshotTables) -> ReportModel:
         snapshot=tables.snapshot,
         made_by=tables.made_by,
         summary=tuple(_summary(tables, recommended)),
+        shortlist=build_shortlist(tables.shortlist),
         plan=studies[recommended.name] if recommended else None,
+        rates=build_rates(tables.benchmarks),
         studies=tuple(studies.values()),
         comparison=comparison_table(tables.studies, recommended),
         posting=build_posting_section(tables.posting),
         changes=build_changes_section(tables.changes, recommended),
         quality=build_quality(tables),
         glossary=glossary(),
+        explore=ExploreLinks(search=search_address(tables.shortlist)),
     )
+
+
+def search_address(shortlist: ShortlistTables) -> str:
+    """Return the address of the search with the floor of the shortlist and its order."""
+    order = "times_expected" if shortlist.has_rates else "likes_per_video"
+    return f"{EXPLORE_ADDRESS}/?followers_min={shortlist.min_followers:.0f}&sort={order}"
 
 
 def recommended_study(studies: Sequence[StudyTables]) -> StudyTables | None:
@@ -83,20 +115,7 @@ def recommended_study(studies: Sequence[StudyTables]) -> StudyTables | None:
 
 def _summary(tables: SnapshotTables, recommended: StudyTables | None) -> Iterable[Sentence]:
     """Yield the sentences of the section "In one minute"."""
-    if tables.row_counts:
-        valid = sum(counts.valid for counts in tables.row_counts.values())
-        rejected = sum(counts.rejected for counts in tables.row_counts.values())
-        videos = tables.row_counts["videos"].valid if "videos" in tables.row_counts else 0
-        of_videos = f" ({format_count(videos)} of them videos)" if videos else ""
-        yield (
-            Span(format_count(valid), is_strong=True),
-            Span(f" rows{of_videos} are valid and "),
-            Span(format_count(rejected), is_strong=True),
-            Span(" were rejected, each with its reasons ("),
-            Span("data quality", href="#data"),
-            Span(")."),
-        )
-    else:
+    if not tables.row_counts:
         yield (Span("This snapshot has no data."),)
     if recommended is None:
         yield (Span("No study has been run on this snapshot."),)
@@ -106,33 +125,58 @@ def _summary(tables: SnapshotTables, recommended: StudyTables | None) -> Iterabl
         yield changed
     if activity := posting_summary(tables.posting):
         yield activity
-    for study in tables.studies:
-        yield from _score_summary(study)
+    if tables.row_counts:
+        yield _rows_summary(tables.row_counts)
+
+
+def _rows_summary(row_counts: Mapping[str, RowCounts]) -> Sentence:
+    valid = sum(counts.valid for counts in row_counts.values())
+    rejected = sum(counts.rejected for counts in row_counts.values())
+    videos = row_counts["videos"].valid if "videos" in row_counts else 0
+    return (
+        Span("Data: "),
+        Span(format_count(valid), is_strong=True),
+        Span(f" rows{f' ({format_count(videos)} of them videos)' if videos else ''} are valid and "),
+        Span(format_count(rejected), is_strong=True),
+        Span(" were rejected ("),
+        Span("why", href="#data"),
+        Span(")."),
+    )
 
 
 def _plan_summary(studies: Sequence[StudyTables], recommended: StudyTables) -> Iterable[Sentence]:
     cards = [card for card in segment_cards(recommended) if card.is_segment]
-    if cards:
-        names = ", ".join(f"{card.name} ({card.rounded_percent})" for card in cards)
-        yield (
-            Span("Plan with "),
-            Span(count_noun(len(cards), "segment"), is_strong=True),
-            Span(f": {names}. See "),
-            Span("what each is good for", href="#plan"),
-            Span("."),
-        )
-        yield (Span(f"The smallest of them has {cards[-1].size} ({cards[-1].rounded_percent} of all)."),)
-        yield (Span(_reliability(studies, recommended)),)
-        if goes_on := continuity_sentence(recommended.continuity):
-            yield (Span(goes_on),)
-        if recommended.basis_note:
-            yield (Span(f"Creators are compared by {recommended.basis_note}.", is_strong=True),)
-    else:
+    if not cards:
         yield (
             Span("The study to plan with has no segments in this snapshot ("),
             Span("why", href="#plan"),
             Span(")."),
         )
+        return
+    usable = [card for card in cards if VERDICTS[card.verdict].can_plan]
+    others = [card for card in cards if card not in usable]
+    if usable:
+        yield (
+            Span("Plan with "),
+            Span(count_noun(len(usable), "segment"), is_strong=True),
+            Span(f": {_names(usable)} ("),
+            Span("what to do with each", href="#plan"),
+            Span(")."),
+        )
+    if others:
+        yield (
+            Span(f"{'Do not plan' if usable else 'Plan with no segment: do not plan'} with "),
+            Span(f"{', '.join(f'{card.name} ({card.verdict})' for card in others)}."),
+        )
+    yield (Span(_reliability(studies, recommended)),)
+    if goes_on := continuity_sentence(recommended.continuity):
+        yield (Span(goes_on),)
+    if recommended.basis_note:
+        yield (Span(f"Creators are compared by {recommended.basis_note}.", is_strong=True),)
+
+
+def _names(cards: Iterable[SegmentCard]) -> str:
+    return ", ".join(f"{card.name} ({card.rounded_percent} of all)" for card in cards)
 
 
 def _reliability(studies: Sequence[StudyTables], recommended: StudyTables) -> str:
@@ -159,13 +203,3 @@ def verdict_counts(studies: Iterable[StudyTables]) -> dict[str, int]:
     """Return how many segments have each verdict, the most reliable first; only verdicts that occur."""
     counts = Counter(row["verdict"] for study in studies for row in to_records(study.summaries, "verdict"))
     return {label: counts[label] for label in VERDICTS if counts[label]}
-
-
-def _score_summary(study: StudyTables) -> Iterable[Sentence]:
-    scores = headline_scores(study)
-    if scores is not None:
-        link = Span(study.label, href=f"#{study_anchor(study)}")
-        yield (Span("Scores of "), link, Span(f": {score_sentence(scores)}"))
-    elif len(study.feature_sets):
-        link = Span(study.label, href=f"#{study_anchor(study)}")
-        yield (Span("Scores of "), link, Span(": every set of features gives the label away in this snapshot."))

@@ -49,6 +49,10 @@ class SegmentCard:
         How the segment differs from the average, the largest difference first.
     medians : str
         The medians of the fitted creators; "" if there are none.
+    reliability, uncertainty : str
+        What the verdict means, and the figures behind it.
+    strategic_value, what_to_do : str
+        What the segment is good for, empty if it must not be planned with; and what follows, see `what_to_do`.
     typical_summary, typical : str, Table or None
         The creators closest to the center of the segment.
     """
@@ -64,9 +68,10 @@ class SegmentCard:
     verdict: str
     verdict_class: str
     reliability: str
+    uncertainty: str
     description: str
     strategic_value: str
-    recommendation: str
+    what_to_do: str
     traits: tuple[str, ...]
     medians: str
     typical_summary: str
@@ -98,10 +103,11 @@ def _card(study: StudyTables, row: Row, medians: Mapping[tuple[str, str], float]
         bar_width=f"{share * 100:.1f}%",
         verdict=row["verdict"],
         verdict_class=badge_class(row["verdict"]),
-        reliability=" ".join(filter(None, (VERDICTS[row["verdict"]].description, _uncertainty(study, row)))),
+        reliability=VERDICTS[row["verdict"]].description,
+        uncertainty=_uncertainty(study, row),
         description=row["description"],
-        strategic_value=row["strategic_value"],
-        recommendation=row["recommendation"],
+        strategic_value=row["strategic_value"] if VERDICTS[row["verdict"]].can_plan else "",
+        what_to_do=what_to_do(row["verdict"], row["recommendation"]),
         traits=segment_traits(study.persona_features, name),
         medians=", ".join(
             labeled_value(medians[name, feature], feature)
@@ -111,6 +117,21 @@ def _card(study: StudyTables, row: Row, medians: Mapping[tuple[str, str], float]
         typical_summary=f"{name}: {count_noun(len(creators), 'typical creator') if len(creators) else 'no creators'}",
         typical=creator_table(f"{name}: typical creators, closest to the center of the segment first", creators),
     )
+
+
+def what_to_do(verdict: str, recommendation: str) -> str:
+    """Return the recommendation of a segment if its verdict allows to plan with it, else what remains.
+
+    Examples
+    --------
+    >>> what_to_do("stable", "Contact them first."), what_to_do("unstable", "Contact them first.")
+    ('Contact them first.', 'Do not plan with this group. Judge its creators one by one.')
+    """
+    if VERDICTS[verdict].can_plan:
+        return recommendation
+    if verdict == NO_SEGMENT.label:
+        return "Nothing as a group. Judge these creators one by one."
+    return "Do not plan with this group. Judge its creators one by one."
 
 
 def _uncertainty(study: StudyTables, row: Row) -> str:

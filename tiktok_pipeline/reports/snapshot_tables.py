@@ -88,6 +88,9 @@ class RowCounts:
     rejected: int
 
 
+FEW_VIDEOS = 5
+"""A rate over at most so many videos is said to be uncertain. One mean for each creator gives no error bar."""
+
 MEDIANS = (
     "days_since_last_post",
     "videos_per_week",
@@ -170,6 +173,30 @@ class ChangesTables:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShortlistTables:
+    """The creators to look at first.
+
+    Attributes
+    ----------
+    min_followers : float
+        Fewest followers of a listed creator, a setting.
+    known, large : int
+        Creators in ``creators.current``, and those of them with at least so many followers.
+    has_rates : bool
+        Whether engagement rates are known for at least half of the large ones; else likes per video rank them.
+    creators : DataFrame
+        Some columns of ``creators.current``, with ``unusual`` (names of notices), ``ranked_by``, and ``segment``:
+        None where all are ranked without regard to segments. In the order of the page.
+    """
+
+    min_followers: float = 0.0
+    known: int = 0
+    large: int = 0
+    has_rates: bool = True
+    creators: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+@dataclass(frozen=True, kw_only=True)
 class SnapshotTables:
     """The tables of one snapshot.
 
@@ -189,6 +216,10 @@ class SnapshotTables:
         How the creators post; without creators if the snapshot has no video.
     changes : ChangesTables
         What changed since the snapshot before.
+    shortlist : ShortlistTables
+        The creators to look at first.
+    benchmarks : DataFrame
+        A slice of ``creators.benchmarks``.
     figures : mapping of str to str
         The SVG text of each figure that belongs to no study.
     """
@@ -202,6 +233,8 @@ class SnapshotTables:
     statistics: pd.DataFrame = field(default_factory=pd.DataFrame)
     posting: PostingTables = field(default_factory=PostingTables)
     changes: ChangesTables = field(default_factory=ChangesTables)
+    shortlist: ShortlistTables = field(default_factory=ShortlistTables)
+    benchmarks: pd.DataFrame = field(default_factory=pd.DataFrame)
     figures: Mapping[str, str] = field(default_factory=dict)
     studies: Sequence[StudyTables] = ()
 

@@ -65,7 +65,7 @@ def headings(figure: Figure) -> list[str]:
 def test_the_title_has_the_median_and_the_headings_the_zeros() -> None:
     sample = pd.DataFrame({"followers": [0, 10, 1_500, 2_000, 9e6], "following": [1, 2, 3, 4, None], "likes": 7})
     figure = distributions.plot_distributions(sample, "profiles")
-    assert "at most 1.5k followers" in title(figure)
+    assert "at most 1,500 followers" in title(figure)
     assert headings(figure) == ["5 profiles, 1 zero", "4 profiles, 0 zero, 1 unknown", "5 profiles, 0 zero"]
     assert {axes.get_xscale() for axes in figure.axes} == {"log"}
 
@@ -147,7 +147,7 @@ def test_the_peak_of_likes_is_named() -> None:
     sample = pd.DataFrame(
         {"videos_count": [1] * 20 + [40] * 20 + [900] * 20, "likes": [5] * 20 + [70_000] * 20 + [300] * 20}
     )
-    assert title(distributions.plot_likes_by_videos(sample)) == "Median likes are highest at 32 to 63 videos: 70k"
+    assert title(distributions.plot_likes_by_videos(sample)) == "Median likes are highest at 32 to 63 videos: 70,000"
 
 
 DRAWN: dict[str, Callable[[pd.DataFrame], Figure]] = {

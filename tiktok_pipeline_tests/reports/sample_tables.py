@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from tiktok_pipeline.reports.snapshot_tables import RowCounts, SnapshotTables, StudyTables
+from tiktok_pipeline.reports.snapshot_tables import RowCounts, ShortlistTables, SnapshotTables, StudyTables
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -86,6 +86,42 @@ def creators(names: list[str]) -> pd.DataFrame:
             "margin": 0.25,
         }
     )
+
+
+def shortlist(**changes: Any) -> ShortlistTables:
+    """Return a shortlist of two segments; the first creator has a handle that no profile can have."""
+    shared = {
+        "follower_tier": "micro",
+        "avg_engagement_rate_usual": 0.036,
+        "likes_per_video": 2_345.6,
+        "likes_per_video_percentile": 0.97,
+        "scraped_videos": 20,
+        "activity": "posting",
+        "days_since_last_post": 3.0,
+        "runner_up": "Quiet",
+    }
+    rows = [
+        (HOSTILE[0], HOSTILE[1], 36_000, 0.084, 2.34, 0.12, 0.5, "few comments", "response", "Large & Loud"),
+        ("some.creator", HOSTILE[5], 12_000, 0.05, 1.4, None, 0.05, "", "response", "Large & Loud"),
+        ("other.creator", None, 3_600_000, 0.01, 1.1, 0.01, 0.4, "", "reach", "Quiet"),
+    ]
+    names = ("account_id", "nickname", "followers", "avg_engagement_rate", "times_expected", "growth_30_days")
+    names += ("margin", "unusual", "ranked_by", "segment")
+    creators = pd.DataFrame(rows, columns=list(names)).assign(**shared)
+    full = ShortlistTables(min_followers=1_000.0, known=12_000, large=9_000, creators=creators)
+    return replace(full, **changes)
+
+
+def benchmarks() -> pd.DataFrame:
+    rows = [
+        ("tier", "nano", "followers", "avg_engagement_rate", 3_600, 0.015, 0.049, 0.15, 0.48),
+        ("tier", "below nano", "followers", "avg_engagement_rate", 425, 0.05, 0.17, 0.62, 1.79),
+        ("tier", "nano", "views", "engagement_by_plays", 41, 0.02, 0.05, 0.08, 0.1),
+        ("tier", "nano", "counts", "likes_per_video", 3_600, 10.0, 200.0, 3_600.0, 9_000.0),
+        ("region", "DE", "followers", "avg_engagement_rate", 99, 0.1, 0.2, 0.3, 0.4),
+    ]
+    names = ["grouping", "group_name", "basis", "figure", "creators", "p25", "median", "p75", "p90"]
+    return pd.DataFrame(rows, columns=names)
 
 
 def metrics() -> pd.DataFrame:
@@ -239,6 +275,8 @@ def snapshot_tables(**changes: Any) -> SnapshotTables:
             columns=["source", "feature", "other_feature", "statistic", "value"],
         ),
         figures={"engagement": SVG},
+        shortlist=shortlist(),
+        benchmarks=benchmarks(),
         studies=[
             study_tables(),
             study_tables(

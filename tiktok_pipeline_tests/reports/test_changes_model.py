@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from tiktok_pipeline.reports.changes_model import ChangesModel, build_changes_section, changes_summary
+from tiktok_pipeline.reports.page_elements import Table
 from tiktok_pipeline.reports.snapshot_tables import ChangesTables, StudyTables
 
 STUDY = StudyTables(name="some_study", question="?", published_in="-", notes="", source="profiles")
@@ -54,6 +55,11 @@ def texts(model: ChangesModel) -> list[str]:
 
 def rows(model: ChangesModel, caption: str) -> list[list[str]]:
     (table,) = [table for table in model.tables if table.caption.startswith(caption)]
+    return cells(table)
+
+
+def cells(table: Table | None) -> list[list[str]]:
+    assert table is not None
     return [[cell.text for cell in row.cells] for group in table.groups for row in group.rows]
 
 
@@ -71,12 +77,14 @@ def test_the_sentences_tell_the_counts() -> None:
     )
     assert moved.startswith("Of the creators in both snapshots, 5.0% moved to another segment by their own figures.")
     assert " For 5.0% the model moved" in moved
-    assert drift == "Features that moved, with the population stability index (from 0.1): followers (0.30)."
+    assert (
+        drift == "The mix of creators changed: followers (0.30), by the population stability index, counted from 0.1."
+    )
 
 
 def test_the_tables_list_who() -> None:
     model = built(TABLES)
-    assert rows(model, "Creators that changed segment") == [["a", "b", "60", "50", "10"], ["b", "a", "40", "0", "40"]]
+    assert cells(model.moves_table) == [["a", "b", "60", "50", "10"], ["b", "a", "40", "0", "40"]]
     assert rows(model, "Share of each segment") == [["b", "-", "60%"], ["a", "100%", "40%"]]
     assert rows(model, "Fastest growing") == [["nano", "<b>Big", "5,000", "1,000", "25%", ""]]
     assert rows(model, "Largest arrivals") == [["<b>Big", "5,000"]]
@@ -108,4 +116,8 @@ def test_the_minute_names_who_came_and_left() -> None:
     spans = changes_summary(TABLES)
     assert spans is not None
     assert "".join(span.text for span in spans) == "Since 2024-03-01, 10 creators came and 20 left (what changed)."
-    assert built(replace(TABLES, drift=TABLES.drift.head(0))).sentences[-1][0].text.startswith("No feature moved")
+    assert (
+        built(replace(TABLES, drift=TABLES.drift.head(0)))
+        .sentences[-1][0]
+        .text.startswith("The mix of creators is the same")
+    )

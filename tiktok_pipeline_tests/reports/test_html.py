@@ -15,7 +15,7 @@ import pytest
 from tiktok_pipeline.personas.verdict import VERDICTS
 from tiktok_pipeline.reports.captions import CAPTIONS
 from tiktok_pipeline.reports.html import inert_svg, render_report
-from tiktok_pipeline.reports.report_model import build_report
+from tiktok_pipeline.reports.report_model import EXPLORE_ADDRESS, build_report
 from tiktok_pipeline.reports.snapshot_tables import RowCounts, SnapshotTables, StudyTables
 from tiktok_pipeline_tests.reports.sample_tables import (
     HOSTILE,
@@ -97,13 +97,30 @@ def test_the_page_loads_nothing(page: str, parsed: ParsedPage) -> None:
         "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
     ]
     assert ("meta", {"name": "referrer", "content": "no-referrer"}) in parsed.elements
-    addresses = [address for name in ("href", "src", "xlink:href", "action") for address in parsed.values(name)]
+    addresses = [address for name in ("src", "xlink:href", "action") for address in parsed.values(name)]
+    addresses += [attributes["href"] for tag, attributes in parsed.elements if tag != "a" and "href" in attributes]
     assert addresses
     assert [address for address in addresses if not address.startswith(("#", "data:"))] == []
     assert not list(parsed.values("srcset"))
     style = page[page.index("<style>") : page.index("</style>")]
     assert "url(" not in style
     assert "@import" not in style
+
+
+def test_links_lead_away_only_to_profiles_and_to_the_own_pages(parsed: ParsedPage) -> None:
+    away = [
+        attributes
+        for tag, attributes in parsed.elements
+        if tag == "a" and not attributes.get("href", "").startswith("#")
+    ]
+    profiles = {link["href"] for link in away if link["href"].startswith("https:")}
+    assert "https://www.tiktok.com/@some.creator" in profiles
+    assert not [address for address in profiles if not re.fullmatch(r"https://www\.tiktok\.com/@[\w.]+", address)]
+    others = {link["href"] for link in away} - profiles
+    pages = {f"{EXPLORE_ADDRESS}/{path}" for path in ("personas", "benchmarks")}
+    assert others == pages | {f"{EXPLORE_ADDRESS}/?followers_min=1000&sort=times_expected"}
+    assert {link["rel"] for link in away} == {"noopener noreferrer"}
+    assert parsed.text.count("tiktok-pipeline explore") == 3
 
 
 def test_links_have_targets_and_ids_are_unique(parsed: ParsedPage) -> None:
@@ -138,12 +155,18 @@ def test_table_headers_have_a_scope(parsed: ParsedPage) -> None:
 
 
 def test_everything_a_marketer_asks_is_on_the_page(page: str, parsed: ParsedPage) -> None:
-    plan = ParsedPage(page[page.index('<section id="plan"') : page.index('<section id="studies"')])
-    studies = ParsedPage(page[page.index('<section id="studies"') : page.index('<section id="comparison"')])
+    plan = ParsedPage(page[page.index('<section id="plan"') : page.index('<section id="rates"')])
+    studies = ParsedPage(page[page.index('<section id="more"') : page.index('<section id="comparison"')])
     for index, (name, verdict) in enumerate(PERSONAS.items()):
-        texts = [name, verdict, f"description {index}", f"value {index}", f"advice {index}"]
-        assert [text for text in [*texts, VERDICTS[verdict].description] if text not in plan.text] == []
-        assert [text for text in texts if text not in studies.text] == []
+        texts = [name, f"description {index}"]
+        acted_on = [f"value {index}", f"advice {index}"]
+        assert [text for text in texts if text not in plan.text or text not in studies.text] == []
+        for part in (plan, studies):
+            assert [text for text in acted_on if text in part.text] == (
+                acted_on if VERDICTS[verdict].can_plan else []
+            )
+        if verdict != "no segment":
+            assert VERDICTS[verdict].description in plan.text
     for text in (
         "advice for the whole",
         "One part took too long.",
@@ -158,8 +181,8 @@ def test_everything_a_marketer_asks_is_on_the_page(page: str, parsed: ParsedPage
 def test_the_summary_counts_rows_segments_and_verdicts(parsed: ParsedPage) -> None:
     for text in (
         "12,000 rows are valid and 20 were rejected",
-        "Plan with 3 segments: Large & Loud (40%), Quiet (30%), Two <b>Stars</b> (20%).",
-        "The smallest of them has 6,000 creators (20% of all).",
+        "Plan with 2 segments: Large & Loud (40% of all), Quiet (30% of all) (what to do with each).",
+        "Do not plan with Two <b>Stars</b> (too small).",
         "1 is stable, 1 is a pattern with moving edges, 1 is too small to be a group.",
         "3,000 creators have no segment.",
         "Across all studies, 2 segments are too small to be groups.",
@@ -215,7 +238,7 @@ def test_videos_are_told_from_the_rows_of_creators() -> None:
 def test_an_empty_snapshot_gives_a_reason_in_every_section() -> None:
     parsed = ParsedPage(render(SnapshotTables(snapshot="2024-04-29", made_by="x")))
     ids = set(parsed.values("id"))
-    assert {"minute", "plan", "studies", "comparison", "data", "method"} <= ids
+    assert {"minute", "shortlist", "plan", "rates", "more", "comparison", "data", "method"} <= ids
     assert [link for link in parsed.values("href") if link.startswith("#") and link[1:] not in ids] == []
     for text in ("No study has been run", "nothing to compare", "No file has been read", "No row was rejected"):
         assert text in parsed.text

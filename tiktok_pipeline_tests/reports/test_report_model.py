@@ -5,7 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from tiktok_pipeline.reports.classifier_model import HeadlineScores, headline_scores, metric_rows, score_sentence
+from tiktok_pipeline.reports.classifier_model import (
+    HeadlineScores,
+    build_classifier,
+    headline_scores,
+    metric_rows,
+    score_sentence,
+)
 from tiktok_pipeline.reports.comparison_model import study_numbers
 from tiktok_pipeline.reports.feature_text import compare_with_all, format_feature
 from tiktok_pipeline.reports.fit_model import build_fit, continuity_sentence, explained_features, separation
@@ -124,7 +130,7 @@ def test_segments_stand_apart_only_if_none_is_tiny_and_all_are_stable(
     ("earlier", "is_change", "clusters", "words"),
     [
         (None, False, [None, None], ""),
-        ("2024-01", False, [0, 1], "The segments go on from those of 2024-01: the fit started from their centers."),
+        ("2024-01", False, [0, 1], "The segments continue those of 2024-01, so their sizes can be compared."),
         ("2024-01", True, [0, None], "1 of 2 segments are new, so their sizes cannot be compared"),
         ("2024-01", True, [1, 0], "each segment was found again by the creators that it shares"),
     ],
@@ -190,8 +196,9 @@ def test_the_headline_is_that_of_the_chosen_set_however_good_the_others_look() -
     flagged = classifier()["feature_sets"].assign(gives_label_away=True, headline_model=None)
     every_set = study_tables(**(classifier() | {"feature_sets": flagged}))
     assert headline_scores(every_set) is None
-    summary = build_report(snapshot_tables(studies=[every_set])).summary
-    assert "every set of features gives the label away" in "".join(span.text for line in summary for span in line)
+    shown = build_classifier(every_set)
+    assert shown is not None
+    assert shown.headline == "Every set of features gives the label away in this snapshot."
 
 
 def test_verdicts_are_counted_by_verdict_not_by_jaccard() -> None:

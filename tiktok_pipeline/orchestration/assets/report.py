@@ -46,7 +46,14 @@ def report_asset(settings: Settings, studies: tuple[Study, ...], upstream: Seque
         by_group = figures.of_snapshot(context.partition_key)
         shared_figures = by_group.pop(SHARED, {})
         bounds = ActivityBounds(settings.posting_days, settings.dormant_days)
-        tables = gather(reader, studies, figures=by_group, shared_figures=shared_figures, bounds=bounds)
+        tables = gather(
+            reader,
+            studies,
+            figures=by_group,
+            shared_figures=shared_figures,
+            bounds=bounds,
+            min_followers=settings.shortlist_followers,
+        )
         settings.reports.mkdir(parents=True, exist_ok=True)
         target = settings.reports / f"{context.partition_key}.html"
         atomic_write_text(target, render_report(build_report(tables)))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,8 @@ from tiktok_pipeline.cli.console import (
     read_settings,
     select_studies,
 )
+from tiktok_pipeline.cli.export_filters import WHERE_HELP, read_where, search_for
+from tiktok_pipeline.explorer.exports import column_notes, in_export_order, select_list
 from tiktok_pipeline.safe_text import formula_safe
 from tiktok_pipeline.settings import Settings
 
@@ -34,6 +36,7 @@ def export(
     persona: Annotated[str | None, typer.Option(help="Only the creators of this persona.")] = None,
     snapshot: Annotated[str | None, typer.Option(help=SNAPSHOT_HELP)] = None,
     *,
+    where: Annotated[list[str] | None, typer.Option(help=WHERE_HELP)] = None,
     sort: Annotated[
         str | None,
         typer.Option(help="Column to sort by, the highest first, such as followers; by default certainty."),
@@ -44,56 +47,56 @@ def export(
 ) -> None:
     """Write the creators of a study, or of one persona, to a file.
 
-    The creators with the largest margin come first. If the study has scores
-    and no personas, those with the highest score come first.
+    The columns that people use first are in front. A sheet of .xlsx has a
+    second one that says what each column means. The creators with the largest
+    margin come first; if the study has scores and no personas, those with the
+    highest score.
     """
     with exit_on_expected_error():
         settings = read_settings()
         (chosen,) = select_studies([study])
-        order = _Order(sort, limit)
-        _export_study(settings, chosen, out, order, persona=persona, snapshot=snapshot, overwrite=overwrite)
+        wanted = _Wanted(persona, snapshot, tuple(where or ()), sort, limit)
+        _export_study(settings, chosen, out, wanted, overwrite=overwrite)
 
 
 @dataclass(frozen=True)
-class _Order:
-    """The column to sort by (None: the certainty), and the most creators to write (None: all)."""
+class _Wanted:
+    """Which creators are written (None: all, or those of the newest snapshot), and in which order."""
 
-    column: str | None
+    persona: str | None
+    snapshot: str | None
+    where: tuple[str, ...]
+    sort: str | None
     limit: int | None
 
 
-def _export_study(
-    settings: Settings,
-    study: Study,
-    out: Path,
-    order: _Order,
-    *,
-    persona: str | None,
-    snapshot: str | None,
-    overwrite: bool,
-) -> None:
+def _export_study(settings: Settings, study: Study, out: Path, wanted: _Wanted, *, overwrite: bool) -> None:
     from tiktok_pipeline.output.write_rows import check_rows, check_target, write_file
     from tiktok_pipeline.warehouse.duckdb.connection import open_read_only
 
     has_segments = study.segmentation is not None
-    if persona is not None and not has_segments:
+    if wanted.persona is not None and not has_segments:
         msg = f"study {study.name} has scores and no personas; leave out --persona"
         raise CommandUsageError(msg)
-    certainty = "margin" if has_segments else "score"
     with _name_target_in_errors(out):
         check_target(out, overwrite=overwrite)
     file = settings.published_file
     with open_read_only(file, memory_limit=settings.memory_limit, threads=settings.threads) as database:
-        creators, values = _from_clause(database, file, study.name, persona, snapshot)
-        column = _sort_column(database, study.name, order.column) if order.column else certainty
+        source = _find_source(database, file, study.name, wanted.snapshot)
+        creators, values = _from_clause(database, source, wanted)
+        column = _sort_column(source, wanted.sort or ("margin" if has_segments else "score"))
         _, ((found,),) = database.rows(f"select count(*) {creators}", values)
-        rows = found if order.limit is None else min(found, order.limit)
+        rows = found if wanted.limit is None else min(found, wanted.limit)
         with _name_target_in_errors(out):
             check_rows(out, rows)  # before minutes of writing
+            described = _descriptions(database, study.name)
+            columns = select_list(in_export_order(source.columns))
             schema, batches = database.batches(
-                f"select * {creators} order by {column} desc nulls last, account_id limit ?", [*values, rows]
+                f"select {columns} {creators} order by {column} desc nulls last, account_id limit ?",
+                [*values, rows],
             )
-            written = write_file(out, schema, batches, guard=formula_safe, overwrite=overwrite)
+            notes = column_notes(schema, described)
+            written = write_file(out, schema, batches, guard=formula_safe, overwrite=overwrite, notes=notes)
     if written.cut:
         longest = "the longest that a cell can hold"
         info(f"{written.cut:,} texts were cut to {longest}; a .csv or .parquet file keeps them whole")
@@ -111,62 +114,109 @@ def _name_target_in_errors(out: Path) -> Iterator[None]:
         raise CommandFailedError(msg) from error
 
 
-def _from_clause(
-    database: ReadOnlyDatabase, file: Path, study: str, persona: str | None, snapshot: str | None
-) -> tuple[str, list[str]]:
-    """Return the query from ``from`` on and its parameters.
+@dataclass(frozen=True)
+class _Source:
+    """The creators of a study: what stands behind FROM, its parameters, and its columns."""
+
+    study: str
+    sql: str
+    values: tuple[str, ...]
+    columns: tuple[str, ...]
+
+
+def _find_source(database: ReadOnlyDatabase, file: Path, study: str, snapshot: str | None) -> _Source:
+    """Return the creators of a study in a snapshot, with the figures of ``creators.current`` that the view lacks.
 
     Raises
     ------
     CommandFailedError
         If the study was not published yet.
     CommandUsageError
-        If there is no such snapshot or persona.
+        If there is no such snapshot.
     """
-    view = "select 1 from information_schema.tables where table_schema = 'segments' and table_name = ?"
-    is_published = database.rows(view, [f"{study}_history"])[1]
-    newest, history = f"from segments.{study}", f"from segments.{study}_history"
-    snapshots = _values(database, f"select distinct snapshot {history}") if is_published else []
+    of_view = _columns(database, "segments", f"{study}_history")
+    snapshots = _values(database, f"select distinct snapshot from segments.{study}_history") if of_view else []
     if not snapshots:
         msg = f"{file}: study {study} has no creators yet"
         raise CommandFailedError(msg, remedy=f"run `tiktok-pipeline refresh FILE --study {study}`")
-    if snapshot is None:
-        creators, values = f"{newest} where true", []
-    elif snapshot in snapshots:
-        creators, values = f"{history} where snapshot = ?", [snapshot]
-    else:
+    if snapshot is not None and snapshot not in snapshots:
         msg = f"no snapshot {snapshot!r} of study {study}; the snapshots are: {', '.join(snapshots)}"
         raise CommandUsageError(msg)
-    if persona is None:
-        return creators, values
-    personas = _values(database, f"select distinct persona {creators}", values)
-    alike = [name for name in personas if name.casefold() == persona.strip().casefold()]
-    meant = [persona] if persona in personas else alike
+    view = study if snapshot is None else f"{study}_history"
+    narrowed = "" if snapshot is None else " where segment.snapshot = ?"
+    added = [name for name in _columns(database, "creators", "current") if name not in (*of_view, *_NOT_FIGURES)]
+    joined = "left join creators.current as current using (snapshot, account_id)" if added else ""
+    selected = ", ".join(["segment.*", *(f"current.{name}" for name in added)])
+    return _Source(
+        study,
+        f"(select {selected} from segments.{view} as segment {joined}{narrowed})",
+        () if snapshot is None else (snapshot,),
+        (*of_view, *added),
+    )
+
+
+_NOT_FIGURES = ("words", "study")
+"""Columns of ``creators.current`` that serve the search."""
+
+
+def _from_clause(database: ReadOnlyDatabase, source: _Source, wanted: _Wanted) -> tuple[str, list[Any]]:
+    """Return the query from ``from`` on and its parameters.
+
+    Raises
+    ------
+    CommandUsageError
+        If there is no such persona or filter.
+    """
+
+    def values(column: str) -> Sequence[str]:
+        text = f"select distinct {column} from {source.sql} where {column} is not null"
+        return _values(database, text, source.values)
+
+    search = search_for(read_where(wanted.where), source.columns, values)
+    creators, parameters = f"from {source.sql} where {search.where}", [*source.values, *search.values]
+    if wanted.persona is None:
+        return creators, parameters
+    personas = values("persona")
+    alike = [name for name in personas if name.casefold() == wanted.persona.strip().casefold()]
+    meant = [wanted.persona] if wanted.persona in personas else alike
     if not meant:
-        msg = f"no persona {persona!r} in study {study}; the personas are: {', '.join(personas)}"
+        msg = f"no persona {wanted.persona!r} in study {source.study}; the personas are: {', '.join(personas)}"
         raise CommandUsageError(msg)
-    return f"{creators} and persona = ?", [*values, meant[0]]
+    return f"{creators} and persona = ?", [*parameters, meant[0]]
 
 
-def _sort_column(database: ReadOnlyDatabase, study: str, column: str) -> str:
-    """Return the column if the creators of the study have it.
+def _sort_column(source: _Source, column: str) -> str:
+    """Return the column if the creators have it.
 
     Raises
     ------
     CommandUsageError
         If they do not; it names the columns.
     """
-    known = _values(
-        database,
-        "select column_name from information_schema.columns where table_schema = 'segments' and table_name = ?",
-        [f"{study}_history"],
-    )
-    if column not in known:
-        msg = f"no column {column!r} in segments.{study}; the columns are: {', '.join(known)}"
+    if column not in source.columns:
+        msg = f"no column {column!r} to sort by; the columns are: {', '.join(source.columns)}"
         raise CommandUsageError(msg)
     return f'"{column}"'
 
 
-def _values(database: ReadOnlyDatabase, sql: str, parameters: list[str] | None = None) -> list[str]:
+def _descriptions(database: ReadOnlyDatabase, study: str) -> dict[str, str]:
+    """Return what each column holds, as the file says it itself; the view of the study goes before."""
+    text = (
+        "select column_name, description from meta.columns where (schema_name, table_name) in "
+        "(('creators', 'current'), ('segments', ?)) order by schema_name"
+    )
+    return {str(name): str(description) for name, description in database.rows(text, [study])[1]}
+
+
+def _columns(database: ReadOnlyDatabase, schema: str, table: str) -> list[str]:
+    """Return the columns of a table in their order; none if there is no such table."""
+    text = (
+        "select column_name from information_schema.columns where table_schema = ? and table_name = ? "
+        "order by ordinal_position"
+    )
+    return [str(name) for (name,) in database.rows(text, [schema, table])[1]]
+
+
+def _values(database: ReadOnlyDatabase, sql: str, parameters: Sequence[str] = ()) -> list[str]:
     """Return the values of a query's one column, sorted."""
-    return sorted(str(value) for (value,) in database.rows(sql, parameters or [])[1])
+    return sorted(str(value) for (value,) in database.rows(sql, list(parameters))[1])

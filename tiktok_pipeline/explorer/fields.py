@@ -116,10 +116,3 @@ _ALL = (
 )
 FIELDS: Mapping[str, Field] = {field.name: field for field in _ALL}
 """Every field by its column."""
-
-EXPORTED = (
-    *("account_id", "nickname", "followers", "avg_engagement_rate", "times_expected", "persona", "margin"),
-    *("growth_30_days", "likes_per_video", "videos_per_week", "activity", "region", "language", "is_verified"),
-    *("has_email", "follower_tier", "likes", "videos_count", "notices", "bio_link", "biography", "observed_on"),
-)
-"""The columns of an export, those that a marketer uses first in front."""

@@ -74,6 +74,14 @@ SORTS: tuple[str, ...] = (
 """The columns by which a search can be sorted; the first is the default."""
 
 
+def filter_names() -> list[str]:
+    """Return the names that a filter can have in an address, those of a range as their two bounds."""
+    names = ["q"]
+    for filter_ in FILTERS:
+        names += [f"{filter_.name}_min", f"{filter_.name}_max"] if filter_.kind == "range" else [filter_.name]
+    return names
+
+
 @dataclass(frozen=True)
 class Condition:
     """A part of the WHERE clause: SQL with ``?`` for each value."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tiktok_pipeline.explorer.fields import EXPORTED, FIELDS, Field
+from tiktok_pipeline.explorer.fields import FIELDS, Field
 from tiktok_pipeline.explorer.published import Facts, Published, is_offered
 from tiktok_pipeline.explorer.search import FILTERS, PAGE_ROWS, SORTS, Filter, Search, read_search, readable_sql
 
@@ -14,8 +14,6 @@ SHOWN = (
     *("persona", "margin", "activity", "region", "language", "notices"),
 )
 """The columns of the table, after the handle; an empty one is left out."""
-
-MOST_EXPORTED = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -86,13 +84,3 @@ def usable(facts: Facts, search: Search) -> Search:
         page=search.page,
         problems=(*search.problems, *problems),
     )
-
-
-def export_query(facts: Facts, search: Search) -> tuple[str, list[Any]]:
-    """Return the query of all creators that fit, the columns that people use first in front, and its values."""
-    columns = [name for name in EXPORTED if name in facts.filled or name == "account_id"]
-    text = (
-        f"select {', '.join(columns)} from {facts.source} where snapshot = ? and {search.where} "
-        f"order by {search.order_by} limit {MOST_EXPORTED}"
-    )
-    return text, [facts.snapshot, *search.values]

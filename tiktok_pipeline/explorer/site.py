@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from tiktok_pipeline.explorer.lists import Lists
 from tiktok_pipeline.explorer.published import Facts, Published
 from tiktok_pipeline.explorer.rendering import render
 from tiktok_pipeline.explorer.security import FormToken
+from tiktok_pipeline.output.sheet import ColumnNote
 from tiktok_pipeline.output.write_rows import check_rows, write_file
 from tiktok_pipeline.safe_text import formula_safe
 
@@ -58,13 +59,19 @@ def check_ending(ending: str) -> str:
     return ending
 
 
-def as_file(name: str, ending: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch], rows: int) -> Response:
+def as_file(
+    target_name: str,
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+    rows: int,
+    notes: Mapping[str, ColumnNote],
+) -> Response:
     """Answer with rows as a file; the file on the disk is deleted when it was sent."""
     folder = tempfile.TemporaryDirectory(prefix="tiktok_pipeline_")
     try:
-        target = Path(folder.name) / f"{name}.{ending}"
+        target = Path(folder.name) / target_name
         check_rows(target, rows)
-        write_file(target, schema, batches, guard=formula_safe)
+        write_file(target, schema, batches, guard=formula_safe, notes=notes)
     except BaseException:
         folder.cleanup()
         raise

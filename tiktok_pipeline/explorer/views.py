@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from tiktok_pipeline.explorer.compare_page import MOST_COMPARED, compare
 from tiktok_pipeline.explorer.creator_page import FEW_VIDEOS, last_seen, present_handle, read_card
+from tiktok_pipeline.explorer.exports import column_notes, descriptions, export_query
 from tiktok_pipeline.explorer.market_pages import (
     GROUPINGS,
     read_about,
@@ -17,7 +18,7 @@ from tiktok_pipeline.explorer.market_pages import (
 )
 from tiktok_pipeline.explorer.rendering import card_address
 from tiktok_pipeline.explorer.search import read_search
-from tiktok_pipeline.explorer.search_page import export_query, offered_filters, offered_sorts, run_search, usable
+from tiktok_pipeline.explorer.search_page import offered_filters, offered_sorts, run_search, usable
 from tiktok_pipeline.explorer.site import Site, as_file, check_ending, page_number, parameters
 
 
@@ -46,8 +47,10 @@ def export(site: Site, request: Request) -> Response:
     asked = usable(facts, read_search(parameters(request)))
     results = run_search(site.published, facts, asked)
     text, values = export_query(facts, asked)
+    described = descriptions(site.published)
     with site.published.reader.batches(text, values) as (schema, batches):
-        return as_file(f"creators_{facts.snapshot}", ending, schema, batches, results.found)
+        notes = column_notes(schema, described)
+        return as_file(f"creators_{facts.snapshot}.{ending}", schema, batches, results.found, notes)
 
 
 def creator(site: Site, request: Request) -> Response:

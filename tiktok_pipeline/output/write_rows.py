@@ -7,18 +7,20 @@ what a spreadsheet would run as a formula. Parquet keeps every text as it is.
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tiktok_pipeline.atomic_write import atomic_write
 from tiktok_pipeline.errors import PipelineError
+from tiktok_pipeline.output.sheet import LINK, MAX_LINKS, NUMBER_FORMATS, WIDTH_ROWS, ColumnNote, add_legend, column_widths
 from tiktok_pipeline.safe_text import HIDDEN_CHARACTERS, multi_line
 
 if TYPE_CHECKING:
@@ -106,7 +108,13 @@ def check_rows(target: Path, rows: int) -> None:
 
 
 def write_file(
-    target: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, guard: Guard, overwrite: bool = False
+    target: Path,
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+    *,
+    guard: Guard,
+    overwrite: bool = False,
+    notes: Mapping[str, ColumnNote] | None = None,
 ) -> Written:
     """Write the batches to ``target``, one at a time in memory, in the format of its ending.
 
@@ -122,6 +130,8 @@ def write_file(
         Applied to every text of CSV and XLSX.
     overwrite : bool
         Whether an existing file may be replaced.
+    notes : mapping of str to ColumnNote, optional
+        The unit and the meaning of each column: XLSX gets number formats, links and a sheet with the legend.
 
     Returns
     -------
@@ -144,7 +154,11 @@ def write_file(
             written = _write_json(draft, schema, batches)
         else:
             checked = _check_batches(target, batches)
-            written = (_write_csv if ending == ".csv" else _write_xlsx)(draft, schema, checked, guard)
+            written = (
+                _write_csv(draft, schema, checked, guard)
+                if ending == ".csv"
+                else _write_xlsx(draft, schema, checked, guard, notes or {})
+            )
         check_target(target, overwrite=overwrite)  # another process may have created it meanwhile
     return written
 
@@ -215,39 +229,92 @@ def _csv_cell(value: object, guard: Guard) -> object:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def _write_xlsx(draft: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], guard: Guard) -> Written:
+def _write_xlsx(
+    draft: Path,
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+    guard: Guard,
+    notes: Mapping[str, ColumnNote],
+) -> Written:
     from openpyxl import Workbook  # noqa: PLC0415 - the other formats do not need it
-    from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415
+    from openpyxl.utils import get_column_letter  # noqa: PLC0415
 
     book = Workbook(write_only=True)
     sheet = book.create_sheet("creators")
-    sheet.freeze_panes = "A2"
+    sheet.freeze_panes = "B2" if notes else "A2"
+    units = [notes[name].unit if name in notes else "" for name in schema.names]
     rows = cut = 0
+    cells = _SheetCells(sheet, guard)
 
-    def cell(value: object) -> object:
-        nonlocal cut
+    def start(first_rows: Iterable[tuple[object, ...]]) -> None:
+        """Write the header; the widths must be known before."""
+        if notes:
+            for place, width in enumerate(column_widths(schema.names, first_rows), start=1):
+                sheet.column_dimensions[get_column_letter(place)].width = width
+        sheet.append([cells.header(name) for name in schema.names])
+
+    has_header = False
+    try:
+        for batch in batches:
+            if not has_header:
+                start(itertools.islice(_rows(batch), WIDTH_ROWS))
+                has_header = True
+            for row in _rows(batch):
+                sheet.append([cells.cell(value, unit) for value, unit in zip(row, units, strict=True)])
+            rows += batch.num_rows
+        if not has_header:
+            start(())
+        cut = cells.cut
+        if notes:
+            sheet.auto_filter.ref = f"A1:{get_column_letter(len(schema.names))}{rows + 1}"
+    finally:
+        sheet.close()
+    if notes:
+        add_legend(book, schema.names, notes)
+    book.save(draft)
+    return Written(rows, cut)
+
+
+class _SheetCells:
+    """Makes the cells of one sheet and counts the texts that were cut."""
+
+    def __init__(self, sheet: Any, guard: Guard) -> None:  # noqa: ANN401 - openpyxl
+        from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415
+        from openpyxl.styles import Font  # noqa: PLC0415
+
+        self._make, self._bold, self._link = WriteOnlyCell, Font(bold=True), Font(color="0B5566", underline="single")
+        self._sheet, self._guard = sheet, guard
+        self._links = 0
+        self.cut = 0
+
+    def header(self, name: str) -> object:
+        made = self._text(name)
+        made.font = self._bold
+        return made
+
+    def cell(self, value: object, unit: str) -> object:
         value = _cell_value(value)
         if isinstance(value, date) and (_day(value) < _FIRST_DAY or getattr(value, "tzinfo", None)):
             value = value.isoformat()
-        if not isinstance(value, str):
+        if isinstance(value, str):
+            made = self._text(value)
+            if unit == LINK and self._links < MAX_LINKS:
+                self._links += 1
+                made.hyperlink, made.font = value, self._link
+            return made
+        if value is None or unit not in NUMBER_FORMATS:
             return value
-        full_text = str(guard(_ESCAPE.sub("_x005F_", multi_line(value))))
-        text = _cut_to_cell(full_text)
-        cut += text != full_text
-        text_cell = WriteOnlyCell(sheet, text)
-        text_cell.data_type = "s"  # never a formula, never an error such as #N/A
-        return text_cell
+        made = self._make(self._sheet, value)
+        made.number_format = NUMBER_FORMATS[unit]
+        return made
 
-    try:
-        sheet.append([cell(name) for name in schema.names])
-        for batch in batches:
-            for row in _rows(batch):
-                sheet.append([cell(value) for value in row])
-            rows += batch.num_rows
-    finally:
-        sheet.close()
-    book.save(draft)
-    return Written(rows, cut)
+    def _text(self, value: str) -> Any:  # noqa: ANN401 - openpyxl
+        full_text = str(self._guard(_ESCAPE.sub("_x005F_", multi_line(value))))
+        text = _cut_to_cell(full_text)
+        self.cut += text != full_text
+        made = self._make(self._sheet, text)
+        made.data_type = "s"  # never a formula, never an error such as #N/A
+        return made
 
 
 def _day(value: date) -> date:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from tiktok_pipeline.arrays import Vector
-from tiktok_pipeline.clusters.model import SegmentModel
+from tiktok_pipeline.arrays import Matrix, Vector
 
 ACTIONABLE = {
     "videos_count": "videos_count",
@@ -27,6 +27,34 @@ ONLY_UP = frozenset({"videos_count"})
 """Counts that nobody lowers on purpose."""
 
 
+class CentroidModel(Protocol):
+    """What is read of a fitted model, see `tiktok_pipeline.clusters.model.SegmentModel`."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The features in the order of the model."""
+
+    @property
+    def transforms(self) -> tuple[str, ...]:
+        """``identity`` or ``log1p`` for each feature."""
+
+    @property
+    def fills(self) -> tuple[float | None, ...]:
+        """The value in place of a missing one."""
+
+    @property
+    def centers(self) -> Vector:
+        """Subtracted from the transformed values."""
+
+    @property
+    def scales(self) -> Vector:
+        """What is divided by."""
+
+    @property
+    def centroids(self) -> Matrix:
+        """The centroids in scaled units."""
+
+
 @dataclass(frozen=True)
 class Move:
     """A count that would put a creator on the border to its runner-up if nothing else changed."""
@@ -35,13 +63,24 @@ class Move:
     before: float
     after: float
 
+    @property
+    def target(self) -> int:
+        """The first whole count on the other side of the border, or on it.
 
-def moves_to_runner_up(model: SegmentModel, values: Mapping[str, float], limits: Mapping[str, float]) -> list[Move]:
+        Examples
+        --------
+        >>> Move("videos_count", 120.0, 251.3).target, Move("following", 90.0, 12.6).target
+        (252, 12)
+        """
+        return math.ceil(self.after) if self.after >= self.before else math.floor(self.after)
+
+
+def moves_to_runner_up(model: CentroidModel, values: Mapping[str, float], limits: Mapping[str, float]) -> list[Move]:
     """Return what would move a creator to its runner-up segment, one feature at a time.
 
     Parameters
     ----------
-    model : SegmentModel
+    model : CentroidModel
         The fitted model, with at least two clusters.
     values : mapping of str to float
         The features of the creator, in their units; NaN if missing.
@@ -57,6 +96,7 @@ def moves_to_runner_up(model: SegmentModel, values: Mapping[str, float], limits:
     --------
     Centers at 10 and 30 videos: the border is at 20.
 
+    >>> from tiktok_pipeline.clusters.model import SegmentModel
     >>> model = SegmentModel(("videos_count",), ("identity",), (None,), np.zeros(1), np.ones(1),
     ...     np.array([[10.0], [30.0]]))
     >>> moves_to_runner_up(model, {"videos_count": 12.0}, {"videos_count": 100.0})
@@ -84,7 +124,7 @@ def moves_to_runner_up(model: SegmentModel, values: Mapping[str, float], limits:
     return found
 
 
-def _scaled(model: SegmentModel, values: Mapping[str, float]) -> Vector:
+def _scaled(model: CentroidModel, values: Mapping[str, float]) -> Vector:
     raw = [values.get(name, math.nan) for name in model.features]
     filled = [
         fill if fill is not None and math.isnan(value) else value
@@ -98,14 +138,14 @@ def _scaled(model: SegmentModel, values: Mapping[str, float]) -> Vector:
     return scaled
 
 
-def _unscaled(model: SegmentModel, place: int, name: str, value: float) -> float:
+def _unscaled(model: CentroidModel, place: int, name: str, value: float) -> float:
     """Return a scaled value as the count behind the feature."""
     plain = value * float(model.scales[place]) + float(model.centers[place])
     is_log = model.transforms[place] == "log1p" or name.startswith("log_")
     return float(f"{math.expm1(min(plain, 50.0)) if is_log else plain:.9g}")
 
 
-def _is_border(model: SegmentModel, point: Vector, nearest: int, second: int) -> bool:
+def _is_border(model: CentroidModel, point: Vector, nearest: int, second: int) -> bool:
     """Return whether no third centroid is nearer than the two."""
     squares = ((model.centroids - point) ** 2).sum(axis=1)
     others = np.delete(squares, [nearest, second])

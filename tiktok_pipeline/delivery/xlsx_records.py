@@ -121,6 +121,29 @@ def open_xlsx(
     return tables
 
 
+def read_first_sheet(
+    source: ByteSource, *, name: str, budget: UnpackBudget, most_rows: int, seconds: float
+) -> list[Row]:
+    """Return the first rows of the first sheet of a small workbook that people see, whatever they hold.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the workbook is damaged, or expands to more than the limit.
+    """
+    with open_seekable(source) as stream:
+        _check_parts(stream, name, budget)
+        script = Path(__file__).with_name("xlsx_worker.py")
+        texts = _Texts(run_worker(script, stream, str(budget.largest_bytes), name=name, seconds=seconds))
+    sheets = _sheets(texts)
+    shown = [sheet for sheet in sheets if sheet.is_visible] or sheets
+    if not shown:
+        return []
+    texts.stream.seek(shown[0].start)
+    lines = texts.stream.read(shown[0].end - shown[0].start).splitlines()[:most_rows]
+    return [(number, cells) for number, cells in map(json.loads, lines) if number]
+
+
 def _check_parts(stream: IO[bytes], name: str, budget: UnpackBudget) -> None:
     """Unpack every part of the workbook once, up to the limit."""
     with zipfile.ZipFile(stream) as archive:

@@ -23,7 +23,7 @@ from tiktok_pipeline.explorer import list_views, views
 from tiktok_pipeline.explorer.lists import Lists
 from tiktok_pipeline.explorer.published import Published
 from tiktok_pipeline.explorer.rendering import TEMPLATES, render
-from tiktok_pipeline.explorer.security import FormToken, SafeAnswers, read_form
+from tiktok_pipeline.explorer.security import FormToken, SafeAnswers, Upload, read_form, read_upload
 from tiktok_pipeline.explorer.site import Site
 from tiktok_pipeline.warehouse.base import WarehouseError
 from tiktok_pipeline.warehouse.duckdb.shared_reader import SharedReader
@@ -33,6 +33,7 @@ _STYLE = "style.css"
 
 View = Callable[[Site, Request], Response]
 Change = Callable[[Site, Request, dict[str, list[str]]], Response]
+TakeFile = Callable[[Site, Request, dict[str, list[str]], Upload], Response]
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,14 @@ def build_app(config: ExplorerConfig) -> Starlette:
 
         return Route(address, endpoint, methods=["POST"])
 
+    def take_file(address: str, view: TakeFile) -> Route:
+        async def endpoint(request: Request) -> Response:
+            form, upload = await read_upload(request)
+            site.token.check((form.get("token") or [""])[0])
+            return await run_in_threadpool(view, site, request, form, upload)
+
+        return Route(address, endpoint, methods=["POST"])
+
     app = Starlette(
         routes=[
             page("/", views.search),
@@ -97,6 +106,7 @@ def build_app(config: ExplorerConfig) -> Starlette:
             change("/lists", list_views.create_list),
             change("/lists/add", list_views.add_members),
             change("/lists/{name}", list_views.change_list),
+            take_file("/lists/{name}/upload", list_views.upload_list),
             Route(f"/{_STYLE}", _style, methods=["GET"]),
             Route("/favicon.ico", _no_icon, methods=["GET"]),
         ],

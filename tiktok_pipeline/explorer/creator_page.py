@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from markupsafe import Markup
 
+from tiktok_pipeline.clusters.border import ACTIONABLE, Move, moves_to_runner_up
 from tiktok_pipeline.creators.figures import FIGURES
 from tiktok_pipeline.explorer.fields import FIELDS, Field
 from tiktok_pipeline.explorer.lookalikes import Lookalike, find_lookalikes
 from tiktok_pipeline.explorer.published import Facts, Published
+from tiktok_pipeline.explorer.stored_model import read_model, read_own_features
 from tiktok_pipeline.explorer.svg import line_chart, percentile_bar
 
 _POSTING = (
     *("activity", "days_since_last_post", "videos_per_week", "median_plays", "engagement_by_plays"),
     *("observed_on", "scraped_videos"),
 )
+_HANDLES_TABLES = frozenset({"creators.handles", "creators.identities"})
 FEW_VIDEOS = 5
 """With at most so many measured videos an engagement rate is called a rough figure."""
 
@@ -50,6 +54,8 @@ class Card:
     handles: list[dict[str, Any]]
     growth: Mapping[str, Any] | None
     lookalikes: list[Lookalike] = field(default_factory=list)
+    moves: list[Move] | None = None
+    """What would move it to its runner-up; None if nothing is known of that."""
 
 
 def read_card(published: Published, facts: Facts, account_id: str) -> Card | None:
@@ -75,22 +81,46 @@ def read_card(published: Published, facts: Facts, account_id: str) -> Card | Non
         charts=_charts(history),
         handles=handles,
         growth=next(iter(_all(published, facts, "creators.growth", account_id)), None),
-        lookalikes=find_lookalikes(published, facts, account_id, followers),
+        **_by_the_model(published, facts, creator),
     )
+
+
+def _by_the_model(published: Published, facts: Facts, creator: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parts of a card that the model of the study gives."""
+    model = read_model(published, facts)
+    if model is None:
+        return {}
+    own = read_own_features(published, facts, model, creator)
+    lookalikes = find_lookalikes(published, facts, model, creator, own)
+    counts = {ACTIONABLE[name] for name in model.features if name in ACTIONABLE}
+    if not counts or not creator.get("runner_up") or len(model.centroids) < 2:
+        return {"lookalikes": lookalikes}
+    values = {name: math.nan if value is None else value for name, value in zip(model.features, own, strict=True)}
+    limits = {name: published.count_limits(facts)[name] for name in counts}
+    return {"lookalikes": lookalikes, "moves": moves_to_runner_up(model, values, limits)}
 
 
 def present_handle(published: Published, facts: Facts, account_id: str) -> str | None:
     """Return the handle that a creator has now, for one of its earlier handles; None if nothing is known of it."""
-    if "creators.handles" not in facts.tables:
+    if not _HANDLES_TABLES <= facts.tables:
         return None
+    # First who it is: with the creator as a value, the engine reads the handles of that creator alone.
     found = published.rows(
-        "select later.account_id as account_id from creators.handles as earlier "
-        "join creators.handles as later on later.creator_id = earlier.creator_id and later.valid_to is null "
-        "where earlier.account_id = ? and later.account_id <> ? and later.last_seen = ? "
-        "order by earlier.last_seen desc limit 1",
-        [account_id, account_id, facts.snapshot],
+        "select creator_id from creators.identities where account_id = ? order by snapshot desc limit 1",
+        [account_id],
     )
-    return str(found[0]["account_id"]) if found else None
+    spans = _spans(published, found[0]["creator_id"]) if found else []
+    present = [row for row in spans if row["valid_to"] is None and row["last_seen"] == facts.snapshot]
+    return next((str(row["account_id"]) for row in present if row["account_id"] != account_id), None)
+
+
+def _spans(published: Published, creator_id: str) -> list[dict[str, Any]]:
+    """Return the handles of a creator, the newest first."""
+    return published.rows(
+        "select account_id, valid_from, valid_to, last_seen from creators.handles where creator_id = ? "
+        "order by valid_from desc limit 20",
+        [creator_id],
+    )
 
 
 def last_seen(published: Published, account_id: str) -> str | None:
@@ -103,14 +133,14 @@ def last_seen(published: Published, account_id: str) -> str | None:
 
 def read_handles(published: Published, facts: Facts, account_id: str) -> list[dict[str, Any]]:
     """Return the earlier handles of a creator, the newest first."""
-    if "creators.handles" not in facts.tables or "creators.identities" not in facts.tables:
+    if not _HANDLES_TABLES <= facts.tables:
         return []
-    return published.rows(
-        "select account_id, valid_from, last_seen from creators.handles where creator_id = "
-        "(select any_value(creator_id) from creators.identities where snapshot = ? and account_id = ?) "
-        "and account_id <> ? order by valid_from desc limit 20",
-        [facts.snapshot, account_id, account_id],
+    found = published.rows(
+        "select creator_id from creators.identities where snapshot = ? and account_id = ? limit 1",
+        [facts.snapshot, account_id],
     )
+    spans = _spans(published, found[0]["creator_id"]) if found else []
+    return [row for row in spans if row["account_id"] != account_id]
 
 
 def _all(

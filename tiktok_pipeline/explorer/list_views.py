@@ -5,21 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from tiktok_pipeline.explorer.list_files import LIST_NOTES, list_table, read_list_file
 from tiktok_pipeline.explorer.lists import STATES, ListsError, Member
 from tiktok_pipeline.explorer.published import Facts, Published
 from tiktok_pipeline.explorer.rendering import environment
 from tiktok_pipeline.explorer.search import read_number, read_search
 from tiktok_pipeline.explorer.search_page import usable
+from tiktok_pipeline.explorer.security import Upload
 from tiktok_pipeline.explorer.shortlist import MOST_CANDIDATES, Candidate, choose
 from tiktok_pipeline.explorer.site import Site, as_file, check_ending, parameters
 
 Form = dict[str, list[str]]
 DEFAULT_CANDIDATES = 50
+MOST_UNKNOWN, LONGEST_HANDLE = 20, 64
 _HANDLES = re.compile(r"[\s,;]+")
 
 
@@ -35,48 +39,42 @@ def one_list(site: Site, request: Request) -> Response:
     _check_list(site, name)
     members = site.lists.members(name)
     today = _figures(site.published, facts, [member.account_id for member in members])
-    return site.page(request, "list.html", facts, name=name, members=members, today=today, states=STATES)
+    unknown = [handle[:LONGEST_HANDLE] for handle in request.query_params.getlist("unknown")[:MOST_UNKNOWN]]
+    more = request.query_params.get("more", "")
+    return site.page(
+        request,
+        "list.html",
+        facts,
+        name=name,
+        members=members,
+        today=today,
+        states=STATES,
+        unknown=unknown,
+        more=int(more) if more.isdecimal() and len(more) < 9 else 0,
+    )
 
 
 def export_list(site: Site, request: Request) -> Response:
     """Send a list as a file."""
-    import pyarrow as pa  # noqa: PLC0415 - only an export needs it
-
     ending = check_ending(request.path_params["ending"])
     facts = site.published.facts()
     name = request.path_params["name"]
     _check_list(site, name)
     members = site.lists.members(name)
     today = _figures(site.published, facts, [member.account_id for member in members])
-    rows: list[dict[str, Any]] = []
-    for member in members:
-        now = today.get(member.account_id, {})
-        rows.append(
-            {
-                "account_id": member.account_id,
-                "state": member.state,
-                "note": member.note,
-                "followers": now.get("followers"),
-                "engagement_rate": now.get("avg_engagement_rate"),
-                "persona": now.get("persona"),
-                "added_at": member.added_at,
-                "followers_when_added": member.followers,
-                "engagement_rate_when_added": member.engagement,
-                "persona_when_added": member.persona,
-            }
-        )
-    texts = ("account_id", "state", "note", "persona", "added_at", "persona_when_added")
-    kinds = {"followers": pa.int64(), "followers_when_added": pa.int64()}
-    kinds |= dict.fromkeys(("engagement_rate", "engagement_rate_when_added"), pa.float64())
-    kinds |= dict.fromkeys(texts, pa.string())
-    order = [
-        *("account_id", "state", "note", "followers", "engagement_rate", "persona", "added_at"),
-        *("followers_when_added", "engagement_rate_when_added", "persona_when_added"),
-    ]
-    schema = pa.schema([(column, kinds[column]) for column in order])
-    table = pa.Table.from_pylist(rows, schema=schema)
+    table = list_table(members, today)
     safe_name = re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:60] or "list"
-    return as_file(safe_name, ending, schema, table.to_batches(), len(rows))
+    return as_file(f"{safe_name}.{ending}", table.schema, table.to_batches(), len(members), LIST_NOTES)
+
+
+def upload_list(site: Site, request: Request, _form: Form, upload: Upload) -> Response:
+    """Add the creators of a file to a list, with their states and notes."""
+    name = request.path_params["name"]
+    _check_list(site, name)
+    rows = read_list_file(upload.name, upload.content)
+    unknown = _add(site, name, [row.account_id for row in rows])
+    site.lists.change_all(name, [(row.account_id, row.state, row.note) for row in rows])
+    return _to_list(name, unknown)
 
 
 def create_list(site: Site, _request: Request, form: Form) -> Response:
@@ -96,12 +94,23 @@ def add_members(site: Site, _request: Request, form: Form) -> Response:
     if not wanted:
         msg = "no creator was chosen"
         raise ListsError(msg, remedy="tick some creators, or type their handles")
-    facts = site.published.facts()
-    known = _figures(site.published, facts, list(wanted))
-    if not known:
-        msg = f"snapshot {facts.snapshot} has none of these {len(wanted):,} handles"
-        raise ListsError(msg, remedy="check how they are spelled")
     name = site.lists.create(name)
+    return _to_list(name, _add(site, name, list(wanted)))
+
+
+def _add(site: Site, name: str, handles: Sequence[str]) -> list[str]:
+    """Add creators with their figures of today to a list, and return the handles that are not in the snapshot.
+
+    Raises
+    ------
+    ListsError
+        If none of them is.
+    """
+    facts = site.published.facts()
+    known = _figures(site.published, facts, handles)
+    if not known:
+        msg = f"snapshot {facts.snapshot} has none of these {len(handles):,} handles"
+        raise ListsError(msg, remedy="check how they are spelled")
     members = [
         Member(
             handle,
@@ -113,7 +122,7 @@ def add_members(site: Site, _request: Request, form: Form) -> Response:
         for handle, row in known.items()
     ]
     site.lists.add(name, members)
-    return _to_list(name)
+    return [handle for handle in handles if handle not in known]
 
 
 def change_list(site: Site, request: Request, form: Form) -> Response:
@@ -247,8 +256,12 @@ def _check_list(site: Site, name: str) -> None:
         raise HTTPException(404, "There is no list of this name.")
 
 
-def _to_list(name: str) -> Response:
-    return RedirectResponse(f"/lists/{environment().filters['part'](name)}", 303)
+def _to_list(name: str, unknown: Sequence[str] = ()) -> Response:
+    """Lead to the list; the first handles that were not added are in the address, so that the page names them."""
+    shown = [("unknown", handle[:LONGEST_HANDLE]) for handle in unknown[:MOST_UNKNOWN]]
+    query = urlencode([*shown, ("more", len(unknown) - len(shown))] if len(unknown) > len(shown) else shown)
+    address = f"/lists/{environment().filters['part'](name)}"
+    return RedirectResponse(f"{address}?{query}" if query else address, 303)
 
 
 def _first(form: Form, name: str) -> str:

@@ -135,15 +135,23 @@ class Lists:
             )
             return database.total_changes - before
 
-    def change(self, name: str, account_id: str, *, state: str, note: str) -> None:
-        """Set the state and the note of a member."""
-        if state not in STATES:
+    def change(self, name: str, account_id: str, *, state: str | None, note: str | None) -> None:
+        """Set the state and the note of a member; None leaves one as it is."""
+        self.change_all(name, [(account_id, state, note)])
+
+    def change_all(self, name: str, changes: Sequence[tuple[str, str | None, str | None]]) -> None:
+        """Set the state and the note of members, given as (handle, state, note); None leaves one as it is."""
+        if any(state not in (None, *STATES) for _, state, _ in changes):
             msg = f"the state of a creator is one of: {', '.join(STATES)}"
-            raise ListsError(msg)
+            raise ListsError(msg, remedy="choose one of them")
         with self._open() as database:
-            database.execute(
-                "update members set state = ?, note = ? where list = ? and account_id = ?",
-                [state, note[:LONGEST_NOTE], name, account_id],
+            database.executemany(
+                "update members set state = coalesce(?, state), note = coalesce(?, note) "
+                "where list = ? and account_id = ?",
+                [
+                    (state, None if note is None else note[:LONGEST_NOTE], name, account_id)
+                    for account_id, state, note in changes
+                ],
             )
 
     def remove(self, name: str, account_id: str) -> None:

@@ -1,21 +1,25 @@
-"""Creators with figures like those of one creator, and how far a creator is from its second nearest segment.
+"""Creators with figures like those of one creator, by the distance that the model of the study measures.
 
-Both use the stored model of the study: its features, transforms, scales and centroids are rows. Alike means alike in
-these figures, not in what the videos show.
+Alike means alike in these figures, not in what the videos show.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tiktok_pipeline.explorer.published import Facts, Published
+from tiktok_pipeline.explorer.stored_model import StoredModel
 
 FOLLOWERS_FACTOR = 3.0
 """A lookalike has at most so many times the followers, and at least one such part of them."""
 
+MOST_MEASURED = 20_000
+"""Most creators on each side, the nearest by followers, whose distance is measured; all with as many followers count."""
+
 SHOWN = 8
-_IDENTIFIER = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 
 
 @dataclass(frozen=True)
@@ -29,78 +33,58 @@ class Lookalike:
     distance: float
 
 
-@dataclass(frozen=True)
-class _Scaled:
-    """One feature as the model scales it: ``(transform(value) - center) / scale``."""
-
-    feature: str
-    transform: str
-    fill: float | None
-    center: float
-    scale: float
-
-    @property
-    def sql(self) -> str:
-        """The scaled feature in SQL; its four numbers are parameters."""
-        value = f"coalesce({self.feature}, ?)"
-        transformed = f"ln({value} + 1)" if self.transform == "log1p" else value
-        return f"(({transformed} - ?) / ?)"
-
-    @property
-    def values(self) -> list[Any]:
-        """The parameters of `sql`."""
-        return [self.fill, self.center, self.scale]
-
-
-def find_lookalikes(published: Published, facts: Facts, account_id: str, followers: int) -> list[Lookalike]:
+def find_lookalikes(
+    published: Published, facts: Facts, model: StoredModel, creator: Mapping[str, Any], own: Sequence[float | None]
+) -> list[Lookalike]:
     """Return the creators of the snapshot that are nearest to one creator in the study's scaled space.
 
     Parameters
     ----------
     published, facts : Published, Facts
         The published file.
-    account_id, followers : str, int
-        A creator of the newest snapshot, and its followers.
+    model : StoredModel
+        The model of the study.
+    creator : mapping of str to object
+        A row of ``creators.current``.
+    own : sequence of float or None
+        The creator's features of the model.
 
     Returns
     -------
     list of Lookalike
-        At most `SHOWN`, the nearest first; none if there is no model or a feature of the creator is missing.
+        At most `SHOWN`, the nearest first; none if a feature of the creator is missing.
     """
-    features = _model(published, facts)
-    if not features:
+    account_id, followers = creator["account_id"], int(creator["followers"])
+    place = model.scaled(own)
+    if place is None:
         return []
-    scaled = ", ".join(f"{feature.sql} as scaled_{feature.feature}" for feature in features)
-    squares = " + ".join(f"pow(other.scaled_{f.feature} - own.scaled_{f.feature}, 2)" for f in features)
+    scaled = model.scaled_sql()
+    squares = " + ".join(f"pow({feature.text} - ?, 2)" for feature in scaled)
+    squares_values = [
+        value for feature, at in zip(scaled, place, strict=True) for value in (*feature.values, float(at))
+    ]
+    low, high = _range(published, facts, followers)
     rows = published.rows(
-        f"with near as (select account_id, {scaled} from features.profiles "
-        "where snapshot = ? and followers between ? and ?), "
-        f"measured as (select other.account_id, sqrt({squares}) as distance "
-        "from near as other, near as own where own.account_id = ? and other.account_id <> ?), "
+        f"with measured as (select account_id, sqrt({squares}) as distance from features.profiles "
+        "where snapshot = ? and followers between ? and ? and account_id <> ?), "
         "nearest as (select * from measured where distance is not null "
         f"order by distance, account_id limit {SHOWN}) "
         "select nearest.account_id, distance, followers, avg_engagement_rate, persona "
         f"from nearest join {facts.source} as creator using (account_id) "
         "where snapshot = ? and followers between ? and ? order by distance, account_id",
-        [
-            *(value for feature in features for value in feature.values),
-            *(facts.snapshot, followers / FOLLOWERS_FACTOR, followers * FOLLOWERS_FACTOR),
-            *(account_id, account_id),
-            *(facts.snapshot, int(followers / FOLLOWERS_FACTOR), int(followers * FOLLOWERS_FACTOR) + 1),
-        ],
+        [*squares_values, facts.snapshot, low, high, account_id, facts.snapshot, low, high],
     )
     return [Lookalike(**row) for row in rows]
 
 
-def _model(published: Published, facts: Facts) -> list[_Scaled]:
-    """Return the features of the study's newest model; none if a name is no identifier."""
-    if not facts.study or "clusters.models" not in facts.tables or "features.profiles" not in facts.tables:
-        return []
-    rows = published.rows(
-        "select feature, any_value(transform) as transform, any_value(fill) as fill, any_value(center) as center, "
-        "any_value(scale) as scale from clusters.models where snapshot = ? and study = ? "
-        "group by feature, position order by position",
-        [facts.snapshot, facts.study],
+def _range(published: Published, facts: Facts, followers: int) -> tuple[int, int]:
+    """Return the least and the most followers of a lookalike; a crowded range is narrowed to the nearest creators."""
+    least, most = math.ceil(followers / FOLLOWERS_FACTOR), math.floor(followers * FOLLOWERS_FACTOR)
+    (row,) = published.rows(
+        "select (select min(followers) from (select followers from creators.current where snapshot = ? "
+        f"and followers between ? and ? order by followers desc limit {MOST_MEASURED})) as low, "
+        "(select max(followers) from (select followers from creators.current where snapshot = ? "
+        f"and followers between ? and ? order by followers limit {MOST_MEASURED})) as high",
+        [facts.snapshot, least, followers, facts.snapshot, followers, most],
     )
-    features = [_Scaled(**row) for row in rows]
-    return features if all(set(feature.feature) <= _IDENTIFIER for feature in features) else []
+    return int(row["low"]), int(row["high"])

@@ -17,6 +17,9 @@ from tiktok_pipeline.warehouse.base import QueryError
 from tiktok_pipeline.warehouse.duckdb.migrations import VERSION
 from tiktok_pipeline.warehouse.duckdb.shared_reader import Rows, SharedReader
 
+LARGEST_SHARE = 0.99
+"""A count beyond this quantile of the snapshot is no advice, as in the report."""
+
 MOST_CHOICES = 60
 """Most values that a filter offers; of more, those with the most creators."""
 
@@ -87,6 +90,7 @@ class Published:
         self._wanted = study
         self._lock = threading.Lock()
         self._known: tuple[object, Facts] | None = None
+        self._limits: tuple[str, dict[str, float]] | None = None
 
     @property
     def reader(self) -> SharedReader:
@@ -112,6 +116,17 @@ class Published:
             if self._known is None or self._known[0] != identity:
                 self._known = identity, self._read()
             return self._known[1]
+
+    def count_limits(self, facts: Facts) -> dict[str, float]:
+        """Return the count of each kind that is the 99th percentile of the snapshot: more is no advice."""
+        known = self._limits
+        key = f"{facts.snapshot} {facts.published_at}"
+        if known is None or known[0] != key:
+            names = ("videos_count", "following")
+            quantiles = ", ".join(f"quantile_cont({name}, {LARGEST_SHARE}) as {name}" for name in names)
+            (row,) = self.rows(f"select {quantiles} from creators.current where snapshot = ?", [facts.snapshot])
+            known = self._limits = key, {name: -1.0 if row[name] is None else float(row[name]) for name in names}
+        return known[1]
 
     def _read(self) -> Facts:
         self._check_version()

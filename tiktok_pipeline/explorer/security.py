@@ -9,6 +9,9 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from email import policy
+from email.parser import BytesParser
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -18,6 +21,8 @@ from tiktok_pipeline.errors import PipelineError
 
 LARGEST_FORM_BYTES = 256_000
 MOST_FORM_FIELDS = 5_000
+LARGEST_UPLOAD_BYTES = 2_000_000
+MOST_PARTS = 20
 LONGEST_ADDRESS = 16_000
 """Most bytes of the query of an address."""
 
@@ -84,6 +89,14 @@ class FormToken:
             raise FormRefusedError(msg, remedy="open the page again and repeat the change")
 
 
+@dataclass(frozen=True)
+class Upload:
+    """A file that a form sent: its name as the browser gave it, and its bytes."""
+
+    name: str
+    content: bytes
+
+
 async def read_form(request: Request) -> dict[str, list[str]]:
     """Return the fields of a form with all their values.
 
@@ -92,17 +105,74 @@ async def read_form(request: Request) -> dict[str, list[str]]:
     FormRefusedError
         If the form is too large or not encoded as forms are.
     """
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_FORM_BYTES:
-            msg = f"the form is larger than {LARGEST_FORM_BYTES // 1000:,} kB"
-            raise FormRefusedError(msg, remedy="send fewer creators at once")
-    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        msg = "the form is not encoded as a page of this program sends it"
-        raise FormRefusedError(msg, remedy="send it from the page")
+    body = await _read_body(request, LARGEST_FORM_BYTES, "send fewer creators at once")
+    _check_encoding(request, "application/x-www-form-urlencoded")
     try:
         return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=MOST_FORM_FIELDS)
     except ValueError as error:
         msg = "the form cannot be read"
         raise FormRefusedError(msg, remedy="send fewer creators at once") from error
+
+
+async def read_upload(request: Request) -> tuple[dict[str, list[str]], Upload]:
+    """Return the fields of a form with one file, and the file.
+
+    Raises
+    ------
+    FormRefusedError
+        If the form is too large, not encoded as such forms are, or has no file.
+    """
+    body = await _read_body(request, LARGEST_UPLOAD_BYTES, "send a file with the handles alone")
+    _check_encoding(request, "multipart/form-data")
+    fields, uploads = split_multipart(request.headers["content-type"], body)
+    if len(uploads) != 1 or not uploads[0].content:
+        msg = "no file was chosen, or it is empty"
+        raise FormRefusedError(msg, remedy="choose a .csv or .xlsx file")
+    return fields, uploads[0]
+
+
+def split_multipart(content_type: str, body: bytes) -> tuple[dict[str, list[str]], list[Upload]]:
+    """Return the fields and the files of a form that is encoded in parts, as RFC 7578 says.
+
+    Raises
+    ------
+    FormRefusedError
+        If it has no fields. At most `MOST_PARTS` parts are read.
+    """
+    head = b"Content-Type: " + content_type.encode("latin-1") + b"\r\n\r\n"
+    try:
+        message = BytesParser(policy=policy.HTTP).parsebytes(head + body)
+        parts = list(message.iter_parts()) if message.is_multipart() else []
+    except (ValueError, LookupError, RecursionError):  # parts within parts, a boundary that is none
+        parts = []
+    fields: dict[str, list[str]] = {}
+    uploads = []
+    for part in parts[:MOST_PARTS]:
+        payload = part.get_payload(decode=True)
+        content = payload if isinstance(payload, bytes) else b""
+        filename = part.get_filename()
+        if filename is None:
+            name = str(part.get_param("name", "", header="content-disposition"))
+            fields.setdefault(name, []).append(content.decode(errors="replace"))
+        else:
+            uploads.append(Upload(str(filename), content))
+    if not fields:
+        msg = "the form cannot be read"
+        raise FormRefusedError(msg, remedy="send it from the page")
+    return fields, uploads
+
+
+async def _read_body(request: Request, largest_bytes: int, remedy: str) -> bytes:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > largest_bytes:
+            msg = f"the form is larger than {largest_bytes // 1000:,} kB"
+            raise FormRefusedError(msg, remedy=remedy)
+    return body
+
+
+def _check_encoding(request: Request, encoding: str) -> None:
+    if not request.headers.get("content-type", "").startswith(encoding):
+        msg = "the form is not encoded as a page of this program sends it"
+        raise FormRefusedError(msg, remedy="send it from the page")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import narwhals as nw
 import pandas as pd
 
@@ -49,7 +47,6 @@ def moves_in_words(moves: list[Move]) -> str:
     """
     texts = []
     for move in moves:
-        after = math.ceil(move.after) if move.after >= move.before else math.floor(move.after)
         label = feature_label(move.feature)
-        texts.append(f"{format_count(after)} {label} (now {format_count(round(move.before))})")
+        texts.append(f"{format_count(move.target)} {label} (now {format_count(round(move.before))})")
     return ", or ".join(texts)

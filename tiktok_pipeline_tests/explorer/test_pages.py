@@ -142,7 +142,7 @@ def test_notices_name_the_value_and_the_usual_range(pages: Pages) -> None:
 
 def test_a_result_is_taken_along_as_a_file(pages: Pages) -> None:
     table = pd.read_csv(io.BytesIO(pages.get("/export.csv?followers_min=5000").content))
-    assert list(table.columns[:4]) == ["account_id", "nickname", "followers", "avg_engagement_rate"]
+    assert list(table.columns[:4]) == ["account_id", "profile_url", "nickname", "followers"]
     assert len(table) == 50
     assert not any(str(text).startswith("=") for text in table["biography"])
     assert len(pd.read_parquet(io.BytesIO(pages.get("/export.parquet").content))) == CREATORS

@@ -72,7 +72,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "plots": frozenset({"features.catalog", "personas.verdict", "output.*"}),
     "reports": ALL_STAGES | {"analysis.*", "output.*", "plots.*", "recipes.*", "study", "tables", "warehouse.base"},
     "delivery": frozenset({"warehouse.base"}),
-    "explorer": frozenset({"clusters.border", "creators.figures", "delivery.*", "output.*", "warehouse.base", "web.*"})
+    "explorer": frozenset(
+        {"clusters.border", "creators.figures", "delivery.*", "output.*", "warehouse.base", "web.*"}
+    )
     | {"warehouse.duckdb.migrations", "warehouse.duckdb.shared_reader"},
     "home": frozenset({"settings"}),
     "privacy": frozenset({"home.*", "raw.*", "validated.clean", "validated.identity", "settings", "warehouse.base"}),

@@ -135,7 +135,8 @@ def _find_source(database: ReadOnlyDatabase, file: Path, study: str, snapshot: s
         If there is no such snapshot.
     """
     of_view = _columns(database, "segments", f"{study}_history")
-    snapshots = _values(database, f"select distinct snapshot from segments.{study}_history") if of_view else []
+    query = f"select distinct snapshot from segments.{study}_history"  # noqa: S608 - the name of a study
+    snapshots = _values(database, query) if of_view else []
     if not snapshots:
         msg = f"{file}: study {study} has no creators yet"
         raise CommandFailedError(msg, remedy=f"run `tiktok-pipeline refresh FILE --study {study}`")
@@ -149,7 +150,7 @@ def _find_source(database: ReadOnlyDatabase, file: Path, study: str, snapshot: s
     selected = ", ".join(["segment.*", *(f"current.{name}" for name in added)])
     return _Source(
         study,
-        f"(select {selected} from segments.{view} as segment {joined}{narrowed})",
+        f"(select {selected} from segments.{view} as segment {joined}{narrowed})",  # noqa: S608 - names of tables
         () if snapshot is None else (snapshot,),
         (*of_view, *added),
     )
@@ -169,7 +170,7 @@ def _from_clause(database: ReadOnlyDatabase, source: _Source, wanted: _Wanted) -
     """
 
     def values(column: str) -> Sequence[str]:
-        text = f"select distinct {column} from {source.sql} where {column} is not null"
+        text = f"select distinct {column} from {source.sql} where {column} is not null"  # noqa: S608 - names
         return _values(database, text, source.values)
 
     search = search_for(read_where(wanted.where), source.columns, values)

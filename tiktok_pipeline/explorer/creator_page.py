@@ -102,7 +102,7 @@ def _by_the_model(published: Published, facts: Facts, creator: Mapping[str, Any]
 
 def present_handle(published: Published, facts: Facts, account_id: str) -> str | None:
     """Return the handle that a creator has now, for one of its earlier handles; None if nothing is known of it."""
-    if not _HANDLES_TABLES <= facts.tables:
+    if not facts.tables >= _HANDLES_TABLES:
         return None
     # First who it is: with the creator as a value, the engine reads the handles of that creator alone.
     found = published.rows(
@@ -133,7 +133,7 @@ def last_seen(published: Published, account_id: str) -> str | None:
 
 def read_handles(published: Published, facts: Facts, account_id: str) -> list[dict[str, Any]]:
     """Return the earlier handles of a creator, the newest first."""
-    if not _HANDLES_TABLES <= facts.tables:
+    if not facts.tables >= _HANDLES_TABLES:
         return []
     found = published.rows(
         "select creator_id from creators.identities where snapshot = ? and account_id = ? limit 1",

@@ -79,7 +79,7 @@ def list_table(members: Sequence[Member], today: Mapping[str, Mapping[str, Any]]
 
 
 def read_list_file(name: str, content: bytes) -> list[ListRow]:
-    """Read handles, states and notes from a CSV file or a workbook.
+    r"""Read handles, states and notes from a CSV file or a workbook.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def read_list_file(name: str, content: bytes) -> list[ListRow]:
 
     Examples
     --------
-    >>> read_list_file("list.csv", b"handle;state\\n@some.creator;Asked\\n")
+    >>> read_list_file("list.csv", b"handle;state\n@some.creator;Asked\n")
     [ListRow(account_id='some.creator', state='asked', note=None)]
     """
     shown = one_line(name, max_characters=80) or "the file"
@@ -167,8 +167,9 @@ def _find_columns(rows: Sequence[Row]) -> tuple[dict[str, int], int]:
     places = [place for place, cell in enumerate(names) if cell in HANDLE_NAMES]
     if not places:
         return {"handle": 0}, 0
-    others = {column: names.index(column) for column in ("state", "note") if column in names}
-    return {"handle": places[0], **others}, 1
+    found = {"handle": places[0]}
+    found |= {str(column): names.index(column) for column in ("state", "note") if column in names}
+    return found, 1
 
 
 def _handle(cell: str) -> str:

@@ -17,7 +17,7 @@ FOLLOWERS_FACTOR = 3.0
 """A lookalike has at most so many times the followers, and at least one such part of them."""
 
 MOST_MEASURED = 20_000
-"""Most creators on each side, the nearest by followers, whose distance is measured; all with as many followers count."""
+"""Most creators on each side, the nearest by followers, whose distance is measured."""
 
 SHOWN = 8
 

@@ -1,4 +1,4 @@
-"""The model of a study as its rows in the published file say it: for lookalikes, and for what would move a creator."""
+"""The model of a study as the published file holds it: for lookalikes, and for what would move a creator."""
 
 from __future__ import annotations
 

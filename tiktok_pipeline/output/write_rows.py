@@ -20,7 +20,15 @@ from typing import TYPE_CHECKING, Any
 
 from tiktok_pipeline.atomic_write import atomic_write
 from tiktok_pipeline.errors import PipelineError
-from tiktok_pipeline.output.sheet import LINK, MAX_LINKS, NUMBER_FORMATS, WIDTH_ROWS, ColumnNote, add_legend, column_widths
+from tiktok_pipeline.output.sheet import (
+    LINK,
+    MAX_LINKS,
+    NUMBER_FORMATS,
+    WIDTH_ROWS,
+    ColumnNote,
+    add_legend,
+    column_widths,
+)
 from tiktok_pipeline.safe_text import HIDDEN_CHARACTERS, multi_line
 
 if TYPE_CHECKING:
@@ -302,7 +310,7 @@ class _SheetCells:
                 self._links += 1
                 made.hyperlink, made.font = value, self._link
             return made
-        if value is None or unit not in NUMBER_FORMATS:
+        if not isinstance(value, int | float) or unit not in NUMBER_FORMATS:
             return value
         made = self._make(self._sheet, value)
         made.number_format = NUMBER_FORMATS[unit]

@@ -21,7 +21,7 @@ from tiktok_pipeline.creators.current import build_current, segments_of
 from tiktok_pipeline.creators.notices import SMALLEST_REACH, build_notices
 from tiktok_pipeline.creators.peer_schema import BENCHMARKS_TABLE, CURRENT_TABLE, NOTICES_TABLE, PEERS_TABLE
 from tiktok_pipeline.creators.peers import build_peers
-from tiktok_pipeline.creators.schema import IDENTITIES_TABLE, MOVES_TABLE
+from tiktok_pipeline.creators.schema import BY_ID, HANDLES_VIEW, IDENTITIES_TABLE, MOVES_TABLE
 from tiktok_pipeline.explorer.app import ExplorerConfig, build_app
 from tiktok_pipeline.features.schema import POSTING_TABLE
 from tiktok_pipeline.features.schema import TABLES as FEATURES
@@ -92,7 +92,7 @@ def write_published(
     with DuckDBWarehouse(folder / "warehouse" / "tiktok.duckdb") as warehouse:
         for key, found in {**(also or {}), snapshot: rows}.items():
             _write_snapshot(warehouse, key, pd.DataFrame(found))
-        warehouse.publish(target, tables=published_tables(), snapshots=None, views=[_HISTORY])
+        warehouse.publish(target, tables=published_tables(), snapshots=None, views=[_HISTORY, HANDLES_VIEW])
     return target
 
 
@@ -126,7 +126,10 @@ def _write_snapshot(warehouse: DuckDBWarehouse, snapshot: str, profiles: pd.Data
     notices = write(NOTICES_TABLE, build_notices(build_peers(features, warehouse, smallest_reach=SMALLEST_REACH)))
     moves = write(MOVES_TABLE, pd.DataFrame(columns=MOVES_TABLE.frame_names), of_study)
     migrations = write(MIGRATIONS_TABLE, pd.DataFrame(columns=MIGRATIONS_TABLE.frame_names), of_study)
-    identities = write(IDENTITIES_TABLE, pd.DataFrame(columns=IDENTITIES_TABLE.frame_names))
+    known = profiles[["account_id", "tiktok_id"]].rename(columns={"tiktok_id": "creator_id"})
+    identities = write(
+        IDENTITIES_TABLE, known.assign(identified_by=BY_ID).reindex(columns=IDENTITIES_TABLE.frame_names)
+    )
     segments = segments_of(assignments, summaries, moves, migrations, identities)
     current = write(CURRENT_TABLE, build_current(valid, peers, notices, posting, segments, study=STUDY))
     write(BENCHMARKS_TABLE, build_benchmarks(current))
@@ -152,17 +155,17 @@ def _summaries(creators: int) -> pd.DataFrame:
 
 
 def _model() -> pd.DataFrame:
-    features = ("followers", "avg_engagement_rate")
+    features = ("followers", "avg_engagement_rate", "videos_count")
     rows = [
         {
             "cluster": cluster,
             "feature": feature,
             "position": position,
-            "transform": ("log1p", "identity")[position],
+            "transform": ("log1p", "identity", "identity")[position],
             "fill": 0.05,
             "center": 0.0,
             "scale": 1.0,
-            "centroid": float(cluster),
+            "centroid": float((60, 50)[cluster] if feature == "videos_count" else cluster),
         }
         for cluster in (0, 1)
         for position, feature in enumerate(features)
@@ -199,14 +202,25 @@ class Pages:
         own = {"origin": f"http://127.0.0.1:{PORT}", "sec-fetch-site": "same-origin"}
         return self._ask("POST", address, {"token": token} | dict(form), own | headers)
 
+    def upload(self, address: str, name: str, content: bytes, **fields: str) -> httpx.Response:
+        """Send a form with a file as the browser sends it."""
+        token = self.get("/lists").text.partition('name="token" value="')[2].partition('"')[0]
+        own = {"origin": f"http://127.0.0.1:{PORT}", "sec-fetch-site": "same-origin"}
+        return self._ask("POST", address, {"token": token} | fields, own, {"file": (name, content)})
+
     def _ask(
-        self, method: str, address: str, form: Mapping[str, Any] | None, headers: Mapping[str, str]
+        self,
+        method: str,
+        address: str,
+        form: Mapping[str, Any] | None,
+        headers: Mapping[str, str],
+        files: Mapping[str, tuple[str, bytes]] | None = None,
     ) -> httpx.Response:
         async def ask() -> httpx.Response:
             transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
             base = f"http://127.0.0.1:{PORT}"
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             async with httpx.AsyncClient(transport=transport, base_url=base) as client:
-                return await client.request(method, address, data=form, headers=named)
+                return await client.request(method, address, data=form, files=files, headers=named)
 
         return asyncio.run(ask())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import io
 import re
 import shutil
+import sqlite3
 from pathlib import Path
 
+import openpyxl
 import pandas as pd
 import pytest
 
@@ -27,6 +30,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Pages:
     home = tmp_path_factory.mktemp("home")
     rows = [profile(number) for number in range(CREATORS)]
     rows[200] |= {"avg_engagement_rate": 0.9}
+    for row in rows[440:]:
+        row["videos_count"] = 100
     earlier = [profile(number, followers=900 + number) for number in range(50)]
     write_published(home, rows, also={"2024-03-01": earlier})
     return Pages(home)
@@ -112,6 +117,32 @@ def test_a_card_compares_with_the_peers_and_finds_lookalikes(pages: Pages) -> No
     assert "903" in history
 
 
+def test_a_card_says_what_would_move_the_creator_to_its_runner_up(pages: Pages) -> None:
+    """The centers are at 50 and 60 videos: 5 in the middle, and a part for the other features.
+
+    The creator has 1,030 followers. Its distances squared differ by ln(1031)^2 - (ln(1031) - 1)^2 + 100 for the first
+    two features and the videos; half of that over 10 is the way to the border: 50 + 5.6, so 56 videos.
+    """
+    text = pages.get("/creator/creator.3").text
+    assert "To reach it, all else unchanged: 56 videos in all (now 50)." in text
+    # A creator with 100 videos is on the other side: nobody takes videos away.
+    beyond = pages.get("/creator/creator.445").text
+    assert "Nothing that the creator alone controls, videos or accounts followed, would move it there." in beyond
+
+
+def test_an_earlier_handle_leads_to_the_present_one_and_is_on_its_card(tmp_path: Path) -> None:
+    renamed = [profile(number) for number in range(30)]
+    renamed[4] |= {"account_id": "new.name"}
+    write_published(tmp_path, renamed, also={"2024-03-01": [profile(number) for number in range(30)]})
+    pages = Pages(tmp_path)
+    answer = pages.get("/creator/creator.4")
+    assert (answer.status_code, answer.headers["location"]) == (302, "/creator/new.name")
+    card = pages.get("/creator/new.name").text
+    assert "Earlier handles: <bdi>@creator.4</bdi> (2024-03-01 to 2024-03-01)" in card
+    assert re.findall(r'<th scope="row">(2024-0\d-\d\d)</th>', card) == ["2024-03-01", "2024-04-29"]
+    assert card.count("<polyline") == 3
+
+
 def test_unknown_creators_and_pages_say_what_is_known(pages: Pages) -> None:
     unknown = pages.get("/creator/nobody")
     assert unknown.status_code == 404
@@ -167,8 +198,9 @@ def test_a_list_from_search_to_file(pages: Pages) -> None:
     answer = pages.post(
         "/lists/add", {"new_list": "Spring & sun", "id": ["creator.1"], "handles": "@creator.2, none"}
     )
-    assert (answer.status_code, answer.headers["location"]) == (303, "/lists/Spring%20%26%20sun")
-    address = answer.headers["location"]
+    address = "/lists/Spring%20%26%20sun"
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{address}?unknown=none")
+    assert "Not in snapshot 2024-04-29, so not added: <bdi>@none</bdi>" in pages.get(f"{address}?unknown=none").text
     pages.post(address, {"action": "save", "account_id": "creator.1", "state": "asked", "note": "=1+1"})
     text = pages.get(address).text
     assert cells(text) == ["creator.1", "creator.2"]
@@ -182,6 +214,104 @@ def test_a_list_from_search_to_file(pages: Pages) -> None:
     assert "none of these 1 handles" in pages.post("/lists/add", {"new_list": "x", "handles": "nobody"}).text
     pages.post(address, {"action": "delete"})
     assert pages.get(address).status_code == 404
+
+
+def xlsx(rows: list[list[str]]) -> bytes:
+    book = openpyxl.Workbook()
+    sheet = book.create_sheet("Handles", 0)
+    for row in rows:
+        sheet.append(row)
+    written = io.BytesIO()
+    book.save(written)
+    return written.getvalue()
+
+
+def test_a_list_is_written_and_read_again_with_its_states_and_notes(pages: Pages) -> None:
+    lists = Lists(pages.home / "explorer" / "lists.sqlite")
+    for ending in ("csv", "xlsx"):
+        pages.post("/lists/add", {"new_list": "First", "handles": "creator.1 creator.2"})
+        pages.post("/lists/First", {"account_id": "creator.2", "state": "agreed", "note": "=1+1; \u20ac 500"})
+        content = pages.get(f"/lists/First/export.{ending}").content
+        pages.post("/lists", {"name": "Second"})
+        answer = pages.upload("/lists/Second/upload", f"my list.{ending}", content)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/lists/Second")
+        first, second = (
+            [(m.account_id, m.state, m.note) for m in lists.members(name)] for name in ("First", "Second")
+        )
+        assert second == first
+        assert second[1] == ("creator.2", "agreed", "=1+1; \u20ac 500")
+        for name in ("First", "Second"):
+            pages.post(f"/lists/{name}", {"action": "delete"})
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line"),
+    [
+        ("empty.csv", b"", "no file was chosen, or it is empty"),
+        ("nobody.csv", b"handle,state\n,\n", "nobody.csv: there are no handles in it"),
+        ("states.csv", b"handle;state\ncreator.1;maybe\n", "states.csv, row 2: state &#39;maybe&#39; is none"),
+        ("strangers.csv", b"a\nb\n", "snapshot 2024-04-29 has none of these 2 handles"),
+        ("many.csv", b"\n".join(b"h%d" % n for n in range(2_001)), "it has 2,001 handles, and a list holds at most"),
+        ("large.csv", b"x" * 2_100_000, "the form is larger than 2,000 kB"),
+        ("damaged.xlsx", b"PK\x03\x04 and no more", "damaged.xlsx: the workbook is damaged"),
+        ("picture.csv", b"\x89PNG\r\n\x1a\n\0\0", "picture.csv: this is neither a CSV file nor a workbook"),
+        ("<b>\u202e.csv", b"", "no file was chosen"),
+        ("old.xls", b"\xd0\xcf\x11\xe0\0\0", "old.xls: this is neither a CSV file nor a workbook"),
+    ],
+)
+def test_a_file_that_is_no_list_is_named_and_changes_nothing(
+    pages: Pages, name: str, content: bytes, line: str
+) -> None:
+    pages.post("/lists", {"name": "Strict"})
+    answer = pages.upload("/lists/Strict/upload", name, content)
+    assert answer.status_code == 400
+    assert line in answer.text
+    assert "What to do:" in answer.text
+    assert Lists(pages.home / "explorer" / "lists.sqlite").members("Strict") == []
+    pages.post("/lists/Strict", {"action": "delete"})
+
+
+def test_handles_are_read_as_people_keep_them(pages: Pages) -> None:
+    pages.post("/lists", {"name": "Kept"})
+    texts = (
+        b"creator.1\r\n@creator.2\r\nhttps://www.tiktok.com/@creator.3?lang=en\r\n\r\ncreator.1\r\n",
+        "\ufeffName;Username\nEve;creator.4\n".encode(),
+        "Handle\tNote\ncreator.5\tcaf\u00e9".encode("utf-16"),
+        xlsx([["Handle"], ["@creator.6"]]),
+        xlsx([["creator.7"], ["creator.8"]]),
+    )
+    for content in texts:
+        assert pages.upload("/lists/Kept/upload", "kept", content).status_code == 303
+    members = Lists(pages.home / "explorer" / "lists.sqlite").members("Kept")
+    assert sorted(member.account_id for member in members) == [f"creator.{number}" for number in range(1, 9)]
+    assert {member.note for member in members} == {"", "caf\u00e9"}
+    pages.post("/lists/Kept", {"action": "delete"})
+
+
+def test_a_foreign_upload_is_refused(pages: Pages) -> None:
+    assert pages.upload("/lists/Kept/upload", "a.csv", b"creator.1", token="guessed").status_code == 400
+    assert pages.post("/lists/Kept/upload", {"file": "creator.1"}).status_code == 400
+    assert pages.upload("/lists/nothing/upload", "a.csv", b"creator.1").status_code == 404
+
+
+def test_a_damaged_and_a_locked_file_of_lists_are_pages(
+    pages: Pages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "published").symlink_to(pages.home / "published")
+    monkeypatch.setattr("tiktok_pipeline.explorer.lists._WAIT_SECONDS", 0.05)
+    other = Pages(tmp_path)
+    lists = Lists(tmp_path / "explorer" / "lists.sqlite")
+    lists.create("Spring")
+    with contextlib.closing(sqlite3.connect(lists.path, isolation_level=None)) as holder:
+        holder.execute("begin exclusive")
+        locked = other.get("/lists")
+        assert (locked.status_code, "another program has it open" in locked.text) == (400, True)
+        assert "close that program" in locked.text
+    lists.path.write_bytes(b"no database" * 100)
+    for address in ("/lists", "/lists/Spring", "/", "/creator/creator.1"):
+        damaged = other.get(address)
+        assert "cannot be used" in damaged.text
+        assert "take it from a backup" in damaged.text
 
 
 def test_the_shortlist_stays_in_the_budget(pages: Pages) -> None:

@@ -229,6 +229,9 @@ def fuzz(
     keep: Annotated[
         Path | None, typer.Option(help="Folder for files that break a rule, or for the only file.")
     ] = None,
+    features_every: Annotated[
+        int, typer.Option(min=1, help="Compute the features of every so many-th file; all are validated.")
+    ] = 1,
     texts: Annotated[int, typer.Option(min=0, help="Also read so many CSV texts with a check sum in each row.")] = 0,
     save_it: Annotated[bool, typer.Option("--save", help="Save the result in benchmarks/results/.")] = False,
 ) -> None:
@@ -240,7 +243,7 @@ def fuzz(
     numbers = [only] if only else range(1, files + 1)
     if only and keep:
         typer.echo(f"written: {fuzzing.write(damage.delivery(only, seed), keep)!a}")
-    trials = fuzzing.fuzz(numbers, seed=seed, log=typer.echo, keep=keep)
+    trials = fuzzing.fuzz(numbers, seed=seed, log=typer.echo, keep=keep, features_every=features_every)
     print_rows(*fuzzing.table(trials), "table")
     for problem in fuzzing.violation_lines(trials, seed):
         typer.echo(problem)
@@ -250,7 +253,7 @@ def fuzz(
     for line in [*read.violations, *([read.summary()] if texts else [])]:
         typer.echo(line)
     if save_it:
-        settings = {"files": len(numbers), "texts": texts, "seed": seed}
+        settings = {"files": len(numbers), "features every": features_every, "texts": texts, "seed": seed}
         typer.echo(f"saved: {fuzzing.save(trials, settings, texts=read.counts())}")
     if read.violations or any(trial.violations for trial in trials):
         raise typer.Exit(1)

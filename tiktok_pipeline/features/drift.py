@@ -21,9 +21,9 @@ import narwhals as nw
 import pandas as pd
 
 from tiktok_pipeline.features.catalog import FEATURES
-from tiktok_pipeline.features.sample import sample_frame
+from tiktok_pipeline.features.sample import columns_at_once, sample_frame
 from tiktok_pipeline.features.schema import DRIFT_TABLE
-from tiktok_pipeline.frames import fetch_row
+from tiktok_pipeline.frames import count_rows, fetch_row
 from tiktok_pipeline.warehouse.base import Engine
 
 MODERATE, MAJOR = 0.1, 0.25
@@ -104,7 +104,7 @@ def drift(before: nw.LazyFrame[Any], now: nw.LazyFrame[Any], features: Sequence[
         In the order of ``features``. The bins come from a bounded sample of ``before``; all rows are counted.
     """
     sample = sample_frame(before, engine).sample
-    cuts = {name: _cuts(_deciles(sample, name)) for name in features}
+    cuts = {name: _cuts(edges) for name, edges in _deciles(sample, features).items()}
     earlier, later = _counts(before, cuts), _counts(now, cuts)
     return [_drift_of(name, earlier[name], later[name]) for name in features]
 
@@ -122,17 +122,27 @@ def _number(name: str) -> nw.Expr:
     return nw.col(name).cast(nw.Float64)
 
 
-def _deciles(frame: nw.LazyFrame[Any], name: str) -> list[float]:
-    """Return the inner edges of `BINS` bins of equal share, ascending; none if the feature has no value.
+def _deciles(frame: nw.LazyFrame[Any], names: Sequence[str]) -> dict[str, list[float]]:
+    """Return the inner edges of `BINS` bins of equal share of each feature, ascending; none if it has no value.
 
-    One query for each feature, because each exact quantile holds its column in memory.
+    An exact quantile holds its column in memory, so each query is for so many features as `columns_at_once` says.
     """
     shares = [number / BINS for number in range(1, BINS)]
-    value = _number(name)
-    quantiles = fetch_row(
-        frame.select(**{f"q{share}": value.quantile(share, interpolation="linear") for share in shares})
-    )
-    return [edge for edge in quantiles.values() if edge is not None]
+    edges: dict[str, list[float]] = {}
+    for batch in columns_at_once(names, count_rows(frame)):
+        row = fetch_row(
+            frame.select(
+                **{
+                    f"{name}_{share}": _number(name).quantile(share, interpolation="linear")
+                    for name in batch
+                    for share in shares
+                }
+            )
+        )
+        for name in batch:
+            found = [row[f"{name}_{share}"] for share in shares]
+            edges[name] = [edge for edge in found if edge is not None]
+    return edges
 
 
 def _cuts(edges: Sequence[float]) -> list[float]:

@@ -23,6 +23,9 @@ An exact quantile of more rows would hold and sort the whole column. A quantile 
 0.1 % of its rank, 2.8 standard errors. Counts, sums, means and shares are always of all rows.
 """
 
+VALUES_IN_MEMORY = 4_000_000
+"""Most values of features that a query of exact quantiles holds at once, unless one column has more."""
+
 _KEYS = 16**15
 """Number of values that a ``sample_key`` can have: 15 hexadecimal digits."""
 
@@ -79,6 +82,20 @@ def collect_sample(
     names = list(dict.fromkeys(("account_id", *SOURCE_ORDER, *columns)))
     sampled = sample_frame(frame.select(names), engine, max_rows=max_rows)
     return to_pandas(sampled.sample.sort(*SOURCE_ORDER).select("account_id", *columns))
+
+
+def columns_at_once(names: Sequence[str], rows: int) -> list[tuple[str, ...]]:
+    """Split columns into batches whose values fit into memory together; few rows need one query, many one a column.
+
+    Examples
+    --------
+    >>> columns_at_once(["likes", "followers", "following"], 1_000)
+    [('likes', 'followers', 'following')]
+    >>> columns_at_once(["likes", "followers", "following"], 2_000_000)
+    [('likes', 'followers'), ('following',)]
+    """
+    size = max(1, VALUES_IN_MEMORY // max(rows, 1))
+    return [tuple(names[start : start + size]) for start in range(0, len(names), size)]
 
 
 def _oversample(

@@ -11,7 +11,7 @@ R. B. D'Agostino and E. S. Pearson (1973), "Tests for departure from normality",
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -21,8 +21,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tiktok_pipeline.features.catalog import feature_names
+from tiktok_pipeline.features.sample import columns_at_once
 from tiktok_pipeline.features.schema import STATISTICS_TABLE
-from tiktok_pipeline.frames import fetch_row
+from tiktok_pipeline.frames import count_rows, fetch_row
 
 SKEWNESS_DIGITS = 6
 """Significant digits of a skewness. The order of the rows changes sums of third powers more than other sums."""
@@ -53,7 +54,7 @@ def describe(features: nw.LazyFrame[Any], source: str, sample: nw.LazyFrame[Any]
         Rows of ``features.statistics``; none for a snapshot without rows.
     """
     names = feature_names(source)
-    quantiles = {name: _quantiles(sample, name) for name in names}
+    quantiles = _quantiles(sample, names)
     moments = _moments(features, {name: quantiles[name]["median"] or 0.0 for name in names})
     rows = [
         (source, name, "", statistic, value)
@@ -159,12 +160,17 @@ def _moments(features: nw.LazyFrame[Any], shifts: Mapping[str, float]) -> dict[s
     return row | {f"shift_{name}": shift for name, shift in shifts.items()}
 
 
-def _quantiles(sample: nw.LazyFrame[Any], name: str) -> dict[str, float | None]:
-    """Return the quantiles of one feature. The caller takes one feature at a time, so that only one is in memory."""
-    column = sample.select(name).drop_nulls(name).collect("pyarrow")[name]
-    values: NDArray[np.float64] = column.to_numpy().astype("float64", copy=False)
-    quantiles = np.quantile(values, list(QUANTILES.values())).tolist() if len(values) else [None] * len(QUANTILES)
-    return dict(zip(QUANTILES, quantiles, strict=True))
+def _quantiles(sample: nw.LazyFrame[Any], names: Sequence[str]) -> dict[str, dict[str, float | None]]:
+    """Return the quantiles of each feature; only so many features at once are in memory as `columns_at_once` says."""
+    found: dict[str, dict[str, float | None]] = {}
+    for batch in columns_at_once(names, count_rows(sample)):
+        columns = sample.select(*batch).collect("pyarrow").to_native()
+        for name in batch:
+            values: NDArray[np.float64] = columns[name].drop_null().to_numpy().astype("float64", copy=False)
+            shares = list(QUANTILES.values())
+            quantiles = np.quantile(values, shares).tolist() if len(values) else [None] * len(shares)
+            found[name] = dict(zip(QUANTILES, quantiles, strict=True))
+    return found
 
 
 def _statistics_of(

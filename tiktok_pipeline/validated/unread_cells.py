@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import narwhals as nw
+import pandas as pd
 
+from tiktok_pipeline.frames import to_pandas
 from tiktok_pipeline.raw.schema import PROFILES, Source
 from tiktok_pipeline.validated.clean import COUNTS, RATES, is_unread, quoted_cell
 from tiktok_pipeline.validated.schema import LONGEST_CHARACTERS, UNREAD_CELLS_TABLE
@@ -34,8 +36,8 @@ def has_unread_cell(source: Source) -> nw.Expr:
     return nw.any_horizontal(*(is_unread(name) for name in OPTIONAL_COLUMNS), ignore_nulls=True)
 
 
-def count_unread_cells(cleaned: nw.LazyFrame[Any], source: Source) -> nw.LazyFrame[Any]:
-    """Count the unread cells of each optional column of each file.
+def count_unread_cells(cleaned: nw.LazyFrame[Any], source: Source) -> pd.DataFrame:
+    """Count the unread cells of each optional column of each file; one query.
 
     Parameters
     ----------
@@ -46,25 +48,30 @@ def count_unread_cells(cleaned: nw.LazyFrame[Any], source: Source) -> nw.LazyFra
 
     Returns
     -------
-    LazyFrame
-        Rows of ``validated.unread_cells``.
+    DataFrame
+        Rows of ``validated.unread_cells``, by file and then in the order of `OPTIONAL_COLUMNS`.
     """
-    names = OPTIONAL_COLUMNS if source.name == PROFILES.name else {}
-    parts = [_count(cleaned, source, name, expected) for name, expected in names.items()]
-    return nw.concat(parts, how="vertical") if parts else _count(cleaned.head(0), source, "account_id", "")
+    if source.name != PROFILES.name:
+        return pd.DataFrame(columns=UNREAD_CELLS_TABLE.frame_names)
+    cells = {f"{name}_is_unread": is_unread(name) for name in OPTIONAL_COLUMNS}
+    unread = cleaned.filter(has_unread_cell(source)).with_columns(**cells)
+    marked = unread.select("source_file", *cells, **{f"{name}_example": _example(name) for name in OPTIONAL_COLUMNS})
+    counts = [nw.col(name).cast(nw.Int64).sum() for name in cells]
+    examples = [nw.col(f"{name}_example").min() for name in OPTIONAL_COLUMNS]
+    files = to_pandas(marked.group_by("source_file").agg(*counts, *examples).sort("source_file"))
+    rows = [
+        (source.name, file["source_file"], name, int(file[f"{name}_is_unread"]), expected, file[f"{name}_example"])
+        for file in files.to_dict("records")
+        for name, expected in OPTIONAL_COLUMNS.items()
+        if file[f"{name}_is_unread"]
+    ]
+    return pd.DataFrame(rows, columns=UNREAD_CELLS_TABLE.frame_names)
 
 
-def _count(cleaned: nw.LazyFrame[Any], source: Source, name: str, expected: str) -> nw.LazyFrame[Any]:
-    # A text of a person is not quoted, nor is a cell with letters, which may have slipped from another column.
-    cell = quoted_cell(f"raw_{name}")
+def _example(name: str) -> nw.Expr:
+    """Return the cell if it is unread and may be quoted.
+
+    A text of a person is not quoted, nor is a cell with letters, which may have slipped from another column.
+    """
     may_quote = nw.lit(name not in LONGEST_CHARACTERS) & ~nw.col(f"raw_{name}").str.contains(_HAS_LETTER)
-    unread = cleaned.filter(is_unread(name)).select("source_file", nw.when(may_quote).then(cell).alias("example"))
-    counted = unread.group_by("source_file").agg(nw.len().alias("cells"), nw.col("example").min())
-    return counted.select(
-        nw.lit(source.name).alias("source"),
-        nw.col("source_file"),
-        nw.lit(name).alias("column_name"),
-        nw.col("cells").cast(nw.Int64),
-        nw.lit(expected).alias("expected"),
-        nw.col("example"),
-    ).select(UNREAD_CELLS_TABLE.frame_names)
+    return nw.when(nw.col(f"{name}_is_unread") & may_quote).then(quoted_cell(f"raw_{name}"))

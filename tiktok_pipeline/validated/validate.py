@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import narwhals as nw
+import pandas as pd
 import pandera.pandas as pa
 
 from tiktok_pipeline.errors import PipelineError
@@ -61,13 +62,13 @@ class ValidationResult:
         Rows of ``validated.<source>``.
     rejected : LazyFrame
         Rows of ``validated.rejected``.
-    unread_cells : LazyFrame, optional
+    unread_cells : DataFrame, optional
         Rows of ``validated.unread_cells``; None for a source whose cells are not counted.
     """
 
     valid: nw.LazyFrame[Any]
     rejected: nw.LazyFrame[Any]
-    unread_cells: nw.LazyFrame[Any] | None = None
+    unread_cells: pd.DataFrame | None = None
 
 
 def validate_source(

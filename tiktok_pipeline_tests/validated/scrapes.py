@@ -50,7 +50,8 @@ def judged(engine: DuckDBWarehouse, path: Path) -> Verdict:
         frame.sort("source_row").collect("pyarrow").to_native().to_pylist() for frame in frames
     )
     assert verdict.unread_cells is not None
-    return Verdict(raw_rows, valid, rejected, verdict.unread_cells.collect("pyarrow").to_native().to_pylist())
+    unread = verdict.unread_cells.astype(object).where(verdict.unread_cells.notna(), None)
+    return Verdict(raw_rows, valid, rejected, unread.to_dict("records"))
 
 
 def csv_of(*rows: dict[str, str]) -> str:

@@ -63,7 +63,7 @@ def validated_assets() -> AssetsDefinition:
             for name, result in results.items()
         }
         yield Output(_all_rejected(results, warehouse), "rejected", metadata=_rejected_shares(counts))
-        yield Output(_all_unread_cells(results, warehouse), "unread_cells")
+        yield Output(_all_unread_cells(results), "unread_cells")
         for name, result in results.items():
             worst = _frequent_reasons(result.rejected.filter(~is_harmless()))
             check_balance(
@@ -128,11 +128,10 @@ def _all_rejected(results: Mapping[str, ValidationResult], engine: Warehouse) ->
     return engine.persist(nw.concat([result.rejected for result in results.values()], how="vertical"))
 
 
-def _all_unread_cells(results: Mapping[str, ValidationResult], engine: Warehouse) -> Frame | pd.DataFrame:
+def _all_unread_cells(results: Mapping[str, ValidationResult]) -> pd.DataFrame:
     counts = [result.unread_cells for result in results.values() if result.unread_cells is not None]
-    if not counts:
-        return pd.DataFrame(columns=UNREAD_CELLS_TABLE.frame_names)
-    return engine.persist(nw.concat(counts, how="vertical"))
+    counted = [table for table in counts if len(table)]
+    return pd.concat(counted, ignore_index=True) if counted else pd.DataFrame(columns=UNREAD_CELLS_TABLE.frame_names)
 
 
 def _rejected_shares(counts: Mapping[str, Mapping[str, int]]) -> dict[str, float | None]:

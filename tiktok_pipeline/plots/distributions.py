@@ -291,8 +291,8 @@ def _histogram(axes: Axes, values: np.ndarray, feature: str, *, logged: bool) ->
     known = values[~np.isnan(values)]
     shown = known[known > 0] if logged else known
     heading = f"{format_count(len(known))} profiles"
-    if logged:
-        heading += f", {format_count((known == 0).sum())} zero"
+    if logged and (zeros := int((known == 0).sum())):
+        heading += f", {format_count(zeros)} zero"
     if missing := len(values) - len(known):
         heading += f", {format_count(missing)} unknown"
     if len(shown):
@@ -304,7 +304,7 @@ def _histogram(axes: Axes, values: np.ndarray, feature: str, *, logged: bool) ->
         axes.axvline(middle, color=COLORS[4], linewidth=1.6, label=f"median {format_short(middle)}")
         axes.margins(y=0.22)
         if logged:
-            log_axis(axes, "x", 5)
+            log_axis(axes, "x", 3)
         else:
             linear_axis(axes, "x")
     linear_axis(axes, "y", 4)

@@ -14,7 +14,7 @@ import pandas as pd
 from rich.cells import cell_len
 
 from tiktok_pipeline.features.catalog import FEATURES_BY_NAME
-from tiktok_pipeline.output.number_format import format_si
+from tiktok_pipeline.output.number_format import format_short
 from tiktok_pipeline.safe_text import one_line
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def style_axes(axes: Axes, x: str = "", y: str = "", heading: str = "") -> None:
 
 
 def log_axis(axes: Axes, which: str, max_ticks: int = 8) -> None:
-    """Set a log scale on axis ``x`` or ``y`` with ticks such as 10, 1k and 1M; call it after drawing."""
+    """Set a log scale on axis ``x`` or ``y`` with ticks such as 10, 1,000 and 1,000,000; call it after drawing."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator  # noqa: PLC0415
 
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")
@@ -155,7 +155,7 @@ def log_axis(axes: Axes, which: str, max_ticks: int = 8) -> None:
 
 
 def linear_axis(axes: Axes, which: str, max_ticks: int = 6) -> None:
-    """Set a linear axis with ticks such as 10k and 1M."""
+    """Set a linear axis with ticks such as 10,000 and 1,000,000."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: PLC0415
 
     axis = axes.xaxis if which == "x" else axes.yaxis
@@ -164,7 +164,7 @@ def linear_axis(axes: Axes, which: str, max_ticks: int = 6) -> None:
 
 
 def _format_tick(value: float, _: object = None) -> str:
-    return format_si(value)
+    return format_short(value)
 
 
 def legend(axes: Axes, loc: Literal["best", "upper left", "upper right"], handlelength: float = 2.0) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tiktok_pipeline.output.number_format import format_count
-from tiktok_pipeline.personas.verdict import NO_SEGMENT, TOO_SMALL, VERDICTS
+from tiktok_pipeline.personas.verdict import NO_SEGMENT, VERDICTS
 from tiktok_pipeline.reports.changes_model import ChangesModel, build_changes_section, changes_summary
 from tiktok_pipeline.reports.comparison_model import comparison_table
 from tiktok_pipeline.reports.fit_model import continuity_sentence
@@ -120,7 +120,7 @@ def _summary(tables: SnapshotTables, recommended: StudyTables | None) -> Iterabl
     if recommended is None:
         yield (Span("No study has been run on this snapshot."),)
     else:
-        yield from _plan_summary(tables.studies, recommended)
+        yield from _plan_summary(recommended)
     if changed := changes_summary(tables.changes):
         yield changed
     if activity := posting_summary(tables.posting):
@@ -144,7 +144,7 @@ def _rows_summary(row_counts: Mapping[str, RowCounts]) -> Sentence:
     )
 
 
-def _plan_summary(studies: Sequence[StudyTables], recommended: StudyTables) -> Iterable[Sentence]:
+def _plan_summary(recommended: StudyTables) -> Iterable[Sentence]:
     cards = [card for card in segment_cards(recommended) if card.is_segment]
     if not cards:
         yield (
@@ -168,7 +168,7 @@ def _plan_summary(studies: Sequence[StudyTables], recommended: StudyTables) -> I
             Span(f"{'Do not plan' if usable else 'Plan with no segment: do not plan'} with "),
             Span(f"{', '.join(f'{card.name} ({card.verdict})' for card in others)}."),
         )
-    yield (Span(_reliability(studies, recommended)),)
+    yield (Span(_reliability(recommended)),)
     if goes_on := continuity_sentence(recommended.continuity):
         yield (Span(goes_on),)
     if recommended.basis_note:
@@ -179,8 +179,8 @@ def _names(cards: Iterable[SegmentCard]) -> str:
     return ", ".join(f"{card.name} ({card.rounded_percent} of all)" for card in cards)
 
 
-def _reliability(studies: Sequence[StudyTables], recommended: StudyTables) -> str:
-    """Return how many segments have each verdict, of the study to plan with and in brief of all studies."""
+def _reliability(recommended: StudyTables) -> str:
+    """Return how many segments of the study to plan with have each verdict."""
     counts = verdict_counts([recommended])
     parts = [
         f"{count} {VERDICTS[label].predicates[count != 1]}"
@@ -193,9 +193,6 @@ def _reliability(studies: Sequence[StudyTables], recommended: StudyTables) -> st
     )
     if without:
         sentences.append(f"{count_noun(without, 'creator')} {NO_SEGMENT.predicates[without != 1]}.")
-    small = verdict_counts(studies).get(TOO_SMALL.label, 0)
-    if len(studies) > 1 and small:
-        sentences.append(f"Across all studies, {count_noun(small, 'segment')} {TOO_SMALL.predicates[small != 1]}.")
     return " ".join(sentences)
 
 

@@ -9,7 +9,6 @@ from tiktok_pipeline.features.posting import SLOWING
 from tiktok_pipeline.output.number_format import format_count, format_number, format_percent
 from tiktok_pipeline.reports.creator_table import creator_cell
 from tiktok_pipeline.reports.page_elements import (
-    Cell,
     RowGroup,
     Sentence,
     Span,
@@ -60,8 +59,8 @@ def build_shortlist(tables: ShortlistTables) -> ShortlistModel:
     header = (
         number_heading("Rank"),
         heading("Creator"),
-        number_heading("Followers"),
         heading("Why"),
+        number_heading("Followers"),
         heading("Check first"),
     )
     table = Table("Creators to look at first", (header,), groups) if groups else None
@@ -142,8 +141,8 @@ def _row(place: int, row: Row, *, has_rates: bool) -> TableRow:
         (
             number_cell(str(place)),
             creator_cell(row),
-            Cell(text=format_count(row["followers"]), css_class="n"),
             text_cell(reason(row, has_rates=has_rates), "words"),
+            number_cell(format_count(row["followers"])),
             text_cell(cautions(row)),
         )
     )

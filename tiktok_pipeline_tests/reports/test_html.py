@@ -185,7 +185,6 @@ def test_the_summary_counts_rows_segments_and_verdicts(parsed: ParsedPage) -> No
         "Do not plan with Two <b>Stars</b> (too small).",
         "1 is stable, 1 is a pattern with moving edges, 1 is too small to be a group.",
         "3,000 creators have no segment.",
-        "Across all studies, 2 segments are too small to be groups.",
         "average precision 0.981 as published; 0.421 (± 0.004 over repeats) on creators that the model has not seen",
         "without features that reveal the label (logistic regression, without leaks); guessing reaches 0.052.",
     ):

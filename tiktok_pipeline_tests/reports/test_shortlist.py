@@ -287,7 +287,7 @@ def test_the_table_ranks_within_each_segment_and_links_possible_handles() -> Non
         "https://www.tiktok.com/@some.creator",
         "https://www.tiktok.com/@other.creator",
     ]
-    assert [row[2].text for row in cells] == ["36,000", "12,000", "3,600,000"]
+    assert [row[3].text for row in cells] == ["36,000", "12,000", "3,600,000"]
 
 
 def test_the_pages_are_where_the_command_serves_them() -> None:

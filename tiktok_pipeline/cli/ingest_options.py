@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _CHOICES = {
     "decimal": (".", ","),
-    "dates": ("day-first", "month-first"),
+    "dates": ("day-first", "month-first", "year-month-day", "year-day-month"),
     "rates": ("fraction", "percent"),
 }
 

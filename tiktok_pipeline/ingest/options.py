@@ -17,7 +17,7 @@ class IngestOptions:
         The snapshot key of all rows.
     decimal : {".", ","}, optional
         The decimal mark of the numbers, where both readings are possible.
-    dates : {"day-first", "month-first"}, optional
+    dates : {"day-first", "month-first", "year-month-day", "year-day-month"}, optional
         The order of the parts of a date, where both readings are possible.
     rates : {"fraction", "percent"}, optional
         The unit of the engagement rates, where both readings are possible.
@@ -31,7 +31,7 @@ class IngestOptions:
 
     snapshot: str | None = None
     decimal: Literal[".", ","] | None = None
-    dates: Literal["day-first", "month-first"] | None = None
+    dates: Literal["day-first", "month-first", "year-month-day", "year-day-month"] | None = None
     rates: Literal["fraction", "percent"] | None = None
     column_map: Mapping[str, str] = field(default_factory=dict)
     newest: bool = False

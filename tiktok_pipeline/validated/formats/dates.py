@@ -24,6 +24,9 @@ FIRST_DAY = date(2016, 9, 1)
 ORDERS = ("day-first", "month-first", "year-first")
 """The readings of a date of three numbers. ``year-first`` is only for years of two digits."""
 
+YEAR_DAY_MONTH = "year-day-month"
+"""The reading of ``2024-27-03``; in every other order, a date that starts with its year goes on with the month."""
+
 MONTHS: Mapping[int, tuple[str, ...]] = {
     1: (
         "january",
@@ -59,6 +62,22 @@ MONTHS: Mapping[int, tuple[str, ...]] = {
 }
 """Names of the months in English, German, French, Spanish, Portuguese, Danish, Dutch and Italian."""
 
+_MORE_MONTHS: Mapping[int, tuple[str, ...]] = {
+    1: ("января", "январь", "янв", "stycznia", "styczeń", "sty", "ocak", "oca", "ledna"),
+    2: ("февраля", "февраль", "февр", "фев", "lutego", "luty", "lut", "şubat", "şub", "února"),
+    3: ("марта", "март", "мар", "marca", "marzec", "mart", "března"),
+    4: ("апреля", "апрель", "апр", "kwietnia", "kwiecień", "kwi", "nisan", "nis", "dubna"),
+    5: ("мая", "май", "maja", "mayıs", "května"),
+    6: ("июня", "июнь", "июн", "czerwca", "czerwiec", "cze", "haziran", "haz", "června"),
+    7: ("июля", "июль", "июл", "lipca", "lipiec", "lip", "temmuz", "tem", "července"),
+    8: ("августа", "август", "авг", "sierpnia", "sierpień", "sie", "ağustos", "ağu", "augusti", "srpna"),
+    9: ("сентября", "сентябрь", "сент", "сен", "września", "wrzesień", "wrz", "eylül", "eyl"),
+    10: ("октября", "октябрь", "окт", "października", "październik", "paź", "ekim", "eki"),
+    11: ("ноября", "ноябрь", "нояб", "ноя", "listopada", "listopad", "lis", "kasım", "kas"),
+    12: ("декабря", "декабрь", "дек", "grudnia", "grudzień", "gru", "aralık", "ara"),
+}
+"""The same in Russian, Polish, Turkish, Swedish and Czech; a month that means two in these is left out."""
+
 _WEEKDAYS = (
     *("mon", "tue", "tues", "wed", "thu", "thur", "thurs", "fri", "sat", "sun", "monday", "tuesday", "wednesday"),
     *("thursday", "friday", "saturday", "sunday", "mo", "di", "mi", "do", "fr", "sa", "so", "montag", "dienstag"),
@@ -83,29 +102,34 @@ _ZONES: Mapping[str, str] = {
     "cest": "+0200",
     "jst": "+0900",
 }
-_LETTER = "a-zà-ÿ"
+_LETTER = "a-zà-ÿąćęłńóśźżğışěřčůа-яё"
 _CLOCK = r"[0-9]{1,2}[:h.][0-9]{2}(?:[:.][0-9]{2}(?:[.,:][0-9]+)?)?(?: ?[ap][.]?m[.]?)?"
 _OFFSET = r"(?: ?(?:utc|gmt)? ?[+-][0-9]{1,2}(?::?[0-9]{2})?| ?[a-z]{1,4})?(?: ?(?:\([^)]*\)|\[[^\]]*\]))?"
-_TIME = rf"(?:(?:[ t,]+(?:(?:at|um|à|kl[.]?|às|a las) )?({_CLOCK}{_OFFSET}))|z|[+-][0-9]{{2}}:[0-9]{{2}})?$"
+_TIME = rf"(?:(?:[ t,_:]+(?:(?:at|um|à|kl[.]?|às|a las|om) )?({_CLOCK}{_OFFSET}))|z|[+-][0-9]{{2}}:[0-9]{{2}})?$"
 _SEPARATOR = r"[-/. ]{1,2}"
+_YEAR_SEPARATOR = r"[-/._: ]{1,2}"
 _COMPACT_DAY = "(20[0-9]{2})([0-9]{2})([0-9]{2})"
 _SECONDS = "(?:[0-9]{2}(?:[.][0-9]+)?)?"
 _OF = r"(?: (?:de|del|of) |[-/., ]{1,2}|)"
 _NAMED_DAY = r"([0-9]{1,2})(?:st|nd|rd|th|er|º|[.])?"
 
 # Each pattern has a year, a month, a day and a time; the orders give the groups of the three.
-_UNAMBIGUOUS = (
-    (rf"^([0-9]{{4}}){_SEPARATOR}([0-9]{{1,2}}){_SEPARATOR}([0-9]{{1,2}})[.]?{_TIME}", r"\1-\2-\3@\4"),
-    (r"^([0-9]{4})[年년] ?([0-9]{1,2})[月월] ?([0-9]{1,2})[日일]()$", r"\1-\2-\3@\4"),
-    (rf"^{_NAMED_DAY}{_OF}#([0-9]{{2}})[.]?{_OF}([0-9]{{4}}){_TIME}", r"\3-\2-\1@\4"),
-    (rf"^#([0-9]{{2}})[.]?[- ]*([0-9]{{1,2}})(?:st|nd|rd|th)?[-, ]+([0-9]{{4}}){_TIME}", r"\3-\1-\2@\4"),
-    (rf"^([0-9]{{4}})[-/. ]*#([0-9]{{2}})[.]?[-/. ]*([0-9]{{1,2}}){_TIME}", r"\1-\2-\3@\4"),
-    (rf"^#([0-9]{{2}}) +([0-9]{{1,2}}) ({_CLOCK}{_OFFSET}) ([0-9]{{4}})$", r"\4-\1-\2@\3"),
+_YEAR_FIRST = (
+    (rf"^([0-9]{{4}}){_YEAR_SEPARATOR}([0-9]{{1,2}}){_YEAR_SEPARATOR}([0-9]{{1,2}})[.]?{_TIME}", r"\1-\2-\3@\4"),
+    (r"^([0-9]{4})-([0-9]{2})-([0-9]{2})[ t_][0-9]{2}-[0-9]{2}(?:-[0-9]{2})?z?$", r"\1-\2-\3@"),
     (
         rf"^{_COMPACT_DAY}[t ]?([0-9]{{2}})([0-9]{{2}}){_SECONDS}([+-][0-9]{{2}}:?[0-9]{{2}})$",
         r"\1-\2-\3@\4:\5\6",
     ),
     (r"^(20[0-9]{2})([0-9]{2})([0-9]{2})(?:[t ]?([0-9]{4})([0-9]{2})?(?:[.][0-9]+)?z?)?$", r"\1-\2-\3@"),
+)
+_UNAMBIGUOUS = (
+    (r"^([0-9]{4})[年년] ?([0-9]{1,2})[月월] ?([0-9]{1,2})[日일](?:[ (].*)?$", r"\1-\2-\3@"),
+    (rf"^{_NAMED_DAY}{_OF}#([0-9]{{2}})[.]?{_OF}([0-9]{{4}}){_TIME}", r"\3-\2-\1@\4"),
+    (rf"^#([0-9]{{2}})[.]?[- ]*([0-9]{{1,2}})(?:st|nd|rd|th)?[-, ]+([0-9]{{4}}){_TIME}", r"\3-\1-\2@\4"),
+    (rf"^([0-9]{{4}})[-/. ]*#([0-9]{{2}})[.]?[-/. ]*([0-9]{{1,2}}){_TIME}", r"\1-\2-\3@\4"),
+    (rf"^#([0-9]{{2}}) +([0-9]{{1,2}}) ({_CLOCK}{_OFFSET}) ([0-9]{{4}})$", r"\4-\1-\2@\3"),
+    (rf"^#([0-9]{{2}}) +([0-9]{{1,2}}) ({_CLOCK}) ([0-9]{{4}}) ([+-][0-9]{{4}})$", r"\4-\1-\2@\3\5"),
 )
 _THREE_NUMBERS = (
     (
@@ -146,7 +170,8 @@ def days(
     cell : str
         The column to read.
     orders : mapping of str to str
-        The name of each new column, and the order (one of `ORDERS`, or empty) in which it reads three numbers.
+        The name of each new column, and the order in which it reads three numbers: one of `ORDERS`,
+        `YEAR_DAY_MONTH`, or empty.
     engine : Engine
         The engine that the frame lives in.
     latest : date
@@ -160,9 +185,11 @@ def days(
     """
     names = list(orders)
     # Most cells of most columns are ISO dates: the engine evaluates the other branch for the rest.
-    is_iso = nw.col(cell).str.contains(r"^20[0-9]{2}-[0-9]{2}-[0-9]{2}$")
+    is_iso = nw.col(cell).str.contains(r"^20[0-9]{2}-[0-9]{2}-[0-9]{2}$") & nw.lit(
+        YEAR_DAY_MONTH not in orders.values()
+    )
     iso = nw.when(is_iso).then(nw.concat_str([nw.col(cell), nw.lit("@")]))
-    text = strip_blanks(nw.col(cell)).str.replace_all("^'", "")
+    text = strip_blanks(nw.col(cell)).str.replace_all("^'", "").str.replace_all(" *@ *", " ")
     named = rows.with_columns(iso.otherwise(_with_month_numbers(text)).alias("date_text"))
     text = nw.col("date_text")
     has_mark = text.str.contains("@", literal=True)
@@ -211,8 +238,9 @@ def _with_month_numbers(text: nw.Expr) -> nw.Expr:
     weekdays = "|".join(sorted(_WEEKDAYS, key=len, reverse=True))
     named = named.str.replace_all(rf"^(?:{weekdays})[.]?,? +([0-9{_LETTER}])", r"\1")
     named = named.str.replace_all(rf"^mar[.]?,? +([0-9]{{1,2}}[.]? +[{_LETTER}])", r"\1")
+    named = named.str.replace_all("([0-9]) г[.]?(,|$)", r"\1\2")  # "2024 г.": of the year, in Russian
     for number, names in MONTHS.items():
-        words = "|".join(sorted(names, key=len, reverse=True))
+        words = "|".join(sorted((*names, *_MORE_MONTHS[number]), key=len, reverse=True))
         named = named.str.replace_all(rf"(^|[^{_LETTER}#])(?:{words})([^{_LETTER}]|$)", rf"\1#{number:02}\2")
     return nw.when(text.str.contains(f"[{_LETTER}]{{2}}")).then(named).otherwise(text)
 
@@ -225,9 +253,12 @@ def _unambiguous(text: nw.Expr) -> nw.Expr:
 
 def _in_order(text: nw.Expr, order: str) -> nw.Expr:
     """Return a text of three numbers as ``yyyy-mm-dd@time``; unchanged if the order cannot read it."""
-    if order not in ORDERS:
-        return text
     arranged = text
+    for pattern, replacement in _YEAR_FIRST:
+        swapped = replacement.replace(r"\2-\3", r"\3-\2") if order == YEAR_DAY_MONTH else replacement
+        arranged = arranged.str.replace_all(pattern, swapped)
+    if order not in ORDERS:
+        return nw.when(text.str.contains("@", literal=True)).then(text).otherwise(arranged)
     for pattern, replacements in _THREE_NUMBERS:
         replacement = replacements[ORDERS.index(order)]
         if replacement:

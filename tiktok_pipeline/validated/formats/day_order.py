@@ -1,4 +1,4 @@
-"""Decide how the dates of a column are read: day first, month first, or two digits of the year first."""
+"""Decide how the dates of a column are read: day first, month first, two digits of the year first, or 2024-27-03."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from typing import Any
 import narwhals as nw
 
 from tiktok_pipeline.missing_values import NUMBER_NULL_PATTERN
-from tiktok_pipeline.validated.formats.dates import ORDERS, days
+from tiktok_pipeline.validated.formats.dates import ORDERS, YEAR_DAY_MONTH, days
 from tiktok_pipeline.validated.formats.formats import AmbiguousFormatError
 from tiktok_pipeline.validated.formats.numbers import strip_blanks
-from tiktok_pipeline.validated.formats.tally import outweighs
+from tiktok_pipeline.validated.formats.tally import MINORITY, outweighs
 from tiktok_pipeline.warehouse.base import Engine
 
 _NAMES = {order: order.replace("-", "_") for order in ORDERS}
+_FEWEST_DAYS_BEFORE_MONTHS = 0.25
+"""Share of the dates that start with a year, from which days behind the year are an order and no mistakes."""
+
 _DOTTED = r"^ *[0-9]{1,2}[.] ?[0-9]{1,2}[.] ?[0-9]{2}"
 
 
@@ -42,8 +45,9 @@ def read_in_every_order(cells: nw.LazyFrame[Any], name: str, engine: Engine, *, 
     """
     different = cells.group_by(name).agg(nw.len().alias("cells"))
     filled = different.filter(~strip_blanks(nw.col(name)).str.contains(f"^({NUMBER_NULL_PATTERN})?$"))
-    read = days(filled, name, {short: order for order, short in _NAMES.items()}, engine, latest=latest)
-    shorts = list(_NAMES.values())
+    orders = {short: order for order, short in _NAMES.items()} | {"day_second": YEAR_DAY_MONTH}
+    read = days(filled, name, orders, engine, latest=latest)
+    shorts = [*_NAMES.values(), "day_second"]
     same = {f"{left}_is_{right}": nw.col(left) == nw.col(right) for left, right in _pairs(shorts)}
     flags = read.select(
         "cells",
@@ -88,6 +92,8 @@ def decide_order(name: str, groups: list[dict[str, Any]], *, option: str | None,
     """
     if option:
         return option, ""
+    if shown := _day_second(name, groups, file):
+        return YEAR_DAY_MONTH, shown
     open_groups = [group for group in groups if _has_two_readings(group)]
     if not open_groups:
         return _best(groups)
@@ -100,6 +106,33 @@ def decide_order(name: str, groups: list[dict[str, Any]], *, option: str | None,
     if all(group["is_dotted"] and group["day_first"] for group in open_groups):
         return "day-first", open_groups[0]["example"]
     raise _refusal(name, open_groups[0], file)
+
+
+def _day_second(name: str, groups: list[dict[str, Any]], file: str) -> str:
+    """Return a cell which shows that the day stands between year and month; empty if the cells do not show it.
+
+    Raises
+    ------
+    AmbiguousFormatError
+        If many cells can be read only so, and many others only with the month behind the year.
+    """
+    shorts = list(_NAMES.values())
+    only = [group for group in groups if group["day_second"] and not any(group[short] for short in shorts)]
+    against = [group for group in groups if not group["day_second"] and all(group[short] for short in shorts)]
+    both = [group for group in groups if group["day_second"] and group["day_first"]]
+    open_groups = [group for group in both if not group["day_first_is_day_second"]]
+    n_only, n_against, n_open = (sum(group["cells"] for group in some) for some in (only, against, open_groups))
+    if n_only < max(1, _FEWEST_DAYS_BEFORE_MONTHS * (n_only + n_against + n_open)):
+        return ""
+    shown = str(only[0]["example"])
+    if n_against > MINORITY * n_only:
+        other = str(against[0]["example"]).strip()[:60]
+        raise AmbiguousFormatError(
+            f"{file}: column {name}: {shown.strip()[:60]!r} has the day behind the year, and {other!r} the month",
+            remedy="write all dates as 2024-05-31, or add --dates year-day-month or --dates year-month-day: "
+            "the others are missing then",
+        )
+    return shown
 
 
 def _best(groups: list[dict[str, Any]]) -> tuple[str, str]:

@@ -28,7 +28,7 @@ _FOREIGN_MARKS = (",", "%")
 """A number with neither is read by the parsers, or is not readable. A pattern of digits takes five times as long."""
 
 _DAY_CHARACTERS = len("2024-05-06")
-_DAY = "^(20[0-9]{2}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+(Z|[+]00:?00)?)?)?$"
+_DAY = "^(20[0-9]{2}-(0[0-9]|1[0-2])-[0-9]{2}([T ][0-9:.]+(Z|[+]00:?00)?)?)?$"
 _LARGE = {"avg_engagement_rate": "0.5", "like_engagement_rate": "0.5", "comment_engagement_rate": "0.05"}
 """Few fractions reach this, and most percentages do; compared as text, which is cheap."""
 
@@ -63,7 +63,7 @@ def evidence_expressions(source: Source, *, today: date) -> list[nw.Expr]:
     is_plausible = (day == nw.lit("")) | ((day >= nw.lit(first)) & (day < nw.lit(after)))
     # Most cells of most columns are days alone: the engine compares the others with the pattern.
     is_day_alone = (day.str.len_chars() == _DAY_CHARACTERS) & (day.str.slice(4, 1) == nw.lit("-"))
-    is_day_alone = is_day_alone & (day.str.slice(7, 1) == nw.lit("-"))
+    is_day_alone = is_day_alone & (day.str.slice(7, 1) == nw.lit("-")) & (day.str.slice(5, 2) <= nw.lit("12"))
     has_form = nw.when(is_day_alone).then(nw.lit(True)).otherwise(day.str.contains(_DAY))
     return [*expressions, _count(~(has_form & is_plausible), "odd_observed_on")]
 

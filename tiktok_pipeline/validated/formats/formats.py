@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 from tiktok_pipeline.errors import FileError
 
 DecimalMark = Literal[".", ","]
-DayOrder = Literal["day-first", "month-first"]
+DayOrder = Literal["day-first", "month-first", "year-month-day", "year-day-month"]
 RateUnit = Literal["fraction", "percent"]
 
 
@@ -27,7 +27,7 @@ class FormatOptions:
     ----------
     decimal : {".", ","}, optional
         The decimal mark of numbers (``--decimal``).
-    dates : {"day-first", "month-first"}, optional
+    dates : {"day-first", "month-first", "year-month-day", "year-day-month"}, optional
         The order of day and month (``--dates``).
     rates : {"fraction", "percent"}, optional
         The unit of engagement rates (``--rates``): 0.05 or 5 for five percent.
@@ -57,8 +57,8 @@ class ColumnFormat:
     unit : {"fraction", "percent", "sign", ""}
         The unit of rates without a percent sign; ``sign`` if every rate has one, empty for other columns.
     day_order : str
-        How a date without a month name is read: ``day-first``, ``month-first`` or ``year-first``; empty if no cell
-        depends on it.
+        How a date without a month name is read: ``day-first``, ``month-first``, ``year-first`` or
+        ``year-day-month``; empty if no cell depends on it.
     earliest, latest : str
         The first and the last plausible day of a date column, as ISO text; a date outside is not readable.
     example : str

@@ -6,7 +6,13 @@ from datetime import date
 
 import pytest
 
-from tiktok_pipeline.validated.formats.formats import AmbiguousFormatError, ColumnFormat, FormatOptions, Formats
+from tiktok_pipeline.validated.formats.formats import (
+    AmbiguousFormatError,
+    ColumnFormat,
+    DayOrder,
+    FormatOptions,
+    Formats,
+)
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.validated.formats.columns import detect, read, read_as
 
@@ -29,6 +35,22 @@ ONE_READING: dict[str, date | None] = {
             *("6. maj 2024", "mandag 6. maj 2024 kl. 04:30", "6 mai 2024 à 04:30", "2024年5月6日"),
             *("2024. 5. 6.", "2024년 5월 6일", "'2024-05-06", "20240506T1030+0200"),
             *("2024-05-06T04:30:00+01:00[Europe/Paris]",),
+            *(
+                "6 мая 2024 г.",
+                "6 мая 2024, 04:30",
+                "6 maja 2024",
+                "6 Mayıs 2024",
+                "6. května 2024",
+                "6 maj 2024 kl. 04:30",
+            ),
+            *("2024年05月06日 04:30", "2024年5月6日(月)", "2024년 5월 6일 오후 4:30", "6 mei 2024 om 04:30"),
+            *(
+                "May 6, 2024 @ 04:30:00.000",
+                "06MAY2024:04:30:00",
+                "06/May/2024:04:30:00 +0000",
+                "2024:05:06 04:30:00",
+            ),
+            *("Mon May 6 04:30:00 2024 +0200", "2024-05-06_04-30-00", "2024-05-06 04-30-00", "2024_05_06"),
         ),
         MAY_6,
     ),
@@ -104,6 +126,24 @@ def test_a_date_of_three_numbers_follows_the_order(engine: DuckDBWarehouse, orde
     assert dict(zip(BY_ORDER, values, strict=True)) == {cell: days[place] for cell, days in BY_ORDER.items()}
 
 
+YEAR_DAY_MONTH = {
+    **dict.fromkeys(
+        ("2024-27-03", "2024/27/03", "2024.27.03 04:30", "2024-27-03T23:30:00Z", "20242703"), date(2024, 3, 27)
+    ),
+    "2024-05-06": date(2024, 6, 5),
+    "2024-27-03T23:30:00-08:00": date(2024, 3, 28),
+    "2024-03-27": None,
+    "6 May 2024": MAY_6,
+    "27/03/2024": None,
+}
+"""Cells as they are read with the day between year and month."""
+
+
+def test_the_day_may_stand_between_year_and_month(engine: DuckDBWarehouse) -> None:
+    values = read_as(engine, date_format("year-day-month"), observed_on=[*YEAR_DAY_MONTH])["observed_on"]
+    assert dict(zip(YEAR_DAY_MONTH, values, strict=True)) == YEAR_DAY_MONTH
+
+
 DECIDED: list[tuple[list[str], list[date | None]]] = [
     (["05/06/2024", "13/06/2024"], [date(2024, 6, 5), date(2024, 6, 13)]),
     (["05/06/2024", "05/13/2024"], [MAY_6, date(2024, 5, 13)]),
@@ -116,6 +156,10 @@ DECIDED: list[tuple[list[str], list[date | None]]] = [
     (["12/06/2026"], [date(2026, 6, 12)]),
     (["05/06/2024", *["13/06/2024"] * 200, "06/13/2024"], [date(2024, 6, 5), *[date(2024, 6, 13)] * 200, None]),
     (["2024-05-06", "2099-01-01"], [MAY_6, None]),
+    (["2024-05-03", "2024-27-03"], [date(2024, 3, 5), date(2024, 3, 27)]),
+    (["2024/05/03 04:30", "2024/27/03 04:30"], [date(2024, 3, 5), date(2024, 3, 27)]),
+    (["2024-05-06"] * 4 + ["2024-13-05"], [MAY_6] * 4 + [None]),
+    (["2024-05-31"] * 200 + ["2024-13-05", "2024-05-06"], [date(2024, 5, 31)] * 200 + [None, MAY_6]),
     (["2024-05-06", "N/A", "never"], [MAY_6, None, None]),
 ]
 
@@ -137,6 +181,25 @@ def test_two_orders_are_refused_with_both_readings_and_the_option(engine: DuckDB
     assert text.startswith(f"f.csv: column observed_on: {cells[0]!r}")
     assert "2024-06-05 with the day first, 2024-05-06 with the month" in text
     assert "--dates day-first or --dates month-first" in text
+
+
+def test_years_followed_by_days_and_by_months_are_refused_with_both(engine: DuckDBWarehouse) -> None:
+    cells = ["2024-27-03", "2024-03-28", "2024-05-06"]
+    with pytest.raises(
+        AmbiguousFormatError, match="'2024-27-03' has the day behind the year, and '2024-03-28' the"
+    ) as refused:
+        detect(engine, observed_on=cells)
+    assert "--dates year-day-month or --dates year-month-day" in str(refused.value)
+    by_option = {
+        order: read(engine, FormatOptions(dates=order), observed_on=cells)["observed_on"] for order in _YEAR_ORDERS
+    }
+    assert by_option == {
+        "year-month-day": [None, date(2024, 3, 28), MAY_6],
+        "year-day-month": [date(2024, 3, 27), None, date(2024, 6, 5)],
+    }
+
+
+_YEAR_ORDERS: tuple[DayOrder, ...] = ("year-month-day", "year-day-month")
 
 
 def test_two_places_of_a_year_are_refused(engine: DuckDBWarehouse) -> None:

@@ -10,6 +10,9 @@ from tiktok_pipeline.delivery.json_stream import ExactFloat, JsonError, JsonObje
 _EXTENDED = frozenset({"$numberLong", "$numberInt", "$numberDouble", "$numberDecimal", "$date", "$oid"})
 """How an export of MongoDB writes a value with its type: ``{"$numberLong": "1200"}``."""
 
+_TYPED_KEYS = {"S": str, "N": str, "BOOL": bool, "NULL": bool}
+"""How DynamoDB does: ``{"N": "1200"}``."""
+
 _DEEPEST_PATH = 8
 """An object below this many others is a JSON text."""
 
@@ -28,6 +31,8 @@ def flatten(record: JsonObject) -> dict[str, str | None]:
     {'id': '7', 'stats.followers': '4', 'stats.verified': 'true', 'tags': '["a"]', 'bio': None}
     >>> flatten({"likes": {"$numberLong": "12"}, "seen": {"$date": "2024-05-06T00:00:00Z"}})
     {'likes': '12', 'seen': '2024-05-06T00:00:00Z'}
+    >>> flatten({"likes": {"N": "12"}, "verified": {"BOOL": True}, "bio": {"NULL": True}})
+    {'likes': '12', 'verified': 'true', 'bio': None}
     """
     cells: dict[str, str | None] = {}
     _add(cells, "", record, 1)
@@ -72,7 +77,11 @@ def _add(cells: dict[str, str | None], prefix: str, record: JsonObject, depth: i
 
 
 def _untyped(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Return a value without the types of `_EXTENDED`."""
+    """Return a value without the types of `_EXTENDED` and `_TYPED_KEYS`."""
     while isinstance(value, dict) and len(value) == 1 and not _EXTENDED.isdisjoint(value):
         (value,) = value.values()
+    if isinstance(value, dict) and len(value) == 1:
+        ((key, inner),) = value.items()
+        if isinstance(inner, _TYPED_KEYS.get(key, ())):
+            return None if key == "NULL" else inner
     return value

@@ -8,10 +8,10 @@ from typing import Any
 
 import narwhals as nw
 
-from tiktok_pipeline.raw.dialects import CONTROL_COLUMNS, REQUIRED, Recognition, stored_recognition
+from tiktok_pipeline.raw.dialects import ERROR_COLUMNS, REQUIRED, Recognition, stored_recognition
 from tiktok_pipeline.raw.dialects.column_names import unique_names
 from tiktok_pipeline.raw.dialects.messages import competing_columns_error
-from tiktok_pipeline.raw.schema import NO_PROFILE_RECORD, Source
+from tiktok_pipeline.raw.schema import NO_PROFILE_RECORD, OTHER_PLATFORM_RECORD, Source
 from tiktok_pipeline.raw.snapshots import file_format
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import Engine, ScannedFile, UnreadableFileError
@@ -20,6 +20,25 @@ FORGOTTEN_RECORD = "forgotten"
 """The ``read_problem`` of a record that was blanked because its creator asked to be forgotten."""
 
 _QUOTED_CHARACTERS = 40
+
+_OTHER_PLATFORMS = (
+    *("instagram", "insta", "ig", "youtube", "youtube shorts", "yt", "facebook", "fb", "twitter", "x", "twitter / x"),
+    *("x [(]twitter[)]", "twitch", "pinterest", "snapchat", "linkedin", "threads", "reddit", "discord", "telegram"),
+    *(
+        "vk",
+        "vkontakte",
+        "onlyfans",
+        "patreon",
+        "spotify",
+        "kick",
+        "bluesky",
+        "weibo",
+        "xiaohongshu",
+        "likee",
+        "kwai",
+    ),
+)
+"""Names of platforms in small letters, as patterns; anything else ("iOS", "web") says nothing about the account."""
 
 
 def read_file(
@@ -68,6 +87,8 @@ def read_file(
         .then(nw.lit("the header, repeated among the rows"))
         .when(_is_no_profile(cells))
         .then(nw.lit(NO_PROFILE_RECORD))
+        .when(_is_of_another_platform(cells))
+        .then(nw.lit(OTHER_PLATFORM_RECORD))
     )
     mapped_rows = rows.select(
         nw.lit(source_file).alias("source_file"),
@@ -186,11 +207,19 @@ def _absent_cell(name: str, mapped: Mapping[str, str]) -> nw.Expr:
 
 def _is_no_profile(cells: Mapping[str, str]) -> nw.Expr:
     """Return whether a record holds an error or a warning of the scraper, and no followers."""
-    controls = [cells[name] for name in CONTROL_COLUMNS if name in cells]
+    controls = [cells[name] for name in ERROR_COLUMNS if name in cells]
     if not controls or "followers" not in cells:
         return nw.lit(False)
     reports = nw.any_horizontal(*(nw.col(cell).fill_null("") != "" for cell in controls), ignore_nulls=True)
     return reports & (nw.col(cells["followers"]).fill_null("") == "")
+
+
+def _is_of_another_platform(cells: Mapping[str, str]) -> nw.Expr:
+    """Return whether a record names a platform other than TikTok: its handle and figures are of another account."""
+    if "platform" not in cells:
+        return nw.lit(False)
+    name = nw.col(cells["platform"]).fill_null("").str.strip_chars().str.to_lowercase()
+    return name.str.contains(f"^({'|'.join(_OTHER_PLATFORMS)})$")
 
 
 def blank_rows(rows: nw.LazyFrame[Any], forgotten: nw.Expr, source: Source) -> nw.LazyFrame[Any]:

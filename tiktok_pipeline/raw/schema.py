@@ -67,6 +67,9 @@ HIGH_CARDINALITY_COLUMNS = frozenset(
 NO_PROFILE_RECORD = "no profile: the scraper reports an error instead, such as a page that is gone"
 """The ``read_problem`` of a record that is no profile. It is rejected and counted, but it is no bad row."""
 
+OTHER_PLATFORM_RECORD = "no profile of TikTok: the row is of another platform"
+"""The ``read_problem`` of a row of a table about several platforms; no bad row either."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Source:

@@ -11,7 +11,7 @@ from typing import Any
 import narwhals as nw
 
 from tiktok_pipeline.frames import count_rows
-from tiktok_pipeline.raw.schema import NO_PROFILE_RECORD
+from tiktok_pipeline.raw.schema import NO_PROFILE_RECORD, OTHER_PLATFORM_RECORD
 from tiktok_pipeline.validated.identity import MOST_HANDLES, usable_number
 from tiktok_pipeline.warehouse.base import Engine
 
@@ -73,7 +73,8 @@ def is_harmless() -> nw.Expr:
     """Return whether a row of ``validated.rejected`` is not a bad one: it is superseded, or no profile at all."""
     first = nw.col("reasons").list.get(0)
     is_one_of = nw.any_horizontal(
-        *(first == nw.lit(reason) for reason in (*SUPERSEDED, NO_PROFILE_RECORD)), ignore_nulls=True
+        *(first == nw.lit(reason) for reason in (*SUPERSEDED, NO_PROFILE_RECORD, OTHER_PLATFORM_RECORD)),
+        ignore_nulls=True,
     )
     return (nw.col("reasons").list.len() == 1) & is_one_of
 

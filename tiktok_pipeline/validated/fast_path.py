@@ -33,6 +33,8 @@ from tiktok_pipeline.warehouse.base import Engine
 
 _NUMBER_OF_ACCOUNT = r"^[0-9]{1,20}$"
 _COUNT = r"^[0-9]{1,15}$"
+_FOLLOWERS = r"^[0-9]{1,9}$"
+"""Below `tiktok_pipeline.validated.schema.MOST_FOLLOWERS`."""
 _LARGEST_RATE = 100_000.0
 _MONTH_AND_DAY = (
     r"(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])",
@@ -63,7 +65,7 @@ def _is_canonical(numbers: Mapping[str, str]) -> nw.Expr:
         nw.col("read_problem").is_null(),
         _matches("account_id", CANONICAL_HANDLE),
         nw.col("tiktok_id").is_null() | _matches("tiktok_id", _NUMBER_OF_ACCOUNT),
-        *(_matches(name, _COUNT) | _is_absent(name) for name in COUNTS),
+        *(_matches(name, _FOLLOWERS if name == "followers" else _COUNT) | _is_absent(name) for name in COUNTS),
         *(nw.col(name).is_null() | _is_canonical_rate(name, number) for name, number in numbers.items()),
         _is_canonical_day(),
         nw.col("is_verified").is_null() | one_of(nw.col("is_verified"), (*TRUE_WORDS, *FALSE_WORDS)),

@@ -80,6 +80,8 @@ PROFILES_TABLE = TableSpec(
 )
 
 LARGEST_COUNT = 10**15
+MOST_FOLLOWERS = 10**9
+"""No account has as many: a larger number was read by a word with two meanings (45 B is 45 thousand in Turkish)."""
 """Far above any count on the platform; beyond about this size a float cannot hold every integer."""
 
 _COUNT = [pa.Check.in_range(0, LARGEST_COUNT)]
@@ -97,7 +99,7 @@ PROFILES_CHECKS: Checks = {
     ],
     "tiktok_id": [pa.Check.str_matches(r"^[0-9]{1,20}$", description="at most 20 digits")],
     **{name: [pa.Check.str_length(min_value=0, max_value=most)] for name, most in LONGEST_CHARACTERS.items()},
-    "followers": _COUNT,
+    "followers": [pa.Check.in_range(0, MOST_FOLLOWERS)],
     "following": _COUNT,
     "likes": _COUNT,
     "videos_count": _COUNT,

@@ -207,6 +207,14 @@ def test_a_record_with_an_error_of_the_scraper_is_no_profile(engine: DuckDBWareh
     assert "dead_page" in rows[1]["extra"]
 
 
+def test_rows_of_other_platforms_are_no_profiles(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    names = ["TikTok", "Instagram", " youtube ", "X (Twitter)", "", "iOS"]
+    content = "platform,username,followers\n" + "".join(f"{name},a,{number}\n" for number, name in enumerate(names))
+    problems = [row["read_problem"] for row in read(engine, tmp_path / "a.csv", content)]
+    other = "no profile of TikTok: the row is of another platform"
+    assert problems == [None, other, other, other, None, None]
+
+
 def check(engine: DuckDBWarehouse, path: Path, content: str) -> None:
     path.write_text(content, encoding="utf-8", newline="")
     scan = engine.scan(path, "csv")

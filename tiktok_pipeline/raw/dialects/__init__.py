@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tiktok_pipeline.raw.dialects.dialect import (
     CONTROL_COLUMNS,
+    ERROR_COLUMNS,
     REQUIRED,
     CompetingColumnsError,
     Dialect,
@@ -21,6 +22,7 @@ from tiktok_pipeline.raw.dialects.shipped import DIALECTS, find_dialect, stored_
 __all__ = [
     "CONTROL_COLUMNS",
     "DIALECTS",
+    "ERROR_COLUMNS",
     "REQUIRED",
     "CompetingColumnsError",
     "Dialect",

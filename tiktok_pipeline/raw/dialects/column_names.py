@@ -20,8 +20,8 @@ _FILLERS = frozenset(
 _WORDS = re.compile(r"[A-Z]*[a-z0-9]+|[A-Z]+|[^\W\d_A-Za-z]+")
 _PLATFORM = re.compile("tik ?tok", re.IGNORECASE)
 _PATH = re.compile(r"[./]")
-_WRAPPERS = re.compile(r"^(?:_source|node|attributes)[./]")
-"""Objects that hold nothing but the record: of Elasticsearch, GraphQL and JSON:API."""
+_WRAPPERS = re.compile(r"^(?:_source|node|attributes|fields|Item)[./]")
+"""Objects that hold nothing but the record: of Elasticsearch, GraphQL, JSON:API, Airtable and DynamoDB."""
 
 _KEY_OF_A_DATABASE = "_id"
 """No "id" where the record has one of its own."""

@@ -15,9 +15,12 @@ DateOrder = Literal["day-first", "month-first"]
 Transformation = Literal["apify_items", "research_api_reply"]
 """What must be done to the records before they are profiles, see `tiktok_pipeline.delivery`."""
 
-CONTROL_COLUMNS = ("error", "error_code", "warning", "warning_code")
-"""Names that a dialect may map besides the canonical columns: a record with a text there and without followers is no
-profile, see `tiktok_pipeline.raw.schema.NO_PROFILE_RECORD`."""
+ERROR_COLUMNS = ("error", "error_code", "warning", "warning_code")
+"""A record with a text there and without followers is no profile."""
+
+CONTROL_COLUMNS = (*ERROR_COLUMNS, "platform")
+"""Names that a dialect may map besides the canonical columns: they tell records that are no profiles of TikTok, see
+`tiktok_pipeline.raw.schema.NO_PROFILE_RECORD` and `OTHER_PLATFORM_RECORD`."""
 
 REQUIRED: Mapping[str, tuple[tuple[str, ...], ...]] = {
     PROFILES.name: (("account_id", "url", "tiktok_id"), ("followers",)),

@@ -10,6 +10,7 @@ from tiktok_pipeline.safe_text import one_line
 
 _NAME_CHARACTERS = 40
 _SHOWN_NAMES = 40
+_CHOICES = 4
 _MEANINGS = {"account_id": "the creator's handle, number or profile URL", "followers": "the followers"}
 
 
@@ -52,8 +53,9 @@ def competing_columns_error(
     canonical: str, columns: Sequence[str], evidence: str, *, file: str
 ) -> CompetingColumnsError:
     """Return the error of columns with different cells that may all be one canonical column."""
-    names = " and ".join(shown_name(column) for column in columns)
-    choices = " or ".join(map_option(canonical, column) for column in columns)
+    more = f" (and {len(columns) - _CHOICES} more)" if len(columns) > _CHOICES else ""
+    names = " and ".join(shown_name(column) for column in columns[:_CHOICES]) + more
+    choices = " or ".join(map_option(canonical, column) for column in columns[:_CHOICES])
     return CompetingColumnsError(
         f"{file}: {names} may each be {canonical}, but their cells differ: {evidence}",
         remedy=f"choose one: {choices}",

@@ -17,7 +17,7 @@ from tiktok_pipeline.raw.dialects.dialect import (
     Recognition,
     UnknownDialectError,
 )
-from tiktok_pipeline.raw.dialects.messages import refusal, shown_name, shown_names
+from tiktok_pipeline.raw.dialects.messages import map_option, refusal, shown_name, shown_names
 from tiktok_pipeline.raw.dialects.shipped import DIALECTS
 
 GENERIC = next(dialect for dialect in DIALECTS if dialect.is_generic)
@@ -53,6 +53,7 @@ _LOOKS_RIGHT: Mapping[str, Callable[[str], bool]] = {
     "account_id": lambda cell: bool(_HANDLE.fullmatch(cell) and not cell.isdigit()) or "tiktok.com/@" in cell,
     "url": lambda cell: "tiktok.com/@" in cell,
     "tiktok_id": lambda cell: cell.isascii() and cell.isdigit() and 15 <= len(cell) <= 20,
+    "videos_count": lambda cell: bool(re.fullmatch("[0-9]{1,3}([., ]?[0-9]{3})?", cell)),
 }
 """What every cell of a proposed column must look like, so that the column is taken without a question."""
 
@@ -122,7 +123,9 @@ def match_columns(
             accepted = _accept_by_cells(resolved, given, index, sample)
         proposals = _proposals({**resolved, **given}, index)
     resolved = _without_given(resolved, given)
+    of_a_video = _drop_likes_of_a_video(resolved, index) if dialect.is_generic else []
     competing, notes = _competing(resolved, index)
+    notes += of_a_video
     notes += _drop_row_numbers(resolved, index, sample)
     notes += [f"{name} is read from {shown_name(names[0])}: its cells show it" for name, names in accepted.items()]
     columns = {**{name: names[0] for name, names in resolved.items()}, **given}
@@ -269,6 +272,29 @@ def _drop_row_numbers(resolved: dict[str, tuple[str, ...]], index: HeaderIndex, 
         return []
     del resolved["tiktok_id"]
     return [f"{shown_name(column)} is not read as tiktok_id: its cells look like row numbers ({cells[0]})"]
+
+
+def _drop_likes_of_a_video(resolved: dict[str, tuple[str, ...]], index: HeaderIndex) -> list[str]:
+    """Remove "likes" that stand among the figures of one video; return a note about it."""
+    likes = resolved.get("likes", ())
+    if not likes or any(column_key(re.split("[./]", name)[-1]) not in _LIKES_OF_ANYTHING for name in likes):
+        return []
+    parents = {tuple(re.split("[./]", name)[:-1]) for name in (*likes, *resolved.get("followers", ()))}
+    kinds = sum(any(index.find(name) for name in names) for names in _FIGURES_OF_A_VIDEO)
+    if kinds < _FEWEST_FIGURES and len(parents) == 1:
+        return []
+    del resolved["likes"]
+    shown = shown_name(likes[0])
+    return [f"{shown} is not read: it looks like the likes of one video; if not, add {map_option('likes', likes[0])}"]
+
+
+_LIKES_OF_ANYTHING = frozenset({"likes", "like", "likescount", "likecount", "numberoflikes"})
+_FIGURES_OF_A_VIDEO = (
+    ("views", "view count", "views count", "plays", "play count", "video views"),
+    ("comments", "comment count", "comments count"),
+    ("shares", "share count", "shares count", "saves", "bookmarks"),
+)
+_FEWEST_FIGURES = 2
 
 
 def _without_given(resolved: Mapping[str, tuple[str, ...]], given: Mapping[str, str]) -> dict[str, tuple[str, ...]]:

@@ -24,8 +24,11 @@ NUMBERS: Mapping[str, tuple[str, ...]] = {
 """The columns of numbers that are no counts, by source."""
 
 _COUNT = "^[0-9]*$"
-_FOREIGN_MARKS = (",", "%")
-"""A number with neither is read by the parsers, or is not readable. A pattern of digits takes five times as long."""
+_FOREIGN_MARKS = (",", "%", "p")
+"""``p`` is of "percent" and its like. A number with none of them is read by the parsers, or is not readable.
+
+A pattern of digits takes five times as long.
+"""
 
 _DAY_CHARACTERS = len("2024-05-06")
 _DAY = "^(20[0-9]{2}-(0[0-9]|1[0-2])-[0-9]{2}([T ][0-9:.]+(Z|[+]00:?00)?)?)?$"

@@ -48,8 +48,15 @@ _X = r"(?:x-?[0-9]+)?$"
 _ANY = r"(?:[ex][+-]?[0-9]+)?$"
 _TWO_READINGS = r"^-?[1-9][0-9]{0,2}[.,][0-9]{3}(?:x-?[0-9]+)?$"
 _HAS_LETTER = r"[^\x00-\x40]"
-PERCENT_SIGN = "[%\uff05\u066a]"
-_GROUP_MARK = rf"[ _{_BLANKS}{_APOSTROPHES}]"
+PERCENT_SIGN = "(?:[%\uff05\u066a]|(?i:percent|per cent|prozent|procent|pct)[.]?)"
+_GROUP_MARK = f"[ _{_BLANKS}{_APOSTROPHES}\u066c]"
+_ABOUT = (
+    "^(?:[~\u2248\u2243>\u2265\u2191]"
+    "|(?:about|approx[.]?|approximately|around|over|more than|ca[.]?|circa|etwa|\u00fcber) ) *"
+)
+"""What stands before a rounded number."""
+_CHANGE = "[ ]*(?:[(][+\u2212\u2013\u00b1-] ?[0-9][0-9.,' ]*[km%]?[)]|[\u25b2\u25bc\u2191\u2193].*)$"
+"""The growth that stands behind a number: ``1,250 (+12)``."""
 _COUNTED = (
     *("followers", "follower", "fans", "following", "likes", "hearts", "videos", "posts", "abonnenten", "abonnés"),
     *("seguidores", "følgere", "volgers", "vidéos", "vídeos", "beiträge", "curtidas"),
@@ -88,6 +95,7 @@ def strip_blanks(text: nw.Expr) -> nw.Expr:
 def reduced(text: nw.Expr) -> nw.Expr:
     """Return a number without signs, blanks and words, ready for `CLASSES`; any other text as no class matches it."""
     number = strip_blanks(text).str.replace_all(rf"^[{_APOSTROPHES}]", "").str.replace_all("\u2212", "-")
+    number = number.str.replace_all(_ABOUT, "").str.replace_all(_CHANGE, "")
     number = number.str.replace_all(r"^[+]", "").str.replace_all(rf"[ {_BLANKS}]*{PERCENT_SIGN}$", "x-2")
     number = nw.when(number.str.contains(_HAS_LETTER)).then(_without_words(number)).otherwise(number)
     number = number.str.replace_all(r"([0-9])[+]$", r"\1")

@@ -82,6 +82,17 @@ VENDOR_POSTS = [
     *("url", "post_id", "description", "create_time", "digg_count", "share_count", "collect_count", "comment_count"),
     *("play_count", "video_duration", "profile_id", "profile_username", "profile_followers"),
 ]
+YT_DLP = [
+    "id",
+    "title",
+    "uploader",
+    "uploader_id",
+    "channel",
+    "channel_follower_count",
+    "view_count",
+    "like_count",
+    "timestamp",
+]
 REQUIRED = ["account_id", "followers", "following", "likes", "videos_count"]
 
 DIALECT_HEADERS = {
@@ -97,5 +108,6 @@ DIALECT_HEADERS = {
     "tracker": TRACKER,
     "research_api_videos": RESEARCH_VIDEOS,
     "vendor_posts": VENDOR_POSTS,
+    "yt_dlp": YT_DLP,
 }
 """One header for each shipped dialect."""

@@ -52,12 +52,47 @@ def test_every_shipped_dialect_has_a_header_here() -> None:
         (["Nom d'utilisateur", "Abonnés", "Abonnements", "J’aime", "Vidéos"], "tracker"),
         (["Usuario", "Seguidores", "Siguiendo", "Me gusta"], "tracker"),
         (["Brugernavn", "Følgere", "Følger"], "tracker"),
+        (["Имя пользователя", "Подписчики", "Подписки", "Лайки"], "tracker"),
+        (["Nazwa użytkownika", "Obserwujący", "Obserwowani", "Polubienia"], "tracker"),
+        (["Kullanıcı adı", "Takipçi", "Beğeni"], "tracker"),
+        (["ユーザー名", "フォロワー数", "いいね数"], "tracker"),
+        (["用户名", "粉丝数", "获赞数"], "tracker"),
+        (["사용자 이름", "팔로워", "좋아요"], "tracker"),
+        (["id", "createdTime", "fields.Handle", "fields.Followers", "fields.Link in bio"], "tracker"),
+        (["user.unique_id", "user.follower_count", "user.total_favorited"], "tracker"),
         (["TikTok Handle", "Total number of TikTok followers", "likesCount"], "tracker"),
         (["Tiktoker name", "Subscribers count", "Views avg.", "Likes avg"], "tracker"),
     ],
 )  # fmt: skip
 def test_each_dialect_is_recognized(header: list[str], name: str) -> None:
     assert recognize(header, file="f.csv").dialect == name
+
+
+@pytest.mark.parametrize(
+    ("header", "likes"),
+    [
+        (["username", "followers", "likes", "videos"], "likes"),
+        (["username", "followers", "likes", "comments"], "likes"),
+        (["username", "followers", "total likes", "views", "comments", "shares"], "total likes"),
+        (["username", "followers", "likes", "views", "comments", "shares"], None),
+        (["username", "followers", "Likes", "Comments", "Saves"], None),
+        (["channel.username", "channel.followers", "likes"], None),
+        (["stats.followers", "stats.likes", "username"], "stats.likes"),
+    ],
+)
+def test_the_likes_of_one_video_are_not_those_of_the_account(header: list[str], likes: str | None) -> None:
+    recognition = recognize(header, file="f.csv")
+    assert recognition.columns.get("likes") == likes
+    assert any("the likes of one video; if not, add --map likes=" in note for note in recognition.notes) == (
+        not likes
+    )
+
+
+def test_videos_are_counted_by_a_column_of_small_numbers_only() -> None:
+    header = ["Nome utente", "Follower", "Video"]
+    counts, links = [["a", "12", "310"], ["b", "5", "1.012"]], [["a", "12", "https://example.org/1"]]
+    assert recognize(header, file="f.csv", sample=counts).columns.get("videos_count") == "Video"
+    assert recognize(header, file="f.csv", sample=links).columns.get("videos_count") is None
 
 
 def test_the_vendor_header_has_36_columns() -> None:

@@ -105,7 +105,8 @@ def _read_tables(database: ReadOnlyDatabase, *, read_all: bool) -> tuple[SliceCo
     _, tables = database.rows(
         "select table_schema || '.' || table_name, list(column_name order by column_name) "
         "from information_schema.columns "
-        "join information_schema.tables using (table_catalog, table_schema, table_name) where table_type = 'BASE TABLE' group by all order by all"
+        "join information_schema.tables using (table_catalog, table_schema, table_name) "
+        "where table_type = 'BASE TABLE' group by all order by all"
     )
     counts: SliceCounts = {}
     changed: list[str] = []

@@ -20,6 +20,8 @@ _LINE_ENDS = re.compile("\r\n?|[\x85\u2028\u2029]")
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _NOT_TEXT = re.compile("[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 """Half characters and code points that are no characters: neither UTF-8 nor XML can hold them all."""
+_FIRST_BEYOND_BYTES, _FIRST_BYTE, _LAST_BYTE = 0x100, 0xDC80, 0xDCFF
+"""Python reads bytes of a file's name that are not UTF-8 as halves of characters, from the second to the third."""
 _JOINERS = f"\u200c{ZERO_WIDTH_JOINER}"
 """Format characters that some scripts and compound emoji need."""
 _FORMULA_START = "[\\s\x00-\x1f\x7f-\x9f\xad\u180e\u200b-\u200f\u2060-\u2064\ufeff]*[=+\\-@＝＋－＠﹦﹢﹣﹫]"
@@ -30,7 +32,9 @@ _INNER_FORMULA = re.compile(f"(;|(?<!^)[\t\n])(?={_FORMULA_START})")
 
 
 def one_line(text: str, *, max_characters: int | None = None) -> str:
-    r"""Return the text on one line, without control, direction-changing and invalid characters.
+    r"""Return the text on one line, with control and direction-changing characters as escapes that a reader sees.
+
+    Other invisible and invalid characters are left out.
 
     Parameters
     ----------
@@ -42,7 +46,7 @@ def one_line(text: str, *, max_characters: int | None = None) -> str:
     Examples
     --------
     >>> one_line("a\x1b[31mb\nc\u202ed")
-    'a[31mb cd'
+    'a\\x1b[31mb c\\u202ed'
     """
     line = " ".join(printable(text).split())
     if max_characters is not None and len(line) > max_characters:
@@ -51,21 +55,35 @@ def one_line(text: str, *, max_characters: int | None = None) -> str:
 
 
 def printable(text: str) -> str:
-    r"""Return the text with a blank for each line break, without other unsafe characters; its spacing stays.
+    r"""Return the text with a blank for each line break, and escapes for what steers a terminal; its spacing stays.
 
     Examples
     --------
     >>> printable("a  b\n  \x1b^")
-    'a  b   ^'
+    'a  b   \\x1b^'
     """
     kept = (
-        " " if character in _LINE_BREAKS else character
+        " " if character in _LINE_BREAKS else _escaped(character) if HIDDEN_CHARACTERS.match(character) else character
         for character in _NOT_TEXT.sub("", text)
         if character in _LINE_BREAKS
+        or HIDDEN_CHARACTERS.match(character)
         or character == ZERO_WIDTH_JOINER
         or unicodedata.category(character) not in _UNSAFE_CATEGORIES
     )
     return "".join(kept)
+
+
+def visible_name(name: str) -> str:
+    r"""Return a file's name with every hidden character as an escape, line breaks and bytes that are no text too.
+
+    Whatever a file is called, its name is told on one line, and two names that differ look different.
+
+    Examples
+    --------
+    >>> visible_name("a\x1b[31m\nb\u202e\udcff.csv")
+    'a\\x1b[31m\\x0ab\\u202e\\xff.csv'
+    """
+    return "".join(_escaped(character) if _is_hidden(character) else character for character in name)
 
 
 def multi_line(text: str) -> str:
@@ -109,9 +127,18 @@ def _visible(character: str) -> str:
         return " \u21b5 "
     if character == "\t":
         return " "
-    if character in _JOINERS or unicodedata.category(character) not in {*_UNSAFE_CATEGORIES, "Co"}:
-        return character
+    return _escaped(character) if _is_hidden(character) else character
+
+
+def _is_hidden(character: str) -> bool:
+    return character not in _JOINERS and unicodedata.category(character) in {*_UNSAFE_CATEGORIES, "Co"}
+
+
+def _escaped(character: str) -> str:
+    r"""Return the escape of a character: ``\xNN`` for a control character, and for a byte that is not UTF-8."""
     code = ord(character)
+    if code < _FIRST_BEYOND_BYTES or _FIRST_BYTE <= code <= _LAST_BYTE:
+        return f"\\x{code & 0xFF:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 

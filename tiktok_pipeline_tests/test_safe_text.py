@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiktok_pipeline.safe_text import formula_safe, multi_line, one_line, visible_text
+from tiktok_pipeline.safe_text import formula_safe, multi_line, one_line, visible_name, visible_text
 
 
 @pytest.mark.parametrize(
@@ -16,13 +16,13 @@ from tiktok_pipeline.safe_text import formula_safe, multi_line, one_line, visibl
     [
         ("مرحبا 👩\u200d🎤", "مرحبا 👩\u200d🎤"),
         ("a\tb\nc\r\nd", "a b c d"),
-        ("\x1b[2J\x1b[31mred\x1b[0m", "[2J[31mred[0m"),
-        ("user\u202egpj.exe\u2066\u2069", "usergpj.exe"),
+        ("\x1b[2J\x1b[31mred\x1b[0m", r"\x1b[2J\x1b[31mred\x1b[0m"),
+        ("user\u202egpj.exe\u2066\u2069", r"user\u202egpj.exe\u2066\u2069"),
         ("a\x85b\u2028c\u2029d", "a b c d"),
         ("half \ud83d, none \ufffe\uffff\ufdd0", "half , none"),
     ],
 )
-def test_one_line_drops_what_steers_a_terminal(text: str, expected: str) -> None:
+def test_one_line_shows_what_would_steer_a_terminal(text: str, expected: str) -> None:
     assert one_line(text) == expected
 
 
@@ -74,3 +74,16 @@ def test_visible_text_escapes_hidden_characters(text: str, limit: int, expected:
 @pytest.mark.parametrize("cell", [-5, -0.5, None, True, "plain", "a=b", ""])
 def test_formula_safe_leaves_harmless_cells(cell: object) -> None:
     assert formula_safe(cell) is cell
+
+
+@given(st.text(st.characters()))
+def test_any_name_is_one_line_of_what_a_terminal_shows(name: str) -> None:
+    shown = visible_name(name)
+    shown.encode("utf-8")
+    assert visible_name(shown) == shown
+    assert {unicodedata.category(character) for character in shown} & {"Cc", "Cs", "Zl", "Zp"} == set()
+
+
+def test_names_that_differ_look_different() -> None:
+    names = ["a.csv", "a\u200b.csv", "a\n.csv", "a\x1b.csv", "a\u202e.csv", "a\udcff.csv"]
+    assert len({visible_name(name) for name in names}) == len(names)

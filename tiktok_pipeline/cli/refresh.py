@@ -23,6 +23,7 @@ from tiktok_pipeline.cli.console import (
 )
 from tiktok_pipeline.cli.ingest_options import read_ingest_options, warn_about_dialects
 from tiktok_pipeline.cli.materialize import materialize_snapshots
+from tiktok_pipeline.safe_text import visible_name
 from tiktok_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ def _ingest_inbox(settings: Settings, options: IngestOptions) -> tuple[list[str]
         ingested = ingest_inbox(settings, engine, options, log=info)
     _print_registered(ingested.registered)
     for name in ingested.waiting:
-        info(f"{name} is still being written; the next refresh ingests it")
+        info(f"{visible_name(name)} is still being written; the next refresh ingests it")
     for refused in ingested.refused:
         print_error(f"{refused.reason} (moved to {settings.refused / refused.file})")
     pending = set(pending_snapshots(settings, published_delivery_ids(settings.published_file)))

@@ -23,7 +23,7 @@ from tiktok_pipeline.cli.console import (
     select_studies,
 )
 from tiktok_pipeline.cli.materialize import materialize_snapshots
-from tiktok_pipeline.safe_text import one_line
+from tiktok_pipeline.safe_text import visible_name
 from tiktok_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _withdraw(
         studies = _computed_studies(settings, withdrawal.reduced)
         materialize_snapshots(settings, withdrawal.reduced, studies, result, interrupts)
     for key in result.finished:
-        info(f"snapshot {key} is computed again without {one_line(file or '')}")
+        info(f"snapshot {key} is computed again without {visible_name(file or '')}")
     return not result.failed
 
 

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Literal, cast
 
 from tiktok_pipeline.delivery.tables import ByteSource
-from tiktok_pipeline.safe_text import one_line
+from tiktok_pipeline.safe_text import visible_name
 from tiktok_pipeline.warehouse.base import UnreadableFileError
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ def zip_members(source: ByteSource, name: str) -> list[Member]:
             continue
         if entry.filename in names:
             raise UnreadableFileError(
-                f"{name}: two files {one_line(entry.filename)} in the archive", remedy="remove one of them"
+                f"{name}: two files {visible_name(entry.filename)} in the archive", remedy="remove one of them"
             )
         names.add(entry.filename)
         members.append(Member(name=entry.filename, source=_member_source(source, entry)))
@@ -245,7 +245,7 @@ def _zip_entries(source: ByteSource, name: str) -> list[zipfile.ZipInfo]:
 
 
 def _check_entry(entry: zipfile.ZipInfo, name: str) -> None:
-    shown = one_line(entry.filename, max_characters=100)
+    shown = visible_name(entry.filename)[:100]
     path = PurePosixPath(entry.filename.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or ":" in path.parts[0:1] or entry.filename[1:2] == ":":
         raise UnreadableFileError(

@@ -17,7 +17,7 @@ from tiktok_pipeline.delivery.containers import (
 from tiktok_pipeline.delivery.csv_records import open_csv
 from tiktok_pipeline.delivery.json_records import is_json, open_json
 from tiktok_pipeline.delivery.tables import ByteSource, DeliveredTable, KnowsName
-from tiktok_pipeline.safe_text import one_line
+from tiktok_pipeline.safe_text import visible_name
 from tiktok_pipeline.warehouse.base import UnreadableFileError
 
 MOST_COLUMNS = 10_000
@@ -66,6 +66,7 @@ def open_delivery(
     UnreadableFileError
         If the file is damaged, encrypted, larger than the limit, of an unknown type, or holds no table.
     """
+    name = visible_name(name)
     if largest_bytes is not None and path.stat().st_size > largest_bytes:
         raise too_large(name, largest_bytes)
     budget = UnpackBudget(name, largest_bytes)
@@ -144,7 +145,7 @@ def _open_archive(part: _Part) -> list[DeliveredTable]:
     tables: list[DeliveredTable] = []
     texts_without_table: list[UnreadableFileError] = []
     for member in with_table_names:
-        shown = one_line(member.name, max_characters=100)
+        shown = visible_name(member.name)[:100]
         inner = _one_layer_down(
             part, source=member.source, name=f"{part.name}: {shown}", compression="zip", member=member.name
         )

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from tiktok_pipeline.delivery.tables import DeliveredTable, Record
+from tiktok_pipeline.safe_text import visible_name
 from tiktok_pipeline.warehouse.base import UnreadableFileError
 
 USERNAME = "username"
@@ -82,10 +83,10 @@ def with_usernames(table: DeliveredTable, path: Path) -> DeliveredTable:
         replies = sum(1 for _ in table.records())
         if len(usernames) != replies:
             raise UnreadableFileError(
-                f"{table.name}: {request.name} lists {len(usernames)} users for {replies} replies",
+                f"{table.name}: {visible_name(request.name)} lists {len(usernames)} users for {replies} replies",
                 remedy="write one request for each reply, in the same order",
             )
-        note = f"the handles are those of {request.name}"
+        note = f"the handles are those of {visible_name(request.name)}"
     else:
         usernames = _username_in_name(table, path)
         note = "the handle is the name of the file"
@@ -101,7 +102,7 @@ def with_usernames(table: DeliveredTable, path: Path) -> DeliveredTable:
 
 def _usernames_in(request: Path) -> list[str]:
     """Return the handles in a request file: one object, an array, or one object per line."""
-    shown = request.name
+    shown = visible_name(request.name)
     if request.stat().st_size > LARGEST_REQUEST_BYTES:
         raise UnreadableFileError(f"{shown}: larger than {LARGEST_REQUEST_BYTES // 2**20} MB, no request is so large")
     try:
@@ -126,7 +127,7 @@ def _username_in_name(table: DeliveredTable, path: Path) -> list[str]:
     handle = _HANDLE.fullmatch(_ENDINGS.sub("", path.name))
     if replies == 1 and handle:
         return [handle[1]]
-    requests = request_files(path)[-1].name
+    requests = visible_name(request_files(path)[-1].name)
     raise UnreadableFileError(
         f"{table.name}: replies of the TikTok Research API hold no handle, and there is no request beside the file",
         remedy=f'save the requests as {requests}, one {{"username": "..."}} a line in the order of the replies; '

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tiktok_pipeline.delivery.research_api import is_request_file
 from tiktok_pipeline.raw.snapshots import is_finished
+from tiktok_pipeline.safe_text import visible_name
 from tiktok_pipeline.warehouse.base import UnreadableFileError
 
 ENDINGS = (".csv", ".tsv", ".txt", ".json", ".ndjson", ".jsonl", ".parquet", ".xlsx", ".zip")
@@ -26,16 +27,17 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
     """
     files: list[Path] = []
     for path in paths:
+        shown = visible_name(str(path))
         if path.is_dir():
             scrapes = scrapes_in(path)
             if not scrapes:
                 expected = f"expected a file name ending in {', '.join(ENDINGS)}"
-                raise UnreadableFileError(f"{path}: no scrape in this folder", remedy=expected)
+                raise UnreadableFileError(f"{shown}: no scrape in this folder", remedy=expected)
             files += scrapes
         elif not path.exists():
-            raise UnreadableFileError(f"{path}: there is no such file or folder")
+            raise UnreadableFileError(f"{shown}: there is no such file or folder")
         elif not path.is_file():
-            raise UnreadableFileError(f"{path}: not a regular file", remedy="deliver a regular file")
+            raise UnreadableFileError(f"{shown}: not a regular file", remedy="deliver a regular file")
         else:
             files.append(path)
     return list(dict.fromkeys(path.resolve() for path in files))

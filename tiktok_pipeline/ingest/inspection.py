@@ -22,6 +22,7 @@ from tiktok_pipeline.raw.dialects.column_names import unique_names
 from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.raw.schema import VIDEOS
 from tiktok_pipeline.raw.snapshots import SnapshotKeyError, file_format
+from tiktok_pipeline.safe_text import visible_name
 from tiktok_pipeline.validated.formats.formats import Formats
 from tiktok_pipeline.validated.validate import validate_source
 from tiktok_pipeline.validated.videos import latest_time, validate_videos
@@ -155,7 +156,7 @@ def _inspect(
         columns = _columns(scan, file.recognition)
     member = f": {file.layout.member}" if file.layout.member else ""
     return InspectedTable(
-        name=f"{file.delivered.name}{member}",
+        name=visible_name(f"{file.delivered.name}{member}"),
         layout=file.layout,
         columns=columns,
         recognition=file.recognition,
@@ -231,7 +232,7 @@ def _refused(
     try:
         tables = open_delivery(delivered, largest_bytes=config.largest_bytes, name=path.name, knows=is_known_name)
     except (FileError, OSError):
-        return [InspectedTable(name=path.name, errors=(error,))]
+        return [InspectedTable(name=visible_name(path.name), errors=(error,))]
     return [_refused_table(table, config, options, error) for table in tables]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from tiktok_pipeline.raw.snapshots import SnapshotKeyError, check_snapshot_key
+from tiktok_pipeline.safe_text import visible_name
 from tiktok_pipeline.validated.formats.dates import FIRST_DAY
 
 GRACE = timedelta(days=1)
@@ -100,7 +101,7 @@ def choose_keys(
         if day is None and file.newest_video is not None:
             day, note = file.newest_video, "no date in the file: the snapshot is the day of the newest video"  # noqa: PLW2901
         if day is None:
-            msg = f"{file.name}: no date in its rows or its name"
+            msg = f"{visible_name(file.name)}: no date in its rows or its name"
             raise SnapshotKeyError(msg, remedy="give the day of the scrape, such as --snapshot 2023-08-12")
         keys.append(SnapshotKey(day.isoformat(), note))
     return keys

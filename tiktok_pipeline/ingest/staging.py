@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tiktok_pipeline.home.cleanup import STAGING_PREFIX, remove_raw_leftovers
+from tiktok_pipeline.safe_text import visible_name
 from tiktok_pipeline.warehouse.base import UnreadableFileError
 
 _FICLONE = 0x40049409
@@ -83,13 +84,13 @@ def _copy(reader: int, writer: int) -> None:
 
 def _not_a_file(source: Path) -> UnreadableFileError:
     return UnreadableFileError(
-        f"{source.name}: a link or a special file; only files are ingested",
+        f"{visible_name(source.name)}: a link or a special file; only files are ingested",
         remedy="copy the file itself into the folder",
     )
 
 
 def _unreadable(source: Path, error: OSError) -> UnreadableFileError:
     return UnreadableFileError(
-        f"{source.name}: cannot be read ({error.strerror or error})",
+        f"{visible_name(source.name)}: cannot be read ({error.strerror or error})",
         remedy="make it readable for the user who runs the pipeline",
     )

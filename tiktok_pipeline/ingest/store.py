@@ -11,6 +11,7 @@ from typing import Literal
 from tiktok_pipeline.home.manifest import StoredFile, file_sha256, read_manifest, store_files
 from tiktok_pipeline.ingest.prepare import PreparedFile
 from tiktok_pipeline.ingest.stored_name import free_name, replaced_entry
+from tiktok_pipeline.safe_text import visible_name
 from tiktok_pipeline.warehouse.base import UnreadableFileError
 
 _MIN_USABLE_SHARE = 0.5
@@ -39,7 +40,7 @@ class RegisteredFile:
 def delivered_as(entry: StoredFile) -> str:
     """Return the name under which a stored file was delivered, with its member if that was an archive."""
     name = entry.delivered_name or entry.file
-    return f"{name}: {entry.member}" if entry.member else name
+    return visible_name(f"{name}: {entry.member}" if entry.member else name)
 
 
 def check_replacement(file: PreparedFile, folder: Path) -> None:
@@ -47,8 +48,8 @@ def check_replacement(file: PreparedFile, folder: Path) -> None:
     replaced = _replaced(file, read_manifest(folder))
     if replaced is not None and file.usable_rows < _MIN_USABLE_SHARE * file.rows:
         raise UnreadableFileError(
-            f"{file.delivered.name}: only {file.usable_rows} of its {file.rows} rows name a creator and the "
-            f"followers; {replaced.file} of snapshot {folder.name}, which it would replace, stays",
+            f"{visible_name(file.delivered.name)}: only {file.usable_rows} of its {file.rows} rows name a creator "
+            f"and the followers; {replaced.file} of snapshot {folder.name}, which it would replace, stays",
             remedy="export it again",
         )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tiktok_pipeline.errors import PipelineError
 from tiktok_pipeline.home.manifest import StoredFile, store_files
-from tiktok_pipeline.safe_text import one_line
+from tiktok_pipeline.safe_text import visible_name
 
 _SHOWN_FILES = 20
 
@@ -68,7 +68,7 @@ def find_withdrawal(
     """
     if snapshot is not None and snapshot not in manifests:
         stored = f"the snapshots are: {', '.join(sorted(manifests)) or 'none'}"
-        raise NothingToWithdrawError(f"there is not a snapshot {one_line(snapshot)}", remedy=stored)
+        raise NothingToWithdrawError(f"there is not a snapshot {visible_name(snapshot)}", remedy=stored)
     chosen = {
         key: tuple(entry for entry in manifest if file is None or file in {entry.delivered_name, entry.file})
         for key, manifest in sorted(manifests.items())
@@ -80,7 +80,7 @@ def find_withdrawal(
     deliveries = {entry.delivered_sha256 for entries in chosen.values() for entry in entries}
     if file is not None and len(deliveries) > 1 and len(chosen) > 1:
         raise NothingToWithdrawError(
-            f"different files named {one_line(file)} are in {len(chosen)} snapshots: {', '.join(chosen)}",
+            f"different files named {visible_name(file)} are in {len(chosen)} snapshots: {', '.join(chosen)}",
             remedy=f"name the snapshot, such as --snapshot {max(chosen)}",
         )
     emptied = tuple(key for key, entries in chosen.items() if len(entries) == len(manifests[key]))
@@ -96,8 +96,8 @@ def remove_entries(raw: Path, withdrawal: Withdrawal, manifests: Mapping[str, Se
 
 def _not_stored(manifests: Mapping[str, Sequence[StoredFile]], file: str) -> NothingToWithdrawError:
     names = sorted({entry.delivered_name or entry.file for manifest in manifests.values() for entry in manifest})
-    shown = ", ".join(one_line(name, max_characters=80) for name in names[:_SHOWN_FILES]) or "none"
+    shown = ", ".join(visible_name(name)[:80] for name in names[:_SHOWN_FILES]) or "none"
     more = f" and {len(names) - _SHOWN_FILES} more" if len(names) > _SHOWN_FILES else ""
     return NothingToWithdrawError(
-        f"no stored file is named {one_line(file, max_characters=80)}", remedy=f"the files are: {shown}{more}"
+        f"no stored file is named {visible_name(file)[:80]}", remedy=f"the files are: {shown}{more}"
     )

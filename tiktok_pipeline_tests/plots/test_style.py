@@ -36,7 +36,7 @@ def test_points_are_capped_the_same_way_every_time() -> None:
         ("a" * 60, "a" * 43 + "…"),
         ("模" * 40, "模" * 21 + "…"),
         ("two\nlines\ttab", "two lines tab"),
-        ("\x1b[31mred\u202eturned", "[31mredturned"),
+        ("\x1b[31mred\u202eturned", r"\x1b[31mred\u202eturned"),
         ("$\\frac$ <b>", "$\\frac$ <b>"),
         (" ", "(no name)"),
     ],

@@ -15,6 +15,7 @@ from dagster import (
 from tiktok_pipeline.home.lock import home_lock
 from tiktok_pipeline.ingest.inbox import IngestResult, ingest_inbox
 from tiktok_pipeline.orchestration.partitions import add_snapshots
+from tiktok_pipeline.safe_text import visible_name
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.base import Warehouse
 
@@ -58,7 +59,7 @@ def _metadata(result: IngestResult) -> dict[str, Any]:
     rows = [
         *({"file": entry.file, "snapshot": entry.snapshot, "outcome": entry.outcome} for entry in result.registered),
         *({"file": file.file, "snapshot": "", "outcome": f"refused: {file.reason}"} for file in result.refused),
-        *({"file": name, "snapshot": "", "outcome": "still being written"} for name in result.waiting),
+        *({"file": visible_name(name), "snapshot": "", "outcome": "still being written"} for name in result.waiting),
     ]
     if not rows:
         return {"files": "the folder is empty", **counts}

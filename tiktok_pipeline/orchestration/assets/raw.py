@@ -16,7 +16,7 @@ from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.orchestration.resources.io_manager import ExternalRows
 from tiktok_pipeline.raw.schema import FILES, SOURCES
 from tiktok_pipeline.raw.snapshots import is_snapshot_key
-from tiktok_pipeline.safe_text import one_line
+from tiktok_pipeline.safe_text import one_line, visible_name
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.base import Warehouse
 
@@ -65,7 +65,11 @@ def raw_assets(settings: Settings) -> AssetsDefinition:
 
 def _files_frame(manifest: Sequence[StoredFile]) -> pd.DataFrame:
     """Return the rows of ``raw.files``; what an older manifest does not say is NULL."""
-    files = pd.DataFrame([vars(entry) for entry in manifest])[FILES.frame_names]
+    entries = [
+        vars(entry) | {"delivered_name": visible_name(entry.delivered_name), "member": visible_name(entry.member)}
+        for entry in manifest
+    ]
+    files = pd.DataFrame(entries)[FILES.frame_names]
     texts = ["delivered_name", "container", "compression", "member", "encoding", "delimiter"]
     is_known = files["container"] != ""
     return files.assign(

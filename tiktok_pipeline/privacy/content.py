@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from tiktok_pipeline.privacy.spelling import NamePattern
+from tiktok_pipeline.privacy.spelling import NamePattern, is_distinctive_word, unescaped
 from tiktok_pipeline.privacy.suppression import SuppressionList
 
 _BLOCK_BYTES = 1 << 20
@@ -19,7 +19,9 @@ _OVERLAP_BYTES = 512
 """A name at the border of two blocks is found in their overlap."""
 
 _DEEPEST_ARCHIVE = 3
-_MENTIONED = re.compile(rb"(?:@|%40|\\u0040|\xef\xbc\xa0)([A-Za-z0-9._]+)", re.IGNORECASE)
+_MENTIONED = re.compile(rb"(?:@|\xef\xbc\xa0)([a-z0-9._]+)")
+_WORD = re.compile(rb"(?<![a-z0-9._])[a-z0-9._]{3,40}(?![a-z0-9_])")
+_JSON_BREAK = re.compile(rb"\\[bfnrt]")
 
 
 def contains_name(path: Path, pattern: NamePattern) -> bool:
@@ -28,17 +30,19 @@ def contains_name(path: Path, pattern: NamePattern) -> bool:
 
 
 def mentioned_names(path: Path, suppression: SuppressionList) -> list[str]:
-    """Return the suppressed handles that a file mentions with an "@".
+    """Return the suppressed names in a file: handles behind an "@", and distinctive ones alone.
 
-    Only hashes of them are known, so every mention is hashed.
+    Only hashes of them are known, so every word that may be one is hashed.
     """
     if not suppression.hashes:
         return []
-    tokens: set[bytes] = set()
+    found: set[str] = set()
     for block in text_blocks(path):
-        tokens.update(token.lower().rstrip(b".") for token in _MENTIONED.findall(block))
-    names = (token.decode("ascii") for token in tokens if token)
-    return sorted(name for name in names if suppression.hash_of(name) in suppression.hashes)
+        text = _JSON_BREAK.sub(b" ", unescaped(block.lower()))
+        mentions = {token.rstrip(b".") for token in _MENTIONED.findall(text)}
+        words = {token.rstrip(b".") for token in _WORD.findall(text)}
+        found.update(suppression.names_among(mentions | {word for word in words if is_distinctive_word(word)}))
+    return sorted(found)
 
 
 def text_blocks(path: Path) -> Iterator[bytes]:

@@ -46,6 +46,24 @@ def is_distinctive(name: str) -> bool:
     return len(name) >= SHORTEST_PLAIN_HANDLE or not name.isalpha()
 
 
+def is_distinctive_word(word: bytes) -> bool:
+    """Return `is_distinctive` of a word in ASCII; millions of words of a file are asked."""
+    if word.isdigit():
+        return len(word) >= SHORTEST_PLAIN_NUMBER
+    return len(word) >= SHORTEST_PLAIN_HANDLE or not word.isalpha()
+
+
+def unescaped(text: bytes) -> bytes:
+    r"""Return a lower-case text with its percent and JSON escapes of ASCII characters resolved.
+
+    Examples
+    --------
+    >>> unescaped(rb"%40anna\u002eb")
+    b'@anna.b'
+    """
+    return _ESCAPE.sub(_unescaped, text).lower() if b"%" in text or b"\\u" in text else text
+
+
 def mention_expression(handles: Collection[str]) -> str:
     """Return a regular expression for mentions of handles; group 1 is the "@" in its spelling."""
     return f"{_BEFORE}({_AT}){_any_of(handles)}{_AFTER}"
@@ -66,9 +84,7 @@ class NamePattern:
 
     def search(self, content: bytes) -> bool:
         """Return whether one of the names is in the content."""
-        folded = content.lower()
-        if b"%" in folded or b"\\u" in folded:
-            folded = _ESCAPE.sub(_unescaped, folded).lower()
+        folded = unescaped(content.lower())
         may_match = not self._is_ascii or any(name in folded for name in self._names)
         return may_match and self._exact.search(content) is not None
 

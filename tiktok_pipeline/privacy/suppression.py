@@ -57,6 +57,17 @@ class SuppressionList:
         """Return the salted hash of a handle or number; every spelling of a handle has the same hash."""
         return hashlib.sha256((self.salt + normal_handle(name).translate(_ASCII_LOWER)).encode()).hexdigest()
 
+    def names_among(self, words: Collection[bytes]) -> list[str]:
+        """Return the names on the list among words in ASCII and lower case."""
+        start = hashlib.sha256(self.salt.encode())
+        names = []
+        for word in words:
+            salted = start.copy()
+            salted.update(word)
+            if salted.hexdigest() in self.hashes:
+                names.append(word.decode("ascii"))
+        return names
+
     def with_names(self, names: Collection[str]) -> SuppressionList:
         """Return the list with more names in it, marked as unfinished."""
         return replace(self, hashes=self.hashes | {self.hash_of(name) for name in names}, unfinished=True)

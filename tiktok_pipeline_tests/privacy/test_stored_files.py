@@ -11,7 +11,7 @@ from tiktok_pipeline.home.manifest import file_sha256, read_manifest, snapshots_
 from tiktok_pipeline.ingest.inbox import ingest_config
 from tiktok_pipeline.ingest.options import IngestOptions
 from tiktok_pipeline.ingest.register import register
-from tiktok_pipeline.privacy.content import contains_name
+from tiktok_pipeline.privacy.content import contains_name, mentioned_names
 from tiktok_pipeline.privacy.find_creator import CreatorRecords, SharedNumberError, find_creator
 from tiktok_pipeline.privacy.redact_files import redact_stored_files
 from tiktok_pipeline.privacy.scrub import files_with_names, remove_matching_files, scrub_log
@@ -201,7 +201,31 @@ def test_a_later_scrape_brings_back_neither_the_creator_nor_mentions(
     rows = creators(20)
     rows[3] |= {"account_id": "x", "id": "", "url": "", "top_videos": ""} | cells
     rows[5] |= {"biography": f"friend of @{HANDLE.upper()}"}
+    rows[6] |= {"biography": f"not @, but {HANDLE}, and {HANDLE.upper()}."}
+    rows[7] |= {"bio_link": f"https://a.b/%40{HANDLE.replace('.', '%2E')}?id={NUMBER}"}
     register([write_csv(tmp_path / "a.csv", rows)], ingest_config(settings, engine))
     (entry,) = read_manifest(settings.raw / "2024-03-01")
     assert entry.forgotten_rows == (4,)
     assert files_with_names(settings, [HANDLE, NUMBER]) == []
+
+
+PLAIN_MENTIONS = {
+    "friend_of_x and some.body_1": True,
+    "SOME.BODY_1!": True,
+    "line\\nsome.body_1": True,
+    "some.body_12": False,
+    "awesome.body_1": False,
+    "at some body 1": False,
+    "annas": False,
+    "by @annas": True,
+    "cousin": True,
+}
+
+
+@pytest.mark.parametrize("text", PLAIN_MENTIONS)
+def test_a_name_alone_in_a_later_scrape_is_found_where_it_is_distinctive(tmp_path: Path, text: str) -> None:
+    """The same rule as in the erasure itself: ``annas`` is an ordinary word, ``cousin`` has six letters."""
+    suppression = SuppressionList("00").with_names(["some.body_1", "annas", "cousin"])
+    path = tmp_path / "a.csv"
+    path.write_text(f"biography\n{text}\n", encoding="utf-8")
+    assert bool(mentioned_names(path, suppression)) is PLAIN_MENTIONS[text]

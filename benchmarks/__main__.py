@@ -21,6 +21,7 @@ from benchmarks.performance.many import as_json as many_as_json
 from benchmarks.performance.many import measure_many_snapshots
 from benchmarks.performance.refresh import refresh_file, refresh_sample, summary
 from benchmarks.performance.same_tables import same_tables_command
+from benchmarks.reliability.at_once import at_once_command
 from benchmarks.reliability.crash import CannotMountError, measure_crashes, save, table
 from benchmarks.reliability.disk_damage import damage_command
 from benchmarks.reliability.kills import kills_command
@@ -271,7 +272,7 @@ def together(
     for number, reading in enumerate(readings, start=1):
         typer.echo(
             f"reader {number}: {reading.queries:,} queries, {len(reading.problems)} problems, "
-            f"{reading.snapshots} snapshots at the end"
+            f"{reading.snapshots[-1] if reading.snapshots else 0} snapshots at the end"
         )
         for problem in reading.problems[:5]:
             typer.echo(f"  {problem}")
@@ -297,6 +298,7 @@ app.command("same-tables")(same_tables_command)
 app.command("damage")(damage_command)
 app.command("redaction")(redaction_command)
 app.command("kills")(kills_command)
+app.command("at-once")(at_once_command)
 
 if __name__ == "__main__":
     app()

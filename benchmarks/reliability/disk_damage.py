@@ -7,11 +7,9 @@ command is a fork of this process, so that a crash of the engine ends that trial
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import shutil
 import sqlite3
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -23,16 +21,20 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks import record
+from benchmarks.reliability.forked import import_as, in_fork, run
 from tiktok_pipeline.sample.write import write_sample
 
+STUDY = "influencer_segments"
 Log = Callable[[str], None]
 COMMANDS: tuple[tuple[str, ...], ...] = (
     ("snapshots",),
     ("sql", "select count(*), min(account_id) from validated.profiles"),
     ("sql", "--warehouse", "select count(*), min(account_id) from raw.profiles"),
-    ("export", "influencer_segments", "--out", "/dev/null/x.csv"),
+    ("changes",),
+    ("refresh", "FILE", "--study", STUDY),
     ("prune", "--keep", "1", "--yes"),
 )
+"""What is tried on a damaged home in turn, beside ``doctor``; FILE was delivered before. The last one changes it."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class DamageTrial:
 
 
 def measure_damage(
-    trials: int, *, seed: int, folder: Path, seconds: float = float("inf"), log: Log = print
+    trials: int, *, seed: int, folder: Path, seconds: float = float("inf"), log: Log = print, first: int = 1
 ) -> list[DamageTrial]:
     """Damage a random file of a copy of the home in each trial.
 
@@ -65,6 +67,8 @@ def measure_damage(
         Stop after so many seconds, with fewer trials.
     log : callable
         Called with a line for each problem.
+    first : int
+        Number of the first trial.
 
     Returns
     -------
@@ -72,38 +76,43 @@ def measure_damage(
         In the order of their numbers.
     """
     home = folder / "home"
-    files = write_sample(folder, profiles=300, snapshots=2, random_state=seed)
-    code, said = run(home, "refresh", *map(str, files), "--study", "influencer_segments")
-    if code:
-        raise RuntimeError(said)
+    files = write_sample(folder / "scrapes", profiles=150, snapshots=2, random_state=seed, activity=0)
+    import_as(home, "refresh", *map(str, files), "--study", STUDY)
+    for arguments in (("doctor",), *COMMANDS[:-1]):
+        code, said = run(home, *arguments)
+        if code:
+            raise RuntimeError(f"{arguments}: {said}")
     before = content_of(home)
     found: list[DamageTrial] = []
     start = time.monotonic()
-    for number in range(1, trials + 1):
+    for number in range(first, first + trials):
         if time.monotonic() - start > seconds:
             break
-        trial = _try(number, home, folder / "trial", before, random.Random(f"{seed} {number}"))  # noqa: S311
+        trial = _try(number, home, files[0], before, random.Random(f"{seed} {number}"))  # noqa: S311
         found.append(trial)
         if trial.problem:
-            log(f"{number}: {trial.file}, {trial.damage}: {trial.problem}")
+            log(f"{number}: {trial.file}, {trial.damage}, doctor {trial.doctor}, {trial.command}: {trial.problem}")
+        elif number % 10 == 0:
+            log(f"{len(found)} of {trials}, {(time.monotonic() - start) / len(found):.1f} s each")
     return found
 
 
-def _try(number: int, home: Path, copy: Path, before: dict[str, Any], draw: random.Random) -> DamageTrial:
+def _try(number: int, home: Path, delivered: Path, before: dict[str, Any], draw: random.Random) -> DamageTrial:
+    copy = home.with_name("trial")
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(home, copy)
-    files = [path for path in sorted(copy.rglob("*")) if path.is_file() and path.stat().st_size and _matters(path)]
+    files = [path for path in sorted(copy.rglob("*")) if path.is_file() and path.stat().st_size and _is_data(path)]
     databases = [path for path in files if path.suffix == ".duckdb"]
     path = draw.choice(databases if number % 2 else files)
     damage = draw.choice(("bit", "block", "zeros", "tail"))
     break_file(path, damage, draw)
     changed = content_of(copy) != before
     doctor, said = run(copy, "doctor")
-    command = COMMANDS[number % len(COMMANDS)]
-    code, output = run(copy, *command)
+    command = COMMANDS[number // 2 % len(COMMANDS)]  # databases are the odd numbers: they meet each command, too
+    code, output = run(copy, *(str(delivered) if argument == "FILE" else argument for argument in command))
     problem = ""
     if "Traceback" in said + output:
-        problem = "a stack trace"
+        problem = f"a stack trace: {(said if 'Traceback' in said else output)[-1500:]}"
     elif doctor < 0 or code < 0:
         problem = "a crash"
     elif doctor == 0 and changed:
@@ -113,9 +122,14 @@ def _try(number: int, home: Path, copy: Path, before: dict[str, Any], draw: rand
     return DamageTrial(number, str(path.relative_to(copy)), damage, doctor, " ".join(command[:2]), code, problem)
 
 
+def _is_data(path: Path) -> bool:
+    """Whether the file is one of the home's data: pictures and pages can be made again."""
+    return path.suffix in {".duckdb", ".csv", ".json", ".db", ".yaml", ".parquet"}
+
+
 def _matters(path: Path) -> bool:
-    """Whether the file is one of the home's data: pictures, pages and receipts can be made again."""
-    return path.suffix in {".duckdb", ".csv", ".json", ".db", ".yaml", ".parquet"} and path.name != "receipts.json"
+    """Whether a change of the file must be noticed: receipts only save time, damaged ones are ignored."""
+    return _is_data(path) and path.name != "receipts.json"
 
 
 def break_file(path: Path, damage: str, draw: random.Random) -> None:
@@ -155,7 +169,7 @@ def content_of(home: Path) -> dict[str, Any]:
                 content[str(path.relative_to(home))] = f"unreadable: {type(error).__name__}"
         return content
 
-    found: dict[str, Any] = _in_fork(read)
+    found: dict[str, Any] = in_fork(read)
     return found
 
 
@@ -173,65 +187,8 @@ def _content(path: Path, duckdb: Any) -> str:  # noqa: ANN401 - a module
         return repr((tables, sums))
     if path.suffix == ".db":
         with contextlib.closing(sqlite3.connect(path)) as database:
-            return str(hash("\n".join(database.iterdump())))
+            return "\n".join(database.iterdump())
     return path.read_bytes().hex() if path.stat().st_size < 10_000_000 else str(path.stat().st_size)
-
-
-def run(home: Path, *arguments: str) -> tuple[int, str]:
-    """Run a command in a fork; return its exit code, negative for a signal, and what it printed."""
-
-    def work() -> str:
-        from tiktok_pipeline.cli.app import main  # noqa: PLC0415
-
-        os.environ |= {
-            "TIKTOK_PIPELINE_HOME": str(home),
-            "DAGSTER_HOME": str(home / "dagster"),
-            "TIKTOK_PIPELINE_PICTURES": "no",
-        }
-        sys.argv = ["tiktok-pipeline", *arguments]
-        try:
-            main()
-        except SystemExit as end:
-            return str(end.code or 0)
-        return "0"
-
-    said = home.with_name("said.txt")
-    code = _in_fork(work, output=said)
-    text = said.read_text(encoding="utf-8", errors="replace")
-    return (int(code) if isinstance(code, str) else int(code or -1)), text
-
-
-def _in_fork(work: Callable[[], Any], output: Path | None = None) -> Any:  # noqa: ANN401
-    """Return what ``work`` returns in a child process; the negative signal if it crashes, 1 after an exception."""
-    import pickle  # noqa: PLC0415 - from our own child
-    import traceback  # noqa: PLC0415
-
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        if output is not None:
-            target = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            os.dup2(target, 1)
-            os.dup2(target, 2)
-        code = 0
-        try:
-            result = pickle.dumps(work())
-            sys.stdout.flush()
-            with os.fdopen(writer, "wb") as pipe:
-                pipe.write(result)
-        except BaseException:  # noqa: BLE001 - the child ends here
-            traceback.print_exc()
-            sys.stderr.flush()
-            code = 1
-        os._exit(code)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as pipe:
-        content = pipe.read()
-    _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status):
-        return -os.WTERMSIG(status)
-    return pickle.loads(content) if content else 1  # noqa: S301 - from our own child
 
 
 def damage_counts(trials: Sequence[DamageTrial]) -> dict[str, Any]:
@@ -249,15 +206,16 @@ def damage_counts(trials: Sequence[DamageTrial]) -> dict[str, Any]:
 def damage_command(
     trials: Annotated[int, typer.Option(min=1, help="Number of damaged homes.")] = 300,
     seed: Annotated[int, typer.Option(help="The same seed damages the same places.")] = 1,
-    seconds: Annotated[float, typer.Option(min=1, help="Stop after so many seconds.")] = 3600,
+    first: Annotated[int, typer.Option(min=1, help="Number of the first damaged home.")] = 1,
+    seconds: Annotated[float, typer.Option(min=1, help="Stop after so many seconds.")] = 7200,
     save_it: Annotated[bool, typer.Option("--save", help="Save the result in benchmarks/results/.")] = False,
 ) -> None:
     """Break bits, blocks and tails of the files of a home; exit code 1 if any damage stays silent."""
     with tempfile.TemporaryDirectory() as folder:
-        found = measure_damage(trials, seed=seed, folder=Path(folder), seconds=seconds, log=typer.echo)
+        found = measure_damage(trials, seed=seed, folder=Path(folder), seconds=seconds, log=typer.echo, first=first)
     typer.echo(str(damage_counts(found)))
     if save_it:
-        typer.echo(f"saved: {save_damage(found, {'trials': trials, 'seed': seed, 'seconds': seconds})}")
+        typer.echo(f"saved: {save_damage(found, {'trials': trials, 'seed': seed, 'first': first})}")
     if any(trial.problem for trial in found):
         raise typer.Exit(1)
 

@@ -1,138 +1,252 @@
-"""Kills the commands that erase or replace data at random moments, runs them again, and looks at what is left."""
+"""Kills every command that writes (-9), runs it again, and compares the home with one that nobody disturbed.
+
+Half of the kills are at traced steps, spread evenly over all of them: each change of a file (Python's audit events),
+and before and after each commit. The others are at random moments. Compared are all tables of the warehouse and of
+the published file row for row, without times and run ids, each file below raw/ by its hash, and the names of all
+files outside of dagster/. ``doctor --quick`` must find nothing.
+"""
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
-import signal
 import tempfile
-import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from benchmarks import record
-from benchmarks.reliability.disk_damage import Log, run
+from benchmarks.reliability.forked import import_as, in_fork, killed, run, traced
+from benchmarks.reliability.states import WAREHOUSE, State, leftovers, list_differences, state_of
 from tiktok_pipeline.privacy.scrub import files_with_names
 from tiktok_pipeline.sample.write import write_sample
 from tiktok_pipeline.settings import Settings
 
-COMMANDS = ("forget", "prune", "withdraw", "restore")
+STUDY = "influencer_segments"
+COMMANDS = ("refresh", "publish", "forget", "prune", "migration", "withdraw", "restore")
+Log = Callable[[str], None]
+
+_SINCE_VERSION_5 = {
+    "clusters.assignments": ("runner_up", "runner_up_margin"),
+    "clusters.fits": ("basis",),
+    "clusters.stability": ("standard_error", "share_dissolved", "share_recovered", "jaccard_cold"),
+    "personas.features": ("relative_median",),
+    "personas.summaries": ("farthest_in_fit", "profiles_beyond_fit"),
+    "meta.slices": ("computed_by",),
+}
+"""Columns that version 5 of the tables did not have."""
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """A command with the home before it, and what it does undisturbed.
+
+    Attributes
+    ----------
+    arguments : tuple of str
+        The command.
+    before : Path
+        The home before it.
+    after : State
+        The home after it.
+    steps : tuple of int
+        Numbers of the steps at which it is killed.
+    step_names : tuple of str
+        The name of every step.
+    moments : tuple of float
+        Seconds between which it is killed at random.
+    forgotten : str
+        The handle that may be in no file afterwards.
+    """
+
+    arguments: tuple[str, ...]
+    before: Path
+    after: State
+    steps: tuple[int, ...]
+    step_names: tuple[str, ...]
+    moments: tuple[float, float]
+    forgotten: str
 
 
 @dataclass(frozen=True)
 class KillTrial:
-    """A command that was killed after some seconds, or ended before (``was_killed``), and what was wrong after."""
+    """A command that was killed at a step or after some seconds, or ended before; what was wrong after its rerun."""
 
     number: int
     command: str
-    seconds: float
+    moment: str
     was_killed: bool
     problem: str = ""
 
 
-def measure_kills(trials: int, *, seed: int, folder: Path, seconds: float, log: Log) -> list[KillTrial]:
-    """Kill each of `COMMANDS` in turn, run it again, and compare with the command that nobody disturbed."""
-    home = folder / "home"
-    files = write_sample(folder, profiles=200, snapshots=2, random_state=seed)
-    code, said = run(home, "refresh", *map(str, files), "--study", "influencer_segments")
-    if code or run(home, "backup", str(folder / "backup"))[0]:
-        raise RuntimeError(said)
-    handle = run(home, "sql", "--format", "csv", "select min(account_id) from validated.profiles")[1].split()[-1]
-    snapshot = sorted(path.name for path in (home / "raw").glob("2*"))[0]
-    commands = {
-        "forget": ("forget", handle, "--yes"),
-        "prune": ("prune", "--keep", "1", "--yes"),
-        "withdraw": ("withdraw", "--snapshot", snapshot, "--yes"),
-        "restore": ("restore", str(folder / "backup"), "--yes"),
-    }
-    undisturbed = {name: _timed(home, folder / name, command) for name, command in commands.items()}
-    draw, found, start = random.Random(seed), list[KillTrial](), time.monotonic()  # noqa: S311
-    for number in range(1, trials + 1):
+def measure_kills(
+    trials: int, *, seed: int, folder: Path, seconds: float, log: Log, first: int = 1, profiles: int = 120
+) -> list[KillTrial]:
+    """Kill each of `COMMANDS` in turn, run it again, and compare with the command that nobody disturbed.
+
+    Parameters
+    ----------
+    trials : int
+        Number of kills.
+    seed : int
+        The same seed draws the same homes, steps and moments.
+    folder : Path
+        An empty folder for the homes.
+    seconds : float
+        Stop after so many seconds, with fewer kills.
+    log : callable
+        Called with a line for each command and each problem.
+    first : int
+        Number of the first kill; those before are left out.
+    profiles : int
+        Creators of each snapshot.
+    """
+    attacked = prepare(folder, profiles=profiles, seed=seed, log=log)
+    found, start = list[KillTrial](), time.monotonic()
+    for number in range(first, trials + 1):
         if time.monotonic() - start > seconds:
             break
         name = COMMANDS[number % len(COMMANDS)]
-        after = draw.uniform(0.05, undisturbed[name][0])
-        copy = folder / "trial"
-        shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(home, copy)
-        was_killed = _killed(copy, commands[name], after)
-        problem = _problem(copy, commands[name], undisturbed[name][1], handle if name == "forget" else "")
-        found.append(KillTrial(number, name, round(after, 2), was_killed, problem))
-        if problem:
-            log(f"{number}: {name} killed after {after:.2f} s: {problem}")
+        trial = _trial(number, name, attacked[name], folder / "trial", random.Random(f"{seed} {number}"))  # noqa: S311
+        found.append(trial)
+        if trial.problem:
+            log(f"{number}: {name} killed {trial.moment}: {trial.problem}")
+        elif number % 10 == 0:
+            log(f"{number} of {trials}, {(time.monotonic() - start) / len(found):.1f} s each")
     return found
 
 
-def _timed(home: Path, copy: Path, command: tuple[str, ...]) -> tuple[float, str]:
-    """Return the seconds of a command, and the tables that it leaves."""
-    shutil.copytree(home, copy)
-    start = time.monotonic()
-    code, said = run(copy, *command)
+def prepare(folder: Path, *, profiles: int, seed: int, log: Log) -> dict[str, Attacked]:
+    """Make the homes, as small as each command needs them, and run each command undisturbed."""
+    one, two, old, behind, backup = (folder / name for name in ("one", "two", "old", "behind", "backup"))
+    first, second = _scrapes(folder / "scrapes", profiles, 2, seed)
+    import_as(one, "refresh", first, "--study", STUDY)
+    _succeed(one, "backup", str(backup))
+    handle = _succeed(one, "sql", "--format", "csv", "select min(account_id) from validated.profiles").split()[-1]
+    refresh = ("refresh", second, "--study", STUDY)
+    attacked = {
+        "refresh": _undisturbed("refresh", one, refresh, "", log=log),
+        "publish": _undisturbed("publish", one, refresh, "", log=log, copy=two),
+        "forget": _undisturbed("forget", one, ("forget", handle, "--yes"), handle, log=log, copy=behind),
+    }
+    day = min(path.name for path in (two / "raw").glob("2*"))
+    shutil.copytree(two, old)
+    in_fork(lambda: _as_version_5(old / WAREHOUSE))
+    return attacked | {
+        "prune": _undisturbed("prune", two, ("prune", "--keep", "1", "--yes"), "", log=log),
+        "migration": _undisturbed("migration", old, ("prune", "--keep", "99", "--yes"), "", log=log),
+        "withdraw": _undisturbed("withdraw", two, ("withdraw", "--snapshot", day, "--yes"), "", log=log),
+        "restore": _undisturbed("restore", behind, ("restore", str(backup), "--yes"), handle, log=log),
+    }
+
+
+def _undisturbed(
+    name: str, before: Path, arguments: tuple[str, ...], forgotten: str, *, log: Log, copy: Path | None = None
+) -> Attacked:
+    copy = copy or before.with_name("undisturbed")
+    _copy(before, copy)
+    code, said, names, seconds = traced(copy, *arguments)
     if code:
-        raise RuntimeError(said)
-    return time.monotonic() - start, _tables(copy)
+        raise RuntimeError(f"{name} ended with {code}: {said[-1000:]}")
+    steps, moments = [*range(1, len(names) + 1)], (0.0, seconds)
+    if name == "publish":
+        steps = [number for number in steps if "publish" in names[number - 1]]
+        moments = (0.5 * seconds, seconds)
+    log(f"{name}: {len(steps)} steps, {seconds:.1f} s")
+    after: State = in_fork(lambda: state_of(copy))
+    return Attacked(arguments, before, after, tuple(steps), tuple(names), moments, forgotten)
 
 
-def _tables(home: Path) -> str:
-    """Return the number of rows of each slice in both databases, and a sum over the profiles."""
-    query = "select table_name, snapshot, study, rows from meta.slices where snapshot <> '' order by all"
-    sums = "select count(*), bit_xor(hash(p)) from validated.profiles as p"
-    wanted = [(*option, text) for option in ((), ("--warehouse",)) for text in (query, sums)]
-    return "\n".join(run(home, "sql", "--format", "csv", *arguments)[1] for arguments in wanted)
+def _trial(number: int, name: str, attacked: Attacked, copy: Path, draw: random.Random) -> KillTrial:
+    _copy(attacked.before, copy)
+    turn = number // len(COMMANDS)
+    if turn % 2:
+        after = draw.uniform(*attacked.moments)
+        step, moment = None, f"after {after:.2f} s"
+    else:  # the golden ratio spreads any number of places evenly
+        after, place = 0.0, (turn // 2 * 0.6180339887 + 0.5) % 1
+        step = attacked.steps[int(place * len(attacked.steps))]
+        moment = f"at step {step}: {attacked.step_names[step - 1]}"
+    was_killed = killed(copy, *attacked.arguments, step=step, after=after)
+    problem = _problem(copy, name, attacked)
+    return KillTrial(number, name, moment, was_killed, problem)
 
 
-def _problem(home: Path, command: tuple[str, ...], expected: str, handle: str) -> str:
-    code, said = run(home, *command)
-    is_done_already = command[0] == "withdraw" and code in (1, 2) and "Traceback" not in said
+def _problem(home: Path, name: str, attacked: Attacked) -> str:
+    code, said = run(home, *attacked.arguments)
+    is_done_already = name == "withdraw" and code in (1, 2) and "Traceback" not in said
     if code and not is_done_already:
-        return f"the rerun ended with {code}: {said[-300:]}"
-    if run(home, "doctor")[0]:
-        return f"doctor: {run(home, 'doctor')[1]}"
-    if handle and (left := files_with_names(Settings(home=home), [handle])):
-        return f"the name is left in {left}"
-    return "" if _tables(home) == expected else "other tables than undisturbed"
+        return f"the rerun ended with {code}: {said[-600:]}"
+    wrong: list[str] = in_fork(lambda: list_differences(home, attacked.after) + leftovers(home, attacked.after.files))
+    if attacked.forgotten:
+        left = files_with_names(Settings(home=home), [attacked.forgotten])
+        wrong += [f"the name is left in {path.relative_to(home)}" for path in left]
+    doctor, told = run(home, "doctor", "--quick")
+    return "; ".join([*wrong, *([f"doctor: {told[-400:]}"] if doctor else [])])
 
 
-def _killed(home: Path, command: tuple[str, ...], after: float) -> bool:
-    """Run a command in a process group of its own and kill it; return whether it was still running."""
-    child = os.fork()
-    if child == 0:
-        os.setpgid(0, 0)
-        run(home, *command)
-        os._exit(0)
-    timer = threading.Event()
-    timer.wait(after)
-    is_running = os.waitpid(child, os.WNOHANG) == (0, 0)
-    if is_running:
-        os.killpg(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-    return is_running
+def _copy(home: Path, copy: Path) -> None:
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(home, copy, symlinks=True)
+
+
+def _scrapes(folder: Path, profiles: int, snapshots: int, seed: int) -> list[str]:
+    files = write_sample(folder, profiles=profiles, snapshots=snapshots, random_state=seed)
+    return sorted(str(file) for file in files if file.name.startswith("profiles"))
+
+
+def _succeed(home: Path, *arguments: str) -> str:
+    code, said = run(home, *arguments)
+    if code:
+        raise RuntimeError(f"{' '.join(arguments)} ended with {code}: {said[-1000:]}")
+    return said
+
+
+def _as_version_5(warehouse: Path) -> None:
+    """Change a warehouse to what version 5 of the program wrote; only in a fork."""
+    import duckdb  # noqa: PLC0415 - only in a fork
+
+    with duckdb.connect(str(warehouse)) as connection:
+        for table, names in _SINCE_VERSION_5.items():
+            for name in names:
+                connection.execute(f"alter table {table} drop column {name}")
+        connection.execute("update meta.version set version = 5")
+
+
+def kill_counts(trials: list[KillTrial]) -> dict[str, Any]:
+    """Count the trials, those in which the command was really killed, and those with a problem, by command."""
+    return {
+        "trials": len(trials),
+        "by command": dict(Counter(trial.command for trial in trials)),
+        "killed at a step": sum(trial.was_killed and "step" in trial.moment for trial in trials),
+        "killed at random": sum(trial.was_killed and "step" not in trial.moment for trial in trials),
+        "ended before": sum(not trial.was_killed for trial in trials),
+        "differ after the rerun": sum(bool(trial.problem) for trial in trials),
+    }
 
 
 def kills_command(
     trials: Annotated[int, typer.Option(min=1, help="Number of kills.")] = 200,
-    seed: Annotated[int, typer.Option(help="The same seed draws the same moments.")] = 1,
-    seconds: Annotated[float, typer.Option(min=1, help="Stop after so many seconds.")] = 3600,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same steps and moments.")] = 1,
+    only: Annotated[int | None, typer.Option(min=1, help="Only the kill of this number.")] = None,
+    seconds: Annotated[float, typer.Option(min=1, help="Stop after so many seconds.")] = 7200,
     save_it: Annotated[bool, typer.Option("--save", help="Save the result in benchmarks/results/.")] = False,
 ) -> None:
-    """Kill forget, prune, withdraw and restore at random moments, run them again; exit code 1 if anything differs."""
+    """Kill every command that writes, at its steps and at random; run it again; exit code 1 if anything differs."""
     with tempfile.TemporaryDirectory() as folder:
-        found = measure_kills(trials, seed=seed, folder=Path(folder), seconds=seconds, log=typer.echo)
-    counts = {
-        "trials": len(found),
-        "killed": Counter(trial.command for trial in found if trial.was_killed),
-        "differ": sum(bool(trial.problem) for trial in found),
-    }
+        found = measure_kills(
+            only or trials, seed=seed, folder=Path(folder), seconds=seconds, log=typer.echo, first=only or 1
+        )
+    counts = kill_counts(found)
     typer.echo(str(counts))
     if save_it:
-        problems = [asdict(trial) for trial in found if trial.problem]
         settings = {"trials": trials, "seed": seed, "seconds": seconds}
-        typer.echo(f"saved: {record.save('kills', {'settings': settings, **counts, 'problems': problems})}")
-    if counts["differ"]:
+        listed = [asdict(trial) for trial in found]
+        typer.echo(f"saved: {record.save('kills', {'settings': settings, **counts, 'kills': listed})}")
+    if counts["differ after the rerun"]:
         raise typer.Exit(1)

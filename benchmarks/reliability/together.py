@@ -18,6 +18,9 @@ from tiktok_pipeline.warehouse.duckdb.connection import open_read_only
 
 Log = Callable[[str], None]
 
+STUDY = "influencer_segments"
+"""The study of the benchmarks that refresh only one."""
+
 _WHOLE = (
     "select snapshot, (select count(*) from validated.profiles v where v.snapshot = a.snapshot), count(*) "
     "from clusters.assignments a where study = ? group by 1 order by 1"
@@ -26,11 +29,11 @@ _WHOLE = (
 
 @dataclass
 class Readings:
-    """The result of one reader: number of queries, problems, and number of snapshots at the end."""
+    """The result of one reader: number of queries, problems, and the number of snapshots in each answer."""
 
     queries: int = 0
     problems: list[str] = field(default_factory=list)
-    snapshots: int = 0
+    snapshots: list[int] = field(default_factory=list)
 
 
 def refresh_together(refreshes: int, readers: int, *, profiles: int, study: str, log: Log) -> list[Readings]:
@@ -49,7 +52,9 @@ def refresh_together(refreshes: int, readers: int, *, profiles: int, study: str,
         _refresh(home, [scrapes[0]], study)
         published, stop = home / "published" / "tiktok.duckdb", threading.Event()
         readings = [Readings() for _ in range(readers)]
-        threads = [threading.Thread(target=_read, args=(published, study, reading, stop)) for reading in readings]
+        threads = [
+            threading.Thread(target=read_published, args=(published, reading, stop, study)) for reading in readings
+        ]
         for thread in threads:
             thread.start()
         started = time.monotonic()
@@ -67,6 +72,9 @@ def refresh_together(refreshes: int, readers: int, *, profiles: int, study: str,
         stop.set()
         for thread in threads:
             thread.join()
+        for reading in readings:
+            if reading.snapshots != sorted(reading.snapshots):
+                reading.problems.append("a snapshot was published and then missing")
         log(f"{refreshes} refreshes at once: {time.monotonic() - started:.1f} s")
         for output, code in outputs:
             if code:
@@ -80,8 +88,8 @@ def refresh_together(refreshes: int, readers: int, *, profiles: int, study: str,
         return readings
 
 
-def _read(published: Path, study: str, seen: Readings, stop: threading.Event) -> None:
-    """Query without a pause; every published snapshot must be complete."""
+def read_published(published: Path, seen: Readings, stop: threading.Event, study: str = STUDY) -> None:
+    """Query without a pause, until ``stop``; every published snapshot must be complete."""
     while not stop.is_set():
         try:
             with open_read_only(published) as reader:
@@ -93,9 +101,7 @@ def _read(published: Path, study: str, seen: Readings, stop: threading.Event) ->
         seen.problems += [
             f"snapshot {key}: {good} profiles, {done} assigned" for key, good, done in rows if good != done
         ]
-        if len(rows) < seen.snapshots:
-            seen.problems.append(f"{len(rows)} snapshots after {seen.snapshots}")
-        seen.snapshots = len(rows)
+        seen.snapshots.append(len(rows))
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from benchmarks.performance.same_tables import same_tables_command
 from benchmarks.reliability.at_once import at_once_command
 from benchmarks.reliability.crash import CannotMountError, measure_crashes, save, table
 from benchmarks.reliability.disk_damage import damage_command
+from benchmarks.reliability.interrupts import interrupts_command
 from benchmarks.reliability.kills import kills_command
 from benchmarks.reliability.redaction import redaction_command
 from benchmarks.reliability.together import backfill, refresh_together
@@ -298,6 +299,7 @@ app.command("same-tables")(same_tables_command)
 app.command("damage")(damage_command)
 app.command("redaction")(redaction_command)
 app.command("kills")(kills_command)
+app.command("interrupts")(interrupts_command)
 app.command("at-once")(at_once_command)
 
 if __name__ == "__main__":

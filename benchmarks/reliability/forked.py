@@ -96,15 +96,13 @@ def import_as(home: Path, *arguments: str) -> None:
 
 
 class Steps:
-    """Counts what a command writes into a home: changes of files and commits; at one of them it kills the process.
+    """Counts the changes of files and the commits of a command; just before one of them it is stopped."""
 
-    The first half of a step is the moment before it; a kill after it is one before the next.
-    """
-
-    def __init__(self, home: Path, kill_at: int | None) -> None:
+    def __init__(self, home: Path, stop_at: int | None, by: signal.Signals = signal.SIGKILL) -> None:
         self.names: list[str] = []
         self._home = str(home)
-        self._kill_at = kill_at
+        self._stop_at = stop_at
+        self._signal = by
 
     def watch(self) -> None:
         """Watch this process until it ends; only for a fork."""
@@ -128,10 +126,10 @@ class Steps:
         DuckDBWarehouse._transaction = transaction  # type: ignore[method-assign]
 
     def step(self, name: str) -> None:
-        """Count a step, and kill the whole process group if it is the one."""
+        """Count a step, and send the signal to the whole process group if it is the one."""
         self.names.append(name)
-        if len(self.names) == self._kill_at:
-            os.killpg(os.getpgrp(), signal.SIGKILL)
+        if len(self.names) == self._stop_at:
+            os.killpg(os.getpgrp(), self._signal)
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event in _CHANGES or (event == "open" and (arguments[2] or 0) & _WRITING):
@@ -155,29 +153,34 @@ def traced(home: Path, *arguments: str) -> tuple[int, str, list[str], float]:
     return int(code), said.read_text(encoding="utf-8", errors="replace"), names, time.monotonic() - start
 
 
-def killed(home: Path, *arguments: str, step: int | None, after: float) -> bool:
-    """Run a command in a process group of its own and kill it (-9) at a step, or after some seconds.
+def stopped(home: Path, *arguments: str, step: int | None, after: float, by: signal.Signals = signal.SIGKILL) -> int:
+    """Run a command in a process group of its own and send it a signal at a step, or after some seconds.
 
     Returns
     -------
-    bool
-        Whether it was killed before it ended.
+    int
+        The exit code, negative if a signal ended it.
     """
     child = os.fork()
     if child == 0:
-        with contextlib.suppress(BaseException):
+        code = 1
+        try:
             os.setpgid(0, 0)
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us with it ignored
             _print_to(home.with_name("said.txt"))
             if step is not None:
-                Steps(home, step).watch()
-            _main(home, arguments)
-        os._exit(0)
+                Steps(home, step, by).watch()
+            code = int(_main(home, arguments))
+            sys.stdout.flush()
+        except BaseException:  # noqa: BLE001 - the child ends here
+            traceback.print_exc()
+        os._exit(code)
     deadline = time.monotonic() + after
     while step is not None or time.monotonic() < deadline:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
-            return os.WIFSIGNALED(status)
+            return os.waitstatus_to_exitcode(status)
         time.sleep(0.005)
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(child, signal.SIGKILL)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+        os.killpg(child, by)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +21,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks import record
-from benchmarks.reliability.forked import import_as, in_fork, killed, run, traced
+from benchmarks.reliability.forked import import_as, in_fork, run, stopped, traced
 from benchmarks.reliability.states import WAREHOUSE, State, leftovers, list_differences, state_of
 from tiktok_pipeline.privacy.scrub import files_with_names
 from tiktok_pipeline.sample.write import write_sample
@@ -85,7 +85,15 @@ class KillTrial:
 
 
 def measure_kills(
-    trials: int, *, seed: int, folder: Path, seconds: float, log: Log, first: int = 1, profiles: int = 120
+    trials: int,
+    *,
+    seed: int,
+    folder: Path,
+    log: Log,
+    seconds: float = float("inf"),
+    first: int = 1,
+    profiles: int = 120,
+    commands: Sequence[str] = COMMANDS,
 ) -> list[KillTrial]:
     """Kill each of `COMMANDS` in turn, run it again, and compare with the command that nobody disturbed.
 
@@ -105,14 +113,18 @@ def measure_kills(
         Number of the first kill; those before are left out.
     profiles : int
         Creators of each snapshot.
+    commands : sequence of str
+        Which of `COMMANDS` are killed.
     """
-    attacked = prepare(folder, profiles=profiles, seed=seed, log=log)
+    attacked = prepare(folder, profiles=profiles, seed=seed, log=log, commands=commands)
     found, start = list[KillTrial](), time.monotonic()
-    for number in range(first, trials + 1):
+    for number in range(first, first + trials):
         if time.monotonic() - start > seconds:
             break
-        name = COMMANDS[number % len(COMMANDS)]
-        trial = _trial(number, name, attacked[name], folder / "trial", random.Random(f"{seed} {number}"))  # noqa: S311
+        name = commands[number % len(commands)]
+        draw = random.Random(f"{seed} {number}")  # noqa: S311
+        moment = moment_of(attacked[name], number // len(commands), draw)
+        trial = _trial(number, name, attacked[name], folder / "trial", moment)
         found.append(trial)
         if trial.problem:
             log(f"{number}: {name} killed {trial.moment}: {trial.problem}")
@@ -121,35 +133,40 @@ def measure_kills(
     return found
 
 
-def prepare(folder: Path, *, profiles: int, seed: int, log: Log) -> dict[str, Attacked]:
+def prepare(
+    folder: Path, *, profiles: int, seed: int, log: Log, commands: Sequence[str] = COMMANDS
+) -> dict[str, Attacked]:
     """Make the homes, as small as each command needs them, and run each command undisturbed."""
     one, two, old, behind, backup = (folder / name for name in ("one", "two", "old", "behind", "backup"))
     first, second = _scrapes(folder / "scrapes", profiles, 2, seed)
     import_as(one, "refresh", first, "--study", STUDY)
-    _succeed(one, "backup", str(backup))
     handle = _succeed(one, "sql", "--format", "csv", "select min(account_id) from validated.profiles").split()[-1]
-    refresh = ("refresh", second, "--study", STUDY)
-    attacked = {
-        "refresh": _undisturbed("refresh", one, refresh, "", log=log),
-        "publish": _undisturbed("publish", one, refresh, "", log=log, copy=two),
-        "forget": _undisturbed("forget", one, ("forget", handle, "--yes"), handle, log=log, copy=behind),
+    day = min(path.name for path in (one / "raw").glob("2*"))
+    forget, refresh = ("forget", handle, "--yes"), ("refresh", second, "--study", STUDY)
+    if {"prune", "migration", "withdraw"} & set(commands):
+        copy_home(one, two)
+        _succeed(two, *refresh)
+        copy_home(two, old)
+        in_fork(lambda: _as_version_5(old / WAREHOUSE))
+    if "restore" in commands:
+        _succeed(one, "backup", str(backup))
+        copy_home(one, behind)
+        _succeed(behind, *forget)
+    described = {
+        "refresh": (one, refresh, ""),
+        "publish": (one, refresh, ""),
+        "forget": (one, forget, handle),
+        "prune": (two, ("prune", "--keep", "1", "--yes"), ""),
+        "migration": (old, ("prune", "--keep", "99", "--yes"), ""),
+        "withdraw": (two, ("withdraw", "--snapshot", day, "--yes"), ""),
+        "restore": (behind, ("restore", str(backup), "--yes"), handle),
     }
-    day = min(path.name for path in (two / "raw").glob("2*"))
-    shutil.copytree(two, old)
-    in_fork(lambda: _as_version_5(old / WAREHOUSE))
-    return attacked | {
-        "prune": _undisturbed("prune", two, ("prune", "--keep", "1", "--yes"), "", log=log),
-        "migration": _undisturbed("migration", old, ("prune", "--keep", "99", "--yes"), "", log=log),
-        "withdraw": _undisturbed("withdraw", two, ("withdraw", "--snapshot", day, "--yes"), "", log=log),
-        "restore": _undisturbed("restore", behind, ("restore", str(backup), "--yes"), handle, log=log),
-    }
+    return {name: _undisturbed(name, *described[name], log=log) for name in commands}
 
 
-def _undisturbed(
-    name: str, before: Path, arguments: tuple[str, ...], forgotten: str, *, log: Log, copy: Path | None = None
-) -> Attacked:
-    copy = copy or before.with_name("undisturbed")
-    _copy(before, copy)
+def _undisturbed(name: str, before: Path, arguments: tuple[str, ...], forgotten: str, *, log: Log) -> Attacked:
+    copy = before.with_name("undisturbed")
+    copy_home(before, copy)
     code, said, names, seconds = traced(copy, *arguments)
     if code:
         raise RuntimeError(f"{name} ended with {code}: {said[-1000:]}")
@@ -162,22 +179,29 @@ def _undisturbed(
     return Attacked(arguments, before, after, tuple(steps), tuple(names), moments, forgotten)
 
 
-def _trial(number: int, name: str, attacked: Attacked, copy: Path, draw: random.Random) -> KillTrial:
-    _copy(attacked.before, copy)
-    turn = number // len(COMMANDS)
+def moment_of(attacked: Attacked, turn: int, draw: random.Random) -> tuple[int | None, float]:
+    """Return the step at which a command is stopped, or None and the seconds after which it is."""
     if turn % 2:
-        after = draw.uniform(*attacked.moments)
-        step, moment = None, f"after {after:.2f} s"
-    else:  # the golden ratio spreads any number of places evenly
-        after, place = 0.0, (turn // 2 * 0.6180339887 + 0.5) % 1
-        step = attacked.steps[int(place * len(attacked.steps))]
-        moment = f"at step {step}: {attacked.step_names[step - 1]}"
-    was_killed = killed(copy, *attacked.arguments, step=step, after=after)
-    problem = _problem(copy, name, attacked)
-    return KillTrial(number, name, moment, was_killed, problem)
+        return None, draw.uniform(*attacked.moments)
+    place = (turn // 2 * 0.6180339887 + 0.5) % 1  # the golden ratio spreads any number of places evenly
+    return attacked.steps[int(place * len(attacked.steps))], 0.0
 
 
-def _problem(home: Path, name: str, attacked: Attacked) -> str:
+def described(attacked: Attacked, step: int | None, after: float) -> str:
+    """Return the moment in words."""
+    return f"after {after:.2f} s" if step is None else f"at step {step}: {attacked.step_names[step - 1]}"
+
+
+def _trial(number: int, name: str, attacked: Attacked, copy: Path, moment: tuple[int | None, float]) -> KillTrial:
+    copy_home(attacked.before, copy)
+    step, after = moment
+    was_killed = stopped(copy, *attacked.arguments, step=step, after=after) < 0
+    problem = problem_after_rerun(copy, name, attacked)
+    return KillTrial(number, name, described(attacked, step, after), was_killed, problem)
+
+
+def problem_after_rerun(home: Path, name: str, attacked: Attacked) -> str:
+    """Run the command again; return what is then other than undisturbed."""
     code, said = run(home, *attacked.arguments)
     is_done_already = name == "withdraw" and code in (1, 2) and "Traceback" not in said
     if code and not is_done_already:
@@ -190,7 +214,8 @@ def _problem(home: Path, name: str, attacked: Attacked) -> str:
     return "; ".join([*wrong, *([f"doctor: {told[-400:]}"] if doctor else [])])
 
 
-def _copy(home: Path, copy: Path) -> None:
+def copy_home(home: Path, copy: Path) -> None:
+    """Copy a home in the place of another."""
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(home, copy, symlinks=True)
 
@@ -231,21 +256,29 @@ def kill_counts(trials: list[KillTrial]) -> dict[str, Any]:
 
 
 def kills_command(
+    *,
     trials: Annotated[int, typer.Option(min=1, help="Number of kills.")] = 200,
     seed: Annotated[int, typer.Option(help="The same seed draws the same steps and moments.")] = 1,
-    only: Annotated[int | None, typer.Option(min=1, help="Only the kill of this number.")] = None,
+    first: Annotated[int, typer.Option(min=1, help="Number of the first kill.")] = 1,
+    command: Annotated[list[str] | None, typer.Option(help="Only this command; may be repeated.")] = None,
     seconds: Annotated[float, typer.Option(min=1, help="Stop after so many seconds.")] = 7200,
     save_it: Annotated[bool, typer.Option("--save", help="Save the result in benchmarks/results/.")] = False,
 ) -> None:
     """Kill every command that writes, at its steps and at random; run it again; exit code 1 if anything differs."""
     with tempfile.TemporaryDirectory() as folder:
         found = measure_kills(
-            only or trials, seed=seed, folder=Path(folder), seconds=seconds, log=typer.echo, first=only or 1
+            trials,
+            seed=seed,
+            folder=Path(folder),
+            seconds=seconds,
+            log=typer.echo,
+            first=first,
+            commands=command or COMMANDS,
         )
     counts = kill_counts(found)
     typer.echo(str(counts))
     if save_it:
-        settings = {"trials": trials, "seed": seed, "seconds": seconds}
+        settings = {"trials": trials, "seed": seed, "first": first, "commands": list(command or COMMANDS)}
         listed = [asdict(trial) for trial in found]
         typer.echo(f"saved: {record.save('kills', {'settings': settings, **counts, 'kills': listed})}")
     if counts["differ after the rerun"]:

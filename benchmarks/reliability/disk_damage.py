@@ -79,7 +79,7 @@ def measure_damage(
     files = write_sample(folder / "scrapes", profiles=150, snapshots=2, random_state=seed, activity=0)
     import_as(home, "refresh", *map(str, files), "--study", STUDY)
     for arguments in (("doctor",), *COMMANDS[:-1]):
-        code, said = run(home, *arguments)
+        code, said = run(home, *_with_file(arguments, files[0]))
         if code:
             raise RuntimeError(f"{arguments}: {said}")
     before = content_of(home)
@@ -109,7 +109,7 @@ def _try(number: int, home: Path, delivered: Path, before: dict[str, Any], draw:
     changed = content_of(copy) != before
     doctor, said = run(copy, "doctor")
     command = COMMANDS[number // 2 % len(COMMANDS)]  # databases are the odd numbers: they meet each command, too
-    code, output = run(copy, *(str(delivered) if argument == "FILE" else argument for argument in command))
+    code, output = run(copy, *_with_file(command, delivered))
     problem = ""
     if "Traceback" in said + output:
         problem = f"a stack trace: {(said if 'Traceback' in said else output)[-1500:]}"
@@ -120,6 +120,10 @@ def _try(number: int, home: Path, delivered: Path, before: dict[str, Any], draw:
     elif len(output.splitlines()) > 30 and code:
         problem = "more than thirty lines"
     return DamageTrial(number, str(path.relative_to(copy)), damage, doctor, " ".join(command[:2]), code, problem)
+
+
+def _with_file(command: tuple[str, ...], file: Path) -> list[str]:
+    return [str(file) if argument == "FILE" else argument for argument in command]
 
 
 def _is_data(path: Path) -> bool:

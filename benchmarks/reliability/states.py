@@ -28,7 +28,7 @@ Slices = Mapping[SliceKey, str]
 
 WAREHOUSE = Path("warehouse") / "tiktok.duckdb"
 PUBLISHED = Path("published") / "tiktok.duckdb"
-LEFTOVERS = ("*.part", ".staging-*", "*.draft", "*.wal", "*.wal.*", "*.tmp", ".coming-*")
+LEFTOVERS = ("*.part", ".staging-*", "*.draft", "*.wal", "*.wal.*", "*.tmp", ".coming-*", ".leaving-*")
 """Name patterns of files that exist only while something is written."""
 
 _STAMP = re.compile(r"\w+_at|run_id|checksum")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,9 +27,12 @@ from tiktok_pipeline.safe_text import visible_name
 from tiktok_pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from tiktok_pipeline.upkeep.withdraw import Withdrawal
+    from tiktok_pipeline.home.manifest import StoredFile
 
-WHEN_INTERRUPTED = "stopped; run `tiktok-pipeline refresh` to finish, and the same command again if files are left"
+WHEN_INTERRUPTED = (
+    "stopped; run `tiktok-pipeline refresh` to finish, and the same command again, with --snapshot, if files or "
+    "tables are left"
+)
 
 
 def withdraw(
@@ -68,6 +71,11 @@ def _withdraw(
 
     remove_leftovers(settings)
     manifests = {key: read_manifest(settings.raw / key) for key in snapshots_on_disk(settings.raw)}
+    if snapshot is not None and snapshot not in manifests and snapshot in _without_files(settings, manifests):
+        info(f"snapshot {snapshot}: its files are gone already, the removal is finished")
+        confirm("Remove its tables? It cannot be undone.", yes=yes)
+        _remove_snapshots(settings, [snapshot])
+        return True
     withdrawal = find_withdrawal(manifests, file=file, snapshot=snapshot)
     for key, entries in withdrawal.files.items():
         for entry in entries:
@@ -77,7 +85,7 @@ def _withdraw(
     confirm("Take this back? It cannot be undone.", yes=yes)
     remove_entries(settings.raw, withdrawal, manifests)
     if withdrawal.emptied:
-        _remove_snapshots(settings, withdrawal)
+        _remove_snapshots(settings, withdrawal.emptied)
     result = RefreshResult()
     if withdrawal.reduced:
         studies = _computed_studies(settings, withdrawal.reduced)
@@ -96,7 +104,20 @@ def _computed_studies(settings: Settings, snapshots: Sequence[str]) -> list[str]
     return sorted(computed & {study.name for study in select_studies([])})
 
 
-def _remove_snapshots(settings: Settings, withdrawal: Withdrawal) -> None:
+def _without_files(settings: Settings, manifests: Mapping[str, Sequence[StoredFile]]) -> set[str]:
+    """Return the snapshots that an interrupted removal left: with rows or a partition, and without files."""
+    from tiktok_pipeline.assembly import open_warehouse
+    from tiktok_pipeline.orchestration.partitions import known_snapshots
+    from tiktok_pipeline.orchestration.runs.instance import open_instance, prepare_dagster_home
+    from tiktok_pipeline.upkeep.prune import all_snapshots
+
+    prepare_dagster_home(settings)
+    with open_warehouse(settings) as warehouse, open_instance(settings) as instance:
+        known = all_snapshots(settings, warehouse, known_to_dagster=known_snapshots(instance))
+    return set(known) - set(manifests)
+
+
+def _remove_snapshots(settings: Settings, snapshots: Sequence[str]) -> None:
     from tiktok_pipeline.assembly import open_warehouse
     from tiktok_pipeline.orchestration.maintenance.snapshots import delete_snapshot_records
     from tiktok_pipeline.orchestration.runs.instance import open_instance, prepare_dagster_home
@@ -106,9 +127,9 @@ def _remove_snapshots(settings: Settings, withdrawal: Withdrawal) -> None:
     with open_warehouse(settings) as warehouse, open_instance(settings) as instance:
         prune(
             settings,
-            withdrawal.emptied,
+            snapshots,
             warehouse=warehouse,
             studies=select_studies([]),
             delete_records=partial(delete_snapshot_records, instance),
         )
-    info(f"removed {', '.join(withdrawal.emptied)}")
+    info(f"removed {', '.join(snapshots)}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tiktok_pipeline.atomic_write import DRAFT_SUFFIX, draft_of
 from tiktok_pipeline.home.layout import REASON_SUFFIX
-from tiktok_pipeline.home.manifest import MANIFEST, PENDING_PREFIX, finish_interrupted_store
+from tiktok_pipeline.home.manifest import LEAVING_PREFIX, MANIFEST, PENDING_PREFIX, finish_interrupted_store
 from tiktok_pipeline.settings import Settings
 
 STAGING_PREFIX = ".staging-"
@@ -49,11 +49,12 @@ def leftovers(settings: Settings) -> list[Path]:
 
 
 def raw_leftovers(raw: Path) -> list[Path]:
-    """Return the leftovers in ``raw/``: staged and pruned folders, pending files, drafts of manifests."""
+    """Return the leftovers in ``raw/``: staged and pruned folders, pending and leaving files, drafts of manifests."""
     patterns = (
         f"{STAGING_PREFIX}*",
         f"{PRUNED_PREFIX}*",
         f"*/{PENDING_PREFIX}*",
+        f"*/{LEAVING_PREFIX}*",
         f"*/{draft_of(Path(MANIFEST)).name}",
     )
     return [path for pattern in patterns for path in raw.glob(pattern)]
@@ -62,7 +63,7 @@ def raw_leftovers(raw: Path) -> list[Path]:
 def remove_leftovers(settings: Settings) -> None:
     """Remove the leftovers of a home; only for the holder of the home's lock.
 
-    A pending file that the manifest lists is moved to its name.
+    A pending or leaving file that the manifest lists is moved to its name.
     """
     _remove(leftovers(settings))
 
@@ -74,7 +75,7 @@ def remove_raw_leftovers(raw: Path) -> None:
 
 def _remove(paths: list[Path]) -> None:
     for path in paths:
-        if path.name.startswith(PENDING_PREFIX) or path.name == draft_of(Path(MANIFEST)).name:
+        if path.name.startswith((PENDING_PREFIX, LEAVING_PREFIX)) or path.name == draft_of(Path(MANIFEST)).name:
             if path.exists():  # the first one recovers all of its folder
                 finish_interrupted_store(path.parent)
         elif path.is_dir():

@@ -23,6 +23,9 @@ _CHECKSUM = "checksum"
 PENDING_PREFIX = ".coming-"
 """Prefix of a file that is moved to its name after the manifest lists it; see `finish_interrupted_store`."""
 
+LEAVING_PREFIX = ".leaving-"
+"""Prefix of a file that is deleted after the manifest does not list it any more."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class StoredFile:
@@ -190,23 +193,31 @@ def store_files(folder: Path, files: Mapping[str, Path], manifest: Sequence[Stor
     folder.mkdir(parents=True, exist_ok=True)
     for name, file in files.items():
         file.replace(folder / f"{PENDING_PREFIX}{name}")
-    before = {entry.file for entry in read_manifest(folder)}
-    write_manifest(folder, manifest)
+    leaving = sorted({entry.file for entry in read_manifest(folder)} - {entry.file for entry in manifest})
+    try:
+        for name in leaving:
+            if (folder / name).exists():
+                (folder / name).replace(folder / f"{LEAVING_PREFIX}{name}")
+        write_manifest(folder, manifest)
+    except BaseException:
+        finish_interrupted_store(folder)
+        raise
     for name in files:
         (folder / f"{PENDING_PREFIX}{name}").replace(folder / name)
-    for name in before - {entry.file for entry in manifest}:
-        (folder / name).unlink(missing_ok=True)
+    for name in leaving:
+        (folder / f"{LEAVING_PREFIX}{name}").unlink(missing_ok=True)
 
 
 def finish_interrupted_store(folder: Path) -> None:
-    """Finish an interrupted `store_files`: keep the pending files that the manifest lists, remove the others."""
+    """Finish an interrupted `store_files`: keep the pending and leaving files that the manifest lists, no others."""
     stored = {entry.file: entry.stored_sha256 for entry in read_manifest(folder)}
-    for pending in folder.glob(f"{PENDING_PREFIX}*"):
-        name = pending.name.removeprefix(PENDING_PREFIX)
-        if stored.get(name) == file_sha256(pending):
-            pending.replace(folder / name)
-        else:
-            pending.unlink()
+    for prefix in (PENDING_PREFIX, LEAVING_PREFIX):
+        for hidden in folder.glob(f"{prefix}*"):
+            name = hidden.name.removeprefix(prefix)
+            if stored.get(name) == file_sha256(hidden):
+                hidden.replace(folder / name)
+            else:
+                hidden.unlink()
     draft_of(folder / MANIFEST).unlink(missing_ok=True)
     if not any(folder.iterdir()):
         folder.rmdir()

@@ -48,6 +48,16 @@ def valid_rows(home: Home) -> list[tuple[str, int]]:
     return home.sql("select snapshot, count(*) from validated.profiles group by all order by all", published=True)
 
 
+def test_a_withdrawal_that_was_killed_after_the_files_were_gone_is_finished(home: Home, call: Call) -> None:
+    shutil.rmtree(home.settings.raw / MARCH)
+    withdrawn = call(home.path, "withdraw", "--snapshot", MARCH, "--yes")
+    assert (withdrawn.code, f"removed {MARCH}" in withdrawn.err) == (0, True), withdrawn.err
+    assert home.sql(f"select count(*) from validated.profiles where snapshot = '{MARCH}'") == [(0,)]
+    with DagsterInstance.from_config(str(home.settings.dagster_home)) as instance:
+        assert MARCH not in known_snapshots(instance)
+    assert call(home.path, "withdraw", "--snapshot", MARCH, "--yes").code == USAGE_ERROR
+
+
 def test_a_file_that_spoils_its_snapshot_is_named_and_can_be_withdrawn(home: Home, call: Call) -> None:
     again = call(home.path, "refresh", "--all", "--snapshot", APRIL, "--study", STUDY)
     assert again.code == FAILED

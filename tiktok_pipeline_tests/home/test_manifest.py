@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tiktok_pipeline.home.manifest import MANIFEST, ManifestError, StoredFile, read_manifest, write_manifest
+from tiktok_pipeline.home.manifest import (
+    MANIFEST,
+    ManifestError,
+    StoredFile,
+    finish_interrupted_store,
+    read_manifest,
+    store_files,
+    write_manifest,
+)
 
 FILE = StoredFile(
     file="scrape.csv",
@@ -53,3 +66,53 @@ def test_a_manifest_of_an_earlier_day_without_checksums_is_read(tmp_path: Path) 
     ]
     path.write_text(json.dumps(entries), encoding="utf-8")
     assert read_manifest(tmp_path) == [FILE]
+
+
+class Killed(BaseException):
+    """What a kill is in a test: from then on, no call works."""
+
+
+def entry_of(name: str, content: bytes) -> StoredFile:
+    return replace(FILE, file=name, stored_sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
+
+
+@pytest.mark.parametrize("step", range(1, 8))
+def test_a_killed_store_is_undone_or_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    folder, calls = tmp_path / "2024-03-01", 0
+    (tmp_path / "a").write_bytes(b"old")
+    store_files(folder, {"old.csv": tmp_path / "a"}, [entry_of("old.csv", b"old")])
+    (tmp_path / "b").write_bytes(b"new")
+
+    def killed_at_the_step(call: Callable[..., None]) -> Callable[..., None]:
+        def counted(*arguments: object, **more: object) -> None:
+            nonlocal calls
+            calls += 1
+            if calls >= step:
+                raise Killed
+            call(*arguments, **more)
+
+        return counted
+
+    with monkeypatch.context() as patch:
+        for name in ("replace", "rename", "unlink"):
+            patch.setattr(os, name, killed_at_the_step(getattr(os, name)))
+        with suppress(Killed):
+            store_files(folder, {"new.csv": tmp_path / "b"}, [entry_of("new.csv", b"new")])
+    finish_interrupted_store(folder)
+    (entry,) = read_manifest(folder)
+    assert {path.name for path in folder.iterdir()} == {MANIFEST, entry.file}
+    assert hashlib.sha256((folder / entry.file).read_bytes()).hexdigest() == entry.stored_sha256
+
+
+def test_a_store_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "2024-03-01"
+    (tmp_path / "a").write_bytes(b"old")
+    store_files(folder, {"old.csv": tmp_path / "a"}, [entry_of("old.csv", b"old")])
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tiktok_pipeline.home.manifest.write_manifest", full)
+    with pytest.raises(OSError, match="No space"):
+        store_files(folder, {}, [])
+    assert {path.name for path in folder.iterdir()} == {MANIFEST, "old.csv"}

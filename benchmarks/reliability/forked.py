@@ -123,7 +123,7 @@ class Steps:
                 self.step(f"before the commit of {work}")
             self.step(f"after the commit of {work}")
 
-        DuckDBWarehouse._transaction = transaction  # type: ignore[method-assign]
+        DuckDBWarehouse._transaction = transaction  # type: ignore[method-assign, assignment]
 
     def step(self, name: str) -> None:
         """Count a step, and send the signal to the whole process group if it is the one."""

@@ -133,6 +133,11 @@ def restore(settings: Settings, folder: Path) -> bool:
     return is_behind
 
 
+def interrupted_restore(settings: Settings) -> list[Path]:
+    """Return the folders that a killed `restore` left; only for the holder of the home's lock, or while none is."""
+    return [path for path in (settings.home / _COMING, settings.home / _REPLACED) if path.exists()]
+
+
 def _combined(settings: Settings, folder: Path) -> tuple[SuppressionList | None, bool]:
     """Return the list of forgotten creators of home and backup together, and whether the backup lacks some."""
     kept = folder / settings.forgotten_file.name

@@ -35,6 +35,7 @@ from tiktok_pipeline.raw.snapshots import is_snapshot_key
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.tables import TABLES
+from tiktok_pipeline.upkeep.backup import interrupted_restore
 from tiktok_pipeline.warehouse.base import SliceCounts, StoredSlice
 
 ADD_TO_DAGSTER = "run `tiktok-pipeline doctor --fix`, or start the UI, whose sensor adds it"
@@ -140,6 +141,9 @@ def check_home(settings: Settings) -> Iterator[Finding]:
     if holder is None:
         for leftover in leftovers(settings):
             yield Finding("warning", f"{leftover}: left by a killed process", "the next refresh removes it")
+        for folder in interrupted_restore(settings):
+            remedy = "run the same `tiktok-pipeline restore DIR` again"
+            yield Finding("error", f"{folder}: a restore was interrupted, the home may be incomplete", remedy)
 
 
 def _open_to_everybody(settings: Settings) -> list[Path]:

@@ -70,6 +70,15 @@ def test_the_data_folder_of_a_checkout_is_not_a_finding_but_open_data_in_it_are(
     assert [finding for finding in check_home(settings) if finding.level != "ok"] == [], "nobody else can enter"
 
 
+@pytest.mark.parametrize("folder", [".restoring", ".replaced"])
+def test_an_interrupted_restore_is_an_error(tmp_path: Path, folder: str) -> None:
+    (tmp_path / folder).mkdir()
+    errors = [finding for finding in check_home(Settings(home=tmp_path)) if finding.level == "error"]
+    assert [(finding.message.partition(": ")[0], "restore DIR" in finding.remedy) for finding in errors] == [
+        (str(tmp_path / folder), True)
+    ]
+
+
 @pytest.mark.parametrize(("free", "level"), [(272_001, "ok"), (271_999, "error")])
 def test_the_disk_must_hold_the_largest_snapshot_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, level: str

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tiktok_pipeline.study import Study
 
 _CELL_CHARACTERS = 30
+_PLACEHOLDER = ", with the name of the right column in place of COLUMN"
 _DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 
 
@@ -268,11 +269,11 @@ def _conclusions(
     if not table.errors:
         yield f"to ingest it: {command}"
     elif is_open or table.first_rows:
-        yield f"to settle it: {command}"
+        yield f"to settle it{_PLACEHOLDER if '=COLUMN' in command else ''}: {command}"
     if is_open:
         saved = command.replace("pipeline refresh", "pipeline inspect", 1)
         yield f"to settle it for every file of this form: {saved} --save-dialect NAME"
-    if proposed := _proposed_dialect(table):
+    if (proposed := _proposed_dialect(table)) and '"COLUMN"' not in proposed:  # a placeholder saves nothing
         yield "to read files of this form so from now on, check this text, and save it in the home as"
         yield "dialects/my_dialect.toml:"
         yield from proposed.splitlines()

@@ -19,8 +19,11 @@ _ROWS_FOR_AN_EXCEPTION = 4
 _LONGEST_MISSING_WORD = 6
 _LONGEST_FOOTER = 30
 _TOTAL = re.compile(
-    r"(?:grand |sub-?)?(?:totals?|totale?s?|sum(?:me|a|s)?|gesamt(?:summe)?|somme|averages?|avg|mean|median|"
-    r"durchschnitt|moyenne|media|promedio|average|count|anzahl|i alt)\s*:?",
+    r"(?:grand |sub-?)?(?:totals?|totale?s?|sum(?:me|a|s)?|gesamt(?:summe|ergebnis)?|somme|averages?|avg|mean|median|"
+    r"durchschnitt|moyenne|media|promedio|average|count|anzahl|i alt|total g[ée]n[ée]ral|total general|totaal|"
+    r"m[ií]nimum|m[aá]ximum|min|max|mittelwert|ø|snitt|summa|"
+    r"итого|всего|сумма|среднее|общий итог|razem|średnia|suma końcowa|toplam|genel toplam|ortalama|"
+    r"合計|総計|平均|总计|合计|总和|合計值|합계|총계|평균)\s*[:：]?",
     re.IGNORECASE,
 )
 _SIGNATURE = re.compile(

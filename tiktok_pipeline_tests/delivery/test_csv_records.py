@@ -105,10 +105,23 @@ def test_a_bad_byte_damages_its_own_row(bad: bytes) -> None:
         (HEADER + rows() + "Total,,,3600\nExported by tool X\n", "2 lines are skipped below the rows."),
         (HEADER + rows() + "\nTotal,,3600\n", "1 line is skipped below the rows."),
         (HEADER + rows() + "TOTAL,,,3600\n", "1 line is skipped below the rows."),
+        (HEADER + rows() + "Gesamtergebnis,,,3600\nØ,,,450\n", "2 lines are skipped below the rows."),
+        (HEADER + rows() + "Итого,,,3600\n合計,,,3600\n", "2 lines are skipped below the rows."),
         (HEADER + rows().replace("\n", ",\n"), "Each row ends with a delimiter."),
         ((HEADER + rows()).replace("\n", ",\n"), "Each row ends with a delimiter."),
     ],
-    ids=["sep", "title", "comments", "footer", "short total", "full total", "trailing in rows", "trailing in both"],
+    ids=[
+        "sep",
+        "title",
+        "comments",
+        "footer",
+        "short total",
+        "full total",
+        "German",
+        "other letters",
+        "trailing in rows",
+        "trailing in both",
+    ],
 )
 def test_what_surrounds_the_rows_is_skipped_and_noted(text: str, note: str) -> None:
     table = opened(text)

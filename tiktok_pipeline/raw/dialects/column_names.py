@@ -18,6 +18,8 @@ _FILLERS = frozenset(
 """Words that do not change what a count is: "Total number of followers" is "followers"."""
 
 _WORDS = re.compile(r"[A-Z]*[a-z0-9]+|[A-Z]+|[^\W\d_A-Za-z]+")
+_FOOTNOTE = re.compile("[\u00b9\u00b2\u00b3\u2070-\u2079]+$")
+"""The raised number of a footnote, which is no part of a name."""
 _PLATFORM = re.compile("tik ?tok", re.IGNORECASE)
 _PATH = re.compile(r"[./]")
 _WRAPPERS = re.compile(r"^(?:_source|node|attributes|fields|Item)[./]")
@@ -44,10 +46,10 @@ def column_key(name: str) -> str:
     --------
     >>> column_key("Account_ID ")
     'accountid'
-    >>> column_key("Følgere"), column_key("Abonnés")
-    ('folgere', 'abonnes')
+    >>> column_key("Følgere"), column_key("Abonnés"), column_key("Likes¹")
+    ('folgere', 'abonnes', 'likes')
     """
-    letters = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))
+    letters = unicodedata.normalize("NFKD", _FOOTNOTE.sub("", name).casefold().translate(_LETTERS))
     return "".join(letter for letter in letters.translate(_LETTERS) if letter.isalnum())
 
 

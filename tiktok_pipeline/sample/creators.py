@@ -149,19 +149,19 @@ class _FirstNumbers:
 def _first_numbers(number: Integers, joined: Integers, place: int, random_state: int) -> _FirstNumbers:
     draws = generator(random_state, 1, place)
     scores = draws.standard_normal((BLOCK_CREATORS, len(_NUMBERS)))[: len(number)] @ _factor().T
-    chance = draws.random((BLOCK_CREATORS, 4))[: len(number)]
+    chance = draws.random((BLOCK_CREATORS, 6))[: len(number)]
     values = {name: _number(name, scores[:, column]) for column, name in enumerate(_NUMBERS)}
-    is_builder, is_celebrity = chance[:, 3] < BUILDER_SHARE, number % CELEBRITY_EVERY == CELEBRITY_EVERY // 2
+    is_builder, is_celebrity = chance[:, 5] < BUILDER_SHARE, number % CELEBRITY_EVERY == CELEBRITY_EVERY // 2
     _shape(values, is_builder, BUILDER, scores)
     _shape(values, is_celebrity, CELEBRITY, scores)
     log_followers = np.log10(values["followers"])
-    verified = chance[:, 1] < _chance(log_followers, _VERIFIED_AT)
+    verified = chance[:, 3] < _chance(log_followers, _VERIFIED_AT)
     return _FirstNumbers(
         number=number,
         joined=joined,
         values=values,
         stays=np.floor(np.log(chance[:, 0]) / np.log(1.0 - LEAVING_SHARE)),
-        has_comments=chance[:, 2] >= 0.01,
+        has_comments=chance[:, 4] >= 0.01,
         is_verified=np.where(is_celebrity, number // CELEBRITY_EVERY % 2 == 0, verified & ~is_builder),
         has_link=draws.random(BLOCK_CREATORS)[: len(number)] < _chance(log_followers, _LINKED_AT),
     )

@@ -58,15 +58,15 @@ def posts_until(rhythm: Rhythm, second: Integers) -> Integers:
     burst_length = POSTS_OF_A_BURST * rhythm.gap
     burst, rest = passed // burst_length, passed % burst_length
     place: Integers = POSTS_OF_A_BURST * burst + np.minimum(rest // rhythm.short_gap, POSTS_OF_A_BURST - 1)
-    posts: Integers = np.where(post_second(rhythm, place) <= until, place + 1, place)
-    return posts
+    return np.where(post_second(rhythm, place) <= until, place + 1, place)
 
 
 def post_second(rhythm: Rhythm, place: Integers) -> Integers:
     """Return when each creator made post ``place``, numbered from 0."""
     burst, within = place // POSTS_OF_A_BURST, place % POSTS_OF_A_BURST
-    late = np.where(place > 0, mixed(rhythm.number, 1_000 + place) % rhythm.short_gap, 0)
-    return rhythm.first + burst * (POSTS_OF_A_BURST * rhythm.gap) + within * rhythm.short_gap + late
+    late: Integers = np.where(place > 0, mixed(rhythm.number, 1_000 + place) % rhythm.short_gap, 0)
+    planned: Integers = rhythm.first + burst * (POSTS_OF_A_BURST * rhythm.gap) + within * rhythm.short_gap
+    return planned + late
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tiktok_pipeline.explorer.fields import FIELDS
+from tiktok_pipeline.output.profile_link import HANDLE, PROFILE
 from tiktok_pipeline.output.sheet import LINK, ColumnNote
 
 if TYPE_CHECKING:
@@ -28,23 +28,10 @@ EXPORTED = (
 
 MOST_EXPORTED = 1_000_000
 
-_HANDLE = "[A-Za-z0-9._]{1,64}"
-_PROFILE = "https://www.tiktok.com/@"
-PROFILE_URL_SQL = f"case when regexp_full_match(account_id, '{_HANDLE}') then '{_PROFILE}' || account_id end"
+PROFILE_URL_SQL = f"case when regexp_full_match(account_id, '{HANDLE}') then '{PROFILE}' || account_id end"
 """`profile_address` in SQL."""
 
 _FOR_PROGRAMMERS = " (untrusted text: escape it)"
-
-
-def profile_address(account_id: str) -> str | None:
-    """Return the address of a profile on the platform, built from the handle; None for a handle it cannot have.
-
-    Examples
-    --------
-    >>> profile_address("some.creator"), profile_address("a b")
-    ('https://www.tiktok.com/@some.creator', None)
-    """
-    return f"{_PROFILE}{account_id}" if re.fullmatch(_HANDLE, account_id) else None
 
 
 def in_export_order(columns: Iterable[str]) -> list[str]:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from tiktok_pipeline.delivery.containers import UnpackBudget
 from tiktok_pipeline.delivery.xlsx_records import read_first_sheet
-from tiktok_pipeline.explorer.exports import PROFILE_URL, profile_address
+from tiktok_pipeline.explorer.exports import PROFILE_URL
 from tiktok_pipeline.explorer.lists import LONGEST_NOTE, MOST_MEMBERS, STATES, ListsError, Member
+from tiktok_pipeline.output.profile_link import profile_address
 from tiktok_pipeline.output.sheet import LINK, ColumnNote
 from tiktok_pipeline.safe_text import formula_safe, one_line
 

@@ -9,7 +9,6 @@ from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tiktok_pipeline.explorer.exports import profile_address
 from tiktok_pipeline.explorer.fields import FIELDS, written
 from tiktok_pipeline.output.number_format import format_count, format_number, format_percent, format_si
 from tiktok_pipeline.output.profile_link import profile_address

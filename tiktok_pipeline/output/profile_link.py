@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_HANDLE = re.compile(r"[A-Za-z0-9._]{1,64}")
+PROFILE = "https://www.tiktok.com/@"
+HANDLE = "[A-Za-z0-9._]{1,64}"
+"""What a handle can be, as a regular expression that Python and the engine read alike."""
 
 
 def profile_address(account_id: str) -> str | None:
@@ -15,4 +17,4 @@ def profile_address(account_id: str) -> str | None:
     >>> profile_address("some.creator"), profile_address("a b")
     ('https://www.tiktok.com/@some.creator', None)
     """
-    return f"https://www.tiktok.com/@{account_id}" if _HANDLE.fullmatch(account_id) else None
+    return f"{PROFILE}{account_id}" if re.fullmatch(HANDLE, account_id) else None

@@ -9,7 +9,7 @@ import narwhals as nw
 import pandas as pd
 
 from tiktok_pipeline.features.posting import DORMANT
-from tiktok_pipeline.frames import fetch_row, to_pandas
+from tiktok_pipeline.frames import count_rows, fetch_row, to_pandas
 from tiktok_pipeline.personas.verdict import VERDICTS
 from tiktok_pipeline.recipes.personas import RankedBy
 from tiktok_pipeline.reports.snapshot_reader import SnapshotReader
@@ -46,17 +46,12 @@ def gather_shortlist(reader: SnapshotReader, planned: Study | None, *, min_follo
     rated = nw.col("times_expected").count()
     counts = fetch_row(large.select(nw.len().alias("large"), rated.alias("rated")))
     has_rates = 2 * counts["rated"] >= counts["large"]
-    groups = list(_plannable(reader, planned)) if planned else []
+    segments = list(_plannable(reader, planned)) if planned else []
+    everybody: list[tuple[str | None, RankedBy]] = [(None, "response")]
+    count = PER_SEGMENT if segments else WITHOUT_SEGMENTS
     listed = [
-        _best(
-            large,
-            persona,
-            ranked_by,
-            has_rates=has_rates,
-            place=place,
-            count=PER_SEGMENT if groups else WITHOUT_SEGMENTS,
-        )
-        for place, (persona, ranked_by) in enumerate(groups or [(None, "response")])
+        _best(large, persona, ranked_by, has_rates=has_rates, place=place, count=count)
+        for place, (persona, ranked_by) in enumerate(segments or everybody)
     ]
     creators = to_pandas(nw.concat(listed, how="vertical"))
     ordered = creators.sort_values(
@@ -64,14 +59,15 @@ def gather_shortlist(reader: SnapshotReader, planned: Study | None, *, min_follo
     )
     return ShortlistTables(
         min_followers=min_followers,
-        known=fetch_row(current.select(nw.len().alias("known")))["known"],
+        profiles=reader.count("validated.profiles"),
+        known=count_rows(current),
         large=counts["large"],
         has_rates=has_rates,
         creators=_with_notices(reader, ordered.drop(columns=["place", "rank", "is_rough"]).reset_index(drop=True)),
     )
 
 
-def _plannable(reader: SnapshotReader, planned: Study) -> Iterator[tuple[str, RankedBy]]:
+def _plannable(reader: SnapshotReader, planned: Study) -> Iterator[tuple[str | None, RankedBy]]:
     """Yield the segments that can be planned with, the largest first, and what their creators are ranked by."""
     bases = planned.segmentation.bases if planned.segmentation else ()
     ranked_by = {persona.name: persona.ranked_by for basis in bases for persona in basis.personas.personas}

@@ -151,8 +151,14 @@ def _row(place: int, row: Row, *, has_rates: bool) -> TableRow:
 def _note(tables: ShortlistTables) -> Sentence:
     """Return who can be on the list, or why it is empty."""
     floor = format_count(tables.min_followers)
-    if not tables.known:
+    if not tables.profiles:
         return (Span("This snapshot has no profiles to choose from."),)
+    if not tables.known:
+        return (
+            Span("The creators of this snapshot have not been compared yet. Run "),
+            Span("tiktok-pipeline refresh --all", is_code=True),
+            Span("."),
+        )
     if not tables.large:
         return (
             Span(f"None of the {format_count(tables.known)} creators has {floor} followers or more ("),
@@ -170,7 +176,7 @@ def _note(tables: ShortlistTables) -> Sentence:
         Span(f"Only creators with {floor} followers or more ("),
         Span("TIKTOK_PIPELINE_SHORTLIST_FOLLOWERS", is_code=True),
         Span(
-            f"): {format_count(tables.large)} of {format_count(tables.known)}. Dormant creators are left out; "
-            f"rates over {FEW_VIDEOS} videos or fewer come last.{segments}"
+            f"): {format_count(tables.large)} of {format_count(tables.known)}. Creators known to be dormant are left "
+            f"out; rates over {FEW_VIDEOS} videos or fewer come last.{segments}"
         ),
     )

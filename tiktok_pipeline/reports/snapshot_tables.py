@@ -180,8 +180,8 @@ class ShortlistTables:
     ----------
     min_followers : float
         Fewest followers of a listed creator, a setting.
-    known, large : int
-        Creators in ``creators.current``, and those of them with at least so many followers.
+    profiles, known, large : int
+        Valid profiles, creators in ``creators.current``, and those of them with at least so many followers.
     has_rates : bool
         Whether engagement rates are known for at least half of the large ones; else likes per video rank them.
     creators : DataFrame
@@ -190,6 +190,7 @@ class ShortlistTables:
     """
 
     min_followers: float = 0.0
+    profiles: int = 0
     known: int = 0
     large: int = 0
     has_rates: bool = True

@@ -90,7 +90,7 @@ def creators(names: list[str]) -> pd.DataFrame:
 
 def shortlist(**changes: Any) -> ShortlistTables:
     """Return a shortlist of two segments; the first creator has a handle that no profile can have."""
-    shared = {
+    shared: dict[str, Any] = {
         "follower_tier": "micro",
         "avg_engagement_rate_usual": 0.036,
         "likes_per_video": 2_345.6,
@@ -105,10 +105,10 @@ def shortlist(**changes: Any) -> ShortlistTables:
         ("some.creator", HOSTILE[5], 12_000, 0.05, 1.4, None, 0.05, "", "response", "Large & Loud"),
         ("other.creator", None, 3_600_000, 0.01, 1.1, 0.01, 0.4, "", "reach", "Quiet"),
     ]
-    names = ("account_id", "nickname", "followers", "avg_engagement_rate", "times_expected", "growth_30_days")
-    names += ("margin", "unusual", "ranked_by", "segment")
-    creators = pd.DataFrame(rows, columns=list(names)).assign(**shared)
-    full = ShortlistTables(min_followers=1_000.0, known=12_000, large=9_000, creators=creators)
+    names = ["account_id", "nickname", "followers", "avg_engagement_rate", "times_expected", "growth_30_days"]
+    names += ["margin", "unusual", "ranked_by", "segment"]
+    creators = pd.DataFrame(rows, columns=names).assign(**shared)
+    full = ShortlistTables(min_followers=1_000.0, profiles=12_000, known=12_000, large=9_000, creators=creators)
     return replace(full, **changes)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -22,7 +24,7 @@ from tiktok_pipeline.reports.report_model import EXPLORE_ADDRESS, search_address
 from tiktok_pipeline.reports.segment_model import what_to_do
 from tiktok_pipeline.reports.shortlist_model import build_shortlist, cautions, group_heading, reason
 from tiktok_pipeline.reports.snapshot_reader import SnapshotReader
-from tiktok_pipeline.reports.snapshot_tables import ShortlistTables
+from tiktok_pipeline.reports.snapshot_tables import ShortlistTables, to_records
 from tiktok_pipeline.studies.balanced_segments import STUDY
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.reports.sample_tables import shortlist
@@ -57,6 +59,12 @@ def segment(cluster: int, persona: str, verdict: str) -> dict[str, Any]:
     return row | {"profiles_in_fit": 50, "segment_id": f"s{cluster}"} | texts
 
 
+@cache
+def warehouse() -> DuckDBWarehouse:
+    """Return a warehouse in memory, whose tables are made once."""
+    return DuckDBWarehouse(None)
+
+
 def read(
     creators: list[dict[str, Any]],
     segments: list[dict[str, Any]],
@@ -65,18 +73,17 @@ def read(
     min_followers: float = 1_000,
 ) -> ShortlistTables:
     where = {"snapshot": SNAPSHOT}
-    with DuckDBWarehouse(None) as warehouse:
-        frame = pd.DataFrame(creators, columns=CURRENT_TABLE.frame_names)
-        warehouse.replace_slice(CURRENT_TABLE, where, frame)
-        summaries = pd.DataFrame(segments, columns=SUMMARIES_TABLE.frame_names).astype({"cluster": "Int64"})
-        warehouse.replace_slice(SUMMARIES_TABLE, where | {"study": STUDY.name}, summaries)
-        zeros = dict.fromkeys(NOTICES_TABLE.frame_names, 0)
-        rows = [
-            {**zeros, "account_id": account, "notice": notice, "figure": "avg_engagement_rate", "known_peers": 200}
-            for account, notice in notices
-        ]
-        warehouse.replace_slice(NOTICES_TABLE, where, pd.DataFrame(rows, columns=NOTICES_TABLE.frame_names))
-        return gather_shortlist(SnapshotReader(warehouse, SNAPSHOT), STUDY, min_followers=min_followers)
+    frame = pd.DataFrame(creators, columns=CURRENT_TABLE.frame_names)
+    warehouse().replace_slice(CURRENT_TABLE, where, frame)
+    summaries = pd.DataFrame(segments, columns=SUMMARIES_TABLE.frame_names).astype({"cluster": "Int64"})
+    warehouse().replace_slice(SUMMARIES_TABLE, where | {"study": STUDY.name}, summaries)
+    zeros = dict.fromkeys(NOTICES_TABLE.frame_names, 0)
+    rows = [
+        {**zeros, "account_id": account, "notice": notice, "figure": "avg_engagement_rate", "known_peers": 200}
+        for account, notice in notices
+    ]
+    warehouse().replace_slice(NOTICES_TABLE, where, pd.DataFrame(rows, columns=NOTICES_TABLE.frame_names))
+    return gather_shortlist(SnapshotReader(warehouse(), SNAPSHOT), STUDY, min_followers=min_followers)
 
 
 def listed(tables: ShortlistTables) -> list[tuple[str, str | None]]:
@@ -134,7 +141,7 @@ def test_a_segment_is_listed_only_if_its_verdict_allows_to_plan(verdict: str) ->
         assert found == [(f"creator{number:02d}", "Breakouts") for number in range(PER_SEGMENT)]
     else:
         assert found == [(f"creator{number:02d}", None) for number in range(WITHOUT_SEGMENTS)]
-        text = "".join(span.text for span in build_shortlist(read(creators, summaries)).note)
+        text = "".join(span.text for span in build_shortlist(with_profiles(read(creators, summaries))).note)
         assert text.endswith("No segment is reliable enough to plan with, so the list ignores segments.")
 
 
@@ -164,11 +171,22 @@ def test_notices_are_told_but_not_the_one_that_the_rank_says() -> None:
     assert found.creators["unusual"].tolist() == ["few comments, shrinking", ""]
 
 
+def with_profiles(tables: ShortlistTables) -> ShortlistTables:
+    return replace(tables, profiles=tables.known)
+
+
 def test_a_snapshot_without_creators_gives_the_reason() -> None:
     for tables, words in (
         (read([], []), "This snapshot has no profiles to choose from."),
-        (read([creator("a", followers=10)], STABLE), "None of the 1 creators has 1,000 followers or more"),
-        (read([creator("a", persona="Starters")], STABLE), "Nobody with 1,000 followers or more has the figures"),
+        (replace(read([], []), profiles=9), "The creators of this snapshot have not been compared yet."),
+        (
+            with_profiles(read([creator("a", followers=10)], STABLE)),
+            "None of the 1 creators has 1,000 followers or more",
+        ),
+        (
+            with_profiles(read([creator("a", persona="Starters")], STABLE)),
+            "Nobody with 1,000 followers or more has the figures",
+        ),
     ):
         built = build_shortlist(tables)
         assert built.table is None
@@ -208,7 +226,7 @@ def test_every_verdict_has_a_case_and_only_reliable_ones_allow_to_plan() -> None
     assert [label for label, verdict in VERDICTS.items() if verdict.can_plan] == ["stable", "pattern"]
 
 
-ROW = shortlist().creators.to_dict("records")[0]
+ROW = to_records(shortlist().creators)[0]
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,8 @@ def test_what_marks_a_segment_is_a_ratio_of_medians(home: Path, snapshot: str) -
         for row in records(features[features["feature"] == "followers"])
         if 1.0 <= row["relative_median"] < 8.95
     }
-    traits = [text for text in sentences(home, snapshot) if re.fullmatch(r"followers \d\.\d times the median", text)]
+    parts = [part for text in sentences(home, snapshot) for part in re.split(r"; |: |\.(?: |$)", text)]
+    traits = [part for part in parts if re.fullmatch(r"followers \d\.\d times the median", part)]
     assert set(traits) <= ratios
     assert not [text for text in sentences(home, snapshot) if "the average" in text and "times" in text]
 

@@ -40,22 +40,20 @@ _NICKNAMES = (
     "小星", "Grix", "Øyo", "Tune Box", "★ Vibe ★", "Quin'o", "\"Pax\"", "Wex, the", "Jörgl", "Łucka",
     "🦊🦊", "R. Solace",
 )  # fmt: skip
-_OPENINGS = (
-    "daily clips", "cooking with leftovers", "chess, but loud", "plants & pots", "learning to skate",
-    "slow travel",
-    "drawing one line a day", "büro humor", "música de cocina", "vidéos de vélo", "жизнь на даче",
-    "рисую котиков",
-    "يوميات مطبخ صغير", "رسم كل يوم", "סרטונים קצרים", "מתכונים ועוד", "毎日ちょっと絵", "猫と暮らす",
-    "手工與茶",
-    "खाना और कहानी", "ทำอาหารง่ายๆ", "요리하는 하루", "paper boats", "tiny houses", "old radios",
-    "knots and ropes",
+_SPOKEN = (
+    ("en", "daily clips"), ("en", "cooking with leftovers"), ("en", "chess, but loud"), ("en", "plants & pots"),
+    ("en", "learning to skate"), ("en", "slow travel"), ("en", "drawing one line a day"), ("de", "büro humor"),
+    ("es", "música de cocina"), ("fr", "vidéos de vélo"), ("ru", "жизнь на даче"), ("ru", "рисую котиков"),
+    ("ar", "يوميات مطبخ صغير"), ("ar", "رسم كل يوم"), ("he", "סרטונים קצרים"), ("he", "מתכונים ועוד"),
+    ("ja", "毎日ちょっと絵"), ("ja", "猫と暮らす"), ("zh", "手工與茶"), ("hi", "खाना और कहानी"),
+    ("th", "ทำอาหารง่ายๆ"),
+    ("ko", "요리하는 하루"), ("en", "paper boats"), ("en", "tiny houses"), ("en", "old radios"),
+    ("en", "knots and ropes"),
 )  # fmt: skip
-_LANGUAGES = (
-    *["en"] * 6, "de", "es", "fr", *["ru"] * 2, *["ar"] * 2, *["he"] * 2, *["ja"] * 2, "zh", "hi", "th", "ko",
-    *["en"] * 4,
-)  # fmt: skip
-"""The language of each opening."""
+"""How biographies open, with the language."""
 
+_LANGUAGES = tuple(language for language, _ in _SPOKEN)
+_OPENINGS = tuple(opening for _, opening in _SPOKEN)
 _REGIONS = {
     "en": ("US", "US", "US", "GB", "GB", "CA", "AU", "PH"),
     "de": ("DE", "DE", "AT", "CH"),

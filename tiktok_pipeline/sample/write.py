@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import io
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -148,9 +147,7 @@ def _write_lines(target: IO[bytes] | gzip.GzipFile, tables: Iterator[pa.Table], 
     target.write(header)
     options = pa_csv.WriteOptions(include_header=False, quoting_style="all_valid")
     for number, table in enumerate(tables):
-        lines = io.BytesIO()
-        pa_csv.write_csv(table, lines, options)
-        target.write(lines.getbuffer())
+        pa_csv.write_csv(table, target, options)
         if number == 0:
             target.write(header)
             target.write(b'"2024-03-01","cut.off_1","Cut","the line ends here"\n')

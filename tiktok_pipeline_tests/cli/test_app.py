@@ -39,6 +39,10 @@ COMMANDS = sorted(typer.main.get_command(cli.app).commands)  # type: ignore[attr
         (["ui", "--port", "0"], "port"),
         (["sample"], "--out"),
         (["sample", "--out", "x", "--profiles", "-1"], "profiles"),
+        (["sample", "--out", "x", "--dialect", "tracker"], "tracker"),
+        (["sample", "--out", "x", "--top-videos", "36"], "top-videos"),
+        (["sample", "--out", "x", "--truth", "truth.json"], "expected a name that ends in .csv or .parquet"),
+        (["sample", "--out", "x", "--truth", "x/truth.csv"], "choose another folder for it"),
     ],
 )
 def test_a_usage_error_is_one_line_and_exit_code_2(

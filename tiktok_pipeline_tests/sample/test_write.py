@@ -215,7 +215,18 @@ def test_the_vendors_dialect_has_language_region_and_videos_with_counts(tmp_path
     pd.testing.assert_frame_equal(rows[shared], same[shared])
     assert rows["predicted_lang"].nunique() > 8
     assert 0.3 < (rows["predicted_lang"] == "en").mean() < 0.5
+    opening = rows["biography"].str[0].map(ord)
+    for language, low, high in (
+        ("he", 0x590, 0x5FF),
+        ("ar", 0x600, 0x6FF),
+        ("hi", 0x900, 0x97F),
+        ("th", 0xE00, 0xE7F),
+    ):
+        written = rows.loc[opening.between(low, high), "predicted_lang"]
+        assert len(written) > 5
+        assert set(written) <= {language, "null"}
     assert set(rows.loc[rows["predicted_lang"] == "ja", "region"]) <= {"JP", "null"}
+    assert {"SA", "EG", "AE"} <= set(rows.loc[rows["predicted_lang"] == "ar", "region"])
     assert 0.01 < (rows["region"] == "null").mean() < 0.08
     for created, number in zip(rows["create_time"], rows["id"], strict=True):
         assert pd.Timestamp(created).timestamp() == int(number) >> 32

@@ -166,7 +166,7 @@ def _forget(_turn: int, deliveries: Deliveries, home: Path, run: AtOnce, draw: r
     name = draw.choice(deliveries.forgettable)
     if name not in run.forgotten:
         run.forgotten.append(name)
-        _succeeds(run, home, "forget", name, "--yes")
+        _succeeds(run, home, "forget", name, "--all-accounts", "--yes")
 
 
 def _prune(_turn: int, deliveries: Deliveries, home: Path, run: AtOnce) -> None:

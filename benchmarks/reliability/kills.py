@@ -145,7 +145,7 @@ def prepare(
     import_as(one, "refresh", first, "--study", STUDY)
     handle = _succeed(one, "sql", "--format", "csv", "select min(account_id) from validated.profiles").split()[-1]
     day = min(path.name for path in (one / "raw").glob("2*"))
-    forget, refresh = ("forget", handle, "--yes"), ("refresh", second, "--study", STUDY)
+    forget, refresh = ("forget", handle, "--all-accounts", "--yes"), ("refresh", second, "--study", STUDY)
     if {"prune", "migration", "withdraw"} & set(commands):
         copy_home(one, two)
         _succeed(two, *refresh)

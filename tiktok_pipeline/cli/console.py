@@ -6,6 +6,7 @@ A command that fails prints one line on stderr and exits with 1 (the work failed
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -51,6 +52,14 @@ class CommandUsageError(PipelineError):
     code = "usage"
     is_usage_error = True
 
+
+_DISK_REMEDIES = {
+    errno.ENOSPC: "free some space and run the same command again",
+    errno.EDQUOT: "free some space and run the same command again",
+    errno.EROFS: "mount the disk for writing, or name a home on another one: TIKTOK_PIPELINE_HOME",
+    errno.EACCES: "run it as the user who owns the home, or name another home: TIKTOK_PIPELINE_HOME",
+}
+"""What to do about errors of the disk, by their numbers."""
 
 _verbosity = {"quiet": False}
 
@@ -168,7 +177,7 @@ def exit_on_expected_error(*, as_json: bool = False, when_interrupted: str = "st
                 fail(explained, as_json=as_json)
             if isinstance(error, OSError):
                 message = f"{error.filename or 'the disk'}: {error.strerror or error}"
-                _fail(FAILED, OS_ERROR_CODE, message, as_json=as_json)
+                _fail(FAILED, OS_ERROR_CODE, message, _DISK_REMEDIES.get(error.errno or 0), as_json=as_json)
             raise
 
 

@@ -157,7 +157,7 @@ def _check_home(settings: Settings, *, quick: bool) -> Iterator[Finding]:
         yield checks.Finding(
             "warning", f"{settings.dagster_home}: Dagster's records are missing", checks.ADD_TO_DAGSTER
         )
-    elif (settings.dagster_home / "dagster.yaml").exists():
+    elif (settings.dagster_home / "dagster.yaml").exists() and checks.is_writable(settings):
         if not has_own_settings(settings):
             text = f"{settings.dagster_home / 'dagster.yaml'}: not as this program wrote it"
             yield checks.Finding("warning", text, _DELETE_SETTINGS)

@@ -36,6 +36,10 @@ def erase(
         bool,
         typer.Option("--again", help="Repeat all earlier erasures; use it after restoring a backup."),
     ] = False,
+    all_accounts: Annotated[
+        bool,
+        typer.Option("--all-accounts", help="With --yes: erase every handle that has the account's number."),
+    ] = False,
     yes: YesOption = False,
     _quiet: QuietOption = False,
 ) -> None:
@@ -54,11 +58,11 @@ def erase(
             msg = f"{shown!r}: expected one handle, with or without @, or the account's number"
             raise CommandUsageError(msg)
         with locked_home(settings):
-            result = erase_creator(settings, handle, yes=yes)
+            result = erase_creator(settings, handle, yes=yes, all_accounts=all_accounts)
         _print_result(result)
 
 
-def erase_creator(settings: Settings, name: str | None, *, yes: bool) -> ErasureResult:
+def erase_creator(settings: Settings, name: str | None, *, yes: bool, all_accounts: bool = True) -> ErasureResult:
     """Erase a creator from the home, or everybody who was erased before if ``name`` is None."""
     from tiktok_pipeline.assembly import build_definitions, open_engine, open_warehouse, refresh_job
     from tiktok_pipeline.home.cleanup import remove_leftovers
@@ -77,6 +81,8 @@ def erase_creator(settings: Settings, name: str | None, *, yes: bool) -> Erasure
         _print_records(records)
     who = ", ".join(records.names) or "everybody who was erased before"
     if len(records.handles) > 1:
+        if yes and not all_accounts:
+            raise _several_accounts(records)
         who = f"{len(records.handles)} handles with the same number ({who})"
     confirm(f"Erase {one_line(who)} from this home? This cannot be undone.", yes=yes)
     prepare_dagster_home(settings)
@@ -91,6 +97,14 @@ def erase_creator(settings: Settings, name: str | None, *, yes: bool) -> Erasure
             log=info,
         )
         return erase_everywhere(eraser, records)
+
+
+def _several_accounts(records: CreatorRecords) -> CommandUsageError:
+    handles = one_line(", ".join(records.handles))
+    msg = f"{len(records.handles)} handles have the same number: {handles}; nothing was erased"
+    return CommandUsageError(
+        msg, remedy="add --all-accounts if they are one creator's, or leave out --yes to be asked first"
+    )
 
 
 def _print_records(records: CreatorRecords) -> None:

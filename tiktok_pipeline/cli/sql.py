@@ -44,9 +44,9 @@ def sql(
     with exit_on_expected_error():
         settings = read_settings()
         text = _read_query(query, file)
-        from tiktok_pipeline.warehouse.duckdb.connection import query as run_query
+        from tiktok_pipeline.warehouse.duckdb.connection import shown_query
 
-        names, rows = run_query(settings.warehouse_file if warehouse else settings.published_file, text)
+        names, rows = shown_query(settings.warehouse_file if warehouse else settings.published_file, text)
         from tiktok_pipeline.output.print_rows import print_rows
 
         print_rows(names, rows, output.value)

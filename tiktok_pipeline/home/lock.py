@@ -26,6 +26,12 @@ class HomeLockedError(PipelineError):
     code = "home_locked"
 
 
+class NoLocksError(PipelineError):
+    """The disk of the home cannot lock files, so that nothing would keep two writers apart."""
+
+    code = "no_locks"
+
+
 @contextlib.contextmanager
 def home_lock(path: Path, *, timeout_seconds: float, log: Callable[[str], None] = lambda _: None) -> Iterator[None]:
     """Hold the lock of a home; may be nested within one process.
@@ -43,6 +49,8 @@ def home_lock(path: Path, *, timeout_seconds: float, log: Callable[[str], None] 
     ------
     HomeLockedError
         If another process holds the lock for longer than ``timeout_seconds``.
+    NoLocksError
+        If the disk has no locks, as some network disks.
     """
     path = path.resolve()
     if path in _held:
@@ -68,7 +76,7 @@ def lock_holder(path: Path) -> str | None:
     if path.resolve() in _held:
         return str(os.getpid())
     try:
-        descriptor = os.open(path, os.O_RDWR)
+        descriptor = os.open(path, os.O_RDONLY)  # also on a read-only disk
     except FileNotFoundError:
         return None
     try:
@@ -101,6 +109,12 @@ def _acquire(descriptor: int, path: Path, timeout_seconds: float, log: Callable[
             # Random pauses, so that of many waiting processes none is always the last.
             time.sleep(min(pause * random.uniform(0.5, 1.5), max(0.0, deadline - time.monotonic())))  # noqa: S311
             pause = min(pause * 2, _LONGEST_POLL_SECONDS)
+        except OSError as error:
+            raise NoLocksError(
+                f"{path.parent}: this disk cannot lock files ({error.strerror or error}), and two writers at once "
+                "would destroy the tables",
+                remedy="put the home on a local disk: TIKTOK_PIPELINE_HOME",
+            ) from error
         else:
             return
 

@@ -6,6 +6,7 @@ Dagster's partitions.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import stat
@@ -123,6 +124,9 @@ def check_home(settings: Settings) -> Iterator[Finding]:
             "error", f"{settings.home}: there is no such folder", "run `tiktok-pipeline refresh FILE` first"
         )
         return
+    if not is_writable(settings):
+        remedy = "mount the disk for writing, or run this as the owner of the home; reading commands work"
+        yield Finding("error", f"{settings.home}: cannot be written", remedy)
     for path in _open_to_everybody(settings):
         yield Finding(
             "warning",
@@ -144,6 +148,11 @@ def check_home(settings: Settings) -> Iterator[Finding]:
         for folder in interrupted_restore(settings):
             remedy = "run the same `tiktok-pipeline restore DIR` again"
             yield Finding("error", f"{folder}: a restore was interrupted, the home may be incomplete", remedy)
+
+
+def is_writable(settings: Settings) -> bool:
+    """Return whether this user may write the home: its disk may be read-only, and SQLite then reads little."""
+    return os.access(settings.home, os.W_OK)
 
 
 def _open_to_everybody(settings: Settings) -> list[Path]:

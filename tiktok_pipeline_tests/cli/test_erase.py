@@ -119,7 +119,8 @@ def erasure(refreshed_home: Home, tmp_path_factory: pytest.TempPathFactory) -> E
     before, events = home.tables(published=True), count_events(home)
     messages = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(messages):
-        assert run_command_line(patch, home.path, "forget", f"@{HANDLE.upper()}", "--yes") == 0, messages.getvalue()
+        arguments = ("forget", f"@{HANDLE.upper()}", "--all-accounts", "--yes")
+        assert run_command_line(patch, home.path, *arguments) == 0, messages.getvalue()
     return Erasure(home, messages.getvalue(), before, events)
 
 
@@ -164,7 +165,7 @@ def test_messages_of_dagster_that_quote_the_creator_are_deleted_and_the_others_s
 def test_neither_a_later_scrape_nor_the_old_file_brings_a_forgotten_creator_back(
     home: Home, call: Call, tmp_path: Path
 ) -> None:
-    assert call(home.path, "forget", HANDLE, "--yes").code == 0
+    assert call(home.path, "forget", HANDLE, "--all-accounts", "--yes").code == 0
     stored = read_manifest(home.settings.raw / "2024-03-01")
     again = write_csv(
         tmp_path / "profiles_2024-03-01.csv", spoiled(forgettable(creators(120), HANDLE), 3, followers="-1")
@@ -193,11 +194,11 @@ def test_an_interrupted_forget_is_reported_and_completed_by_the_same_command(
 
     with monkeypatch.context() as patch:
         patch.setattr(erasing, "_rebuild_snapshot", killed)
-        assert call(home.path, "forget", HANDLE, "--yes").code == 130
+        assert call(home.path, "forget", HANDLE, "--all-accounts", "--yes").code == 130
     unhealthy = call(home.path, "doctor")
     assert unhealthy.code == FAILED
     assert "an erasure was interrupted" in unhealthy.out
-    assert call(home.path, "forget", HANDLE, "--yes").code == 0
+    assert call(home.path, "forget", HANDLE, "--all-accounts", "--yes").code == 0
     assert files_with(home, HANDLE, LATER_HANDLE, NUMBER) == []
     assert call(home.path, "doctor").code == 0
 
@@ -216,7 +217,7 @@ def test_a_forget_that_cannot_rebuild_a_snapshot_fails_and_empties_no_table(
     before = home.tables(published=True)
     stopped, code = FAILURES[failure]
     monkeypatch.setattr(erasing, "refresh_snapshot", lambda *_, **__: Outcome("run", stopped))
-    result = call(home.path, "forget", HANDLE, "--yes")
+    result = call(home.path, "forget", HANDLE, "--all-accounts", "--yes")
     assert result.code == code
     assert len(result.err.strip().splitlines()[-1]) < 300
     assert "Traceback" not in result.err
@@ -238,7 +239,7 @@ def test_a_killed_forget_is_finished_by_the_next_one_whoever_it_is_for(
 
     with monkeypatch.context() as patch:
         patch.setattr(erasing, step, killed)
-        assert call(home.path, "forget", HANDLE, "--yes").code == INTERRUPTED
+        assert call(home.path, "forget", HANDLE, "--all-accounts", "--yes").code == INTERRUPTED
     assert call(home.path, "forget", "somebody_else", "--yes").code == 0
     assert files_with(home, HANDLE, LATER_HANDLE, NUMBER) == []
     assert not home.settings.erasure_journal.exists()
@@ -250,7 +251,7 @@ def test_a_killed_forget_is_finished_by_the_next_one_whoever_it_is_for(
 def test_forget_again_erases_everybody_of_before_after_a_restore(home: Home, call: Call, tmp_path: Path) -> None:
     backup = tmp_path / "backup"
     shutil.copytree(home.path, backup)
-    assert call(home.path, "forget", HANDLE, "--yes").code == 0
+    assert call(home.path, "forget", HANDLE, "--all-accounts", "--yes").code == 0
     shutil.copy(home.settings.forgotten_file, backup / "forgotten.json")
     restored = Home(backup)
     assert files_with(restored, HANDLE) != []
@@ -396,3 +397,13 @@ def test_a_delivery_that_was_never_refreshed_is_a_warning(home: Home, call: Call
     assert result.code == 0
     remedy = "run `tiktok-pipeline refresh --all --snapshot 2024-06-01`"
     assert f"snapshot 2024-06-01: delivered, not in the warehouse -> {remedy}" in result.out
+
+
+def test_several_handles_of_a_number_are_not_erased_without_a_word(copied_home: Home, call: Call) -> None:
+    before = copied_home.tables()
+    result = call(copied_home.path, "forget", HANDLE, "--yes")
+    assert (result.code, len(result.problems)) == (USAGE_ERROR, 1)
+    assert f"2 handles have the same number: {LATER_HANDLE}, {HANDLE}; nothing was erased" in result.problems[0]
+    assert "--all-accounts" in result.problems[0]
+    assert copied_home.tables() == before
+    assert not copied_home.settings.forgotten_file.exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -14,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tiktok_pipeline.home.lock import HomeLockedError, home_lock
+from tiktok_pipeline.home.lock import HomeLockedError, NoLocksError, home_lock
 
 HOLD = """\
 import sys
@@ -110,3 +112,16 @@ def test_an_error_inside_releases_the_lock(lock: Path) -> None:
         raise ValueError("inside")
     with holder(lock):
         pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL])
+def test_a_disk_without_locks_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def no_locks(_: int, __: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    expected = r"this disk cannot lock files \(.+\), and two writers .*; put the home on a local disk"
+    with pytest.raises(NoLocksError, match=expected), home_lock(tmp_path / "lock", timeout_seconds=60):
+        pytest.fail("the block must not run")

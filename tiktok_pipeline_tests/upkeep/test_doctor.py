@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 from datetime import datetime
@@ -163,3 +164,14 @@ def test_partitions_are_compared_with_the_snapshots_on_disk() -> None:
     assert messages(list(check_partitions(MANIFESTS, []))) == [
         ("warning", f"Dagster does not know snapshot {SNAPSHOT}")
     ]
+
+
+def test_a_home_that_cannot_be_written_is_said_and_still_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(home=tmp_path)
+    prepare_home(settings)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    (finding,) = [finding for finding in check_home(settings) if finding.level == "error"]
+    assert finding.message == f"{tmp_path}: cannot be written"
+    assert "mount the disk for writing" in finding.remedy

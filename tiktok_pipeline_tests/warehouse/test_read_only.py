@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import date, datetime
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 
 from tiktok_pipeline.warehouse.base import QueryError, WarehouseError
-from tiktok_pipeline.warehouse.duckdb.connection import open_read_only, query
+from tiktok_pipeline.warehouse.duckdb.connection import open_read_only, query, shown_query
 from tiktok_pipeline_tests.homes import Home, environment
 
 
@@ -86,3 +88,26 @@ def test_an_error_of_the_caller_inside_the_block_passes_unchanged(refreshed_home
         open_read_only(refreshed_home.settings.published_file),
     ):
         raise OSError("mine")
+
+
+INFINITE = """
+select * from (values
+    (1, date 'infinity', timestamp '-infinity', timestamptz 'infinity'),
+    (2, date '9999-12-31', timestamp '0001-01-01', null),
+    (3, date '-infinity', null, null)
+) as rows (number, day, time, zoned) order by number
+"""
+
+
+def test_infinite_dates_are_shown_as_such(tmp_path: Path) -> None:
+    """The last date is not the infinite one, which Python cannot hold."""
+    with duckdb.connect(str(tmp_path / "a.duckdb")):
+        pass
+    names, rows = shown_query(tmp_path / "a.duckdb", INFINITE)
+    assert names == ["number", "day", "time", "zoned"]
+    assert rows == [
+        (1, "infinity", "-infinity", "infinity"),
+        (2, date(9999, 12, 31), datetime(1, 1, 1), None),  # noqa: DTZ001
+        (3, "-infinity", None, None),
+    ]
+    assert shown_query(tmp_path / "a.duckdb", "select date '9999-12-31' as a, 1 as a")[1] == [(date(9999, 12, 31), 1)]

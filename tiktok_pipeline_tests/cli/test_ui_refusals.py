@@ -131,8 +131,8 @@ def test_a_read_only_home_is_refused(
     monkeypatch.setattr(ui, "_lock_until_exit", denied)
     result = call(tmp_path / "home", "ui", "--port", str(free_port()))
     assert result.err == (
-        f"tiktok-pipeline: {tmp_path / 'home' / 'dagster' / 'ui.lock'}: Permission denied; run it as the user who owns "
-        "the home, or name another home: TIKTOK_PIPELINE_HOME\n"
+        f"tiktok-pipeline: {tmp_path / 'home' / 'dagster' / 'ui.lock'}: Permission denied; run it as the user who "
+        "owns the home, or name another home: TIKTOK_PIPELINE_HOME\n"
     )
     assert result.code == FAILED
     assert no_server == []

@@ -11,8 +11,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from tiktok_pipeline.warehouse.base import QueryError, WarehouseError
-from tiktok_pipeline.warehouse.duckdb.connection import open_read_only, query, shown_query
+from tiktok_pipeline.warehouse.base import DamagedDatabaseError, QueryError, WarehouseError
+from tiktok_pipeline.warehouse.duckdb.connection import engine_error, open_read_only, query, shown_query
 from tiktok_pipeline_tests.homes import Home, environment
 
 
@@ -111,3 +111,14 @@ def test_infinite_dates_are_shown_as_such(tmp_path: Path) -> None:
         (3, "-infinity", None, None),
     ]
     assert shown_query(tmp_path / "a.duckdb", "select date '9999-12-31' as a, 1 as a")[1] == [(date(9999, 12, 31), 1)]
+
+
+def test_a_full_disk_is_not_told_as_a_damaged_file(tmp_path: Path) -> None:
+    """What the engine said when a disk was full while it wrote the file again."""
+    error = duckdb.FatalException(
+        'IO Error: Checkpoint failed for database "rebuilt". The database has been invalidated. Original error: '
+        'Could not write file "/home/.tiktok.duckdb.draft": No space left on device'
+    )
+    told = engine_error(tmp_path / "a.duckdb", error)
+    assert not isinstance(told, DamagedDatabaseError)
+    assert str(told) == f"{tmp_path / 'a.duckdb'}: the disk is full; free some space and run the same command again"

@@ -31,6 +31,8 @@ _DAMAGE = re.compile(
     re.IGNORECASE,
 )
 
+_FULL = re.compile("no space left|disk quota|could not write|disk is full", re.IGNORECASE)
+
 MEND_DATABASE = (
     "run `tiktok-pipeline doctor --fix`, which moves it aside, then `tiktok-pipeline refresh --all`, which computes "
     "it again from raw/; or restore a backup: `tiktok-pipeline restore DIR`"
@@ -284,6 +286,8 @@ def _translate_errors(path: Path) -> Iterator[None]:
 
 def is_damage(error: Exception) -> bool:
     """Return whether the engine raised an error because a database file is damaged."""
+    if _FULL.search(str(error)):  # the engine also says "invalidated" then, and the file is as it was
+        return False
     is_unclassified = type(error) is duckdb.Error  # a wrong checksum is raised without a class of its own
     is_of_file = is_unclassified or isinstance(error, duckdb.IOException) or not isinstance(error, duckdb.Error)
     return isinstance(error, _BROKEN) or (is_of_file and _DAMAGE.search(str(error)) is not None)
@@ -294,6 +298,8 @@ def engine_error(path: Path, error: Exception) -> WarehouseError:
 
     Every block of a database has a checksum, which the engine compares when it reads the block.
     """
+    if _FULL.search(str(error)):
+        return WarehouseError(f"{path}: the disk is full", remedy="free some space and run the same command again")
     if not is_damage(error):
         return WarehouseError(_unreadable(path, error))
     reason = one_line(str(error).partition("Stack Trace")[0], max_characters=160)

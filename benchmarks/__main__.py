@@ -180,6 +180,10 @@ def explore_command(
         found = exploring.explore(profiles, folder=place, requests=requests, log=typer.echo)
     typer.echo(f"start to first page {found.start_seconds:.2f} s, memory {found.memory_megabytes:,.0f} MB")
     typer.echo(f"{exploring.READERS} readers at once: p90 {found.together_p90_milliseconds:,.0f} ms")
+    seconds = ", ".join(f"{table} {spent:.1f} s" for table, spent in found.table_seconds.items())
+    typer.echo(f"the tables add {found.added_share:.1%} to a refresh of {found.refresh_seconds:.1f} s: {seconds}")
+    for miss in found.misses():
+        typer.echo(f"over the limit: {miss}")
     if save_it:
         typer.echo(f"saved: {record.save('explore', exploring.as_json(found))}")
 

@@ -14,16 +14,14 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from urllib.parse import urlencode
 
 from playwright.sync_api import Browser, sync_playwright
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 IMAGES = CHECKOUT / "docs" / "images"
-PAGES = {
-    "explore_search": "/?followers_min=10000&sort=times_expected",
-    "explore_creator": "",
-}
-"""Picture of a page of ``explore`` -> its address; empty for the card of the first creator of the search."""
+SEARCH = "/?followers_min=10000&sort=times_expected"
+COMPARED = 4
 
 _CHROMIUM = ["--headless=new", "--no-sandbox", "--disable-gpu"]
 _SECONDS_TO_START = 60
@@ -54,15 +52,26 @@ def _take_pages(browser: Browser, home: Path) -> None:
     )
     try:
         _wait_for(address)
-        page = browser.new_page()
-        page.goto(f"{address}{PAGES['explore_search']}")
-        first = page.locator("a[href^='/creator/']").first.get_attribute("href")
-        page.close()
-        for name, path in PAGES.items():
-            _take(browser, f"{address}{path or first}", name)
+        for name, path in _pages(browser, address).items():
+            _take(browser, f"{address}{path}", name)
     finally:
         served.terminate()
         served.wait()
+
+
+def _pages(browser: Browser, address: str) -> dict[str, str]:
+    """Return the address of each picture; the creators are the first of the search."""
+    page = browser.new_page()
+    page.goto(f"{address}{SEARCH}")
+    handles = [box.get_attribute("value") for box in page.locator("tbody input[name=id]").all()[:COMPARED]]
+    page.close()
+    return {
+        "explore_search": SEARCH,
+        "explore_creator": f"/creator/{handles[0]}",
+        "explore_compare": f"/compare?{urlencode({'id': handles}, doseq=True)}",
+        "explore_shortlist": "/shortlist?budget=5000&rate=10&most=10&diversity=20",
+        "explore_personas": "/personas",
+    }
 
 
 def _wait_for(address: str) -> None:

@@ -53,6 +53,7 @@ def _serve(settings: Settings, port: int, study: str) -> None:
         port=port,
         memory_limit=MEMORY_LIMIT,
         threads=settings.threads,
+        shortlist_followers=settings.shortlist_followers,
     )
     app = build_app(config)
     try:

@@ -52,6 +52,8 @@ class ExplorerConfig:
         DuckDB's memory.
     threads : int, optional
         DuckDB's threads.
+    shortlist_followers : float
+        Fewest followers of a creator that a shortlist takes from a search.
     """
 
     published_file: Path
@@ -60,12 +62,13 @@ class ExplorerConfig:
     port: int
     memory_limit: str | None = None
     threads: int | None = None
+    shortlist_followers: float = 0.0
 
 
 def build_app(config: ExplorerConfig) -> Starlette:
     """Return the ASGI application of the pages."""
     reader = SharedReader(config.published_file, memory_limit=config.memory_limit, threads=config.threads)
-    site = Site(Published(reader, config.study), Lists(config.lists_file), FormToken())
+    site = Site(Published(reader, config.study), Lists(config.lists_file), FormToken(), config.shortlist_followers)
 
     def page(address: str, view: View) -> Route:
         async def endpoint(request: Request) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,7 +22,7 @@ from tiktok_pipeline.explorer.shortlist import MOST_CANDIDATES, Candidate, choos
 from tiktok_pipeline.explorer.site import Site, as_file, check_ending, parameters
 
 Form = dict[str, list[str]]
-DEFAULT_CANDIDATES = 50
+MOST_OF_EACH = MOST_CANDIDATES // 2
 MOST_UNKNOWN, LONGEST_HANDLE = 20, 64
 _HANDLES = re.compile(r"[\s,;]+")
 
@@ -151,7 +151,8 @@ def shortlist(site: Site, request: Request) -> Response:
     most = int(_number(query.get("most", ""), "Most creators", problems) or 10)
     diversity = min(max((_number(query.get("diversity", ""), "Diversity", problems) or 0.0) / 100.0, 0.0), 1.0)
     fees = _fees(query.get("fees", ""), problems)
-    rows = _candidates(site, facts, request, source)
+    most_followers = 1000.0 * budget / rate if budget and rate else None
+    rows = _candidates(site, facts, request, fees, most_followers)
     candidates = [
         Candidate(row["account_id"], fee, row["followers"] * row["avg_engagement_rate"])
         for row in rows
@@ -169,6 +170,8 @@ def shortlist(site: Site, request: Request) -> Response:
         facts,
         lists=list(site.lists.names()),
         source=source,
+        most_of_each=MOST_OF_EACH,
+        fewest_followers=site.shortlist_followers,
         chosen=chosen,
         candidates=len(candidates),
         rows={row["account_id"]: row for row in rows},
@@ -181,20 +184,31 @@ def shortlist(site: Site, request: Request) -> Response:
 _OWN_PARAMETERS = frozenset({"list", "budget", "rate", "most", "diversity", "fees"})
 
 
-def _candidates(site: Site, facts: Facts, request: Request, source: str) -> list[dict[str, Any]]:
-    """Return the creators to choose from: a list, or the first of the search in the address."""
-    columns = "account_id, followers, avg_engagement_rate, times_expected, persona, likes_per_video, comment_share"
+def _candidates(
+    site: Site, facts: Facts, request: Request, fees: Mapping[str, float], most_followers: float | None
+) -> list[dict[str, Any]]:
+    """Return the creators to choose from: a list, or the best of the search in the address that fit the budget."""
+    source = request.query_params.get("list", "")
     if source:
         _check_list(site, source)
         handles = [member.account_id for member in site.lists.members(source)][:MOST_CANDIDATES]
         found = _figures(site.published, facts, handles)
-        return [row for row in found.values() if row["avg_engagement_rate"] is not None]
-    search = usable(facts, read_search(parameters(request)))
-    return site.published.rows(
-        f"select {columns} from {facts.source} where snapshot = ? and avg_engagement_rate is not null "
-        f"and {search.where} order by {search.order_by} limit {DEFAULT_CANDIDATES}",
-        [facts.snapshot, *search.values],
-    )
+    else:
+        found = _figures(site.published, facts, list(fees))
+    if not source and most_followers is not None:
+        search = usable(facts, read_search(parameters(request)))
+        fits = "snapshot = ? and avg_engagement_rate is not null and followers between ? and ?"
+        for order in ("followers * avg_engagement_rate", "avg_engagement_rate"):
+            rows = site.published.rows(
+                f"select {_COLUMNS} from {facts.source} where {fits} and {search.where} "
+                f"order by {order} desc, account_id limit {MOST_OF_EACH}",
+                [facts.snapshot, int(site.shortlist_followers), int(most_followers), *search.values],
+            )
+            found |= {str(row["account_id"]): row for row in rows}
+    return [row for row in found.values() if row["avg_engagement_rate"] is not None]
+
+
+_COLUMNS = "account_id, followers, avg_engagement_rate, times_expected, persona, likes_per_video, comment_share"
 
 
 def _places(rows: Sequence[dict[str, Any]]) -> Any:  # noqa: ANN401 - an array
@@ -243,8 +257,7 @@ def _figures(published: Published, facts: Facts, handles: Sequence[str]) -> dict
     if not handles:
         return {}
     rows = published.rows(
-        "select account_id, followers, avg_engagement_rate, times_expected, persona, likes_per_video, comment_share "
-        f"from {facts.source} where snapshot = ? and account_id in (select unnest(?::varchar[]))",
+        f"select {_COLUMNS} from {facts.source} where snapshot = ? and account_id in (select unnest(?::varchar[]))",
         [facts.snapshot, list(handles)],
     )
     found = {str(row["account_id"]): row for row in rows}

@@ -119,9 +119,16 @@ def read_personas(published: Published, facts: Facts) -> Personas:
             "order by creators desc",
             slice_,
         )
+    migrations.sort(key=_kind_of_move)
     flows = [Flow(row["before"], row["after"], row["creators"], row["creator_moved"]) for row in migrations]
     previous = str(migrations[0]["previous_snapshot"]) if migrations else ""
     return Personas(summaries, medians, migrations, flow_chart(flows), previous)
+
+
+def _kind_of_move(row: Mapping[str, Any]) -> int:
+    """Order moves between segments before arrivals and departures, and both before those who stayed."""
+    is_outside = row["before"] == "New" or row["after"] == "Gone"
+    return 2 if row["before"] == row["after"] else 1 if is_outside else 0
 
 
 def read_about(published: Published, facts: Facts) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class Site:
     published: Published
     lists: Lists
     token: FormToken
+    shortlist_followers: float
 
     def page(self, request: Request, template: str, facts: Facts, status: int = 200, **context: Any) -> Response:  # noqa: ANN401
         """Answer with a page."""

@@ -2,75 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import shutil
-import socket
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tiktok_pipeline.explorer.app import ExplorerConfig, build_app
 from tiktok_pipeline.explorer.lists import Lists, Member
-from tiktok_pipeline_tests.explorer.published_files import STUDY, profile, write_published
+from tiktok_pipeline_tests.explorer.browsers import opened, served
+from tiktok_pipeline_tests.explorer.published_files import profile, write_published
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 EVERY_PAGE = (
     *("/", "/creator/creator.3", "/compare?id=creator.1&id=creator.2", "/benchmarks", "/personas", "/notices"),
     *("/about", "/lists", "/lists/Spring", "/shortlist?budget=30&rate=1&diversity=50", "/creator/nobody"),
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    executable = shutil.which("chromium")
-    assert executable, "Chromium is missing: apt-get install chromium"
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=executable, args=CHROMIUM)
-        try:
-            yield launched
-        finally:
-            launched.close()
-
-
-@contextlib.contextmanager
-def served(home: Path) -> Iterator[str]:
-    """Serve the pages of a home on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    config = ExplorerConfig(
-        published_file=home / "published" / "tiktok.duckdb",
-        lists_file=home / "explorer" / "lists.sqlite",
-        study=STUDY,
-        port=port,
-        threads=1,
-    )
-    options: dict[str, Any] = {
-        "log_level": "critical",
-        "lifespan": "off",
-        "ws": "none",
-        "timeout_graceful_shutdown": 1,
-    }
-    server = uvicorn.Server(uvicorn.Config(build_app(config), host="127.0.0.1", port=port, **options))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            time.sleep(0.02)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(20)
 
 
 @pytest.fixture(scope="module")
@@ -88,21 +40,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def address(home: Path) -> Iterator[str]:
     with served(home) as url:
         yield url
-
-
-@contextlib.contextmanager
-def opened(browser: Browser, **options: Any) -> Iterator[tuple[Page, list[str]]]:
-    """Yield a page, and a list that fills with its console messages, errors, dialogs and requests."""
-    page = browser.new_page(**{"viewport": {"width": 1280, "height": 900}} | options)
-    events: list[str] = []
-    page.on("console", lambda message: events.append(f"console: {message.text}"))
-    page.on("pageerror", lambda error: events.append(f"error: {error}"))
-    page.on("dialog", lambda dialog: events.append(f"dialog: {dialog.message}"))
-    page.on("request", lambda request: events.append(f"request: {request.url}"))
-    try:
-        yield page, events
-    finally:
-        page.close()
 
 
 def axe_source() -> str:

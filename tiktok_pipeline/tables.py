@@ -68,6 +68,7 @@ _ALL = (
     Table(peers.PEERS_TABLE, peers.PEERS_SCHEMA),
     Table(peers.NOTICES_TABLE, peers.NOTICES_SCHEMA),
     Table(peers.CURRENT_TABLE, peers.CURRENT_SCHEMA),
+    Table(peers.HISTORY_TABLE, peers.HISTORY_SCHEMA),
     Table(peers.BENCHMARKS_TABLE, peers.BENCHMARKS_SCHEMA),
 )
 TABLES: Mapping[str, Table] = {str(table.spec): table for table in _ALL}

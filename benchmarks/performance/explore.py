@@ -31,7 +31,7 @@ from benchmarks.process import measure
 _WORDS = ("love", "music", "official", "mail", "dance", "the", "shop", "game", "art", "live")
 READERS = 8
 LARGE = 5_000_000
-TABLES = ("peers", "notices", "current", "benchmarks")
+TABLES = ("peers", "notices", "current", "history", "benchmarks")
 """The tables of stage ``creators`` that only the pages need."""
 
 LIMITS: tuple[dict[str, float], dict[str, float]] = (

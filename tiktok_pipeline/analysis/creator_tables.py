@@ -75,7 +75,8 @@ def growth(warehouse: Warehouse, snapshot: str, known: Rows, profiles: Rows) -> 
     tiers = warehouse.read_snapshots(FEATURES[PROFILES.name], keys).select("snapshot", "account_id", "follower_tier")
     before = warehouse.read_snapshots(PROFILES_TABLE, keys).select("snapshot", "account_id", *MEASURES)
     days = {key: days_between(key, snapshot) for key in keys}
-    return growth_rows(now, before.join(tiers, on=["snapshot", "account_id"], how="inner"), days, warehouse)
+    rows = growth_rows(now, before.join(tiers, on=["snapshot", "account_id"], how="inner"), days, warehouse)
+    return rows.sort("account_id")  # who reads one creator reads one block
 
 
 def compare_creators(warehouse: Warehouse, snapshot: str, known: Rows, profiles: Rows) -> pd.DataFrame:

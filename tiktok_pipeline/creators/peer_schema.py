@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandera.pandas as pa
 
 from tiktok_pipeline.creators.figures import FIGURES
+from tiktok_pipeline.creators.schema import CREATOR_ID, PREVIOUS_ACCOUNT_ID, PREVIOUS_SNAPSHOT
 from tiktok_pipeline.features.schema import POSTING_TABLE
 from tiktok_pipeline.raw.schema import SNAPSHOT
 from tiktok_pipeline.validated.schema import ACCOUNT_ID, PROFILES_TABLE
@@ -141,6 +142,27 @@ CURRENT_TABLE = TableSpec(
     ),
 )
 
+HISTORY_FIGURES = (
+    *("followers", "avg_engagement_rate", "likes_per_video", "videos_count", "growth_30_days"),
+    *("study", "persona"),
+)
+"""The columns of ``creators.current`` that the history of a creator shows."""
+
+HISTORY_TABLE = TableSpec(
+    schema="creators",
+    name="history",
+    description="each creator of each snapshot in the order of the handles: what the card of one creator reads",
+    rows_per=("snapshot", "account_id"),
+    columns=(
+        SNAPSHOT,
+        ACCOUNT_ID,
+        CREATOR_ID,
+        PREVIOUS_SNAPSHOT,
+        PREVIOUS_ACCOUNT_ID,
+        *_from(CURRENT_TABLE, HISTORY_FIGURES),
+    ),
+)
+
 BENCHMARKS_TABLE = TableSpec(
     schema="creators",
     name="benchmarks",
@@ -174,6 +196,7 @@ NOTICES_SCHEMA = schema_for(NOTICES_TABLE, {"known_peers": [pa.Check.ge(200)]})
 CURRENT_SCHEMA = schema_for(
     CURRENT_TABLE, {**_PERCENTILES, "margin": _SHARE, "notices": [pa.Check.ge(0)], "followers": [pa.Check.ge(0)]}
 )
+HISTORY_SCHEMA = schema_for(HISTORY_TABLE, {"followers": [pa.Check.ge(0)]})
 BENCHMARKS_SCHEMA = schema_for(
     BENCHMARKS_TABLE,
     {

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from tiktok_pipeline.clusters.border import ACTIONABLE, Move, moves_to_runner_up
 from tiktok_pipeline.creators.figures import FIGURES
+from tiktok_pipeline.explorer.creator_history import HISTORY, earlier_handles, read_history
 from tiktok_pipeline.explorer.fields import FIELDS, Field
 from tiktok_pipeline.explorer.lookalikes import Lookalike, find_lookalikes
 from tiktok_pipeline.explorer.published import Facts, Published
@@ -60,17 +61,12 @@ class Card:
 
 def read_card(published: Published, facts: Facts, account_id: str) -> Card | None:
     """Return the card of a creator of the newest snapshot, or None if the snapshot does not have the handle."""
-    found = published.rows(
-        f"select * from {facts.source} where snapshot = ? and account_id = ?",
-        [facts.snapshot, account_id],
-    )
-    if not found:
+    creator = _find(published, facts, account_id)
+    if creator is None:
         return None
-    creator = found[0]
     followers = int(creator["followers"])
     peers = next(iter(_all(published, facts, "creators.peers", account_id, followers)), {})
-    handles = read_handles(published, facts, account_id)
-    history = _history(published, facts, [account_id, *(str(row["account_id"]) for row in handles)])
+    history = read_history(published, facts, account_id)
     return Card(
         creator=creator,
         peers=peers,
@@ -79,10 +75,22 @@ def read_card(published: Published, facts: Facts, account_id: str) -> Card | Non
         notices=_all(published, facts, "creators.notices", account_id, followers),
         history=history,
         charts=_charts(history),
-        handles=handles,
+        handles=earlier_handles(history, account_id),
         growth=next(iter(_all(published, facts, "creators.growth", account_id)), None),
         **_by_the_model(published, facts, creator),
     )
+
+
+def _find(published: Published, facts: Facts, account_id: str) -> dict[str, Any] | None:
+    """Return the row of a creator in the newest snapshot, or None."""
+    narrowed, values = "", [facts.snapshot, account_id]
+    if HISTORY in facts.tables:  # it is in the order of handles; the other tables are in that of followers
+        known = published.rows(f"select followers from {HISTORY} where snapshot = ? and account_id = ?", values)
+        if not known:
+            return None
+        narrowed, values = " and followers = ?", [*values, known[0]["followers"]]
+    found = published.rows(f"select * from {facts.source} where snapshot = ? and account_id = ?{narrowed}", values)
+    return found[0] if found else None
 
 
 def _by_the_model(published: Published, facts: Facts, creator: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,18 +139,6 @@ def last_seen(published: Published, account_id: str) -> str | None:
     return found[0]["snapshot"] if found else None
 
 
-def read_handles(published: Published, facts: Facts, account_id: str) -> list[dict[str, Any]]:
-    """Return the earlier handles of a creator, the newest first."""
-    if not facts.tables >= _HANDLES_TABLES:
-        return []
-    found = published.rows(
-        "select creator_id from creators.identities where snapshot = ? and account_id = ? limit 1",
-        [facts.snapshot, account_id],
-    )
-    spans = _spans(published, found[0]["creator_id"]) if found else []
-    return [row for row in spans if row["account_id"] != account_id]
-
-
 def _all(
     published: Published, facts: Facts, table: str, account_id: str, followers: int | None = None
 ) -> list[dict[str, Any]]:
@@ -169,16 +165,6 @@ def _comparison(peers: Mapping[str, Any], figure: str) -> Comparison:
         high=peers.get(f"{figure}_high"),
         known=int(peers[f"{figure}_known"]),
         bar=percentile_bar(percentile, label=label) if percentile is not None else Markup(""),
-    )
-
-
-def _history(published: Published, facts: Facts, handles: list[str]) -> list[dict[str, Any]]:
-    marks = ", ".join("?" * len(handles))
-    persona = "persona" if facts.study else "null as persona"
-    return published.rows(
-        "select snapshot, account_id, followers, avg_engagement_rate, likes_per_video, videos_count, "
-        f"{persona} from {facts.source} where account_id in ({marks}) order by snapshot",
-        handles,
     )
 
 

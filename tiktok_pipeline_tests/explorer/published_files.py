@@ -18,8 +18,15 @@ from starlette.applications import Starlette
 from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE, MODELS_TABLE
 from tiktok_pipeline.creators.benchmarks import build_benchmarks
 from tiktok_pipeline.creators.current import build_current, segments_of
+from tiktok_pipeline.creators.history import build_history
 from tiktok_pipeline.creators.notices import SMALLEST_REACH, build_notices
-from tiktok_pipeline.creators.peer_schema import BENCHMARKS_TABLE, CURRENT_TABLE, NOTICES_TABLE, PEERS_TABLE
+from tiktok_pipeline.creators.peer_schema import (
+    BENCHMARKS_TABLE,
+    CURRENT_TABLE,
+    HISTORY_TABLE,
+    NOTICES_TABLE,
+    PEERS_TABLE,
+)
 from tiktok_pipeline.creators.peers import build_peers
 from tiktok_pipeline.creators.schema import BY_ID, HANDLES_VIEW, IDENTITIES_TABLE, MOVES_TABLE
 from tiktok_pipeline.explorer.app import ExplorerConfig, build_app
@@ -81,24 +88,42 @@ def profile(number: int, **changes: Any) -> dict[str, Any]:
 
 
 def write_published(
-    folder: Path, rows: list[dict[str, Any]], *, snapshot: str = "2024-04-29", also: Mapping[str, Any] | None = None
+    folder: Path,
+    rows: list[dict[str, Any]],
+    *,
+    snapshot: str = "2024-04-29",
+    also: Mapping[str, Any] | None = None,
+    has_study: bool = True,
 ) -> Path:
     """Write the warehouse of a home and publish it; return the published file.
 
-    ``also`` maps further snapshots to their rows.
+    ``also`` maps further snapshots to their rows. Without a study nobody has a persona.
     """
     target = folder / "published" / "tiktok.duckdb"
     target.parent.mkdir(parents=True, exist_ok=True)
     with DuckDBWarehouse(folder / "warehouse" / "tiktok.duckdb") as warehouse:
+        before: dict[str, pd.DataFrame] = {}
         for key, found in {**(also or {}), snapshot: rows}.items():
-            _write_snapshot(warehouse, key, pd.DataFrame(found))
-        warehouse.publish(target, tables=published_tables(), snapshots=None, views=[_HISTORY, HANDLES_VIEW])
+            _write_snapshot(warehouse, key, pd.DataFrame(found), before, has_study=has_study)
+            before = {key: pd.DataFrame(found)}
+        warehouse.publish(
+            target,
+            tables=published_tables(),
+            snapshots=None,
+            views=[*([_HISTORY] if has_study else []), HANDLES_VIEW],
+        )
     return target
 
 
-def _write_snapshot(warehouse: DuckDBWarehouse, snapshot: str, profiles: pd.DataFrame) -> None:
+def _write_snapshot(
+    warehouse: DuckDBWarehouse,
+    snapshot: str,
+    profiles: pd.DataFrame,
+    before: Mapping[str, pd.DataFrame],
+    *,
+    has_study: bool,
+) -> None:
     slice_ = {"snapshot": snapshot}
-    of_study = slice_ | {"study": STUDY}
 
     def write(table: TableSpec, rows: Any, where: dict[str, str] = slice_) -> Any:
         warehouse.replace_slice(table, where, rows)
@@ -108,6 +133,19 @@ def _write_snapshot(warehouse: DuckDBWarehouse, snapshot: str, profiles: pd.Data
     features = warehouse.read_slice(FEATURES["profiles"], slice_)
     warehouse.replace_external_slice(FEATURES["profiles"], slice_, features)
     posting = write(POSTING_TABLE, pd.DataFrame(columns=POSTING_TABLE.frame_names))
+    peers = write(PEERS_TABLE, build_peers(features, warehouse))
+    notices = write(NOTICES_TABLE, build_notices(build_peers(features, warehouse, smallest_reach=SMALLEST_REACH)))
+    identities = write(IDENTITIES_TABLE, _identities(profiles, before))
+    segments = _write_segments(write, snapshot, profiles, identities) if has_study else None
+    study = STUDY if has_study else ""
+    current = write(CURRENT_TABLE, build_current(valid, peers, notices, posting, segments, study=study))
+    write(BENCHMARKS_TABLE, build_benchmarks(current))
+    write(HISTORY_TABLE, build_history(current, identities))
+
+
+def _write_segments(write: Any, snapshot: str, profiles: pd.DataFrame, identities: Any) -> Any:
+    """Write the tables of the study and return the segment of each creator."""
+    of_study = {"snapshot": snapshot, "study": STUDY}
     assigned = pd.DataFrame(
         {
             "account_id": profiles["account_id"],
@@ -122,17 +160,21 @@ def _write_snapshot(warehouse: DuckDBWarehouse, snapshot: str, profiles: pd.Data
     assignments = write(ASSIGNMENTS_TABLE, assigned, of_study)
     summaries = write(SUMMARIES_TABLE, _summaries(len(profiles)), of_study)
     write(MODELS_TABLE, _model(), of_study)
-    peers = write(PEERS_TABLE, build_peers(features, warehouse))
-    notices = write(NOTICES_TABLE, build_notices(build_peers(features, warehouse, smallest_reach=SMALLEST_REACH)))
     moves = write(MOVES_TABLE, pd.DataFrame(columns=MOVES_TABLE.frame_names), of_study)
     migrations = write(MIGRATIONS_TABLE, pd.DataFrame(columns=MIGRATIONS_TABLE.frame_names), of_study)
-    known = profiles[["account_id", "tiktok_id"]].rename(columns={"tiktok_id": "creator_id"})
-    identities = write(
-        IDENTITIES_TABLE, known.assign(identified_by=BY_ID).reindex(columns=IDENTITIES_TABLE.frame_names)
+    return segments_of(assignments, summaries, moves, migrations, identities)
+
+
+def _identities(profiles: pd.DataFrame, before: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return who is who: the id is the creator, and the snapshot before is the last one written."""
+    rows = (
+        profiles[["account_id", "tiktok_id"]].rename(columns={"tiktok_id": "creator_id"}).assign(identified_by=BY_ID)
     )
-    segments = segments_of(assignments, summaries, moves, migrations, identities)
-    current = write(CURRENT_TABLE, build_current(valid, peers, notices, posting, segments, study=STUDY))
-    write(BENCHMARKS_TABLE, build_benchmarks(current))
+    for snapshot, earlier in before.items():
+        handles = dict(zip(earlier["tiktok_id"], earlier["account_id"], strict=True))
+        rows["previous_account_id"] = rows["creator_id"].map(handles)
+        rows["previous_snapshot"] = rows["previous_account_id"].map(lambda name, key=snapshot: key if name else None)
+    return rows.reindex(columns=IDENTITIES_TABLE.frame_names).astype(object).where(lambda frame: frame.notna(), None)
 
 
 def _summaries(creators: int) -> pd.DataFrame:

@@ -354,5 +354,23 @@ def test_a_file_that_is_replaced_while_it_is_served_shows_at_once(tmp_path: Path
     assert (gone.status_code, "there is no published file" in gone.text) == (503, True)
 
 
+def test_without_a_study_and_with_one_snapshot_the_pages_say_so(tmp_path: Path) -> None:
+    write_published(tmp_path, [profile(number) for number in range(40)], has_study=False)
+    pages = Pages(tmp_path)
+    for address in ("/?q=cooks", "/creator/creator.3", "/compare?id=creator.1", "/benchmarks", "/notices", "/about"):
+        assert pages.get(address).status_code == 200
+    found = pages.get("/").text
+    assert 'name="persona"' not in found
+    assert 'href="/personas"' not in found
+    refused = pages.get("/personas")
+    assert (refused.status_code, "run `tiktok-pipeline refresh --all`" in refused.text) == (404, True)
+    card = pages.get("/creator/creator.3").text
+    assert "There is one snapshot of this creator. A second scrape shows a trend." in card
+    assert "Who is alike?" not in card
+    assert "needs at least 200 creators" in pages.get("/notices").text
+    file = pages.get("/export.csv").text
+    assert "persona" not in file.splitlines()[0]
+
+
 def test_another_study_is_shown_by_its_view(pages: Pages) -> None:
     assert "balanced_segments" in Pages(pages.home, study="nothing").get("/personas").text

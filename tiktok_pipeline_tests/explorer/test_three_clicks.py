@@ -24,7 +24,7 @@ MOST_CLICKS = 3
 
 @pytest.fixture(scope="module")
 def home(real_data: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Home:
-    studies = [study for study in quick_studies() if study.name == "balanced_segments"]
+    studies = tuple(study for study in quick_studies() if study.name == "balanced_segments")
     made = Home(tmp_path_factory.mktemp("clicks") / "home", studies=studies)
     made.deliver(real_data("profiles_2023-08-12.csv"), snapshot=SNAPSHOT)
     result = made.refresh(SNAPSHOT)

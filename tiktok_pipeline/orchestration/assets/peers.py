@@ -9,6 +9,7 @@ from dagster import AssetsDefinition, Output, ResourceParam, multi_asset
 
 from tiktok_pipeline.creators.benchmarks import build_benchmarks
 from tiktok_pipeline.creators.current import build_current, segments_of
+from tiktok_pipeline.creators.history import build_history
 from tiktok_pipeline.creators.notices import SMALLEST_REACH, build_notices
 from tiktok_pipeline.creators.peers import build_peers, reach_of
 from tiktok_pipeline.frames import count_rows
@@ -22,8 +23,8 @@ SEARCHED_STUDY = "balanced_segments"
 
 
 def peer_assets(studies: Sequence[Study]) -> list[AssetsDefinition]:
-    """Return the assets of peers, notices, ``creators.current`` and benchmarks."""
-    return [_peers(), _notices(), _current(searched_study(studies)), _benchmarks()]
+    """Return the assets of peers, notices, ``creators.current``, history and benchmarks."""
+    return [_peers(), _notices(), _current(searched_study(studies)), _history(), _benchmarks()]
 
 
 def searched_study(studies: Sequence[Study]) -> Study | None:
@@ -98,6 +99,18 @@ def _current(study: Study | None) -> AssetsDefinition:
         return Output(rows, "current")
 
     return current
+
+
+def _history() -> AssetsDefinition:
+    @multi_asset(
+        ins={"current": table_in("creators.current"), "identities": table_in("creators.identities")},
+        outs={"history": table_out("creators.history")},
+        **_named("history"),
+    )
+    def history(current: Frame, identities: Frame) -> Output[Any]:
+        return Output(build_history(current, identities), "history")
+
+    return history
 
 
 def _benchmarks() -> AssetsDefinition:

@@ -52,7 +52,12 @@ class Traits:
 
 @dataclass
 class Trajectory:
-    """What happened to each creator from its first snapshot to this one, as decimal logarithms of factors."""
+    """What happened to each creator from its first snapshot to this one; floats are decimal logarithms of factors.
+
+    ``until_snapshot`` is the steady growth of the followers until the day of the snapshot, and ``last_period`` its
+    part since the snapshot before. ``sudden`` is the sum of the jumps and drops, ``jumps`` that of the jumps.
+    ``wobble`` is how much better the newest videos do.
+    """
 
     age_days: Integers
     periods: Integers
@@ -62,16 +67,17 @@ class Trajectory:
     wobble: Floats
     renames: Integers
     has_jumped: Booleans
+    sudden: Floats
     jumps: Floats
     is_silent: Booleans
 
     def log_growth(self) -> Floats:
         """Return the growth of the followers until the day of the observation."""
-        return self.until_snapshot + self.jumps - self._part_ahead() * self.last_period
+        return self.until_snapshot + self.sudden - self._part_ahead() * self.last_period
 
     def log_likes(self) -> Floats:
         """Return the growth of the likes of old videos until the day of the observation; it never falls."""
-        return _LIKES_PER_PERIOD * (self.periods - self._part_ahead()) + 0.5 * np.maximum(self.jumps, 0.0)
+        return _LIKES_PER_PERIOD * (self.periods - self._part_ahead()) + 0.5 * self.jumps
 
     def log_rate(self) -> Floats:
         """Return the change of the engagement rate; new videos do a bit better or worse than the old ones."""
@@ -124,6 +130,7 @@ def draw_trajectory(place: int, traits: Traits, *, joined: Integers, snapshot: i
         wobble=zeros.copy(),
         renames=np.zeros(creators, dtype=np.int64),
         has_jumped=np.zeros(creators, dtype=np.bool_),
+        sudden=zeros.copy(),
         jumps=zeros.copy(),
         is_silent=is_silent,
     )
@@ -136,7 +143,8 @@ def draw_trajectory(place: int, traits: Traits, *, joined: Integers, snapshot: i
         sudden = np.where(is_there, _sudden(chance[0], chance[1]), 0.0)
         trajectory.until_snapshot += np.where(is_there, step, 0.0)
         trajectory.last_period = step
-        trajectory.jumps += sudden
+        trajectory.sudden += sudden
+        trajectory.jumps += np.maximum(sudden, 0.0)
         trajectory.has_jumped = sudden > 0
         trajectory.log_following += np.where(is_there & traits.is_curious, 0.001 + 0.008 * scores[1], 0.0)
         trajectory.wobble = np.where(is_there, 0.02 * scores[2], 0.0)

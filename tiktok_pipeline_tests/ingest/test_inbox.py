@@ -16,7 +16,9 @@ import pytest
 
 from tiktok_pipeline.home.manifest import read_manifest, snapshots_on_disk
 from tiktok_pipeline.ingest.inbox import IngestResult, ingest_inbox, refused_files
+from tiktok_pipeline.ingest.staging import copy_file
 from tiktok_pipeline.settings import Settings
+from tiktok_pipeline.warehouse.base import UnreadableFileError
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.scrapes import creators, write_csv
 
@@ -173,6 +175,55 @@ def test_a_link_is_refused_and_not_followed(settings: Settings, engine: DuckDBWa
     assert (settings.refused / "link.csv").is_symlink()
     assert secret.read_bytes() == before
     assert not settings.raw.exists() or snapshots_on_disk(settings.raw) == []
+
+
+@pytest.mark.parametrize("name", ["bad.csv.why.txt", ".bad.csv.why.txt.draft"])
+def test_a_link_in_the_place_of_a_reason_is_not_followed(
+    settings: Settings, engine: DuckDBWarehouse, tmp_path: Path, name: str
+) -> None:
+    mine = tmp_path / "mine.txt"
+    mine.write_text("mine", encoding="utf-8")
+    settings.refused.mkdir(parents=True)
+    (settings.refused / name).symlink_to(mine)
+    (settings.incoming / "bad.csv").write_text("no,table\n1,2\n", encoding="utf-8")
+    (refused,) = ingest_inbox(settings, engine).refused
+    assert mine.read_text(encoding="utf-8") == "mine"
+    assert (settings.refused / f"{refused.file}.why.txt").read_text(encoding="utf-8") == f"{refused.reason}\n"
+
+
+def test_a_file_that_is_exchanged_for_a_link_while_it_is_copied_gives_nothing_away(tmp_path: Path) -> None:
+    secret, delivered, copy = tmp_path / "secret", tmp_path / "a.csv", tmp_path / "copy"
+    secret.write_bytes(b"secret")
+    has_ended = threading.Event()
+
+    def exchange() -> None:
+        while not has_ended.is_set():
+            for is_link in (True, False):
+                other = tmp_path / "other"
+                if is_link:
+                    other.symlink_to(secret)
+                else:
+                    other.write_bytes(b"good")
+                os.replace(other, delivered)  # noqa: PTH105 - a link is moved, not followed
+
+    delivered.write_bytes(b"good")
+    attacker = threading.Thread(target=exchange)
+    attacker.start()
+    outcomes = set()
+    deadline = time.monotonic() + 20
+    try:
+        while len(outcomes) < 2 and time.monotonic() < deadline:
+            for _ in range(200):
+                copy.unlink(missing_ok=True)
+                try:
+                    copy_file(delivered, copy)
+                    outcomes.add(copy.read_bytes())
+                except UnreadableFileError as error:
+                    outcomes.add(error.message.encode())
+    finally:
+        has_ended.set()
+        attacker.join()
+    assert outcomes == {b"good", b"a.csv: a link or a special file; only files are ingested"}
 
 
 def test_an_archive_bomb_is_stopped_at_the_size_limit(settings: Settings, engine: DuckDBWarehouse) -> None:

@@ -13,6 +13,7 @@ from tiktok_pipeline.ingest.options import IngestOptions
 from tiktok_pipeline.ingest.register import register
 from tiktok_pipeline.privacy.content import contains_name, mentioned_names
 from tiktok_pipeline.privacy.find_creator import CreatorRecords, SharedNumberError, find_creator
+from tiktok_pipeline.privacy.mentions import mention_replacer
 from tiktok_pipeline.privacy.redact_files import redact_stored_files
 from tiktok_pipeline.privacy.scrub import files_with_names, remove_matching_files, scrub_log
 from tiktok_pipeline.privacy.spelling import name_pattern
@@ -229,3 +230,29 @@ def test_a_name_alone_in_a_later_scrape_is_found_where_it_is_distinctive(tmp_pat
     path = tmp_path / "a.csv"
     path.write_text(f"biography\n{text}\n", encoding="utf-8")
     assert bool(mentioned_names(path, suppression)) is PLAIN_MENTIONS[text]
+
+
+DEEP = '{"a": ' * 100_000 + "1" + "}" * 100_000
+
+
+def test_a_record_100_000_deep_blocks_no_erasure(tmp_path: Path, engine: DuckDBWarehouse) -> None:
+    settings = Settings(home=tmp_path / "home")
+    rows = [json.dumps(row) for row in creators(6)]
+    rows[2] = rows[2][:-1] + f', "more": {DEEP}}}'
+    scrape = tmp_path / "scrape_2024-03-01.ndjson"
+    scrape.write_text("\n".join(rows), encoding="utf-8")
+    register([scrape], ingest_config(settings, engine))
+    settings.refused.mkdir(parents=True)
+    (settings.refused / "deep.json").write_text(f'{{"account_id": "creator00004", "b": {DEEP}}}', encoding="utf-8")
+    found = find_creator(settings, "creator00004", engine)
+    suppression = SuppressionList("00").with_names(found.names)
+    assert redact_stored_files(settings.raw, suppression, names=found.names, engine=engine) == 1
+    assert [path.name for path in files_with_names(settings, found.names)] == ["deep.json"]
+
+
+def test_a_name_in_the_header_of_a_file_without_one_is_replaced(tmp_path: Path) -> None:
+    """The first row of a file without a header is its columns, in the manifest and in Dagster's tables."""
+    change = mention_replacer([HANDLE, NUMBER], file="a.csv")
+    columns = json.dumps({"columns": {"account_id": HANDLE, "tiktok_id": NUMBER}, "schema": [{"name": HANDLE}]})
+    assert HANDLE not in change(columns)
+    assert NUMBER not in change(columns)

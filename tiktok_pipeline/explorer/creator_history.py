@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tiktok_pipeline.explorer.published import Facts, Published
-
-HISTORY = "creators.history"
-"""The table that is in the order of handles; a file of an earlier program does not have it."""
+from tiktok_pipeline.explorer.published import HISTORY, Facts, Published
 
 MOST_HANDLES = 20
 _SHOWN = "snapshot, account_id, followers, avg_engagement_rate, likes_per_video, videos_count"

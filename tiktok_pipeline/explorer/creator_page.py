@@ -11,10 +11,10 @@ from markupsafe import Markup
 
 from tiktok_pipeline.clusters.border import ACTIONABLE, Move, moves_to_runner_up
 from tiktok_pipeline.creators.figures import FIGURES
-from tiktok_pipeline.explorer.creator_history import HISTORY, earlier_handles, read_history
+from tiktok_pipeline.explorer.creator_history import earlier_handles, read_history
 from tiktok_pipeline.explorer.fields import FIELDS, Field
 from tiktok_pipeline.explorer.lookalikes import Lookalike, find_lookalikes
-from tiktok_pipeline.explorer.published import Facts, Published
+from tiktok_pipeline.explorer.published import HISTORY, Facts, Published
 from tiktok_pipeline.explorer.stored_model import read_model, read_own_features
 from tiktok_pipeline.explorer.svg import line_chart, percentile_bar
 

@@ -20,6 +20,9 @@ from tiktok_pipeline.warehouse.duckdb.shared_reader import Rows, SharedReader
 LARGEST_SHARE = 0.99
 """A count beyond this quantile of the snapshot is no advice, as in the report."""
 
+HISTORY = "creators.history"
+"""The table in the order of handles. Snapshots of an earlier program do not have it."""
+
 MOST_CHOICES = 60
 """Most values that a filter offers; of more, those with the most creators."""
 
@@ -142,6 +145,7 @@ class Published:
             msg = f"{self._reader.path}: it has no creators yet"
             raise ExplorerError(msg, remedy="run `tiktok-pipeline refresh FILE` with a scrape of profiles")
         newest = str(found[0]["snapshot"])
+        tables -= self._incomplete(tables, {str(row["snapshot"]) for row in found})
         stored = self.rows("select max(study) as study from creators.current where snapshot = ?", [newest])[0][
             "study"
         ]
@@ -161,6 +165,13 @@ class Published:
         )
         facts = replace(facts, filled=self._filled(facts))
         return replace(facts, choices=self._choices(facts))
+
+    def _incomplete(self, tables: frozenset[str], snapshots: set[str]) -> set[str]:
+        """Return the history if some snapshots are not in it; the other tables then answer more slowly."""
+        if HISTORY not in tables:
+            return set()
+        known = {str(row["snapshot"]) for row in self.rows(f"select distinct snapshot from {HISTORY}")}
+        return set() if known >= snapshots else {HISTORY}
 
     def _check_version(self) -> None:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 UNDEFINED = "\u2013"
 """Shown where a value is missing."""
 
@@ -44,12 +46,12 @@ def format_percent(fraction: float | None, decimals: int | None = None) -> str:
     fraction : float or None
         1.0 is 100%.
     decimals : int, optional
-        By default none from 9.95% on, one from 0.95% on, two below.
+        By default none from 9.95% on, one from 0.95% on, two below; what would round to zero keeps one digit.
 
     Examples
     --------
-    >>> format_percent(0.304), format_percent(0.0123), format_percent(0.0008)
-    ('30%', '1.2%', '0.08%')
+    >>> format_percent(0.304), format_percent(0.0123), format_percent(0.0008), format_percent(0.00003)
+    ('30%', '1.2%', '0.08%', '0.003%')
     """
     if fraction is None:
         return UNDEFINED
@@ -57,6 +59,8 @@ def format_percent(fraction: float | None, decimals: int | None = None) -> str:
     if decimals is None:
         size = abs(percentage)
         decimals = 0 if size >= 9.95 else 1 if size >= 0.95 or not size else 2
+        if 1e-6 <= size < 0.005:
+            decimals = -math.floor(math.log10(size))
     return f"{_grouped(percentage, decimals)}%"
 
 

@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import duckdb
 import openpyxl
 import pandas as pd
 import pytest
@@ -323,8 +324,6 @@ def test_the_shortlist_stays_in_the_budget(pages: Pages) -> None:
 
 
 def test_without_a_file_with_another_version_and_with_none_of_its_tables(tmp_path: Path) -> None:
-    import duckdb
-
     pages = Pages(tmp_path)
     missing = pages.get("/")
     assert missing.status_code == 503
@@ -370,6 +369,28 @@ def test_without_a_study_and_with_one_snapshot_the_pages_say_so(tmp_path: Path) 
     assert "needs at least 200 creators" in pages.get("/notices").text
     file = pages.get("/export.csv").text
     assert "persona" not in file.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    "damage", ["drop table creators.history", "delete from creators.history where snapshot < '2024-04'"]
+)
+def test_snapshots_of_an_earlier_program_without_the_history_are_on_the_card(tmp_path: Path, damage: str) -> None:
+    rows = [profile(number) for number in range(30)]
+    file = write_published(tmp_path, rows, also={"2024-03-01": rows})
+    file.chmod(0o600)
+    with duckdb.connect(str(file)) as database:
+        database.execute(damage)
+    card = Pages(tmp_path).get("/creator/creator.4")
+    assert card.status_code == 200
+    assert re.findall(r'<th scope="row">(2024-0\d-\d\d)</th>', card.text) == ["2024-03-01", "2024-04-29"]
+
+
+def test_a_shortlist_weighs_who_fits_the_budget_and_whose_fee_is_known(pages: Pages) -> None:
+    """At 10 for 1,000 followers a budget of 11 pays for 1,100: creators 0 to 10. The fee of creator 449 is typed."""
+    text = pages.get("/shortlist?budget=11&rate=10&most=50&fees=creator.449 1").text
+    assert "of 12 creators for" in text
+    assert "creator.449" in cells(text)
+    assert "Nobody fits into the budget: the lowest fee is higher." in pages.get("/shortlist?budget=1&rate=10").text
 
 
 def test_another_study_is_shown_by_its_view(pages: Pages) -> None:

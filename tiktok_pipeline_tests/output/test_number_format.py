@@ -37,6 +37,7 @@ def test_format_percent() -> None:
     values = (None, 1.5, 0.0123, 0.0008, 0.0)
     assert [format_percent(value) for value in values] == ["\u2013", "150%", "1.2%", "0.08%", "0.0%"]
     assert format_percent(0.304, 1) == "30.4%"
+    assert [format_percent(value) for value in (0.00003, -0.00003, 1e-9)] == ["0.003%", "\u22120.003%", "0.00%"]
 
 
 def test_format_mean() -> None:

@@ -62,6 +62,7 @@ _ALL = (
     Table(classifiers.MODELS_TABLE, classifiers.MODELS_SCHEMA),
     Table(classifiers.CARDS_TABLE, classifiers.CARDS_SCHEMA),
     Table(creators.IDENTITIES_TABLE, creators.IDENTITIES_SCHEMA),
+    Table(creators.DEPARTURES_TABLE, creators.DEPARTURES_SCHEMA),
     Table(creators.GROWTH_TABLE, creators.GROWTH_SCHEMA),
     Table(creators.COMPARISONS_TABLE, creators.COMPARISONS_SCHEMA),
     Table(creators.MOVES_TABLE, creators.MOVES_SCHEMA),

@@ -11,6 +11,7 @@ from tiktok_pipeline.analysis.earlier_fit import EarlierFit
 from tiktok_pipeline.arrays import Matrix
 from tiktok_pipeline.clusters.continuity import (
     can_continue,
+    follow,
     is_kept,
     match_clusters,
     overlaps,
@@ -65,7 +66,8 @@ def fit_continuously(
     Returns
     -------
     ContinuousFit
-        The fit that is kept. That from the earlier centroids is kept if it is nearly as good as the best other one.
+        The fit that is kept. That from the earlier centroids is kept if it is nearly as good as the best other one;
+        it goes no farther from them than it has to, see `follow`.
 
     Raises
     ------
@@ -84,13 +86,17 @@ def fit_continuously(
     if earlier is not None and not can_continue(cold.model, earlier.model):
         earlier = None
     name, start = _start(scaled_by, segmentation, earlier)
-    warm = None if start is None else fit_from(start=start)
+    matrix = scaled_by.transform(rows)
+    warm = None
+    if earlier is not None:
+        warm = follow(matrix, _rescaled(earlier.model, scaled_by), cold=cold)
+    if warm is None and start is not None:
+        warm = fit_from(start=start)
     is_warm = warm is not None and is_kept(warm, cold)
     fit = warm if warm is not None and is_warm else cold
     matches: dict[int, int] = {}
     overlap: dict[int, float] = {}
     if earlier is not None:
-        matrix = scaled_by.transform(rows)
         before = _rescaled(earlier.model, scaled_by).predict(matrix)
         if is_warm:
             matches = {cluster: cluster for cluster in range(segmentation.k)}

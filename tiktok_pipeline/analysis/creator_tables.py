@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import narwhals as nw
@@ -10,8 +11,14 @@ import pandas as pd
 
 from tiktok_pipeline.creators.compare import comparison, content_of
 from tiktok_pipeline.creators.growth import MEASURES, growth_rows
-from tiktok_pipeline.creators.identify import add_last_seen, identify
-from tiktok_pipeline.creators.schema import BY_ID, COMPARISONS_TABLE, GROWTH_TABLE, IDENTITIES_TABLE
+from tiktok_pipeline.creators.identify import add_last_seen, departed, identify
+from tiktok_pipeline.creators.schema import (
+    BY_ID,
+    COMPARISONS_TABLE,
+    DEPARTURES_TABLE,
+    GROWTH_TABLE,
+    IDENTITIES_TABLE,
+)
 from tiktok_pipeline.creators.snapshot_days import days_between
 from tiktok_pipeline.features.schema import TABLES as FEATURES
 from tiktok_pipeline.frames import count_rows, to_pandas
@@ -51,8 +58,45 @@ def identities(warehouse: Warehouse, snapshot: str, profiles: Rows, activity: Ro
     found = identify(accounts, elsewhere, snapshot=snapshot, others=others_keys, engine=warehouse)
     earlier = [key for key in others_keys if key < snapshot]
     previous = (earlier[-1], _identities_of(warehouse, earlier[-1])) if earlier else None
-    older = warehouse.read_snapshots(IDENTITIES_TABLE, earlier[:-1]) if len(earlier) > 1 else None
+    older = _left_earlier(warehouse, earlier) if len(earlier) > 1 else None
     return add_last_seen(found, previous, older, engine=warehouse)
+
+
+def _left_earlier(warehouse: Warehouse, earlier: Sequence[str]) -> Rows:
+    """Return the last snapshot and handle of each creator that left before the last of some snapshots.
+
+    Who left is listed, so that not every row of every snapshot has to be read. A snapshot whose successor lists the
+    departures from another one, as after a snapshot in between was pruned, is read as a whole.
+    """
+    columns = ("snapshot", "account_id", "creator_id")
+    listed = {stored.snapshot for stored in warehouse.slices() if stored.table == str(DEPARTURES_TABLE)}
+    compared = warehouse.read_snapshots(COMPARISONS_TABLE, list(earlier)).select("snapshot", "previous_snapshot")
+    before = {row["snapshot"]: row["previous_snapshot"] for row in to_pandas(compared).to_dict("records")}
+    pairs = list(pairwise(earlier))
+    has_list = {pair: pair[1] in listed and before.get(pair[1]) == pair[0] for pair in pairs}
+    left = warehouse.read_snapshots(DEPARTURES_TABLE, [key for (_, key), known in has_list.items() if known])
+    parts = [left.drop("snapshot").rename({"previous_snapshot": "snapshot"}).select(columns)]
+    if unlisted := [key for (key, _), known in has_list.items() if not known]:
+        parts.append(warehouse.read_snapshots(IDENTITIES_TABLE, unlisted).select(columns))
+    return nw.concat(parts, how="vertical")
+
+
+def departures(warehouse: Warehouse, snapshot: str, known: Rows) -> Rows | pd.DataFrame:
+    """Return rows of ``creators.departures``; none without an earlier snapshot.
+
+    Parameters
+    ----------
+    warehouse : Warehouse
+        The warehouse with the earlier snapshots.
+    snapshot : str
+        The snapshot.
+    known : LazyFrame
+        Its rows of ``creators.identities``.
+    """
+    earlier = [key for key in stored_snapshots(warehouse, IDENTITIES_TABLE) if key < snapshot]
+    if not earlier:
+        return pd.DataFrame(columns=DEPARTURES_TABLE.frame_names)
+    return departed(known, (earlier[-1], _identities_of(warehouse, earlier[-1])))
 
 
 def growth(warehouse: Warehouse, snapshot: str, known: Rows, profiles: Rows) -> Rows | pd.DataFrame:

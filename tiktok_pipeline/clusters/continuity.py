@@ -1,12 +1,14 @@
 """Lets a model go on from an earlier one, so that segments hold still unless the creators change.
 
 KMeans has many optima that differ by a hundredth of a percent in inertia, and give a creator another segment. A fit
-that starts from the earlier centroids finds the optimum next to them. It is kept if it is nearly as good as the best
-of the other starts; otherwise the segments have changed, and the new clusters are matched with the earlier ones by
-the creators that they share.
+that starts from the earlier centroids goes towards the optimum next to them, and no farther than it has to: the last
+two thousandths of the inertia are a flat valley, in which centroids wander with every sample. The fit is kept if it
+is nearly as good as the best of the other starts; otherwise the segments have changed, and the new clusters are
+matched with the earlier ones by the creators that they share.
 
 References
 ----------
+S. P. Lloyd (1982), "Least squares quantization in PCM" (the iterations of KMeans).
 H. W. Kuhn (1955), "The Hungarian method for the assignment problem".
 M. Spiliopoulou et al. (2006), "MONIC: modeling and monitoring cluster transitions" (a cluster survives by overlap).
 """
@@ -24,6 +26,12 @@ from tiktok_pipeline.clusters.model import FitResult, SegmentModel
 
 LARGEST_INERTIA_RATIO = 1.01
 """A fit from earlier centroids is kept if its inertia is at most so many times that of the best other start."""
+
+NEARLY_AS_GOOD = 1.002
+"""A fit from earlier centroids goes no farther once its inertia is at most so many times that of the best other fit."""
+
+MOST_STEPS = 20
+"""A fit from earlier centroids that is not nearly as good after so many iterations goes all the way."""
 
 SMALLEST_OVERLAP = 0.5
 """A cluster is the earlier one if both share at least this part of the creators of either (Jaccard coefficient)."""
@@ -81,6 +89,37 @@ def typical_centroids(typical: Sequence[Mapping[str, float]], scaled_by: Segment
     is_log = np.array([transform == "log1p" for transform in scaled_by.transforms])
     centroids: Matrix = (np.where(is_log, np.log1p(raw), raw) - scaled_by.centers) / scaled_by.scales
     return centroids
+
+
+def follow(matrix: Matrix, earlier: SegmentModel, *, cold: FitResult) -> FitResult | None:
+    """Move the centroids of an earlier model to those of new rows, only as far as they have to.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n_rows, n_features)
+        Scaled rows of the fit.
+    earlier : SegmentModel
+        The earlier model in the units of ``matrix``.
+    cold : FitResult
+        The best fit of the same rows from other starts.
+
+    Returns
+    -------
+    FitResult or None
+        The first of Lloyd's iterations that is nearly as good as ``cold``, see `NEARLY_AS_GOOD`; the earlier
+        centroids themselves are the first one. None if there is none within `MOST_STEPS`, or a cluster is empty.
+    """
+    model, k = earlier, len(earlier.centroids)
+    for iteration in range(MOST_STEPS + 1):
+        labels = model.predict(matrix)
+        if np.bincount(labels, minlength=k).min() == 0:
+            return None
+        inertia = float(((matrix - model.centroids[labels]) ** 2).sum())
+        if inertia <= NEARLY_AS_GOOD * cold.inertia:
+            return FitResult(model, inertia, labels, iteration)
+        means = [matrix[labels == cluster].mean(axis=0) for cluster in range(k)]
+        model = replace(model, centroids=np.array(means))
+    return None
 
 
 def is_kept(warm: FitResult, cold: FitResult) -> bool:

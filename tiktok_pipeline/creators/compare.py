@@ -66,7 +66,7 @@ def comparison(
     }
     creators_before = count_rows(before) if before is not None else 0
     referred = identities.filter(~seen.is_null()).select("previous_snapshot").unique()
-    keys = sorted(referred.collect("pyarrow")["previous_snapshot"].to_list())
+    keys = sorted({*referred.collect("pyarrow")["previous_snapshot"].to_list(), *([previous] if previous else [])})
     row = {
         "previous_snapshot": previous,
         "days": days_between(previous, snapshot) if previous else None,

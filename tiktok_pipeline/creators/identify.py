@@ -98,8 +98,8 @@ def add_last_seen(identities: Rows, previous: tuple[str, Rows] | None, older: Ro
     previous : (str, LazyFrame), optional
         The nearest earlier snapshot, and its ``account_id`` and ``creator_id``.
     older : LazyFrame, optional
-        Rows of ``creators.identities`` of the snapshots before that. Only the creators that the previous snapshot
-        lacks are looked for.
+        ``snapshot``, ``account_id`` and ``creator_id`` of the snapshots before that. Only the creators that the
+        previous snapshot lacks are looked for, so it is enough to list those.
 
     Returns
     -------
@@ -138,3 +138,13 @@ def _last_of(missing: Rows, older: Rows, engine: Engine) -> Rows:
     return seen.join(newest, on=["account_id", "previous_snapshot"], how="inner").select(
         "account_id", "previous_snapshot", "previous_account_id"
     )
+
+
+def departed(identities: Rows, previous: tuple[str, Rows]) -> Rows:
+    """Return the creators of the previous snapshot that a snapshot lacks: rows of ``creators.departures``.
+
+    The arguments are those of `add_last_seen`.
+    """
+    key, before = previous
+    gone = before.join(identities.select("creator_id"), on="creator_id", how="anti")
+    return gone.select("account_id", "creator_id", nw.lit(key).alias("previous_snapshot"))

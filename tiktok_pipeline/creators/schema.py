@@ -53,6 +53,19 @@ IDENTITIES_TABLE = TableSpec(
     ),
 )
 
+DEPARTURES_TABLE = TableSpec(
+    schema="creators",
+    name="departures",
+    description="the creators of the snapshot before, also those of activity files, that a snapshot lacks",
+    rows_per=("snapshot", "account_id"),
+    columns=(
+        SNAPSHOT,
+        replace(ACCOUNT_ID, description="the last handle of the creator, in the snapshot before"),
+        CREATOR_ID,
+        replace(PREVIOUS_SNAPSHOT, description="the snapshot before, the last that has the creator", nullable=False),
+    ),
+)
+
 GROWTH_TABLE = TableSpec(
     schema="creators",
     name="growth",
@@ -127,7 +140,7 @@ COMPARISONS_TABLE = TableSpec(
         Column(
             name="compared_with",
             type="texts",
-            description="each earlier snapshot that a creator was last seen in, with its content",
+            description="the previous snapshot and each that a creator was last seen in, with its content",
             nullable=False,
         ),
     ),
@@ -210,6 +223,7 @@ HANDLES_VIEW = View(
 IDENTITIES_SCHEMA = schema_for(
     IDENTITIES_TABLE, {"identified_by": [pa.Check.isin([BY_ID, BY_EARLIER_ID, BY_HANDLE])]}
 )
+DEPARTURES_SCHEMA = schema_for(DEPARTURES_TABLE)
 _COUNT = [pa.Check.ge(0)]
 GROWTH_SCHEMA = schema_for(
     GROWTH_TABLE,

@@ -9,8 +9,8 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
-from tiktok_pipeline.analysis.creator_tables import compare_creators, growth, identities
-from tiktok_pipeline.creators.schema import COMPARISONS_TABLE, GROWTH_TABLE, IDENTITIES_TABLE
+from tiktok_pipeline.analysis.creator_tables import compare_creators, departures, growth, identities
+from tiktok_pipeline.creators.schema import COMPARISONS_TABLE, DEPARTURES_TABLE, GROWTH_TABLE, IDENTITIES_TABLE
 from tiktok_pipeline.frames import to_pandas
 from tiktok_pipeline.validated.schema import ACTIVITY_TABLE, PROFILES_TABLE
 from tiktok_pipeline.warehouse.base import TableSpec
@@ -52,6 +52,7 @@ class CreatorHome:
         found = identities(self.warehouse, snapshot, profiles, activity)
         self.warehouse.replace_slice(IDENTITIES_TABLE, where, found)
         known = self.warehouse.read_slice(IDENTITIES_TABLE, where)
+        self.warehouse.replace_slice(DEPARTURES_TABLE, where, departures(self.warehouse, snapshot, known))
         self.warehouse.replace_slice(GROWTH_TABLE, where, growth(self.warehouse, snapshot, known, profiles))
         row = compare_creators(self.warehouse, snapshot, known, profiles)
         self.warehouse.replace_slice(COMPARISONS_TABLE, where, row)

@@ -5,7 +5,7 @@ from typing import Any
 
 from dagster import AssetExecutionContext, AssetsDefinition, Output, ResourceParam, multi_asset
 
-from tiktok_pipeline.analysis.creator_tables import compare_creators, growth, identities
+from tiktok_pipeline.analysis.creator_tables import compare_creators, departures, growth, identities
 from tiktok_pipeline.orchestration.metadata import Frame, numbers, table_in, table_out
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.warehouse.base import Warehouse
@@ -20,14 +20,17 @@ def _identities_asset() -> AssetsDefinition:
     @multi_asset(
         name="creators_identities",
         ins={source: table_in(f"validated.{source}") for source in ("profiles", "creator_activity")},
-        outs={"identities": table_out("creators.identities")},
+        outs={"identities": table_out("creators.identities"), "departures": table_out("creators.departures")},
         partitions_def=SNAPSHOTS,
         group_name="creators",
     )
     def creators_identities(
         context: AssetExecutionContext, warehouse: ResourceParam[Warehouse], profiles: Frame, creator_activity: Frame
     ) -> Iterator[Output[Any]]:
-        yield Output(identities(warehouse, context.partition_key, profiles, creator_activity), "identities")
+        snapshot = context.partition_key
+        found = identities(warehouse, snapshot, profiles, creator_activity)
+        yield Output(found, "identities")
+        yield Output(departures(warehouse, snapshot, found), "departures")
         warehouse.unpersist_all()
 
     return creators_identities

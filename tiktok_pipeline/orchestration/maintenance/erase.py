@@ -15,6 +15,7 @@ from pathlib import Path
 import narwhals as nw
 from dagster import AssetKey, DagsterInstance, JobDefinition
 
+from tiktok_pipeline.creators.schema import DEPARTURES_TABLE
 from tiktok_pipeline.errors import PipelineError
 from tiktok_pipeline.explorer.lists import forget_members
 from tiktok_pipeline.home.manifest import compute_delivery_id, read_manifest, snapshots_on_disk
@@ -32,7 +33,7 @@ from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study
 from tiktok_pipeline.tables import TABLES, published_tables, published_views
 from tiktok_pipeline.validated.validate import SnapshotRejectedError
-from tiktok_pipeline.warehouse.base import Warehouse
+from tiktok_pipeline.warehouse.base import StoredSlice, TableSpec, Warehouse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +128,8 @@ def erase(eraser: Eraser, creator: CreatorRecords) -> ErasureResult:
     for snapshot in journal.snapshots:
         eraser.log(f"snapshot {snapshot}: rebuilding its shared tables ...")
         _rebuild_snapshot(eraser, snapshot, suppression)
+    with eraser.open_warehouse() as warehouse:
+        _filter_departures(warehouse, suppression)
     _rebuild_databases(eraser)
     _rebuild_reports(eraser, journal.reports)
     files, dagster_records = _scrub(eraser, journal.names)
@@ -220,18 +223,28 @@ def _filter_study_tables(warehouse: Warehouse, snapshot: str, suppression: Suppr
         if spec is None or stored_slice.snapshot != snapshot or not stored_slice.study:
             continue
         if "account_id" in spec.frame_names:
-            key = {"snapshot": snapshot, "study": stored_slice.study}
-            # By hash, because an interrupted erasure knew names that the files no longer hold.
-            rows = warehouse.salted_hash(warehouse.read_slice(spec, key), ["account_id"], suppression.salt)
-            kept = rows.filter(~nw.col("account_id_hash").is_in(sorted(suppression.hashes)))
-            persisted = warehouse.persist(kept.select(spec.frame_names))
-            warehouse.replace_slice(
-                spec,
-                key,
-                persisted,
-                delivery_id=stored_slice.delivery_id,
-                computed_by=stored_slice.computed_by,
-            )
+            _filter_slice(warehouse, spec, stored_slice, suppression)
+
+
+def _filter_departures(warehouse: Warehouse, suppression: SuppressionList) -> None:
+    """Remove suppressed creators from the lists of who left; such a list is of a snapshot without the creator."""
+    for stored_slice in warehouse.slices():
+        if stored_slice.table == str(DEPARTURES_TABLE) and stored_slice.rows:
+            _filter_slice(warehouse, DEPARTURES_TABLE, stored_slice, suppression)
+
+
+def _filter_slice(
+    warehouse: Warehouse, spec: TableSpec, stored_slice: StoredSlice, suppression: SuppressionList
+) -> None:
+    values = {"snapshot": stored_slice.snapshot, "study": stored_slice.study}
+    key = {name: values[name] for name in spec.slice_by}
+    # By hash, because an interrupted erasure knew names that the files no longer hold.
+    rows = warehouse.salted_hash(warehouse.read_slice(spec, key), ["account_id"], suppression.salt)
+    kept = rows.filter(~nw.col("account_id_hash").is_in(sorted(suppression.hashes)))
+    persisted = warehouse.persist(kept.select(spec.frame_names))
+    warehouse.replace_slice(
+        spec, key, persisted, delivery_id=stored_slice.delivery_id, computed_by=stored_slice.computed_by
+    )
 
 
 def _rebuild_databases(eraser: Eraser) -> None:

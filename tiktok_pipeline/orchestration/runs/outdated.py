@@ -9,7 +9,13 @@ from dagster import AssetKey
 from tiktok_pipeline.analysis.outdated import Outdated
 from tiktok_pipeline.orchestration.asset_keys import asset_key
 
-_OF_CREATORS = ("creators.identities", "creators.growth", "creators.comparisons", "features.drift")
+_OF_CREATORS = (
+    "creators.identities",
+    "creators.departures",
+    "creators.growth",
+    "creators.comparisons",
+    "features.drift",
+)
 _OF_MIGRATIONS = ("personas.migrations", "personas.lifecycle", "creators.moves")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import statistics
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -16,13 +15,13 @@ from benchmarks.performance import compare as comparing
 from benchmarks.performance import equal as equaling
 from benchmarks.performance import explore as exploring
 from benchmarks.performance import scale as scaling
-from benchmarks.performance.creators import measure_creator_tables
 from benchmarks.performance.many import as_json as many_as_json
 from benchmarks.performance.many import measure_many_snapshots
 from benchmarks.performance.refresh import refresh_file, refresh_sample, summary
 from benchmarks.performance.same_tables import same_tables_command
 from benchmarks.reliability.at_once import at_once_command
 from benchmarks.reliability.crash import CannotMountError, measure_crashes, save, table
+from benchmarks.reliability.creators import creators_command
 from benchmarks.reliability.disk_damage import damage_command
 from benchmarks.reliability.interrupts import interrupts_command
 from benchmarks.reliability.kills import kills_command
@@ -85,21 +84,6 @@ def scale_command(
         typer.echo(f"growth exponent {exponent:.3f}")
     if save_it:
         typer.echo(f"saved: {record.save('scale', {'settings': settings, **scaling.as_json(found)})}")
-
-
-@app.command("creators")
-def creators_command(
-    snapshots: Annotated[int, typer.Option(min=2, help="Number of snapshots.")] = 50,
-    profiles: Annotated[int, typer.Option(min=1000, help="Creators of each snapshot.")] = 100_000,
-    *,
-    save: Annotated[bool, typer.Option("--save", help="Save the result.")] = False,
-) -> None:
-    """Measure the tables of stage creators of the last snapshot against the second, and count renames found."""
-    found = measure_creator_tables(snapshots, profiles, log=typer.echo)
-    typer.echo(f"the last snapshot takes {found.times:.2f} times the second")
-    typer.echo(f"{found.found} renames found of {found.renames}")
-    if save:
-        typer.echo(f"saved: {record.save('creators', asdict(found))}")
 
 
 @app.command("many")
@@ -300,6 +284,7 @@ def backfill_command(
 
 
 app.command("same-tables")(same_tables_command)
+app.command("creators")(creators_command)
 app.command("damage")(damage_command)
 app.command("redaction")(redaction_command)
 app.command("kills")(kills_command)

@@ -30,14 +30,14 @@ from tiktok_pipeline.clusters.schema import (
     MODELS_TABLE,
     STABILITY_TABLE,
 )
-from tiktok_pipeline.creators.schema import COMPARISONS_TABLE, MOVES_TABLE
+from tiktok_pipeline.creators.schema import IDENTITIES_TABLE, MOVES_TABLE
 from tiktok_pipeline.features.sample import sample_frame
 from tiktok_pipeline.features.schema import TABLES as FEATURES
 from tiktok_pipeline.frames import to_pandas
 from tiktok_pipeline.personas.schema import MIGRATIONS_TABLE, SUMMARIES_TABLE
 from tiktok_pipeline.raw.dialects import recognize
 from tiktok_pipeline.raw.read import read_file
-from tiktok_pipeline.sample import write_sample
+from tiktok_pipeline.sample import truth_table, write_sample
 from tiktok_pipeline.study import Study, load_studies
 from tiktok_pipeline.validated.schema import PROFILES_TABLE
 from tiktok_pipeline.validated.validate import validate_source
@@ -69,8 +69,9 @@ class Step:
         Segments of the snapshot, and those without a name.
     start : str
         The start of the fit that is kept.
-    renamed : int
-        Creators that were found to have another handle than before.
+    renamed, missed, invented : int
+        Creators with another handle than where they were last seen, by the truth; those of them that were not found;
+        and those that were found, but are not true.
     """
 
     seed: int
@@ -82,6 +83,8 @@ class Step:
     unnamed: int
     start: str
     renamed: int
+    missed: int
+    invented: int
 
     @property
     def points_beyond(self) -> float:
@@ -93,7 +96,7 @@ class Step:
         return (
             f"seed {self.seed}, snapshot {self.snapshot}: {self.changed} of {self.both} changed persona, "
             f"{self.points_beyond:+.2f} points beyond one model; {self.unnamed} of {self.segments} segments unnamed; "
-            f"start: {self.start}"
+            f"start: {self.start}; {self.renamed} renamed, {self.missed} missed, {self.invented} invented"
         )
 
 
@@ -115,11 +118,15 @@ class SegmentedSnapshots:
 
     def add(self, file: Path, snapshot: str) -> None:
         """Compute the tables of a scrape, as a refresh does."""
-        where = {"snapshot": snapshot}
         scan = self.warehouse.scan(file, "parquet")
         recognition = recognize(scan.header, file=file.name)
         raw = read_file(scan, recognition, source_file=file.name, engine=self.warehouse)
-        self._store(PROFILES_TABLE, where, validate_source(raw, recognition.source, self.warehouse).valid)
+        valid = validate_source(raw, recognition.source, self.warehouse).valid
+        self._store(PROFILES_TABLE, {"snapshot": snapshot}, valid)
+        self.compute(snapshot)
+
+    def compute(self, snapshot: str) -> None:
+        """Compute the tables of a snapshot whose profiles are stored."""
         store_creator_tables(self.warehouse, snapshot)
         self._segment(snapshot)
         self.warehouse.unpersist_all()
@@ -155,14 +162,30 @@ class SegmentedSnapshots:
         rows = self._read(ASSIGNMENTS_TABLE, snapshot).dropna(subset=["cluster"])
         return dict(zip(rows["account_id"], rows["cluster"].map(names), strict=True))
 
-    def step(self, seed: int, number: int, snapshot: str) -> Step:
-        """Return what became of the segments in a snapshot."""
+    def renames(self, snapshot: str) -> set[tuple[str, str]]:
+        """Return the handle before and now of each creator that was found under another handle."""
+        rows = to_pandas(self.warehouse.read_slice(IDENTITIES_TABLE, {"snapshot": snapshot}))
+        seen = rows.dropna(subset=["previous_account_id"])
+        renamed = seen[seen["previous_account_id"] != seen["account_id"]]
+        return set(zip(renamed["previous_account_id"], renamed["account_id"], strict=True))
+
+    def true_renames(self, snapshot: str, truth: pd.DataFrame) -> set[tuple[str, str]]:
+        """Return what `renames` should return, by the numbers of the invented creators."""
+        keys = sorted(key for key in set(truth["snapshot"]) if key <= snapshot)
+        stored = to_pandas(self.warehouse.read_snapshots(PROFILES_TABLE, keys).select("snapshot", "account_id"))
+        named = truth[["snapshot", "handle", "creator"]].rename(columns={"handle": "account_id"})
+        rows = stored.merge(named, on=["snapshot", "account_id"]).sort_values(["creator", "snapshot"])
+        rows["before"] = rows.groupby("creator")["account_id"].shift()
+        now = rows[rows["snapshot"] == snapshot].dropna(subset=["before"])
+        renamed = now[now["before"] != now["account_id"]]
+        return set(zip(renamed["before"], renamed["account_id"], strict=True))
+
+    def step(self, seed: int, number: int, snapshot: str, truth: pd.DataFrame) -> Step:
+        """Return what became of the segments in a snapshot; ``truth`` are the rows of `truth_table`."""
+        found, true = self.renames(snapshot), self.true_renames(snapshot, truth)
         counts = self._read(MIGRATIONS_TABLE, snapshot)
         both = counts[counts["kind"] == "both"]
         segments = self._read(SUMMARIES_TABLE, snapshot).dropna(subset=["cluster"])["persona"]
-        (compared,) = to_pandas(
-            self.warehouse.read_slice(COMPARISONS_TABLE, {"snapshot": snapshot})
-        ).to_dict("records")
         return Step(
             seed=seed,
             snapshot=number,
@@ -172,7 +195,9 @@ class SegmentedSnapshots:
             segments=len(segments),
             unnamed=int(segments.str.startswith(_UNNAMED).sum()),
             start=str(self._read(CONTINUITY_TABLE, snapshot)["start"].iloc[0]),
-            renamed=int(compared["renamed"]),
+            renamed=len(true),
+            missed=len(true - found),
+            invented=len(found - true),
         )
 
 
@@ -188,9 +213,10 @@ def measure_steps(seeds: Sequence[int], snapshots: int, profiles: int, *, log: L
         with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
             files = _sample(Path(folder), profiles, snapshots, seed)
             kept = SegmentedSnapshots()
+            truth = truth_table(profiles=profiles, snapshots=snapshots, random_state=seed).to_pandas()
             for number, file in enumerate(files, start=1):
                 kept.add(file, key_of(file))
-                steps.append(kept.step(seed, number, key_of(file)))
+                steps.append(kept.step(seed, number, key_of(file), truth))
                 log(steps[-1].in_words())
             kept.warehouse.close()
     return steps

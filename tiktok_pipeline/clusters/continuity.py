@@ -28,7 +28,7 @@ LARGEST_INERTIA_RATIO = 1.01
 """A fit from earlier centroids is kept if its inertia is at most so many times that of the best other start."""
 
 NEARLY_AS_GOOD = 1.002
-"""A fit from earlier centroids goes no farther once its inertia is at most so many times that of the best other fit."""
+"""A fit from earlier centroids goes no farther once its inertia is at most so many times that of the best fit."""
 
 MOST_STEPS = 20
 """A fit from earlier centroids that is not nearly as good after so many iterations goes all the way."""

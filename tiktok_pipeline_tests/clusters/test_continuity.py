@@ -8,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiktok_pipeline.clusters.continuity import (
+    MOST_STEPS,
+    NEARLY_AS_GOOD,
     can_continue,
+    follow,
     is_kept,
     match_clusters,
     overlaps,
@@ -54,6 +57,36 @@ def test_typical_values_become_centroids_after_the_transform() -> None:
 @pytest.mark.parametrize(("warm", "kept"), [(99.0, True), (100.0, True), (101.0, True), (101.1, False)])
 def test_a_fit_is_kept_up_to_one_percent_above_the_best(warm: float, kept: bool) -> None:
     assert is_kept(fit([0], 1, inertia=warm), fit([0], 1, inertia=100.0)) is kept
+
+
+# The best centroids of these points are 1 and 12, with an inertia of 1 + 1 + 4 + 4 = 10.
+POINTS = np.array([[0.0], [2.0], [10.0], [14.0]])
+
+
+@pytest.mark.parametrize(
+    ("start", "best", "centroids", "iterations"),
+    [
+        ([[1.0], [12.0]], 10.0, [[1.0], [12.0]], 0),
+        ([[1.05], [12.0]], 10.0, [[1.05], [12.0]], 0),  # an inertia of 10.005, within 0.2 %
+        ([[1.2], [12.0]], 10.0, [[1.0], [12.0]], 1),  # an inertia of 10.08
+    ],
+    ids=["the best already", "nearly as good", "one step"],
+)
+def test_centroids_go_no_farther_than_they_have_to(
+    start: list[list[float]], best: float, centroids: list[list[float]], iterations: int
+) -> None:
+    followed = follow(POINTS, model([0.0], [1.0], start), cold=fit([0, 0, 1, 1], 2, inertia=best))
+    assert followed is not None
+    assert followed.model.centroids.tolist() == centroids
+    assert (followed.iterations, followed.labels.tolist()) == (iterations, [0, 0, 1, 1])
+    assert followed.inertia <= NEARLY_AS_GOOD * best
+
+
+def test_a_start_that_stays_worse_or_loses_a_cluster_is_not_followed() -> None:
+    assert MOST_STEPS > 3
+    cold = fit([0, 0, 1, 1], 2, inertia=9.0)  # better than any of the steps
+    assert follow(POINTS, model([0.0], [1.0], [[1.0], [12.0]]), cold=cold) is None
+    assert follow(POINTS, model([0.0], [1.0], [[1.0], [99.0]]), cold=fit([0, 0, 1, 1], 2, inertia=10.0)) is None
 
 
 def test_models_of_other_features_transforms_or_k_do_not_go_on() -> None:

@@ -7,10 +7,18 @@ from collections.abc import Sequence
 import pytest
 
 from tiktok_pipeline.analysis.creator_tables import outdated_comparisons
-from tiktok_pipeline.creators.schema import COMPARISONS_TABLE, GROWTH_TABLE, HANDLES_VIEW, IDENTITIES_TABLE
+from tiktok_pipeline.creators.schema import (
+    COMPARISONS_TABLE,
+    DEPARTURES_TABLE,
+    GROWTH_TABLE,
+    HANDLES_VIEW,
+    IDENTITIES_TABLE,
+)
 from tiktok_pipeline_tests.creators.homes import CreatorHome, Profile, profile
 
 JAN, FEB, MAR = "2024-01-01", "2024-02-01", "2024-03-01"
+APR, MAY = "2024-04-01", "2024-05-01"
+TABLES_OF_CREATORS = [IDENTITIES_TABLE, DEPARTURES_TABLE, GROWTH_TABLE, COMPARISONS_TABLE]
 A, B, C = "6900000000000000001", "6900000000000000002", "6900000000000000003"
 
 
@@ -98,7 +106,7 @@ def in_order() -> CreatorHome:
 def test_the_order_of_arrival_does_not_matter(in_order: CreatorHome, order: Sequence[str]) -> None:
     home, expected = arrived(order), in_order
     for snapshot in ARRIVALS:
-        for table in (IDENTITIES_TABLE, GROWTH_TABLE, COMPARISONS_TABLE):
+        for table in TABLES_OF_CREATORS:
             rows, wanted = home.rows(table, snapshot), expected.rows(table, snapshot)
             assert rows.astype("string").equals(wanted.astype("string")), (snapshot, str(table))
     assert home.creators(MAR) == {"one.new": A, "two": B, "three": C}
@@ -120,7 +128,7 @@ def test_a_pruned_snapshot_leaves_nothing_out_of_date() -> None:
     home.arrive(JAN, [profile("name", A)])
     home.arrive(FEB, [profile("name", None)])
     home.arrive(MAR, [profile("name", A)])
-    home.warehouse.drop_snapshots([IDENTITIES_TABLE, GROWTH_TABLE, COMPARISONS_TABLE], [JAN])
+    home.warehouse.drop_snapshots(TABLES_OF_CREATORS, [JAN])
     assert renewed(home, MAR) == []
 
 
@@ -146,6 +154,77 @@ def test_what_cannot_be_compared_has_a_reason(first: list[Profile], second: list
     assert home.rows(COMPARISONS_TABLE, FEB)["note"].tolist() == [note]
     assert home.rows(COMPARISONS_TABLE, JAN)["note"].tolist() == ["there is no earlier snapshot"]
     assert home.rows(GROWTH_TABLE, JAN).empty
+
+
+def test_everybody_may_be_renamed_at_once() -> None:
+    home = CreatorHome()
+    home.arrive(JAN, [profile(f"old.{key}", key) for key in (A, B, C)])
+    home.arrive(FEB, [profile(f"new.{key}", key) for key in (A, B, C)])
+    (counts,) = home.rows(COMPARISONS_TABLE, FEB).to_dict("records")
+    assert {name: counts[name] for name in ("in_both", "arrivals", "departures", "renamed")} == {
+        "in_both": 3,
+        "arrivals": 0,
+        "departures": 0,
+        "renamed": 3,
+    }
+    assert len(home.rows(GROWTH_TABLE, FEB)) == 3
+
+
+def test_of_two_handles_of_a_creator_in_one_snapshot_the_known_one_goes_on() -> None:
+    home = CreatorHome()
+    home.arrive(JAN, [profile("x", A), profile("z", B)])
+    home.arrive(FEB, [profile("x", A), profile("x.copy", A), profile("z", B)])
+    home.arrive(MAR, [profile("x", A), profile("z", B)])
+    assert home.creators(FEB) == {"x": A, "x.copy": "@x.copy", "z": B}
+    assert home.rows(GROWTH_TABLE, FEB)["account_id"].tolist() == ["x", "z"]
+    assert home.row(IDENTITIES_TABLE, MAR, "x")["previous_snapshot"] == FEB
+
+
+def departures_of(home: CreatorHome, snapshot: str) -> list[tuple[str, str, str]]:
+    rows = home.rows(DEPARTURES_TABLE, snapshot)
+    return [tuple(row) for row in rows[["account_id", "creator_id", "previous_snapshot"]].to_numpy()]
+
+
+def test_who_left_is_listed_with_the_last_handle() -> None:
+    home = CreatorHome()
+    home.arrive(JAN, [profile("one", A), profile("two", None)])
+    home.arrive(FEB, [profile("one", A)])
+    home.arrive(MAR, [profile("three", C)])
+    assert departures_of(home, JAN) == []
+    assert departures_of(home, FEB) == [("two", "@two", JAN)]
+    assert departures_of(home, MAR) == [("one", A, FEB)]
+
+
+@pytest.mark.parametrize("pruned", [FEB, MAR, APR])
+def test_a_creator_that_returns_is_found_whatever_was_pruned_in_between(pruned: str) -> None:
+    home = CreatorHome()
+    home.arrive(JAN, [profile("old", A), profile("two", B)])
+    for snapshot in (FEB, MAR, APR):
+        home.arrive(snapshot, [profile("two", B)])
+    home.warehouse.drop_snapshots(TABLES_OF_CREATORS, [pruned])
+    home.arrive(MAY, [profile("new", A), profile("two", B)])
+    row = home.row(IDENTITIES_TABLE, MAY, "new")
+    assert (row["previous_snapshot"], row["previous_account_id"]) == (JAN, "old")
+
+
+def test_snapshots_of_an_older_program_list_no_departures_and_are_read_as_a_whole() -> None:
+    home = CreatorHome()
+    home.arrive(JAN, [profile("old", A), profile("two", B)])
+    home.arrive(FEB, [profile("two", B)])
+    home.arrive(MAR, [profile("two", B)])
+    home.warehouse.drop_snapshots([DEPARTURES_TABLE], [JAN, FEB, MAR])
+    home.arrive(APR, [profile("new", A), profile("two", B)])
+    assert home.row(IDENTITIES_TABLE, APR, "new")["previous_snapshot"] == JAN
+
+
+def test_a_withdrawn_file_leaves_its_successor_out_of_date() -> None:
+    home = CreatorHome()
+    home.arrive(JAN, [profile("one", A), profile("two", B)])
+    home.arrive(FEB, [profile("one", A), profile("two", B)])
+    home.arrive(JAN, [profile("one", A)])
+    assert renewed(home, JAN) == [FEB]
+    assert home.row(IDENTITIES_TABLE, FEB, "two")["previous_snapshot"] is None
+    assert home.rows(GROWTH_TABLE, FEB)["account_id"].tolist() == ["one"]
 
 
 def test_the_accounts_of_an_activity_file_are_not_counted_as_creators_that_came() -> None:

@@ -129,7 +129,7 @@ def erase(eraser: Eraser, creator: CreatorRecords) -> ErasureResult:
         eraser.log(f"snapshot {snapshot}: rebuilding its shared tables ...")
         _rebuild_snapshot(eraser, snapshot, suppression)
     with eraser.open_warehouse() as warehouse:
-        _filter_departures(warehouse, suppression)
+        filter_departures(warehouse, suppression)
     _rebuild_databases(eraser)
     _rebuild_reports(eraser, journal.reports)
     files, dagster_records = _scrub(eraser, journal.names)
@@ -226,7 +226,7 @@ def _filter_study_tables(warehouse: Warehouse, snapshot: str, suppression: Suppr
             _filter_slice(warehouse, spec, stored_slice, suppression)
 
 
-def _filter_departures(warehouse: Warehouse, suppression: SuppressionList) -> None:
+def filter_departures(warehouse: Warehouse, suppression: SuppressionList) -> None:
     """Remove suppressed creators from the lists of who left; such a list is of a snapshot without the creator."""
     for stored_slice in warehouse.slices():
         if stored_slice.table == str(DEPARTURES_TABLE) and stored_slice.rows:

@@ -34,7 +34,7 @@ from tiktok_pipeline.creators.schema import IDENTITIES_TABLE, MOVES_TABLE
 from tiktok_pipeline.features.sample import sample_frame
 from tiktok_pipeline.features.schema import TABLES as FEATURES
 from tiktok_pipeline.frames import to_pandas
-from tiktok_pipeline.personas.schema import MIGRATIONS_TABLE, SUMMARIES_TABLE
+from tiktok_pipeline.personas.schema import LIFECYCLE_TABLE, MIGRATIONS_TABLE, SUMMARIES_TABLE
 from tiktok_pipeline.raw.dialects import recognize
 from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.sample import truth_table, write_sample
@@ -149,6 +149,7 @@ class SegmentedSnapshots:
         moved = migrate_study(self.warehouse, self.study, snapshot, features)
         self._store(MIGRATIONS_TABLE, where, moved.migrations)
         self._store(MOVES_TABLE, where, moved.moves)
+        self._store(LIFECYCLE_TABLE, where, moved.lifecycle)
 
     def _store(self, table: TableSpec, where: dict[str, str], rows: Any) -> None:  # noqa: ANN401 - any kind of frame
         self.warehouse.replace_slice(table, where, rows)

@@ -67,7 +67,7 @@ def fit_continuously(
     -------
     ContinuousFit
         The fit that is kept. That from the earlier centroids is kept if it is nearly as good as the best other one;
-        it goes no farther from them than it has to, see `follow`.
+        it goes no farther from them than that, see `follow`.
 
     Raises
     ------

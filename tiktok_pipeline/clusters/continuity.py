@@ -1,10 +1,10 @@
 """Lets a model go on from an earlier one, so that segments hold still unless the creators change.
 
-KMeans has many optima that differ by a hundredth of a percent in inertia, and give a creator another segment. A fit
-that starts from the earlier centroids goes towards the optimum next to them, and no farther than it has to: the last
-two thousandths of the inertia are a flat valley, in which centroids wander with every sample. The fit is kept if it
-is nearly as good as the best of the other starts; otherwise the segments have changed, and the new clusters are
-matched with the earlier ones by the creators that they share.
+KMeans has many optima that differ by a hundredth of a percent in inertia, and give a creator another segment. The last
+percent of the inertia is a flat valley, in which centroids wander with every sample. So the earlier centroids stay
+where they are as long as they are nearly as good as the best fit from nothing, and move no farther than they have to
+be. If they cannot be nearly as good, the segments have changed, and the new clusters are matched with the earlier
+ones by the creators that they share.
 
 References
 ----------
@@ -27,11 +27,8 @@ from tiktok_pipeline.clusters.model import FitResult, SegmentModel
 LARGEST_INERTIA_RATIO = 1.01
 """A fit from earlier centroids is kept if its inertia is at most so many times that of the best other start."""
 
-NEARLY_AS_GOOD = 1.002
-"""A fit from earlier centroids goes no farther once its inertia is at most so many times that of the best fit."""
-
 MOST_STEPS = 20
-"""A fit from earlier centroids that is not nearly as good after so many iterations goes all the way."""
+"""Earlier centroids that are not good enough after so many iterations go all the way."""
 
 SMALLEST_OVERLAP = 0.5
 """A cluster is the earlier one if both share at least this part of the creators of either (Jaccard coefficient)."""
@@ -106,8 +103,8 @@ def follow(matrix: Matrix, earlier: SegmentModel, *, cold: FitResult) -> FitResu
     Returns
     -------
     FitResult or None
-        The first of Lloyd's iterations that is nearly as good as ``cold``, see `NEARLY_AS_GOOD`; the earlier
-        centroids themselves are the first one. None if there is none within `MOST_STEPS`, or a cluster is empty.
+        The first of Lloyd's iterations that is good enough, see `is_kept`; the earlier centroids themselves are
+        iteration 0. None if there is none within `MOST_STEPS`, or a cluster is empty.
     """
     model, k = earlier, len(earlier.centroids)
     for iteration in range(MOST_STEPS + 1):
@@ -115,8 +112,9 @@ def follow(matrix: Matrix, earlier: SegmentModel, *, cold: FitResult) -> FitResu
         if np.bincount(labels, minlength=k).min() == 0:
             return None
         inertia = float(((matrix - model.centroids[labels]) ** 2).sum())
-        if inertia <= NEARLY_AS_GOOD * cold.inertia:
-            return FitResult(model, inertia, labels, iteration)
+        fit = FitResult(model, inertia, labels, iteration)
+        if is_kept(fit, cold):
+            return fit
         means = [matrix[labels == cluster].mean(axis=0) for cluster in range(k)]
         model = replace(model, centroids=np.array(means))
     return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import narwhals as nw
 import pandas as pd
 import pytest
 
@@ -98,8 +97,9 @@ def test_segments_of_another_basis_are_not_gone_on_from_but_compared(kept: Segme
     went_on = to_pandas(kept.warehouse.read_slice(CONTINUITY_TABLE, {"snapshot": "2024-05-01", "study": STUDY}))
     assert went_on["earlier_snapshot"].isna().all()
     assert migrations_of(kept, "2024-05-01").sum() >= len(without)
-    lifecycle = kept.warehouse.read_slice(LIFECYCLE_TABLE, {"snapshot": "2024-05-01", "study": STUDY})
-    assert to_pandas(lifecycle.select(nw.col("shift")))["shift"].isna().all(), "other features have no shift"
+    lifecycle = to_pandas(kept.warehouse.read_slice(LIFECYCLE_TABLE, {"snapshot": "2024-05-01", "study": STUDY}))
+    assert len(lifecycle) >= 4
+    assert lifecycle["shift"].isna().all(), "other features have no shift"
 
 
 @pytest.mark.slow

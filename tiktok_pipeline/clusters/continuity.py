@@ -1,9 +1,9 @@
 """Lets a model go on from an earlier one, so that segments hold still unless the creators change.
 
-KMeans has many optima that differ by a hundredth of a percent in inertia, and give a creator another segment. The last
-percent of the inertia is a flat valley, in which centroids wander with every sample. So the earlier centroids stay
-where they are as long as they are nearly as good as the best fit from nothing, and move no farther than they have to
-be. If they cannot be nearly as good, the segments have changed, and the new clusters are matched with the earlier
+KMeans has many optima that differ by a hundredth of a percent in inertia, and give a creator another segment. The
+last percent of the inertia is a flat valley, in which centroids wander with every sample. So the earlier centroids
+stay where they are as long as they are nearly as good as the best fit from nothing, and otherwise move until they
+are. If they cannot be nearly as good, the segments have changed, and the new clusters are matched with the earlier
 ones by the creators that they share.
 
 References

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiktok_pipeline.clusters.continuity import (
-    MOST_STEPS,
     LARGEST_INERTIA_RATIO,
+    MOST_STEPS,
     can_continue,
     follow,
     is_kept,

@@ -66,15 +66,6 @@ def test_snapshots_of_any_distance_are_compared(earlier: str, days: float) -> No
     assert row["growth_30_days"] == pytest.approx(1.01 ** (30.0 / days) - 1.0)
 
 
-def test_a_snapshot_of_a_dialect_without_ids_and_rates_is_compared_in_what_it_has() -> None:
-    home = CreatorHome()
-    home.arrive(JAN, [profile("name", None, likes=None, videos_count=None), profile("other", None)])
-    home.arrive(FEB, [profile("name", A, followers=1_100, avg_engagement_rate=0.1), profile("other", None)])
-    row = home.row(GROWTH_TABLE, FEB, "name")
-    assert (row["previous_snapshot"], row["followers_gained"], row["likes_gained"]) == (JAN, 100, None)
-    assert (row["engagement_change"], row["videos_per_week"], row["flags"]) == (None, None, None)
-
-
 def test_counts_that_fell_are_flagged_with_the_reason() -> None:
     home = CreatorHome()
     home.arrive(JAN, [profile("name", A, followers=500, likes=90, videos_count=7)])

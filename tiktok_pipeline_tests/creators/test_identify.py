@@ -180,6 +180,16 @@ def test_of_two_handles_of_a_creator_in_one_snapshot_the_known_one_goes_on() -> 
     assert home.row(IDENTITIES_TABLE, MAR, "x")["previous_snapshot"] == FEB
 
 
+def test_a_snapshot_of_a_dialect_without_ids_and_rates_is_compared_in_what_it_has() -> None:
+    home = CreatorHome()
+    home.arrive(JAN, [profile("name", None, likes=None, videos_count=None), profile("other", None)])
+    home.arrive(FEB, [profile("name", A, followers=1_100, avg_engagement_rate=0.1), profile("other", None)])
+    assert renewed(home, FEB) == [JAN, FEB], "the id of the handle is known now"
+    row = home.row(GROWTH_TABLE, FEB, "name")
+    assert (row["previous_snapshot"], row["followers_gained"], row["likes_gained"]) == (JAN, 100, None)
+    assert (row["engagement_change"], row["videos_per_week"], row["flags"]) == (None, None, None)
+
+
 def departures_of(home: CreatorHome, snapshot: str) -> list[tuple[str, str, str]]:
     rows = home.rows(DEPARTURES_TABLE, snapshot)
     return [tuple(row) for row in rows[["account_id", "creator_id", "previous_snapshot"]].to_numpy()]

@@ -110,6 +110,9 @@ def main() -> None:
         if "--json" in sys.argv:
             print_json({"ok": False, "error": error_document("usage", message, "see tiktok-pipeline --help")})
         code = USAGE_ERROR
+    except (KeyboardInterrupt, typer.Abort):  # while the arguments were read, before the command began
+        print_error("stopped; nothing was changed")
+        code = INTERRUPTED
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import subprocess
 import sys
@@ -94,6 +95,33 @@ def assert_ends_in_one_line(err: str) -> None:
     assert err.splitlines()[-1] == line == f"tiktok-pipeline: {WHEN_INTERRUPTED}"
     assert "`tiktok-pipeline refresh --resume`" in line
     assert "Traceback" not in err
+
+
+def test_ctrl_c_before_the_command_begins_ends_in_stopped(
+    tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tiktok_pipeline.cli import app
+
+    def stop(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(app, "app", stop)
+    result = call(tmp_path, "prune", "--keep", "1", "--yes")
+    assert (result.code, result.out) == (INTERRUPTED, "")
+    assert result.err == "tiktok-pipeline: stopped; nothing was changed\n"
+
+
+def test_a_connection_that_was_interrupted_while_it_was_closed_prints_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from tiktok_pipeline.orchestration.runs.instance import open_instance, prepare_dagster_home
+    from tiktok_pipeline.settings import Settings
+
+    settings = Settings(home=tmp_path)
+    prepare_dagster_home(settings)
+    with open_instance(settings):
+        logging.getLogger("sqlalchemy.pool.impl.NullPool").error("Exception closing connection")
+    assert [record for record in caplog.records if "closing" in record.message] == []
 
 
 def test_ctrl_c_in_another_command_ends_in_stopped(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -101,6 +102,8 @@ def open_instance(settings: Settings) -> Iterator[DagsterInstance]:
     from dagster import DagsterError, DagsterInstance  # noqa: PLC0415 - loads for a second
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
+    # After Ctrl-C its pool logs a stack trace of the connection that it was closing.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     try:
         opened = DagsterInstance.from_config(str(settings.dagster_home))
     except (yaml.YAMLError, DagsterError, UnicodeError) as error:

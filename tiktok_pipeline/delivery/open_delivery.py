@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -19,6 +20,10 @@ from tiktok_pipeline.delivery.json_records import is_json, open_json
 from tiktok_pipeline.delivery.tables import ByteSource, DeliveredTable, KnowsName
 from tiktok_pipeline.safe_text import visible_name
 from tiktok_pipeline.warehouse.base import UnreadableFileError
+
+_QUOTED = re.compile(rb'"[^"]*"')
+_DELIMITERS = (b",", b";", b"\t", b"|")
+_LONGEST_FIRST_LINE = 16 * 2**20
 
 MOST_COLUMNS = 10_000
 """A table with more columns is no table of profiles."""
@@ -74,12 +79,22 @@ def open_delivery(
     if not tables:
         raise UnreadableFileError(f"{name}: no table in it", remedy="export the table as CSV")
     for table in tables:
-        if len(table.header) > MOST_COLUMNS:
-            raise UnreadableFileError(
-                f"{table.name}: {len(table.header)} columns, expected at most {MOST_COLUMNS}",
-                remedy="export one row for each profile",
-            )
+        _check_width(table.name, len(table.header))
     return tables
+
+
+def _check_width(name: str, n_columns: int) -> None:
+    if n_columns > MOST_COLUMNS:
+        raise UnreadableFileError(
+            f"{name}: {n_columns} columns, expected at most {MOST_COLUMNS}", remedy="export one row for each profile"
+        )
+
+
+def _check_first_line(part: _Part) -> None:
+    """Refuse a first line of too many cells: to find out the layout of such a text takes minutes."""
+    with part.source() as stream:
+        line = _QUOTED.sub(b"", stream.readline(_LONGEST_FIRST_LINE)).partition(b"\r")[0]  # also the only line end
+    _check_width(part.name, 1 + max(line.count(delimiter) for delimiter in _DELIMITERS))
 
 
 def _open(part: _Part) -> list[DeliveredTable]:
@@ -119,6 +134,8 @@ def _open(part: _Part) -> list[DeliveredTable]:
             ]
         case "text":
             opener = open_json if is_json(part.source) else open_csv
+            if opener is open_csv:
+                _check_first_line(part)
             table = opener(
                 part.source,
                 name=part.name,

@@ -195,3 +195,15 @@ def test_a_table_of_many_columns_is_refused(tmp_path: Path) -> None:
     row = ",".join("1" * 10_001)
     with pytest.raises(UnreadableFileError, match="10001 columns, expected at most 10000"):
         delivered(tmp_path / "wide.csv", f"{header}\n{row}\n".encode())
+
+
+@pytest.mark.parametrize("line_end", ["\r", "\n", "\r\n"])
+def test_many_rows_are_not_many_columns(tmp_path: Path, line_end: str) -> None:
+    lines = ["a,b", *(f"{number},x" for number in range(10_050))]
+    (table,) = delivered(tmp_path / "long.csv", line_end.join(lines).encode())
+    assert table.header == ("a", "b")
+
+
+def test_commas_in_a_quoted_cell_are_no_columns(tmp_path: Path) -> None:
+    (table,) = delivered(tmp_path / "a.csv", f'a,"b{"," * 10_050}"\n1,2\n'.encode())
+    assert len(table.header) == 2

@@ -15,7 +15,7 @@ import pytest
 
 import tiktok_pipeline
 import tiktok_pipeline.studies
-from tiktok_pipeline.personas.verdict import Measured, segment_verdict
+from tiktok_pipeline.personas.verdict import VERDICTS, Measured, segment_verdict
 from tiktok_pipeline.plots.distributions import REJECTED
 from tiktok_pipeline.plots.stability import SAME_SEGMENTS
 from tiktok_pipeline.reports.fit_model import TOO_FEW
@@ -121,6 +121,15 @@ def test_every_verdict_follows_from_the_measured_rows(home: Path, snapshot: str)
     told = re.findall(r"(\d+) (?:is|are|has|have) (stable|a pattern|patterns|unstable|too small|not been)", said)
     words = {"a pattern": "pattern", "patterns": "pattern", "not been": "not measured"}
     assert {words.get(what, what): int(count) for count, what in told} == counts.to_dict()
+
+
+def test_advice_is_given_only_where_the_verdict_allows_it(home: Path, snapshot: str) -> None:
+    rows = records(table(home, "personas.summaries", snapshot).dropna(subset=["cluster"]))
+    told = {row["recommendation"] for row in rows if VERDICTS[row["verdict"]].can_plan}
+    kept_back = {row["recommendation"] for row in rows} - told
+    page = " ".join(sentences(home, snapshot))
+    assert [text for text in told if text not in page] == []
+    assert [text for text in kept_back if text in page] == []
 
 
 def test_seeds_are_said_to_agree_only_where_single_starts_do(home: Path, snapshot: str) -> None:

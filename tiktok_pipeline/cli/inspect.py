@@ -41,7 +41,9 @@ def inspect(
     decimal: Annotated[
         str | None, typer.Option(help="Decimal mark of the numbers, . or , where a file does not show it.")
     ] = None,
-    dates: Annotated[str | None, typer.Option(help="Order of dates: day-first or month-first.")] = None,
+    dates: Annotated[
+        str | None, typer.Option(help="Order of dates: day-first, month-first or year-day-month.")
+    ] = None,
     rates: Annotated[str | None, typer.Option(help="Unit of rates: fraction or percent.")] = None,
     column_map: Annotated[
         list[str] | None,

@@ -58,7 +58,8 @@ def refresh(
         str | None, typer.Option(help="Decimal mark of the numbers, . or , where a file does not show it.")
     ] = None,
     dates: Annotated[
-        str | None, typer.Option(help="Order of dates: day-first or month-first, where a file does not show it.")
+        str | None,
+        typer.Option(help="Order of dates where a file does not show it: day-first, month-first or year-day-month."),
     ] = None,
     rates: Annotated[
         str | None, typer.Option(help="Unit of rates: fraction or percent, where a file does not show it.")

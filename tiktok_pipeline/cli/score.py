@@ -62,7 +62,7 @@ def score(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
     decimal: Annotated[str | None, typer.Option(help="Decimal mark of the numbers, . or ,; as for refresh.")] = None,
     dates: Annotated[
-        str | None, typer.Option(help="Order of dates: day-first or month-first; as for refresh.")
+        str | None, typer.Option(help="Order of dates: day-first, month-first or year-day-month.")
     ] = None,
     rates: Annotated[str | None, typer.Option(help="Unit of rates: fraction or percent; as for refresh.")] = None,
     column_map: Annotated[

@@ -201,6 +201,7 @@ def survey_lines(lines: Iterable[tuple[int, str]], layout: CsvLayout, patterns: 
         What its columns look like.
     """
     delimiter, width = layout.syntax.delimiter, layout.row_width
+    opens_cell = re.compile(rf'(?:^|{re.escape(delimiter)}) *"')
     survey = Survey(layout.syntax)
     only: Counter[CellSyntax] = Counter()  # lines that are rows in this syntax, and not in the first one
     n_only_first: Counter[CellSyntax] = Counter()  # the other way round
@@ -213,7 +214,7 @@ def survey_lines(lines: Iterable[tuple[int, str]], layout: CsvLayout, patterns: 
         else:
             survey.has_quotes = True
             is_row, is_needed = _survey_quoted(line, layout, only, n_only_first)
-            n_quoted += is_row
+            n_quoted += is_row and opens_cell.search(line) is not None
             n_odd += not is_row and '\\"' in line
             n_needed += is_needed
             n_doubled += is_row and _DOUBLED_QUOTE.search(line) is not None

@@ -193,6 +193,7 @@ class _Preparation:
             plain.hardlink_to(self.staged)
             if (staged := self._stage_plain(table, recognition, plain, table.plain_format)) is not None:
                 return staged
+            plain.unlink()  # a Parquet file is stored under the same name: its copy must not be written into it
         path = folder / preferred_name(self.delivered, "parquet", member=member)
         count = write_text_parquet(table, path)
         staged = self._measured(table, recognition, path, "parquet", is_plain=False)

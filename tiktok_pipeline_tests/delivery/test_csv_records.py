@@ -141,6 +141,13 @@ def test_the_last_row_cut_off_is_damaged_and_no_footer() -> None:
     assert (good(table), bad_lines(table)) == (expected(8), [10])
 
 
+def test_quotes_inside_cells_are_text_where_no_cell_is_quoted() -> None:
+    text = "".join(line + " 5'10\" tall\n" for line in ("ann,12,", "bob,7,", "cleo,3,"))
+    table = opened("handle,fans,bio\n" + text)
+    assert [row[-1] for row in good(table)] == [" 5'10\" tall"] * 3
+    assert bad_lines(table) == []
+
+
 def test_a_handle_like_a_word_for_a_total_is_a_record() -> None:
     assert len(good(opened("handle,fans\nann,1\nbob,2\ntotal,3\n"))) == 3
 

@@ -10,6 +10,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tiktok_pipeline.home import manifest
@@ -50,6 +52,17 @@ def outcomes(registered: list[RegisteredFile]) -> list[str]:
 
 def files_in(raw: Path) -> list[str]:
     return sorted(str(path.relative_to(raw)) for path in raw.rglob("*") if path.is_file())
+
+
+def test_a_parquet_file_that_is_rewritten_is_not_written_into_itself(config: IngestConfig, tmp_path: Path) -> None:
+    path = tmp_path / "scrape.parquet"
+    columns = {"username": list("abcdefgh"), "followers": [12.0] * 8, "likes": [float("nan"), *map(float, range(7))]}
+    pq.write_table(pa.table(columns), path)  # the engine does not read the NaN
+    delivered = path.read_bytes()
+    assert outcomes(register([path], config, IngestOptions(snapshot="2024-03-01"))) == ["new"]
+    stored = pq.read_table(config.raw / "2024-03-01" / "scrape.parquet").to_pydict()
+    assert stored["followers"] == ["12"] * 8
+    assert path.read_bytes() == delivered
 
 
 def test_a_new_file_is_stored_under_the_newest_date_of_its_rows(

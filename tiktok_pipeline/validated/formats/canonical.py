@@ -83,8 +83,10 @@ def _with_canonical_days(
 ) -> nw.LazyFrame[Any]:
     delivered = nw.col(name)
     latest = date.fromisoformat(format_.latest)
-    cells = rows.with_columns(nw.when(is_of_format).then(delivered).alias("date_cell"))
-    read = days(cells, "date_cell", {"read_day": format_.day_order}, engine, latest=latest)
+    # The different cells are few. Read in the plan of all rows, the patterns take minutes over a Parquet file.
+    cells = engine.persist(rows.filter(is_of_format).select(delivered.alias("date_cell")).unique())
+    day_of_cell = engine.persist(days(cells, "date_cell", {"read_day": format_.day_order}, engine, latest=latest))
+    read = rows.join(day_of_cell, left_on=name, right_on="date_cell", how="left")
     is_missing = strip_blanks(delivered).str.contains(f"^({NUMBER_NULL_PATTERN})?$")
     unreadable = nw.when(~delivered.is_null()).then(nw.concat_str([nw.lit(UNREADABLE), delivered]))
     rewritten = (

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from tiktok_pipeline.raw.dialects import recognize
+from tiktok_pipeline.raw.read import read_file
+from tiktok_pipeline.raw.schema import PROFILES
 from tiktok_pipeline.validated.formats.formats import (
     AmbiguousFormatError,
     ColumnFormat,
@@ -13,6 +19,7 @@ from tiktok_pipeline.validated.formats.formats import (
     FormatOptions,
     Formats,
 )
+from tiktok_pipeline.validated.validate import validate_source
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.validated.formats.columns import detect, read, read_as
 
@@ -158,8 +165,8 @@ DECIDED: list[tuple[list[str], list[date | None]]] = [
     (["2024-05-06", "2099-01-01"], [MAY_6, None]),
     (["2024-05-03", "2024-27-03"], [date(2024, 3, 5), date(2024, 3, 27)]),
     (["2024/05/03 04:30", "2024/27/03 04:30"], [date(2024, 3, 5), date(2024, 3, 27)]),
-    (["2024-05-06"] * 4 + ["2024-13-05"], [MAY_6] * 4 + [None]),
-    (["2024-05-31"] * 200 + ["2024-13-05", "2024-05-06"], [date(2024, 5, 31)] * 200 + [None, MAY_6]),
+    (["2024-05-06"] * 4 + ["2024-13-05"], [*[MAY_6] * 4, None]),
+    (["2024-05-31"] * 200 + ["2024-13-05", "2024-05-06"], [*[date(2024, 5, 31)] * 200, None, MAY_6]),
     (["2024-05-06", "N/A", "never"], [MAY_6, None, None]),
 ]
 
@@ -212,3 +219,14 @@ def test_the_option_settles_the_order(engine: DuckDBWarehouse) -> None:
     month_first = read(engine, FormatOptions(dates="month-first"), observed_on=["05/06/2024", "13/05/2024"])
     assert day_first["observed_on"] == [date(2024, 6, 5), None]
     assert month_first["observed_on"] == [MAY_6, None]
+
+
+def test_dates_of_a_parquet_file_are_read_in_a_plan_of_its_own(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"  # in one plan with the scan of the file, the patterns took minutes and gigabytes
+    columns = {"username": ["ann", "bob"], "followers": [12, 7], "likes": [5, 6], "timestamp": ["2024/05/06", None]}
+    pq.write_table(pa.table(columns), path)
+    scan = engine.scan(path, "parquet")
+    raw = read_file(scan, recognize(scan.header, file="f.csv"), source_file="f.csv", engine=engine)
+    result = validate_source(raw, PROFILES, engine, formats={"f.csv": date_format()})
+    days = result.valid.sort("source_row").collect("pyarrow").to_native()["observed_on"].to_pylist()
+    assert days == [MAY_6, None]

@@ -14,8 +14,13 @@ _OF_CREATORS = (
     "creators.departures",
     "creators.growth",
     "creators.comparisons",
+    "creators.peers",
+    "creators.notices",
     "features.drift",
 )
+_OF_PAGES = ("creators.current", "creators.history", "creators.benchmarks")
+"""What reads both the creators and the segments."""
+
 _OF_MIGRATIONS = ("personas.migrations", "personas.lifecycle", "creators.moves")
 
 
@@ -29,7 +34,7 @@ def assets_to_renew(keys_of_group: Callable[[str], Collection[AssetKey]], outdat
     outdated : Outdated
         What is out of date in a snapshot.
     """
-    keys = {AssetKey("published"), AssetKey("report")}
+    keys = {AssetKey("published"), AssetKey("report"), *(asset_key(table) for table in _OF_PAGES)}
     keys = keys.union(*(keys_of_group(study) for study in outdated.studies))
     if outdated.has_outdated_creators:
         keys |= {asset_key(table) for table in _OF_CREATORS}

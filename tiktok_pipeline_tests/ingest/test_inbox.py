@@ -209,7 +209,7 @@ def test_a_file_that_is_exchanged_for_a_link_while_it_is_copied_gives_nothing_aw
     delivered.write_bytes(b"good")
     attacker = threading.Thread(target=exchange)
     attacker.start()
-    outcomes = set()
+    outcomes: set[bytes] = set()
     deadline = time.monotonic() + 20
     try:
         while len(outcomes) < 2 and time.monotonic() < deadline:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from tiktok_pipeline.atomic_write import atomic_replace
 from tiktok_pipeline.warehouse.base import DamagedDatabaseError, WarehouseError
 from tiktok_pipeline.warehouse.duckdb import publishing
 from tiktok_pipeline.warehouse.duckdb.connection import query
@@ -129,7 +130,7 @@ def test_no_flipped_bit_of_a_data_block_is_served(store: DuckDBWarehouse, tmp_pa
 def test_a_kill_while_the_file_is_replaced_leaves_no_wrong_checksum(
     store: DuckDBWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
-    replace: Callable[[Path, Path], None] = publishing.atomic_replace
+    replace = atomic_replace
 
     def killed(draft: Path, target: Path) -> None:
         if when == "after":

@@ -51,7 +51,8 @@ def judged(engine: DuckDBWarehouse, path: Path) -> Verdict:
     )
     assert verdict.unread_cells is not None
     unread = verdict.unread_cells.astype(object).where(verdict.unread_cells.notna(), None)
-    return Verdict(raw_rows, valid, rejected, unread.to_dict("records"))
+    unread_rows = [dict(zip(unread.columns, row, strict=True)) for row in unread.itertuples(index=False)]
+    return Verdict(raw_rows, valid, rejected, unread_rows)
 
 
 def csv_of(*rows: dict[str, str]) -> str:

@@ -10,6 +10,7 @@ from enum import Enum
 
 from tiktok_pipeline.delivery.csv_cells import CellSyntax, Quotes, has_blank_beside_quote, split_line
 from tiktok_pipeline.delivery.csv_layout import COMMENT, CsvLayout, is_value
+from tiktok_pipeline.delivery.total_rows import TOTAL, is_total_row
 
 _DOUBLED_QUOTE = re.compile(r'[^\W_]""|""[^\W_]')
 _FEWEST_ROWS = 3
@@ -18,14 +19,6 @@ _MOST_EXCEPTIONS = 0.1
 _ROWS_FOR_AN_EXCEPTION = 4
 _LONGEST_MISSING_WORD = 6
 _LONGEST_FOOTER = 30
-_TOTAL = re.compile(
-    r"(?:grand |sub-?)?(?:totals?|totale?s?|sum(?:me|a|s)?|gesamt(?:summe|ergebnis)?|somme|averages?|avg|mean|median|"
-    r"durchschnitt|moyenne|media|promedio|average|count|anzahl|i alt|total g[ée]n[ée]ral|total general|totaal|"
-    r"m[ií]nimum|m[aá]ximum|min|max|mittelwert|ø|snitt|summa|"
-    r"итого|всего|сумма|среднее|общий итог|razem|średnia|suma końcowa|toplam|genel toplam|ortalama|"
-    r"合計|総計|平均|总计|合计|总和|合計值|합계|총계|평균)\s*[:：]?",
-    re.IGNORECASE,
-)
 _SIGNATURE = re.compile(
     r"(?:exported|generated|created|downloaded|source|report|end of|page|copyright|\(c\)|©|powered|www\.|https?:|"
     r"note|disclaimer|rows?\b|\d+ rows|exportiert|erstellt|quelle|généré|fuente|--|==|\*\*)",
@@ -271,11 +264,7 @@ def is_comment(line: str, layout: CsvLayout) -> bool:
 
 def is_total(line: str, layout: CsvLayout) -> bool:
     """Return whether a row of the right width is a total below the rows, not a record."""
-    cells = split_line(line, layout.syntax) or []
-    filled = [cell.strip() for cell in cells if cell.strip()]
-    if not filled or not _TOTAL.fullmatch(filled[0]):
-        return False
-    return 2 * len(filled) <= len(cells) or (filled[0] == cells[0].strip() and not filled[0].islower())
+    return is_total_row(split_line(line, layout.syntax) or [])
 
 
 def _find_footer(
@@ -311,7 +300,7 @@ def _is_footer(line: str, layout: CsvLayout, patterns: ColumnPatterns, *, may_be
     filled = [cell.strip() for cell in cells if cell.strip()]
     if not filled:
         return True
-    if _TOTAL.fullmatch(filled[0]):
+    if TOTAL.fullmatch(filled[0]):
         return True
     if len(filled) > 2 or patterns.fits_start(cells[0]):
         return False

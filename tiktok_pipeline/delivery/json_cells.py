@@ -13,6 +13,9 @@ _EXTENDED = frozenset({"$numberLong", "$numberInt", "$numberDouble", "$numberDec
 _TYPED_KEYS = {"S": str, "N": str, "BOOL": bool, "NULL": bool}
 """How DynamoDB does: ``{"N": "1200"}``."""
 
+_LONG_KEYS = ({"low", "high"}, {"low", "high", "unsigned"})
+"""How JavaScript drivers write a whole number of 64 bits: ``{"low": 1200, "high": 0}``."""
+
 _DEEPEST_PATH = 8
 """An object below this many others is a JSON text."""
 
@@ -33,6 +36,8 @@ def flatten(record: JsonObject) -> dict[str, str | None]:
     {'likes': '12', 'seen': '2024-05-06T00:00:00Z'}
     >>> flatten({"likes": {"N": "12"}, "verified": {"BOOL": True}, "bio": {"NULL": True}})
     {'likes': '12', 'verified': 'true', 'bio': None}
+    >>> flatten({"likes": {"low": -1294967296, "high": 0, "unsigned": False}})
+    {'likes': '3000000000'}
     """
     cells: dict[str, str | None] = {}
     _add(cells, "", record, 1)
@@ -84,4 +89,8 @@ def _untyped(value: Any) -> Any:  # noqa: ANN401 - any JSON value
         ((key, inner),) = value.items()
         if isinstance(inner, _TYPED_KEYS.get(key, ())):
             return None if key == "NULL" else inner
+    if isinstance(value, dict) and set(value) in _LONG_KEYS:
+        low, high = value["low"], value["high"]
+        if isinstance(low, int) and isinstance(high, int):
+            return (high << 32) + low % 2**32
     return value

@@ -19,6 +19,7 @@ from typing import IO
 from tiktok_pipeline.delivery.containers import UnpackBudget, open_seekable
 from tiktok_pipeline.delivery.same_names import merge_same_names
 from tiktok_pipeline.delivery.tables import ByteSource, DeliveredTable, KnowsName, Layout, Record, unique_names
+from tiktok_pipeline.delivery.total_rows import is_total_row
 from tiktok_pipeline.delivery.worker import run_worker
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import UnreadableFileError
@@ -28,6 +29,7 @@ LARGEST_TEXT_BYTES = 8 * 10**9
 
 _SECONDS = 600.0
 _MOST_ROWS_ABOVE = 30
+_LONGEST_END = 65_536
 _VALUE = re.compile(r"[\s\d.,:/%+-]*\d[\s\d.,:/%TZ+-]*|\w+://.*|true|false", re.IGNORECASE)
 """A number, a date, a link or a truth value: no name of a column."""
 
@@ -215,6 +217,9 @@ def _table(texts: _Texts, sheet: _Sheet, header: _Header, *, name: str, layout: 
     notes = []
     if above := sum(number < header.row for number, _ in sheet.first_rows):
         notes.append(f"{above} row{'s' * (above > 1)} above the header {'are' if above > 1 else 'is'} skipped")
+    sheet, totals = _without_totals(texts, sheet, header)
+    if totals:
+        notes.append(f"{totals} total{'s' * (totals > 1)} below the rows {'are' if totals > 1 else 'is'} skipped")
     member = f"{layout.member}: {sheet.name}" if layout.member else sheet.name
     table = DeliveredTable(
         name=name,
@@ -224,6 +229,19 @@ def _table(texts: _Texts, sheet: _Sheet, header: _Header, *, name: str, layout: 
     )
     merged = merge_same_names(table, header.names)
     return replace(merged, n_records=sum(1 for _ in merged.records()))
+
+
+def _without_totals(texts: _Texts, sheet: _Sheet, header: _Header) -> tuple[_Sheet, int]:
+    """Return the sheet up to its last row that is no total, and the number of totals below."""
+    texts.stream.seek(max(sheet.start, sheet.end - _LONGEST_END))
+    lines = texts.stream.read(sheet.end - texts.stream.tell()).splitlines(keepends=True)
+    end, totals = sheet.end, 0
+    for line in reversed(lines[1:]):  # the first may be cut, and a table of nothing but totals is none
+        number, cells = json.loads(line)
+        if number <= header.row + 1 or not is_total_row([*cells, *[None] * (len(header.names) - len(cells))]):
+            break
+        end, totals = end - len(line), totals + 1
+    return replace(sheet, end=end), totals
 
 
 def _records(texts: _Texts, sheet: _Sheet, header: _Header) -> Iterator[Record]:

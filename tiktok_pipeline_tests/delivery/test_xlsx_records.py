@@ -155,3 +155,22 @@ def test_the_worker_stops_at_its_limit_of_text() -> None:
     ]
     with pytest.raises(MemoryError):
         write_sheets(io.BytesIO(workbook(a=TABLE)), io.StringIO(), largest_bytes=40)
+
+
+@pytest.mark.parametrize(
+    ("below", "names", "note"),
+    [
+        ([["Total", 3, 4]], ["anna", "ben"], "1 total below the rows is skipped"),
+        ([["Gesamtergebnis", 3, 4], ["Mittelwert", 2, 2]], ["anna", "ben"], "2 totals below the rows are skipped"),
+        ([["total", 3, 4]], ["anna", "ben", "total"], None),
+        ([["Total", 3, 4], ["cleo", 1, 1]], ["anna", "ben", "Total", "cleo"], None),
+    ],
+)
+def test_totals_below_the_rows_are_no_creators(
+    tmp_path: Path, below: Rows, names: list[str], note: str | None
+) -> None:
+    rows: Rows = [["account_id", "followers", "likes"], ["anna", 1, 2], ["ben", 2, 2], *below]
+    (table,) = delivered(tmp_path / "a.xlsx", workbook(profiles=rows))
+    assert [cells["account_id"] for cells in cells_of(table)] == names
+    assert table.n_records == len(names)
+    assert table.layout.notes == ((note,) if note else ())

@@ -175,6 +175,8 @@ def stopped(home: Path, *arguments: str, step: int | None, after: float, by: sig
         except BaseException:  # noqa: BLE001 - the child ends here
             traceback.print_exc()
         os._exit(code)
+    with contextlib.suppress(OSError):  # the child has done it, and maybe ended
+        os.setpgid(child, child)
     deadline = time.monotonic() + after
     while step is not None or time.monotonic() < deadline:
         ended, status = os.waitpid(child, os.WNOHANG)

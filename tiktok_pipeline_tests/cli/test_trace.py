@@ -211,8 +211,8 @@ def test_a_missing_table_counts_as_empty(copied_home: Home, call: Call) -> None:
         ("creator0000", "creator0000"),
         ("%", "%"),
         ("' or true --", "' or true --"),
-        ("\x1b[31mred\nline", "[31mred line"),
-        ("\x00", ""),
+        ("\x1b[31mred\nline", "\\x1b[31mred line"),
+        ("\x00", "\\x00"),
         ("\udcff", "?"),
         ("", ""),
     ],
@@ -231,7 +231,7 @@ def test_before_any_refresh_the_error_tells_what_to_run(tmp_path: Path, call: Ca
 
 def test_hostile_text_does_not_reach_the_terminal_or_a_spreadsheet(copied_home: Home, call: Call) -> None:
     change(copied_home, "update validated.rejected set reasons = ?", values=[["=1+1\x1b[31m", "x\u202ey"]])
-    for output, shown in {"table": "=1+1[31m; xy", "csv": "'=1+1[31m; xy"}.items():
+    for output, shown in {"table": r"=1+1\x1b[31m; x\u202ey", "csv": "'=1+1[31m; xy"}.items():
         result = call(copied_home.path, "trace", SPOILED, "--format", output)
         assert shown in result.out
         assert "\x1b" not in result.out

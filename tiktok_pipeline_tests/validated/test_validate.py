@@ -19,7 +19,7 @@ from tiktok_pipeline.raw.dialects import recognize
 from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.raw.schema import PROFILES
 from tiktok_pipeline.validated import validate as judge
-from tiktok_pipeline.validated.schema import PROFILES_TABLE, REJECTED_TABLE
+from tiktok_pipeline.validated.schema import LARGEST_COUNT, MOST_FOLLOWERS, PROFILES_TABLE, REJECTED_TABLE
 from tiktok_pipeline.validated.validate import (
     SnapshotRejectedError,
     check_balance,
@@ -34,7 +34,7 @@ from tiktok_pipeline_tests.validated.scrapes import Verdict, csv_of, judged
 DUPLICATE = "account_id: an older or earlier duplicate of the row that is kept for this account"
 UNDER_AGE = "is_under_age: the platform says the person is under 18; nothing of the profile is kept"
 COUNT = "is not a count such as 1200, 12,345 or 1.2M"
-RANGE = "expected 0 to 1000000000000000"
+RANGE = f"expected 0 to {MOST_FOLLOWERS}"
 FORM = "account_id: expected a handle such as some.creator: no blank, no slash, at most 64 characters"
 
 
@@ -66,7 +66,7 @@ BAD_ROWS: list[tuple[dict[str, str], list[str]]] = [
     ({"followers": "many"}, [f"followers: many {COUNT}"]),
     ({"followers": "1.5"}, [f"followers: 1.5 {COUNT}"]),
     ({"followers": "12345678901234567890"}, [f"followers: 12345678901234567890 {COUNT}"]),
-    ({"followers": "1000000000000001"}, [f"followers: {RANGE}"]),
+    ({"followers": str(MOST_FOLLOWERS + 1)}, [f"followers: {RANGE}"]),
     ({"account_id": ""}, ["account_id: missing"]),
     ({"account_id": "██"}, ["account_id: missing"]),
     ({"account_id": "two words"}, [FORM]),
@@ -414,7 +414,16 @@ def test_what_a_reason_quotes_of_a_cell_is_not_logged(engine: DuckDBWarehouse) -
 
 
 def test_a_reason_that_quotes_no_cell_is_logged_as_it_is(engine: DuckDBWarehouse) -> None:
-    reasons = [DUPLICATE, UNDER_AGE, FORM, f"likes: {RANGE}", "account_id: missing", "forgotten", "", None]
+    reasons = [
+        DUPLICATE,
+        UNDER_AGE,
+        FORM,
+        f"likes: expected 0 to {LARGEST_COUNT}",
+        "account_id: missing",
+        "forgotten",
+        "",
+        None,
+    ]
     reasons += [
         "biography: holds a NUL character",
         "ragged: fewer than 10 cells",

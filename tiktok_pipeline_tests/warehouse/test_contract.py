@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tiktok_pipeline.validated.duplicates import mark_duplicates
-from tiktok_pipeline.validated.schema import ACTIVITY_SCHEMA, PROFILES_SCHEMA, PROFILES_TABLE
+from tiktok_pipeline.validated.schema import ACTIVITY_SCHEMA, MOST_FOLLOWERS, PROFILES_SCHEMA, PROFILES_TABLE
 from tiktok_pipeline.validated.validate import apply_rules
 from tiktok_pipeline.warehouse.base import Column, TableSpec
 from tiktok_pipeline.warehouse.contract import rules, schema_for
@@ -136,8 +136,8 @@ def test_the_engine_finds_the_same_faults_as_pandera(opened: DuckDBWarehouse, ro
         ("account_id", "nul\x00", False),
         ("tiktok_id", "1" * 20, True),
         ("tiktok_id", "1" * 21, False),
-        ("followers", 10**15, True),
-        ("followers", 10**15 + 1, False),
+        ("followers", MOST_FOLLOWERS, True),
+        ("followers", MOST_FOLLOWERS + 1, False),
         ("followers", -1, False),
         ("likes", None, True),
         ("likes", -1, False),

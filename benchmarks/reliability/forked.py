@@ -81,6 +81,9 @@ def _print_to(output: Path) -> None:
     target = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(target, 1)
     os.dup2(target, 2)
+    # Whoever started us may have put something else in their places, as pytest does.
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
 
 
 def import_as(home: Path, *arguments: str) -> None:

@@ -7,6 +7,7 @@ handle is in the request, which a person keeps in a file beside the reply, or in
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -19,6 +20,7 @@ from tiktok_pipeline.warehouse.base import UnreadableFileError
 
 USERNAME = "username"
 REQUEST_ENDING = ".request.json"
+_LONGEST_NAME_BYTES = 255
 LARGEST_REQUEST_BYTES = 64 * 2**20
 
 _HANDLE = re.compile(r"@?([A-Za-z0-9._]{2,24})")
@@ -41,9 +43,13 @@ def is_user_reply(header: Sequence[str]) -> bool:
 
 
 def request_files(path: Path) -> list[Path]:
-    """Return where the request of a reply may be: ``reply.json.request.json`` and ``reply.request.json``."""
+    """Return where the request of a reply may be: ``reply.json.request.json`` and ``reply.request.json``.
+
+    A name that no disk can hold is left out.
+    """
     stem = _ENDINGS.sub("", path.name)
-    return [path.with_name(name + REQUEST_ENDING) for name in dict.fromkeys((path.name, stem))]
+    names = [name + REQUEST_ENDING for name in dict.fromkeys((path.name, stem))]
+    return [path.with_name(name) for name in names if len(os.fsencode(name)) <= _LONGEST_NAME_BYTES]
 
 
 def is_request_file(path: Path) -> bool:
@@ -127,7 +133,7 @@ def _username_in_name(table: DeliveredTable, path: Path) -> list[str]:
     handle = _HANDLE.fullmatch(_ENDINGS.sub("", path.name))
     if replies == 1 and handle:
         return [handle[1]]
-    requests = visible_name(request_files(path)[-1].name)
+    requests = visible_name(_ENDINGS.sub("", path.name) + REQUEST_ENDING)
     raise UnreadableFileError(
         f"{table.name}: replies of the TikTok Research API hold no handle, and there is no request beside the file",
         remedy=f'save the requests as {requests}, one {{"username": "..."}} a line in the order of the replies; '

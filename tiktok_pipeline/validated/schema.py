@@ -93,8 +93,8 @@ LONGEST_CHARACTERS = {"nickname": 1_000, "biography": 10_000, "bio_link": 4_000,
 PROFILES_CHECKS: Checks = {
     "account_id": [
         pa.Check.str_matches(
-            r"^[^@/\\ \t\r\n\x00]{1,64}$",
-            description="a handle such as some.creator: no blank, no slash, at most 64 characters",
+            r"^[^@/\\\" \t\r\n\x00]{1,64}$",
+            description="a handle such as some.creator: no blank, slash or quote, at most 64 characters",
         )
     ],
     "tiktok_id": [pa.Check.str_matches(r"^[0-9]{1,20}$", description="at most 20 digits")],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tiktok_pipeline.delivery.research_api import is_request_file, with_usernames
+from tiktok_pipeline.delivery.research_api import is_request_file, request_files, with_usernames
 from tiktok_pipeline.delivery.tables import DeliveredTable, Layout, Record
 from tiktok_pipeline.warehouse.base import UnreadableFileError
 
@@ -88,3 +88,8 @@ def test_a_file_that_only_ends_like_a_request_is_a_delivery(tmp_path: Path) -> N
     alone.touch()
     assert not is_request_file(alone)
     assert not is_request_file(tmp_path / "replies.json")
+
+
+def test_a_request_whose_name_is_too_long_for_a_disk_is_not_looked_for(tmp_path: Path) -> None:
+    assert [len(path.name) for path in request_files(tmp_path / f"{'a' * 240}.json")] == [253]
+    assert request_files(tmp_path / f"{'a' * 250}.json") == []

@@ -35,7 +35,7 @@ DUPLICATE = "account_id: an older or earlier duplicate of the row that is kept f
 UNDER_AGE = "is_under_age: the platform says the person is under 18; nothing of the profile is kept"
 COUNT = "is not a count such as 1200, 12,345 or 1.2M"
 RANGE = f"expected 0 to {MOST_FOLLOWERS}"
-FORM = "account_id: expected a handle such as some.creator: no blank, no slash, at most 64 characters"
+FORM = "account_id: expected a handle such as some.creator: no blank, slash or quote, at most 64 characters"
 
 
 @pytest.fixture(scope="module", autouse=True, params=[0.0, 1.0], ids=["all rows cleaned", "fast path"])
@@ -70,6 +70,7 @@ BAD_ROWS: list[tuple[dict[str, str], list[str]]] = [
     ({"account_id": ""}, ["account_id: missing"]),
     ({"account_id": "██"}, ["account_id: missing"]),
     ({"account_id": "two words"}, [FORM]),
+    ({"account_id": 'one"two'}, [FORM]),
     ({"account_id": "@"}, [FORM]),
     ({"account_id": "a" * 65}, [FORM]),
     ({"account_id": "a\x00b"}, ["account_id: holds a NUL character", FORM]),

@@ -91,6 +91,7 @@ def measure(
     StabilityResult
         The stability of each cluster, and the runs behind it.
     """
+    import sklearn.cluster  # noqa: F401, PLC0415 - the limit holds only for libraries that are loaded by then
     from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
     labels = model.predict(matrix)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import math
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -402,3 +405,31 @@ def test_the_fingerprint_of_a_stored_model_is_the_same(of_blobs: StabilityResult
     assert a_fingerprint(model=kept) == a_fingerprint(model=model)
     assert a_fingerprint(matrix=BLOBS * (1 + 1e-15), model=a_model(CENTERS)) == a_fingerprint()
     assert set(of_blobs.stability["fingerprint"]) == {a_fingerprint()}
+
+
+THREADS_OF_A_FIRST_MEASUREMENT = """
+import numpy as np
+from threadpoolctl import threadpool_info
+from tiktok_pipeline.clusters import stability
+from tiktok_pipeline.clusters.model import SegmentModel
+
+def seen(matrix, *_, **__):
+    import sklearn.cluster
+    print(sorted((library["user_api"], library["num_threads"]) for library in threadpool_info()))
+    raise SystemExit(0)
+
+stability.bootstrap_jaccard = seen
+one = np.zeros((1, 1))
+model = SegmentModel(("a",), ("none",), np.zeros(1), np.zeros(1), np.ones(1), one)
+settings = stability.FitSettings(k=1, n_init=1, random_state=0, k_range=(1, 1), sweep_n_init=1, draws=1)
+stability.measure(np.zeros((4, 1)), model, settings)
+"""
+
+
+def test_a_measurement_in_a_new_process_has_one_thread() -> None:
+    """A refresh that was killed goes on in a process that has not fitted anything, so nothing is loaded yet."""
+    command = [sys.executable, "-c", THREADS_OF_A_FIRST_MEASUREMENT]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    threads = ast.literal_eval(ran.stdout)
+    assert {count for _, count in threads} == {1}
+    assert {api for api, _ in threads} == {"blas", "openmp"}

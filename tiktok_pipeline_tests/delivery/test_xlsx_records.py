@@ -171,6 +171,6 @@ def test_totals_below_the_rows_are_no_creators(
 ) -> None:
     rows: Rows = [["account_id", "followers", "likes"], ["anna", 1, 2], ["ben", 2, 2], *below]
     (table,) = delivered(tmp_path / "a.xlsx", workbook(profiles=rows))
-    assert [cells["account_id"] for cells in cells_of(table)] == names
+    assert [record.cells[0] for record in table.records()] == names
     assert table.n_records == len(names)
     assert table.layout.notes == ((note,) if note else ())

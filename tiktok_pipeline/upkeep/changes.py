@@ -125,16 +125,22 @@ class _Reader:
         return Listing(title, tuple(columns), tuple(rows), "" if rows else why_empty)
 
     def counts(self) -> Listing:
-        """Return how many creators are in both, new, gone and renamed."""
+        """Return how many creators with a profile are in both, new, gone and renamed.
+
+        Accounts that only an activity file names are no creators to compare.
+        """
         sql = """
+            with with_profile as (
+                from creators.identities semi join validated.profiles using (snapshot, account_id)
+            )
             select count(*) filter (where n.creator_id is not null) as creators,
                 count(*) filter (where b.creator_id is not null) as creators_before,
                 count(*) filter (where n.creator_id is not null and b.creator_id is not null) as in_both,
                 count(*) filter (where b.creator_id is null) as arrivals,
                 count(*) filter (where n.creator_id is null) as departures,
                 count(*) filter (where n.account_id <> b.account_id) as renamed
-            from (select * from creators.identities where snapshot = ?) as n
-            full join (select * from creators.identities where snapshot = ?) as b on b.creator_id = n.creator_id
+            from (from with_profile where snapshot = ?) as n
+            full join (from with_profile where snapshot = ?) as b on b.creator_id = n.creator_id
         """
         return self._list("creators", sql, [self.later, self.earlier], "no creator")
 

@@ -37,6 +37,9 @@ def test_the_lists_agree_with_the_tables(refreshed_home: Home, call: Call) -> No
     (counts,) = found["creators"]
     assert (counts["in_both"], counts["renamed"], renamed) == (both, 1, 1)
     assert counts["creators"] == counts["in_both"] + counts["arrivals"]
+    # April has an activity file, too: accounts without a profile are no creators that came.
+    with_profile = f"select count(*) from validated.profiles where snapshot = '{APRIL}'"
+    assert counts["creators"] == refreshed_home.value(with_profile, published=True)
     assert counts["creators_before"] == counts["in_both"] + counts["departures"]
     (renaming,) = found["renamed"]
     assert (renaming["before"], renaming["now"]) == (HANDLE, LATER_HANDLE)

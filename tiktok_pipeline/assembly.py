@@ -37,7 +37,7 @@ from tiktok_pipeline.orchestration.resources.samples import samples_resource
 from tiktok_pipeline.orchestration.resources.warehouse import warehouse_resource
 from tiktok_pipeline.orchestration.runs.refresh import REFRESH_JOB, STEP_LOGGER
 from tiktok_pipeline.settings import Settings
-from tiktok_pipeline.study import Study, load_studies
+from tiktok_pipeline.study import Study, load_studies, with_continuity
 from tiktok_pipeline.warehouse.base import Warehouse
 from tiktok_pipeline.warehouse.duckdb.connection import published_delivery_ids
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -69,12 +69,12 @@ def build_definitions(
     settings : Settings
         The home.
     studies : tuple of Study, optional
-        By default those of `tiktok_pipeline.studies`.
+        By default those of `tiktok_pipeline.studies`, with the continuity of the settings.
     logger : LoggerDefinition, optional
         The logger ``steps``, see `tiktok_pipeline.orchestration.runs.refresh.step_logger`.
     """
     if studies is None:
-        studies = load_studies(tiktok_pipeline.studies)
+        studies = with_continuity(load_studies(tiktok_pipeline.studies), settings.continuity)
     tables = [
         raw_assets(settings),
         validated_assets(),

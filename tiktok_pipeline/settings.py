@@ -11,8 +11,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from tiktok_pipeline.errors import PipelineError
+
+Continuity = Literal["study", "warm", "published"]
 
 _LARGEST_NUMBER = 1_000_000
 """The largest number of seconds or days in a setting: dates can be computed with it."""
@@ -53,6 +56,8 @@ class Settings:
         DuckDB's threads and the number of models that are fitted at the same time; by default one per core.
     pictures : bool
         Whether figures are drawn.
+    continuity : {"study", "warm", "published"}
+        How a segmentation goes on from the snapshot before: as its study says, always, or never.
     """
 
     home: Path
@@ -67,6 +72,7 @@ class Settings:
     memory_limit: str = "30%"
     threads: int | None = None
     pictures: bool = True
+    continuity: Continuity = "study"
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -97,6 +103,7 @@ class Settings:
             memory_limit=_memory(values, "TIKTOK_PIPELINE_MEMORY_LIMIT") or cls.memory_limit,
             threads=_whole_number(values, "TIKTOK_PIPELINE_THREADS"),
             pictures=_yes_or_no(values, "TIKTOK_PIPELINE_PICTURES", default=cls.pictures),
+            continuity=_continuity(values, "TIKTOK_PIPELINE_CONTINUITY", cls.continuity),
         )
 
     @property
@@ -226,6 +233,18 @@ def _bytes(values: Mapping[str, str], name: str, default: int) -> int:
         msg = f"{name}={text!r}: expected a size such as 20GB or 500MB"
         raise SettingsError(msg)
     return int(float(match[1]) * 1000 ** " KMGT".index(match[2].upper() or " "))
+
+
+def _continuity(values: Mapping[str, str], name: str, default: Continuity) -> Continuity:
+    text = values.get(name)
+    if not text:
+        return default
+    choices: tuple[Continuity, ...] = get_args(Continuity)
+    choice = next((choice for choice in choices if choice == text.strip().lower()), None)
+    if choice is None:
+        msg = f"{name}={text!r}: expected study, warm or published"
+        raise SettingsError(msg)
+    return choice
 
 
 def _yes_or_no(values: Mapping[str, str], name: str, *, default: bool) -> bool:

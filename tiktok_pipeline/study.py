@@ -178,6 +178,34 @@ class Study:
         return tuple(dict.fromkeys(own + DESCRIBED_FEATURES.get(self.source, ()) + response))
 
 
+def with_continuity(studies: Iterable[Study], continuity: str) -> tuple[Study, ...]:
+    """Return the studies with another continuity, a setting of the user.
+
+    Parameters
+    ----------
+    studies : iterable of Study
+        The studies.
+    continuity : {"study", "warm", "published"}
+        ``study``: as each study says. Otherwise see `Segmentation`. A study whose source fits every snapshot from
+        nothing keeps that fit for the first snapshot.
+    """
+    if continuity == "study":
+        return tuple(studies)
+    return tuple(
+        replace(study, segmentation=_continuing(study.segmentation, is_warm=continuity == "warm"))
+        for study in studies
+    )
+
+
+def _continuing(segmentation: Segmentation | None, *, is_warm: bool) -> Segmentation | None:
+    if segmentation is None:
+        return None
+    changed = replace(segmentation, fallback=_continuing(segmentation.fallback, is_warm=is_warm))
+    if not is_warm:
+        return replace(changed, continuity="published")
+    return changed if changed.continuity == "warm" else replace(changed, continuity="warm", first_fit="cold")
+
+
 def needed_columns(features: Iterable[str]) -> tuple[str, ...]:
     """Return the columns of ``validated.<source>`` that features are computed from, each once.
 

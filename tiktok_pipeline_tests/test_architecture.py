@@ -92,6 +92,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     ),
     "upkeep": frozenset(
         {
+            "creators.figures",
             "explorer.lists",
             "raw.*",
             "ingest.*",

@@ -52,6 +52,7 @@ def test_valid_values_are_read(memory: str) -> None:
         ("TIKTOK_PIPELINE_FRESHNESS_DAYS", ["1e10"]),
         ("TIKTOK_PIPELINE_HOME", ["~no-such-user/data"]),
         ("TIKTOK_PIPELINE_THREADS", ["0", "-2", "2.7", "0.5", "all", "inf", "1e2", "9999", "99999"]),
+        ("TIKTOK_PIPELINE_CONTINUITY", ["cold", "yes"]),
         ("TIKTOK_PIPELINE_MEMORY_LIMIT", ["4", "lots", "-5GB", "0GB", "4 elephants", "GB"]),
     ],
 )
@@ -59,6 +60,13 @@ def test_an_invalid_value_raises_with_its_variable_and_what_is_expected(variable
     for value in values:
         with pytest.raises(SettingsError, match=f"^{variable}='{value}': expected"):
             Settings.from_env({variable: value})
+
+
+@pytest.mark.parametrize(
+    ("text", "continuity"), [("", "study"), ("study", "study"), ("warm", "warm"), (" Published ", "published")]
+)
+def test_the_continuity_is_a_setting(text: str, continuity: str) -> None:
+    assert Settings.from_env({"TIKTOK_PIPELINE_CONTINUITY": text}).continuity == continuity
 
 
 def test_the_bounds_of_activity_are_settings() -> None:

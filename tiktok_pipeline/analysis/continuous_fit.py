@@ -116,7 +116,7 @@ def _start(
     if earlier is not None:
         return EARLIER, rescaled_centroids(earlier.model, scaled_by)
     personas = segmentation.personas.personas
-    if len(personas) != segmentation.k:
+    if segmentation.first_fit == "cold" or len(personas) != segmentation.k:
         return COLD, None
     return CATALOG, typical_centroids([persona.typical for persona in personas], scaled_by)
 

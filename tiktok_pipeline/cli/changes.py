@@ -36,7 +36,7 @@ def changes(
 
     With --json, one object: ok, error, snapshot, previous_snapshot, and for
     each list an array of objects: creators, personas, segments, fastest,
-    arrivals, departures, renamed, drift.
+    unusual, arrivals, departures, renamed, drift.
     """
     with exit_on_expected_error(as_json=as_json):
         settings = read_settings()

@@ -256,11 +256,13 @@ def select_studies(names: Sequence[str]) -> tuple[Study, ...]:
     ------
     CommandUsageError
         If there is no study of a name.
+    SettingsError
+        If a setting of the environment is invalid.
     """
     import tiktok_pipeline.studies
-    from tiktok_pipeline.study import load_studies
+    from tiktok_pipeline.study import load_studies, with_continuity
 
-    studies = load_studies(tiktok_pipeline.studies)
+    studies = with_continuity(load_studies(tiktok_pipeline.studies), read_settings().continuity)
     known = [study.name for study in studies]
     if unknown := sorted(set(names) - set(known)):
         msg = f"no study {', '.join(map(repr, unknown))}; the studies are: {', '.join(known)}"

@@ -166,13 +166,14 @@ def find_outdated_of_home(settings: Settings, changed: Collection[str] | None) -
     import tiktok_pipeline.studies
     from tiktok_pipeline.analysis.outdated import find_outdated
     from tiktok_pipeline.assembly import open_warehouse
-    from tiktok_pipeline.study import load_studies
+    from tiktok_pipeline.study import load_studies, with_continuity
 
     if changed is not None and not changed:
         return []
     with open_warehouse(settings) as warehouse:
         stored = {slice_.snapshot for slice_ in warehouse.slices() if slice_.snapshot}
-        return find_outdated(warehouse, load_studies(tiktok_pipeline.studies), stored if changed is None else changed)
+        studies = with_continuity(load_studies(tiktok_pipeline.studies), settings.continuity)
+        return find_outdated(warehouse, studies, stored if changed is None else changed)
 
 
 def _unfinished_assets(

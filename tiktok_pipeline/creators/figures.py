@@ -12,3 +12,6 @@ FIGURES: Mapping[str, str] = {
     "growth_30_days": "growth of followers in 30 days (fraction)",
 }
 """The figures in which a creator is compared with its peers."""
+
+SMALLEST_GAIN = 100
+"""Followers: who gained fewer is not among the fastest growing, whatever the rate."""

@@ -1,4 +1,4 @@
-"""Measures how each creator changed since it was last seen, among creators of the same size, and flags what is odd.
+"""Measures how each creator changed since it was last seen, among creators of the same size.
 
 Growth is per 30 days, so that snapshots of any distance compare. Peers are the creators of the same size tier before:
 the tier now would put a creator that grew much among larger ones.
@@ -12,19 +12,14 @@ from typing import Any
 import narwhals as nw
 import pyarrow as pa
 
+from tiktok_pipeline.creators.flags import with_flags
 from tiktok_pipeline.creators.schema import GROWTH_TABLE
 from tiktok_pipeline.warehouse.base import Engine
 
 Rows = nw.LazyFrame[Any]
 
-FEWEST_PEERS = 30
+FEWEST_RANKED = 30
 """With fewer peers there is no percentile."""
-
-FEWEST_PEERS_OF_A_JUMP = 200
-"""With fewer peers their 99th percentile is one creator, and nothing is called a jump."""
-
-SMALLEST_JUMP = 100
-"""Followers: a smaller gain is no jump, whatever the rate."""
 
 COUNTS = ("followers", "likes", "videos_count")
 MEASURES = (*COUNTS, "avg_engagement_rate", "observed_on")
@@ -63,9 +58,7 @@ def growth_rows(now: Rows, before: Rows, key_days: Mapping[str, float], engine: 
     dated = pairs.join(engine.persist(days), on="previous_snapshot", how="left")
     measured = engine.persist(_with_rates(_with_gains(dated)))
     ranked = engine.persist(_with_percentile(measured))
-    peers = engine.persist(_peers(ranked))
-    flagged = ranked.join(peers, on="previous_tier", how="left").with_columns(_flags().alias("flags"))
-    return flagged.select(GROWTH_TABLE.frame_names)
+    return with_flags(ranked).select(GROWTH_TABLE.frame_names)
 
 
 def _with_gains(pairs: Rows) -> Rows:
@@ -102,57 +95,10 @@ def _with_percentile(rates: Rows) -> Rows:
     ranked = known.with_columns(
         rank.alias("rank"), nw.col("growth_30_days").count().over("previous_tier").alias("peers")
     )
-    percentile = nw.when(nw.col("peers") >= FEWEST_PEERS).then(100.0 * (nw.col("rank") - 0.5) / nw.col("peers"))
+    percentile = nw.when(nw.col("peers") >= FEWEST_RANKED).then(100.0 * (nw.col("rank") - 0.5) / nw.col("peers"))
     names = [*rates.collect_schema().names(), "growth_percentile", "peers"]
     without = unknown.with_columns(
         nw.lit(None).cast(nw.Float64).alias("growth_percentile"), nw.lit(None).cast(nw.Int64).alias("peers")
     )
     with_rank = ranked.with_columns(percentile.alias("growth_percentile"), nw.col("peers").cast(nw.Int64))
     return nw.concat([with_rank.select(names), without.select(names)], how="vertical")
-
-
-def _peers(ranked: Rows) -> Rows:
-    """Return the median and the 99th percentile of the growth of each tier."""
-    growth = nw.col("growth_30_days")
-    return ranked.group_by("previous_tier").agg(
-        growth.quantile(0.5, interpolation="linear").alias("median_growth"),
-        growth.quantile(0.99, interpolation="linear").alias("high_growth"),
-    )
-
-
-def _flags() -> nw.Expr:
-    fell = [
-        nw.when(nw.col(f"{name}_gained") < 0).then(
-            nw.concat_str(
-                nw.lit(f"{name} fell by "),
-                (-nw.col(f"{name}_gained")).cast(nw.String),
-                nw.lit(" to "),
-                nw.col(count).cast(nw.String),
-            )
-        )
-        for name, count in (("followers", "followers"), ("likes", "likes"), ("videos", "videos_count"))
-    ]
-    growth, median, high = nw.col("growth_30_days"), nw.col("median_growth"), nw.col("high_growth")
-    is_jump = (
-        (nw.col("peers") >= FEWEST_PEERS_OF_A_JUMP)
-        & (nw.col("followers_gained") >= SMALLEST_JUMP)
-        & (growth - median > 2.0 * (high - median))
-    )
-    jump = nw.when(is_jump).then(
-        nw.concat_str(
-            nw.lit("followers grew by "),
-            _percent(growth),
-            nw.lit(" % in 30 days; 99 of 100 creators of tier "),
-            nw.col("previous_tier"),
-            nw.lit(" grew by less than "),
-            _percent(high),
-            nw.lit(" %"),
-        )
-    )
-    undated = nw.when(nw.col("days").is_null()).then(nw.lit("the row is not of a later time than the one before"))
-    text = nw.concat_str([*fell, jump, undated], separator="; ", ignore_nulls=True)
-    return nw.when(text != "").then(text)
-
-
-def _percent(value: nw.Expr) -> nw.Expr:
-    return (value * 100.0).round(1).cast(nw.String)

@@ -97,7 +97,13 @@ GROWTH_TABLE = TableSpec(
             "NULL: fewer than 30 of them",
         ),
         Column(name="peers", type="integer", description="creators of the same previous_tier whose growth is known"),
-        Column(name="flags", type="text", description="what is unusual, with the reason; NULL: nothing"),
+        Column(
+            name="flags",
+            type="text",
+            description="what is unusual, with the reason: followers that grew or fell far beyond those of the same "
+            "previous_tier; likes or videos that fell by 5 % or more, and more than those of 99 of 100 there; a row "
+            "of no later time; NULL: nothing",
+        ),
     ),
 )
 

@@ -86,6 +86,9 @@ class Segmentation:
     continuity : {"published", "warm"}
         ``published``: every snapshot is fitted from nothing, as the source did. ``warm``: the fit goes on from the
         nearest earlier snapshot, so that segments hold still unless the creators change.
+    first_fit : {"catalog", "cold"}
+        Where a warm fit starts if there is no earlier snapshot: also from the typical values of the personas, or from
+        nothing only.
     draws : int
         Bootstrap draws that the stability is measured on.
     max_fit_rows, max_score_rows : int
@@ -117,6 +120,7 @@ class Segmentation:
     sweep_n_init: int = 10
     sweep_random_state: int = 42
     continuity: Literal["published", "warm"] = "published"
+    first_fit: Literal["catalog", "cold"] = "catalog"
     draws: int = 100
     max_fit_rows: int = MAX_FIT_ROWS
     max_score_rows: int = MAX_SCORE_ROWS

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from tiktok_pipeline.creators.growth import SMALLEST_JUMP
+from tiktok_pipeline.creators.figures import SMALLEST_GAIN
 from tiktok_pipeline.features.catalog import feature_label
 from tiktok_pipeline.features.drift import MODERATE
 from tiktok_pipeline.output.number_format import format_count, format_number, format_percent
@@ -63,6 +63,7 @@ def build_changes_section(tables: ChangesTables, planned: StudyTables | None) ->
         )
     listed = (
         _fastest_table(tables),
+        _unusual_table(tables),
         _shares_table(tables),
         _creators_table("Largest arrivals: not in the snapshot before", tables.arrivals),
         _creators_table("Largest departures: not in this snapshot", tables.departures),
@@ -208,10 +209,9 @@ def _fastest_table(tables: ChangesTables) -> Table | None:
         number_heading("Followers"),
         number_heading("Gained"),
         number_heading("Growth", "in 30 days"),
-        heading("Notice"),
     ]
     return simple_table(
-        f"Fastest growing creators of each size, from {SMALLEST_JUMP} new followers",
+        f"Fastest growing creators of each size, from {SMALLEST_GAIN} new followers",
         header,
         [
             [
@@ -220,9 +220,19 @@ def _fastest_table(tables: ChangesTables) -> Table | None:
                 number_cell(format_count(row["followers"])),
                 number_cell(format_count(row["followers_gained"])),
                 number_cell(format_percent(row["growth_30_days"])),
-                text_cell(row["flags"] or ""),
             ]
             for row in to_records(tables.fastest)
+        ],
+    )
+
+
+def _unusual_table(tables: ChangesTables) -> Table | None:
+    return simple_table(
+        "Largest creators that changed in an unusual way",
+        [heading("Creator"), number_heading("Followers"), heading("What is unusual")],
+        [
+            [creator_cell(row), number_cell(format_count(row["followers"])), text_cell(row["flags"])]
+            for row in to_records(tables.unusual)
         ],
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
-from tiktok_pipeline.creators.growth import SMALLEST_JUMP
+from tiktok_pipeline.creators.figures import SMALLEST_GAIN
 from tiktok_pipeline.frames import to_pandas
 from tiktok_pipeline.reports.snapshot_reader import SnapshotReader
 from tiktok_pipeline.reports.snapshot_tables import ChangesTables
@@ -47,6 +47,7 @@ def gather_changes(
     return ChangesTables(
         comparison=comparison,
         fastest=_fastest(reader, min_followers),
+        unusual=_unusual(reader),
         arrivals=_largest(reader, without=before),
         departures=_largest(before, without=reader),
         renamed=_renamed(reader),
@@ -67,8 +68,8 @@ def _fastest(reader: SnapshotReader, min_followers: float) -> pd.DataFrame:
     tiers = (
         growth.select("previous_tier").unique().sort("previous_tier").collect("pyarrow")["previous_tier"].to_list()
     )
-    columns = ("previous_tier", "account_id", "followers_gained", "growth_30_days", "flags")
-    grew = growth.filter((nw.col("followers_gained") >= SMALLEST_JUMP) & ~nw.col("growth_30_days").is_null())
+    columns = ("previous_tier", "account_id", "followers_gained", "growth_30_days")
+    grew = growth.filter((nw.col("followers_gained") >= SMALLEST_GAIN) & ~nw.col("growth_30_days").is_null())
     best = [
         grew.filter(nw.col("previous_tier") == tier)
         .sort("growth_30_days", "account_id", descending=[True, False])
@@ -88,6 +89,12 @@ def _fastest(reader: SnapshotReader, min_followers: float) -> pd.DataFrame:
     return ordered.drop(columns="smallest").reset_index(drop=True)
 
 
+def _unusual(reader: SnapshotReader) -> pd.DataFrame:
+    """Return the largest creators with flags."""
+    flagged = reader.lazy("creators.growth").filter(~nw.col("flags").is_null()).select("account_id", "flags")
+    return _by_followers(flagged.join(_profiles(reader), on="account_id"))
+
+
 def _largest(reader: SnapshotReader, *, without: SnapshotReader) -> pd.DataFrame:
     """Return the largest creators of a snapshot that the other lacks."""
     others = without.lazy("creators.identities").select("creator_id")
@@ -97,17 +104,19 @@ def _largest(reader: SnapshotReader, *, without: SnapshotReader) -> pd.DataFrame
         .join(others, on="creator_id", how="anti")
     )
     joined = only.join(_profiles(reader), on="account_id")
-    largest = joined.sort("followers", "account_id", descending=[True, False]).head(LISTED)
-    return to_pandas(largest.sort("followers", "account_id", descending=[True, False])).drop(columns="creator_id")
+    return _by_followers(joined).drop(columns="creator_id")
 
 
 def _renamed(reader: SnapshotReader) -> pd.DataFrame:
     identities = reader.lazy("creators.identities")
     renamed = identities.filter(nw.col("previous_account_id") != nw.col("account_id"))
     joined = renamed.select("previous_account_id", "account_id").join(_profiles(reader), on="account_id")
-    return to_pandas(joined.sort("followers", "account_id", descending=[True, False]).head(LISTED)).sort_values(
-        ["followers", "account_id"], ascending=[False, True], ignore_index=True
-    )
+    return _by_followers(joined)
+
+
+def _by_followers(creators: nw.LazyFrame[Any]) -> pd.DataFrame:
+    largest = to_pandas(creators.sort("followers", "account_id", descending=[True, False]).head(LISTED))
+    return largest.sort_values(["followers", "account_id"], ascending=[False, True], ignore_index=True)
 
 
 def _of_studies(reader: SnapshotReader, table: str, names: Sequence[str]) -> pd.DataFrame:

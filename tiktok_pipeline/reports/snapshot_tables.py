@@ -147,8 +147,10 @@ class ChangesTables:
     comparison : DataFrame
         The row of ``creators.comparisons``; empty in a snapshot from before there was one.
     fastest : DataFrame
-        previous_tier, account_id, nickname, followers, followers_gained, growth_30_days, flags: the fastest growing
+        previous_tier, account_id, nickname, followers, followers_gained, growth_30_days: the fastest growing
         creators of each size tier, the smallest tier first.
+    unusual : DataFrame
+        account_id, nickname, followers, flags: the largest creators with flags in ``creators.growth``.
     arrivals, departures : DataFrame
         account_id, nickname, followers: the largest creators that were not there before, or are not there any more.
     renamed : DataFrame
@@ -163,6 +165,7 @@ class ChangesTables:
 
     comparison: pd.DataFrame = field(default_factory=pd.DataFrame)
     fastest: pd.DataFrame = field(default_factory=pd.DataFrame)
+    unusual: pd.DataFrame = field(default_factory=pd.DataFrame)
     arrivals: pd.DataFrame = field(default_factory=pd.DataFrame)
     departures: pd.DataFrame = field(default_factory=pd.DataFrame)
     renamed: pd.DataFrame = field(default_factory=pd.DataFrame)

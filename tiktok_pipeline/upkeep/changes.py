@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tiktok_pipeline.creators.figures import SMALLEST_GAIN
 from tiktok_pipeline.errors import PipelineError
 from tiktok_pipeline.upkeep.trace import ReadOnlyDatabase
 
@@ -16,9 +17,6 @@ LISTED = 10
 """Creators of each list."""
 
 FASTEST_PER_TIER = 3
-
-SMALLEST_GAIN = 100
-"""Followers: who gained fewer is not among the fastest growing, whatever the rate."""
 
 DRIFTED = 0.1
 """Population stability index from which a feature is listed."""
@@ -103,6 +101,7 @@ def read_changes(
         "personas": reader.personas(),
         "segments": reader.segments(),
         "fastest": reader.fastest(),
+        "unusual": reader.unusual(),
         "arrivals": reader.only_in(later, earlier, "arrivals: largest creators that were not there before"),
         "departures": reader.only_in(earlier, later, "departures: largest creators that are not there any more"),
         "renamed": reader.renamed(),
@@ -174,8 +173,7 @@ class _Reader:
     def fastest(self) -> Listing:
         """Return the creators that grew fastest in each size tier."""
         sql = f"""
-            select g.previous_tier as tier, g.account_id, g.followers_gained, g.growth_30_days, g.growth_percentile,
-                g.flags
+            select g.previous_tier as tier, g.account_id, g.followers_gained, g.growth_30_days, g.growth_percentile
             from creators.growth as g
             join validated.profiles as p on p.snapshot = g.snapshot and p.account_id = g.account_id
             where g.snapshot = ? and g.previous_snapshot = ? and g.followers_gained >= {SMALLEST_GAIN}
@@ -192,6 +190,18 @@ class _Reader:
             [self.later, self.earlier],
             why,
         )
+
+    def unusual(self) -> Listing:
+        """Return the largest creators that changed in an unusual way, with the reason."""
+        sql = f"""
+            select g.account_id, p.followers, g.followers_gained, g.flags as reason
+            from creators.growth as g
+            join validated.profiles as p on p.snapshot = g.snapshot and p.account_id = g.account_id
+            where g.snapshot = ? and g.previous_snapshot = ? and g.flags is not null
+            order by p.followers desc, g.account_id limit {LISTED}
+        """  # noqa: S608 - a constant of this module
+        why = "nobody, or the snapshots are not next to each other"
+        return self._list("unusual: largest creators that changed oddly", sql, [self.later, self.earlier], why)
 
     def only_in(self, one_side: str, other_side: str, title: str) -> Listing:
         """Return the largest creators of one snapshot that the other lacks."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from tiktok_pipeline.clusters.schema import CONTINUITY_TABLE, MODELS_TABLE
 from tiktok_pipeline.personas.schema import SUMMARIES_TABLE
 from tiktok_pipeline.recipes.personas import Persona, PersonaCatalog
 from tiktok_pipeline.recipes.segmentation import Segmentation
-from tiktok_pipeline.study import Study
+from tiktok_pipeline.study import Study, with_continuity
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 FEATURES = ("log_followers", "log_likes")
@@ -48,6 +49,42 @@ def continuum(rows: int = 300, seed: int = 0, shift: float = 0.0) -> pd.DataFram
     generator = np.random.default_rng(seed)
     values = generator.uniform(0.0, 12.0, size=(rows, 2)) + shift
     return pd.DataFrame(values, columns=list(FEATURES))
+
+
+@pytest.mark.parametrize(
+    ("own", "wanted", "continuity", "first_fit"),
+    [
+        ("warm", "study", "warm", "catalog"),
+        ("published", "study", "published", "catalog"),
+        ("warm", "warm", "warm", "catalog"),
+        ("published", "warm", "warm", "cold"),  # the first snapshot keeps the published fit
+        ("warm", "published", "published", "catalog"),
+    ],
+)
+def test_a_setting_changes_the_continuity_of_every_basis(
+    own: Literal["warm", "published"], wanted: str, continuity: str, first_fit: str
+) -> None:
+    basis = replace(SEGMENTATION, continuity=own, basis="one")
+    study = replace(STUDY, segmentation=replace(basis, fallback=replace(basis, basis="other")))
+    (made,) = with_continuity([study], wanted)
+    assert made.segmentation is not None
+    assert {(found.continuity, found.first_fit) for found in made.segmentation.bases} == {(continuity, first_fit)}
+    assert (made.version == study.version) == (own == continuity), "a refresh notices the change by the version"
+    assert with_continuity([made], wanted) == (made,)
+
+
+def test_a_published_study_that_goes_on_is_fitted_from_nothing_once() -> None:
+    (study,) = with_continuity([replace(STUDY, segmentation=replace(SEGMENTATION, continuity="published"))], "warm")
+    assert study.segmentation is not None
+    rows = continuum()
+    scaled_by = fit_scaler(rows, features=FEATURES, scaling=SEGMENTATION.scaling)
+    first = fit_continuously(rows, scaled_by=scaled_by, segmentation=study.segmentation, earlier=None)
+    published = replace(SEGMENTATION, continuity="published")
+    by_source = fit_continuously(rows, scaled_by=scaled_by, segmentation=published, earlier=None)
+    np.testing.assert_array_equal(first.fit.labels, by_source.fit.labels)
+    assert set(first.continuity["start"]) == {"cold"}
+    later = fit_continuously(rows, scaled_by=scaled_by, segmentation=study.segmentation, earlier=earlier_fit(rows))
+    assert set(later.continuity["start"]) == {"earlier snapshot"}
 
 
 def earlier_fit(rows: pd.DataFrame, snapshot: str = "2024-03-01") -> EarlierFit:

@@ -12,6 +12,7 @@ from dagster import AssetCheckKey, AssetKey, AssetSelection, Definitions
 import tiktok_pipeline.studies
 from tiktok_pipeline import STAGES
 from tiktok_pipeline.assembly import build_definitions, jobs_resolved_quietly, refresh_job
+from tiktok_pipeline.cli.console import select_studies
 from tiktok_pipeline.orchestration.asset_keys import asset_key, table_of
 from tiktok_pipeline.orchestration.assets.study import study_assets
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
@@ -47,6 +48,17 @@ def test_building_them_touches_no_file(tmp_path: Path) -> None:
     with jobs_resolved_quietly():
         Definitions.validate_loadable(build_definitions(Settings(home=tmp_path / "home")))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_continuity_of_the_settings_reaches_every_study(monkeypatch: pytest.MonkeyPatch) -> None:
+    warm = build_definitions(Settings(home=Path("/nowhere"), continuity="warm")).resolve_asset_graph()
+    held = {key.asset_key.path[1] for key in warm.asset_check_keys if key.name == "segments_hold_still"}
+    assert held == {study.name for study in STUDIES if study.segmentation}
+    monkeypatch.setenv("TIKTOK_PIPELINE_CONTINUITY", "warm")
+    for study in select_studies(sorted(held)):
+        assert warm.get(asset_key("clusters.models", study.name)).code_version == study.version
+        is_changed = GRAPH.get(asset_key("clusters.models", study.name)).code_version != study.version
+        assert is_changed == (study.name != "balanced_segments")
 
 
 @pytest.mark.parametrize("key", KEYS, ids=name)

@@ -43,7 +43,8 @@ TABLES = ChangesTables(
     arrivals=CREATORS,
     departures=CREATORS.head(0),
     renamed=CREATORS.assign(previous_account_id="small"),
-    fastest=CREATORS.assign(previous_tier="nano", followers_gained=1_000, growth_30_days=0.25, flags=None),
+    fastest=CREATORS.assign(previous_tier="nano", followers_gained=1_000, growth_30_days=0.25),
+    unusual=CREATORS.assign(flags="likes fell by 600 (30.0 %) to 1400"),
     drift=pd.DataFrame({"feature": ["followers", "likes"], "psi": [0.3, 0.09]}),
     shares=pd.DataFrame({"snapshot": ["1", "2", "2"], "persona": ["a", "a", "b"], "share": [1.0, 0.4, 0.6]}),
 )
@@ -86,7 +87,8 @@ def test_the_tables_list_who() -> None:
     model = built(TABLES)
     assert cells(model.moves_table) == [["a", "b", "60", "50", "10"], ["b", "a", "40", "0", "40"]]
     assert rows(model, "Share of each segment") == [["b", "-", "60%"], ["a", "100%", "40%"]]
-    assert rows(model, "Fastest growing") == [["nano", "<b>Big", "5,000", "1,000", "25%", ""]]
+    assert rows(model, "Fastest growing") == [["nano", "<b>Big", "5,000", "1,000", "25%"]]
+    assert rows(model, "Largest creators that changed") == [["<b>Big", "5,000", "likes fell by 600 (30.0 %) to 1400"]]
     assert rows(model, "Largest arrivals") == [["<b>Big", "5,000"]]
     assert rows(model, "Largest creators with another handle") == [["small", "<b>Big", "5,000"]]
     assert not [table for table in model.tables if table.caption.startswith("Largest departures")]

@@ -12,7 +12,7 @@ from tiktok_pipeline.cli.local_port import HOST, check_port
 if TYPE_CHECKING:
     from tiktok_pipeline.settings import Settings
 
-MEMORY_LIMIT = "300MB"
+MEMORY_LIMIT = "250MB"
 """DuckDB's memory; a page of a million creators takes a fraction of it."""
 
 

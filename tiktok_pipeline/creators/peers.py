@@ -27,6 +27,12 @@ SMALLEST_REACH, LARGEST_REACH = 25, 250
 CREATORS_PER_REACH = 40
 """A window reaches over a fortieth of the creators on each side, within the bounds above."""
 
+STEPS_PER_REACH = 5
+"""In a large snapshot the usual range is taken at every fifth of a reach and holds for the creators nearest to it."""
+
+LARGEST_EXACT_REACH = 100
+"""Up to this reach each creator has the usual range of its own window."""
+
 FEWEST_KNOWN = 20
 """Fewest peers with a value for a percentile and a usual range."""
 
@@ -40,6 +46,17 @@ def reach_of(creators: int) -> int:
     (25, 100, 250)
     """
     return min(max(creators // CREATORS_PER_REACH, SMALLEST_REACH), LARGEST_REACH)
+
+
+def step_of(reach: int) -> int:
+    """Return how many creators lie between two places where the usual range is taken.
+
+    Examples
+    --------
+    >>> step_of(25), step_of(100), step_of(250)
+    (1, 1, 50)
+    """
+    return 1 if reach <= LARGEST_EXACT_REACH else reach // STEPS_PER_REACH
 
 
 def build_peers(
@@ -66,13 +83,15 @@ def build_peers(
     -------
     LazyFrame
         Rows of ``creators.peers``. A percentile is the mid-rank: (peers below + half of the peers equal to the value,
-        the creator included) / peers with a value.
+        the creator included) / peers with a value. The usual range is that of the nearest place, see `step_of`.
     """
     names = [figure for figure in FIGURES if figure != "growth_30_days"]
     rows = features.select("account_id", "follower_tier", nw.col("followers").cast(nw.Int64), *names)
     rows = _with_growth(rows, growth)
     reach = max(reach_of(count_rows(rows)), smallest_reach)
-    ranked = engine.rank_among_nearest(rows, list(FIGURES), order_by=("followers", "account_id"), reach=reach)
+    ranked = engine.rank_among_nearest(
+        rows, list(FIGURES), order_by=("followers", "account_id"), reach=reach, every=step_of(reach)
+    )
     percentiles = [_percentile(figure) for figure in FIGURES]
     expected = nw.col("avg_engagement_rate_usual")
     compared = ranked.with_columns(*percentiles, *_usual()).with_columns(

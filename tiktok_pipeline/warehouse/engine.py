@@ -123,7 +123,7 @@ class Engine(Protocol):
         ...
 
     def rank_among_nearest(
-        self, frame: nw.LazyFrame[Any], columns: Sequence[str], *, order_by: Sequence[str], reach: int
+        self, frame: nw.LazyFrame[Any], columns: Sequence[str], *, order_by: Sequence[str], reach: int, every: int
     ) -> nw.LazyFrame[Any]:
         """Rank each row's values among the ``reach`` rows before and after it in the order of ``order_by``.
 
@@ -137,6 +137,9 @@ class Engine(Protocol):
             The columns that say which rows are near.
         reach : int
             Rows of the window on each side; near the ends of the order it holds fewer.
+        every : int
+            Quantiles are those of the window of the nearest of every so many rows: 1 takes each row's own. At most
+            ``reach``.
 
         Returns
         -------

@@ -25,6 +25,7 @@ from tiktok_pipeline.warehouse.base import (
 from tiktok_pipeline.warehouse.duckdb.connection import connect, engine_error
 from tiktok_pipeline.warehouse.duckdb.lists import items_of
 from tiktok_pipeline.warehouse.duckdb.migrations import check_version
+from tiktok_pipeline.warehouse.duckdb.nearest import nearest_query, parts_of, placed_query
 from tiktok_pipeline.warehouse.duckdb.scan import explain_read_error, file_query
 from tiktok_pipeline.warehouse.duckdb.tables import SQL_TYPES, quoted, quoted_text
 
@@ -164,34 +165,22 @@ class DuckDBEngine:
         return hashlib.sha256(f"{rows} {int(total)}".encode()).hexdigest()[:16]
 
     def rank_among_nearest(
-        self, frame: nw.LazyFrame[Any], columns: Sequence[str], *, order_by: Sequence[str], reach: int
+        self, frame: nw.LazyFrame[Any], columns: Sequence[str], *, order_by: Sequence[str], reach: int, every: int
     ) -> nw.LazyFrame[Any]:
-        """Rank values in a window of rows; DuckDB has ranks and quantiles by another order than the window's."""
-        near = quoted(order_by[0])
-        added = [
-            "count(*) over near as peers",
-            f"first_value({near}) over near as peers_from",
-            f"last_value({near}) over near as peers_to",
+        """Rank values in a window of rows, so many rows at once that memory stays bounded."""
+        placed = self.persist(self._query(frame, placed_query(order_by))).to_native()
+        rows = placed.aggregate("count(*)").fetchall()[0][0]
+        parts = [
+            nearest_query("rows", columns, near=order_by[0], reach=reach, every=every, part=part)
+            for part in parts_of(rows)
         ]
-        for name in columns:
-            value = quoted(name)
-            added += [
-                f"count({value}) over near as {quoted(f'{name}_known')}",
-                # NULLs come last in both orders, so that they count neither below nor above.
-                f"rank(order by {value} asc nulls last) over near - 1 as {quoted(f'{name}_below')}",
-                f"rank(order by {value} desc nulls last) over near - 1 as {quoted(f'{name}_above')}",
-                f"quantile_cont({value}, [0.01, 0.5, 0.99]) over near as {quoted(f'{name}_quantiles')}",
-            ]
-        order = ", ".join(map(quoted, order_by))
-        window = f"window near as (order by {order} rows between {int(reach)} preceding and {int(reach)} following)"
-        ranked = frame.to_native().query("ranked", f"select *, {', '.join(added)} from ranked {window}")
-        quantiles = ", ".join(
-            f"{quoted(f'{name}_quantiles')}[{position}] as {quoted(f'{name}_{quantile}')}"
-            for name in columns
-            for position, quantile in enumerate(("q01", "q50", "q99"), start=1)
-        )
-        lists = ", ".join(quoted(f"{name}_quantiles") for name in columns)
-        return self._project(nw.from_native(ranked), f"* exclude ({lists}), {quantiles}")
+        first = self._query(nw.from_native(placed), parts[0])
+        if len(parts) == 1:
+            return first
+        ranked = self.persist(first)
+        for sql in parts[1:]:
+            self._run(f"insert into temp.persisted_{self._persisted} {sql}", rows=placed)
+        return ranked
 
     def persist(self, frame: nw.LazyFrame[Any] | pa.Table, *, keep_until_close: bool = False) -> nw.LazyFrame[Any]:
         """Compute ``frame`` once into a temporary table, which spills to disk if memory is short."""
@@ -237,6 +226,12 @@ class DuckDBEngine:
     def _project(self, frame: nw.LazyFrame[Any], columns: str) -> nw.LazyFrame[Any]:
         projected: nw.LazyFrame[Any] = nw.from_native(frame.to_native().project(columns))
         return projected
+
+    @staticmethod
+    def _query(frame: nw.LazyFrame[Any], sql: str) -> nw.LazyFrame[Any]:
+        """Run SQL over a frame, which it names ``rows``."""
+        found: nw.LazyFrame[Any] = nw.from_native(frame.to_native().query("rows", sql))
+        return found
 
     def _run(self, sql: str, parameters: Sequence[Any] = (), rows: Any = None) -> None:  # noqa: ANN401, ARG002
         """Run a statement; DuckDB finds ``rows`` (a relation, a frame, an Arrow table) by its name in this call."""

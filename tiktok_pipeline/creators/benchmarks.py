@@ -11,6 +11,7 @@ import narwhals as nw
 
 from tiktok_pipeline.creators.peer_schema import BENCHMARKS_TABLE, QUANTILES
 from tiktok_pipeline.frames import to_pandas
+from tiktok_pipeline.warehouse.base import Engine
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,13 +35,17 @@ BASES = {
 """The figures that are benchmarked, each with what it is measured by."""
 
 
-def build_benchmarks(current: nw.LazyFrame[Any]) -> pd.DataFrame:
+def build_benchmarks(current: nw.LazyFrame[Any], sample: nw.LazyFrame[Any], engine: Engine) -> pd.DataFrame:
     """Return the quantiles of each figure in each group of at least `FEWEST_CREATORS` creators.
 
     Parameters
     ----------
     current : LazyFrame
-        Rows of ``creators.current`` of one snapshot.
+        Rows of ``creators.current`` of one snapshot, in which creators are counted.
+    sample : LazyFrame
+        The bounded sample of ``current`` that the quantiles are of.
+    engine : Engine
+        Computes the quantiles.
 
     Returns
     -------
@@ -51,24 +56,24 @@ def build_benchmarks(current: nw.LazyFrame[Any]) -> pd.DataFrame:
 
     parts = [pd.DataFrame(columns=BENCHMARKS_TABLE.frame_names)]
     for grouping, column in GROUPINGS.items():
-        groups = to_pandas(_groups(current, column))
+        quantiles = engine.quantiles(_grouped(sample, column), list(BASES), QUANTILES, by="group_name")
+        groups = _counts(_grouped(current, column)).merge(to_pandas(quantiles), on="group_name", validate="1:1")
         parts += [_rows(groups, grouping, figure) for figure in BASES]
     rows = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     return rows.sort_values(["grouping", "basis", "figure", "group_name"], ignore_index=True)
 
 
-def _groups(current: nw.LazyFrame[Any], column: str | None) -> nw.LazyFrame[Any]:
-    """Return one row for each group that is large enough: the creators and the quantiles of every figure."""
+def _grouped(rows: nw.LazyFrame[Any], column: str | None) -> nw.LazyFrame[Any]:
+    """Return the figures of the rows that are in a group."""
     group = nw.lit("all creators") if column is None else nw.col(column)
-    rows = current.with_columns(group.alias("group_name")).filter(~nw.col("group_name").is_null())
+    return rows.select(group.alias("group_name"), *BASES).filter(~nw.col("group_name").is_null())
+
+
+def _counts(rows: nw.LazyFrame[Any]) -> pd.DataFrame:
+    """Return the groups that are large enough, each with the creators who have a figure."""
     counts = [nw.col(figure).count().cast(nw.Int64).alias(f"{figure}_creators") for figure in BASES]
-    quantiles = [
-        nw.col(figure).cast(nw.Float64).quantile(q, interpolation="linear").alias(f"{figure}_{name}")
-        for figure in BASES
-        for name, q in QUANTILES.items()
-    ]
-    grouped = rows.group_by("group_name").agg(nw.len().alias("rows"), *counts, *quantiles)
-    return grouped.filter(nw.col("rows") >= FEWEST_CREATORS)
+    counted = rows.group_by("group_name").agg(nw.len().alias("rows"), *counts)
+    return to_pandas(counted.filter(nw.col("rows") >= FEWEST_CREATORS))
 
 
 def _rows(groups: pd.DataFrame, grouping: str, figure: str) -> pd.DataFrame:

@@ -150,6 +150,29 @@ class Engine(Protocol):
         """
         ...
 
+    def quantiles(
+        self, frame: nw.LazyFrame[Any], columns: Sequence[str], shares: Mapping[str, float], *, by: str
+    ) -> nw.LazyFrame[Any]:
+        """Return the quantiles of numeric columns in each group, by linear interpolation and without missing values.
+
+        Parameters
+        ----------
+        frame : LazyFrame
+            Rows.
+        columns : sequence of str
+            The numeric columns.
+        shares : mapping of str to float
+            The share of each quantile, from 0 to 1, by its name.
+        by : str
+            The column of the groups.
+
+        Returns
+        -------
+        LazyFrame
+            One row for each group: ``by``, and ``<column>_<name>`` for each quantile, NULL without values.
+        """
+        ...
+
     def reading(self, path: Path) -> AbstractContextManager[None]:
         """Turn the engine's own errors inside the block into an `UnreadableFileError` that names ``path``."""
         ...

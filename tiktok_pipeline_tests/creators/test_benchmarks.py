@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import narwhals as nw
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -10,12 +11,14 @@ from tiktok_pipeline.creators.benchmarks import BASES, FEWEST_CREATORS, build_be
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 
-def benchmarks_of(creators: int, **columns: list[object]) -> pd.DataFrame:
+def benchmarks_of(creators: int, *, sampled: int | None = None, **columns: list[object]) -> pd.DataFrame:
     rows: dict[str, object] = {name: pa.array([None] * creators, pa.float64()) for name in BASES}
-    rows |= {"follower_tier": ["nano"] * creators}
+    rows |= {"account_id": [f"c{number}" for number in range(creators)], "follower_tier": ["nano"] * creators}
     rows |= {name: pa.array([None] * creators, pa.string()) for name in ("persona", "region", "language")} | columns
     with DuckDBWarehouse(None, threads=1) as engine:
-        return build_benchmarks(engine.persist(pa.table(rows)))
+        current = engine.persist(pa.table(rows))
+        sample = current.filter(nw.col("account_id").is_in([f"c{number}" for number in range(sampled or creators)]))
+        return build_benchmarks(current, sample, engine)
 
 
 def test_quantiles_are_interpolated() -> None:
@@ -34,6 +37,12 @@ def test_small_groups_and_missing_values_are_left_out() -> None:
     rates[0] = None
     found = benchmarks_of(len(tiers), follower_tier=list(tiers), avg_engagement_rate=rates)
     assert found[found["grouping"] == "tier"].empty
+
+
+def test_the_creators_of_a_sampled_snapshot_are_counted_in_all_rows() -> None:
+    found = benchmarks_of(60, sampled=20, avg_engagement_rate=[number / 100 for number in range(60)])
+    of_all = found[found["grouping"] == "all"].iloc[0]
+    assert (of_all["creators"], of_all["median"]) == (60, pytest.approx(0.095))
 
 
 def test_a_figure_has_one_basis() -> None:

@@ -139,7 +139,7 @@ def _write_snapshot(
     segments = _write_segments(write, snapshot, profiles, identities) if has_study else None
     study = STUDY if has_study else ""
     current = write(CURRENT_TABLE, build_current(valid, peers, notices, posting, segments, study=study))
-    write(BENCHMARKS_TABLE, build_benchmarks(current))
+    write(BENCHMARKS_TABLE, build_benchmarks(current, current, warehouse))
     write(HISTORY_TABLE, build_history(current, identities))
 
 

@@ -212,3 +212,16 @@ def test_snowflake_time_reads_whole_numbers_of_64_bits(
     time = frame.collect("pyarrow").item(0, "time")
     expected = None if second is None else datetime.fromtimestamp(second, tz=UTC).replace(tzinfo=None)
     assert time == expected
+
+
+def test_quantiles_are_interpolated_in_each_group(engine: DuckDBWarehouse) -> None:
+    rows = engine.persist(
+        pa.table({"tier": ["a", "a", "a", "b"], "plays": [1, 2, 4, None], "rate": [0.1, 0.2, None, 0.4]})
+    )
+    found = engine.quantiles(rows, ["plays", "rate"], {"median": 0.5, "p75": 0.75}, by="tier").sort("tier")
+    names = ["tier", "plays_median", "plays_p75", "rate_median", "rate_p75"]
+    first, second = found.select(names).collect("pyarrow").to_native().to_pylist()
+    assert first == {"tier": "a", "plays_median": 2.0, "plays_p75": 3.0, "rate_median": pytest.approx(0.15)} | {
+        "rate_p75": pytest.approx(0.175)
+    }
+    assert second == {"tier": "b", "plays_median": None, "plays_p75": None, "rate_median": 0.4, "rate_p75": 0.4}

@@ -12,6 +12,7 @@ from tiktok_pipeline.creators.current import build_current, segments_of
 from tiktok_pipeline.creators.history import build_history
 from tiktok_pipeline.creators.notices import SMALLEST_REACH, build_notices
 from tiktok_pipeline.creators.peers import build_peers, reach_of
+from tiktok_pipeline.features.sample import sample_frame
 from tiktok_pipeline.frames import count_rows
 from tiktok_pipeline.orchestration.metadata import Frame, table_in, table_out
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
@@ -119,7 +120,8 @@ def _benchmarks() -> AssetsDefinition:
         outs={"benchmarks": table_out("creators.benchmarks", kinds={"pandas"})},
         **_named("benchmarks"),
     )
-    def benchmarks(current: Frame) -> Output[Any]:
-        return Output(build_benchmarks(current), "benchmarks")
+    def benchmarks(current: Frame, warehouse: ResourceParam[Warehouse]) -> Output[Any]:
+        sample = sample_frame(current.drop("words", "biography"), warehouse).sample
+        return Output(build_benchmarks(current, sample, warehouse), "benchmarks")
 
     return benchmarks

@@ -182,6 +182,22 @@ class DuckDBEngine:
             self._run(f"insert into temp.persisted_{self._persisted} {sql}", rows=placed)
         return ranked
 
+    def quantiles(
+        self, frame: nw.LazyFrame[Any], columns: Sequence[str], shares: Mapping[str, float], *, by: str
+    ) -> nw.LazyFrame[Any]:
+        """Return quantiles by group; one list for each column, because several quantiles share its one sort."""
+        lists = ", ".join(
+            f"quantile_cont({quoted(name)}::double, {list(shares.values())}) as {quoted(name)}" for name in columns
+        )
+        items = ", ".join(
+            f"{quoted(name)}[{position}] as {quoted(f'{name}_{share}')}"
+            for name in columns
+            for position, share in enumerate(shares, start=1)
+        )
+        return self._project(
+            self._query(frame, f"select {quoted(by)}, {lists} from rows group by all"), f"{quoted(by)}, {items}"
+        )
+
     def persist(self, frame: nw.LazyFrame[Any] | pa.Table, *, keep_until_close: bool = False) -> nw.LazyFrame[Any]:
         """Compute ``frame`` once into a temporary table, which spills to disk if memory is short."""
         self._persisted += 1

@@ -271,7 +271,7 @@ def _next_commands(summaries: Sequence[SnapshotSummary], studies: Sequence[Study
         commands.append(f'tiktok-pipeline sql "{_query_of(chosen, has_segments=has_segments)}"')
         if chosen.has_results:
             commands.append(f"tiktok-pipeline export {chosen.study} --out {chosen.study}.xlsx")
-    return [*commands, "tiktok-pipeline ui"]
+    return [*commands, "tiktok-pipeline explore --open", "tiktok-pipeline ui"]
 
 
 def _query_of(study: StudySummary, *, has_segments: bool) -> str:

@@ -51,7 +51,7 @@ _OTHER_TYPES: Sequence[tuple[bytes, str, str]] = (
     (b"\x89PNG", "an image", "export the table as CSV"),
     (b"\xff\xd8\xff", "an image", "export the table as CSV"),
 )
-_UNPACK_ERRORS = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+_UNPACK_ERRORS = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError)
 _HIDDEN_NAMES = frozenset({"thumbs.db", "desktop.ini"})
 
 

@@ -78,16 +78,7 @@ def _unpacked(stream: IO[bytes], start: bytes, *, depth: int) -> Iterator[bytes]
                     with archive.open(member) as inner:
                         yield from _unpacked(inner, head, depth=depth + 1)
             return
-    except (
-        OSError,
-        EOFError,
-        zlib.error,
-        lzma.LZMAError,
-        zipfile.BadZipFile,
-        ValueError,
-        RuntimeError,
-        NotImplementedError,
-    ):
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, ValueError, RuntimeError):
         stream.seek(0)
     yield from _blocks(stream)
 

@@ -137,6 +137,7 @@ def test_a_refresh_as_a_process_prints_its_personas_and_no_noise(tmp_path: Path)
         "  tiktok-pipeline report 2024-03-01 --open",
         f'  tiktok-pipeline sql "{query}"',
         "  tiktok-pipeline export balanced_segments --out balanced_segments.xlsx",
+        "  tiktok-pipeline explore --open",
         "  tiktok-pipeline ui",
     ]
     again = command(tmp_path / "home", "refresh", scrape, "--again", "--verbose", "--quiet")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,24 +17,15 @@ from pathlib import Path
 import psutil
 import pytest
 from dagster import DagsterInstance
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from tiktok_pipeline.orchestration.assets import study as study_assets
+from tiktok_pipeline_tests.chromium import launched_chromium
 from tiktok_pipeline_tests.homes import Home, command, environment, kill_refresh
 from tiktok_pipeline_tests.scrapes import creators, write_csv
 
 SNAPSHOT = "2024-03-01"
 MINUTE = 60_000
-CHROMIUM = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--no-first-run",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-quic",
-]
 
 
 @pytest.fixture
@@ -95,16 +85,10 @@ def wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> None
 
 @contextlib.contextmanager
 def chromium() -> Iterator[Page]:
-    executable = shutil.which("chromium")
-    assert executable, "Chromium is missing: apt-get install chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM)
+    with launched_chromium() as browser:
         page = browser.new_page(viewport={"width": 1600, "height": 1000})
         page.set_default_timeout(MINUTE)
-        try:
-            yield page
-        finally:
-            browser.close()
+        yield page
 
 
 def open_graph(page: Page, url: str) -> None:

@@ -16,8 +16,6 @@ from playwright.sync_api import Browser, Page
 from tiktok_pipeline.explorer.app import ExplorerConfig, build_app
 from tiktok_pipeline_tests.explorer.published_files import STUDY
 
-CHROMIUM = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-
 
 @contextlib.contextmanager
 def served(home: Path) -> Iterator[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,32 +12,25 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tiktok_pipeline.reports.gather_shortlist import PER_SEGMENT
 from tiktok_pipeline.reports.html import render_report
 from tiktok_pipeline.reports.rates_model import tier_ranges
 from tiktok_pipeline.reports.report_model import build_report
 from tiktok_pipeline.reports.snapshot_tables import SnapshotTables
+from tiktok_pipeline_tests.chromium import launched_chromium
 from tiktok_pipeline_tests.explorer.test_browser import axe_source
 from tiktok_pipeline_tests.reports.sample_tables import benchmarks, shortlist, snapshot_tables, study_tables
 from tiktok_pipeline_tests.reports.test_changes_model import MIGRATIONS, TABLES
-
-CHROMIUM = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    executable = shutil.which("chromium")
-    assert executable, "Chromium is missing: apt-get install chromium"
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=executable, args=CHROMIUM)
-        try:
-            yield launched
-        finally:
-            launched.close()
+    with launched_chromium() as launched:
+        yield launched
 
 
 @pytest.fixture(scope="module")

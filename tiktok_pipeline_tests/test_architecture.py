@@ -22,7 +22,8 @@ PACKAGE = Path(tiktok_pipeline.__file__).parent
 TESTS = Path(__file__).parent
 
 BASE = frozenset(
-    {"arrays", "errors", "safe_text", "atomic_write", "missing_values", "text_files", "text_parquet", "frames"}
+    {"arrays", "errors", "safe_text", "atomic_write", "missing_values", "number_words", "text_files", "text_parquet"}
+    | {"frames"}
 )
 """Small modules at the top level, each one idea, that every room may import."""
 

@@ -27,6 +27,8 @@ _VALUE = re.compile(
 _MOST_LINES_ABOVE = 60
 _LONGEST_NAME = 300
 _MOST_LINES_OF_A_RECORD = 50
+_FEWEST_ROWS_TO_REFUSE = 3
+_ALMOST_ALL = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +132,7 @@ def find_layout(lines: Sequence[str], *, name: str, knows: KnowsName | None = No
         header = max(candidates, key=lambda candidate: (candidate.rank, -candidate.row.start))
     else:
         header = _first_line(rows, name)
-    return _layout(header, rows[header.delimiter], lines, has_separator_line=bool(separator))
+    return _layout(header, rows[header.delimiter], lines, name=name, has_separator_line=bool(separator))
 
 
 def sample_rows(lines: Sequence[str], syntax: CellSyntax, offset: int = 0) -> list[SampleRow]:
@@ -243,8 +245,21 @@ def _first_line(rows: dict[str, list[SampleRow]], name: str) -> _Header:
     return _Header(delimiter, row, row.cells, len(row.cells), 1.0, 0, is_comment=False)
 
 
+def _check_widths(name: str, header: _Header, width: int, below: Sequence[Sequence[str]]) -> None:
+    """Refuse a text whose rows all have another number of cells than its header: no cell has a certain column."""
+    widths = Counter(map(len, below))
+    if len(below) < _FEWEST_ROWS_TO_REFUSE or widths[width] or 1 in widths:
+        return
+    most, n_rows = widths.most_common(1)[0]
+    if n_rows > _ALMOST_ALL * len(below):
+        raise UnreadableFileError(
+            f"{name}: the header in line {header.row.start + 1} names {width} columns, the rows have {most} cells",
+            remedy=f"give the header as many names as the rows have cells ({most})",
+        )
+
+
 def _layout(
-    header: _Header, rows: Sequence[SampleRow], lines: Sequence[str], *, has_separator_line: bool
+    header: _Header, rows: Sequence[SampleRow], lines: Sequence[str], *, name: str, has_separator_line: bool
 ) -> CsvLayout:
     below = [row.cells for row in rows if row.start > header.row.start and row.cells is not None]
     full = [cells for cells in below if len(cells) == header.row_width]
@@ -263,6 +278,7 @@ def _layout(
             width = len(named)
     else:
         width = len(named)
+    _check_widths(name, header, width, below)
     above = [line for line in lines[has_separator_line : header.row.start] if line.strip()]
     if above:
         plural = "lines above the header are" if len(above) > 1 else "line above the header is"

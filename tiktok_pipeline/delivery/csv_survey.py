@@ -21,7 +21,8 @@ _LONGEST_MISSING_WORD = 6
 _LONGEST_FOOTER = 30
 _SIGNATURE = re.compile(
     r"(?:exported|generated|created|downloaded|source|report|end of|page|copyright|\(c\)|©|powered|www\.|https?:|"
-    r"note|disclaimer|rows?\b|\d+ rows|exportiert|erstellt|quelle|généré|fuente|--|==|\*\*)",
+    r"note|disclaimer|rows?\b|\(?\d+ (?:rows?|zeilen?|lignes?|filas?|linhas?|righe|rijen|строк)\b|exportiert|"
+    r"erstellt|quelle|généré|fuente|--|==|\*\*)",
     re.IGNORECASE,
 )
 

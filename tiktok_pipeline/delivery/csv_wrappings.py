@@ -1,7 +1,7 @@
 """Odd ways to wrap the cells of a CSV text, which are rewritten to quoted cells before the text is read.
 
 A program writes ``="0123"`` to keep a spreadsheet from changing a text, a spreadsheet puts a whole line in quotes,
-and a database quotes with apostrophes.
+a database quotes with apostrophes, and its console draws lines between the rows.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ _QUOTED_FORMULA = re.compile(rb'(?:^|[,;\t|\r\n])"=""[^"\r\n]*"""(?:[,;\t|\r\n]|
 _FORMULA = re.compile(r'="([^"]*)"')
 _WHOLE_LINE = re.compile(rb'^"((?:[^"\r\n]|"")*)"(?=\r?$)', re.MULTILINE)
 _APOSTROPHES = re.compile(rb"'(?:[^'\r\n]|'')*'(?:[,;\t|]'(?:[^'\r\n]|'')*')+\r?")
+_RULE = re.compile(rb"[ \t]*[+](?:[-=]+[+])+[ \t]*")
+_RULES = re.compile(rb"^[ \t]*[+](?:[-=]+[+])+[ \t]*(?=\r?$)", re.MULTILINE)
+_FIRST_LINES = 30
 _SWAP_BYTES = bytes.maketrans(b"'\"", b"\"'")
 _SWAP = str.maketrans("'\"", "\"'")
 
@@ -67,6 +70,8 @@ def find_wrapping(source: ByteSource) -> Wrapping | None:
     lines = lines[:-1] if len(head) == _HEAD_BYTES else lines
     if b"\x00" in head or len(lines) < 2:
         return None
+    if sum(_RULE.fullmatch(line.rstrip(b"\r")) is not None for line in lines[:_FIRST_LINES]) > 1:
+        return _BOX
     if all(map(_APOSTROPHES.fullmatch, lines[:2])):
         return _APOSTROPHE
     if all(line.startswith(b'"') and _WHOLE_LINE.fullmatch(line.rstrip(b"\r")) for line in lines) and any(
@@ -90,6 +95,9 @@ _LINES = Wrapping(
     "Every line is in quotes as a whole, and is read without them.",
     lambda lines: _WHOLE_LINE.sub(lambda line: line[1].replace(b'""', b'"'), lines),
     lambda cell: cell,
+)
+_BOX = Wrapping(
+    "The lines that are drawn between the rows are left out.", lambda lines: _RULES.sub(b"", lines), str.strip
 )
 _APOSTROPHE = Wrapping(
     "Cells are quoted with apostrophes.",

@@ -180,6 +180,18 @@ def iterate_list_in_document(stream: JsonStream, decoder: JsonDecoder, path: Pat
             skip_value(stream, decoder)
 
 
+def iterate_objects_at(stream: JsonStream, decoder: JsonDecoder, path: Path) -> Iterator[None]:
+    """Stop at the object at ``path`` in the document at the current place; the caller reads it, then the rest is."""
+    if not path:
+        yield
+        return
+    for key in iterate_keys(stream):
+        if key == path[0] and stream.peek() == "{":
+            yield from iterate_objects_at(stream, decoder, path[1:])
+        else:
+            skip_value(stream, decoder)
+
+
 def iterate_keys(stream: JsonStream) -> Iterator[str]:
     """Yield the keys of an object; the caller reads the value of each before the next. Stops where the text ends.
 

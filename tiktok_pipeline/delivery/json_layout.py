@@ -5,25 +5,26 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, TextIO
 
 from tiktok_pipeline.delivery.json_cells import flatten
-from tiktok_pipeline.delivery.json_items import Path, iterate_array, iterate_keys, iterate_line, skip_value
+from tiktok_pipeline.delivery.json_items import Path, iterate_array, iterate_line
 from tiktok_pipeline.delivery.json_stream import JsonDecoder, JsonError, JsonStream, TooLongError, iterate_lines
+from tiktok_pipeline.delivery.json_survey import ListContent, Survey, survey_document, survey_value
 from tiktok_pipeline.delivery.tables import KnowsName
 from tiktok_pipeline.safe_text import one_line
 
-Orient = Literal["lines", "values", "document", "split", "columns", "index"]
+Orient = Literal["lines", "values", "document", "split", "columns", "index", "lists"]
 """Where records are: an object a line; values one after the other or in an array; in a list inside each document;
-lists of cells beside a list of names; an object for each column; an object of records by their labels."""
+lists of cells beside a list of names; an object for each column; an object of records by their labels; a list for
+each column."""
 
 _MOST_LINES_TO_JUDGE = 50
 _LONGEST_LINE_TO_JUDGE = 16 * 2**20
-_DEEPEST_LIST = 4
 _NEXT_OBJECT = re.compile(r"[\r\n]\}\s*,?\s*[\r\n]\{")
-_MOST_NAMES = 10_000
-_NAME_LISTS = ("columns", "header", "headers", "fields", "names")
+_NAME_LISTS = ("columns", "header", "headers", "fields", "names", "meta", "schema", "cols")
+_FEWEST_KNOWN = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,7 @@ class JsonLayout:
     is_lines : bool
         Whether every line holds whole values.
     path : tuple of str
-        For a list inside a document: the keys that lead to it.
+        For a list or an object of records inside a document: the keys that lead to it.
     names : tuple of str
         For lists of cells: the name of each cell; empty if the first list holds the names.
     """
@@ -60,6 +61,8 @@ class JsonLayout:
                 return "each column is an object (pandas orient='columns')"
             case "index":
                 return "each record has a label, which is column index (pandas orient='index')"
+            case "lists":
+                return "each column is a list"
         return None
 
 
@@ -67,36 +70,12 @@ class AmbiguousListError(JsonError):
     """A document holds several lists of objects, and none of them is recognized as the records."""
 
 
-@dataclass
-class _List:
-    """What a list inside a document holds: numbers of objects, lists and other values, and its first elements."""
+class UnfitDocumentError(JsonError):
+    """A document whose records cannot be told, with what to do."""
 
-    n_objects: int = 0
-    n_lists: int = 0
-    n_others: int = 0
-    first_object: dict[str, Any] | None = None
-    others: list[Any] = field(default_factory=list)
-
-    def add(self, value: Any) -> None:  # noqa: ANN401 - any JSON value
-        if isinstance(value, dict):
-            self.n_objects += 1
-            self.first_object = self.first_object or value
-        elif isinstance(value, list):
-            self.n_lists += 1
-        else:
-            self.n_others += 1
-            if len(self.others) < _MOST_NAMES:
-                self.others.append(value)
-
-
-@dataclass
-class _Survey:
-    """What a document holds: its lists by path, its scalars, and the keys of the objects at its top."""
-
-    lists: dict[Path, _List] = field(default_factory=dict)
-    scalars: list[Path] = field(default_factory=list)
-    top_objects: dict[str, list[str]] = field(default_factory=dict)
-    nested: set[str] = field(default_factory=set)
+    def __init__(self, message: str, *, remedy: str) -> None:
+        super().__init__(message)
+        self.remedy = remedy
 
 
 def find_layout(open_text: Callable[[], TextIO], knows: KnowsName | None) -> JsonLayout:
@@ -131,7 +110,7 @@ def find_layout(open_text: Callable[[], TextIO], knows: KnowsName | None) -> Jso
         decoder = JsonDecoder()
         stream = JsonStream(text, decoder)
         try:
-            survey = _survey(stream, decoder)
+            survey = survey_document(stream, decoder)
         except TooLongError:
             raise
         except JsonError:
@@ -190,25 +169,13 @@ def _common_list(objects: Sequence[dict[str, Any]], knows: KnowsName) -> Path:
     """Return the path of the list that each line holds a page of; () if the lines are the records."""
     surveys = []
     for value in objects:
-        survey = _Survey()
-        _survey_value(value, (), survey)
+        survey = Survey()
+        survey_value(value, (), survey)
         surveys.append(survey)
     return _list_of_pages(surveys, knows)
 
 
-def _survey_value(value: Any, path: Path, survey: _Survey) -> None:  # noqa: ANN401 - any JSON value
-    if isinstance(value, dict) and len(path) < _DEEPEST_LIST:
-        for key, inner in value.items():
-            _survey_value(inner, (*path, key), survey)
-    elif isinstance(value, list):
-        content = survey.lists.setdefault(path, _List())
-        for element in value:
-            content.add(element)
-    else:
-        survey.scalars.append(path)
-
-
-def _list_of_pages(surveys: Sequence[_Survey], knows: KnowsName) -> Path:
+def _list_of_pages(surveys: Sequence[Survey], knows: KnowsName) -> Path:
     """Return the one list whose objects have known names, if the documents around it are no records.
 
     One known name does not make a record: a page has its number.
@@ -225,40 +192,11 @@ def _list_of_pages(surveys: Sequence[_Survey], knows: KnowsName) -> Path:
     return best if best and ranked[best] > 1 else ()
 
 
-def _survey(stream: JsonStream, decoder: JsonDecoder) -> _Survey:
-    survey = _Survey()
-    _survey_object(stream, decoder, (), survey)
-    return survey
-
-
-def _survey_object(stream: JsonStream, decoder: JsonDecoder, path: Path, survey: _Survey) -> None:
-    for key in iterate_keys(stream):
-        inner = (*path, key)
-        if len(path) == 1 and len(survey.top_objects.setdefault(path[0], [])) < _MOST_NAMES:
-            survey.top_objects[path[0]].append(key)
-        match stream.peek():
-            case "[":
-                content = survey.lists.setdefault(inner, _List())
-                for item in iterate_array(stream, decoder):
-                    content.add(item.value)
-            case "{" if len(inner) < _DEEPEST_LIST:
-                if path:
-                    survey.nested.add(path[0])
-                else:
-                    survey.top_objects.setdefault(key, [])
-                _survey_object(stream, decoder, inner, survey)
-            case _:
-                skip_value(stream, decoder)
-                if len(survey.scalars) < _MOST_NAMES:
-                    survey.scalars.append(inner)
-
-
-def _document_layout(survey: _Survey, knows: KnowsName) -> JsonLayout:
+def _document_layout(survey: Survey, knows: KnowsName) -> JsonLayout:
     """Return the layout of a text that is one document."""
-    if split := _split_layout(survey):
-        return split
-    if (orient := _object_orient(survey, knows)) != "values":
-        return JsonLayout(orient=orient)
+    _check_no_chart(survey)
+    if table := _lists_layout(survey, knows) or _split_layout(survey) or _object_layout(survey, knows):
+        return table
     ranked = {path: _known_keys(content, knows) for path, content in survey.lists.items() if content.n_objects}
     if ("schema", "fields") in ranked and ("data",) in ranked:  # pandas orient='table'
         return JsonLayout(orient="document", path=("data",))
@@ -273,29 +211,87 @@ def _document_layout(survey: _Survey, knows: KnowsName) -> JsonLayout:
     return JsonLayout(orient="document", path=winners[0]) if winners else JsonLayout(orient="values")
 
 
-def _split_layout(survey: _Survey) -> JsonLayout | None:
+def _split_layout(survey: Survey) -> JsonLayout | None:
     """Return the layout of lists of cells with their names beside them, or in the first list."""
     tables = [path for path, content in survey.lists.items() if content.n_lists and not content.n_objects]
     if len(tables) != 1:
         return None
     path = tables[0]
     for name in _NAME_LISTS:
-        names = survey.lists.get((*path[:-1], name))
-        if names is not None and names.others and not names.n_lists and not names.n_objects:
-            return JsonLayout(orient="split", path=path, names=tuple(str(other) for other in names.others))
+        content = survey.lists.get((*path[:-1], name))
+        if content is not None and content.names:
+            return JsonLayout(orient="split", path=path, names=content.names)
     return JsonLayout(orient="split", path=path)
 
 
-def _object_orient(survey: _Survey, knows: KnowsName) -> Orient:
+def _lists_layout(survey: Survey, knows: KnowsName) -> JsonLayout | None:
+    """Return the layout of a document in which each column is a list; None for any other.
+
+    Raises
+    ------
+    JsonError
+        If the lists differ in length, so that no cell has a certain record.
+    """
+    for parent in dict.fromkeys(path[:-1] for path in survey.lists):
+        columns = {path[-1]: content for path, content in survey.lists.items() if path[:-1] == parent}
+        cells = [name for name, content in columns.items() if content.n_others and not content.n_objects]
+        beside = [path for path in survey.scalars if path[:-1] == parent and knows(path[-1])]
+        if sum(map(knows, cells)) < _FEWEST_KNOWN or beside:
+            continue
+        lengths = {name: content.length for name, content in columns.items()}
+        if len(set(lengths.values())) > 1:
+            ends = max(lengths, key=lengths.__getitem__), min(lengths, key=lengths.__getitem__)
+            longest, shortest = (f"{one_line(end, max_characters=40)} has {lengths[end]}" for end in ends)
+            raise UnfitDocumentError(
+                f"its columns are lists of different lengths: {longest} cells and {shortest}",
+                remedy="export one object for each creator",
+            )
+        return JsonLayout(orient="lists", path=parent)
+    return None
+
+
+def _check_no_chart(survey: Survey) -> None:
+    """Refuse an object with the columns and rows of a chart: each row is an object with its cells."""
+    for parent in {path[:-1] for path in survey.lists}:
+        columns, rows = (survey.lists.get((*parent, name)) for name in ("cols", "rows"))
+        if columns and rows and rows.first_object and isinstance(rows.first_object.get("c"), list):
+            raise UnfitDocumentError(
+                "the table of a chart (cols and rows), not of creators", remedy="export the sheet or query as CSV"
+            )
+
+
+def _object_layout(survey: Survey, knows: KnowsName) -> JsonLayout | None:
+    """Return the layout of an object that holds columns, or records by their labels; None for any other."""
+    if (orient := _object_orient(survey, knows)) != "values":
+        return JsonLayout(orient=orient)
+    path = _labeled_records(survey, knows)
+    return JsonLayout(orient="index", path=path) if path else None
+
+
+def _labeled_records(survey: Survey, knows: KnowsName) -> Path:
+    """Return the path of an object inside the document that holds records by their labels; () if there is none."""
+    for path, groups in survey.objects.items():
+        is_alone = not any(scalar[:-1] == path for scalar in (*survey.scalars, *survey.lists))
+        first = next(iter(groups.values()))
+        if not path or len(groups) < _FEWEST_KNOWN or not is_alone:
+            continue
+        overlap = all(2 * len(set(keys) & set(first)) >= len(first) for keys in groups.values())
+        if overlap and sum(map(knows, first)) >= _FEWEST_KNOWN and not any(map(knows, groups)):
+            return path
+    return ()
+
+
+def _object_orient(survey: Survey, knows: KnowsName) -> Orient:
     """Return "columns" or "index" for a document of objects with the same keys, else "values"."""
-    groups = survey.top_objects
+    groups = survey.objects.get((), {})
     top_scalars = [path for path in survey.scalars if len(path) == 1]
     if len(groups) < 2 or top_scalars or survey.lists:
         return "values"
     first = next(iter(groups.values()))
     are_equal = all(keys == first for keys in groups.values())
     known_top, known_inner = sum(map(knows, groups)), sum(map(knows, first))
-    if are_equal and not survey.nested and first:
+    is_nested = any(len(path) == 1 for path in survey.nested)
+    if are_equal and not is_nested and first:
         if known_top != known_inner:
             return "columns" if known_top > known_inner else "index"
         if all(key.isdigit() for key in first):
@@ -311,7 +307,7 @@ def _is_known(path: Path, knows: KnowsName) -> bool:
     return knows(".".join(path)) or knows(path[-1])
 
 
-def _known_keys(content: _List, knows: KnowsName) -> int:
+def _known_keys(content: ListContent, knows: KnowsName) -> int:
     """Return how many names of the first object in a list some dialect knows."""
     if content.first_object is None:
         return 0

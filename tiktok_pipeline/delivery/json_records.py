@@ -18,9 +18,10 @@ from tiktok_pipeline.delivery.json_items import (
     iterate_keys,
     iterate_line,
     iterate_list_in_document,
+    iterate_objects_at,
     iterate_values,
 )
-from tiktok_pipeline.delivery.json_layout import AmbiguousListError, JsonLayout, find_layout
+from tiktok_pipeline.delivery.json_layout import AmbiguousListError, JsonLayout, UnfitDocumentError, find_layout
 from tiktok_pipeline.delivery.json_stream import JsonDecoder, JsonError, JsonStream, TooLongError, iterate_lines
 from tiktok_pipeline.delivery.same_names import merge_same_names
 from tiktok_pipeline.delivery.tables import ByteSource, DeliveredTable, KnowsName, Layout, Record
@@ -95,6 +96,8 @@ def open_json(
         raise UnreadableFileError(
             f"{name}: {error}, expected one list of profiles", remedy="deliver each list as a file of its own"
         ) from error
+    except UnfitDocumentError as error:
+        raise UnreadableFileError(f"{name}: {error}", remedy=error.remedy) from error
     except TooLongError as error:
         raise UnreadableFileError(
             f"{name}: a record or column {error}", remedy="remove that record, and write one object per line"
@@ -221,8 +224,12 @@ class _JsonText:
                     yield from _items_of_split(stream, decoder, layout)
                 case "columns":
                     yield from _items_of_columns(stream)
+                case "lists":
+                    for _ in iterate_objects_at(stream, decoder, layout.path):
+                        yield from _items_of_lists(stream)
                 case "index":
-                    yield from _items_of_index(stream)
+                    for _ in iterate_objects_at(stream, decoder, layout.path):
+                        yield from _items_of_index(stream)
                 case _:
                     yield from _items_of_values(stream, decoder)
 
@@ -299,6 +306,14 @@ def _items_of_columns(stream: JsonStream) -> Iterator[Item]:
     for label in labels:
         record = {name: cells[label] for name, cells in columns.items() if label in cells}
         yield Item(1, record | ({"index": label} if has_labels and "index" not in columns else {}))
+
+
+def _items_of_lists(stream: JsonStream) -> Iterator[Item]:
+    """Yield a record for each place in the lists of an object; its other values are no columns."""
+    values = {key: stream.value(longest=LARGEST_COLUMNS_CHARACTERS) for key in iterate_keys(stream)}
+    columns = {name: cells for name, cells in values.items() if isinstance(cells, list)}
+    for cells in zip(*columns.values(), strict=True):
+        yield Item(1, dict(zip(columns, cells, strict=True)))
 
 
 def _items_of_index(stream: JsonStream) -> Iterator[Item]:

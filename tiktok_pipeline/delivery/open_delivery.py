@@ -17,6 +17,7 @@ from tiktok_pipeline.delivery.containers import (
 )
 from tiktok_pipeline.delivery.csv_records import open_csv
 from tiktok_pipeline.delivery.json_records import is_json, open_json
+from tiktok_pipeline.delivery.script_text import check_no_script
 from tiktok_pipeline.delivery.tables import ByteSource, DeliveredTable, KnowsName
 from tiktok_pipeline.safe_text import visible_name
 from tiktok_pipeline.warehouse.base import UnreadableFileError
@@ -133,6 +134,7 @@ def _open(part: _Part) -> list[DeliveredTable]:
                 )
             ]
         case "text":
+            check_no_script(part.source, part.name)
             opener = open_json if is_json(part.source) else open_csv
             if opener is open_csv:
                 _check_first_line(part)

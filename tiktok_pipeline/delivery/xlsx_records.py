@@ -21,6 +21,7 @@ from tiktok_pipeline.delivery.same_names import merge_same_names
 from tiktok_pipeline.delivery.tables import ByteSource, DeliveredTable, KnowsName, Layout, Record, unique_names
 from tiktok_pipeline.delivery.total_rows import is_total_row
 from tiktok_pipeline.delivery.worker import run_worker
+from tiktok_pipeline.delivery.xlsx_formulas import formulas_of_sheets
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import UnreadableFileError
 
@@ -30,6 +31,7 @@ LARGEST_TEXT_BYTES = 8 * 10**9
 _SECONDS = 600.0
 _MOST_ROWS_ABOVE = 30
 _LONGEST_END = 65_536
+_MOST_TOTALS = 2
 _VALUE = re.compile(r"[\s\d.,:/%+-]*\d[\s\d.,:/%TZ+-]*|\w+://.*|true|false", re.IGNORECASE)
 """A number, a date, a link or a truth value: no name of a column."""
 
@@ -47,11 +49,12 @@ class _Texts:
 
 @dataclass
 class _Sheet:
-    """A sheet: its name, where its rows start and end in the output of the worker, and its first rows."""
+    """A sheet: its name, where its rows are in the output of the worker, its first column, and its first rows."""
 
     name: str
     is_visible: bool
     start: int
+    first_column: int = 0
     end: int = 0
     first_rows: list[Row] = field(default_factory=list)
 
@@ -104,12 +107,13 @@ def open_xlsx(
         _check_parts(stream, name, budget)
         script = Path(__file__).with_name("xlsx_worker.py")
         texts = _Texts(run_worker(script, stream, str(LARGEST_TEXT_BYTES), name=name, seconds=_SECONDS))
-    with_table = []
-    for sheet in _sheets(texts):
-        header = _find_header(sheet.first_rows, knows)
-        if header is not None:
-            with_table.append((sheet, header))
-    chosen = _choose(with_table)
+        with_table = []
+        for sheet in _sheets(texts):
+            header = _find_header(sheet.first_rows, knows)
+            if header is not None:
+                with_table.append((sheet, header))
+        chosen = _choose(with_table)
+        _check_formulas(stream, chosen, knows, name)
     if not chosen:
         raise UnreadableFileError(
             f"{name}: no sheet holds a table; expected a row of column names and rows below it",
@@ -157,6 +161,28 @@ def _check_parts(stream: IO[bytes], name: str, budget: UnpackBudget) -> None:
             budget.check(lambda entry=entry: archive.open(entry), name)  # type: ignore[misc]
 
 
+def _check_formulas(
+    stream: IO[bytes], chosen: Sequence[tuple[_Sheet, _Header]], knows: KnowsName | None, name: str
+) -> None:
+    """Refuse a workbook in which a known column holds formulas whose results were not stored."""
+    if knows is None:
+        return
+    with zipfile.ZipFile(stream) as archive:
+        found = formulas_of_sheets(archive, {sheet.name: header.row for sheet, header in chosen})
+    for sheet, header in chosen:
+        n_rows = sum(number > header.row for number, _ in sheet.first_rows)
+        for column, place in zip(header.names, header.places, strict=True):
+            formulas = found.get(sheet.name, {}).get(sheet.first_column + place)
+            n_unknown = formulas.without_result if formulas else 0
+            # The totals below the rows are formulas, too.
+            if formulas and knows(column) and (n_unknown > _MOST_TOTALS or 2 * n_unknown > n_rows):
+                raise UnreadableFileError(
+                    f"{name}: column {column}: {n_unknown} formulas without their results, the first in cell "
+                    f"{formulas.first}: ={one_line(formulas.formula, max_characters=50)}",
+                    remedy="open the workbook in a spreadsheet program, save it, and deliver it again",
+                )
+
+
 def _sheets(texts: _Texts) -> list[_Sheet]:
     """Return the sheets in the output of the worker."""
     sheets: list[_Sheet] = []
@@ -166,7 +192,7 @@ def _sheets(texts: _Texts) -> list[_Sheet]:
         place += len(line)
         if line.startswith(b"{"):
             described = json.loads(line)
-            sheets.append(_Sheet(described["sheet"], described["is_visible"], start=place))
+            sheets.append(_Sheet(described["sheet"], described["is_visible"], place, described["first_column"]))
         elif len(sheets[-1].first_rows) <= _MOST_ROWS_ABOVE:
             number, cells = json.loads(line)
             sheets[-1].first_rows.append((number, cells))

@@ -37,7 +37,9 @@ def write_sheets(workbook: IO[bytes], written: IO[str], *, largest_bytes: int) -
         if sheet.typ != SheetTypeEnum.WorkSheet:
             continue
         is_visible = sheet.visible == SheetVisibleEnum.Visible
-        written.write(json.dumps({"sheet": sheet.name, "is_visible": is_visible}) + "\n")
+        start = opened.get_sheet_by_name(sheet.name).start  # rows are counted from the first, columns from here
+        described = {"sheet": sheet.name, "is_visible": is_visible, "first_column": start[1] if start else 0}
+        written.write(json.dumps(described) + "\n")
         for number, cells in _rows(opened, sheet.name):
             line = json.dumps([number, cells], ensure_ascii=False, separators=(",", ":")) + "\n"
             n_characters += len(line)

@@ -17,7 +17,7 @@ import narwhals as nw
 from tiktok_pipeline.delivery.convert import write_text_parquet
 from tiktok_pipeline.delivery.open_delivery import open_delivery
 from tiktok_pipeline.delivery.research_api import with_usernames
-from tiktok_pipeline.delivery.tables import DeliveredTable, Layout, Record
+from tiktok_pipeline.delivery.tables import DeliveredTable, Layout, Record, quote_cell
 from tiktok_pipeline.errors import FileError
 from tiktok_pipeline.home.manifest import file_sha256
 from tiktok_pipeline.ingest.config import IngestConfig
@@ -169,6 +169,7 @@ class _Preparation:
             dialects=self.config.dialects,
         )
         _check_conflicts(table, recognition, self.options.column_map)
+        _check_lists(table, recognition, sample)
         prepared: list[PreparedFile] = []
         for part in transform(table, recognition):
             prepared += self._prepare_table(part.table, part.recognition, folder / part.suffix, part.suffix)
@@ -330,6 +331,19 @@ def _check_conflicts(table: DeliveredTable, recognition: Recognition, column_map
             )
 
 
+def _check_lists(table: DeliveredTable, recognition: Recognition, sample: Sequence[Sequence[str | None]]) -> None:
+    """Refuse records that hold the cells of several creators each."""
+    for canonical in ("account_id", "followers"):
+        column = recognition.columns.get(canonical, "")
+        place = table.header.index(column) if column in table.header else len(table.header)
+        cells = [row[place] or "" for row in sample if place < len(row)]
+        if cells and all(cell.startswith("[") and cell.endswith("]") for cell in cells):
+            raise UnknownDialectError(
+                f"{table.name}: {column} holds lists, such as {quote_cell(cells[0])}; expected one creator",
+                remedy="export one record for each creator",
+            )
+
+
 def _format_options(options: IngestOptions, recognition: Recognition) -> FormatOptions:
     """Return what is known about the formats: the options of the call come before the dialect."""
     return FormatOptions(
@@ -337,6 +351,7 @@ def _format_options(options: IngestOptions, recognition: Recognition) -> FormatO
         dates=options.dates or recognition.dates,
         rates=options.rates,
         units=recognition.units,
+        powers=recognition.powers,
     )
 
 

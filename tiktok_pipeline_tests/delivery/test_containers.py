@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -121,6 +122,15 @@ REFUSED = [
     ("SQLite", b"SQLite format 3\x00", "an SQLite database"),
     ("tar", CSV.ljust(257, b"\x00") + b"ustar", "a tar archive"),
     ("web page", b"\n<!DOCTYPE html><html>", "a web page"),
+    ("JSONP", b'callback({"data": [{"id": 1}]});', "a script around JSON; save only what is between the parentheses"),
+    ("script", b'/* users */\nwindow.users = [\n{"id": 1}];', "a script around JSON; save only what stands behind"),
+    ("exported", b'export default [{"id": 1}]', "a script around JSON"),
+    ("chart answer", b"/*O_o*/\ngoogle.visualization.Query.setResponse({});", "the answer of Google's chart service"),
+    ("guarded JSON", b")]}'\n[{}]", "JSON behind a line for browsers; remove all before the first"),
+    ("JSON in quotes", json.dumps(json.dumps([{"id": 1}])).encode(), "JSON written as one text in quotes"),
+    ("JSON sequence", b'\x1e{"id": 1}\n\x1e{"id": 2}\n', "a sequence of JSON texts"),
+    ("comment above JSON", b'// users\n[{"id": 1}]', "JSON with a comment above it; remove the comment"),
+    ("drawn table", "┌────┐\n│ id │".encode(), "a table drawn with lines for the screen; export the query"),
     ("table of a web page", b'<table border="1"><tr><td>a', "a web page"),
 ]  # fmt: skip
 

@@ -186,6 +186,25 @@ def test_a_header_that_a_dialect_knows_is_preferred() -> None:
     assert (table.header, good(table)) == (NAMES, expected(8))
 
 
+@pytest.mark.parametrize(("header", "cells"), [("day,handle,bio,fans,likes", 4), ("day,handle,bio", 4)])
+def test_rows_of_another_width_than_the_header_are_refused(header: str, cells: int) -> None:
+    names = header.count(",") + 1
+    with pytest.raises(UnreadableFileError, match=f"line 1 names {names} columns, the rows have {cells} cells; give"):
+        opened(f"{header}\n{rows()}")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_the_lines_that_a_console_draws_are_no_records(end: str) -> None:
+    drawn = "+------------+--------+"
+    lines = ["mysql> select 1;", drawn, "| day        | fans   |", drawn]
+    lines += [f"| 2024-05-0{number} |   {number}00  |" for number in range(1, 5)]
+    table = opened(end.join([*lines, drawn, "4 rows in set (0.00 sec)", ""]))
+    assert [name for name in table.header if "column" not in name] == ["day", "fans"]
+    found = [tuple(cell for cell in cells if cell) for cells in good(table)]
+    assert found == [(f"2024-05-0{number}", f"{number}00") for number in range(1, 5)]
+    assert bad_lines(table) == []
+
+
 def test_a_repeated_header_is_a_damaged_record() -> None:
     table = opened("Title\n" + HEADER + rows(4) + HEADER + row(5) + row(6))
     assert (good(table), bad_lines(table)) == (expected(6), [7])

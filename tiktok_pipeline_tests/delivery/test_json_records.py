@@ -61,6 +61,17 @@ FORMS = [
     ("wrapped lists of cells", json.dumps({"values": [list(TWO[0]), ["anna", 1], ["ben", 2]]}), None),
     ("columns", json.dumps({"account_id": {"0": "anna", "1": "ben"}, "followers": {"0": 1, "1": 2}}), None),
     ("index", json.dumps({"0": TWO[0], "1": TWO[1]}), None),
+    ("lists", json.dumps({name: [record[name] for record in TWO] for name in TWO[0]}), None),
+    (
+        "wrapped lists",
+        json.dumps({"ok": 1, "data": {key: [two[key] for two in TWO] for key in TWO[0]}, "n": 2}),
+        None,
+    ),
+    (
+        "names in objects",
+        json.dumps({"meta": [{"name": key} for key in TWO[0]], "data": [["anna", 1], ["ben", 2]]}),
+        None,
+    ),
     ("utf-16", json.dumps(TWO).encode("utf-16"), None),
 ]
 
@@ -84,6 +95,33 @@ def test_a_label_that_is_no_number_becomes_a_column() -> None:
     ) == [
         {"index": "anna", "followers": "1", "likes": "2"},
         {"index": "ben", "followers": "2", "likes": "3"},
+    ]
+
+
+def test_records_by_their_labels_inside_a_document() -> None:
+    table = read(json.dumps({"app": {"users": {"-Na": TWO[0], "-Nb": TWO[1]}}, "version": 2}))
+    assert cells_of(table) == [{"index": "-Na", **TWO_CELLS[0]}, {"index": "-Nb", **TWO_CELLS[1]}]
+
+
+UNFIT = [
+    (
+        {"account_id": ["anna", "ben"], "followers": [1]},
+        "account_id has 2 cells and followers has 1; export one object",
+    ),
+    ({"table": {"cols": [{"id": "A", "label": "followers"}], "rows": [{"c": [{"v": 1}]}]}}, "the table of a chart"),
+]
+
+
+@pytest.mark.parametrize(("document", "message"), UNFIT)
+def test_documents_in_which_no_cell_has_a_certain_record_are_refused(document: object, message: str) -> None:
+    with pytest.raises(UnreadableFileError, match=message):
+        read(json.dumps(document))
+
+
+def test_a_record_with_lists_is_no_table_of_lists() -> None:
+    record = {"account_id": "anna", "followers": 5, "likes": [1, 2], "id": ["a", "b"]}
+    assert cells_of(read(json.dumps(record, indent=1))) == [
+        {"account_id": "anna", "followers": "5", "likes": "[1,2]", "id": '["a","b"]'}
     ]
 
 

@@ -72,11 +72,53 @@ def test_a_workbook_is_read_by_type(tmp_path: Path) -> None:
     assert table.plain_format is None
 
 
-def test_formulas_give_their_stored_value_only(tmp_path: Path) -> None:
-    """A workbook that no spreadsheet program has computed holds no values of its formulas."""
-    rows: Rows = [["account_id", "followers"], ["anna", "=1+1"], ["ben", "='[http://example.org/x.xlsx]a'!A1"]]
+def stored(content: bytes, value: bytes) -> bytes:
+    """Return a workbook in which every formula has this result."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive, zipfile.ZipFile(stream, "w") as written:
+        for entry in archive.infolist():
+            part = archive.read(entry).replace(b"</f><v />", b"</f>" + value).replace(b"</f><v/>", b"</f>" + value)
+            written.writestr(entry.filename, part)
+    return stream.getvalue()
+
+
+LINKS: Rows = [
+    ["account_id", "followers"],
+    *([f'=HYPERLINK("https://example.org/{name}","{name}")', 5] for name in ("anna", "ben", "cleo")),
+]
+SUMS: Rows = [["account_id", "followers"], ["anna", "=1+1"], ["ben", "=2+2"], ["cleo", "=3+3"]]
+
+
+def test_formulas_give_their_stored_results(tmp_path: Path) -> None:
+    (table,) = delivered(tmp_path / "a.xlsx", stored(workbook(profiles=SUMS), b"<v>7</v>"))
+    assert [cells["followers"] for cells in cells_of(table) if isinstance(cells, dict)] == ["7"] * 3
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (workbook(profiles=LINKS), "column account_id: 3 formulas without their results, the first in cell A2: =HYP"),
+        (stored(workbook(profiles=SUMS), b"<v>0</v>"), "column followers: 3 formulas .* cell B2: =1[+]1; open the"),
+        (workbook(profiles=[[None, *row] for row in LINKS]), "column account_id: 3 formulas .* the first in cell B2"),
+    ],
+    ids=["links", "zeros that a program stored", "columns that start at B"],
+)
+def test_formulas_that_no_program_computed_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    with pytest.raises(UnreadableFileError, match=message):
+        delivered(tmp_path / "a.xlsx", content)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [*TABLE, ["Total", "=SUM(B2:B3)"]],
+        [[*TABLE[0], "note"], *([*row, "=1+1"] for row in TABLE[1:])],
+    ],
+    ids=["a total", "a column that no dialect knows"],
+)
+def test_other_formulas_without_results_do_no_harm(tmp_path: Path, rows: Rows) -> None:
     (table,) = delivered(tmp_path / "a.xlsx", workbook(profiles=rows))
-    assert cells_of(table) == [{"account_id": "anna"}, {"account_id": "ben"}]
+    assert cells_of(table)[:2] == CELLS
 
 
 def test_rows_above_the_header_are_skipped_and_counted(tmp_path: Path) -> None:

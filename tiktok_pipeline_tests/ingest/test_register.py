@@ -349,3 +349,12 @@ def test_the_next_call_recovers_from_a_crash_before_the_manifest_is_written(
     assert snapshots_on_disk(raw) == []
     assert outcomes(register([scrape], config)) == ["new"]
     assert files_in(raw) == ["2024-03-01/manifest.json", "2024-03-01/scrape.csv"]
+
+
+def test_records_with_the_cells_of_several_creators_are_refused(config: IngestConfig, tmp_path: Path) -> None:
+    path = tmp_path / "profiles_2024-05-06.json"
+    path.write_text(json.dumps([{"username": ["anna", "ben"], "followers": [1, 2]}]))
+    with pytest.raises(
+        UnknownDialectError, match=r"username holds lists, such as .*; expected one creator; export one record"
+    ):
+        register([path], config)

@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from tiktok_pipeline.raw.dialects.name_units import is_of_other_platform, named_unit
+
 _LETTERS = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "ß": "ss", "ł": "l", "đ": "d", "ð": "d", "ı": "i"})
 """Letters that Unicode does not split into a plain letter and an accent."""
 
@@ -95,13 +97,16 @@ class HeaderIndex:
         self._by_key: dict[str, list[str]] = {}
         self._by_path_end: dict[str, list[str]] = {}
         self._by_count: dict[str, list[str]] = {}
+        self._by_base: dict[str, list[str]] = {}
         for number, name in enumerate(self.names, start=1):
             delivered = _WRAPPERS.sub("", _without_position(name, number, self.names), count=1)
             self._by_key.setdefault(column_key(delivered), []).append(name)
             if count_key(delivered) != column_key(delivered):
                 self._by_count.setdefault(count_key(delivered), []).append(name)
+            if unit := named_unit(delivered):
+                self._by_base.setdefault(count_key(unit.base), []).append(name)
             parts = [column_key(part) for part in _PATH.split(delivered)] if " " not in delivered else []
-            for start in range(1, len(parts)):
+            for start in range(1, 0 if is_of_other_platform(parts[:-1]) else len(parts)):
                 self._by_path_end.setdefault(".".join(parts[start:]), []).append(name)
         ids = self._by_key.get("id", [])
         if len(ids) > 1 and _KEY_OF_A_DATABASE in ids:
@@ -111,7 +116,8 @@ class HeaderIndex:
         """Return the columns of this name, in the order of the header; the exact spelling first.
 
         A name also matches the end of a path: ``followerCount`` matches ``userInfo.stats.followerCount``, unless a
-        column has exactly this name. With ``is_count``, names are at last compared as `count_key` gives them.
+        column has exactly this name. With ``is_count``, names are at last compared as `count_key` gives them, then
+        without the unit that they give.
         """
         key = column_key(name)
         if not key:
@@ -120,7 +126,9 @@ class HeaderIndex:
         if not matches and key not in _TOO_GENERAL:
             matches = self._by_path_end.get(".".join(column_key(part) for part in _PATH.split(name)), [])
         if not matches and is_count and count_key(name):
-            matches = self._by_count.get(count_key(name), [])
+            matches = self._by_count.get(count_key(name), []) or self._by_base.get(count_key(name), [])
+        if not matches:  # a time in UTC is read as a time without an offset
+            matches = self._by_key.get(f"{key}utc", [])
         return tuple(sorted(matches, key=lambda match: match != name))
 
     def repeats(self, column: str) -> frozenset[str]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tiktok_pipeline.errors import FileError
-from tiktok_pipeline.raw.dialects.column_names import HeaderIndex
+from tiktok_pipeline.raw.dialects.column_names import HeaderIndex, column_key
+from tiktok_pipeline.raw.dialects.name_units import is_count_name
 from tiktok_pipeline.raw.schema import CREATOR_ACTIVITY, PROFILES, SOURCES, VIDEOS, Source
 
 RateUnit = Literal["fraction", "percent"]
@@ -30,7 +31,7 @@ REQUIRED: Mapping[str, tuple[tuple[str, ...], ...]] = {
 """The columns without which a file of a source is refused: one of each group."""
 
 
-_COUNTS = ("followers", "following", "likes", "videos_count")
+COUNTS = ("followers", "following", "likes", "videos_count")
 
 
 class UnknownDialectError(FileError):
@@ -95,12 +96,23 @@ class Dialect:
         index = header if isinstance(header, HeaderIndex) else HeaderIndex(header)
         resolved: dict[str, tuple[str, ...]] = {}
         for canonical, names in self.columns.items():
-            is_count = self.is_generic and canonical in _COUNTS
+            is_count = self.is_generic and canonical in COUNTS
             matches_by_name = [matches for name in names if (matches := index.find(name, is_count=is_count))]
+            if canonical in COUNTS and not self.is_own:
+                matches_by_name = [counts for matches in matches_by_name if (counts := self._counts_among(matches))]
             if matches_by_name:
                 columns = (match for matches in matches_by_name for match in matches)
                 resolved[canonical] = tuple(dict.fromkeys(columns)) if self.is_generic else matches_by_name[0]
         return resolved
+
+    def _counts_among(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """Return the columns that can hold counts: neither shares nor a quotient such as ``likes/videos``."""
+        counts = {column_key(name) for canonical in COUNTS for name in self.columns.get(canonical, ())}
+        return tuple(
+            column
+            for column in columns
+            if is_count_name(column) and not counts & {column_key(part) for part in column.split("/")[:-1]}
+        )
 
     def missing(self, columns: Mapping[str, object], index: HeaderIndex | None = None) -> list[tuple[str, ...]]:
         """Return the groups of `REQUIRED`, and with an index those of ``recognized_by``, that a file lacks."""
@@ -129,6 +141,8 @@ class Recognition:
         What the dialect is.
     units, dates, transformation
         As in `Dialect`; a unit also from a name such as "Engagement rate (%)".
+    powers : mapping of str to int
+        The power of ten by which the counts of a column are multiplied: 3 for "Followers (k)".
     competing : mapping of str to tuple of str
         Canonical name to all columns that it may be; their cells must be equal, see
         `tiktok_pipeline.raw.read.check_competing`.
@@ -147,6 +161,7 @@ class Recognition:
     columns: Mapping[str, str]
     description: str = ""
     units: Mapping[str, RateUnit] = field(default_factory=dict)
+    powers: Mapping[str, int] = field(default_factory=dict)
     dates: DateOrder | None = None
     transformation: Transformation | None = None
     competing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

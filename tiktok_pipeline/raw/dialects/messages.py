@@ -11,6 +11,7 @@ from tiktok_pipeline.safe_text import one_line
 _NAME_CHARACTERS = 40
 _SHOWN_NAMES = 40
 _CHOICES = 4
+_MOST_CHOICES = 7
 _MEANINGS = {"account_id": "the creator's handle, number or profile URL", "followers": "the followers"}
 
 
@@ -53,6 +54,12 @@ def competing_columns_error(
     canonical: str, columns: Sequence[str], evidence: str, *, file: str
 ) -> CompetingColumnsError:
     """Return the error of columns with different cells that may all be one canonical column."""
+    if len(columns) > _MOST_CHOICES:
+        return CompetingColumnsError(
+            f"{file}: {len(columns)} columns may each be {canonical}, such as {shown_name(columns[0])} and "
+            f"{shown_name(columns[-1])}: the creators stand side by side",
+            remedy="export one row for each creator",
+        )
     more = f" (and {len(columns) - _CHOICES} more)" if len(columns) > _CHOICES else ""
     names = " and ".join(shown_name(column) for column in columns[:_CHOICES]) + more
     choices = " or ".join(map_option(canonical, column) for column in columns[:_CHOICES])

@@ -12,12 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from tiktok_pipeline.raw.dialects.column_names import HeaderIndex, column_key
 from tiktok_pipeline.raw.dialects.dialect import (
     CONTROL_COLUMNS,
+    COUNTS,
     Dialect,
     RateUnit,
     Recognition,
     UnknownDialectError,
 )
 from tiktok_pipeline.raw.dialects.messages import map_option, refusal, shown_name, shown_names
+from tiktok_pipeline.raw.dialects.name_units import named_unit
 from tiktok_pipeline.raw.dialects.shipped import DIALECTS
 
 GENERIC = next(dialect for dialect in DIALECTS if dialect.is_generic)
@@ -47,7 +49,10 @@ _FREE_TEXTS = frozenset({"nickname", "biography", "bio_link", "language", "regio
 _DISPLAY_NAMES = frozenset({"name", "nombre", "nome", "nom", "navn", "title"})
 """Columns that usually hold displayed names: only an @ before every cell makes them handles."""
 _LONGEST_ROW_NUMBER = 6
-_PERCENT = re.compile(r"%|per ?cent|\bpct\b", re.IGNORECASE)
+_PERCENT = re.compile(r"%|\uff05|per ?cent|prozent|procent|pourcent|porcent|(?:\b|_)pct(?:\b|_)", re.IGNORECASE)
+_OTHER_UNIT = re.compile(
+    r"\u2030|per ?mille?\b|promille|per (?:1[., ]?000|thousand)|\bbps\b|basis ?points?", re.IGNORECASE
+)
 
 _LOOKS_RIGHT: Mapping[str, Callable[[str], bool]] = {
     "account_id": lambda cell: bool(_HANDLE.fullmatch(cell) and not cell.isdigit()) or "tiktok.com/@" in cell,
@@ -136,7 +141,8 @@ def match_columns(
         source=dialect.source,
         columns=in_order,
         description=dialect.description,
-        units={**_units(in_order), **dialect.units},
+        units={**_units(in_order, file), **dialect.units},
+        powers=_powers(in_order, file),
         dates=dialect.dates,
         transformation=dialect.transformation,
         competing=competing,
@@ -279,9 +285,10 @@ def _drop_likes_of_a_video(resolved: dict[str, tuple[str, ...]], index: HeaderIn
     likes = resolved.get("likes", ())
     if not likes or any(column_key(re.split("[./]", name)[-1]) not in _LIKES_OF_ANYTHING for name in likes):
         return []
-    parents = {tuple(re.split("[./]", name)[:-1]) for name in (*likes, *resolved.get("followers", ()))}
+    paths = [name for name in (*likes, *resolved.get("followers", ())) if " " not in name]
+    parents = {tuple(re.split("[./]", name)[:-1]) for name in paths}
     kinds = sum(any(index.find(name) for name in names) for names in _FIGURES_OF_A_VIDEO)
-    if kinds < _FEWEST_FIGURES and len(parents) == 1:
+    if kinds < _FEWEST_FIGURES and len(parents) < 2:
         return []
     del resolved["likes"]
     shown = shown_name(likes[0])
@@ -335,9 +342,32 @@ def _competing(
     return competing, notes
 
 
-def _units(columns: Mapping[str, str]) -> dict[str, RateUnit]:
+def _units(columns: Mapping[str, str], file: str) -> dict[str, RateUnit]:
     """Return the unit of each rate whose name gives it, such as "Engagement (%)"."""
-    return {name: "percent" for name, column in columns.items() if name.endswith("_rate") and _PERCENT.search(column)}
+    rates = {name: column for name, column in columns.items() if name.endswith("_rate")}
+    for column in rates.values():
+        if _OTHER_UNIT.search(column):
+            raise UnknownDialectError(
+                f"{file}: column {shown_name(column)}: its unit is neither a fraction nor a percentage",
+                remedy="write its rates as percentages, and % in its name",
+            )
+    return {name: "percent" for name, column in rates.items() if _PERCENT.search(column)}
+
+
+def _powers(columns: Mapping[str, str], file: str) -> dict[str, int]:
+    """Return the power of ten of each count whose name gives a unit, such as "Followers (k)"."""
+    powers = {}
+    for name, column in columns.items():
+        unit = named_unit(column) if name in COUNTS else None
+        if unit is None:
+            continue
+        if unit.power is None:
+            raise UnknownDialectError(
+                f"{file}: column {shown_name(column)}: {unit.word} may mean {unit.meanings}",
+                remedy="write thousand, million or billion in its name",
+            )
+        powers[name] = unit.power
+    return powers
 
 
 def _find_all(names: Sequence[str], index: HeaderIndex) -> tuple[str, ...]:

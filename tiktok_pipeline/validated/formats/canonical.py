@@ -12,7 +12,13 @@ from tiktok_pipeline.missing_values import NUMBER_NULL_PATTERN
 from tiktok_pipeline.validated.clean import COUNTS, UNREADABLE, one_of
 from tiktok_pipeline.validated.formats.dates import days
 from tiktok_pipeline.validated.formats.formats import ColumnFormat, Formats
-from tiktok_pipeline.validated.formats.numbers import canonical_count, canonical_rate, reduced, strip_blanks
+from tiktok_pipeline.validated.formats.numbers import (
+    canonical_count,
+    canonical_rate,
+    multiplied,
+    reduced,
+    strip_blanks,
+)
 from tiktok_pipeline.warehouse.base import Engine
 
 _DATE_COLUMN = "observed_on"
@@ -56,6 +62,7 @@ def _without_words(format_: ColumnFormat) -> ColumnFormat:
     return ColumnFormat(
         decimal=format_.decimal,
         unit=format_.unit,
+        power=format_.power,
         day_order=format_.day_order,
         earliest=format_.earliest,
         latest=format_.latest,
@@ -67,10 +74,11 @@ def _with_canonical_numbers(
 ) -> nw.LazyFrame[Any]:
     del engine
     delivered, number = nw.col(name), nw.col("reduced_cell")
-    if name in COUNTS:
+    if name in COUNTS and not format_.power:
         # Digits alone are canonical: the engine rewrites the other cells only.
         is_of_format = is_of_format & ~delivered.str.contains("^[0-9]*$")
-    with_number = rows.with_columns(nw.when(is_of_format).then(reduced(delivered)).alias("reduced_cell"))
+    without_words = multiplied(reduced(delivered), format_.power)
+    with_number = rows.with_columns(nw.when(is_of_format).then(without_words).alias("reduced_cell"))
     if name in COUNTS:
         rewritten = canonical_count(number, format_.decimal, delivered)
     else:

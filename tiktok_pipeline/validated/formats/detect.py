@@ -15,12 +15,19 @@ from tiktok_pipeline.validated.clean import COUNTS, RATES, TYPES
 from tiktok_pipeline.validated.formats.canonical import canonical_cells
 from tiktok_pipeline.validated.formats.dates import FIRST_DAY, latest_day
 from tiktok_pipeline.validated.formats.day_order import decide_order, read_in_every_order
-from tiktok_pipeline.validated.formats.decimal_marks import decide_count, decide_number, number_mark, own_mark
+from tiktok_pipeline.validated.formats.decimal_marks import (
+    LARGEST_AUDIENCE,
+    decide_count,
+    decide_number,
+    number_mark,
+    own_mark,
+)
 from tiktok_pipeline.validated.formats.evidence import NUMBERS, odd_columns
 from tiktok_pipeline.validated.formats.formats import AmbiguousFormatError, ColumnFormat, FormatOptions, Formats
-from tiktok_pipeline.validated.formats.numbers import PERCENT_SIGN, class_of, reduced
+from tiktok_pipeline.validated.formats.numbers import PERCENT_SIGN, class_of, multiplied, reduced
 from tiktok_pipeline.validated.formats.rate_units import (
     RateSummary,
+    check_named_percent,
     decide_unit,
     may_be_percent,
     rate_summaries,
@@ -32,6 +39,7 @@ from tiktok_pipeline.warehouse.base import Engine
 _CANONICAL_COUNTS = {"short", "long", "missing", "other", "point decimal"}
 _CANONICAL_NUMBERS = {*_CANONICAL_COUNTS, "point zeros", "point digits"}
 _PERCENT = "percent"
+_LIKES_OF_A_FOLLOWER = 100
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,7 @@ def detect_formats(
     """
     options = options or FormatOptions()
     odd = odd_columns(rows, measures, source)
+    odd += [name for name in options.powers if name not in odd]
     examine_units = source.name == PROFILES.name and (
         may_be_percent(measures) or any(name in odd or options.unit_of(name) == _PERCENT for name in RATES)
     )
@@ -97,6 +106,7 @@ def detect_formats(
     narrow = engine.persist(intact.select(nw.lit("").alias("source_file"), *sorted(needed)))
     delivered = _File(narrow, file, engine, options, latest_day(today))
     columns = _number_formats(delivered, [name for name in odd if name != "observed_on"])
+    _check_multiplied(delivered, columns)
     if examine_units:
         columns = _with_units(delivered, columns)
     if "observed_on" in odd:
@@ -120,14 +130,44 @@ def _number_formats(file: _File, odd: Sequence[str]) -> dict[str, ColumnFormat]:
     formats = {}
     for name, tally in tallies.items():
         is_known = set(tally.cells) <= (_CANONICAL_COUNTS if name in COUNTS else _CANONICAL_NUMBERS)
-        if tally.reduced or not is_known:
-            formats[name] = ColumnFormat(decimal=marks[name], **_shown(tally, marks[name]))
+        if name in file.options.powers:
+            formats[name] = _multiplied_format(file, name, tally, marks[name])
+        elif tally.reduced or not is_known:
+            shown = _shown(tally, marks[name])
+            formats[name] = ColumnFormat(decimal=marks[name], example=shown["example"], note=shown["note"])
     return formats
+
+
+def _multiplied_format(file: _File, name: str, tally: Tally, mark: str) -> ColumnFormat:
+    power = file.options.powers[name]
+    example = _shown(tally, mark)["example"]
+    note = f"numbers such as {example} are multiplied by {10**power:,}, as the name of the column says"
+    return ColumnFormat(decimal=mark, power=power, example=example, note=note)
+
+
+def _check_multiplied(file: _File, columns: Mapping[str, ColumnFormat]) -> None:
+    """Refuse a column whose name gives a unit that its cells cannot have: no creator has 1,250,340 millions."""
+    names = [name for name, column in columns.items() if column.power]
+    if not names:
+        return
+    numbers = canonical_cells(file.rows, {"": Formats(columns=columns)}, file.engine)
+    typed = file.engine.try_cast(numbers, {name: TYPES[name] for name in names})
+    largest = fetch_row(typed.select(*(nw.col(name).max().alias(name) for name in names)))
+    for name in names:
+        bound = LARGEST_AUDIENCE * (_LIKES_OF_A_FOLLOWER if name == "likes" else 1)
+        if (largest[name] or 0) > bound:
+            plain = largest[name] // 10 ** columns[name].power
+            raise AmbiguousFormatError(
+                f"{file.name}: column {name}: its name says that {plain:,} is multiplied by "
+                f"{10 ** columns[name].power:,}, which no creator has",
+                remedy="take the unit out of the name if the column holds whole numbers",
+            )
 
 
 def _tally(file: _File, name: str) -> Tally:
     """Classify the cells of a column of numbers."""
-    cells = file.rows.select(nw.col(name).alias("cell")).with_columns(reduced(nw.col("cell")).alias("number"))
+    number = multiplied(reduced(nw.col("cell")), file.options.powers.get(name, 0))
+    cells = file.rows.select(nw.col(name).alias("cell")).with_columns(number.alias("number"))
     kind = class_of(nw.col("number"))
     is_reduced = (nw.col("cell") != nw.col("number")) & (kind != nw.lit("missing")) & (kind != nw.lit("other"))
     classes = cells.select("cell", kind.alias("class"), nw.when(is_reduced).then(nw.col("cell")).alias("reduced"))
@@ -186,6 +226,7 @@ def _with_units(file: _File, columns: Mapping[str, ColumnFormat]) -> dict[str, C
             )
         if with_sign or known:
             units[name] = known or "sign"
+    _check_named_units(file, columns)
     unknown = [name for name in RATES if name not in units]
     summaries = _summarize(file, columns, unknown) if unknown else {}
     examples = _largest_cells(file)
@@ -197,6 +238,14 @@ def _with_units(file: _File, columns: Mapping[str, ColumnFormat]) -> dict[str, C
         if examples[name] and (name in result or unit != "fraction"):
             result[name] = _with_unit(result.get(name), unit, examples[name])
     return result
+
+
+def _check_named_units(file: _File, columns: Mapping[str, ColumnFormat]) -> None:
+    """Refuse rates that are percentages by the name of their column, and fractions by their cells."""
+    names = [name for name in RATES if file.options.units.get(name) == _PERCENT and not file.options.rates]
+    summaries = _summarize(file, columns, names) if names else {}
+    for name, summary in summaries.items():
+        check_named_percent(name, summary, _largest_cells(file)[name], file=file.name)
 
 
 def _summarize(file: _File, columns: Mapping[str, ColumnFormat], names: Sequence[str]) -> dict[str, RateSummary]:

@@ -33,12 +33,15 @@ class FormatOptions:
         The unit of engagement rates (``--rates``): 0.05 or 5 for five percent.
     units : mapping of str to {"fraction", "percent"}
         The unit of single columns, as their names or the dialect say; ``rates`` comes first.
+    powers : mapping of str to int
+        The power of ten by which the counts of a column are multiplied, as its name says: 6 for "Likes (M)".
     """
 
     decimal: DecimalMark | None = None
     dates: DayOrder | None = None
     rates: RateUnit | None = None
     units: Mapping[str, RateUnit] = field(default_factory=dict)
+    powers: Mapping[str, int] = field(default_factory=dict)
 
     def unit_of(self, name: str) -> RateUnit | None:
         """Return the unit of a rate column, if it is known."""
@@ -56,6 +59,8 @@ class ColumnFormat:
         then not readable.
     unit : {"fraction", "percent", "sign", ""}
         The unit of rates without a percent sign; ``sign`` if every rate has one, empty for other columns.
+    power : int
+        The power of ten by which a count without a word such as K is multiplied.
     day_order : str
         How a date without a month name is read: ``day-first``, ``month-first``, ``year-first`` or
         ``year-day-month``; empty if no cell depends on it.
@@ -69,6 +74,7 @@ class ColumnFormat:
 
     decimal: str = ""
     unit: str = ""
+    power: int = 0
     day_order: str = ""
     earliest: str = ""
     latest: str = ""
@@ -113,4 +119,4 @@ class Formats:
 
 
 def _without_blanks(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in record.items() if value != ""}
+    return {name: value for name, value in record.items() if value not in ("", 0)}

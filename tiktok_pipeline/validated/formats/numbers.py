@@ -17,31 +17,11 @@ from typing import Any
 import narwhals as nw
 
 from tiktok_pipeline.missing_values import NUMBER_NULL_PATTERN, WHITE_SPACE
+from tiktok_pipeline.number_words import MULTIPLIERS
 from tiktok_pipeline.validated.clean import LARGEST_EXACT_FLOAT, UNREADABLE
 
 _BLANKS = "\u00a0\u2000-\u200b\u202f\u205f\u3000\ufeff"
 _APOSTROPHES = "'\u2019\u02bc`\u00b4"
-
-MULTIPLIERS: Mapping[int, tuple[str, ...]] = {
-    3: (
-        *("k", "mil", "tsd", "tsd.", "t", "thousand", "tausend", "mille", "mila", "miles", "tusind", "tusinde"),
-        *("tusen", "tys.", "tys", "тыс", "тыс.", "bin", "rb", "ribu", "千", "천"),
-    ),
-    4: ("万", "萬", "만", "w"),
-    5: ("lakh", "lakhs", "lac", "л"),
-    6: (
-        *("m", "mio", "mio.", "mill", "mill.", "mln", "mln.", "mn", "million", "millions", "millionen", "million(s)"),
-        *("millones", "millón", "millon", "milhões", "milhão", "milhoes", "milioni", "milione", "millioner", "mi"),
-        *("millioen", "miljoen", "milj.", "milj", "mi.", "млн", "млн.", "jt", "juta", "百万"),
-    ),
-    7: ("crore", "crores", "cr", "千万"),
-    8: ("亿", "億", "억"),
-    9: (
-        *("b", "bn", "mrd", "mrd.", "mia", "mia.", "md", "mds", "mld", "mld.", "milliard", "milliards", "milliarden"),
-        *("milliarder", "billion", "billions", "miliardi", "bi", "млрд", "млрд.", "g"),
-    ),
-}
-"""Words behind a number, by the power of ten that they mean. Words with two meanings are left out."""
 
 _E = r"(?:e[+-]?[0-9]{1,3})?$"
 _X = r"(?:x-?[0-9]+)?$"
@@ -104,6 +84,20 @@ def reduced(text: nw.Expr) -> nw.Expr:
     # Most cells have digits only: the engine evaluates the other branches for the rest.
     without_groups = number.str.replace_all(_GROUP_MARK, "")
     return nw.when(is_plain).then(text).when(is_grouped).then(without_groups).otherwise(number)
+
+
+def multiplied(number: nw.Expr, power: int) -> nw.Expr:
+    """Return a reduced cell in the unit of its column: with a word of its own, a cell stays as it is."""
+    if not power:
+        return number
+    with_power = nw.concat_str([number, nw.lit(f"x{power}")])
+    return (
+        nw.when(number.str.contains(r"^-?[0-9]*[.,]?[0-9][0-9.,]*$"))
+        .then(with_power)
+        .when(number.str.contains("^-?[0-9.,]+e"))
+        .then(nw.lit("?e"))
+        .otherwise(number)
+    )
 
 
 def _without_words(number: nw.Expr) -> nw.Expr:

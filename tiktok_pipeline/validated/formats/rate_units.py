@@ -100,6 +100,22 @@ def decide_unit(summaries: Mapping[str, RateSummary], examples: Mapping[str, str
     )
 
 
+def check_named_percent(name: str, summary: RateSummary, example: str, *, file: str) -> None:
+    """Refuse a column that is of percentages by its name, and of fractions by its cells.
+
+    Raises
+    ------
+    AmbiguousFormatError
+        If the rates are a hundredth of what percentages are.
+    """
+    if summary.median and "%" not in example and _unit_of(name, summary) == "fraction":
+        raise AmbiguousFormatError(
+            f"{file}: column {name}: its name says percent, but rates such as {example} "
+            f"(median {summary.median:.4g}) look like fractions",
+            remedy="add --rates fraction (0.05 is five percent) or --rates percent (5 is five percent)",
+        )
+
+
 def _unit_of(name: str, summary: RateSummary) -> str:
     """Return the unit of one column; empty if it cannot be told."""
     median = summary.median or 0.0

@@ -11,6 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiktok_pipeline.raw.dialects import DIALECTS, Dialect, UnknownDialectError, is_known_name, recognize
+from tiktok_pipeline.raw.dialects.dialect import COUNTS, CompetingColumnsError
+from tiktok_pipeline.raw.dialects.messages import competing_columns_error
+from tiktok_pipeline.raw.dialects.name_units import is_count_name, named_unit
 from tiktok_pipeline.raw.schema import PROFILES
 from tiktok_pipeline_tests.raw.dialects.headers import (
     ACTIVITY,
@@ -240,6 +243,86 @@ def test_the_user_maps_a_column_that_a_dialect_reads_as_another() -> None:
 def test_a_map_of_something_else_is_refused(column_map: dict[str, str], message: str) -> None:
     with pytest.raises(UnknownDialectError, match=message):
         recognize(TRACKER, file="f.csv", column_map=column_map)
+
+
+@pytest.mark.parametrize(
+    ("name", "power"),
+    [
+        ("Followers (millions)", 6),
+        ("Followers (k)", 3),
+        ("Followers [in thousands]", 3),
+        ("followers_k", 3),
+        ("followersInMillions", 6),
+        ("Follower in Mio.", 6),
+        ("Follower (Tsd.)", 3),
+        ("Abonnés (en milliers)", 3),
+        ("Подписчики, тыс.", 3),
+        ("粉丝数（万）", 4),
+        ("Followers ('000)", 3),
+        ("Followers x1000", 3),
+        ("Millions of followers", 6),
+    ],
+)
+def test_the_unit_of_a_count_is_read_from_its_name(name: str, power: int) -> None:
+    recognition = recognize(["username", name], file="f.csv")
+    assert (recognition.columns["followers"], recognition.powers) == (name, {"followers": power})
+    mapped = recognize(["username", "Reach (k)"], file="f.csv", column_map={"followers": "Reach (k)"})
+    assert mapped.powers == {"followers": 3}
+
+
+@pytest.mark.parametrize("name", ["Takipçi (B)", "Seguidores (mil)"])
+def test_a_unit_of_two_meanings_is_refused(name: str) -> None:
+    with pytest.raises(UnknownDialectError, match=r"may mean .* or, in .*; write thousand, million or billion"):
+        recognize(["username", name], file="f.csv")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "Followers %",
+            "Followers (%)",
+            "Followers +/-",
+            "Followers (+)",
+            "Followers ±",
+            "Δ Followers",
+            "Followers ↑",
+        ),
+        *("likes/followers", "videos/followers", "instagram.followers", "youtube/followers", "Ø Followers"),
+    ],
+)
+def test_a_share_a_change_a_quotient_and_another_platform_are_no_followers(name: str) -> None:
+    with pytest.raises(UnknownDialectError, match="cannot tell which column holds the followers"):
+        recognize(["username", name], file="f.csv")
+
+
+def test_the_object_of_the_platform_wins() -> None:
+    header = ["username", "tiktok.followers", "instagram.followers"]
+    assert recognize(header, file="f.csv").columns["followers"] == "tiktok.followers"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=[dialect.name for dialect in DIALECTS])
+def test_no_known_name_of_a_count_has_a_unit(dialect: Dialect) -> None:
+    names = [name for canonical in COUNTS for name in dialect.columns.get(canonical, ())]
+    assert [name for name in names if named_unit(name) or not is_count_name(name)] == []
+
+
+@pytest.mark.parametrize("name", ["avg engagement rate (‰)", "avg_engagement_rate (bps)"])
+def test_a_rate_in_another_unit_is_refused(name: str) -> None:
+    with pytest.raises(UnknownDialectError, match="neither a fraction nor a percentage; write its rates as percent"):
+        recognize(["username", "followers", name], file="f.csv", column_map={"avg_engagement_rate": name})
+
+
+def test_creators_side_by_side_are_refused_in_few_words() -> None:
+    with pytest.raises(
+        CompetingColumnsError, match=r"9 columns may each be account_id, .* side by side; export one row"
+    ):
+        raise competing_columns_error("account_id", [f"users.k{n}.username" for n in range(9)], "", file="f.json")
+
+
+def test_a_time_in_utc_is_a_time() -> None:
+    recognition = recognize(["username", "followers", "Scraped at (UTC)"], file="f.csv")
+    assert recognition.columns["observed_on"] == "Scraped at (UTC)"
 
 
 def test_a_rate_in_percent_is_known_by_its_name() -> None:

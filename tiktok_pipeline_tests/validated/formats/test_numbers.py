@@ -233,3 +233,37 @@ def test_formats_survive_the_manifest(engine: DuckDBWarehouse) -> None:
     assert set(formats.columns) == {"followers", "avg_engagement_rate"}
     assert Formats.from_dict(formats.to_dict()) == formats
     assert Formats.from_dict({}) == Formats()
+
+
+POWERS: list[tuple[int, list[str | None], list[int | None]]] = [
+    (6, ["1.25034", "5", "0.000612", None, "n/a"], [1_250_340, 5_000_000, 612, None, None]),
+    (6, ["1,25034", "0,5"], [1_250_340, 500_000]),
+    (3, ["1250.34", "15.802", "0.734"], [1_250_340, 15_802, 734]),
+    (3, ["1,250.3", "98.431"], [1_250_300, 98_431]),
+    (3, ["12", "1.2M", "950K"], [12_000, 1_200_000, 950_000]),
+    (3, ["1.5e3", "2", "2.5"], [None, 2_000, 2_500]),
+]
+
+
+@pytest.mark.parametrize(("power", "cells", "counts"), POWERS)
+def test_counts_are_multiplied_as_the_name_of_their_column_says(
+    engine: DuckDBWarehouse, power: int, cells: list[str | None], counts: list[int | None]
+) -> None:
+    options = FormatOptions(powers={"followers": power})
+    assert read(engine, options, followers=cells)["followers"] == counts
+    formats = detect(engine, options, followers=cells)
+    assert Formats.from_dict(formats.to_dict()) == formats
+    assert f"multiplied by {10**power:,}" in formats.notes[0]
+
+
+def test_counts_that_no_creator_has_are_refused(engine: DuckDBWarehouse) -> None:
+    options = FormatOptions(powers={"followers": 6})
+    with pytest.raises(
+        AmbiguousFormatError, match="its name says that 1,250,340 is multiplied by 1,000,000, which no c"
+    ):
+        detect(engine, options, followers=["1250340", "98431"])
+
+
+def test_thousands_of_thousands_are_refused_where_the_mark_is_open(engine: DuckDBWarehouse) -> None:
+    with pytest.raises(AmbiguousFormatError, match="--decimal"):
+        detect(engine, FormatOptions(powers={"followers": 3}), followers=["1,250", "2,340"])

@@ -88,3 +88,13 @@ def test_the_unit_by_size_and_by_likes(
             decide_unit(summaries, {}, file="f.csv")
     else:
         assert decide_unit(summaries, {}, file="f.csv") == expected
+
+
+def test_fractions_in_a_column_of_percentages_are_refused(engine: DuckDBWarehouse) -> None:
+    options = FormatOptions(units={"avg_engagement_rate": "percent"})
+    with pytest.raises(
+        AmbiguousFormatError, match=r"its name says percent, but rates such as 0\.2652 .*--rates fraction"
+    ):
+        detect(engine, options, avg_engagement_rate=FRACTIONS, **COUNTS)
+    settled = FormatOptions(units={"avg_engagement_rate": "percent"}, rates="fraction")
+    assert read(engine, settled, avg_engagement_rate=FRACTIONS, **COUNTS)["avg_engagement_rate"][0] == 0.0676

@@ -11,7 +11,7 @@ import pytest
 from dagster import DagsterInstance
 
 from tiktok_pipeline.orchestration.assets import study as study_assets
-from tiktok_pipeline.personas.segment_views import NOT_ENOUGH_DATA
+from tiktok_pipeline.personas.verdict import NOT_ENOUGH_DATA
 from tiktok_pipeline.study import load_studies
 from tiktok_pipeline.validated.schema import MOST_FOLLOWERS
 from tiktok_pipeline.warehouse.duckdb import publishing

@@ -24,8 +24,8 @@ from tiktok_pipeline.creators.schema import IDENTITIES_TABLE, MOVES_TABLE
 from tiktok_pipeline.features.catalog import FEATURES_BY_NAME, feature_label
 from tiktok_pipeline.frames import to_pandas
 from tiktok_pipeline.personas.schema import LIFECYCLE_TABLE, MIGRATIONS_TABLE, SUMMARIES_TABLE
-from tiktok_pipeline.personas.segment_views import NOT_ENOUGH_DATA
 from tiktok_pipeline.personas.transitions import JOINT_COLUMNS, lifecycle, migrations
+from tiktok_pipeline.personas.verdict import NOT_ENOUGH_DATA
 from tiktok_pipeline.study import Study
 from tiktok_pipeline.warehouse.base import TableSpec, Warehouse
 
@@ -241,7 +241,7 @@ def _shift(model: SegmentModel, place: int, before: float, now: float) -> str:
         values = [float(np.expm1(value)) for value in values]
     percent = " %" if "percent" in unit else ""
     first, last = (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}" for value in values)
-    return f"{label} {first}{percent}" if first == last else f"{label} {first} to {last}{percent}"
+    return f"{label} as before: {first}{percent}" if first == last else f"{label} {first} to {last}{percent}"
 
 
 def outdated_migrations(

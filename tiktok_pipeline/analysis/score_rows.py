@@ -14,7 +14,7 @@ from tiktok_pipeline.clusters.model import SegmentModel, assign
 from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE
 from tiktok_pipeline.features.build import build_features
 from tiktok_pipeline.features.catalog import feature_label
-from tiktok_pipeline.personas.segment_views import NOT_ENOUGH_DATA
+from tiktok_pipeline.personas.verdict import NOT_ENOUGH_DATA
 from tiktok_pipeline.study import Study
 from tiktok_pipeline.warehouse.base import Slice, Warehouse
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from tiktok_pipeline.upkeep.changes import Listing
 
 
+_FRACTIONS = frozenset({"share", "share_before", "growth_30_days", "engagement_rate"})
+
+
 def changes(
     snapshot: Annotated[str | None, typer.Argument(help="The later snapshot. By default the newest.")] = None,
     study: Annotated[str | None, typer.Option(help="Show the segments of this study only.")] = None,
@@ -108,4 +111,4 @@ def _print(listing: Listing) -> None:
 
     typer.echo(f"\n{one_line(listing.title)}{f': {listing.why_empty}' if listing.why_empty else ''}")
     if listing.rows:
-        print_rows(listing.columns, listing.rows, "table")
+        print_rows(listing.columns, listing.rows, "table", percent=_FRACTIONS)

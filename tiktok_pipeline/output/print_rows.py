@@ -9,16 +9,16 @@ import csv
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from tiktok_pipeline.output.number_format import format_cell
+from tiktok_pipeline.output.number_format import format_cell, format_percent
 from tiktok_pipeline.safe_text import HIDDEN_CHARACTERS, formula_safe, multi_line, one_line
 
 Row = tuple[Any, ...]
 
 
-def print_rows(names: Sequence[str], rows: Sequence[Row], output: str) -> None:
+def print_rows(names: Sequence[str], rows: Sequence[Row], output: str, percent: Collection[str] = ()) -> None:
     """Print rows to standard output.
 
     Parameters
@@ -29,6 +29,8 @@ def print_rows(names: Sequence[str], rows: Sequence[Row], output: str) -> None:
         One tuple of cells per row, in the order of ``names``.
     output : {"table", "csv", "json"}
         The format. JSON is one array of objects.
+    percent : collection of str
+        The columns of fractions that a table shows as percentages.
     """
     match output:
         case "csv":
@@ -40,7 +42,7 @@ def print_rows(names: Sequence[str], rows: Sequence[Row], output: str) -> None:
             text = json.dumps(objects, ensure_ascii=False, allow_nan=False, default=str, indent=1)
             sys.stdout.write(HIDDEN_CHARACTERS.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
         case _:
-            _print_table(names, rows)
+            _print_table(names, rows, percent)
 
 
 def _csv_cell(cell: object) -> object:
@@ -58,7 +60,7 @@ def _json_value(value: object) -> object:
     return value
 
 
-def _print_table(names: Sequence[str], rows: Sequence[Row]) -> None:
+def _print_table(names: Sequence[str], rows: Sequence[Row], percent: Collection[str]) -> None:
     from rich.console import Console  # noqa: PLC0415 - CSV and JSON do not need it
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
@@ -69,15 +71,15 @@ def _print_table(names: Sequence[str], rows: Sequence[Row]) -> None:
         is_numeric = any(isinstance(row[index], int | float) for row in rows)
         table.add_column(Text(one_line(name)), justify="right" if is_numeric else "left")
     for row in rows:
-        table.add_row(*(Text(_table_cell(cell)) for cell in row))
+        table.add_row(*(Text(_table_cell(cell, name in percent)) for name, cell in zip(names, row, strict=True)))
     console.print(table)
 
 
-def _table_cell(cell: object) -> str:
+def _table_cell(cell: object, is_fraction: bool) -> str:
     if cell is None:
         return ""
     if isinstance(cell, bool):
         return str(cell).lower()
     if isinstance(cell, int | float):
-        return format_cell(cell)
+        return format_percent(cell) if is_fraction and math.isfinite(cell) else format_cell(cell)
     return one_line(str(cell))

@@ -212,7 +212,11 @@ LIFECYCLE_TABLE = TableSpec(
             name="creators_before", type="integer", description="creators that the earlier model gives the segment"
         ),
         Column(name="creators", type="integer", description="creators of the segment here"),
-        Column(name="shift", type="text", description="where the centroid moved most, in the feature's unit"),
+        Column(
+            name="shift",
+            type="text",
+            description="where the center moved most, before and now, in the feature's unit",
+        ),
     ),
 )
 

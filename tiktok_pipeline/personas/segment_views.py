@@ -10,10 +10,8 @@ from dataclasses import dataclass, replace
 
 from tiktok_pipeline.clusters.schema import ASSIGNMENTS_TABLE, FITS_TABLE, MODELS_TABLE
 from tiktok_pipeline.personas.schema import MIGRATIONS_TABLE, SUMMARIES_TABLE
+from tiktok_pipeline.personas.verdict import NOT_ENOUGH_DATA
 from tiktok_pipeline.warehouse.base import TableSpec, View
-
-NOT_ENOUGH_DATA = "Not enough data"
-"""The persona of a profile without a value that the model needs."""
 
 _OWN_COLUMNS = {
     "is_beyond_fit": "whether the profile is outside the fit and farther out than any fitted one of its segment",

@@ -13,8 +13,7 @@ import pandas as pd
 from tiktok_pipeline.frames import to_pandas
 from tiktok_pipeline.personas.name import Match, name_clusters, unnamed
 from tiktok_pipeline.personas.schema import FEATURES_TABLE, RECOMMENDATIONS_TABLE, SUMMARIES_TABLE
-from tiktok_pipeline.personas.segment_views import NOT_ENOUGH_DATA
-from tiktok_pipeline.personas.verdict import NO_SEGMENT, Measured, Verdict, segment_verdict
+from tiktok_pipeline.personas.verdict import NO_SEGMENT, NOT_ENOUGH_DATA, Measured, Verdict, segment_verdict
 from tiktok_pipeline.recipes.personas import PersonaCatalog
 
 BASES = {"fitted": True, "all": False}

@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from tiktok_pipeline.personas.schema import LIFECYCLE_TABLE, MIGRATIONS_TABLE
+from tiktok_pipeline.personas.verdict import NOT_ENOUGH_DATA
 
 SURVIVAL, SPLIT = 0.7, 0.3
 """Least share of a segment's creators in one segment that it survives as, and in each of those it splits into."""
@@ -70,11 +71,13 @@ def migrations(
 
 
 def moved_shares(migrations: pd.DataFrame) -> dict[str, float | None]:
-    """Return the shares of the creators of both snapshots for which the creator or the model moved, 0 to 1.
+    """Return the shares of creators for which the creator or the model moved, 0 to 1.
 
-    Both are None if no creator is in both snapshots.
+    Only creators with a segment in both snapshots count: a value that was missing and is known now is no move. Both
+    shares are None if there is no such creator.
     """
-    both = migrations[migrations["kind"] == "both"]
+    has_segments = (migrations[["persona_before", "persona"]] != NOT_ENOUGH_DATA).all(axis=1)
+    both = migrations[(migrations["kind"] == "both") & has_segments]
     creators = float(both["creators"].sum())
     return {
         f"{kind}_moved_share": float(both[f"{kind}_moved"].sum()) / creators if creators else None

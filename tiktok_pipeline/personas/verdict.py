@@ -23,6 +23,9 @@ PATTERN_JACCARD = 0.6
 MIN_SEGMENT_PROFILES = 30
 """Fewest measured profiles for which any statement about a group is made."""
 
+NOT_ENOUGH_DATA = "Not enough data"
+"""What stands in place of a persona for creators without a segment."""
+
 STANDARD_ERRORS = 1.645
 """The verdict is on the mean minus so many standard errors: the bound that 95 % of such means are above."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from tiktok_pipeline.personas.verdict import NOT_ENOUGH_DATA
 from tiktok_pipeline.plots.style import INK, empty_figure, new_figure, persona_styles, set_title, shorten
 
 if TYPE_CHECKING:
@@ -124,12 +125,13 @@ def _ribbon(axes: Axes, left: Span, right: Span, color: str, *, hatch: str | Non
 
 
 def _title(migrations: pd.DataFrame) -> str:
-    both = migrations[migrations["kind"] == "both"]
+    has_segments = (migrations[["persona_before", "persona"]] != NOT_ENOUGH_DATA).all(axis=1)
+    both = migrations[(migrations["kind"] == "both") & has_segments]
     creators = int(both["creators"].sum())
     if not creators:
-        return "No creator is in both snapshots"
+        return "No creator has a segment in both snapshots"
     moved, model = int(both["creator_moved"].sum()), int(both["model_moved"].sum())
     return (
-        f"Of {creators:,} creators in both snapshots, {moved:,} moved to another segment (colored); "
+        f"Of {creators:,} creators with a segment in both snapshots, {moved:,} moved to another (colored); "
         f"the model moved {model:,} (hatched)"
     )

@@ -34,8 +34,8 @@ CAPTIONS = {
     ),
     "stability_by_k": (
         "For each number of segments, with the same number of samples and starts: how reliably other samples give "
-        "the least stable one, and the size of the smallest. The verdicts rest on more samples, "
-        "fitted as the study was."
+        "the least stable one, and the size of the smallest. The verdicts rest on samples of their "
+        "own, fitted as the study was."
     ),
     "seeds": (
         "Left: the same recipe with other random seeds. Right: how well one start with each seed agrees with the "

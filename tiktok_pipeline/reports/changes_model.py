@@ -126,11 +126,11 @@ def _moved(tables: ChangesTables, planned: StudyTables | None) -> Iterator[Sente
     if shares["creator_moved_share"] is None or shares["model_moved_share"] is None:
         return
     yield (
-        Span("Of the creators in both snapshots, "),
+        Span("Of the creators with a segment in both snapshots, "),
         Span(format_percent(shares["creator_moved_share"]), is_strong=True),
-        Span(" moved to another segment by their own figures. For "),
+        Span(" moved to another segment because their figures changed. For "),
         Span(format_percent(shares["model_moved_share"]), is_strong=True),
-        Span(" the model moved: they did not change enough, but the segments were drawn anew."),
+        Span(" it was the model that moved: with the earlier model, their new figures give another segment."),
     )
 
 

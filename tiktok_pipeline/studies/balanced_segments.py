@@ -1,8 +1,8 @@
 """The segments that we recommend: by size, output and response, each on a log scale, with every profile in the fit.
 
 Source: our own analysis of the same 1,000 profiles as the published studies. Counts and rates differ by factors, so
-all four features are logarithms. The rate is in percent, because ln(x + 1) of a small fraction is nearly x. k = 4 is
-the choice of stability and silhouette together.
+all four features are logarithms. The rate is in percent, because ln(x + 1) of a small fraction is nearly x. On those
+profiles, k = 4 is the choice of stability and silhouette together.
 
 Where a delivery has no engagement rates, the response is lifetime engagement: likes per video and follower since the
 account was created. On the 1,000 profiles of the source, which have both, the four segments are the same for 913
@@ -56,7 +56,7 @@ _PERSONAS = PersonaCatalog(
             strategic_value="Their videos reach people beyond the followers, and their prices have not risen yet.",
             recommendation="Contact them first and quickly, and agree on several posts while the fee is small.",
             profiles=146,
-            ranges={"followers": (1_000, 100_000), "avg_engagement_rate": (0.05, None)},
+            ranges={"followers": (1_000, 100_000), "videos_count": (None, 150), "avg_engagement_rate": (0.05, None)},
             typical={
                 "log_followers": 9.289,
                 "log_likes": 12.11,
@@ -71,7 +71,7 @@ _PERSONAS = PersonaCatalog(
             recommendation="Plan awareness campaigns with them, pay by view, and negotiate series, not single posts.",
             profiles=358,
             ranked_by="reach",
-            ranges={"followers": (10_000, None), "videos_count": (100, None)},
+            ranges={"followers": (10_000, None), "videos_count": (100, None), "avg_engagement_rate": (None, 0.05)},
             typical={
                 "log_followers": 11.036,
                 "log_likes": 13.737,
@@ -120,7 +120,11 @@ _LIFETIME_PERSONAS = PersonaCatalog(
             strategic_value="Their videos reached people beyond the followers, recently or long ago.",
             recommendation="Check their newest videos first, then agree on several posts while the fee is small.",
             profiles=149,
-            ranges={"followers": (1_000, 100_000), "lifetime_engagement_rate": (0.05, None)},
+            ranges={
+                "followers": (1_000, 100_000),
+                "videos_count": (None, 150),
+                "lifetime_engagement_rate": (0.05, None),
+            },
             typical={
                 "log_followers": 9.031,
                 "log_likes": 11.984,
@@ -135,7 +139,11 @@ _LIFETIME_PERSONAS = PersonaCatalog(
             recommendation="Plan awareness campaigns with them, pay by view, and negotiate series, not single posts.",
             profiles=362,
             ranked_by="reach",
-            ranges={"followers": (10_000, None), "videos_count": (100, None)},
+            ranges={
+                "followers": (10_000, None),
+                "videos_count": (100, None),
+                "lifetime_engagement_rate": (None, 0.1),
+            },
             typical={
                 "log_followers": 11.064,
                 "log_likes": 13.755,

@@ -5,8 +5,8 @@ Source: "Creator Lifecycle & Monetization Archetypes", the README and notebook o
 monetization. Both are standardized; KMeans runs with k = 5 and ten starts.
 
 Before you act on it: the source calls k = 5 the optimum of the silhouette, but on its data that is k = 4. The table
-of each k shows both for this snapshot. The fifth segment separates the hobbyists; whether that is useful is your
-decision.
+of each k shows both for this snapshot. On its data, the fifth segment separates the hobbyists; whether that is useful
+is your decision.
 """
 
 from tiktok_pipeline.recipes.personas import Persona, PersonaCatalog

@@ -36,7 +36,7 @@ _PERSONAS = PersonaCatalog(
         ),
         Persona(
             name="Celebrity Accounts",
-            description="Accounts with the largest audiences.",
+            description="Accounts with an exceptionally large audience.",
             strategic_value="Very large reach, at a matching price; the rate means little here.",
             recommendation="Negotiate with each of them separately; do not plan for them as a group.",
             profiles=2,

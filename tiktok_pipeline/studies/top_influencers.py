@@ -5,12 +5,12 @@ Source: "Influencer Identification Using Clustering and Classification", the sli
 published silhouette is 0.598. The slides do not give the features and k. Followers, following, likes, videos_count
 and total_engagement with k = 5 and a single start give exactly that silhouette, so this configuration was inferred.
 The slides have no personas; the names here are our own. Their classifier is a random forest that finds the top 5 % by
-followers from followers, likes, videos and engagement rate. It makes no error, because the label is a threshold on an
-input.
+followers from followers, likes, videos and engagement rate. On its data it makes no error, because the label is a
+threshold on an input.
 
 Before you act on it: the fit has a single start, which can end in a poor optimum; on the data of the source, ten
-starts have almost a third less inertia, and two of the segments have two and four accounts. total_engagement is twice
-the average rate.
+starts have almost a third less inertia, and two of the segments have two and four accounts. total_engagement counts
+the response twice: the average rate is the sum of the other two.
 """
 
 from tiktok_pipeline.recipes.classification import Classification, FeatureSet, Label, PublishedForest
@@ -82,7 +82,7 @@ _PERSONAS = PersonaCatalog(
         ),
         Persona(
             name="Megastars",
-            description="Accounts with the largest audiences.",
+            description="Accounts with an exceptionally large audience.",
             strategic_value="Very large reach, at a matching price.",
             recommendation="Consider them for a single large launch, if at all.",
             profiles=2,
@@ -168,6 +168,6 @@ STUDY = Study(
         "Personalize campaigns for audiences that respond.",
         "Work with micro-influencers in niche markets, where close contact costs less.",
         "Compare each snapshot with the one before, and adapt.",
-        "Extend the network: every scrape has new creators.",
+        "Extend the network: look at the creators who are new in a snapshot.",
     ),
 )

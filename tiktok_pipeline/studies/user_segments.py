@@ -5,7 +5,7 @@ saved it. Five columns are scaled by median and interquartile range; KMeans runs
 distortion over k = 2..9. (Its README mentions an LSTM, but the notebook has none.)
 
 Before you act on it: the fit includes every row, so the extremes determine the clusters. On the data of the source,
-two of the five personas are one account each, and one has 97 % of all profiles. A high silhouette means here that
+two of the five personas are one account each, and one has 97 % of all profiles. The high silhouette there means that
 nearly all rows are one dense group.
 """
 
@@ -18,7 +18,7 @@ _PERSONAS = PersonaCatalog(
         Persona(
             name="Active and Engaged Users",
             description="Accounts without an extreme in audience, output or response.",
-            strategic_value="Variety and volume, but no common trait.",
+            strategic_value="Variety, but no common trait.",
             recommendation="Run challenges and small collaborations; segment this group further before you spend.",
             profiles=973,
             ranges={"avg_engagement_rate": (0.005, None), "followers": (100, 100_000)},
@@ -32,7 +32,7 @@ _PERSONAS = PersonaCatalog(
         ),
         Persona(
             name="Platform Giants",
-            description="Accounts with the largest audiences.",
+            description="Accounts with an exceptionally large audience.",
             strategic_value="Household names; the reach of a single account is a campaign.",
             recommendation="Consider individual brand partnerships; do not plan for them as a group.",
             profiles=1,
@@ -62,7 +62,7 @@ _PERSONAS = PersonaCatalog(
         ),
         Persona(
             name="Established Content Creators",
-            description="Accounts with a very large audience and very many videos.",
+            description="Accounts with a very large audience and many videos.",
             strategic_value="Proven, professional and experienced with brands: low risk, high reach.",
             recommendation="Agree on ambassadorships of several months instead of single posts.",
             profiles=10,
@@ -81,7 +81,7 @@ _PERSONAS = PersonaCatalog(
             strategic_value="Early signals of the interests of a niche; the rates do not predict the next video.",
             recommendation="Watch them, give them community tools and small briefs, and measure the next video.",
             profiles=15,
-            ranges={"followers": (None, 10_000), "like_engagement_rate": (0.5, None)},
+            ranges={"followers": (None, 10_000), "videos_count": (None, 50), "like_engagement_rate": (0.5, None)},
             typical={
                 "followers": 943.2,
                 "comment_engagement_rate": 0.968161,

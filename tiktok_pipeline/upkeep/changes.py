@@ -153,7 +153,8 @@ class _Reader:
             order by study, creators desc, persona_before, persona
         """
         why = "nobody changed segment, or the studies compare this snapshot with another one"
-        return self._list("creators that changed segment", sql, [self.later, self.earlier, self.study], why)
+        title = "changed segment: by the creator's figures (creator_moved) or by the new model (model_moved)"
+        return self._list(title, sql, [self.later, self.earlier, self.study], why)
 
     def segments(self) -> Listing:
         """Return the size of each segment then and now, and what became of it."""
@@ -168,7 +169,12 @@ class _Reader:
             order by study, n.share desc nulls last, persona
         """
         values = [self.later, self.earlier, self.later, self.earlier, self.study]
-        return self._list("segments", sql, values, "no study has segments in these snapshots")
+        return self._list(
+            "segments: share of the creators, what became of it, and where its center moved most",
+            sql,
+            values,
+            "no study has segments in these snapshots",
+        )
 
     def fastest(self) -> Listing:
         """Return the creators that grew fastest in each size tier."""
@@ -185,7 +191,7 @@ class _Reader:
         """  # noqa: S608 - a constant of this module
         why = "nobody grew as much, or the snapshots are not next to each other"
         return self._list(
-            f"fastest growing creators by size, from {SMALLEST_GAIN} new followers",
+            f"fastest growing: creators of each size, from {SMALLEST_GAIN} new followers",
             sql,
             [self.later, self.earlier],
             why,
@@ -201,7 +207,7 @@ class _Reader:
             order by p.followers desc, g.account_id limit {LISTED}
         """  # noqa: S608 - a constant of this module
         why = "nobody, or the snapshots are not next to each other"
-        return self._list("unusual: largest creators that changed oddly", sql, [self.later, self.earlier], why)
+        return self._list("unusual changes: largest creators", sql, [self.later, self.earlier], why)
 
     def only_in(self, one_side: str, other_side: str, title: str) -> Listing:
         """Return the largest creators of one snapshot that the other lacks."""

@@ -20,7 +20,7 @@ from tiktok_pipeline.creators.schema import MOVES_TABLE
 from tiktok_pipeline.features.schema import TABLES
 from tiktok_pipeline.frames import to_pandas
 from tiktok_pipeline.personas.schema import LIFECYCLE_TABLE, MIGRATIONS_TABLE
-from tiktok_pipeline.personas.segment_views import NOT_ENOUGH_DATA
+from tiktok_pipeline.personas.verdict import NOT_ENOUGH_DATA
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.homes import ONE_STUDY, Home
 

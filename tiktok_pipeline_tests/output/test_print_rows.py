@@ -102,6 +102,16 @@ def test_a_table_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert "None" not in out
 
 
+def test_a_table_shows_fractions_as_percentages_where_it_is_told_to(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [(0.304, 0.304), (float("nan"), 2.0), (None, None)]
+    print_rows(["share", "margin"], rows, "table", percent={"share"})
+    out = capsys.readouterr().out
+    assert "30%" in out
+    assert "0.304" in out
+    print_rows(["share", "margin"], rows, "csv", percent={"share"})
+    assert "0.304,0.304" in capsys.readouterr().out
+
+
 @settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(st.none() | st.text(), st.none() | st.integers() | st.floats()), max_size=4))
 def test_any_text_makes_valid_output(capsys: pytest.CaptureFixture[str], rows: list[tuple[Any, ...]]) -> None:

@@ -44,6 +44,17 @@ def test_who_moved_and_what_the_model_did() -> None:
     assert moved_shares(table) == {"creator_moved_share": 0.07, "model_moved_share": 0.04}
 
 
+def test_a_value_that_was_missing_is_no_move() -> None:
+    counts = joint(
+        (True, "a", "a", "a", 96),
+        (True, "a", "b", "b", 4),
+        (True, "Not enough data", "a", "a", 50),
+        (True, "a", "Not enough data", "Not enough data", 50),
+    )
+    table = migrations(counts, {}, previous_snapshot="2024-01-01", previous_content="")
+    assert moved_shares(table) == {"creator_moved_share": 0.04, "model_moved_share": 0.0}
+
+
 def test_without_creators_in_both_there_is_no_share() -> None:
     table = migrations(joint((False, None, "a", "a", 5)), {}, previous_snapshot="2024-01-01", previous_content="")
     assert moved_shares(table) == {"creator_moved_share": None, "model_moved_share": None}

@@ -32,7 +32,7 @@ def test_heights_are_in_proportion_and_colors_tell_who_moved() -> None:
     grays = [patch for patch in ribbons if len(set(patch.get_facecolor()[:3])) == 1]
     assert len(grays) == 3, "those that stayed, came or left"
     assert [patch.get_hatch() for patch in ribbons].count("////") == 1
-    assert str(figure.get_label()).startswith("Of 105 creators in both snapshots, 12 moved to another segment")
+    assert str(figure.get_label()).startswith("Of 105 creators with a segment in both snapshots, 12 moved")
 
 
 def test_without_creators_it_says_so() -> None:

@@ -76,8 +76,8 @@ def test_the_sentences_tell_the_counts() -> None:
         "1,000 of 1,010 creators were in the snapshot of 2024-03-01, 31 days before. 7 are new, 3 were seen earlier, "
         "20 are gone, 2 were renamed."
     )
-    assert moved.startswith("Of the creators in both snapshots, 5.0% moved to another segment by their own figures.")
-    assert " For 5.0% the model moved" in moved
+    assert moved.startswith("Of the creators with a segment in both snapshots, 5.0% moved to another segment because")
+    assert " For 5.0% it was the model that moved" in moved
     assert (
         drift == "The mix of creators changed: followers (0.30), by the population stability index, counted from 0.1."
     )

@@ -175,6 +175,34 @@ def test_every_persona_states_a_range(study: Study) -> None:
             assert set(persona.ranges) <= set(study.described_by(segmentation))
 
 
+RATES = frozenset({"avg_engagement_rate", "like_engagement_rate", "lifetime_engagement_rate"})
+CLAIMS: tuple[tuple[str, frozenset[str]], ...] = (
+    (r"\baudiences?\b(?! that)|\bsmall\b", frozenset({"followers"})),
+    (r"\b(few|many) videos\b|\bpost again and again\b", frozenset({"videos_count"})),
+    (r"\brespon(se|ds)\b|\bmore likes\b|\bfew likes per\b|\breached far\b", RATES),
+    (r"\bfollow very many\b", frozenset({"following"})),
+    (r"\bverified\b", frozenset({"is_verified"})),
+    (r"\bactivity\b", frozenset({"engagement_index"})),
+    (r"\bpays?\b", frozenset({"monetization_maturity"})),
+)
+"""Words of a description, and the features of which one must have a range where they are said."""
+
+
+@every_segmentation
+def test_a_description_claims_only_what_its_ranges_hold(study: Study) -> None:
+    personas = [one for basis in segmentation_of(study).bases for one in basis.personas.personas]
+    claimed = [
+        (persona, features)
+        for persona in personas
+        for words, features in CLAIMS
+        if re.search(words, persona.description, re.IGNORECASE)
+    ]
+    assert {persona.name for persona, _ in claimed} == {persona.name for persona in personas}
+    assert [
+        (persona.name, sorted(features)) for persona, features in claimed if not features & set(persona.ranges)
+    ] == []
+
+
 @every_segmentation
 def test_a_study_has_a_persona_for_every_cluster(study: Study) -> None:
     segmentation = segmentation_of(study)

@@ -86,21 +86,38 @@ def _model_holds_still(study: Study) -> AssetChecksDefinition:
     @snapshot_check(
         asset=key,
         name="model_holds_still",
-        description=f"At most {MOST_MODEL_MOVED:.0%} of the creators of both snapshots changed the segment of study "
-        f"{study.name} because the model moved.",
+        description=f"At most {MOST_MODEL_MOVED:.0%} of the creators with a segment in both snapshots changed it in "
+        f"study {study.name} because the model moved.",
     )
     def model_holds_still(
         context: AssetCheckExecutionContext, warehouse: ResourceParam[Warehouse]
     ) -> AssetCheckResult:
         shares = moved_shares(to_pandas(checked_slice(context, warehouse, key)))
-        moved = shares["model_moved_share"] or 0.0
+        is_still, why = model_verdict(shares["model_moved_share"])
         return AssetCheckResult(
-            passed=moved <= MOST_MODEL_MOVED,
-            severity=AssetCheckSeverity.WARN,
-            metadata={"why": f"the model moved {moved:.1%} of the creators of both snapshots", **numbers(**shares)},
+            passed=is_still, severity=AssetCheckSeverity.WARN, metadata={"why": why, **numbers(**shares)}
         )
 
     return model_holds_still
+
+
+def model_verdict(moved_share: float | None) -> tuple[bool, str]:
+    """Return whether the model held still, and why.
+
+    Parameters
+    ----------
+    moved_share : float or None
+        Share of the creators with a segment in both snapshots that the model moved; None: nothing to compare.
+
+    Examples
+    --------
+    >>> model_verdict(0.05)
+    (True, 'the model moved 5.00 % of the creators with a segment in both snapshots')
+    """
+    if moved_share is None:
+        return True, "there is no creator with a segment in both snapshots"
+    why = f"the model moved {100 * moved_share:.2f} % of the creators with a segment in both snapshots"
+    return moved_share <= MOST_MODEL_MOVED, why
 
 
 def _no_leakage(study: Study) -> AssetChecksDefinition:

@@ -70,7 +70,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     )
     | {"warehouse.base", "warehouse.contract"},
     "analysis": ALL_STAGES | {"recipes.*", "study", "warehouse.base"},
-    "plots": frozenset({"features.catalog", "personas.verdict", "output.*"}),
+    "plots": frozenset({"features.catalog", "features.feature", "personas.verdict", "output.*"}),
     "reports": ALL_STAGES | {"analysis.*", "output.*", "plots.*", "recipes.*", "study", "tables", "warehouse.base"},
     "delivery": frozenset({"warehouse.base"}),
     "explorer": frozenset(

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_BUT_WITH_LEAKS = ", but with features that reveal the label"
 _LEAKS, _HONEST_LABEL = "with features that reveal the label", "without features that reveal the label"
 _LEAKING_COLORS = (COLORS[1], COLORS[4], COLORS[3], COLORS[7])
 _HONEST_COLORS = (COLORS[0], COLORS[2], COLORS[7], COLORS[5])
@@ -175,7 +176,8 @@ def plot_confusions(confusion: pd.DataFrame, *, naive: Collection[str], scored_b
     best = (honest or shown)[0]
     recall, precision = _recall_and_precision(matrices[best])
     model = f"{capitalized(words(best.model))} ({best.set_label})"
-    title = f"{model} finds {recall} of the positives, and {precision} of its predictions are right"
+    leak = "" if honest else _BUT_WITH_LEAKS
+    title = f"{model} finds {recall} of the positives, and {precision} of its predictions are right{leak}"
     if honest and published:
         title += f"; published: {' and '.join(_recall_and_precision(matrices[published[0]]))}"
     return set_title(figure, title)
@@ -211,7 +213,7 @@ def plot_precision_recall(curves: pd.DataFrame, *, naive: Collection[str], score
     panels[0].set_ylabel("precision (share of predictions right)", fontsize=9)
     best = (honest or leaking)[0]
     recall, precision = (format_percent(value, 0) for value in _nearest_to_title_recall(lines[best]))
-    leak = "" if honest else ", but with features that reveal the label"
+    leak = "" if honest else _BUT_WITH_LEAKS
     return set_title(figure, f"At {recall} recall, {precision} of the predictions are right{leak} {best.in_brackets}")
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from tiktok_pipeline.features.catalog import FEATURES_BY_NAME
+from tiktok_pipeline.features.feature import FLAG
 from tiktok_pipeline.output.number_format import format_short
 from tiktok_pipeline.plots.style import (
     INK,
@@ -115,16 +117,23 @@ def _signed_percentage(value: float) -> str:
 
 
 def _standout(table: pd.DataFrame) -> str:
-    """Name the largest factor between a persona and all creators; a third is as far as three times."""
+    """Name the largest factor between a persona and all creators; a third is as far as three times.
+
+    That few or none of a segment have a badge or a link is true of many segments, so it counts last.
+    """
     values = table.to_numpy(dtype=float)
-    distance = np.where(np.isnan(values), -1.0, np.abs(np.log(np.maximum(values + 1, 1e-3))))
+    flags = {name for name, feature in FEATURES_BY_NAME.items() if feature.unit == FLAG}
+    is_flag = np.array([name in flags for name in table.columns])
+    distance = np.where(np.isnan(values), -2.0, np.abs(np.log(np.maximum(values + 1, 1e-3))))
+    distance = np.where(is_flag[None, :] & (values < 0), -1.0, distance)
     row, column = (int(index) for index in np.unravel_index(int(distance.argmax()), values.shape))
     value = values[row, column]
     if abs(value) < 0.005:
         return "No persona stands out from the median"
+    usual = "share of all" if is_flag[column] else "median"
     size = (
-        f"{format_short(value + 1)} times the median"
+        f"{format_short(value + 1)} times the {usual}"
         if value >= 1
-        else f"{abs(value) * 100:.0f}% {'above' if value > 0 else 'below'} the median"
+        else f"{abs(value) * 100:.0f}% {'above' if value > 0 else 'below'} the {usual}"
     )
     return f"Largest difference: {shorten(table.index[row])}, {short_label(str(table.columns[column]))} {size}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tiktok_pipeline.features.catalog import FEATURES_BY_NAME, feature_label
-from tiktok_pipeline.output.number_format import format_count, format_number, format_percent
+from tiktok_pipeline.output.number_format import format_count, format_percent
 from tiktok_pipeline.reports.feature_text import format_feature
 from tiktok_pipeline.reports.page_elements import (
     Sentence,
@@ -96,7 +96,7 @@ def _meanings(tables: PostingTables) -> dict[str, str]:
 
 
 def _sentences(tables: PostingTables) -> list[Sentence]:
-    days = format_number(tables.medians["days_since_last_post"], 1)
+    days = format_count(tables.medians["days_since_last_post"])
     sentences: list[Sentence] = [
         (
             Span("The creator in the middle last posted "),
@@ -128,7 +128,7 @@ def _segments_table(tables: PostingTables) -> Table | None:
             row_heading(row["persona"]),
             number_cell(format_count(row["creators"])),
             *(number_cell(format_percent(row[name] / row["creators"])) for name in ACTIVITIES),
-            number_cell(format_number(row["median_days"], 1)),
+            number_cell(format_count(row["median_days"])),
         ]
         for row in to_records(tables.by_persona)
     ]

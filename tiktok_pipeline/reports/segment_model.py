@@ -223,7 +223,8 @@ def segment_traits(features: pd.DataFrame, persona: str, count: int = 3) -> tupl
     """Return how a segment differs from the median of the fitted creators, the largest factor first.
 
     The factor counts in both directions: a third is as far as three times. Logarithms and features that repeat
-    another one are left out. That a segment has no badge or no link comes last, because it is true of many segments.
+    another one are left out. That few or none of a segment have a badge or a link comes last, because it is true of
+    many segments.
 
     Parameters
     ----------
@@ -244,7 +245,7 @@ def segment_traits(features: pd.DataFrame, persona: str, count: int = 3) -> tupl
     ] or list(relative)
     ordered = sorted(
         telling,
-        key=lambda name: (feature_unit(name) == FLAG and relative[name] <= -1.0, -_factor(relative[name]), name),
+        key=lambda name: (feature_unit(name) == FLAG and relative[name] < 0.0, -_factor(relative[name]), name),
     )
     return tuple(compare_with_all(name, relative[name]) for name in ordered[:count])
 
@@ -255,9 +256,21 @@ def _factor(relative: float) -> float:
 
 
 def overall_advice(study: StudyTables) -> tuple[str, ...]:
-    """Return the recommendations for the study as a whole."""
+    """Return the recommendations for the study as a whole; none if it has neither segments nor scores.
+
+    Advice that names a segment is left out unless the snapshot has the segment, and can plan with it.
+    """
     rows = to_records(study.recommendations, "persona")
-    return tuple(row["recommendation"] for row in rows if not row["persona"])
+    segments = [row for row in to_records(study.summaries, "cluster") if row["cluster"] is not None]
+    if not segments and not len(study.metrics):
+        return ()
+    usable = {row["persona"] for row in segments if VERDICTS[row["verdict"]].can_plan}
+    others = {row["persona"] for row in rows if row["persona"]} - usable
+    return tuple(
+        row["recommendation"]
+        for row in rows
+        if not row["persona"] and not any(name.removeprefix("The ") in row["recommendation"] for name in others)
+    )
 
 
 def _medians(features: pd.DataFrame) -> dict[tuple[str, str], float]:

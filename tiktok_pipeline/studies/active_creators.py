@@ -44,7 +44,7 @@ STUDY = Study(
                 leaks=True,
             ),
             FeatureSet(
-                name="leakage_free",
+                name="without_rates",
                 features=_COUNTS,
                 models=("logistic_regression", "gradient_boosting", "dummy"),
                 why="without the comment and like rates, which define the label",
@@ -86,7 +86,7 @@ STUDY = Study(
                 why="without any feature computed from likes",
             ),
         ),
-        scored_by=("leakage_free", "logistic_regression"),
+        scored_by=("without_rates", "logistic_regression"),
         audited=(
             "followers",
             "likes",

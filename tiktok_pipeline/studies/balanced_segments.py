@@ -39,7 +39,7 @@ _PERSONAS = PersonaCatalog(
         Persona(
             name="Everyday Posters",
             description="Small accounts that post again and again, with an ordinary response.",
-            strategic_value="Affordable and authentic, with a small audience.",
+            strategic_value="Close to an audience that is small.",
             recommendation="Book many of them at once for local or product seeding, and expect little from each.",
             profiles=313,
             ranges={"followers": (300, 10_000), "videos_count": (10, None), "avg_engagement_rate": (None, 0.2)},
@@ -53,7 +53,7 @@ _PERSONAS = PersonaCatalog(
         Persona(
             name="Breakouts",
             description="Accounts whose few videos get a response far beyond what their size would bring.",
-            strategic_value="Their videos reach people beyond the followers, and their prices have not risen yet.",
+            strategic_value="Their videos reach people beyond the followers: more than the size shows.",
             recommendation="Contact them first and quickly, and agree on several posts while the fee is small.",
             profiles=146,
             ranges={"followers": (1_000, 100_000), "videos_count": (None, 150), "avg_engagement_rate": (0.05, None)},
@@ -103,7 +103,7 @@ _LIFETIME_PERSONAS = PersonaCatalog(
         Persona(
             name="Everyday Posters",
             description="Small accounts that post again and again, with few likes per video and follower.",
-            strategic_value="Affordable and authentic, with a small audience.",
+            strategic_value="Close to an audience that is small.",
             recommendation="Book many of them at once for local or product seeding, and expect little from each.",
             profiles=307,
             ranges={"followers": (300, 10_000), "videos_count": (10, None), "lifetime_engagement_rate": (None, 0.2)},

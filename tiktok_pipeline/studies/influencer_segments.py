@@ -21,7 +21,7 @@ _PERSONAS = PersonaCatalog(
         Persona(
             name="Mid-Tier Mainstream Influencers",
             description="Accounts with a medium audience and a modest response to their videos.",
-            strategic_value="Broad, dependable reach at a medium price.",
+            strategic_value="Broad reach, without an extreme in size.",
             recommendation="Book several at once for awareness, and compare them by cost per view, not by rate.",
             profiles=428,
             ranges={"followers": (5_000, 500_000), "avg_engagement_rate": (None, 0.05)},
@@ -53,7 +53,7 @@ _PERSONAS = PersonaCatalog(
         Persona(
             name="Niche Engagement Specialists",
             description="Few videos, and a strong response for each follower.",
-            strategic_value="Attention instead of reach: audiences that respond, comment and try products.",
+            strategic_value="Attention instead of reach: audiences that respond and comment.",
             recommendation="Use them for launches and conversion, with briefs that leave their own style intact.",
             profiles=170,
             ranges={"avg_engagement_rate": (0.03, None), "videos_count": (None, 300)},
@@ -85,7 +85,7 @@ _PERSONAS = PersonaCatalog(
         Persona(
             name="Verified Content Creators",
             description="Verified accounts with a large audience.",
-            strategic_value="Credibility and reach together: a safe choice for a brand.",
+            strategic_value="A badge and reach together.",
             recommendation="Offer longer, exclusive partnerships, and review each person instead of the segment.",
             profiles=16,
             ranges={"is_verified": (0.5, 1), "followers": (100_000, None)},

@@ -117,11 +117,11 @@ STUDY = Study(
                 name="with_followers",
                 features=("followers", "likes", "videos_count", "avg_engagement_rate"),
                 models=("random_forest",),
-                why="as published, with the feature that defines the label, to show what leakage looks like",
+                why="holds the feature that defines the label, as published, to show what leakage looks like",
                 leaks=True,
             ),
             FeatureSet(
-                name="leakage_free",
+                name="without_followers",
                 features=("likes", "videos_count", "avg_engagement_rate"),
                 models=("random_forest", "logistic_regression", "gradient_boosting", "dummy"),
                 why="the published features without followers, which define the label",
@@ -147,7 +147,7 @@ STUDY = Study(
                 why="also without the engagement rates, which are divided by followers",
             ),
         ),
-        scored_by=("leakage_free", "logistic_regression"),
+        scored_by=("without_followers", "logistic_regression"),
         audited=(
             "following",
             "comment_engagement_rate",
@@ -157,7 +157,7 @@ STUDY = Study(
         ),
         what_it_means=(
             "It shows whether an account has the likes, videos and response of the accounts at the top by followers. "
-            "Followers are public, so count them if you can. The score adds whether the audience is earned."
+            "Followers are public, so count them if you can."
         ),
     ),
     recommendations=(

@@ -63,7 +63,7 @@ _PERSONAS = PersonaCatalog(
         Persona(
             name="Established Content Creators",
             description="Accounts with a very large audience and many videos.",
-            strategic_value="Proven, professional and experienced with brands: low risk, high reach.",
+            strategic_value="High reach, with a long record of videos to look at.",
             recommendation="Agree on ambassadorships of several months instead of single posts.",
             profiles=10,
             ranges={"followers": (500_000, 10_000_000), "videos_count": (100, None)},

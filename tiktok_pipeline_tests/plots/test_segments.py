@@ -206,6 +206,19 @@ def test_snake_and_heat_map_name_who_stands_out_among_the_fitted() -> None:
     assert {"+800", "\u221290", "+10", ""} <= cells
 
 
+@pytest.mark.parametrize(
+    ("relative", "expected"),
+    [
+        ({"likes": -0.4, "is_verified": -1.0}, "small, likes 40% below the median"),
+        ({"likes": -0.4, "is_verified": 2.0}, "small, verified 3 times the share of all"),
+        ({"likes": 0.001, "is_verified": -0.5}, "No persona stands out"),
+    ],
+)
+def test_a_segment_without_badges_stands_out_last(relative: dict[str, float], expected: str) -> None:
+    rows = {"persona": "small", "base": "fitted", "feature": list(relative), "relative_median": relative.values()}
+    assert expected in title(persona_profiles.plot_snake(pd.DataFrame(rows)))
+
+
 def test_a_persona_has_one_color_in_all_figures() -> None:
     wanted = dict(zip(KNOWN, COLORS, strict=False))
     values = POINTS[["followers", "avg_engagement_rate"]]

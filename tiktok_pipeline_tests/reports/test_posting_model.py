@@ -47,14 +47,14 @@ def test_the_section_has_the_numbers_of_the_snapshot() -> None:
     section = build_posting_section(TABLES)
     assert section is not None
     first, second = map(text_of, section.sentences)
-    assert first.startswith("The creator in the middle last posted 95.5 days before the scrape.")
+    assert first.startswith("The creator in the middle last posted 96 days before the scrape.")
     assert second.startswith("2 of 1,000 creators have no known video. 33 listed videos are left out")
     assert cells_of(section.activity_table) == [
         ["posting", "at most 30 days ago", "402", "40%"],
         ["slowing", "30 to 180 days ago", "158", "16%"],
         ["dormant", "more than 180 days ago", "438", "44%"],
     ]
-    assert cells_of(section.segments_table) == [["Starters", "4", "25%", "0.0%", "75%", "520.0"]]
+    assert cells_of(section.segments_table) == [["Starters", "4", "25%", "0.0%", "75%", "520"]]
     assert [row[:2] for row in cells_of(section.medians_table)] == [
         ["days since the last post", "95.5"],
         ["videos a week", "1.17"],

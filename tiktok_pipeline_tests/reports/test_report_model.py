@@ -16,7 +16,8 @@ from tiktok_pipeline.reports.comparison_model import study_numbers
 from tiktok_pipeline.reports.feature_text import compare_with_all, format_feature
 from tiktok_pipeline.reports.fit_model import build_fit, continuity_sentence, explained_features, separation
 from tiktok_pipeline.reports.report_model import build_report, recommended_study, verdict_counts
-from tiktok_pipeline.reports.segment_model import outside_sentence, segment_traits
+from tiktok_pipeline.reports.segment_model import outside_sentence, overall_advice, segment_traits
+from tiktok_pipeline.reports.snapshot_tables import StudyTables
 from tiktok_pipeline_tests.reports.sample_tables import (
     classifier,
     metrics,
@@ -73,6 +74,42 @@ def test_segment_traits_leave_out_logarithms_and_repetitions() -> None:
     )
     assert len(segment_traits(persona_features(), "Large & Loud")) == 3
     assert segment_traits(persona_features(), "Quiet") == ()
+
+
+@pytest.mark.parametrize(("relative", "first"), [(-0.9, "videos"), (1.5, "verified")])
+def test_few_badges_come_last_and_many_by_their_factor(relative: float, first: str) -> None:
+    row = {"persona": "a", "base": "fitted"}
+    features = pd.DataFrame(
+        [
+            {**row, "feature": "videos_count", "relative_median": 0.44},
+            {**row, "feature": "is_verified", "relative_median": relative},
+        ]
+    )
+    assert segment_traits(features, "a")[0].startswith(first)
+
+
+@pytest.mark.parametrize(
+    ("changes", "advice"),
+    [
+        ({}, ("Whole.", "Of Loud.")),
+        ({"verdict": "unstable"}, ("Whole.",)),
+        ({"persona": "Unnamed segment 1"}, ("Whole.",)),
+        ({"cluster": None, "verdict": "no segment"}, ()),
+    ],
+    ids=["the segment is stable", "unstable", "not there", "no segments"],
+)
+def test_advice_names_only_segments_that_can_be_planned_with(
+    changes: dict[str, object], advice: tuple[str, ...]
+) -> None:
+    summaries = pd.DataFrame([{"persona": "The Loud", "cluster": 0, "verdict": "stable", **changes}])
+    recommendations = pd.DataFrame(
+        {"persona": ["", "", "The Loud"], "recommendation": ["Whole.", "Of Loud.", "Ask them."]}
+    )
+    study = StudyTables(
+        name="a", question="?", published_in="-", notes="", source="profiles",
+        summaries=summaries, recommendations=recommendations,
+    )  # fmt: skip
+    assert overall_advice(study) == advice
 
 
 def test_the_fit_gives_its_reason_size_and_explained_features() -> None:

@@ -21,6 +21,9 @@ from tiktok_pipeline.personas.verdict import NOT_ENOUGH_DATA
 SURVIVAL, SPLIT = 0.7, 0.3
 """Least share of a segment's creators in one segment that it survives as, and in each of those it splits into."""
 
+MOST_MODEL_MOVED = 0.05
+"""Share of the creators with a segment in both snapshots; if the model moved more, sizes cannot be compared."""
+
 JOINT_COLUMNS = ("was_there", "before", "by_earlier_model", "now", "creators")
 """The counts: whether the creators were there, the three segments by name, and the number of creators."""
 

@@ -119,7 +119,7 @@ def _sentences(row: dict[str, Any]) -> Iterator[Sentence]:
 
 
 def _moved(tables: ChangesTables, planned: StudyTables | None) -> Iterator[Sentence]:
-    rows = _of_study(tables.migrations, planned)
+    rows = of_study(tables.migrations, planned)
     if rows.empty:
         return
     shares = moved_shares(rows)
@@ -149,14 +149,15 @@ def _drift(tables: ChangesTables) -> Sentence:
     )
 
 
-def _of_study(rows: pd.DataFrame, planned: StudyTables | None) -> pd.DataFrame:
-    if planned is None or rows.empty:
+def of_study(rows: pd.DataFrame, study: StudyTables | None) -> pd.DataFrame:
+    """Return the rows of a study; none without a study."""
+    if study is None or rows.empty:
         return rows.head(0)
-    return rows[rows["study"] == planned.name]
+    return rows[rows["study"] == study.name]
 
 
 def _moves_table(tables: ChangesTables, planned: StudyTables | None) -> Table | None:
-    rows = _of_study(tables.migrations, planned)
+    rows = of_study(tables.migrations, planned)
     if rows.empty:
         return None
     changed = rows[(rows["kind"] == "both") & (rows["persona_before"] != rows["persona"])]

@@ -9,6 +9,7 @@ import pandas as pd
 
 from tiktok_pipeline.features.catalog import feature_label
 from tiktok_pipeline.output.number_format import format_count, format_number, format_percent
+from tiktok_pipeline.personas.transitions import MOST_MODEL_MOVED, moved_shares
 from tiktok_pipeline.personas.verdict import STABLE_JACCARD, Measured
 from tiktok_pipeline.reports.page_elements import (
     Cell,
@@ -83,20 +84,24 @@ def separation(silhouette: float, *, smallest: float, largest: float, worst_boun
     return f"centers are far apart, but {but}"
 
 
-def continuity_sentence(continuity: pd.DataFrame) -> str:
+def continuity_sentence(continuity: pd.DataFrame, migrations: pd.DataFrame) -> str:
     """Return how the segments go on from the earlier snapshot; empty if they do not.
+
+    Sizes can be compared only if the model hardly moved a creator, see `MOST_MODEL_MOVED`.
 
     Parameters
     ----------
     continuity : DataFrame
         Rows of ``clusters.continuity``.
+    migrations : DataFrame
+        Rows of ``personas.migrations`` of the study; none if they were not computed.
     """
     rows = to_records(continuity, "earlier_snapshot", "earlier_cluster")
     if not rows or rows[0]["earlier_snapshot"] is None:
         return ""
     earlier = rows[0]["earlier_snapshot"]
     if not rows[0]["is_regime_change"]:
-        return f"The segments continue those of {earlier}, so their sizes can be compared."
+        return f"The segments continue those of {earlier}{_comparability(migrations)}."
     new = sum(row["earlier_cluster"] is None for row in rows)
     found_again = (
         f"{new} of {len(rows)} segments are new, so their sizes cannot be compared with the earlier ones"
@@ -105,6 +110,17 @@ def continuity_sentence(continuity: pd.DataFrame) -> str:
     )
     changed = f"Regime change: the segments of {earlier} no longer fit, so the model was fitted from nothing"
     return f"{changed}; {found_again}."
+
+
+def _comparability(migrations: pd.DataFrame) -> str:
+    if migrations.empty:
+        return ""
+    moved = moved_shares(migrations)["model_moved_share"]
+    if moved is None:
+        return ", but no creator has a segment in both snapshots, so their sizes cannot be compared"
+    if moved > MOST_MODEL_MOVED:
+        return f", but the model moved {format_percent(moved)} of the creators, so their sizes cannot be compared"
+    return ", so their sizes can be compared"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,12 +137,12 @@ class FitModel:
     rules_table: Table | None
 
 
-def build_fit(study: StudyTables) -> FitModel:
-    """Build the part of a study about its fit."""
+def build_fit(study: StudyTables, migrations: pd.DataFrame) -> FitModel:
+    """Build the part of a study about its fit; ``migrations`` are its rows of ``personas.migrations``."""
     rows = to_records(study.k_scores, "is_chosen", "is_elbow", "is_best_silhouette", "reason")
     return FitModel(
         reason=str(rows[0]["reason"]) if rows else "",
-        continuity=continuity_sentence(study.continuity),
+        continuity=continuity_sentence(study.continuity, migrations),
         k_table=_k_table(rows),
         fit_summary=_fit_summary(study),
         explained_table=_explained_table(study),

@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from tiktok_pipeline.output.number_format import format_count
 from tiktok_pipeline.personas.verdict import NO_SEGMENT, VERDICTS
-from tiktok_pipeline.reports.changes_model import ChangesModel, build_changes_section, changes_summary
+from tiktok_pipeline.reports.changes_model import ChangesModel, build_changes_section, changes_summary, of_study
 from tiktok_pipeline.reports.comparison_model import comparison_table
 from tiktok_pipeline.reports.fit_model import continuity_sentence
 from tiktok_pipeline.reports.glossary import glossary
@@ -82,7 +84,7 @@ def build_report(tables: SnapshotTables) -> ReportModel:
         Equal tables give an equal model.
     """
     recommended = recommended_study(tables.studies)
-    studies = {study.name: build_study(study) for study in tables.studies}
+    studies = {study.name: build_study(study, of_study(tables.changes.migrations, study)) for study in tables.studies}
     return ReportModel(
         snapshot=tables.snapshot,
         made_by=tables.made_by,
@@ -120,7 +122,7 @@ def _summary(tables: SnapshotTables, recommended: StudyTables | None) -> Iterabl
     if recommended is None:
         yield (Span("No study has been run on this snapshot."),)
     else:
-        yield from _plan_summary(recommended)
+        yield from _plan_summary(recommended, of_study(tables.changes.migrations, recommended))
     if changed := changes_summary(tables.changes):
         yield changed
     if activity := posting_summary(tables.posting):
@@ -144,7 +146,7 @@ def _rows_summary(row_counts: Mapping[str, RowCounts]) -> Sentence:
     )
 
 
-def _plan_summary(recommended: StudyTables) -> Iterable[Sentence]:
+def _plan_summary(recommended: StudyTables, migrations: pd.DataFrame) -> Iterable[Sentence]:
     cards = [card for card in segment_cards(recommended) if card.is_segment]
     if not cards:
         yield (
@@ -169,7 +171,7 @@ def _plan_summary(recommended: StudyTables) -> Iterable[Sentence]:
             Span(f"{', '.join(f'{card.name} ({card.verdict})' for card in others)}."),
         )
     yield (Span(_reliability(recommended)),)
-    if goes_on := continuity_sentence(recommended.continuity):
+    if goes_on := continuity_sentence(recommended.continuity, migrations):
         yield (Span(goes_on),)
     if recommended.basis_note:
         yield (Span(f"Creators are compared by {recommended.basis_note}.", is_strong=True),)

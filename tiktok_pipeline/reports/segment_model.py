@@ -29,6 +29,9 @@ EXPLAINED_FEATURES = ("followers", "likes", "videos_count", "avg_engagement_rate
 """The features that a campaign is planned by."""
 
 _MEDIAN_FEATURES = (*EXPLAINED_FEATURES, "lifetime_engagement_rate", "engagement_index", "monetization_maturity")
+TELLING_SHARE = 0.1
+"""Share of a segment, 0 to 1: a badge or a link that fewer have says little about it, whatever the factor."""
+
 _SAME_SIGNAL = {"like_engagement_rate": "avg_engagement_rate", "total_engagement": "avg_engagement_rate"}
 """Features that repeat another one."""
 
@@ -223,8 +226,7 @@ def segment_traits(features: pd.DataFrame, persona: str, count: int = 3) -> tupl
     """Return how a segment differs from the median of the fitted creators, the largest factor first.
 
     The factor counts in both directions: a third is as far as three times. Logarithms and features that repeat
-    another one are left out. That few or none of a segment have a badge or a link comes last, because it is true of
-    many segments.
+    another one are left out. A badge or a link that few of the segment have comes last, see `TELLING_SHARE`.
 
     Parameters
     ----------
@@ -235,17 +237,19 @@ def segment_traits(features: pd.DataFrame, persona: str, count: int = 3) -> tupl
     count : int
         How many differences to return at most.
     """
-    relative = {
-        row["feature"]: float(row["relative_median"])
-        for row in to_records(features, "persona", "base", "feature", "relative_median")
+    rows = [
+        row
+        for row in to_records(features, "persona", "base", "feature", "relative_median", "mean")
         if row["persona"] == persona and row["base"] == "fitted" and row["relative_median"] is not None
-    }
+    ]
+    relative = {row["feature"]: float(row["relative_median"]) for row in rows}
+    rare = {row["feature"] for row in rows if feature_unit(row["feature"]) == FLAG and row["mean"] < TELLING_SHARE}
     telling = [
         name for name in relative if not name.startswith("log_") and _SAME_SIGNAL.get(name, "") not in relative
     ] or list(relative)
     ordered = sorted(
         telling,
-        key=lambda name: (feature_unit(name) == FLAG and relative[name] < 0.0, -_factor(relative[name]), name),
+        key=lambda name: (name in rare, -_factor(relative[name]), name),
     )
     return tuple(compare_with_all(name, relative[name]) for name in ordered[:count])
 

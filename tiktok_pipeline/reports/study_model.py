@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pandas as pd
+
 from tiktok_pipeline.reports.classifier_model import ClassifierModel, build_classifier
 from tiktok_pipeline.reports.fit_model import FitModel, build_fit
 from tiktok_pipeline.reports.page_elements import ReportFigure, Sentence, Table, figures_of, paragraphs
@@ -31,8 +33,8 @@ class StudyModel:
     basis_note: str
 
 
-def build_study(study: StudyTables) -> StudyModel:
-    """Build the view of a study from its tables."""
+def build_study(study: StudyTables, migrations: pd.DataFrame) -> StudyModel:
+    """Build the view of a study from its tables and its rows of ``personas.migrations``."""
     cards = segment_cards(study)
     return StudyModel(
         anchor=study_anchor(study),
@@ -49,7 +51,7 @@ def build_study(study: StudyTables) -> StudyModel:
         segment_table=segment_table(study, cards),
         advice=overall_advice(study),
         figures=figures_of(study.figures, study.name.replace("_", "-")),
-        fit=build_fit(study) if cards or len(study.k_scores) else None,
+        fit=build_fit(study, migrations) if cards or len(study.k_scores) else None,
         classifier=build_classifier(study),
         skipped_reasons=tuple(study.skipped_reasons),
         basis_note=study.basis_note,

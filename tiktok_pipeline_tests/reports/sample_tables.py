@@ -69,7 +69,8 @@ def persona_features() -> pd.DataFrame:
         ("all", "followers", 1.0, 99.0),
     ]
     frame = pd.DataFrame(rows, columns=["base", "feature", "median", "relative_median"])
-    return frame.assign(persona="Large & Loud", mean=1.0, relative_importance=-0.8)
+    means = (frame["feature"] != "is_verified").astype(float)
+    return frame.assign(persona="Large & Loud", mean=means, relative_importance=-0.8)
 
 
 def creators(names: list[str]) -> pd.DataFrame:

@@ -76,13 +76,15 @@ def test_segment_traits_leave_out_logarithms_and_repetitions() -> None:
     assert segment_traits(persona_features(), "Quiet") == ()
 
 
-@pytest.mark.parametrize(("relative", "first"), [(-0.9, "videos"), (1.5, "verified")])
-def test_few_badges_come_last_and_many_by_their_factor(relative: float, first: str) -> None:
+@pytest.mark.parametrize(
+    ("relative", "share", "first"), [(-0.9, 0.01, "videos"), (3.0, 0.09, "videos"), (1.5, 0.1, "verified")]
+)
+def test_few_badges_come_last_and_many_by_their_factor(relative: float, share: float, first: str) -> None:
     row = {"persona": "a", "base": "fitted"}
     features = pd.DataFrame(
         [
-            {**row, "feature": "videos_count", "relative_median": 0.44},
-            {**row, "feature": "is_verified", "relative_median": relative},
+            {**row, "feature": "videos_count", "mean": 50.0, "relative_median": 0.44},
+            {**row, "feature": "is_verified", "mean": share, "relative_median": relative},
         ]
     )
     assert segment_traits(features, "a")[0].startswith(first)
@@ -114,7 +116,7 @@ def test_advice_names_only_segments_that_can_be_planned_with(
 
 def test_the_fit_gives_its_reason_size_and_explained_features() -> None:
     study = study_tables()
-    fit = build_fit(study)
+    fit = build_fit(study, pd.DataFrame())
     assert fit.reason == "The study takes k = 4; the others ask different questions."
     assert fit.fit_summary == (
         "The model was fitted on 11,000 of 12,000 creators. "
@@ -124,7 +126,7 @@ def test_the_fit_gives_its_reason_size_and_explained_features() -> None:
 
 
 def test_the_table_of_k_marks_the_choice_the_elbow_and_the_highest_silhouette() -> None:
-    table = build_fit(study_tables()).k_table
+    table = build_fit(study_tables(), pd.DataFrame()).k_table
     assert table is not None
     rows = table.groups[0].rows
     assert [row.cells[-1].text for row in rows] == ["highest silhouette", "elbow", "used by the study"]
@@ -141,7 +143,7 @@ def test_the_table_of_k_marks_the_choice_the_elbow_and_the_highest_silhouette() 
 )
 def test_the_meaning_of_a_silhouette(silhouette: float, meaning: str) -> None:
     fits = pd.DataFrame({"statistic": ["silhouette"], "value": [silhouette]})
-    assert meaning in build_fit(study_tables(fits=fits)).fit_summary
+    assert meaning in build_fit(study_tables(fits=fits), pd.DataFrame()).fit_summary
 
 
 @pytest.mark.parametrize(
@@ -163,6 +165,28 @@ def test_segments_stand_apart_only_if_none_is_tiny_and_all_are_stable(
     assert words in separation(silhouette, smallest=smallest, largest=largest, worst_bound=bound)
 
 
+def moved(share: float | None) -> pd.DataFrame:
+    """Return migrations in which the model moved a share of 1,000 creators; None: nobody was there before."""
+    kind, before = ("arrival", None) if share is None else ("both", "a")
+    row = {"kind": kind, "persona_before": before, "persona": "a", "creators": 1_000, "creator_moved": 0}
+    return pd.DataFrame([row | {"model_moved": round(1_000 * (share or 0.0))}])
+
+
+@pytest.mark.parametrize(
+    ("migrations", "words"),
+    [
+        (pd.DataFrame(), "those of 2024-01."),
+        (moved(None), "but no creator has a segment in both snapshots, so their sizes cannot be compared."),
+        (moved(0.05), "so their sizes can be compared."),
+        (moved(0.051), "but the model moved 5.1% of the creators, so their sizes cannot be compared."),
+    ],
+    ids=["not computed", "nobody in both", "hardly moved", "moved"],
+)
+def test_sizes_are_compared_only_if_the_model_held_still(migrations: pd.DataFrame, words: str) -> None:
+    row = {"earlier_snapshot": "2024-01", "is_regime_change": False, "earlier_cluster": 0}
+    assert continuity_sentence(pd.DataFrame([row]), migrations).endswith(words)
+
+
 @pytest.mark.parametrize(
     ("earlier", "is_change", "clusters", "words"),
     [
@@ -180,7 +204,7 @@ def test_how_segments_go_on(earlier: str | None, is_change: bool, clusters: list
             "earlier_cluster": pd.Series(clusters, dtype="Int64"),
         }
     )
-    found = continuity_sentence(rows)
+    found = continuity_sentence(rows, moved(0.05))
     assert words in found if words else not found
     assert found.startswith("Regime change: ") == is_change
 

@@ -14,12 +14,9 @@ from tiktok_pipeline.frames import to_pandas
 from tiktok_pipeline.orchestration.asset_keys import asset_key
 from tiktok_pipeline.orchestration.checks.snapshot_check import checked_slice, snapshot_check
 from tiktok_pipeline.orchestration.metadata import numbers
-from tiktok_pipeline.personas.transitions import moved_shares
+from tiktok_pipeline.personas.transitions import MOST_MODEL_MOVED, moved_shares
 from tiktok_pipeline.study import Study
 from tiktok_pipeline.warehouse.base import Warehouse
-
-MOST_MODEL_MOVED = 0.05
-"""Share of the creators of both snapshots; above it the check ``model_holds_still`` warns."""
 
 
 def study_checks(study: Study) -> list[AssetChecksDefinition]:

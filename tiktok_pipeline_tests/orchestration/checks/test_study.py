@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tiktok_pipeline.orchestration.checks.study import MOST_MODEL_MOVED, model_verdict
+from tiktok_pipeline.orchestration.checks.study import model_verdict
+from tiktok_pipeline.personas.transitions import MOST_MODEL_MOVED
 
 
 @pytest.mark.parametrize(

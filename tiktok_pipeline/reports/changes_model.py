@@ -13,6 +13,7 @@ from tiktok_pipeline.features.catalog import feature_label
 from tiktok_pipeline.features.drift import MODERATE
 from tiktok_pipeline.output.number_format import format_count, format_number, format_percent
 from tiktok_pipeline.personas.transitions import moved_shares
+from tiktok_pipeline.personas.verdict import NOT_ENOUGH_DATA
 from tiktok_pipeline.reports.creator_table import creator_cell
 from tiktok_pipeline.reports.page_elements import (
     MAX_HANDLE,
@@ -21,6 +22,8 @@ from tiktok_pipeline.reports.page_elements import (
     Span,
     Table,
     creator_text,
+    figure_prefix,
+    figures_of,
     heading,
     number_cell,
     number_heading,
@@ -32,16 +35,23 @@ from tiktok_pipeline.reports.snapshot_tables import ChangesTables, StudyTables, 
 
 ANCHOR = "changes"
 
+FIGURE = "migration"
+"""The name of the figure of the moves among those of a study."""
+
 _MOST_MOVES = 6
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChangesModel:
-    """The sentences and the table of the section, and the tables of creators behind its fold."""
+    """The sentences and the table of the section, and the tables of creators behind its fold.
+
+    ``picture`` is the id of the figure of the moves, "" if there is none.
+    """
 
     sentences: tuple[Sentence, ...]
     moves_table: Table | None
     tables: tuple[Table, ...]
+    picture: str = ""
 
 
 def build_changes_section(tables: ChangesTables, planned: StudyTables | None) -> ChangesModel | None:
@@ -74,7 +84,15 @@ def build_changes_section(tables: ChangesTables, planned: StudyTables | None) ->
         sentences=sentences,
         moves_table=_moves_table(tables, planned),
         tables=tuple(table for table in listed if table),
+        picture=_picture(planned),
     )
+
+
+def _picture(planned: StudyTables | None) -> str:
+    if planned is None:
+        return ""
+    figures = figures_of(planned.figures, figure_prefix(planned.name))
+    return next((figure.anchor for name, figure in zip(planned.figures, figures, strict=True) if name == FIGURE), "")
 
 
 def changes_summary(tables: ChangesTables) -> Sentence | None:
@@ -160,7 +178,8 @@ def _moves_table(tables: ChangesTables, planned: StudyTables | None) -> Table | 
     rows = of_study(tables.migrations, planned)
     if rows.empty:
         return None
-    changed = rows[(rows["kind"] == "both") & (rows["persona_before"] != rows["persona"])]
+    has_segments = (rows[["persona_before", "persona"]] != NOT_ENOUGH_DATA).all(axis=1)
+    changed = rows[has_segments & (rows["kind"] == "both") & (rows["persona_before"] != rows["persona"])]
     ordered = changed.sort_values(["creators", "persona_before", "persona"], ascending=[False, True, True])
     header = [
         heading("From"),

@@ -155,6 +155,11 @@ def creator_text(text: object, max_characters: int) -> str:
     return "" if text is None else visible_text(str(text), max_characters=max_characters)
 
 
+def figure_prefix(study: str) -> str:
+    """Return how the ids of the figures of a study start."""
+    return study.replace("_", "-")
+
+
 def figures_of(svgs: Mapping[str, str], prefix: str) -> tuple[ReportFigure, ...]:
     """Return the figures with their captions and with ids that start with ``prefix``."""
     return tuple(

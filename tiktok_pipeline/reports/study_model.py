@@ -8,7 +8,7 @@ import pandas as pd
 
 from tiktok_pipeline.reports.classifier_model import ClassifierModel, build_classifier
 from tiktok_pipeline.reports.fit_model import FitModel, build_fit
-from tiktok_pipeline.reports.page_elements import ReportFigure, Sentence, Table, figures_of, paragraphs
+from tiktok_pipeline.reports.page_elements import ReportFigure, Sentence, Table, figure_prefix, figures_of, paragraphs
 from tiktok_pipeline.reports.segment_model import SegmentCard, overall_advice, segment_cards, segment_table
 from tiktok_pipeline.reports.snapshot_tables import StudyTables, spaced
 
@@ -50,7 +50,7 @@ def build_study(study: StudyTables, migrations: pd.DataFrame) -> StudyModel:
         cards=cards,
         segment_table=segment_table(study, cards),
         advice=overall_advice(study),
-        figures=figures_of(study.figures, study.name.replace("_", "-")),
+        figures=figures_of(study.figures, figure_prefix(study.name)),
         fit=build_fit(study, migrations) if cards or len(study.k_scores) else None,
         classifier=build_classifier(study),
         skipped_reasons=tuple(study.skipped_reasons),

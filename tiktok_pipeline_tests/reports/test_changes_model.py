@@ -31,6 +31,7 @@ MIGRATIONS = pd.DataFrame(
         ("some_study", "both", "a", "a", 900, 0, 0),
         ("some_study", "both", "a", "b", 60, 50, 10),
         ("some_study", "both", "b", "a", 40, 0, 40),
+        ("some_study", "both", "Not enough data", "a", 30, 30, 0),
         ("some_study", "arrival", None, "a", 10, 0, 0),
         ("another", "both", "x", "y", 5, 5, 0),
     ],
@@ -86,6 +87,10 @@ def test_the_sentences_tell_the_counts() -> None:
 def test_the_tables_list_who() -> None:
     model = built(TABLES)
     assert cells(model.moves_table) == [["a", "b", "60", "50", "10"], ["b", "a", "40", "0", "40"]]
+    assert model.picture == ""
+    drawn = build_changes_section(TABLES, replace(STUDY, figures={"seeds": "<svg/>", "migration": "<svg/>"}))
+    assert drawn is not None
+    assert drawn.picture == "some-study-figure1"
     assert rows(model, "Share of each segment") == [["b", "-", "60%"], ["a", "100%", "40%"]]
     assert rows(model, "Fastest growing") == [["nano", "<b>Big", "5,000", "1,000", "25%"]]
     assert rows(model, "Largest creators that changed") == [["<b>Big", "5,000", "likes fell by 600 (30.0 %) to 1400"]]

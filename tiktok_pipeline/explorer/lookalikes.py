@@ -21,6 +21,9 @@ MOST_MEASURED = 20_000
 
 SHOWN = 8
 
+MOST_NEAREST = 3 * SHOWN
+"""Creators whose handles are read: the creator itself is among them, and others at the same distance as the last."""
+
 
 @dataclass(frozen=True)
 class Lookalike:
@@ -64,17 +67,22 @@ def find_lookalikes(
         value for feature, at in zip(scaled, place, strict=True) for value in (*feature.values, float(at))
     ]
     low, high = _range(published, facts, followers)
-    rows = published.rows(
-        f"with measured as (select account_id, sqrt({squares}) as distance from features.profiles "
-        "where snapshot = ? and followers between ? and ? and account_id <> ?), "
-        "nearest as (select * from measured where distance is not null "
-        f"order by distance, account_id limit {SHOWN}) "
-        "select nearest.account_id, distance, followers, avg_engagement_rate, persona "
-        f"from nearest join {facts.source} as creator using (account_id) "
-        "where snapshot = ? and followers between ? and ? order by distance, account_id",
-        [*squares_values, facts.snapshot, low, high, account_id, facts.snapshot, low, high],
+    # One table, one order: the engine then reads the handles of the nearest rows only, not of the whole range.
+    measured = published.rows(
+        f"select account_id, sqrt({squares}) as distance from features.profiles "
+        f"where snapshot = ? and followers between ? and ? order by distance nulls last limit {MOST_NEAREST}",
+        [*squares_values, facts.snapshot, low, high],
     )
-    return [Lookalike(**row) for row in rows]
+    distances = {row["account_id"]: row["distance"] for row in measured if row["distance"] is not None}
+    distances.pop(account_id, None)
+    marks = ", ".join("?" for _ in distances) or "null"
+    shown = published.rows(
+        f"select account_id, followers, avg_engagement_rate, persona from {facts.source} "
+        f"where snapshot = ? and followers between ? and ? and account_id in ({marks})",
+        [facts.snapshot, low, high, *distances],
+    )
+    found = [Lookalike(**row, distance=distances[row["account_id"]]) for row in shown]
+    return sorted(found, key=lambda alike: (alike.distance, alike.account_id))[:SHOWN]
 
 
 def _range(published: Published, facts: Facts, followers: int) -> tuple[int, int]:

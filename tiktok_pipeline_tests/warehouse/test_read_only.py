@@ -55,6 +55,14 @@ def test_errors_of_queries_are_query_and_warehouse_errors(refreshed_home: Home, 
         pass
 
 
+def test_a_query_that_needs_too_much_memory_says_so_in_plain_words(refreshed_home: Home) -> None:
+    with open_read_only(refreshed_home.settings.published_file, memory_limit="20MB", threads=1) as reader:
+        with pytest.raises(QueryError, match="the query needs more memory than it may take") as found:
+            reader.rows("select quantile_cont(i, 0.5) from range(10_000_000) as t(i)")
+        assert found.value.remedy == "ask for fewer rows or columns at once"
+        assert reader.rows("select 1 as one") == (["one"], [(1,)])
+
+
 @pytest.mark.parametrize("read", [0, 1])
 def test_unread_batches_do_not_block_the_next_opening_of_the_file(refreshed_home: Home, read: int) -> None:
     """DuckDB waits forever to open a file again while a result is held; a process can be ended by a timeout."""

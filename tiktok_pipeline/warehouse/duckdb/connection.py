@@ -25,6 +25,8 @@ _FIRST_POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.1, 2.0
 _BROKEN = (duckdb.InternalException, duckdb.FatalException, duckdb.SerializationException)
 """What the engine raises if its own data make no sense."""
 
+_LESS_MEMORY = "ask for fewer rows or columns at once"
+
 _DAMAGE = re.compile(
     "corrupt|checksum|not a valid duckdb|deserializ|could not read enough|could not read all|truncated|"
     "been invalidated|failed to load|replay",
@@ -277,6 +279,10 @@ def _translate_errors(path: Path) -> Iterator[None]:
     except (OverflowError, ValueError) as error:
         msg = f"a value of the result cannot be shown ({one_line(str(error))})"
         raise QueryError(msg, remedy="cast it to text: cast(... as varchar)") from error
+    except duckdb.OutOfMemoryException as error:
+        if _FULL.search(str(error)):
+            raise engine_error(path, error) from error
+        raise QueryError("the query needs more memory than it may take", remedy=_LESS_MEMORY) from error
     except duckdb.Error as error:
         if is_damage(error):
             raise engine_error(path, error) from error

@@ -171,7 +171,7 @@ def disk_trials(reference: Reference, *, step_megabytes: float, keep: Path | Non
 
 def _disk_trial(reference: Reference, number: int, free: float, keep: Path | None, log: Log) -> Trial:
     """Refresh with ``free`` MB of disk space, and again with plenty if that was not enough."""
-    with _small_disk(reference.work / f"disk_{number:03d}") as disk:
+    with mount_small_disk(reference.work / f"disk_{number:03d}") as disk:
         home = disk / "home"
         shutil.copytree(reference.home_before, home)
         about = os.statvfs(disk)
@@ -210,7 +210,8 @@ def _error_text_problems(stderr: str, said: Sequence[str]) -> list[str]:
 
 
 @contextlib.contextmanager
-def _small_disk(folder: Path) -> Iterator[Path]:
+def mount_small_disk(folder: Path) -> Iterator[Path]:
+    """Mount a disk in memory at a new folder."""
     if os.geteuid() != 0:
         msg = "only root may mount the small disk (a tmpfs); run the command as root"
         raise CannotMountError(msg)
@@ -220,6 +221,11 @@ def _small_disk(folder: Path) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def remount(folder: Path, option: str) -> None:
+    """Mount a small disk again with an option, such as "ro"."""
+    _mount("-o", f"remount,{option}", str(folder))
 
 
 def _mount(*arguments: str) -> None:

@@ -190,9 +190,17 @@ def _content(path: Path, duckdb: Any) -> str:  # noqa: ANN401 - a module
             ]
         return repr((tables, sums))
     if path.suffix == ".db":
+        return records_say(path)
+    return path.read_bytes().hex() if path.stat().st_size < 10_000_000 else str(path.stat().st_size)
+
+
+def records_say(path: Path) -> str:
+    """Return all rows of an SQLite file as text; "unreadable" with the class of the error if it cannot be read."""
+    try:
         with contextlib.closing(sqlite3.connect(path)) as database:
             return "\n".join(database.iterdump())
-    return path.read_bytes().hex() if path.stat().st_size < 10_000_000 else str(path.stat().st_size)
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        return f"unreadable: {type(error).__name__}"
 
 
 def damage_counts(trials: Sequence[DamageTrial]) -> dict[str, Any]:

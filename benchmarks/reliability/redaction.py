@@ -1,28 +1,29 @@
 """Forgets creators in generated files, one after the other: no trace may be left, and no other record may change.
 
 The files have quotes, delimiters, line breaks and escapes in and around the records of the creators, and mentions.
-Most of the time of a trial goes into planning queries, so several creators are forgotten in one file, and the files
-are shared out to processes.
+They are CSV, JSON, xlsx and Parquet, plain, in gzip and in zip; beside them lie refused ones, whole and cut off. Most
+of the time of a trial goes into planning queries, so twelve creators are forgotten in one file, and the files are
+shared out to processes. Nothing of Dagster runs.
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import json
 import random
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from benchmarks import record
+from benchmarks.reliability.redaction_files import CREATORS, DAY, unpacked, write_files
 from tiktok_pipeline.home.manifest import read_manifest, snapshots_on_disk
 from tiktok_pipeline.ingest.config import IngestConfig
 from tiktok_pipeline.ingest.options import IngestOptions
@@ -30,33 +31,15 @@ from tiktok_pipeline.ingest.register import register
 from tiktok_pipeline.ingest.snapshot_rows import raw_rows
 from tiktok_pipeline.privacy.find_creator import find_creator
 from tiktok_pipeline.privacy.redact_files import redact_stored_files
-from tiktok_pipeline.privacy.scrub import files_with_names
+from tiktok_pipeline.privacy.scrub import files_with_names, remove_matching_files
 from tiktok_pipeline.privacy.suppression import SuppressionList
 from tiktok_pipeline.raw.schema import PROFILES
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.base import UnreadableFileError, Warehouse
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
-CREATORS = (
-    ("some.body_1", "6999999999999999999"),
-    ("_an.other__2", "6999999999999999998"),
-    ("zweite_person.3", "6999999999999999997"),
-    ("a1b2c3d4e5f6", "6999999999999999996"),
-)
 FINDING = 8
 """In every eighth file the names of the creators are found in the records, not given: it takes half of the time."""
-DAY = "2024-03-01"
-COUNTS = ("followers", "following", "likes", "videos_count")
-COLUMNS = ("timestamp", "account_id", "id", "nickname", "biography", *COUNTS)
-ODD = ('"', '""', ",", ";", "\t", "\n", "\r\n", "\r", " ", "\\", "é", "🎬", "'", "|", "a", "}", "]", '"x"')
-MENTIONS = (
-    "@{name}",
-    "with {name}.",
-    "tiktok.com/%40{name}",
-    "https://www.tiktok.com/@{name}/video/1",
-    "({name})",
-    "{name}@mail.example",
-)
 
 
 @dataclass
@@ -73,6 +56,10 @@ class RedactionCounts:
         Records that were blanked.
     neighbors : int
         Comparisons of a record of somebody else before and after an erasure, cell by cell.
+    deleted : int
+        Refused files that were deleted, because they held a creator.
+    formats : dict of str to int
+        The stored files by the ending under which they were delivered.
     violations : list of str
         What is wrong, with the number of the file.
     """
@@ -82,6 +69,8 @@ class RedactionCounts:
     redactions: int = 0
     records: int = 0
     neighbors: int = 0
+    deleted: int = 0
+    formats: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
 
     def __add__(self, other: RedactionCounts) -> RedactionCounts:
@@ -134,13 +123,14 @@ def measure_in_processes(redactions: int, *, seed: int, folder: Path, seconds: f
 
 def _try(number: int, draw: random.Random, folder: Path, engine: Warehouse, counts: RedactionCounts) -> None:
     counts.files += 1
-    path = _write(draw, folder)
     settings = Settings(home=folder / "home")
+    generated = write_files(draw, folder, settings.refused)
     try:
-        register([path], IngestConfig(raw=settings.raw, engine=engine), IngestOptions(snapshot=DAY))
+        register([generated.path], IngestConfig(raw=settings.raw, engine=engine), IngestOptions(snapshot=DAY))
     except UnreadableFileError:
         counts.refused += 1
         return
+    counts.formats["".join(generated.path.suffixes)] += 1
     before, suppression = _rows(settings, engine), SuppressionList("00")
     for creator in CREATORS:
         names = sorted(creator)
@@ -150,10 +140,24 @@ def _try(number: int, draw: random.Random, folder: Path, engine: Warehouse, coun
         counts.redactions += 1
         counts.records += redact_stored_files(settings.raw, suppression, names=names, engine=engine)
         after = _rows(settings, engine)
-        problems = [f"a trace in {left.name}" for left in files_with_names(settings, names)]
+        problems = [*_refused_problems(settings, generated.refused, names, counts)]
+        problems += [f"a trace in {left.name}" for left in files_with_names(settings, names)]
         problems += _changes(before, after, creator, settings, counts)
         counts.violations += [f"file {number}, {creator[0]}: {problem}" for problem in problems]
         before = after
+
+
+def _refused_problems(
+    settings: Settings, refused: Sequence[Path], names: Sequence[str], counts: RedactionCounts
+) -> Iterator[str]:
+    """Delete the refused files that hold a name; none may stay that does, and none may go that does not."""
+    there = [path for path in refused if path.exists()]
+    holds = {path for path in there if any(name.encode() in unpacked(path).lower() for name in names)}
+    deleted = set(remove_matching_files(settings, names))
+    counts.deleted += len(deleted)
+    yield from (f"a refused file stays: {path.name}" for path in sorted(holds - deleted))
+    no_parquet = {path for path in deleted - holds if path.suffix != ".parquet"}  # its pages are packed
+    yield from (f"a refused file of others is gone: {path.name}" for path in sorted(no_parquet))
 
 
 def _changes(
@@ -189,63 +193,6 @@ def _mentions(cells: tuple[Any, ...], creator: tuple[str, str]) -> bool:
     return any(name in text for name in creator)
 
 
-def _write(draw: random.Random, folder: Path) -> Path:
-    rows = [_row(draw, place) for place in range(draw.randint(6, 16))]
-    for place, (handle, number) in zip(draw.sample(range(len(rows)), len(CREATORS)), CREATORS, strict=True):
-        rows[place] |= {"account_id": draw.choice((handle, f"@{handle}", handle.upper())), "id": number}
-    for _ in range(draw.randint(0, 6)):
-        handle, _number = draw.choice(CREATORS)
-        mention = draw.choice(MENTIONS).format(name=draw.choice((handle, handle.upper())))
-        draw.choice(rows)["biography"] += f" {mention} "
-    if draw.random() < 0.5:
-        return _packed(draw, folder / "f.csv", _csv(draw, rows))
-    return _packed(draw, folder / "f.jsonl", _json(draw, rows))
-
-
-def _row(draw: random.Random, place: int) -> dict[str, str]:
-    def odd() -> str:
-        return "".join(draw.choice((*ODD, "word", "x")) for _ in range(draw.randint(0, 8)))
-
-    counts = {name: str(draw.randint(1, 10**6)) for name in COUNTS}
-    id_ = str(6_000_000_000_000_000_000 + place)
-    texts = {"nickname": odd(), "biography": odd()}
-    return {"timestamp": DAY, "account_id": f"creator{place:04d}", "id": id_, **texts, **counts}
-
-
-def _csv(draw: random.Random, rows: list[dict[str, str]]) -> bytes:
-    text = io.StringIO()
-    quoting: Literal[0, 1] = draw.choice((csv.QUOTE_ALL, csv.QUOTE_MINIMAL))
-    end = draw.choice(("\n", "\r\n"))
-    writer = csv.DictWriter(text, COLUMNS, delimiter=draw.choice(",;\t|"), quoting=quoting, lineterminator=end)
-    writer.writeheader()
-    writer.writerows(rows)
-    lines = text.getvalue()
-    if draw.random() < 0.3:  # a stray quote somewhere behind the header
-        at = draw.randrange(len(lines) // 3, len(lines))
-        lines = f'{lines[:at]}"{lines[at:]}'
-    return lines.encode("utf-8-sig" if draw.random() < 0.2 else "utf-8")
-
-
-def _json(draw: random.Random, rows: list[dict[str, str]]) -> bytes:
-    ascii_only = draw.random() < 0.5
-    lines = [json.dumps(row, ensure_ascii=ascii_only) for row in rows]
-    if draw.random() < 0.3:
-        lines = [line.replace("@", "\\u0040") for line in lines]
-    if draw.random() < 0.2:
-        place = draw.randrange(len(lines))
-        lines[place] = lines[place][: draw.randrange(5, len(lines[place]))]
-    text = "[" + ",\n".join(lines) + "]" if draw.random() < 0.3 else "\n".join(lines) + "\n"
-    return text.encode()
-
-
-def _packed(draw: random.Random, path: Path, content: bytes) -> Path:
-    if draw.random() < 0.2:
-        path = path.with_name(f"{path.name}.gz")
-        content = gzip.compress(content, mtime=0)
-    path.write_bytes(content)
-    return path
-
-
 def redaction_command(
     redactions: Annotated[int, typer.Option(min=1, help="Number of erasures of one creator in one file.")] = 5000,
     seed: Annotated[int, typer.Option(help="The same seed makes the same files.")] = 1,
@@ -258,7 +205,7 @@ def redaction_command(
         counts = measure_in_processes(redactions, seed=seed, folder=Path(folder), seconds=seconds, jobs=jobs)
     for violation in counts.violations:
         typer.echo(violation)
-    result = {**vars(counts), "violations": len(counts.violations)}
+    result = {**vars(counts), "formats": dict(counts.formats), "violations": len(counts.violations)}
     typer.echo(str(result))
     if save_it:
         settings = {"redactions": redactions, "seed": seed, "jobs": jobs, "seconds": seconds}

@@ -275,10 +275,12 @@ def locked_home(settings: Settings) -> Iterator[None]:
     """Create the folders of the home and hold its lock; wait for a process that holds it, and name that process."""
     from tiktok_pipeline.home.layout import prepare_home
     from tiktok_pipeline.home.lock import home_lock
+    from tiktok_pipeline.upkeep.record_checksums import record_checksums
 
     prepare_home(settings)
     with home_lock(settings.lock_file, timeout_seconds=settings.home_timeout_seconds, log=info):
         yield
+        record_checksums(settings.dagster_home)
 
 
 def _is_interrupt(error: BaseException) -> bool:

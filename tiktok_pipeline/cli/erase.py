@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -59,7 +60,7 @@ def erase(
             raise CommandUsageError(msg)
         with locked_home(settings):
             result = erase_creator(settings, handle, yes=yes, all_accounts=all_accounts)
-        _print_result(result)
+        _print_result(settings, result)
 
 
 def erase_creator(settings: Settings, name: str | None, *, yes: bool, all_accounts: bool = True) -> ErasureResult:
@@ -117,7 +118,15 @@ def _print_records(records: CreatorRecords) -> None:
         info("no records found in any snapshot; this creator will be left out of later scrapes")
 
 
-def _print_result(result: ErasureResult) -> None:
+def _advice_about(path: Path, settings: Settings) -> str:
+    """Return what to do about a file that still holds a name; the program's own must not be deleted by hand."""
+    own = (settings.raw, settings.warehouse_file.parent, settings.published_file.parent, settings.dagster_home)
+    if any(path.is_relative_to(folder) for folder in own):
+        return "`tiktok-pipeline refresh --all` makes tables and records anew; do not delete it by hand"
+    return "delete it, or wait until it is ingested and run the same command again"
+
+
+def _print_result(settings: Settings, result: ErasureResult) -> None:
     info(f"erased {result.records} record(s) of the raw files, and the tables, reports and copies made from them")
     for path in result.files:
         info(f"deleted {path}")
@@ -129,5 +138,5 @@ def _print_result(result: ErasureResult) -> None:
             "refresh --all` to recompute them (while the UI runs, Dagster's sensor does it)"
         )
     for path in result.left:
-        info(f"{path}: still holds the name; delete it, or wait until it is ingested and run the same command again")
+        info(f"{path}: still holds the name; {_advice_about(path, settings)}")
     info("delete exports outside of the home and old backups yourself")

@@ -137,6 +137,7 @@ def _find_snapshots(
     from tiktok_pipeline.home.cleanup import remove_leftovers
 
     remove_leftovers(settings)
+    _warn_about_clock(settings)
     if everything or (resume and options.snapshot is not None):
         return _stored_snapshots(settings, options.snapshot), []
     if resume:
@@ -144,6 +145,19 @@ def _find_snapshots(
     if paths:
         return _register(settings, paths, options), []
     return _ingest_inbox(settings, options)
+
+
+def _warn_about_clock(settings: Settings) -> None:
+    from tiktok_pipeline.home.clock import CHECK_CLOCK, clock_problem, now
+    from tiktok_pipeline.home.manifest import ManifestError, read_manifest, snapshots_on_disk
+
+    newest = snapshots_on_disk(settings.raw)[-1:]
+    try:
+        files = [file for snapshot in newest for file in read_manifest(settings.raw / snapshot)]
+    except ManifestError:  # told where it matters
+        return
+    if problem := clock_problem(files, now()):
+        info(f"{problem}; {CHECK_CLOCK}")
 
 
 def _stored_snapshots(settings: Settings, snapshot: str | None) -> list[str]:

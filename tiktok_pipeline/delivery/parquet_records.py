@@ -14,7 +14,13 @@ import pyarrow.parquet as pq
 
 from tiktok_pipeline.delivery.containers import open_seekable, too_large
 from tiktok_pipeline.delivery.parquet_cells import text_of
-from tiktok_pipeline.delivery.parquet_worker import TooLargeError, read_all
+from tiktok_pipeline.delivery.parquet_worker import (
+    LONGEST_RECORD_BYTES,
+    TOO_LONG,
+    TooLargeError,
+    TooLongError,
+    read_all,
+)
 from tiktok_pipeline.delivery.same_names import merge_same_names
 from tiktok_pipeline.delivery.tables import ByteSource, DeliveredTable, KnowsName, Layout, Record, unique_names
 from tiktok_pipeline.delivery.worker import run_worker
@@ -245,11 +251,16 @@ def _check_pages(source: ByteSource, metadata: pq.FileMetaData, name: str, large
             seconds = _BASE_SECONDS + file_bytes / _BYTES_PER_SECOND
             script = Path(__file__).with_name("parquet_worker.py")
             with run_worker(script, stream, str(limit), name=name, seconds=seconds) as encoding:
-                return encoding.read() == b"utf-8"
+                found = encoding.read().decode()
+            if found == TOO_LONG:
+                raise _too_long(name)
+            return found == "utf-8"
         try:
             return read_all(stream, largest_bytes=limit)
         except TooLargeError as error:
             raise too_large(name, limit) from error
+        except TooLongError as error:
+            raise _too_long(name) from error
         except (pa.ArrowException, OSError, ValueError) as error:
             raise _damaged(name) from error
 
@@ -268,6 +279,13 @@ def _largest_expansion(metadata: pq.FileMetaData, file_bytes: int) -> float:
             # A page may repeat its longest text for every value.
             total += page_bytes * (chunk.num_values if chunk.physical_type == "BYTE_ARRAY" else 1)
     return total
+
+
+def _too_long(name: str) -> UnreadableFileError:
+    return UnreadableFileError(
+        f"{name}: a record is longer than {LONGEST_RECORD_BYTES // 2**20} MB",
+        remedy="leave out the columns with such values, such as pictures",
+    )
 
 
 def _damaged(name: str) -> UnreadableFileError:

@@ -15,12 +15,22 @@ import pyarrow.parquet as pq
 
 FAILED = 3
 TOO_LARGE = 4
+TOO_LONG = "too long"
+"""Written instead of the encoding where one record is too long."""
+
+LONGEST_RECORD_BYTES = 16 * 2**20
+"""A longer record, unpacked, makes the file unreadable: readers hold some thousand records at once."""
+
 ROWS_PER_BATCH = 1024
 """Few, because a page may repeat one long text for all of its rows."""
 
 
 class TooLargeError(Exception):
     """The values take more bytes than the limit."""
+
+
+class TooLongError(Exception):
+    """One record takes more than `LONGEST_RECORD_BYTES`."""
 
 
 def read_all(file: IO[bytes], *, largest_bytes: int) -> bool:
@@ -30,18 +40,40 @@ def read_all(file: IO[bytes], *, largest_bytes: int) -> bool:
     ------
     TooLargeError
         If they take more than ``largest_bytes``.
+    TooLongError
+        If one record takes more than `LONGEST_RECORD_BYTES`.
     pyarrow.ArrowException, OSError
         If a page is damaged, or a text inside a nested value is not UTF-8.
     """
     parquet = pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False, page_checksum_verification=True)
+    _check_averages(parquet.metadata)
     n_bytes, is_utf8 = 0, True
     for batch in parquet.iter_batches(ROWS_PER_BATCH, use_threads=False):
-        n_bytes += sum(_unpacked_bytes(column) for column in batch.columns)
+        batch_bytes = sum(_unpacked_bytes(column) for column in batch.columns)
+        n_bytes += batch_bytes
         if n_bytes > largest_bytes:
             raise TooLargeError
+        if batch_bytes > LONGEST_RECORD_BYTES:
+            _check_records(batch)
         are_utf8 = [_is_utf8(column) for column in batch.columns]
         is_utf8 = is_utf8 and all(are_utf8)
     return is_utf8
+
+
+def _check_averages(metadata: pq.FileMetaData) -> None:
+    """Refuse, before any page is unpacked, a file that states an average value longer than any record may be."""
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        for place in range(group.num_columns):
+            chunk = group.column(place)
+            if chunk.total_uncompressed_size > LONGEST_RECORD_BYTES * max(chunk.num_values, 1):
+                raise TooLongError
+
+
+def _check_records(batch: pa.RecordBatch) -> None:
+    for row in range(batch.num_rows):
+        if sum(_unpacked_bytes(column.slice(row, 1)) for column in batch.columns) > LONGEST_RECORD_BYTES:
+            raise TooLongError
 
 
 def _is_utf8(column: pa.Array) -> bool:
@@ -61,6 +93,11 @@ def _is_utf8(column: pa.Array) -> bool:
 def _unpacked_bytes(column: pa.Array) -> int:
     """Return the bytes of an array; a dictionary counts as often as it is used."""
     if pa.types.is_dictionary(column.type):
+        words = column.dictionary
+        if words.nbytes > LONGEST_RECORD_BYTES and any(
+            words.slice(place, 1).nbytes > LONGEST_RECORD_BYTES for place in range(len(words))
+        ):
+            raise TooLongError
         return int(column.cast(column.type.value_type).nbytes)
     return int(column.nbytes)
 
@@ -72,6 +109,9 @@ def main() -> int:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     try:
         is_utf8 = read_all(sys.stdin.buffer, largest_bytes=int(sys.argv[2]))
+    except TooLongError:
+        sys.stdout.write(TOO_LONG)
+        return 0
     except (TooLargeError, MemoryError, pa.ArrowMemoryError):
         return TOO_LARGE
     except (pa.ArrowException, OSError, ValueError):

@@ -23,6 +23,7 @@ from tiktok_pipeline.ingest.snapshot_key import parts_of
 from tiktok_pipeline.ingest.store import RegisteredFile
 from tiktok_pipeline.ingest.user_dialects import user_dialects
 from tiktok_pipeline.privacy.suppression import read_suppression_list
+from tiktok_pipeline.raw.dialects.messages import inspect_command
 from tiktok_pipeline.raw.snapshots import (
     FileStat,
     is_being_written,
@@ -203,6 +204,7 @@ def _refuse(path: Path, folder: Path, reason: str) -> RefusedFile:
     while _exists(folder / name):
         number += 1
         name = f"{number}-{safe_name(path)}"
+    reason = reason.replace(inspect_command(str(path)), inspect_command(str(folder / name)))
     atomic_write_text(folder / f"{name}{REASON_SUFFIX}", f"{reason}\n")
     os.replace(path, folder / name)  # noqa: PTH105 - a link is moved, not followed
     return RefusedFile(name, reason)

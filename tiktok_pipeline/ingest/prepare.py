@@ -32,6 +32,7 @@ from tiktok_pipeline.privacy.content import mentioned_names
 from tiktok_pipeline.privacy.redact import redact
 from tiktok_pipeline.privacy.suppression import suppressed_rows
 from tiktok_pipeline.raw.dialects import Recognition, UnknownDialectError, is_known_name, recognize
+from tiktok_pipeline.raw.dialects.messages import inspect_command
 from tiktok_pipeline.raw.read import FORGOTTEN_RECORD, check_competing, read_file
 from tiktok_pipeline.validated.formats.formats import FormatOptions, Formats
 from tiktok_pipeline.validated.videos import newest_video_day
@@ -161,13 +162,17 @@ class _Preparation:
         """Recognize a table, stage it in the form in which it is stored, and measure it."""
         table = with_usernames(table, self.delivered)
         sample = [record.cells for record in islice(table.records(), _SAMPLE_ROWS) if record.problem is None]
-        recognition = recognize(
-            table.header,
-            file=table.name,
-            sample=sample,
-            column_map=self.options.column_map,
-            dialects=self.config.dialects,
-        )
+        try:
+            recognition = recognize(
+                table.header,
+                file=table.name,
+                sample=sample,
+                column_map=self.options.column_map,
+                dialects=self.config.dialects,
+            )
+        except UnknownDialectError as error:  # the command needs the path, the message only the name
+            remedy = (error.remedy or "").replace(inspect_command(table.name), inspect_command(str(self.delivered)))
+            raise type(error)(error.message, remedy=remedy or None) from error
         _check_conflicts(table, recognition, self.options.column_map)
         _check_lists(table, recognition, sample)
         prepared: list[PreparedFile] = []

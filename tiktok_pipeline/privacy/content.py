@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import lzma
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from tiktok_pipeline.privacy.spelling import NamePattern, is_distinctive_word, unescaped
 from tiktok_pipeline.privacy.suppression import SuppressionList
@@ -19,6 +20,14 @@ _OVERLAP_BYTES = 512
 """A name at the border of two blocks is found in their overlap."""
 
 _DEEPEST_ARCHIVE = 3
+_PACKERS: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
+    b"\x1f\x8b": lambda stream: cast("IO[bytes]", gzip.GzipFile(fileobj=stream)),
+    b"BZh": lambda stream: cast("IO[bytes]", bz2.BZ2File(stream)),
+    b"\xfd7zX": lambda stream: cast("IO[bytes]", lzma.LZMAFile(stream)),  # noqa: SIM115 - the caller closes it
+}
+"""What opens a packed file, by its first bytes."""
+
+_ZSTANDARD = b"\x28\xb5\x2f\xfd"
 _MENTIONED = re.compile(rb"(?:@|\xef\xbc\xa0)([a-z0-9._]+)")
 _WORD = re.compile(rb"(?<![a-z0-9._])[a-z0-9._]{3,40}(?![a-z0-9_])")
 _JSON_BREAK = re.compile(rb"\\[bfnrt]")
@@ -65,8 +74,16 @@ def text_blocks(path: Path) -> Iterator[bytes]:
 
 def _unpacked(stream: IO[bytes], start: bytes, *, depth: int) -> Iterator[bytes]:
     try:
-        if start[:2] == b"\x1f\x8b" and depth < _DEEPEST_ARCHIVE:
-            with gzip.open(stream, "rb") as inner:
+        if (opener := _opener(start)) and depth < _DEEPEST_ARCHIVE:
+            with opener(stream) as inner:
+                head = inner.read(4)
+                inner.seek(0)
+                yield from _unpacked(inner, head, depth=depth + 1)
+            return
+        if start == _ZSTANDARD:
+            import pyarrow as pa  # noqa: PLC0415 - no other file pays for it
+
+            with pa.input_stream(stream, compression="zstd") as inner:
                 yield from _blocks(inner)
             return
         if start == b"PK\x03\x04" and depth < _DEEPEST_ARCHIVE:
@@ -83,7 +100,11 @@ def _unpacked(stream: IO[bytes], start: bytes, *, depth: int) -> Iterator[bytes]
     yield from _blocks(stream)
 
 
-def _blocks(stream: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
+def _opener(start: bytes) -> Callable[[IO[bytes]], IO[bytes]] | None:
+    return next((opener for first, opener in _PACKERS.items() if start.startswith(first)), None)
+
+
+def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
     tail = b""
     while block := stream.read(_BLOCK_BYTES):
         joined = tail + block

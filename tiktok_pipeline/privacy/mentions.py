@@ -38,6 +38,13 @@ def unchanged(text: str) -> str:
     return text
 
 
+def change_label(label: str, change: TextChange) -> str:
+    """Change a column's name; the keys of nested objects in it are joined by dots, which handles have too."""
+    starts = [0, *(at + 1 for at, character in enumerate(label) if character == ".")]
+    changes = (label[:start] + change(label[start:]) for start in starts)
+    return next((changed for changed in changes if changed != label), label)
+
+
 def mention_replacer(names: Sequence[str], *, file: str, columns: Collection[str] = ()) -> TextChange:
     r"""Return a function that replaces the names in a text.
 

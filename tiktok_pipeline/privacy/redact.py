@@ -15,17 +15,24 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from tiktok_pipeline.privacy.mentions import RedactionError, TextChange, mention_replacer
+from tiktok_pipeline.privacy.mentions import RedactionError, TextChange, change_label, mention_replacer
 from tiktok_pipeline.privacy.redact_text import redact_text
 from tiktok_pipeline.privacy.text_records import RecordTooLongError
 from tiktok_pipeline.raw.snapshots import file_format
+from tiktok_pipeline.text_files import read_header
 
-_Rewriter = Callable[[Path, BinaryIO, Collection[int], TextChange], int]
-"""Write a source file to an open target without some rows and with changed texts; return the number of records."""
+_Rewriter = Callable[[Path, BinaryIO, Collection[int], TextChange, Sequence[str]], int]
+"""Write a file to an open target without some rows, with changed texts and names; return the number of records."""
 
 
 def redact(
-    source: Path, target: Path, *, rows: Collection[int], mentions: Sequence[str] = (), columns: Collection[str] = ()
+    source: Path,
+    target: Path,
+    *,
+    rows: Collection[int],
+    mentions: Sequence[str] = (),
+    columns: Collection[str] = (),
+    header: Sequence[str] = (),
 ) -> None:
     """Write ``source`` to ``target`` without some records and mentions.
 
@@ -43,6 +50,9 @@ def redact(
         `tiktok_pipeline.privacy.mentions.mention_replacer`.
     columns : collection of str
         Names of the file's columns, which stay.
+    header : sequence of str
+        The names that the columns of a CSV file get. By default those of ``columns`` stay, and mentions in the others
+        are replaced.
 
     Raises
     ------
@@ -56,8 +66,11 @@ def redact(
     try:
         change = mention_replacer(mentions, file=source.name, columns=columns)
         rewrite = _rewriter(source)
+        if not header and mentions and file_format(source) == "csv":
+            names = read_header(source).names
+            header = [name if name in columns else change_label(name, change) for name in names]
         with target.open("wb") as written:
-            count = rewrite(source, written, frozenset(rows), change)
+            count = rewrite(source, written, frozenset(rows), change, header)
             _check_ordinals(source, rows, count)
             written.flush()
             os.fsync(written.fileno())

@@ -15,13 +15,16 @@ from tiktok_pipeline.frames import count_rows
 from tiktok_pipeline.home.cleanup import STAGING_PREFIX
 from tiktok_pipeline.home.manifest import StoredFile, file_sha256, read_manifest, snapshots_on_disk, store_files
 from tiktok_pipeline.privacy.content import contains_name, mentioned_names
-from tiktok_pipeline.privacy.mentions import is_handle
+from tiktok_pipeline.privacy.mentions import FORGOTTEN_NAME, TextChange, change_label, is_handle, mention_replacer
 from tiktok_pipeline.privacy.redact import redact
 from tiktok_pipeline.privacy.spelling import is_distinctive, name_in_path, name_pattern
 from tiktok_pipeline.privacy.suppression import SuppressionList, suppressed_rows
-from tiktok_pipeline.raw.dialects import source_named
+from tiktok_pipeline.raw.dialects import is_known_name, source_named
+from tiktok_pipeline.raw.dialects.column_names import unique_names
 from tiktok_pipeline.raw.read import read_stored_file
 from tiktok_pipeline.raw.schema import Source
+from tiktok_pipeline.raw.snapshots import file_format
+from tiktok_pipeline.text_files import read_header
 from tiktok_pipeline.warehouse.base import Engine
 
 
@@ -60,7 +63,7 @@ def redact_stored_files(raw: Path, suppression: SuppressionList, *, names: Colle
             source = source_named(entry.source)
             rows = _read_entry(path, entry, engine)
             ordinals = {row.source_row for row in suppressed_rows(rows, source, suppression, engine)}
-            ordinals |= damaged_rows_naming(rows, source, known)
+            ordinals |= damaged_rows_naming(rows, source, known, engine)
             replaced = sorted(known.union(mentioned_names(path, suppression)))
             if ordinals or (replaced and _has_name(path, entry, replaced)):
                 _redact_stored_file(raw / snapshot, entry, ordinals, replaced, engine)
@@ -68,7 +71,7 @@ def redact_stored_files(raw: Path, suppression: SuppressionList, *, names: Colle
     return blanked
 
 
-def damaged_rows_naming(rows: nw.LazyFrame[Any], source: Source, names: Collection[str]) -> set[int]:
+def damaged_rows_naming(rows: nw.LazyFrame[Any], source: Source, names: Collection[str], engine: Engine) -> set[int]:
     """Return the ordinals of damaged records that hold one of the names anywhere.
 
     The cells of a damaged record may be in the wrong columns, or not be split at all: whose they are is not known.
@@ -76,10 +79,12 @@ def damaged_rows_naming(rows: nw.LazyFrame[Any], source: Source, names: Collecti
     wanted = sorted({name if is_distinctive(name) else f"@{name}" for name in names})
     if not wanted:
         return set()
-    texts = [nw.col(name).str.to_lowercase() for name in (*source.columns, "extra", "read_problem")]
-    holds = [text.str.contains(name, literal=True) for text in texts for name in wanted]
-    is_damaged = ~nw.col("read_problem").is_null()
-    found = rows.filter(is_damaged & nw.any_horizontal(*holds, ignore_nulls=True)).select("source_row")
+    columns = (*source.columns, "extra", "read_problem")
+    damaged = rows.filter(~nw.col("read_problem").is_null()).select("source_row", *columns)
+    text = nw.col("cell").str.to_lowercase()
+    holds = [text.str.contains(name, literal=True) for name in wanted]
+    cells = engine.cells_of(damaged, columns, index="source_row")
+    found = cells.filter(nw.any_horizontal(*holds, ignore_nulls=True)).select("source_row")
     return {int(row["source_row"]) for row in found.collect("pyarrow").to_native().to_pylist()}
 
 
@@ -92,10 +97,14 @@ def _redact_stored_file(
     folder: Path, entry: StoredFile, ordinals: Collection[int], names: list[str], engine: Engine
 ) -> None:
     others = [other for other in read_manifest(folder) if other.file != entry.file]
+    kept = [column for column in entry.columns.values() if is_known_name(column)]
+    change = mention_replacer(names, file=entry.file, columns=kept)
     renamed = _without_names(entry, names, taken=[other.file for other in others])
+    header, columns = _changed_header(folder / entry.file, entry, change, names)
+    renamed = replace(renamed, columns=columns)
     with tempfile.TemporaryDirectory(prefix=STAGING_PREFIX, dir=folder.parent) as staging:
         target = Path(staging) / renamed.file
-        redact(folder / entry.file, target, rows=ordinals, mentions=names, columns=entry.columns.values())
+        redact(folder / entry.file, target, rows=ordinals, mentions=names, columns=kept, header=header)
         redacted = replace(
             renamed,
             stored_sha256=file_sha256(target),
@@ -108,6 +117,25 @@ def _redact_stored_file(
             store_files(folder, {redacted.file: target}, [*others, redacted])
         else:  # without its records of suppressed creators the file has no columns left
             store_files(folder, {}, others)
+
+
+def _changed_header(
+    path: Path, entry: StoredFile, change: TextChange, names: Collection[str]
+) -> tuple[list[str], dict[str, str]]:
+    """Return the header of the rewritten file if it is CSV, and the names of its columns.
+
+    The first record of a file without a header became its names. If it was the creator's, none of its cells stays.
+    """
+    columns = {name: change_label(column, change) for name, column in entry.columns.items()}
+    if file_format(path) != "csv":
+        return [], columns
+    before = read_header(path).names
+    identity = {entry.columns.get(name, "").strip().removeprefix("@").lower() for name in ("account_id", "tiktok_id")}
+    header = [change_label(name, change) for name in before]
+    if not identity.isdisjoint(names):
+        header = [f"{FORGOTTEN_NAME} {number}" for number in range(1, len(before) + 1)]
+    after = dict(zip(unique_names(before), unique_names(header), strict=True))
+    return header, {name: after.get(column, columns[name]) for name, column in entry.columns.items()}
 
 
 def _without_names(entry: StoredFile, names: Collection[str], *, taken: Collection[str]) -> StoredFile:

@@ -11,14 +11,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tiktok_pipeline.privacy.mentions import RedactionError, TextChange, unchanged
+from tiktok_pipeline.privacy.mentions import RedactionError, TextChange, change_label, unchanged
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.text_parquet import MARK, PLACE_COLUMNS, header_from_mark, header_to_mark, is_text_parquet
 
 _CODECS = {"UNCOMPRESSED": "none", **{name.upper(): name for name in ("snappy", "gzip", "brotli", "zstd", "lz4")}}
 
 
-def redact_parquet(source: Path, written: BinaryIO, rows: Collection[int], change: TextChange) -> int:
+def redact_parquet(
+    source: Path,
+    written: BinaryIO,
+    rows: Collection[int],
+    change: TextChange,
+    names: Sequence[str],  # noqa: ARG001 - each name is changed alone
+) -> int:
     """Copy a table with some rows blanked and the texts of the others changed.
 
     Parameters
@@ -31,7 +37,9 @@ def redact_parquet(source: Path, written: BinaryIO, rows: Collection[int], chang
         Ordinals (from 1) of the rows to blank: every cell becomes NULL. A text Parquet file states them, and keeps
         them and the lines.
     change : callable
-        Applied to every text of the other rows, also in lists, structs and maps.
+        Applied to every text of the other rows, also in lists, structs and maps, and to the names of the columns.
+    names : sequence of str
+        Not used.
 
     Returns
     -------
@@ -84,7 +92,7 @@ def _without_names(schema: pa.Schema, change: TextChange) -> pa.Schema:
     """Return the schema without names in its columns: a key of JSON may be a handle, and became a column."""
     fields: dict[str, pa.Field] = {}
     for field in schema:
-        changed = _change_label(field.name, change)
+        changed = change_label(field.name, change)
         name, number = changed, 1
         while name in fields:
             number += 1
@@ -93,15 +101,8 @@ def _without_names(schema: pa.Schema, change: TextChange) -> pa.Schema:
     metadata = dict(schema.metadata or {})
     if MARK in metadata:
         header = header_from_mark(metadata[MARK])
-        metadata[MARK] = header_to_mark([_change_label(name, change) for name in header])
+        metadata[MARK] = header_to_mark([change_label(name, change) for name in header])
     return pa.schema(list(fields.values()), metadata=metadata)
-
-
-def _change_label(label: str, change: TextChange) -> str:
-    """Change a column's name; the keys of nested objects in it are joined by dots, which handles have too."""
-    starts = [0, *(at + 1 for at, character in enumerate(label) if character == ".")]
-    changes = (label[:start] + change(label[start:]) for start in starts)
-    return next((changed for changed in changes if changed != label), label)
 
 
 def _compression(file: pq.ParquetFile) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import gzip
 import io
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -24,7 +25,9 @@ from tiktok_pipeline.raw.snapshots import file_format
 from tiktok_pipeline.text_files import has_byte_order_mark, is_gzipped, open_text, read_head, read_header
 
 
-def redact_text(source: Path, written: BinaryIO, rows: Collection[int], change: TextChange) -> int:
+def redact_text(
+    source: Path, written: BinaryIO, rows: Collection[int], change: TextChange, names: Sequence[str]
+) -> int:
     """Copy a text with some records blanked and the others changed.
 
     Parameters
@@ -37,6 +40,8 @@ def redact_text(source: Path, written: BinaryIO, rows: Collection[int], change: 
         Ordinals (from 1) of the records to blank.
     change : callable
         Applied to the text of every other record.
+    names : sequence of str
+        The names of the columns of a CSV file; none leaves them as they are.
 
     Returns
     -------
@@ -45,15 +50,27 @@ def redact_text(source: Path, written: BinaryIO, rows: Collection[int], change: 
     """
     count = 0
     has_mark = has_byte_order_mark(source)
+    header = _header_line(source, names) if file_format(source) == "csv" else None
     with open_text(source) as text, _text_writer(source, written, has_mark=has_mark) as target:
         pieces, blank = _pieces_and_blank(source, text)
         for piece in pieces:
             if not piece.is_record:
-                target.write(piece.text)
+                target.write(piece.text if header is None else header + line_end(piece.text))
+                header = None
                 continue
             count += 1
             target.write(blank(piece.text) if count in rows else change(piece.text))
     return count
+
+
+def _header_line(source: Path, names: Sequence[str]) -> str | None:
+    """Return the header of a CSV file with other names; None if it stays."""
+    header = read_header(source)
+    if not names or list(names) == list(header.names):
+        return None
+    line = io.StringIO()
+    csv.writer(line, delimiter=header.delimiter, lineterminator="").writerow(names)
+    return line.getvalue()
 
 
 def _pieces_and_blank(source: Path, text: io.TextIOWrapper) -> tuple[Iterator[Piece], TextChange]:

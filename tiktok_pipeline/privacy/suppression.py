@@ -134,19 +134,26 @@ def suppressed_rows(
     """
     if not suppression.hashes:
         return []
-    named = rows.select("source_row", "read_problem", *names_of(source), *source.columns)
-    hashed = engine.salted_hash(named, [*_NAMES, *source.columns], suppression.salt)
     hashes = sorted(suppression.hashes)
-    has_read_problem = ~nw.col("read_problem").is_null()
-    is_named = nw.any_horizontal(*(nw.col(f"{name}_hash").is_in(hashes) for name in _NAMES), ignore_nulls=True)
-    has_cell = nw.any_horizontal(
-        *(nw.col(f"{name}_hash").is_in(hashes) for name in source.columns), ignore_nulls=True
-    )
-    matches = hashed.filter(is_named | (has_read_problem & has_cell)).select("source_row", *_NAMES).sort("source_row")
+    named = engine.salted_hash(rows.select("source_row", *names_of(source)), _NAMES, suppression.salt)
+    conditions = [nw.col(f"{name}_hash").is_in(hashes) for name in _NAMES]
+    if damaged := _damaged_rows(rows, source, suppression, engine):
+        conditions.append(nw.col("source_row").is_in(damaged))
+    is_theirs = nw.any_horizontal(*conditions, ignore_nulls=True)
+    matches = named.filter(is_theirs).select("source_row", *_NAMES).sort("source_row")
     return [
         SuppressedRow(int(row["source_row"]), row["name_handle"] or "", row["name_number"] or "")
         for row in matches.collect("pyarrow").to_native().to_pylist()
     ]
+
+
+def _damaged_rows(rows: nw.LazyFrame[Any], source: Source, suppression: SuppressionList, engine: Engine) -> list[int]:
+    """Return the ordinals of the records with a read problem of which one cell is a suppressed name."""
+    damaged = rows.filter(~nw.col("read_problem").is_null()).select("source_row", *source.columns)
+    cells = engine.cells_of(damaged, list(source.columns), index="source_row")
+    hashed = engine.salted_hash(cells, ["cell"], suppression.salt)
+    found = hashed.filter(nw.col("cell_hash").is_in(sorted(suppression.hashes))).select("source_row")
+    return sorted({int(row["source_row"]) for row in found.collect("pyarrow").to_native().to_pylist()})
 
 
 def names_of(source: Source) -> tuple[nw.Expr, nw.Expr]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from tiktok_pipeline.explorer.lists import ListsError, count_members
+from tiktok_pipeline.home import clock
 from tiktok_pipeline.home.cleanup import leftovers
 from tiktok_pipeline.home.layout import home_folders
 from tiktok_pipeline.home.lock import lock_holder
@@ -37,6 +38,7 @@ from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.tables import TABLES
 from tiktok_pipeline.upkeep.backup import interrupted_restore
+from tiktok_pipeline.upkeep.record_checksums import changed_records
 from tiktok_pipeline.warehouse.base import SliceCounts, StoredSlice
 
 ADD_TO_DAGSTER = "run `tiktok-pipeline doctor --fix`, or start the UI, whose sensor adds it"
@@ -224,6 +226,8 @@ def check_files(settings: Settings, manifests: Manifests, *, quick: bool) -> Ite
         Compare sizes only, not hashes.
     """
     files = sum(len(manifest) for manifest in manifests.values())
+    if problem := clock.clock_problem((entry for manifest in manifests.values() for entry in manifest), clock.now()):
+        yield Finding("warning", problem, clock.CHECK_CLOCK)
     damaged = 0
     for snapshot, manifest in manifests.items():
         folder = settings.raw / snapshot
@@ -358,14 +362,13 @@ def _check_snapshot(
 
 
 def check_records(dagster_home: Path, *, quick: bool) -> Iterator[Finding]:
-    """Check that SQLite can read Dagster's databases; ``quick`` does not compare their indexes.
-
-    SQLite has no checksums: a byte that changed inside a text or number of a record cannot be seen.
-    """
+    """Check that SQLite can read Dagster's databases; unless ``quick``, compare their indexes and checksums, too."""
+    remedy = "restore a backup: `tiktok-pipeline restore DIR`, or delete the folder; only the history is lost"
     for path in sorted(dagster_home.rglob("*.db")):
         if problem := _sqlite_problem(path, "quick_check" if quick else "integrity_check"):
-            remedy = "restore a backup: `tiktok-pipeline restore DIR`, or delete the folder; only the history is lost"
             yield Finding("error", f"{path}: Dagster's records are damaged ({problem})", remedy)
+    for changed in [] if quick else changed_records(dagster_home):
+        yield Finding("error", f"Dagster's records were changed: {changed}", remedy)
 
 
 def _sqlite_problem(path: Path, pragma: Literal["quick_check", "integrity_check"]) -> str:

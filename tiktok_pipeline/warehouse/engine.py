@@ -118,6 +118,10 @@ class Engine(Protocol):
         """Add ``<column>_hash``: the hexadecimal SHA-256 of ``salt`` and the text, with A to Z in lower case."""
         ...
 
+    def cells_of(self, frame: nw.LazyFrame[Any], columns: Sequence[str], *, index: str) -> nw.LazyFrame[Any]:
+        """Return a row for each cell of text columns: ``index`` and ``cell``."""
+        ...
+
     def fingerprint(self, frame: nw.LazyFrame[Any]) -> str:
         """Return a short hash of the rows of a frame; equal rows in any order have the same."""
         ...

@@ -11,17 +11,17 @@ from benchmarks.reliability.redaction import measure_redaction
 
 
 def test_nothing_is_left_of_a_forgotten_creator_and_no_neighbor_changes(tmp_path: Path) -> None:
-    counts = measure_redaction(8, seed=1, folder=tmp_path)
+    counts = measure_redaction(24, seed=1, folder=tmp_path)
     assert counts.violations == []
-    assert counts.redactions == 8
+    assert counts.redactions == 24
     assert counts.files == counts.refused + 2
-    assert counts.records > 4
-    assert counts.neighbors > 40
+    assert counts.records > 12
+    assert counts.neighbors > 120
 
 
 @pytest.mark.slow
 def test_nothing_is_left_in_many_files(tmp_path: Path) -> None:
-    assert measure_redaction(80, seed=1, folder=tmp_path, first=5000).violations == []
+    assert measure_redaction(240, seed=1, folder=tmp_path, first=5000).violations == []
 
 
 @pytest.mark.parametrize("damage", ["bit", "block", "zeros", "tail"])

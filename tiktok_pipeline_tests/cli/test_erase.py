@@ -407,3 +407,21 @@ def test_several_handles_of_a_number_are_not_erased_without_a_word(copied_home: 
     assert "--all-accounts" in result.problems[0]
     assert copied_home.tables() == before
     assert not copied_home.settings.forgotten_file.exists()
+
+
+@pytest.mark.slow
+def test_the_first_record_of_a_file_without_a_header_is_in_no_file_after_forget(tmp_path: Path, call: Call) -> None:
+    """Its cells become the names of the columns: in the stored file, the manifest, the tables, Dagster's records."""
+    others = "".join(f"creator{n:03d},likes @{HANDLE},{1000 + n},de,yes,text\n" for n in range(40))
+    file = tmp_path / "bare.csv"
+    file.write_text(f"{HANDLE},Some Body,n{NUMBER},de,so,text\n{others}")
+    home = Home(tmp_path / "home")
+    options = ["--map", f"account_id={HANDLE}", "--map", f"followers=n{NUMBER}", "--snapshot", "2024-03-01"]
+    assert call(home.path, "refresh", file, *options, "--study", STUDY).code == 0
+    assert files_with(home, HANDLE) != []
+    result = call(home.path, "forget", HANDLE, "--yes")
+    assert (result.code, "still holds" in result.err) == (0, False)
+    assert files_with(home, HANDLE) == []
+    assert files_with(home, f"n{NUMBER}") == []
+    assert home.value("select count(*) from validated.profiles", published=True) == 40
+    assert call(home.path, "doctor").code == 0

@@ -168,3 +168,27 @@ def test_a_file_of_many_columns_is_refused(tmp_path: Path) -> None:
     content = parquet(pa.table({f"c{number}": [1] for number in range(10_001)}))
     with pytest.raises(UnreadableFileError, match="10001 columns, expected at most 10000"):
         delivered(tmp_path / "a.parquet", content)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array(["short", "x" * 17 * 2**20] + ["short"] * 500),
+        pa.array(["x" * 17 * 2**20] * 3),
+        pa.array([["x" * 2**20] * 17] + [["short"]] * 500),
+        pa.array([{"a": "x" * 17 * 2**20}] + [{"a": "short"}] * 500),
+        pa.array(["short", "x" * 17 * 2**20] + ["short"] * 500).dictionary_encode(),
+    ],
+    ids=["one", "average", "list", "struct", "dictionary"],
+)
+@pytest.mark.parametrize("codec", ["snappy", "none"])
+def test_one_enormous_record_is_refused_in_one_line(tmp_path: Path, values: pa.Array, codec: str) -> None:
+    table = pa.table({"id": list(range(len(values))), "biography": values})
+    with pytest.raises(UnreadableFileError, match="a record is longer than 16 MB; leave out the columns"):
+        delivered(tmp_path / "a.parquet", parquet(table, compression=codec))
+
+
+def test_many_long_records_are_no_long_record(tmp_path: Path) -> None:
+    table = pa.table({"id": list(range(40)), "biography": ["x" * 2**20] * 40})
+    (opened,) = delivered(tmp_path / "a.parquet", parquet(table))
+    assert opened.n_records == 40

@@ -87,7 +87,7 @@ def test_where_a_key_comes_from_is_noted() -> None:
 
 def test_a_file_without_any_day_names_the_option() -> None:
     with pytest.raises(
-        SnapshotKeyError, match=r"^a[.]csv: no date in its rows or its name; .*--snapshot 2023-08-12$"
+        SnapshotKeyError, match=r"^a[.]csv: no date in its rows or its name up to today.*; .*--snapshot 2023-08-12$"
     ):
         keys_of(DatedFile("a.csv", {FUTURE: 9}))
 
@@ -147,3 +147,18 @@ def test_parts_of_one_file_are_recognized_by_their_names(names: list[str]) -> No
 )
 def test_other_files_are_no_parts(names: list[str]) -> None:
     assert parts_of(names) == []
+
+
+def test_days_that_the_clock_of_the_machine_has_not_reached_are_said() -> None:
+    """The clock went back: the same file had a key before."""
+    file = DatedFile("scrape.csv", {MAY: 60})
+    assert keys_of(file) == [MAY.isoformat()]
+    with pytest.raises(SnapshotKeyError) as error:
+        choose_keys([file], today=date(2023, 1, 1))
+    assert str(error.value) == (
+        "scrape.csv: no date in its rows or its name up to today, which is 2023-01-01 by the clock of this machine; "
+        "give the day of the scrape, such as --snapshot 2023-08-12"
+    )
+    assert [key.key for key in choose_keys([file], today=date(2023, 1, 1), given=MAY.isoformat())] == [
+        MAY.isoformat()
+    ]

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
 import json
+import lzma
+import tarfile
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from tiktok_pipeline.home.manifest import file_sha256, read_manifest, snapshots_on_disk
@@ -18,6 +26,7 @@ from tiktok_pipeline.privacy.redact_files import redact_stored_files
 from tiktok_pipeline.privacy.scrub import files_with_names, remove_matching_files, scrub_log
 from tiktok_pipeline.privacy.spelling import name_pattern
 from tiktok_pipeline.privacy.suppression import SuppressionList, read_suppression_list, write_suppression_list
+from tiktok_pipeline.raw.read import read_stored_file
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.scrapes import creators, write_csv
@@ -256,3 +265,122 @@ def test_a_name_in_the_header_of_a_file_without_one_is_replaced(tmp_path: Path) 
     columns = json.dumps({"columns": {"account_id": HANDLE, "tiktok_id": NUMBER}, "schema": [{"name": HANDLE}]})
     assert HANDLE not in change(columns)
     assert NUMBER not in change(columns)
+
+
+def _tar(content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:xz") as archive:
+        entry = tarfile.TarInfo("f.csv")
+        entry.size = len(content)
+        archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def _zip(content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("f.csv", content)
+    return buffer.getvalue()
+
+
+PACKED_TEXTS: dict[str, Callable[[bytes], bytes]] = {
+    "gz in gz": lambda text: gzip.compress(gzip.compress(text)),
+    "zip in gz": lambda text: gzip.compress(_zip(text)),
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "tar.xz": _tar,
+    "zstd": lambda text: pa.compress(text, codec="zstd", asbytes=True),
+    "zip in bz2": lambda text: bz2.compress(_zip(text)),
+    "utf-32": lambda text: text.decode().encode("utf-32"),
+}
+
+
+@pytest.mark.parametrize("pack", PACKED_TEXTS.values(), ids=PACKED_TEXTS)
+def test_a_refused_file_is_searched_however_it_is_packed(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    settings = Settings(home=tmp_path)
+    settings.refused.mkdir(parents=True)
+    theirs, other = settings.refused / "theirs", settings.refused / "other"
+    theirs.write_bytes(pack(b"account_id\nsome.body_1\n" * 50))
+    other.write_bytes(pack(b"account_id\nsomebody_else\n" * 50))
+    assert files_with_names(settings, ["some.body_1"]) == [theirs]
+    assert remove_matching_files(settings, ["some.body_1"]) == [theirs]
+    assert (theirs.exists(), other.exists()) == (False, True)
+
+
+def without_header(path: Path, first: str) -> Path:
+    """Write a file whose first record is its header; three others mention the creator."""
+    others = [f"creator{place:03d},name {place} likes @{HANDLE},{1000 + place},de,yes,text" for place in range(12)]
+    path.write_text("\n".join([first, *others]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("first", "columns", "header"),
+    [
+        (
+            f"{HANDLE},Some Body,n1499,de,so,text",
+            {"account_id": HANDLE, "followers": "n1499"},
+            [f"[forgotten] {place}" for place in range(1, 7)],
+        ),
+        (
+            f"handle,fans of {HANDLE},n1499,de,so,text",
+            {"account_id": "handle", "followers": "n1499"},
+            ["handle", "fans of [forgotten]", "n1499", "de", "so", "text"],
+        ),
+        (
+            f"handle,{HANDLE},{HANDLE},de,so,text",
+            {"account_id": "handle", "followers": f"{HANDLE} (3)"},
+            ["handle", "[forgotten]", "[forgotten]", "de", "so", "text"],
+        ),
+    ],
+    ids=["the creator's record", "a mention", "twice"],
+)
+@pytest.mark.parametrize("ending", ["csv", "csv.gz"])
+def test_the_first_record_that_became_the_header_is_forgotten_too(
+    tmp_path: Path, engine: DuckDBWarehouse, *, first: str, columns: dict[str, str], header: list[str], ending: str
+) -> None:
+    home = Settings(home=tmp_path / "home")
+    file = without_header(tmp_path / "bare.csv", first)
+    if ending.endswith("gz"):
+        file = tmp_path / "bare.csv.gz"
+        file.write_bytes(gzip.compress((tmp_path / "bare.csv").read_bytes()))
+    options = IngestOptions(snapshot="2024-03-01", column_map=columns)
+    (stored,) = register([file], ingest_config(home, engine), options)
+    before = cells_of(home, stored.file, engine)
+    redact_stored_files(
+        home.raw, SuppressionList("00").with_names([HANDLE, NUMBER]), names=[HANDLE, NUMBER], engine=engine
+    )
+    assert files_with_names(home, [HANDLE, NUMBER]) == []
+    content = (home.raw / "2024-03-01" / stored.file).read_bytes()
+    text = (gzip.decompress(content) if ending.endswith("gz") else content).decode()
+    assert text.splitlines()[0].split(",") == header
+    assert cells_of(home, stored.file, engine) == before
+    assert len(before) == 12
+
+
+def test_a_later_scrape_with_the_name_above_a_column_is_stored_without_it(
+    tmp_path: Path, engine: DuckDBWarehouse
+) -> None:
+    home = Settings(home=tmp_path / "home")
+    home.home.mkdir()
+    write_suppression_list(home.forgotten_file, SuppressionList("00").with_names([HANDLE]))
+    file = without_header(tmp_path / "bare.csv", f"handle,fans of {HANDLE},n1499,de,so,text")
+    options = IngestOptions(snapshot="2024-03-01", column_map={"account_id": "handle", "followers": "n1499"})
+    (stored,) = register([file], ingest_config(home, engine), options)
+    assert files_with_names(home, [HANDLE]) == []
+    assert [handle for handle, _ in cells_of(home, stored.file, engine)][:2] == ["creator000", "creator001"]
+
+
+def cells_of(home: Settings, file: str, engine: DuckDBWarehouse) -> list[tuple[str, str]]:
+    """Return handle and followers of each record of a stored file, as its manifest says they are read."""
+    (entry,) = [entry for entry in read_manifest(home.raw / "2024-03-01") if entry.file == file]
+    rows = read_stored_file(
+        home.raw / "2024-03-01" / file,
+        dialect=entry.dialect,
+        source=entry.source,
+        columns=entry.columns,
+        engine=engine,
+        forgotten=entry.forgotten_rows,
+    )
+    table = rows.select("account_id", "followers").collect("pyarrow").to_native().to_pylist()
+    return [(row["account_id"], row["followers"]) for row in table]

@@ -108,6 +108,12 @@ def test_salted_hash_lowers_a_to_z_only(engine: DuckDBWarehouse, salt: str) -> N
     assert {row["other_hash"] for row in rows} == {hashlib.sha256(f"{salt}a".encode()).hexdigest()}
 
 
+def test_every_cell_is_a_row_with_the_index_of_its_row(engine: DuckDBWarehouse) -> None:
+    frame = lazy_frame(engine, place=[1, 2], who=["a", None], other=["b", "c"], left_out=["x", "x"])
+    cells = rows_of(engine.cells_of(frame, ["who", "other"], index="place"))
+    assert [(cell["place"], cell["cell"]) for cell in cells] == [(1, "a"), (1, "b"), (2, None), (2, "c")]
+
+
 def test_salted_hash_of_the_empty_text_is_the_known_one(engine: DuckDBWarehouse) -> None:
     row = rows_of(engine.salted_hash(lazy_frame(engine, who=[""]), ["who"], ""))[0]
     assert row["who_hash"] == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

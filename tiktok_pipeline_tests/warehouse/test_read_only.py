@@ -121,6 +121,27 @@ def test_infinite_dates_are_shown_as_such(tmp_path: Path) -> None:
     assert shown_query(tmp_path / "a.duckdb", "select date '9999-12-31' as a, 1 as a")[1] == [(date(9999, 12, 31), 1)]
 
 
+NESTED_INFINITIES: list[tuple[str, object]] = [
+    ("[date 'infinity', null, date '2024-01-02']", ["infinity", None, "2024-01-02"]),
+    ("[date '9999-12-31']", ["9999-12-31"]),
+    ("{'a': timestamp '-infinity', 'DATE': [1], 'b c': 2}", {"a": "-infinity", "DATE": [1], "b c": 2}),
+    ("map {'k': [date 'infinity']}", {"k": ["infinity"]}),
+    ("map {date 'infinity': 1}", {"infinity": 1}),
+    ("array_value(date 'infinity', date '-infinity')", ("infinity", "-infinity")),
+    ("[{'at': timestamptz 'infinity'}]", [{"at": "infinity"}]),
+    ("union_value(k := date 'infinity')", "infinity"),
+    ("row(date 'infinity', 1)", "(infinity, 1)"),
+]
+
+
+@pytest.mark.parametrize(("sql", "shown"), NESTED_INFINITIES, ids=[sql for sql, _ in NESTED_INFINITIES])
+def test_an_infinite_date_inside_of_a_value_is_shown_as_such(tmp_path: Path, sql: str, shown: object) -> None:
+    with duckdb.connect(str(tmp_path / "a.duckdb")):
+        pass
+    names, rows = shown_query(tmp_path / "a.duckdb", f"select {sql} as nested, date 'infinity' as day, 7 as \"DATE\"")
+    assert (names, rows) == (["nested", "day", "DATE"], [(shown, "infinity", 7)])
+
+
 def test_a_full_disk_is_not_told_as_a_damaged_file(tmp_path: Path) -> None:
     """What the engine said when a disk was full while it wrote the file again."""
     error = duckdb.FatalException(

@@ -17,6 +17,7 @@ from tiktok_pipeline.ingest.inbox import IngestResult, ingest_inbox
 from tiktok_pipeline.orchestration.partitions import add_snapshots
 from tiktok_pipeline.safe_text import visible_name
 from tiktok_pipeline.settings import Settings
+from tiktok_pipeline.upkeep.record_checksums import record_checksums
 from tiktok_pipeline.warehouse.base import Warehouse
 
 INCOMING = "incoming"
@@ -45,6 +46,7 @@ def incoming_asset(settings: Settings, open_engine: Callable[[], Warehouse]) -> 
             home_lock(settings.lock_file, timeout_seconds=settings.home_timeout_seconds, log=context.log.info),
             open_engine() as engine,
         ):
+            record_checksums(settings.dagster_home)
             result = ingest_inbox(settings, engine, log=context.log.info)
         add_snapshots(context.instance, result.snapshots)
         for file in result.refused:

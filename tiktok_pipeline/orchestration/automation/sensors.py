@@ -134,7 +134,8 @@ def _reason_to_wait(instance: DagsterInstance) -> str | None:
     if not failed:
         return None
     pause = min(_FIRST_PAUSE_SECONDS * 2 ** (failed - 1), _LONGEST_PAUSE_SECONDS)
-    left = pause - (time.time() - records[0].update_timestamp.timestamp())
+    waited = time.time() - records[0].update_timestamp.timestamp()
+    left = pause - waited if waited >= 0 else 0.0  # the clock went back: its difference says nothing
     return f"the last {failed} run(s) failed; the next attempt is in {left:.0f} s" if left > 0 else None
 
 

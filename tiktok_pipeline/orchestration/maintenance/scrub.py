@@ -12,6 +12,7 @@ from dagster import DagsterEventType
 
 from tiktok_pipeline.privacy.content import contains_name
 from tiktok_pipeline.privacy.spelling import NamePattern, is_distinctive, is_number, name_in_path, name_pattern
+from tiktok_pipeline.upkeep.record_checksums import forget_checksums
 
 _QUOTING_EVENTS = ("StepFailureData", "JobFailureData", '"dagster_event": null')
 """Marks of the events whose text may quote a cell: failures, and messages of a log."""
@@ -39,6 +40,7 @@ def scrub_records(dagster_home: Path, names: Collection[str], *, own_words: Coll
     """
     pattern = name_pattern(names)
     removed = 0
+    forget_checksums(dagster_home)
     for captured in (*dagster_home.rglob("*.out"), *dagster_home.rglob("*.err")):
         if captured.is_file() and contains_name(captured, pattern):
             captured.unlink()

@@ -34,7 +34,7 @@ def _is_alive(instance: DagsterInstance, run: DagsterRun, updated_at: float) -> 
         for event in instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT)
         if event.dagster_event and "pid" in event.dagster_event.engine_event_data.metadata
     ]
-    return _is_process(*processes[-1]) if processes else time.time() - updated_at < _START_SECONDS
+    return _is_process(*processes[-1]) if processes else abs(time.time() - updated_at) < _START_SECONDS
 
 
 def _is_process(pid: int, seen_at: float) -> bool:

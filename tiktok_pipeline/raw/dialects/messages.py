@@ -29,8 +29,13 @@ def refusal(
     guess = f"if one of them is right, add {maps}; " if maps else ""
     return UnknownDialectError(
         f"{file}: cannot tell which column holds {wanted}. Its columns are: {shown_names(names)}",
-        remedy=f"{guess}`tiktok-pipeline inspect {shlex.quote(one_line(file))}` shows how to name them",
+        remedy=f"{guess}`{inspect_command(file)}` shows how to name them",
     )
+
+
+def inspect_command(file: str) -> str:
+    """Return the command that shows how a file is read, as it is typed into a shell."""
+    return f"tiktok-pipeline inspect {shlex.quote(one_line(file))}"
 
 
 def map_option(canonical: str, column: str) -> str:

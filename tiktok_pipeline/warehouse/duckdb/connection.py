@@ -9,7 +9,6 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ import duckdb
 
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import DamagedDatabaseError, QueryError, WarehouseError, WarehouseLockedError
+from tiktok_pipeline.warehouse.duckdb.infinities import may_be_infinite, rows_with_infinities
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,7 +40,6 @@ MEND_DATABASE = (
     "it again from raw/; or restore a backup: `tiktok-pipeline restore DIR`"
 )
 
-_TEMPORAL = ("DATE", "TIMESTAMP")
 _NO_STATEMENT = "the query holds no statement; expected one such as: select * from meta.tables"
 
 
@@ -131,14 +130,10 @@ class ReadOnlyDatabase:
     def shown_rows(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Return as `rows`, with the text ``infinity`` for dates and times without an end, which Python lacks."""
         names, rows = self.rows(sql)
-        if not any(_may_be_infinite(cell) for row in rows for cell in row):
+        if not any(may_be_infinite(row) for row in rows):
             return names, rows
         with _translate_errors(self._path):
-            relation = self._connection.sql(sql)
-            places = [place for place, type_ in enumerate(relation.types) if str(type_).startswith(_TEMPORAL)]
-            flags = ", ".join(f"coalesce(isinf(#{place + 1}), false)" for place in places) or "null"
-            marked = relation.project(f"*, {flags}").fetchall()
-        return names, [_with_infinities(row, places) for row in marked]
+            return names, rows_with_infinities(self._connection.sql(sql))
 
     def batches(
         self, sql: str, parameters: Sequence[Any] = (), *, rows_per_batch: int = 20_000
@@ -253,20 +248,6 @@ def shown_query(path: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]
     """Return the column names and all rows of one read-only query; see `ReadOnlyDatabase.shown_rows`."""
     with open_read_only(path) as reader:
         return reader.shown_rows(sql)
-
-
-def _may_be_infinite(cell: object) -> bool:
-    """Return whether a cell is the first or last date of Python, which stand for the infinite ones too."""
-    return isinstance(cell, date) and (cell.year, cell.month, cell.day) in {(1, 1, 1), (9999, 12, 31)}
-
-
-def _with_infinities(marked: tuple[Any, ...], places: Sequence[int]) -> tuple[Any, ...]:
-    """Return a row without the marks at its end, and the texts of what they mark as infinite."""
-    cells, marks = list(marked[: -max(len(places), 1)]), marked[-max(len(places), 1) :]
-    for place, is_infinite in zip(places, marks, strict=False):
-        if is_infinite:
-            cells[place] = "infinity" if cells[place].year > 1 else "-infinity"
-    return tuple(cells)
 
 
 @contextmanager

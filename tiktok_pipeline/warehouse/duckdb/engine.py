@@ -157,6 +157,11 @@ class DuckDBEngine:
         )
         return self._project(frame, f"*, {hashes}")
 
+    def cells_of(self, frame: nw.LazyFrame[Any], columns: Sequence[str], *, index: str) -> nw.LazyFrame[Any]:
+        """Return a row for each cell of text columns: ``index`` and ``cell``."""
+        listed = ", ".join(map(quoted, columns))
+        return self._project(frame, f"{quoted(index)}, unnest([{listed}]) as cell")
+
     def fingerprint(self, frame: nw.LazyFrame[Any]) -> str:
         """Return a hash of the rows in any order: their number, and the sum of their hashes."""
         names = ", ".join(quoted(name) for name in frame.collect_schema().names())

@@ -115,6 +115,18 @@ def test_new_scrapes_pauses_during_a_run_and_longer_after_each_failure(home: Hom
     assert "the last 1 run(s) failed; the next attempt is in" in said(tick(home, "new_scrapes", instance))
 
 
+def test_a_clock_that_went_back_does_not_stop_the_sensor_for_that_time(
+    home: Home, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_csv(home.settings.incoming / "scrape.csv", creators(5))
+    time.sleep(0.3)
+    run = record(instance, {}, DagsterRunStatus.STARTED, job="ingest")
+    instance.report_run_failed(instance.get_run_by_id(run) or pytest.fail("gone"))
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() - 10**8)
+    assert len(tick(home, "new_scrapes", instance).run_requests or []) == 1
+
+
 def test_a_delivery_gets_one_run_and_the_next_one_another(
     home: Home, instance: DagsterInstance, tmp_path: Path
 ) -> None:

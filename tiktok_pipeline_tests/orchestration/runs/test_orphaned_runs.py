@@ -81,6 +81,15 @@ def test_a_run_that_has_just_started_is_given_time_to_name_its_process(
     assert fail_orphaned_runs(instance) == [run_id]
 
 
+def test_a_run_without_a_process_does_not_live_until_a_clock_that_went_back_has_caught_up(
+    instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = run_of(instance, None)
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() - 10**8)
+    assert fail_orphaned_runs(instance) == [run_id]
+
+
 @pytest.mark.parametrize("status", [DagsterRunStatus.NOT_STARTED, DagsterRunStatus.SUCCESS], ids=str)
 def test_other_runs_are_not_looked_at(instance: DagsterInstance, status: DagsterRunStatus) -> None:
     run_of(instance, dead_pid(), status)

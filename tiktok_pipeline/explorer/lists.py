@@ -5,6 +5,7 @@ The file is SQLite, readable by its owner alone. It is about people: `forget_mem
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import sqlite3
@@ -21,6 +22,8 @@ MOST_LISTS = 200
 MOST_MEMBERS = 2_000
 LONGEST_NAME, LONGEST_NOTE = 80, 1_000
 _WAIT_SECONDS = 3.0
+_FEWEST_LETTERS = 6
+"""A shorter handle may be an ordinary word in the name of a list."""
 
 _MIGRATIONS: tuple[str, ...] = (
     """
@@ -199,7 +202,19 @@ def forget_members(path: Path, account_ids: Sequence[str]) -> int:
             erased += cursor.rowcount
             words = f"%{_escaped(account_id)}%"
             database.execute("update members set note = '' where note like ? escape '\\'", [words])
+            if len(account_id) >= _FEWEST_LETTERS:
+                _rename_lists(database, words)
     return erased
+
+
+def _rename_lists(database: sqlite3.Connection, words: str) -> None:
+    """Give another name to the lists that were named after a creator."""
+    database.execute("pragma defer_foreign_keys = on")
+    for (name,) in database.execute("select name from lists where name like ? escape '\\'", [words]).fetchall():
+        taken = {known for (known,) in database.execute("select name from lists")}
+        renamed = next(text for number in itertools.count(1) if (text := f"list {number}") not in taken)
+        database.execute("update lists set name = ? where name = ?", [renamed, name])
+        database.execute("update members set list = ? where list = ?", [renamed, name])
 
 
 def count_members(path: Path) -> Mapping[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from tiktok_pipeline.settings import Settings
@@ -22,6 +23,18 @@ def home_folders(settings: Settings) -> list[Path]:
         settings.dagster_home,
         settings.lists_file.parent,
     ]
+
+
+def home_files(settings: Settings) -> Iterator[Path]:
+    """Yield the files of the home; a folder of the home that is a link, such as to a larger disk, is followed.
+
+    Other links are not: what they lead to belongs to others.
+    """
+    linked = [folder for folder in home_folders(settings) if folder.is_symlink()]
+    for root in dict.fromkeys((settings.home, *linked)):
+        for path in sorted(root.rglob("*")):
+            if path.is_file() and not path.is_symlink():
+                yield path
 
 
 def prepare_home(settings: Settings) -> None:

@@ -98,11 +98,10 @@ def choose_keys(
     for file, (day, note) in zip(files, own, strict=True):
         if day is None and known and share_newest:
             day, note = max(known), "the snapshot is that of the other files of the delivery"  # noqa: PLW2901
-        future = _in_future(file, today)
-        if day is None and file.newest_video is not None and not future:
+        if day is None and file.newest_video is not None:
             day, note = file.newest_video, "no date in the file: the snapshot is the day of the newest video"  # noqa: PLW2901
         if day is None:
-            msg = f"{visible_name(file.name)}: no date in its rows or its name{future}"
+            msg = f"{visible_name(file.name)}: no date up to today, {today}, in its rows or its name"
             raise SnapshotKeyError(msg, remedy="give the day of the scrape, such as --snapshot 2023-08-12")
         keys.append(SnapshotKey(day.isoformat(), note))
     return keys
@@ -173,12 +172,6 @@ def parts_of(names: Sequence[str]) -> list[list[int]]:
         if stem in marked and counts[stem] > 1:
             joined.setdefault(stem, []).append(place)
     return list(joined.values())
-
-
-def _in_future(file: DatedFile, today: date) -> str:
-    """Say that the days of a file lie in the future, if so: often it is the clock that is wrong."""
-    future = [day for day in file.rows_by_day if day > today + GRACE]
-    return f" up to today, which is {today} by the clock of this machine" if future else ""
 
 
 def _own_day(file: DatedFile, today: date) -> tuple[date | None, str]:

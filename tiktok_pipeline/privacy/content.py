@@ -21,7 +21,7 @@ _OVERLAP_BYTES = 512
 
 _DEEPEST_ARCHIVE = 3
 _PACKERS: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
-    b"\x1f\x8b": lambda stream: cast("IO[bytes]", gzip.GzipFile(fileobj=stream)),
+    b"\x1f\x8b": lambda stream: cast("IO[bytes]", gzip.GzipFile(fileobj=stream, mode="rb")),
     b"BZh": lambda stream: cast("IO[bytes]", bz2.BZ2File(stream)),
     b"\xfd7zX": lambda stream: cast("IO[bytes]", lzma.LZMAFile(stream)),  # noqa: SIM115 - the caller closes it
 }

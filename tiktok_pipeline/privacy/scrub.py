@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from tiktok_pipeline.atomic_write import atomic_write
-from tiktok_pipeline.home.layout import REASON_SUFFIX, home_folders
+from tiktok_pipeline.home.layout import REASON_SUFFIX, home_files, home_folders
 from tiktok_pipeline.privacy.content import contains_name
 from tiktok_pipeline.privacy.spelling import is_distinctive, name_in_path, name_pattern
 from tiktok_pipeline.settings import Settings
@@ -53,11 +53,8 @@ def files_with_names(settings: Settings, names: Collection[str]) -> list[Path]:
     pattern, in_path = name_pattern(chosen), name_in_path(chosen)
     return [
         path
-        for path in sorted(settings.home.rglob("*"))
-        if path.is_file()
-        and not path.is_symlink()
-        and path != settings.erasure_journal
-        and (in_path.search(path.name) or contains_name(path, pattern))
+        for path in home_files(settings)
+        if path != settings.erasure_journal and (in_path.search(path.name) or contains_name(path, pattern))
     ]
 
 
@@ -66,7 +63,7 @@ def _searched_files(settings: Settings) -> Iterator[Path]:
     own = {*home_folders(settings), settings.home / "sample", settings.dialects} - {settings.home}
     kept = {settings.lock_file, settings.forgotten_file, settings.erasure_journal, settings.failures_file}
     kept.add(settings.failures_file.with_name(f"{settings.failures_file.name}.1"))
-    for path in sorted(settings.home.rglob("*")):
+    for path in home_files(settings):
         is_own = any(path.is_relative_to(folder) for folder in own) and not path.is_relative_to(settings.refused)
-        if not is_own and path.is_file() and not path.is_symlink() and path not in kept:
+        if not is_own and path not in kept:
             yield path

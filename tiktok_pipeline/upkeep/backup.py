@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tiktok_pipeline.atomic_write import DRAFT_SUFFIX
 from tiktok_pipeline.errors import PipelineError
+from tiktok_pipeline.home.layout import home_files
 from tiktok_pipeline.home.manifest import file_sha256
 from tiktok_pipeline.privacy.suppression import SuppressionList, read_suppression_list, write_suppression_list
 from tiktok_pipeline.safe_text import one_line
@@ -25,7 +26,8 @@ LIST = "backup.json"
 """The file in a backup that lists its files with their hashes."""
 
 _COMING, _REPLACED = ".restoring", ".replaced"
-_SQLITE_ENDINGS = (".db-wal", ".db-shm", ".db-journal")
+_SQLITE = {".db", ".sqlite"}
+_SQLITE_ENDINGS = tuple(f"{suffix}{more}" for suffix in sorted(_SQLITE) for more in ("-wal", "-shm", "-journal"))
 
 
 class BackupError(PipelineError):
@@ -54,6 +56,7 @@ def back_up(settings: Settings, folder: Path) -> Backup:
         raise BackupError(f"{folder}: lies in the home itself", remedy="name a folder on another disk")
     if folder.exists():
         raise BackupError(f"{folder}: exists already", remedy="name a new folder")
+    _check_links(settings)
     draft = folder.with_name(f".{folder.name}{DRAFT_SUFFIX}")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True, mode=0o700)
@@ -109,6 +112,12 @@ def restore(settings: Settings, folder: Path) -> bool:
         If the backup is not complete, or is of a home whose list of forgotten creators cannot be combined with this.
     """
     names = read_backup(folder)
+    for entry in _entries(settings, folder):
+        if entry.is_symlink():
+            raise BackupError(
+                f"{entry}: is a link, which a restore would replace by a folder",
+                remedy="set TIKTOK_PIPELINE_HOME to a new folder and restore it there",
+            )
     suppression, is_behind = _combined(settings, folder)
     coming, replaced = settings.home / _COMING, settings.home / _REPLACED
     for leftover in (coming, replaced):
@@ -162,19 +171,31 @@ def _entries(settings: Settings, coming: Path) -> list[Path]:
     return sorted({*own, settings.dagster_home, *(settings.home / path.name for path in coming.iterdir())})
 
 
+def _check_links(settings: Settings) -> None:
+    """Refuse a home with a link in the place of one of its own files, which would be missing in the backup."""
+    own = [settings.raw, settings.warehouse_file.parent, settings.published_file.parent, settings.dagster_home]
+    for folder in own:
+        for path in sorted(folder.rglob("*")):
+            if path.is_symlink():
+                shown = one_line(str(path))
+                raise BackupError(
+                    f"{shown}: is a link, its file would be missing", remedy="put the file in its place"
+                )
+
+
 def _own_files(settings: Settings) -> Iterator[Path]:
     left_out = {settings.incoming, settings.home / "sample", settings.home / _COMING, settings.home / _REPLACED}
-    for path in sorted(settings.home.rglob("*")):
+    for path in home_files(settings):
         is_left_out = any(path.is_relative_to(folder) for folder in left_out) or path == settings.lock_file
         is_draft = path.name.startswith(".") and path.name.endswith(DRAFT_SUFFIX)
         is_copied = not (is_left_out or is_draft or path.name.endswith(_SQLITE_ENDINGS))
-        if is_copied and path.is_file() and not path.is_symlink():
+        if is_copied:
             yield path
 
 
 def _copy(source: Path, target: Path) -> str:
     """Copy a file, by SQLite itself if it is one of its databases, which a daemon may write; return the hash."""
-    if source.suffix == ".db":
+    if source.suffix in _SQLITE:
         try:
             with closing(sqlite3.connect(source, timeout=60)) as live, closing(sqlite3.connect(target)) as kept:
                 live.backup(kept)

@@ -77,3 +77,15 @@ def test_who_is_forgotten_is_on_no_list_and_in_no_note(tmp_path: Path) -> None:
     assert b"gone.creator" not in lists.path.read_bytes().lower()
     assert forget_members(tmp_path / "none.sqlite", ["x"]) == 0
     assert not (tmp_path / "none.sqlite").exists()
+
+
+def test_a_list_that_was_named_after_a_forgotten_creator_gets_another_name(tmp_path: Path) -> None:
+    lists = Lists(tmp_path / "lists.sqlite")
+    for name in ("for Gone.Creator", "others", "list 1"):
+        lists.create(name)
+        lists.add(name, [Member("anna", snapshot="2024-03-01")])
+    assert forget_members(lists.path, ["gone.creator"]) == 0
+    assert lists.names() == {"list 1": 1, "list 2": 1, "others": 1}
+    assert b"gone.creator" not in lists.path.read_bytes().lower()
+    assert forget_members(lists.path, ["list"]) == 0  # an ordinary word
+    assert set(lists.names()) == {"list 1", "list 2", "others"}

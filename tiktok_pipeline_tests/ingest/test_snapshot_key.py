@@ -87,7 +87,8 @@ def test_where_a_key_comes_from_is_noted() -> None:
 
 def test_a_file_without_any_day_names_the_option() -> None:
     with pytest.raises(
-        SnapshotKeyError, match=r"^a[.]csv: no date in its rows or its name up to today.*; .*--snapshot 2023-08-12$"
+        SnapshotKeyError,
+        match=r"^a[.]csv: no date up to today, 2024-06-01, in its rows or its name; .*--snapshot 2023-08-12$",
     ):
         keys_of(DatedFile("a.csv", {FUTURE: 9}))
 
@@ -156,7 +157,7 @@ def test_days_that_the_clock_of_the_machine_has_not_reached_are_said() -> None:
     with pytest.raises(SnapshotKeyError) as error:
         choose_keys([file], today=date(2023, 1, 1))
     assert str(error.value) == (
-        "scrape.csv: no date in its rows or its name up to today, which is 2023-01-01 by the clock of this machine; "
+        "scrape.csv: no date up to today, 2023-01-01, in its rows or its name; "
         "give the day of the scrape, such as --snapshot 2023-08-12"
     )
     assert [key.key for key in choose_keys([file], today=date(2023, 1, 1), given=MAY.isoformat())] == [

@@ -69,7 +69,7 @@ BAD_FILES: dict[str, tuple[str, bytes | None, str]] = {
     "undated activity": (
         "scores.csv",
         b"User ID,Instagram visit score,Spending_rank(0 to 100)\n0,63,24.05\n",
-        "no date in its rows or its name; give the day of the scrape, such as --snapshot 2023-08-12",
+        "in its rows or its name; give the day of the scrape, such as --snapshot 2023-08-12",
     ),
 }
 

@@ -20,6 +20,9 @@ _NAMES = {order: order.replace("-", "_") for order in ORDERS}
 _FEWEST_DAYS_BEFORE_MONTHS = 0.25
 """Share of the dates that start with a year, from which days behind the year are an order and no mistakes."""
 
+_NO_MONTH_BEHIND_YEAR = r"^[^0-9]*[0-9]{4}[^0-9]*(1[3-9]|[2-9][0-9])"
+"""Shows that the day is behind the year; a later day than today would be the fault of a clock as well."""
+
 _DOTTED = r"^ *[0-9]{1,2}[.] ?[0-9]{1,2}[.] ?[0-9]{2}"
 
 
@@ -40,8 +43,9 @@ def read_in_every_order(cells: nw.LazyFrame[Any], name: str, engine: Engine, *, 
     Returns
     -------
     list of dict
-        For each group ``cells``, an ``example``, whether it ``is_dotted``, and for each order whether it can read the
-        cells (``day_first``, ...) and whether two orders give the same day (``day_first_is_month_first``, ...).
+        For each group ``cells``, an ``example``, whether it ``is_dotted``, whether the number behind the year is no
+        month (``has_no_month_second``), and for each order whether it can read the cells (``day_first``, ...) and
+        whether two orders give the same day (``day_first_is_month_first``, ...).
     """
     different = cells.group_by(name).agg(nw.len().alias("cells"))
     filled = different.filter(~strip_blanks(nw.col(name)).str.contains(f"^({NUMBER_NULL_PATTERN})?$"))
@@ -53,10 +57,11 @@ def read_in_every_order(cells: nw.LazyFrame[Any], name: str, engine: Engine, *, 
         "cells",
         nw.col(name).alias("example"),
         nw.col(name).str.contains(_DOTTED).alias("is_dotted"),
+        nw.col(name).str.contains(_NO_MONTH_BEHIND_YEAR).alias("has_no_month_second"),
         *((~nw.col(short).is_null()).alias(short) for short in shorts),
         *(equal.fill_null(False).alias(label) for label, equal in same.items()),
     )
-    grouped = flags.group_by("is_dotted", *shorts, *same).agg(
+    grouped = flags.group_by("is_dotted", "has_no_month_second", *shorts, *same).agg(
         nw.col("cells").sum().cast(nw.Int64), nw.col("example").min()
     )
     rows: list[dict[str, Any]] = grouped.sort("example").collect("pyarrow").to_native().to_pylist()
@@ -117,7 +122,11 @@ def _day_second(name: str, groups: list[dict[str, Any]], file: str) -> str:
         If many cells can be read only so, and many others only with the month behind the year.
     """
     shorts = list(_NAMES.values())
-    only = [group for group in groups if group["day_second"] and not any(group[short] for short in shorts)]
+    only = [
+        group
+        for group in groups
+        if group["day_second"] and group["has_no_month_second"] and not any(group[short] for short in shorts)
+    ]
     against = [group for group in groups if not group["day_second"] and all(group[short] for short in shorts)]
     both = [group for group in groups if group["day_second"] and group["day_first"]]
     open_groups = [group for group in both if not group["day_first_is_day_second"]]

@@ -18,7 +18,7 @@ from tiktok_pipeline_tests.scrapes import creators, write_csv
 Call = Callable[..., Said]
 DAY = "2024-05-01"
 STUDY = "influencer_segments"
-UNKNOWN = {"account_id": "who is it", "follower_count": "number a", "followers": "number a", "timestamp": "day"}
+UNKNOWN = {"account_id": "who is it", "follower_count": "number a", "followers": "number a"}
 LEFT_OUT = {"url", "id", "top_videos"}
 
 

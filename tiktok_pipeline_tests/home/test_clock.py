@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
+from typing import cast
 
 import pytest
+from dagster import AssetCheckResult
 
 from tiktok_pipeline.home import clock
 from tiktok_pipeline.ingest import register
@@ -81,6 +83,6 @@ def test_a_newest_snapshot_in_the_future_is_not_fresh(
     (settings.raw / newest).mkdir(parents=True)
     write_manifest(settings.raw / newest, [])
     monkeypatch.setattr(freshness, "datetime", EarlierTime)
-    result = freshness_check(settings)()
-    assert result.passed == passes  # type: ignore[union-attr]
-    assert ("check the clock" in result.metadata["newest"].text) == (not passes)  # type: ignore[union-attr]
+    result = cast("AssetCheckResult", freshness_check(settings)())
+    assert result.passed == passes
+    assert ("check the clock" in str(result.metadata["newest"].value)) == (not passes)

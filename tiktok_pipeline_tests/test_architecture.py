@@ -74,7 +74,15 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "reports": ALL_STAGES | {"analysis.*", "output.*", "plots.*", "recipes.*", "study", "tables", "warehouse.base"},
     "delivery": frozenset({"warehouse.base"}),
     "explorer": frozenset(
-        {"clusters.border", "creators.figures", "delivery.*", "output.*", "warehouse.base", "web.*"}
+        {
+            "clusters.border",
+            "creators.figures",
+            "personas.verdict",
+            "delivery.*",
+            "output.*",
+            "warehouse.base",
+            "web.*",
+        }
     )
     | {"warehouse.duckdb.migrations", "warehouse.duckdb.shared_reader"},
     "home": frozenset({"settings"}),
@@ -94,6 +102,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "upkeep": frozenset(
         {
             "creators.figures",
+            "personas.verdict",
             "explorer.lists",
             "raw.*",
             "ingest.*",

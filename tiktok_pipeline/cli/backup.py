@@ -40,7 +40,7 @@ def backup(folder: Folder, _quiet: QuietOption = False) -> None:
 
 
 def restore(folder: Folder, yes: YesOption = False, _quiet: QuietOption = False) -> None:
-    """Put a backup in the place of the home; stop the UI before.
+    """Put a backup in the place of the home; stop the UI first.
 
     Every file of the backup is compared first. The inbox and files that you
     put into the home stay. Who was forgotten since is forgotten again.

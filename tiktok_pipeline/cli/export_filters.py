@@ -17,7 +17,7 @@ from tiktok_pipeline.explorer.search import (
 
 WHERE_HELP = (
     'Filter as in the search of `explore`, such as "followers_min=10k&tier=micro", or the address of a '
-    f"search (its order counts for nothing here). All filters must hold. The names are {', '.join(filter_names())}."
+    f"search (its sort order is ignored). All filters must hold. The names are {', '.join(filter_names())}."
 )
 _OF_PAGE = ("sort", "order", "page")
 """Names that the address of a search may also have; they do not filter."""

@@ -13,5 +13,8 @@ FIGURES: Mapping[str, str] = {
 }
 """The figures in which a creator is compared with its peers."""
 
+FEW_VIDEOS = 5
+"""A rate over at most so many videos is said to be uncertain. One mean for each creator gives no error bar."""
+
 SMALLEST_GAIN = 100
 """Followers: who gained fewer is not among the fastest growing, whatever the rate."""

@@ -23,8 +23,6 @@ _POSTING = (
     *("observed_on", "scraped_videos"),
 )
 _HANDLES_TABLES = frozenset({"creators.handles", "creators.identities"})
-FEW_VIDEOS = 5
-"""With at most so many measured videos an engagement rate is called a rough figure."""
 
 
 @dataclass(frozen=True)

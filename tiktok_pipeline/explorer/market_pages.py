@@ -25,7 +25,6 @@ BASES: Mapping[str, str] = {
     "views": "Measured by views",
     "counts": "Counts and pace",
 }
-NOT_ENOUGH_DATA = "Not enough data"
 
 
 @dataclass(frozen=True)

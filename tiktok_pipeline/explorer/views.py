@@ -6,8 +6,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from tiktok_pipeline.creators.figures import FEW_VIDEOS
 from tiktok_pipeline.explorer.compare_page import MOST_COMPARED, compare
-from tiktok_pipeline.explorer.creator_page import FEW_VIDEOS, last_seen, present_handle, read_card
+from tiktok_pipeline.explorer.creator_page import last_seen, present_handle, read_card
 from tiktok_pipeline.explorer.exports import column_notes, descriptions, export_query
 from tiktok_pipeline.explorer.market_pages import (
     GROUPINGS,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from tiktok_pipeline.creators.figures import FEW_VIDEOS
 from tiktok_pipeline.output.number_format import UNDEFINED, format_count, format_number, format_percent
 from tiktok_pipeline.output.profile_link import profile_address
 from tiktok_pipeline.reports.page_elements import (
@@ -23,7 +24,7 @@ from tiktok_pipeline.reports.page_elements import (
     simple_table,
     text_cell,
 )
-from tiktok_pipeline.reports.snapshot_tables import FEW_VIDEOS, Row, to_records
+from tiktok_pipeline.reports.snapshot_tables import Row, to_records
 
 
 @dataclass(frozen=True)

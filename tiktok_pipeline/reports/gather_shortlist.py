@@ -8,12 +8,13 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
+from tiktok_pipeline.creators.figures import FEW_VIDEOS
 from tiktok_pipeline.features.posting import DORMANT
 from tiktok_pipeline.frames import count_rows, fetch_row, to_pandas
 from tiktok_pipeline.personas.verdict import VERDICTS
 from tiktok_pipeline.recipes.personas import RankedBy
 from tiktok_pipeline.reports.snapshot_reader import SnapshotReader
-from tiktok_pipeline.reports.snapshot_tables import FEW_VIDEOS, ShortlistTables, to_records
+from tiktok_pipeline.reports.snapshot_tables import ShortlistTables, to_records
 from tiktok_pipeline.study import Study
 
 PER_SEGMENT = 5

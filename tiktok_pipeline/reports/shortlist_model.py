@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import groupby
 
+from tiktok_pipeline.creators.figures import FEW_VIDEOS
 from tiktok_pipeline.features.posting import SLOWING
 from tiktok_pipeline.output.number_format import format_count, format_number, format_percent
 from tiktok_pipeline.reports.creator_table import creator_cell
@@ -19,7 +20,7 @@ from tiktok_pipeline.reports.page_elements import (
     number_heading,
     text_cell,
 )
-from tiktok_pipeline.reports.snapshot_tables import FEW_VIDEOS, Row, ShortlistTables, to_records
+from tiktok_pipeline.reports.snapshot_tables import Row, ShortlistTables, to_records
 
 ANCHOR = "shortlist"
 

@@ -88,9 +88,6 @@ class RowCounts:
     rejected: int
 
 
-FEW_VIDEOS = 5
-"""A rate over at most so many videos is said to be uncertain. One mean for each creator gives no error bar."""
-
 MEDIANS = (
     "days_since_last_post",
     "videos_per_week",

@@ -11,6 +11,7 @@ from typing import Any
 
 from tiktok_pipeline.creators.figures import SMALLEST_GAIN
 from tiktok_pipeline.errors import PipelineError
+from tiktok_pipeline.personas.verdict import NOT_ENOUGH_DATA
 from tiktok_pipeline.upkeep.trace import ReadOnlyDatabase
 
 LISTED = 10
@@ -282,8 +283,8 @@ def _history(database: ReadOnlyDatabase, creator_id: str) -> CreatorHistory:
         left join creators.growth as g on g.snapshot = i.snapshot and g.account_id = i.account_id
         where i.creator_id = ? order by i.snapshot
     """
-    segments = """
-        select i.snapshot, a.study, coalesce(s.persona, 'Not enough data') as persona, a.margin,
+    segments = f"""
+        select i.snapshot, a.study, coalesce(s.persona, '{NOT_ENOUGH_DATA}') as persona, a.margin,
             r.persona as runner_up, m.persona_before, m.creator_moved, m.model_moved
         from creators.identities as i
         join clusters.assignments as a on a.snapshot = i.snapshot and a.account_id = i.account_id
@@ -294,7 +295,7 @@ def _history(database: ReadOnlyDatabase, creator_id: str) -> CreatorHistory:
         left join creators.moves as m
             on m.snapshot = a.snapshot and m.study = a.study and m.account_id = a.account_id
         where i.creator_id = ? order by a.study, i.snapshot
-    """
+    """  # noqa: S608 - a constant
     names, rows = database.rows(figures, [creator_id])
     names_of_segments, rows_of_segments = database.rows(segments, [creator_id])
     why = "" if rows_of_segments else "no study has a segment for this creator"

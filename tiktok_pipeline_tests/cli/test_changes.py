@@ -10,6 +10,8 @@ import duckdb
 import pytest
 
 from tiktok_pipeline.cli.console import FAILED, USAGE_ERROR
+from tiktok_pipeline.features.drift import MODERATE
+from tiktok_pipeline.upkeep.changes import DRIFTED
 from tiktok_pipeline_tests.homes import Home, Said
 from tiktok_pipeline_tests.scrapes import HANDLE, LATER_HANDLE, NUMBER
 
@@ -52,6 +54,10 @@ def test_the_lists_agree_with_the_tables(refreshed_home: Home, call: Call) -> No
     assert document(call, refreshed_home, "changes", APRIL, "--since", MARCH, "--study", STUDY) == found | {
         "snapshot": APRIL
     }
+
+
+def test_a_feature_is_said_to_have_moved_as_in_the_report() -> None:
+    assert DRIFTED == MODERATE
 
 
 def test_as_text_every_list_has_rows_or_a_reason(refreshed_home: Home, call: Call) -> None:

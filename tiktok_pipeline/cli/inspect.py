@@ -177,6 +177,15 @@ def _studies_of(table: InspectedTable, studies: Sequence[Study]) -> dict[str, st
     return lines
 
 
+def _study_lines(table: InspectedTable, studies: Sequence[Study]) -> Iterator[str]:
+    """Yield for each study whether it can run; videos are no table that a study reads."""
+    for name, words in _studies_of(table, studies).items():
+        if table.recognition is not None and table.recognition.source.name == "videos":
+            return
+        is_able = not words.startswith(("no ", "reads ")) or ";" in words
+        yield f"study {name} {'can' if is_able else 'cannot'} run: {words}"
+
+
 def _document(path: Path, table: InspectedTable, studies: Sequence[Study], options: IngestOptions) -> dict[str, Any]:
     layout, recognition = table.layout, table.recognition
     return {
@@ -228,7 +237,7 @@ def _heading(table: InspectedTable) -> Iterator[str]:
     yield f"{table.name}: {_layout_words(table) or 'cannot be opened'}"
     recognition = table.recognition
     if recognition is not None and not recognition.missing:
-        yield f"dialect {recognition.dialect}: {recognition.description}"
+        yield f"recognized as {recognition.dialect}: {recognition.description}"
         if recognition.source.name != "profiles":
             yield f"read as {recognition.source.name.replace('_', ' ')}"
     for key in table.keys:
@@ -255,21 +264,21 @@ def _conclusions(
     path: Path, table: InspectedTable, studies: Sequence[Study], options: IngestOptions
 ) -> Iterator[str]:
     from tiktok_pipeline.ingest.inspection import CHECKED_ROWS
-    from tiktok_pipeline.raw.dialects.messages import map_option
+    from tiktok_pipeline.raw.dialects.messages import map_option, shown_name
 
     for reason, count in list(table.rejected.items())[:5]:
         yield f"{count:,} of the first {min(table.rows or 0, CHECKED_ROWS):,} records are rejected: {reason}"
-    for name, words in _studies_of(table, studies).items():
-        yield f"study {name}: {words}"
+    yield from _study_lines(table, studies)
     proposals = table.recognition.proposals if table.recognition else {}
     for canonical, columns in proposals.items():
-        yield f"not certain: {' or '.join(map_option(canonical, column) for column in columns[:3])}"
+        options_of = " or ".join(map_option(canonical, column) for column in columns[:3])
+        yield f"not read: {' and '.join(map(shown_name, columns[:3]))} may be {canonical}; if so, add {options_of}"
     is_open = bool(table.recognition and table.recognition.missing)
     for error in table.errors:
         yield f"refused: {error.message if is_open else error}"
     command = _command(path, table, options)
     if not table.errors:
-        yield f"to ingest it: {command}"
+        yield f"to use it: {command}"
     elif is_open or table.first_rows:
         yield f"to settle it{_PLACEHOLDER if '=COLUMN' in command else ''}: {command}"
     if is_open:

@@ -58,9 +58,9 @@ class JsonLayout:
             case "split":
                 return f"the records are lists of cells{f' in {where}' if where else ''}"
             case "columns":
-                return "each column is an object (pandas orient='columns')"
+                return "each column is an object"
             case "index":
-                return "each record has a label, which is column index (pandas orient='index')"
+                return "each record has a label, which is read as the column index"
             case "lists":
                 return "each column is a list"
         return None

@@ -34,14 +34,47 @@ MORE_TRUE_WORDS = (
     *("1.0", "1,0", "wahr", "ja", "j", "vrai", "oui", "o", "verdadero", "verdadeiro", "sí", "si", "sim", "s", "sand"),
     *("sandt", "sant", "vero", "waar", "prawda", "tak", "да", "истина", "on", "verified", "✓", "✔", "✔️", "✅"),
     *("是", "真", "doğru", "evet", "x", "checked", "☑", "-1", "1.00", "verified account", "verifiziert", "vérifié"),
-    *("verificado", "verificada", "verificato", "verificeret", "geverifieerd"),
+    *(
+        "verificado",
+        "verificada",
+        "verificato",
+        "verificeret",
+        "geverifieerd",
+        "はい",
+        "有",
+        "예",
+        "네",
+        "ano",
+        "kyllä",
+    ),
+    *(
+        "tosi",
+        "認証済み",
+        "已认证",
+        "인증됨",
+        "zweryfikowany",
+        "подтвержден",
+        "подтверждён",
+        "doğrulanmış",
+        "verifierad",
+    ),
 )
 """What other programs and languages write for true; the fast path leaves these to the parser."""
 MORE_FALSE_WORDS = (
     *("0.0", "0,0", "falsch", "nein", "faux", "non", "falso", "não", "nao", "falsk", "nej", "nei", "onwaar", "nee"),
     *("fałsz", "nie", "нет", "ложь", "off", "unverified", "not verified", "✗", "✘", "❌", "否", "假", "yanlış"),
     *("hayır", "unchecked", "☐", "0.00", "nicht verifiziert", "non vérifié", "no verificado", "não verificado"),
-    *("non verificato", "ikke verificeret", "niet geverifieerd"),
+    *("non verificato", "ikke verificeret", "niet geverifieerd", "いいえ", "아니오", "아니요", "ne", "ei", "epätosi"),
+    *(
+        "falskt",
+        "未認証",
+        "未认证",
+        "미인증",
+        "niezweryfikowany",
+        "не подтвержден",
+        "не подтверждён",
+        "doğrulanmamış",
+    ),
 )
 
 COUNTS = ("followers", "following", "likes", "videos_count")
@@ -64,10 +97,11 @@ UNREADABLE = "\x1e"
 LARGEST_EXACT_FLOAT = 2.0**53
 """Up to this size a float holds every integer."""
 
+_NO_LINK = f"(?i:{'|'.join(map(re.escape, (*FALSE_WORDS, *MORE_FALSE_WORDS)))}|no link|kein link|no url)"
 _NULL_PATTERNS: Mapping[str, str] = {
     **dict.fromkeys(("account_id", "tiktok_id", "region", "url"), HANDLE_NULL_PATTERN),
     "nickname": NAME_NULL_PATTERN,
-    "bio_link": NUMBER_NULL_PATTERN,  # no word of people is a link
+    "bio_link": f"{NUMBER_NULL_PATTERN}|{_NO_LINK}",  # no word of people is a link
     **dict.fromkeys((*TYPES, "is_verified", "is_under_age"), NUMBER_NULL_PATTERN),
     **dict.fromkeys(("engagement_index", "monetization_maturity"), NUMBER_NULL_PATTERN),
 }
@@ -156,6 +190,11 @@ def one_of(text: nw.Expr, words: Iterable[str]) -> nw.Expr:
     return nw.lit(False) if branches is nw else branches.otherwise(nw.lit(False))
 
 
+def null_pattern_of(name: str) -> str:
+    """Return the pattern of the words that mean missing in a canonical column."""
+    return _NULL_PATTERNS.get(name, NULL_PATTERN)
+
+
 def strip_and_nullify(text: nw.Expr, missing: str = NULL_PATTERN) -> nw.Expr:
     """Strip white space; an empty text and one that ``missing`` matches become NULL, as in the engine's method."""
     # White space sorts before "!"; so do a few other characters, which stay as they are.
@@ -170,14 +209,14 @@ def stripped_cell(name: str, cell: str | None = None) -> nw.Expr:
 
     ``cell`` is the column that holds the delivered cell, by default the one of the same name.
     """
-    return strip_and_nullify(nw.col(cell or name), _NULL_PATTERNS.get(name, NULL_PATTERN))
+    return strip_and_nullify(nw.col(cell or name), null_pattern_of(name))
 
 
 def strip_columns(frame: nw.LazyFrame[Any], names: Iterable[str], engine: Engine) -> nw.LazyFrame[Any]:
     """Add ``text_<name>``, the `stripped_cell` of ``raw_<name>``, in the engine's own functions."""
     by_pattern: dict[str, dict[str, str]] = {}
     for name in names:
-        by_pattern.setdefault(_NULL_PATTERNS.get(name, NULL_PATTERN), {})[f"text_{name}"] = f"raw_{name}"
+        by_pattern.setdefault(null_pattern_of(name), {})[f"text_{name}"] = f"raw_{name}"
     for pattern, columns in by_pattern.items():
         frame = engine.strip_and_nullify(frame, columns, missing=pattern)
     return frame

@@ -38,12 +38,28 @@ def test_a_known_file_is_shown_with_columns_rows_snapshot_and_studies(
     result = call(tmp_path / "home", "inspect", str(tracker))
     assert (result.code, result.problems) == (0, [])
     assert "tracker.csv: csv, utf-8, delimiter: semicolon, 8 rows\n" in result.out
-    assert "dialect tracker: " in result.out
+    assert "recognized as tracker: " in result.out
     assert "snapshot 2024-05-02\n" in result.out
-    assert "study balanced_segments: segments by lifetime engagement\n" in result.out
-    assert "study influencer_segments: no segments: avg_engagement_rate, " in result.out
-    assert f"to ingest it: tiktok-pipeline refresh {tracker}\n" in result.out
+    assert "study balanced_segments can run: segments by lifetime engagement\n" in result.out
+    assert "study influencer_segments cannot run: no segments: avg_engagement_rate, " in result.out
+    assert f"to use it: tiktok-pipeline refresh {tracker}\n" in result.out
     assert not (tmp_path / "home").exists()
+
+
+def test_what_may_be_a_column_and_is_not_read_is_said(tmp_path: Path, call: Call) -> None:
+    path = tmp_path / "sheet_2024-05-06.csv"
+    path.write_text("username,Followers (k),Follows,Engagement rate\nann,1.2,7,0.1\nbob,0.9,8,0.2\n")
+    out = call(tmp_path / "home", "inspect", str(path)).out
+    assert "followers: numbers such as 0.9 are multiplied by 1,000, as the name of the column says\n" in out
+    assert "not read: Follows may be following; if so, add --map following=Follows\n" in out
+
+
+def test_labels_of_records_are_proposed_as_handles(tmp_path: Path, call: Call) -> None:
+    path = tmp_path / "users_2024-05-06.json"
+    path.write_text(json.dumps({name: {"followers": 5, "likes": 6} for name in ("ann", "bob")}))
+    result = call(tmp_path / "home", "inspect", str(path))
+    assert result.code == 1
+    assert f"to settle it: tiktok-pipeline refresh {path} --map account_id=index\n" in result.out
 
 
 def test_the_document_has_every_part(tmp_path: Path, call: Call, tracker: Path) -> None:

@@ -39,12 +39,54 @@ def test_blank_to_null(engine: DuckDBWarehouse, text: str | None, expected: str 
     assert cleaned(engine, clean.strip_and_nullify(TEXT), text=text) == expected
 
 
+_WORDS_OF_PEOPLE = (
+    "brak danych",
+    "Нет данных",
+    "н/д",
+    "不明",
+    "なし",
+    "无",
+    "YOK",
+    "onbekend",
+    "saknas",
+    "없음",
+    "not set",
+)
+_ERRORS_OF_SHEETS = ("#BRAK!", "#Н/Д", "#ЗНАЧ!", "#YOK", "#DEĞER!", "#VÄRDEFEL!", "#DIV/0", "__NULL__", "(пусто)")
+
+
+@pytest.mark.parametrize("text", [*_WORDS_OF_PEOPLE, *_ERRORS_OF_SHEETS])
+def test_numbers_and_links_know_the_missing_words_of_many_languages(engine: DuckDBWarehouse, text: str) -> None:
+    assert cleaned(engine, clean.strip_and_nullify(TEXT, clean.null_pattern_of("likes")), text=text) is None
+    assert cleaned(engine, clean.strip_and_nullify(TEXT, clean.null_pattern_of("bio_link")), text=text) is None
+
+
+@pytest.mark.parametrize("text", _WORDS_OF_PEOPLE)
+def test_a_handle_or_nickname_may_be_a_word_of_people(engine: DuckDBWarehouse, text: str) -> None:
+    for name in ("account_id", "nickname"):
+        assert cleaned(engine, clean.strip_and_nullify(TEXT, clean.null_pattern_of(name)), text=text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *((text, None) for text in ("No", "FALSE", "0", "nein", "нет", "no link")),
+        ("Yes", "Yes"),
+        ("no.example", "no.example"),
+    ],
+)
+def test_a_column_that_says_no_has_no_link(engine: DuckDBWarehouse, text: str, expected: str | None) -> None:
+    assert cleaned(engine, clean.strip_and_nullify(TEXT, clean.null_pattern_of("bio_link")), text=text) == expected
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [(text, True) for text in ("true", "TRUE", "True", "t", "T", "yes", "Yes", "Y", "1")]
     + [(text, False) for text in ("false", "FALSE", "False", "f", "no", "N", "0")]
     + [(text, True) for text in ("1.0", "WAHR", "ja", "VRAI", "Oui", "VERDADERO", "Sí", "sim", "SAND", "✓")]
     + [(text, False) for text in ("0.0", "FALSCH", "nein", "FAUX", "non", "FALSO", "não", "falsk", "Nej")]
+    + [(text, True) for text in ("はい", "예", "ano", "kyllä", "已认证", "ДА", "Evet", "TAK")]
+    + [(text, False) for text in ("いいえ", "아니오", "ne", "ei", "未认证", "нет", "Hayır", "NIE")]
     + [(text, None) for text in ("maybe", "2", "truee", "10", None)],
 )
 def test_truth(engine: DuckDBWarehouse, text: str | None, *, expected: bool | None) -> None:

@@ -46,8 +46,8 @@ _UNDER_AGE_KEYS = frozenset(
 _HANDLE = re.compile(r"@?[A-Za-z0-9._]{2,30}")
 _FREE_TEXTS = frozenset({"nickname", "biography", "bio_link", "language", "region"})
 """Columns for which the first of several names is taken: no figure depends on them."""
-_DISPLAY_NAMES = frozenset({"name", "nombre", "nome", "nom", "navn", "title"})
-"""Columns that usually hold displayed names: only an @ before every cell makes them handles."""
+_DISPLAY_NAMES = frozenset({"name", "nombre", "nome", "nom", "navn", "title", "index"})
+"""Columns that usually hold displayed names or labels: only an @ before every cell makes them handles."""
 _LONGEST_ROW_NUMBER = 6
 _PERCENT = re.compile(r"%|\uff05|per ?cent|prozent|procent|pourcent|porcent|(?:\b|_)pct(?:\b|_)", re.IGNORECASE)
 _OTHER_UNIT = re.compile(

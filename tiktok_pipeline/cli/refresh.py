@@ -226,11 +226,13 @@ def _ingest_inbox(settings: Settings, options: IngestOptions) -> tuple[list[str]
 def _print_registered(registered: Sequence[RegisteredFile]) -> None:
     shown: set[str] = set()
     for entry in registered:
-        info(f"snapshot {entry.snapshot}: {entry.delivered_as} ({entry.outcome})")
-        for note in entry.notes:
-            if note not in shown:
-                info(f"  {note}")
-        shown.update(entry.notes)
+        # A file with profiles and videos is two tables.
+        lines = [f"snapshot {entry.snapshot}: {entry.delivered_as} ({entry.outcome})"]
+        lines += [f"  {note}" for note in entry.notes]
+        for line in lines:
+            if line not in shown:
+                info(line)
+        shown.update(lines)
 
 
 def _print_result(settings: Settings, result: RefreshResult, studies: Sequence[Study], *, as_json: bool) -> None:

@@ -6,7 +6,6 @@ import re
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,6 @@ from tiktok_pipeline_tests.scrapes import creators, write_csv
 
 Call = Callable[..., Said]
 DAY = "2024-05-01"
-STUDY = "influencer_segments"
 UNKNOWN = {"account_id": "who is it", "follower_count": "number a", "followers": "number a"}
 LEFT_OUT = {"url", "id", "top_videos"}
 
@@ -59,39 +57,14 @@ def test_the_inspection_that_a_refusal_advises_names_the_options_that_settle_it(
     assert (settled.code, "refused: " in settled.out) == (0, False)
 
 
-def fill(filler: Path) -> None:
-    """Write until the disk is full."""
-    with suppress(OSError), filler.open("wb", buffering=0) as stream:
-        while stream.write(bytes(1 << 16)):
-            pass
-
-
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount a disk in memory, which may become full or read-only."""
+    """Mount a disk in memory, which may become read-only."""
     try:
         with mount_small_disk(tmp_path / "disk") as folder:
             yield folder
     except CannotMountError as error:
         pytest.skip(str(error))
-
-
-@pytest.mark.slow
-def test_a_disk_that_was_full_has_the_same_tables_after_the_advice(
-    copied_home: Home, small_disk: Path, call: Call
-) -> None:
-    subprocess.run(["cp", "-a", str(copied_home.path), str(small_disk / "home")], check=True)
-    home = Home(small_disk / "home")
-    before = home.tables()
-    filler = small_disk / "filler"
-    fill(filler)
-    refused = call(home.path, "refresh", "--all", "--snapshot", "2024-03-01", "--study", STUDY)
-    assert refused.code == 1
-    assert re.search("free some space", refused.err)
-    assert "Traceback" not in refused.err
-    filler.unlink()
-    assert call(home.path, "refresh", "--all", "--snapshot", "2024-03-01", "--study", STUDY).code == 0
-    assert home.tables() == before
 
 
 @pytest.mark.slow

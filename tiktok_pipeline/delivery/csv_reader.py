@@ -334,10 +334,7 @@ class _Reader:
         return parts
 
     def _looks_like_row(self, body: str) -> bool:
-        cells = split_line(body, self._syntax)
-        if cells is not None and self._patterns.fits(cells):
-            return True
-        return '"' in body and self._patterns.fits(body.split(self._syntax.delimiter))
+        return self._patterns.fit_line(body, self._syntax)
 
     def _opens_another(self, body: str) -> bool:
         """Return whether the first quote of a line, which closes a cell, may as well open one."""

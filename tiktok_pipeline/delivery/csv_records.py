@@ -145,15 +145,18 @@ def _plain_table(
     )
     if not is_plain:
         return None
+    patterns = _learn(lines[layout.first_row_line - 1 :], layout.syntax, layout.row_width)
     with source() as stream:
-        scan = scan_strict(stream, delimiter)
+        scan = scan_strict(stream, delimiter, looks_like_row=lambda line: patterns.fit_line(line, layout.syntax))
     if not scan.is_strict or scan.width != layout.row_width or _has_total(scan, layout):
         return None
+    # A strict text needs no survey, which reads all its lines.
+    text = CsvText(source, encoding, layout, patterns, Survey(layout.syntax), is_strict=True)
     table = DeliveredTable(
         name=name,
         layout=replace(kept, encoding=_UTF_8.name, delimiter=delimiter),
         header=_names_of_the_engine(layout),
-        read=lambda: replace(_survey(source, encoding, layout), is_strict=True).records(),
+        read=text.records,
         plain_format="csv",
         n_records=scan.n_records - 1,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -34,7 +35,7 @@ class StrictScan:
         Whether the bytes read are valid UTF-8.
     is_strict : bool
         Whether the file can be split in one way only. Each quote opens a cell after a delimiter or line end, closes
-        a cell before one, or is doubled inside one. No physical line of a quoted cell has as many cells as a record.
+        a cell before one, or is doubled inside one. No physical line of a quoted cell may be a record of its own.
         There is one type of line end outside quotes. Every record has as many cells as the first one, and text.
     n_records : int
         The number of records with the header and without blank lines, up to the first violation.
@@ -51,7 +52,9 @@ class StrictScan:
     tail: bytes
 
 
-def scan_strict(stream: IO[bytes], delimiter: str) -> StrictScan:
+def scan_strict(
+    stream: IO[bytes], delimiter: str, *, looks_like_row: Callable[[str], bool] = lambda _: True
+) -> StrictScan:
     """Scan a CSV file block by block, up to its end or its first violation of strictness.
 
     Parameters
@@ -60,13 +63,15 @@ def scan_strict(stream: IO[bytes], delimiter: str) -> StrictScan:
         The unpacked bytes from their start, with or without a byte order mark.
     delimiter : str
         One ASCII character.
+    looks_like_row : callable
+        Whether a physical line of a quoted cell that has as many cells as a record may be one. By default all may.
 
     Returns
     -------
     StrictScan
         What the file is as far as it was read.
     """
-    scanner = _Scanner(ord(delimiter))
+    scanner = _Scanner(ord(delimiter), looks_like_row)
     head = stream.read(len(codecs.BOM_UTF8))
     data = b"" if head == codecs.BOM_UTF8 else head
     tail = b""
@@ -108,6 +113,7 @@ class _Scanner:
     """Check complete records; what the last one leaves is fed again with the next block."""
 
     delimiter: int
+    looks_like_row: Callable[[str], bool]
     is_utf8: bool = True
     is_sound: bool = True
     n_records: int = 0
@@ -137,7 +143,7 @@ class _Scanner:
             self._check_records(block, is_delimiter, ends, quotes)
             self._check_line_ends(block, ends[:-1] if is_unended else ends)
             if inside.any():
-                self._check_lines_inside(is_delimiter, lines[lines < cut], inside[lines < cut], quotes)
+                self._check_lines_inside(block, is_delimiter, lines[lines < cut], inside[lines < cut], quotes)
                 self._check_doubled_quotes(block, lines[inside], quotes)
         return data[cut:]
 
@@ -208,8 +214,10 @@ class _Scanner:
             starts, ends = (np.searchsorted(lines_inside, places[cells]) for places in (openings, closings))
             self.is_sound &= not (starts < ends).any()
 
-    def _check_lines_inside(self, is_delimiter: _Bytes, lines: _Places, inside: _Flags, quotes: _Places) -> None:
-        """Check that no physical line has as many cells as a record because of delimiters in a cell of several lines.
+    def _check_lines_inside(
+        self, block: _Bytes, is_delimiter: _Bytes, lines: _Places, inside: _Flags, quotes: _Places
+    ) -> None:
+        """Check that no physical line may be a record because of delimiters in a cell of several lines.
 
         The lines on which a cell in the last column starts, and one in the first column ends, have so many anyway.
         """
@@ -228,7 +236,11 @@ class _Scanner:
         opening = openings[np.maximum(np.searchsorted(openings, places) - 1, 0)]
         closing = closings[np.minimum(np.searchsorted(closings, places), len(closings) - 1)]
         is_inside = (np.searchsorted(quotes, places) & 1).astype(bool)
-        self.is_sound &= not (is_inside & ((opening < starts) | (closing > ends))).any()
+        is_doubtful = (is_inside & ((opening < starts) | (closing > ends))).any(axis=1)
+        self.is_sound &= not any(
+            self.looks_like_row(block[start:end].tobytes().decode(errors="replace").rstrip("\r"))
+            for start, end in zip(starts[is_doubtful, 0], ends[is_doubtful, 0], strict=True)
+        )
 
 
 def _cell_quotes(quotes: _Places) -> tuple[_Places, _Places]:

@@ -62,6 +62,13 @@ class ColumnPatterns:
             if pattern is not _Pattern.FREE
         )
 
+    def fit_line(self, line: str, syntax: CellSyntax) -> bool:
+        """Return whether a line looks like a row, its quotes read as quotes or as parts of the texts."""
+        cells = split_line(line, syntax)
+        if cells is not None and self.fits(cells):
+            return True
+        return '"' in line and self.fits(line.split(syntax.delimiter))
+
     def fits_end(self, cells: Sequence[str]) -> bool:
         """Return whether the cells look like the last columns, at least one column less than all."""
         return len(cells) < self.width and all(

@@ -55,6 +55,15 @@ def test_a_strict_text_is_read_by_the_engine_as_delivered() -> None:
     assert good(table) == expected(4, bios={4: 'a, "b"'})
 
 
+def test_a_text_of_several_lines_with_as_many_commas_as_a_row_is_strict_unless_it_looks_like_one() -> None:
+    text = opened(HEADER + rows() + row(9, '"tea\nknits, crafts, more"') + row(10))
+    assert (text.plain_format, text.n_records) == ("csv", 10)
+    assert good(text) == expected(10, bios={9: "tea\nknits, crafts, more"})
+    swallowed = opened(HEADER + rows() + '2024-05-09,maker9,"tea,900\n2024-05-10,maker10,tea",1000\n' + row(11))
+    assert swallowed.plain_format is None
+    assert good(swallowed) == expected(11, without=(9, 10))
+
+
 @pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8], ids=["bare", "marked"])
 def test_a_byte_order_mark_is_no_part_of_the_first_name(mark: bytes) -> None:
     table = opened(mark + (HEADER + rows()).encode())

@@ -87,11 +87,15 @@ def build_peers(
     """
     names = [figure for figure in FIGURES if figure != "growth_30_days"]
     rows = features.select("account_id", "follower_tier", nw.col("followers").cast(nw.Int64), *names)
-    rows = _with_growth(rows, growth)
+    if growth is not None:
+        rows = rows.join(growth.select("account_id", "growth_30_days"), on="account_id", how="left")
+        names.append("growth_30_days")
     reach = max(reach_of(count_rows(rows)), smallest_reach)
     ranked = engine.rank_among_nearest(
-        rows, list(FIGURES), order_by=("followers", "account_id"), reach=reach, every=step_of(reach)
+        rows, names, order_by=("followers", "account_id"), reach=reach, every=step_of(reach)
     )
+    if growth is None:
+        ranked = _without_growth(ranked)
     percentiles = [_percentile(figure) for figure in FIGURES]
     expected = nw.col("avg_engagement_rate_usual")
     compared = ranked.with_columns(*percentiles, *_usual()).with_columns(
@@ -100,10 +104,14 @@ def build_peers(
     return compared.select(PEERS_TABLE.frame_names)
 
 
-def _with_growth(rows: nw.LazyFrame[Any], growth: nw.LazyFrame[Any] | None) -> nw.LazyFrame[Any]:
-    if growth is None:
-        return rows.with_columns(nw.lit(None).cast(nw.Float64).alias("growth_30_days"))
-    return rows.join(growth.select("account_id", "growth_30_days"), on="account_id", how="left")
+def _without_growth(ranked: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """Return the rows as if the growth had been ranked and no creator had one."""
+    counts = {f"growth_30_days_{name}": 0 for name in ("known", "below", "above")}
+    missing = ("growth_30_days", *(f"growth_30_days_{quantile}" for quantile in ("q01", "q50", "q99")))
+    return ranked.with_columns(
+        *(nw.lit(count).cast(nw.Int64).alias(name) for name, count in counts.items()),
+        *(nw.lit(None).cast(nw.Float64).alias(name) for name in missing),
+    )
 
 
 def _is_known(figure: str) -> nw.Expr:

@@ -81,7 +81,9 @@ def test_growth_is_ranked_where_it_is_known() -> None:
     found = peers_of(table, account_id=table["account_id"][:25], growth_30_days=[n / 10 for n in range(25)])
     assert found["growth_30_days_known"].tolist() == [25] * 26 + [24, 23, 22, 21]
     assert found["growth_30_days_percentile"].iloc[24] == pytest.approx(24.5 / 25)
-    assert peers_of(table)["growth_30_days"].isna().all()
+    unknown = peers_of(table, account_id=table["account_id"], growth_30_days=pa.array([None] * 30, pa.float64()))
+    assert unknown["growth_30_days"].isna().all()
+    pd.testing.assert_frame_equal(peers_of(table), unknown)
 
 
 @settings(max_examples=10, deadline=None)

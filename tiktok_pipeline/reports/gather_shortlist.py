@@ -56,7 +56,7 @@ def gather_shortlist(reader: SnapshotReader, planned: Study | None, *, min_follo
     ]
     creators = to_pandas(nw.concat(listed, how="vertical"))
     ordered = creators.sort_values(
-        ["place", "is_rough", "rank", "likes_per_video", "account_id"], ascending=[True, True, False, False, True]
+        ["place", "n_doubts", "rank", "likes_per_video", "account_id"], ascending=[True, True, False, False, True]
     )
     return ShortlistTables(
         min_followers=min_followers,
@@ -64,7 +64,7 @@ def gather_shortlist(reader: SnapshotReader, planned: Study | None, *, min_follo
         known=count_rows(current),
         large=counts["large"],
         has_rates=has_rates,
-        creators=_with_notices(reader, ordered.drop(columns=["place", "rank", "is_rough"]).reset_index(drop=True)),
+        creators=_with_notices(reader, ordered.drop(columns=["place", "rank", "n_doubts"]).reset_index(drop=True)),
     )
 
 
@@ -82,26 +82,32 @@ def _plannable(reader: SnapshotReader, planned: Study) -> Iterator[tuple[str | N
 def _best(
     large: nw.LazyFrame[Any], persona: str | None, ranked_by: RankedBy, *, has_rates: bool, place: int, count: int
 ) -> nw.LazyFrame[Any]:
-    """Return the best creators of a segment, or of all; those whose rate is over few videos come after the others."""
+    """Return the best creators of a segment, or of all.
+
+    A rate over few videos, and one with more reactions than followers, is mostly that of one video that was shown far
+    beyond the followers: such creators come after the others, those with both last.
+    """
     rank = {
         ("response", True): nw.col("times_expected"),
         ("reach", True): nw.col("followers") * nw.col("avg_engagement_rate"),
         ("response", False): nw.col("likes_per_video_percentile"),
         ("reach", False): nw.col("likes_per_video"),
     }[ranked_by, has_rates]
-    is_rough = (nw.col("scraped_videos") <= FEW_VIDEOS).fill_null(value=False)
+    is_of_few = (nw.col("scraped_videos") <= FEW_VIDEOS).fill_null(value=False)
+    is_beyond = (nw.col("avg_engagement_rate") > 1.0).fill_null(value=False)
+    n_doubts = is_of_few.cast(nw.Int64) + is_beyond.cast(nw.Int64)
     rows = large.filter((nw.col("activity") != DORMANT) | nw.col("activity").is_null())
     if persona is not None:
         rows = rows.filter(nw.col("persona") == persona)
     return (
-        rows.with_columns(rank.cast(nw.Float64).alias("rank"), is_rough.cast(nw.Int64).alias("is_rough"))
+        rows.with_columns(rank.cast(nw.Float64).alias("rank"), n_doubts.alias("n_doubts"))
         .filter(~nw.col("rank").is_null())
-        .sort("is_rough", "rank", "likes_per_video", "account_id", descending=[False, True, True, False])
+        .sort("n_doubts", "rank", "likes_per_video", "account_id", descending=[False, True, True, False])
         .head(count)
         .select(
             *COLUMNS,
             "rank",
-            "is_rough",
+            "n_doubts",
             nw.lit(place).alias("place"),
             nw.lit(ranked_by).alias("ranked_by"),
             nw.lit(persona, dtype=nw.String).alias("segment"),

@@ -178,6 +178,6 @@ def _note(tables: ShortlistTables) -> Sentence:
         Span("TIKTOK_PIPELINE_SHORTLIST_FOLLOWERS", is_code=True),
         Span(
             f"): {format_count(tables.large)} of {format_count(tables.known)}. Creators known to be dormant are left "
-            f"out; rates over {FEW_VIDEOS} videos or fewer come last.{segments}"
+            f"out; rates over {FEW_VIDEOS} videos or fewer, and rates above 100%, come last.{segments}"
         ),
     )

@@ -122,12 +122,14 @@ def test_nobody_below_the_floor_or_dormant_and_rough_rates_come_last() -> None:
         creator("asleep", activity="dormant", times_expected=98.0),
         creator("slow", activity="slowing", times_expected=2.0),
         creator("rough", scraped_videos=5, times_expected=97.0),
+        creator("beyond", avg_engagement_rate=1.2, times_expected=60.0),
+        creator("both", avg_engagement_rate=1.2, scraped_videos=1, times_expected=600.0),
         creator("unknown", scraped_videos=None, times_expected=3.0),
         creator("no_rate", times_expected=None),
     ]
     found = read(creators, STABLE)
-    assert [account for account, _ in listed(found)] == ["unknown", "slow", "at_the_floor", "rough"]
-    assert (found.known, found.large) == (7, 6)
+    assert [account for account, _ in listed(found)] == ["unknown", "slow", "at_the_floor", "rough", "beyond"]
+    assert (found.known, found.large) == (9, 8)
     assert [account for account, _ in listed(read(creators, STABLE, min_followers=20_001))] == []
 
 

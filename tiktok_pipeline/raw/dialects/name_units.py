@@ -42,7 +42,9 @@ _BEHIND = re.compile(
     r"^(?P<base>.*?)(?:[\s_]+(?:in|en|em|i|w|в|à|x|×|/)[\s_]+|\s*[,:;\u2013\u2014-]\s*|[\s_]+|\s*[x×*]\s*(?=1))"
     r"(?P<unit>[^\s_]+(?:\s(?:чел\.?|people))?)$"
 )
-_CAMEL = re.compile(r"^(?P<base>[a-z]+(?:[A-Z][a-z]+)*?)(?:In)?(?P<unit>[A-Z][a-z]*)$")
+_CAMEL = re.compile(r"^(?P<base>[a-z]+(?:[A-Z][a-z]+)*?)(?:In)?(?P<unit>[KM]|[A-Z][a-z]+)$")
+"""A single letter is a unit only as K or M: other words end in the rest, whatever their case (``hearT``)."""
+
 _BEFORE = re.compile(r"^(?P<unit>[^\s_]+)[\s_]+(?:(?:of|de|di|d')[\s_]*)?(?P<base>.+)$")
 _PREPOSITION = re.compile(r"^(?:(?:in|en|em|i|w|в|à|x|×|\*|of)(?=[\s1])\s*|['\u2019x×*]\s*)+")
 _NO_COUNT = re.compile(
@@ -90,6 +92,8 @@ def named_unit(name: str) -> NamedUnit | None:
     ('Followers', 3)
     >>> named_unit("likes_m").power, named_unit("Takipçi (B)").power, named_unit("Followers (7d)")
     (6, None, None)
+    >>> named_unit("heartM").power, named_unit("hearT")
+    (6, None)
     """
     for pattern in (_IN_BRACKETS, _BEHIND, _CAMEL, _BEFORE):
         match = pattern.fullmatch(name.strip())

@@ -220,7 +220,7 @@ def fuzz(
         Path | None, typer.Option(help="Folder for files that break a rule, or for the only file.")
     ] = None,
     features_every: Annotated[
-        int, typer.Option(min=1, help="Compute the features of every so many-th file; all are validated.")
+        int, typer.Option(min=1, help="Features and creators of every so many-th file; all are validated.")
     ] = 1,
     texts: Annotated[int, typer.Option(min=0, help="Also read so many CSV texts with a check sum in each row.")] = 0,
     save_it: Annotated[bool, typer.Option("--save", help="Save the result in benchmarks/results/.")] = False,

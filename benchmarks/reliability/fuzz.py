@@ -99,7 +99,7 @@ def prepare_home(work: Path, *, whole: bool = True) -> Iterator[FuzzHome]:
     )
     definitions = build_definitions(settings, studies, logger=step_logger(lambda _: None))
     graph = definitions.resolve_asset_graph()
-    shared = AssetSelection.groups("raw", "validated", *(["features"] if whole else []))
+    shared = AssetSelection.groups("raw", "validated", *(["features", "creators"] if whole else []))
     selection = tuple(sorted(shared.resolve(graph)))
     with DagsterInstance.ephemeral() as instance:
         ground = FuzzHome(settings, studies, refresh_job(definitions), selection, instance)

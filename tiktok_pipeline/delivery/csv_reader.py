@@ -334,7 +334,7 @@ class _Reader:
         return parts
 
     def _looks_like_row(self, body: str) -> bool:
-        return self._patterns.fit_line(body, self._syntax)
+        return self._patterns.fits_line(body, self._syntax)
 
     def _opens_another(self, body: str) -> bool:
         """Return whether the first quote of a line, which closes a cell, may as well open one."""

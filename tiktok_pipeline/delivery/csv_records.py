@@ -147,7 +147,7 @@ def _plain_table(
         return None
     patterns = _learn(lines[layout.first_row_line - 1 :], layout.syntax, layout.row_width)
     with source() as stream:
-        scan = scan_strict(stream, delimiter, looks_like_row=lambda line: patterns.fit_line(line, layout.syntax))
+        scan = scan_strict(stream, delimiter, looks_like_row=lambda line: patterns.fits_line(line, layout.syntax))
     if not scan.is_strict or scan.width != layout.row_width or _has_total(scan, layout):
         return None
     # A strict text needs no survey, which reads all its lines.

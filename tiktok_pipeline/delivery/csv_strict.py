@@ -90,11 +90,6 @@ def scan_strict(
     )
 
 
-def is_strict(stream: IO[bytes], delimiter: str) -> bool:
-    """Return whether a CSV file can be split in one way only; see `StrictScan`."""
-    return scan_strict(stream, delimiter).is_strict
-
-
 def is_valid_utf8(data: bytes) -> bool:
     """Return whether the bytes are valid UTF-8; several times as fast as decoding them."""
     if data.isascii():

@@ -62,7 +62,7 @@ class ColumnPatterns:
             if pattern is not _Pattern.FREE
         )
 
-    def fit_line(self, line: str, syntax: CellSyntax) -> bool:
+    def fits_line(self, line: str, syntax: CellSyntax) -> bool:
         """Return whether a line looks like a row, its quotes read as quotes or as parts of the texts."""
         cells = split_line(line, syntax)
         if cells is not None and self.fits(cells):

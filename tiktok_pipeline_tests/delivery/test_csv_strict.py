@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiktok_pipeline.delivery import csv_strict
-from tiktok_pipeline.delivery.csv_strict import is_strict, scan_strict
+from tiktok_pipeline.delivery.csv_strict import scan_strict
 from tiktok_pipeline.privacy.text_records import csv_pieces
 
 STRICT = {
@@ -60,7 +60,7 @@ def test_a_strict_text_is_counted(text: str, mark: bytes) -> None:
 
 @pytest.mark.parametrize("text", NOT_STRICT.values(), ids=list(NOT_STRICT))
 def test_a_text_that_could_be_split_in_two_ways_is_not_strict(text: str) -> None:
-    assert not is_strict(io.BytesIO(text.encode()), ",")
+    assert not scan(text.encode()).is_strict
 
 
 @pytest.mark.parametrize("bad", [b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xf4\x90\x80\x80"])
@@ -70,7 +70,7 @@ def test_a_text_that_is_not_utf_8_is_not_strict(bad: bytes) -> None:
 
 
 def test_an_endless_record_is_not_strict() -> None:
-    assert not is_strict(io.BytesIO(b'a,b\n1,"' + b"x" * 3_000_000), ",")
+    assert not scan(b'a,b\n1,"' + b"x" * 3_000_000).is_strict
 
 
 TEXTS = st.text(st.sampled_from('ab,"\n\r'), max_size=40).map(lambda text: f"h,i\n{text}")

@@ -16,6 +16,7 @@ from tiktok_pipeline.cli.console import (
     exit_on_expected_error,
     info,
     locked_home,
+    print_error,
     read_settings,
     select_studies,
 )
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tiktok_pipeline.privacy.find_creator import CreatorRecords
 
 _SHOWN_RECORDS = 10
+_WHEN_CLOSED = "delete it, or unpack it beside itself, delete the archive and run the same command again"
 
 
 def erase(
@@ -138,5 +140,7 @@ def _print_result(settings: Settings, result: ErasureResult) -> None:
             "refresh --all` to recompute them (while the UI runs, Dagster's sensor does it)"
         )
     for path in result.left:
-        info(f"{path}: still holds the name; {_advice_about(path, settings)}")
+        print_error(f"{path}: still holds the name; {_advice_about(path, settings)}")
+    for path in result.unsearched:
+        print_error(f"{path}: could not be searched, so it may still hold the creator; {_WHEN_CLOSED}")
     info("delete exports outside of the home and old backups yourself")

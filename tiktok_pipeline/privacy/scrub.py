@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tiktok_pipeline.atomic_write import atomic_write
 from tiktok_pipeline.home.layout import REASON_SUFFIX, home_files, home_folders
-from tiktok_pipeline.privacy.content import contains_name
+from tiktok_pipeline.privacy.content import Presence, contains_name, search_name
 from tiktok_pipeline.privacy.spelling import is_distinctive, name_in_path, name_pattern
 from tiktok_pipeline.settings import Settings
 
@@ -27,6 +27,17 @@ def remove_matching_files(settings: Settings, names: Collection[str]) -> list[Pa
             if path.parent == settings.refused and not path.name.endswith(REASON_SUFFIX):
                 path.with_name(f"{path.name}{REASON_SUFFIX}").unlink(missing_ok=True)
     return removed
+
+
+def unsearchable_files(settings: Settings, names: Collection[str]) -> list[Path]:
+    """Return the deliveries and the files of a person of which a part cannot be searched, such as rar or 7z.
+
+    The program deletes none of them: they may be of anybody.
+    """
+    pattern = name_pattern(names)
+    inbox = (path for path in home_files(settings) if path.parent == settings.incoming)
+    candidates = dict.fromkeys((*_searched_files(settings), *inbox))
+    return [path for path in candidates if search_name(path, pattern) is Presence.UNKNOWN]
 
 
 def scrub_log(file: Path, names: Collection[str]) -> None:

@@ -80,6 +80,7 @@ class NamePattern:
     def __init__(self, names: Collection[str]) -> None:
         self._exact = re.compile(f"{_BEFORE}{_any_of(names)}{_AFTER}".encode(), re.IGNORECASE)
         self._names = [name.encode() for name in _longest_first(names)]
+        self._in_path = name_in_path(names)
         self._is_ascii = all(name.isascii() for name in self._names)
 
     def search(self, content: bytes) -> bool:
@@ -87,6 +88,10 @@ class NamePattern:
         folded = unescaped(content.lower())
         may_match = not self._is_ascii or any(name in folded for name in self._names)
         return may_match and self._exact.search(content) is not None
+
+    def search_path(self, content: bytes) -> bool:
+        """Return whether one of the names is in the name of a file, where ``_`` and ``.`` stand between words."""
+        return self._in_path.search(content.decode("utf-8", "replace")) is not None
 
     def sub(self, replacement: bytes, content: bytes) -> bytes:
         """Return the content with each name replaced."""

@@ -27,7 +27,12 @@ from tiktok_pipeline.orchestration.runs.tags import SNAPSHOT_TAG
 from tiktok_pipeline.privacy.find_creator import CreatorRecords
 from tiktok_pipeline.privacy.journal import Journal, read_journal, write_journal
 from tiktok_pipeline.privacy.redact_files import redact_stored_files
-from tiktok_pipeline.privacy.scrub import files_with_names, remove_matching_files, scrub_log
+from tiktok_pipeline.privacy.scrub import (
+    files_with_names,
+    remove_matching_files,
+    scrub_log,
+    unsearchable_files,
+)
 from tiktok_pipeline.privacy.suppression import SuppressionList, read_suppression_list, write_suppression_list
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study
@@ -82,6 +87,8 @@ class ErasureResult:
         Deleted messages, failures and outputs of Dagster's runs.
     left : tuple of Path
         Files of the home that still hold a name, such as a delivery in the inbox.
+    unsearched : tuple of Path
+        Files of which a part could not be searched, such as a refused archive with a password.
     """
 
     records: int
@@ -89,6 +96,7 @@ class ErasureResult:
     files: tuple[Path, ...]
     dagster_records: int
     left: tuple[Path, ...] = ()
+    unsearched: tuple[Path, ...] = ()
 
 
 class ErasureInterruptedError(PipelineError):
@@ -136,7 +144,8 @@ def erase(eraser: Eraser, creator: CreatorRecords) -> ErasureResult:
     settings.erasure_journal.unlink(missing_ok=True)
     write_suppression_list(settings.forgotten_file, replace(suppression, unfinished=False))
     left = tuple(files_with_names(settings, journal.names))
-    return ErasureResult(records, journal.snapshots, tuple(files), dagster_records, left)
+    unsearched = tuple(path for path in unsearchable_files(settings, journal.names) if path not in left)
+    return ErasureResult(records, journal.snapshots, tuple(files), dagster_records, left, unsearched)
 
 
 def _redact_files(eraser: Eraser, suppression: SuppressionList, journal: Journal) -> int:

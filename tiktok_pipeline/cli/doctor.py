@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 _LABELS = {"ok": "ok     ", "warning": "WARNING", "error": "ERROR  "}
 _LEVELS = tuple(_LABELS)
-_DELETE_SETTINGS = "ignore this if you changed it; else delete it: the next command recreates it"
+_CHANGED_SETTINGS = "ignore this if you changed it; else delete it: the next command recreates it"
+_DAMAGED_SETTINGS = "delete it: the next command recreates it; if you changed it, remove its first line"
 _CLOSING = {
     "ok": "no problem found",
     "warning": "no error found; see the lines that begin with WARNING",
@@ -137,7 +138,7 @@ def _print_document(findings: list[Finding], worst: str) -> None:
 def _check_home(settings: Settings, *, quick: bool) -> Iterator[Finding]:
     from tiktok_pipeline.ingest.snapshot_rows import external_slices
     from tiktok_pipeline.orchestration.partitions import known_snapshots
-    from tiktok_pipeline.orchestration.runs.instance import has_own_settings, open_instance
+    from tiktok_pipeline.orchestration.runs.instance import check_settings, open_instance
     from tiktok_pipeline.upkeep import doctor as checks
 
     yield from checks.check_home(settings)
@@ -158,9 +159,10 @@ def _check_home(settings: Settings, *, quick: bool) -> Iterator[Finding]:
             "warning", f"{settings.dagster_home}: Dagster's records are missing", checks.ADD_TO_DAGSTER
         )
     elif (settings.dagster_home / "dagster.yaml").exists() and checks.is_writable(settings):
-        if not has_own_settings(settings):
-            text = f"{settings.dagster_home / 'dagster.yaml'}: not as this program wrote it"
-            yield checks.Finding("warning", text, _DELETE_SETTINGS)
+        if (state := check_settings(settings)) != "written by the program":
+            file, is_damaged = settings.dagster_home / "dagster.yaml", state == "damaged"
+            advice = _DAMAGED_SETTINGS if is_damaged else _CHANGED_SETTINGS
+            yield checks.Finding("error" if is_damaged else "warning", f"{file}: {state}", advice)
         yield from checks.check_records(settings.dagster_home, quick=quick)
         with open_instance(settings) as instance:
             yield from checks.check_partitions(manifests, known_snapshots(instance))

@@ -94,12 +94,37 @@ def test_cells_that_another_program_changed_are_an_error_of_doctor(copied_home: 
     assert line.endswith("-> run `tiktok-pipeline refresh --all`")
 
 
-def test_settings_of_dagster_that_were_changed_are_named(copied_home: Home, call: Call) -> None:
+def test_settings_of_dagster_that_a_person_changed_are_named(copied_home: Home, call: Call) -> None:
     path = copied_home.settings.dagster_home / "dagster.yaml"
-    path.write_text(path.read_text(encoding="utf-8").replace("max_retries: 3", "max_retries: 7"), encoding="utf-8")
+    settings = path.read_text(encoding="utf-8").partition("\n")[2]  # the file says that its first line goes
+    path.write_text(settings.replace("max_retries: 3", "max_retries: 7"), encoding="utf-8")
     result = call(copied_home.path, "doctor", "--quick")
     assert result.code == 0
-    assert f"WARNING {path}: not as this program wrote it" in result.out
+    assert f"WARNING {path}: changed by a person" in result.out
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[:-200],
+        lambda text: text[:20],
+        lambda _: "",
+        lambda text: text.replace("max_retries: 3", "max_retries: 7"),
+        lambda text: text.replace("Written by", "Wrixten by"),
+    ],
+    ids=["cut off", "cut off in its first line", "empty", "another number", "another first line"],
+)
+def test_damaged_settings_of_dagster_are_an_error_and_the_advice_settles_it(
+    copied_home: Home, call: Call, damage: Callable[[str], str]
+) -> None:
+    path = copied_home.settings.dagster_home / "dagster.yaml"
+    path.write_text(damage(path.read_text(encoding="utf-8")), encoding="utf-8")
+    result = call(copied_home.path, "doctor", "--quick")
+    assert result.code == FAILED
+    assert f"ERROR   {path}: damaged -> delete it: the next command recreates it" in result.out
+    path.unlink()
+    assert call(copied_home.path, "forget", "somebody_else", "--yes").code == 0
+    assert call(copied_home.path, "doctor", "--quick").code == 0
 
 
 BROKEN_MANIFESTS: dict[str, Callable[[list[dict[str, Any]]], str]] = {

@@ -7,7 +7,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tiktok_pipeline.atomic_write import atomic_write_text
 from tiktok_pipeline.errors import PipelineError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
 DAGSTER_YAML = """\
-# Dagster's settings for this home, written by tiktok-pipeline where the file is missing or as it wrote it before.
+# Written by tiktok-pipeline. If you change this file, remove this line: the file is yours then, and stays.
 # One run at a time: the tables have one writer.
 telemetry:
   enabled: false
@@ -53,7 +53,14 @@ retention:
       failure: 90
 """
 
+_OWN_LINE, _, _OWN_SETTINGS = DAGSTER_YAML.partition("\n")
+
+_EARLIER_LINE = (
+    "# Dagster's settings for this home, written by tiktok-pipeline where the file is missing or as it wrote it "
+)
+
 _BEFORE = (
+    f"{_EARLIER_LINE}before.\n{_OWN_SETTINGS}",
     """\
 # Dagster's settings for this home. One run at a time: the tables have one writer.
 telemetry:
@@ -77,10 +84,15 @@ def prepare_dagster_home(settings: Settings) -> None:
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
 
 
-def has_own_settings(settings: Settings) -> bool:
-    """Return whether ``dagster.yaml`` is as this program wrote it, now or in an earlier version."""
+def check_settings(settings: Settings) -> Literal["written by the program", "changed by a person", "damaged"]:
+    """Return whether ``dagster.yaml`` is as it was written; with the program's first line it must be."""
     text = (settings.dagster_home / "dagster.yaml").read_text(encoding="utf-8", errors="replace")
-    return text in {DAGSTER_YAML, *_BEFORE}
+    written = (DAGSTER_YAML, *_BEFORE)
+    if text in written:
+        return "written by the program"
+    first_line, _, rest = text.partition("\n")
+    is_cut = any(whole.startswith(text) for whole in written)
+    return "damaged" if is_cut or first_line == _OWN_LINE or rest == _OWN_SETTINGS else "changed by a person"
 
 
 class DagsterRecordsError(PipelineError):

@@ -60,7 +60,7 @@ _EARLIER_LINE = (
 )
 
 _BEFORE = (
-    f"{_EARLIER_LINE}before.\n{_OWN_SETTINGS}",
+    f"{_EARLIER_LINE}\n{_OWN_SETTINGS}",
     """\
 # Dagster's settings for this home. One run at a time: the tables have one writer.
 telemetry:

@@ -55,7 +55,10 @@ retention:
 
 _OWN_LINE, _, _OWN_SETTINGS = DAGSTER_YAML.partition("\n")
 
-_EARLIER_LINE = "# Dagster's settings for this home, written by tiktok-pipeline where the file is missing or as it wrote it before."
+_EARLIER_LINE = (
+    "# Dagster's settings for this home, written by tiktok-pipeline where the file is missing or as it "
+    "wrote it before."
+)
 
 _BEFORE = (
     f"{_EARLIER_LINE}\n{_OWN_SETTINGS}",

@@ -9,6 +9,7 @@ import itertools
 import os
 import re
 import sqlite3
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -25,23 +26,48 @@ _WAIT_SECONDS = 3.0
 _FEWEST_LETTERS = 6
 """A shorter handle may be an ordinary word in the name of a list."""
 
-_MIGRATIONS: tuple[str, ...] = (
-    """
-    create table lists (name text primary key, created_at text not null) strict;
-    create table members (
-        list text not null references lists (name) on delete cascade,
-        account_id text not null,
-        state text not null default 'considered',
-        note text not null default '',
-        added_at text not null,
-        snapshot text not null,
-        followers integer,
-        engagement real,
-        persona text,
-        primary key (list, account_id)
-    ) strict;
-    create index members_by_creator on members (account_id)
-    """,
+_COLUMNS = {
+    "lists": ("name", "created_at"),
+    "members": (
+        *("list", "account_id", "state", "note", "added_at"),
+        *("snapshot", "followers", "engagement", "persona"),
+    ),
+}
+"""The columns of each table whose cells are checked, in the order of the checksum."""
+
+
+def _with_checksums(table: str) -> tuple[str, ...]:
+    """Return the statements that keep a checksum with each row, because SQLite has none."""
+    columns, new = ", ".join(_COLUMNS[table]), ", ".join(f"new.{column}" for column in _COLUMNS[table])
+    compute = f"begin update {table} set checksum = row_checksum({new}) where rowid = new.rowid; end"
+    return (
+        f"alter table {table} add column checksum integer",
+        f"update {table} set checksum = row_checksum({columns})",
+        f"create trigger {table}_inserted after insert on {table} {compute}",
+        f"create trigger {table}_updated after update of {columns} on {table} {compute}",
+    )
+
+
+_MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        "create table lists (name text primary key, created_at text not null) strict",
+        """
+        create table members (
+            list text not null references lists (name) on delete cascade,
+            account_id text not null,
+            state text not null default 'considered',
+            note text not null default '',
+            added_at text not null,
+            snapshot text not null,
+            followers integer,
+            engagement real,
+            persona text,
+            primary key (list, account_id)
+        ) strict
+        """,
+        "create index members_by_creator on members (account_id)",
+    ),
+    (*_with_checksums("lists"), *_with_checksums("members")),
 )
 """The statements that lead to each version of the file, which ``pragma user_version`` holds."""
 
@@ -113,7 +139,7 @@ class Lists:
             if count >= MOST_LISTS and not known:
                 msg = f"there are {count} lists already, the most that are possible"
                 raise ListsError(msg, remedy="delete a list that is no longer needed")
-            database.execute("insert or ignore into lists values (?, ?)", [name, _now()])
+            database.execute("insert or ignore into lists (name, created_at) values (?, ?)", [name, _now()])
         return name
 
     def delete(self, name: str) -> None:
@@ -131,12 +157,12 @@ class Lists:
             if count + len(members) > MOST_MEMBERS:
                 msg = f"a list holds at most {MOST_MEMBERS:,} creators"
                 raise ListsError(msg, remedy="start another list")
-            before = database.total_changes
-            database.executemany(
-                "insert or ignore into members values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            columns = ", ".join(_COLUMNS["members"])
+            added = database.executemany(
+                f"insert or ignore into members ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [(name, m.account_id, m.state, m.note[:LONGEST_NOTE], _now(), *_as_added(m)) for m in members],
             )
-            return database.total_changes - before
+            return added.rowcount
 
     def change(self, name: str, account_id: str, *, state: str | None, note: str | None) -> None:
         """Set the state and the note of a member; None leaves one as it is."""
@@ -175,6 +201,7 @@ class Lists:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
             with closing(sqlite3.connect(self._path, timeout=_WAIT_SECONDS)) as database:
+                database.create_function("row_checksum", -1, _row_checksum, deterministic=True)
                 database.execute("pragma foreign_keys = on")
                 database.execute("pragma secure_delete = on")
                 with database:
@@ -222,6 +249,27 @@ def count_members(path: Path) -> Mapping[str, int]:
     return Lists(path).names()
 
 
+def changed_rows(path: Path) -> int:
+    """Return how many lists and members have other cells than were written, as after a broken bit of the disk.
+
+    Raises
+    ------
+    ListsError
+        If the file cannot be used.
+    """
+    with Lists(path)._open() as database:
+        database.text_factory = bytes  # damaged texts need not be UTF-8
+        return sum(
+            checksum != _row_checksum(*cells)
+            for table, columns in _COLUMNS.items()
+            for checksum, *cells in database.execute(f"select checksum, {', '.join(columns)} from {table}")
+        )
+
+
+def _row_checksum(*cells: str | bytes | float | None) -> int:
+    return zlib.crc32(repr([cell.encode() if isinstance(cell, str) else cell for cell in cells]).encode())
+
+
 def _as_added(member: Member) -> tuple[str, int | None, float | None, str | None]:
     return member.snapshot, member.followers, member.engagement, member.persona
 
@@ -236,7 +284,7 @@ def _migrate(database: sqlite3.Connection, path: Path) -> None:
         msg = f"{path}: a newer program wrote it"
         raise ListsError(msg, remedy="install the version of the program that wrote it")
     for number in range(version, len(_MIGRATIONS)):
-        for statement in _MIGRATIONS[number].split(";"):
+        for statement in _MIGRATIONS[number]:
             database.execute(statement)
         database.execute(f"pragma user_version = {number + 1}")
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tiktok_pipeline.explorer.lists import ListsError, count_members
+from tiktok_pipeline.explorer.lists import ListsError, changed_rows, count_members
 from tiktok_pipeline.home import clock
 from tiktok_pipeline.home.cleanup import leftovers
 from tiktok_pipeline.home.layout import home_folders
@@ -169,11 +169,14 @@ def _open_to_everybody(settings: Settings) -> list[Path]:
 
 
 def _check_lists(file: Path) -> Finding:
-    """Check that the lists of `explore` can be read."""
+    """Check that the lists of `explore` can be read, and are as they were written."""
     try:
-        members = count_members(file)
+        members, changed = count_members(file), changed_rows(file)
     except ListsError as error:
         return Finding("error", error.message, error.remedy or "")
+    if changed:
+        text = f"{file}: {changed} row(s) of the lists changed after the last write"
+        return Finding("error", text, "restore a backup: `tiktok-pipeline restore DIR`, or write them again")
     if problem := _sqlite_problem(file, "integrity_check"):
         remedy = "restore a backup: `tiktok-pipeline restore DIR`"
         return Finding("error", f"{file}: the lists are damaged ({problem})", remedy)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tiktok_pipeline.explorer.lists import Lists, ListsError, Member, forget_members
+from tiktok_pipeline.explorer.lists import _MIGRATIONS, Lists, ListsError, Member, changed_rows, forget_members
+from tiktok_pipeline.upkeep.doctor import _check_lists
 
 
 def test_members_keep_the_figures_of_the_day_on_which_they_were_added(tmp_path: Path) -> None:
@@ -89,3 +92,58 @@ def test_a_list_that_was_named_after_a_forgotten_creator_gets_another_name(tmp_p
     assert b"gone.creator" not in lists.path.read_bytes().lower()
     assert forget_members(lists.path, ["list"]) == 0  # an ordinary word
     assert set(lists.names()) == {"list 1", "list 2", "others"}
+
+
+def some_lists(path: Path) -> Lists:
+    lists = Lists(path)
+    for name in ("Spring campaign", "Autumn"):
+        lists.create(name)
+        lists.add(name, [Member(f"creator{n}", note="wrote on Monday", engagement=0.1 * n) for n in range(9)])
+    lists.change("Autumn", "creator3", state="asked", note="zürich 🎬")
+    return lists
+
+
+def test_every_broken_bit_of_the_lists_is_noticed_or_changes_nothing(tmp_path: Path) -> None:
+    lists = some_lists(tmp_path / "lists.sqlite")
+    assert changed_rows(lists.path) == 0
+    whole = lists.path.read_bytes()
+    before = {name: lists.members(name) for name in lists.names()}
+    places = [whole.index(text) + 1 for text in (b"creator5", b"Monday", b"asked", "🎬".encode(), b"Spring")]
+    draw = random.Random(4)
+    damaged = tmp_path / "damaged.sqlite"
+    silent = []
+    for place in places * 8 + [draw.randrange(len(whole)) for _ in range(300)]:
+        content = bytearray(whole)
+        content[place] ^= 1 << draw.randrange(8)
+        damaged.write_bytes(content)
+        if _check_lists(damaged).level == "error":
+            continue
+        now = {name: Lists(damaged).members(name) for name in Lists(damaged).names()}
+        silent += [place] if now != before else []
+    assert silent == []
+
+
+def test_doctor_names_rows_of_the_lists_that_changed_and_a_change_of_the_user_is_none(tmp_path: Path) -> None:
+    lists = some_lists(tmp_path / "lists.sqlite")
+    lists.path.write_bytes(lists.path.read_bytes().replace(b"Monday", b"Nonday"))
+    assert changed_rows(lists.path) == 17
+    finding = _check_lists(lists.path)
+    assert (finding.level, finding.remedy.partition(":")[0]) == ("error", "restore a backup")
+    assert "17 row(s) of the lists changed after the last write" in finding.message
+    for name in lists.names():
+        for member in lists.members(name):
+            lists.change(name, member.account_id, state="agreed", note="")
+    assert _check_lists(lists.path).level == "ok"
+
+
+def test_lists_of_the_first_version_get_checksums(tmp_path: Path) -> None:
+    path = tmp_path / "lists.sqlite"
+    with closing(sqlite3.connect(path)) as database, database:
+        for statement in _MIGRATIONS[0]:
+            database.execute(statement)
+        database.execute("pragma user_version = 1")
+        database.execute("insert into lists values ('old', '2026-11-01')")
+        database.execute("insert into members (list, account_id, added_at, snapshot) values ('old', 'a', '', '')")
+    assert changed_rows(path) == 0
+    assert Lists(path).add("old", [Member("a"), Member("b")]) == 1
+    assert (Lists(path).names(), changed_rows(path)) == ({"old": 2}, 0)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import duckdb
 import narwhals as nw
@@ -25,7 +25,7 @@ from tiktok_pipeline.warehouse.base import (
 from tiktok_pipeline.warehouse.duckdb.connection import connect, engine_error
 from tiktok_pipeline.warehouse.duckdb.lists import items_of
 from tiktok_pipeline.warehouse.duckdb.migrations import check_version
-from tiktok_pipeline.warehouse.duckdb.nearest import nearest_query, parts_of, placed_query
+from tiktok_pipeline.warehouse.duckdb.nearest import around_query, parts_of, placed_query, rank_part
 from tiktok_pipeline.warehouse.duckdb.scan import explain_read_error, file_query
 from tiktok_pipeline.warehouse.duckdb.tables import SQL_TYPES, quoted, quoted_text
 
@@ -173,19 +173,16 @@ class DuckDBEngine:
         self, frame: nw.LazyFrame[Any], columns: Sequence[str], *, order_by: Sequence[str], reach: int, every: int
     ) -> nw.LazyFrame[Any]:
         """Rank values in a window of rows, so many rows at once that memory stays bounded."""
-        placed = self.persist(self._query(frame, placed_query(order_by))).to_native()
-        rows = placed.aggregate("count(*)").fetchall()[0][0]
-        parts = [
-            nearest_query("rows", columns, near=order_by[0], reach=reach, every=every, part=part)
-            for part in parts_of(rows)
-        ]
-        first = self._query(nw.from_native(placed), parts[0])
-        if len(parts) == 1:
-            return first
-        ranked = self.persist(first)
-        for sql in parts[1:]:
-            self._run(f"insert into temp.persisted_{self._persisted} {sql}", rows=placed)
-        return ranked
+        placed = self.persist(self._query(frame, placed_query(order_by)))
+        ranked: nw.LazyFrame[Any] | None = None
+        for part in parts_of(int(placed.to_native().aggregate("count(*)").fetchall()[0][0])):
+            around = self._query(placed, around_query(part, reach=reach)).to_native().to_arrow_table()
+            rows = rank_part(around, columns, near=order_by[0], reach=reach, every=every, part=part)
+            if ranked is None:
+                ranked = self.persist(rows)
+            else:
+                self._run(f"insert into temp.persisted_{self._persisted} by name select * from rows", rows=rows)
+        return cast("nw.LazyFrame[Any]", ranked)
 
     def quantiles(
         self, frame: nw.LazyFrame[Any], columns: Sequence[str], shares: Mapping[str, float], *, by: str

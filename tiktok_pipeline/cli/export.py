@@ -201,7 +201,12 @@ def _sort_column(source: _Source, column: str) -> str:
 
 
 def _descriptions(database: ReadOnlyDatabase, study: str) -> dict[str, str]:
-    """Return what each column holds, as the file says it itself; the view of the study goes before."""
+    """Return what each column holds, as the file says it itself; the view of the study goes before.
+
+    A file of an older program says nothing about its columns.
+    """
+    if not _columns(database, "meta", "columns"):
+        return {}
     text = (
         "select column_name, description from meta.columns where (schema_name, table_name) in "
         "(('creators', 'current'), ('segments', ?)) order by schema_name"

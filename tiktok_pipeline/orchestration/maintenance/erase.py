@@ -21,6 +21,7 @@ from tiktok_pipeline.explorer.lists import forget_members
 from tiktok_pipeline.home.manifest import compute_delivery_id, read_manifest, snapshots_on_disk
 from tiktok_pipeline.orchestration.asset_keys import asset_key
 from tiktok_pipeline.orchestration.maintenance.scrub import scrub_records
+from tiktok_pipeline.orchestration.partitions import add_snapshots
 from tiktok_pipeline.orchestration.runs.outcome import STOPPED
 from tiktok_pipeline.orchestration.runs.refresh import refresh_snapshot
 from tiktok_pipeline.orchestration.runs.tags import SNAPSHOT_TAG
@@ -205,6 +206,7 @@ def _run(eraser: Eraser, snapshot: str, assets: Sequence[AssetKey], *, unless: s
 
     Any other failure, such as a full disk or Ctrl-C, says nothing about the data: it stops the erasure.
     """
+    add_snapshots(eraser.instance, [snapshot])  # restored without Dagster's records, or deleted in its UI
     outcome = refresh_snapshot(
         eraser.job,
         snapshot,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import shutil
 from collections.abc import Callable
@@ -21,16 +22,16 @@ READING = (
     ("snapshots",),
     ("sql", f"select count(*) from segments.{STUDY}"),
     ("sql", "--warehouse", "select count(*) from raw.profiles"),
-    ("trace", "creator00001"),
+    ("trace", "creator00009"),
     ("export", STUDY, "--out", "OUT"),
     ("changes",),
-    ("history", "creator00001"),
+    ("history", "creator00009"),
     ("report",),
     ("backup", "BACKUP"),
 )
 WRITING = (
     ("prune", "--keep", "1", "--yes"),
-    ("forget", "creator00001", "--yes"),
+    ("forget", "creator00009", "--yes"),
     ("withdraw", "--snapshot", KEY, "--yes"),
     ("doctor", "--fix"),
     ("refresh", "--resume"),
@@ -79,4 +80,5 @@ def test_an_older_home_is_whole_after_the_refresh_that_is_advised(older: Home, c
         places = {"OUT": str(tmp_path / "out.csv"), "BACKUP": str(tmp_path / "backup")}
         result = call(older.path, *(places.get(argument, argument) for argument in arguments))
         assert (result.code, result.problems) == (0, []), arguments
-    assert (tmp_path / "out.csv").read_text(encoding="utf-8").count("\n") == len(before) + 1
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
+        assert len(list(csv.reader(file))) == len(before) + 1

@@ -255,6 +255,22 @@ def test_an_interrupted_migration_does_not_change_the_file(file: Path, monkeypat
     assert (version(file), contents(file), columns(file)) == (1, before, shape)
 
 
+@pytest.mark.parametrize("start", [4, 5])
+def test_a_file_whose_descriptions_lack_a_column_is_migrated_and_written(file: Path, start: int) -> None:
+    """Programs of version 4 wrote ``meta.tables`` without the queries of the views."""
+    migrate(file)
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("alter table meta.tables drop column definition")
+        connection.execute("alter table meta.columns drop column nullable")
+        connection.execute(f"update meta.version set version = {start}")
+    with DuckDBWarehouse(file) as warehouse:
+        rows = warehouse.read_slice(PROFILES_TABLE, MARCH)
+        warehouse.replace_slice(PROFILES_TABLE, MARCH, warehouse.persist(rows))
+        warehouse.publish(file.with_name("copy.duckdb"), tables=[PROFILES_TABLE], snapshots=None, views=[])
+    assert "definition" in columns(file)["meta.tables"]
+    assert len(contents(file.with_name("copy.duckdb"))["validated.profiles"]) == 38
+
+
 def test_a_newer_file_is_rejected_with_advice_and_not_changed(file: Path) -> None:
     with duckdb.connect(str(file)) as connection:
         connection.execute(f"update meta.version set version = {VERSION + 1}")

@@ -145,13 +145,14 @@ def version_of(connection: duckdb.DuckDBPyConnection, catalog: str | None = None
 def write_meta(connection: duckdb.DuckDBPyConnection, prefix: str) -> None:
     """Write the version and create the tables of schema ``meta``.
 
-    ``prefix`` names the catalog: empty, or its name and a dot. The entries of ``meta.tables`` are deleted, so that
-    views are created again after a migration, and the checksums, because the columns may have changed.
+    ``prefix`` names the catalog: empty, or its name and a dot. All but the list of slices are made anew: programs of
+    one version wrote them with other columns. Views are then created again, and the checksums are gone, because the
+    columns may have changed.
     """
     for table in META_TABLES:
+        if table is not SLICES_TABLE:
+            connection.execute(f"drop table if exists {prefix}{table}")
         create_table(connection, table, prefix)
-    for table in (VERSION_TABLE, CHECKSUMS_TABLE, TABLES_TABLE, COLUMNS_TABLE):
-        connection.execute(f"delete from {prefix}{table}")
     connection.execute(f"insert into {prefix}{VERSION_TABLE} values ({VERSION})")
 
 

@@ -16,10 +16,8 @@ from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import WarehouseError
 from tiktok_pipeline.warehouse.duckdb.meta import (
     CHECKSUMS_TABLE,
-    COLUMNS_TABLE,
     META_TABLES,
     SLICES_TABLE,
-    TABLES_TABLE,
     VERSION_TABLE,
 )
 from tiktok_pipeline.warehouse.duckdb.tables import create_table

@@ -22,7 +22,7 @@ from tiktok_pipeline.warehouse.base import Engine
 
 
 def classify_study(
-    features: nw.LazyFrame[Any], classification: Classification, engine: Engine, *, threads: int | None = None
+    features: nw.LazyFrame[Any], classification: Classification, engine: Engine, *, processes: int = 1
 ) -> tuple[Evaluation, pd.DataFrame]:
     """Evaluate the study's classifiers, and audit their features for leakage.
 
@@ -34,8 +34,8 @@ def classify_study(
         The settings of the study.
     engine : Engine
         The engine that holds the frame.
-    threads : int, optional
-        Models fitted at the same time; by default one per core.
+    processes : int, default 1
+        Models fitted at the same time.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def classify_study(
         If one class has too few labeled profiles.
     """
     rows, labels = labeled_rows(features, classification, engine)
-    evaluation = run_protocols(rows, labels, classification, threads=threads)
+    evaluation = run_protocols(rows, labels, classification, processes=processes)
     behind_label = classification.label.feature
     of_sets = [
         name

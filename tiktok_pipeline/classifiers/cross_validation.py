@@ -5,9 +5,7 @@ No row that a metric is computed on was seen by the model, by its threshold or b
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +17,7 @@ from tiktok_pipeline.classifiers.calibration import apply_platt, fit_platt
 from tiktok_pipeline.classifiers.labels import Flags
 from tiktok_pipeline.classifiers.metrics import best_f1, ranking_metrics, threshold_metrics
 from tiktok_pipeline.classifiers.models import fit
+from tiktok_pipeline.processes import map_in_processes
 from tiktok_pipeline.recipes.classification import ModelName, Network
 
 SHUFFLES = 5
@@ -53,6 +52,20 @@ class CrossValidationResult:
 
 
 @dataclass(frozen=True)
+class _FoldTask:
+    """What one fold is evaluated from; see `cross_validate`."""
+
+    name: ModelName
+    matrix: Matrix
+    labels: Flags
+    train: Rows
+    test: Rows
+    random_state: int
+    network: Network
+    importances: bool
+
+
+@dataclass(frozen=True)
 class _Fold:
     metrics: dict[str, float]
     scores: Vector
@@ -70,7 +83,7 @@ def cross_validate(
     random_state: int,
     network: Network,
     importances: bool = False,
-    threads: int | None = None,
+    processes: int = 1,
 ) -> CrossValidationResult:
     """Evaluate a model by repeated stratified cross-validation; the same arguments give the same metrics.
 
@@ -90,33 +103,18 @@ def cross_validate(
         Settings of the neural network; the other models ignore it.
     importances : bool, default False
         Compute permutation importances on the first repeat.
-    threads : int, optional
-        Folds evaluated at the same time; by default one per core.
+    processes : int, default 1
+        Folds evaluated at the same time, each in a process.
     """
     from sklearn.model_selection import RepeatedStratifiedKFold  # noqa: PLC0415 - importing it costs seconds
-    from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
     splitter = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=random_state)
     splits = list(splitter.split(matrix, labels))
-
-    def evaluate(number: int) -> _Fold:
-        train, test = splits[number]
-        is_first_repeat = number < folds
-        return _evaluate_fold(
-            name,
-            matrix,
-            labels,
-            train,
-            test,
-            random_state=random_state,
-            network=network,
-            importances=importances and is_first_repeat,
-        )
-
-    workers = threads or os.cpu_count()
-    # OpenMP starts its threads for each of these; four that spin on two cores take five times as long.
-    with threadpool_limits(1), ThreadPoolExecutor(workers, initializer=threadpool_limits, initargs=(1,)) as pool:
-        results = list(pool.map(evaluate, range(len(splits))))
+    tasks = [
+        _FoldTask(name, matrix, labels, train, test, random_state, network, importances and number < folds)
+        for number, (train, test) in enumerate(splits)
+    ]
+    results = map_in_processes(_evaluate_fold, tasks, processes=processes)
     scores, predicted = np.empty(len(labels)), np.zeros(len(labels), dtype=np.bool_)
     for fold, (_, test) in zip(results[:folds], splits[:folds], strict=True):
         scores[test], predicted[test] = fold.scores, fold.predicted
@@ -135,18 +133,23 @@ def cross_validate(
     )
 
 
-def _evaluate_fold(
-    name: ModelName,
-    matrix: Matrix,
-    labels: Flags,
-    train: Rows,
-    test: Rows,
-    *,
-    random_state: int,
-    network: Network,
-    importances: bool,
-) -> _Fold:
-    fitted = fit(name, matrix[train], labels[train], random_state=random_state, network=network)
+def _evaluate_fold(task: _FoldTask) -> _Fold:
+    import sklearn.ensemble  # noqa: F401, PLC0415 - the limit holds only for libraries that are loaded by then
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415
+
+    with threadpool_limits(1):
+        return _evaluated(task)
+
+
+def _evaluated(task: _FoldTask) -> _Fold:
+    matrix, labels, test = task.matrix, task.labels, task.test
+    fitted = fit(
+        task.name,
+        matrix[task.train],
+        labels[task.train],
+        random_state=task.random_state,
+        network=task.network,
+    )
     raw, actual = fitted.score(matrix[test]), labels[test]
     slope, offset = fit_platt(fitted.inner_scores, fitted.inner_labels)
     threshold, _ = best_f1(apply_platt(fitted.inner_scores, slope, offset), fitted.inner_labels)
@@ -164,8 +167,8 @@ def _evaluate_fold(
         return apply_platt(fitted.score(rows), slope, offset)
 
     losses = (
-        permutation_losses(score, matrix[test], actual, threshold=threshold, random_state=random_state)
-        if importances
+        permutation_losses(score, matrix[test], actual, threshold=threshold, random_state=task.random_state)
+        if task.importances
         else {}
     )
     return _Fold(metrics, scores, scores >= threshold, losses)

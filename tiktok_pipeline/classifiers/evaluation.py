@@ -60,7 +60,7 @@ class Evaluation:
 
 
 def run_protocols(
-    rows: pd.DataFrame, labels: Flags, classification: Classification, *, threads: int | None = None
+    rows: pd.DataFrame, labels: Flags, classification: Classification, *, processes: int = 1
 ) -> Evaluation:
     """Evaluate every model of a classification under every protocol.
 
@@ -72,8 +72,8 @@ def run_protocols(
         Whether a row is positive.
     classification : Classification
         The study's settings.
-    threads : int, optional
-        Models fitted at the same time; by default one per core.
+    processes : int, default 1
+        Models fitted at the same time.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def run_protocols(
         If one class has too few rows to be evaluated.
     """
     check_class_counts(labels, at_least=max(MIN_ROWS_PER_CLASS, classification.folds))
-    tables, missing = _published(rows, labels, classification, threads=threads)
+    tables, missing = _published(rows, labels, classification, processes=processes)
     tables.importances += _mutual_information(rows, labels, classification)
     scoring: CrossValidationResult | None = None
     for feature_set in classification.sets:
@@ -91,7 +91,9 @@ def run_protocols(
                 missing.append(MISSING_TORCH)
                 continue
             is_scoring = (feature_set.name, name) == classification.scored_by
-            result = _cross_validate(name, matrix, labels, classification, importances=is_scoring, threads=threads)
+            result = _cross_validate(
+                name, matrix, labels, classification, importances=is_scoring, processes=processes
+            )
             tables.add(_rows_of(result, labels, feature_set, name))
             scoring = result if is_scoring else scoring
     model, held_out, facts = _scoring(rows, labels, classification, scoring)
@@ -151,14 +153,14 @@ def card_rows(items: dict[str, str]) -> pd.DataFrame:
 
 
 def _published(
-    rows: pd.DataFrame, labels: Flags, classification: Classification, *, threads: int | None
+    rows: pd.DataFrame, labels: Flags, classification: Classification, *, processes: int
 ) -> tuple[EvaluationRows, list[str]]:
     recipe = classification.published
     if isinstance(recipe, PublishedForest):
         return run_forest(rows, labels, recipe), []
     if not network.is_installed():
         return EvaluationRows(), [MISSING_TORCH]
-    return run_network(rows, labels, recipe, threads=threads), []
+    return run_network(rows, labels, recipe, processes=processes), []
 
 
 def _cross_validate(
@@ -168,7 +170,7 @@ def _cross_validate(
     classification: Classification,
     *,
     importances: bool,
-    threads: int | None,
+    processes: int,
 ) -> CrossValidationResult:
     recipe = classification.published
     is_network = name == "neural_network"
@@ -181,7 +183,7 @@ def _cross_validate(
         random_state=classification.random_state,
         network=recipe.network if isinstance(recipe, PublishedNetwork) else Network(),
         importances=importances,
-        threads=threads,
+        processes=processes,
     )
 
 

@@ -135,14 +135,13 @@ def _fit_network(matrix: Matrix, labels: Flags, *, random_state: int, network: N
     train_rows, held_out = train_test_split(rows, test_size=0.2, stratify=labels, random_state=random_state)
     to_inputs = fit_min_max(impute_median(matrix[train_rows], matrix[train_rows]))
     inputs = to_inputs(impute_median(matrix, matrix[train_rows]))
-    trained = train(
+    (trained,) = train(
         inputs[train_rows],
         labels[train_rows],
         inputs[held_out],
         labels[held_out],
         network,
         seed=random_state,
-        as_published=False,
     )
     return Fitted(
         lambda other_rows: trained.score(to_inputs(impute_median(other_rows, matrix[train_rows]))),

@@ -2,13 +2,13 @@
 
 The published training loop checks the validation loss every ten epochs, leaves dropout on while it scores, and keeps
 as "best weights" a reference to the last weights. No training library does that, so the loop is written out here.
-With ``as_published=False`` the same loop scores without dropout and keeps a copy of the best weights.
+With its errors corrected the same loop scores without dropout and keeps a copy of the best weights.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,17 +34,77 @@ class Trained:
 
     Attributes
     ----------
-    score : callable
-        Maps inputs in 0..1 (rows x inputs) to scores in 0..1, one per row.
+    weights : tuple of ndarray
+        Weights and offsets of each layer.
+    dropout : float
+        The share of each hidden layer that is set to 0 while the network scores.
+    seed : int
+        Seed of that dropout.
     epochs : int
         Epochs until training stopped.
     validation_loss : float
         The lowest binary cross-entropy on the validation rows.
     """
 
-    score: Callable[[Matrix], Vector]
+    weights: tuple[NDArray[np.float32], ...]
+    dropout: float
+    seed: int
     epochs: int
     validation_loss: float
+
+    def score(self, inputs: Matrix) -> Vector:
+        """Return the scores, 0 to 1, of inputs in 0..1 (rows x inputs)."""
+        import torch  # noqa: PLC0415
+
+        torch.set_num_threads(1)
+        generator = torch.Generator().manual_seed(self.seed)
+        with torch.no_grad():
+            output = _forward([_tensor(part) for part in self.weights], _tensor(inputs), self.dropout, generator)
+        scores: Vector = output.numpy().ravel().astype(np.float64)
+        return scores
+
+
+class _Observer:
+    """Follows a training by the loss on the validation rows, and decides when it stops and which weights are kept.
+
+    As published, dropout is on while the loss is computed, and the weights of the last epoch are kept.
+    """
+
+    def __init__(self, settings: Network, *, seed: int, as_published: bool) -> None:
+        import torch  # noqa: PLC0415
+
+        self.settings, self.seed, self.as_published = settings, seed, as_published
+        self.dropout = settings.dropout if as_published else 0.0
+        self.generator = torch.Generator().manual_seed(seed)
+        self.best_loss, self.looks_without_gain, self.epochs = np.inf, 0, 0
+        self.kept: tuple[NDArray[np.float32], ...] = ()
+        self.is_done = False
+
+    def look(self, weights: list[Any], rows: Any, target: Any, *, epoch: int) -> None:  # noqa: ANN401
+        """Compute the loss on the validation rows after an epoch."""
+        import torch  # noqa: PLC0415
+
+        with torch.no_grad():
+            output = _forward(weights, rows, self.dropout, self.generator)
+            loss = float(torch.nn.functional.binary_cross_entropy(output, target))
+        if loss < self.best_loss:
+            self.best_loss, self.looks_without_gain = loss, 0
+            if not self.as_published:
+                self.kept = _copied(weights)
+        else:
+            self.looks_without_gain += 1
+        if self.looks_without_gain >= self.settings.patience_looks:
+            self.stop(weights, epoch=epoch)
+
+    def stop(self, weights: list[Any], *, epoch: int) -> None:
+        """Keep the weights, if none better were kept, and look no more."""
+        self.is_done, self.epochs = True, epoch + 1
+        if not self.kept:
+            self.kept = _copied(weights)
+
+    def trained(self) -> Trained:
+        """Return the network as this observer leaves it."""
+        return Trained(self.kept, self.dropout, self.seed, self.epochs, self.best_loss)
 
 
 def is_installed() -> bool:
@@ -62,11 +122,11 @@ def train(
     settings: Network,
     *,
     seed: int,
-    as_published: bool,
-) -> Trained:
+    as_published: Sequence[bool] = (False,),
+) -> list[Trained]:
     """Train the network until the loss on the validation rows no longer falls.
 
-    All random numbers come from a generator of this call and one thread does the sums, so the same seed gives the
+    All random numbers come from generators of this call and one thread does the sums, so the same seed gives the
     same network whatever else the process does.
 
     Parameters
@@ -79,8 +139,9 @@ def train(
         Size of the network and settings of the training.
     seed : int
         Seed of the weights and of dropout.
-    as_published : bool
-        Leave dropout on while scoring and keep the last weights, as the published notebook does.
+    as_published : sequence of bool
+        One network is returned for each. True leaves dropout on while scoring and keeps the last weights, as the
+        published notebook does. All come from the same training; each stops by its own losses.
 
     Raises
     ------
@@ -100,8 +161,8 @@ def train(
     validation_rows, validation_target = _tensor(validation_inputs), _tensor(validation_labels[:, None])
     optimizer = torch.optim.Adam(weights, lr=settings.learning_rate, fused=True)
     loss = torch.nn.functional.binary_cross_entropy
-    dropout_while_scoring = settings.dropout if as_published else 0.0
-    best_loss, checks_without_gain, best_weights, epoch = np.inf, 0, weights, 0
+    observers = [_Observer(settings, seed=seed, as_published=published) for published in as_published]
+    epoch = 0
     for epoch in range(settings.most_epochs):
         for start in range(0, len(rows), settings.batch_rows):
             batch = slice(start, start + settings.batch_rows)
@@ -111,25 +172,19 @@ def train(
             optimizer.step()
         if epoch % settings.epochs_a_look:
             continue
-        with torch.no_grad():
-            output = _forward(weights, validation_rows, dropout_while_scoring, generator)
-            validation_loss = float(loss(output, validation_target))
-        if validation_loss < best_loss:
-            best_loss, checks_without_gain = validation_loss, 0
-            best_weights = weights if as_published else [tensor.detach().clone() for tensor in weights]
-        else:
-            checks_without_gain += 1
-        if checks_without_gain >= settings.patience_looks:
+        active = [observer for observer in observers if not observer.is_done]
+        for observer in active:
+            observer.look(weights, validation_rows, validation_target, epoch=epoch)
+        if all(observer.is_done for observer in observers):
             break
+    for observer in observers:
+        if not observer.is_done:
+            observer.stop(weights, epoch=epoch)
+    return [observer.trained() for observer in observers]
 
-    def score(scored_inputs: Matrix) -> Vector:
-        scoring_generator = torch.Generator().manual_seed(seed)
-        with torch.no_grad():
-            output = _forward(best_weights, _tensor(scored_inputs), dropout_while_scoring, scoring_generator)
-        scores: Vector = output.numpy().ravel().astype(np.float64)
-        return scores
 
-    return Trained(score, epoch + 1, best_loss)
+def _copied(weights: list[Any]) -> tuple[NDArray[np.float32], ...]:
+    return tuple(tensor.detach().numpy().copy() for tensor in weights)
 
 
 def _initial_weights(inputs: int, settings: Network, generator: Any) -> list[Any]:  # noqa: ANN401 - torch has its own types

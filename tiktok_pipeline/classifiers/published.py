@@ -7,8 +7,6 @@ evaluated, not which inputs it sees; for that see `tiktok_pipeline.classifiers.c
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,12 +18,15 @@ from tiktok_pipeline.arrays import Matrix, Vector
 from tiktok_pipeline.classifiers.cross_validation import permutation_losses
 from tiktok_pipeline.classifiers.labels import Flags
 from tiktok_pipeline.classifiers.metrics import curves, ranking_metrics, threshold_for_precision, threshold_metrics
+from tiktok_pipeline.processes import map_in_processes
 from tiktok_pipeline.recipes.classification import Protocol, PublishedForest, PublishedNetwork
 
 SEEDS = tuple(range(10))
 """Seeds of the network: one training is one draw, so metrics are means over these seeds."""
 
 PUBLISHED_SET = "published"
+
+NETWORK_PROTOCOLS: tuple[Protocol, ...] = ("published", "mended")
 
 Rows = NDArray[np.int64]
 
@@ -101,13 +102,33 @@ def input_names(recipe: PublishedNetwork) -> list[str]:
     return [recipe.features[0], *components, *recipe.features[1:]]
 
 
+@dataclass(frozen=True)
+class _NetworkTask:
+    """One training: inputs in 0..1, labels, the rows for training, validation and test, the recipe and the seed."""
+
+    inputs: Matrix
+    labels: Flags
+    split: tuple[Rows, Rows, Rows]
+    recipe: PublishedNetwork
+    seed: int
+
+
+@dataclass(frozen=True)
+class _NetworkRun:
+    """What one training gives under a protocol: scores of validation and test rows, and permutation losses."""
+
+    validation_scores: Vector
+    test_scores: Vector
+    losses: dict[int, list[float]]
+
+
 def run_network(
-    features: pd.DataFrame, labels: Flags, recipe: PublishedNetwork, *, threads: int | None = None
+    features: pd.DataFrame, labels: Flags, recipe: PublishedNetwork, *, processes: int = 1
 ) -> EvaluationRows:
     """Run the published network under both protocols, once per seed of `SEEDS`.
 
-    Metrics are means over the seeds, with their standard deviation. ``threads`` networks are trained at the same
-    time, by default one per core.
+    Metrics are means over the seeds, with their standard deviation. Both protocols judge the same trainings.
+    ``processes`` networks are trained at the same time.
 
     Raises
     ------
@@ -116,70 +137,69 @@ def run_network(
     """
     from sklearn.model_selection import train_test_split  # noqa: PLC0415
 
-    from tiktok_pipeline.classifiers.network import published_inputs  # noqa: PLC0415
+    from tiktok_pipeline.classifiers.network import fit_min_max, published_inputs  # noqa: PLC0415
 
     inputs = published_inputs(features, recipe)
     rows, seed, share = np.arange(len(labels)), recipe.random_state, recipe.test_share
     remaining, test = train_test_split(rows, test_size=share, stratify=labels, random_state=seed)
     train, validation = train_test_split(remaining, test_size=share, stratify=labels[remaining], random_state=seed)
+    scaled = fit_min_max(inputs[train])(inputs)
+    tasks = [_NetworkTask(scaled, labels, (train, validation, test), recipe, seed) for seed in SEEDS]
+    runs = map_in_processes(_run_seed, tasks, processes=processes)
     tables = EvaluationRows()
-    for protocol in ("published", "mended"):
-        tables.add(_network_runs(inputs, labels, (train, validation, test), recipe, protocol, threads=threads))
+    for place, protocol in enumerate(NETWORK_PROTOCOLS):
+        tables.add(_network_rows([run[place] for run in runs], labels[validation], labels[test], recipe, protocol))
     return tables
 
 
-def _network_runs(
-    inputs: Matrix,
-    labels: Flags,
-    split: tuple[Rows, Rows, Rows],
-    recipe: PublishedNetwork,
-    protocol: Protocol,
-    *,
-    threads: int | None,
+def _run_seed(task: _NetworkTask) -> list[_NetworkRun]:
+    """Train the network once; return what each of `NETWORK_PROTOCOLS` makes of it."""
+    from tiktok_pipeline.classifiers.network import train  # noqa: PLC0415
+
+    inputs, labels, seed = task.inputs, task.labels, task.seed
+    rows, validation, test = task.split
+    networks = train(
+        inputs[rows],
+        labels[rows],
+        inputs[validation],
+        labels[validation],
+        task.recipe.network,
+        seed=seed,
+        as_published=[protocol == "published" for protocol in NETWORK_PROTOCOLS],
+    )
+    found = []
+    for network in networks:
+        losses: dict[int, list[float]] = {}
+        if seed == SEEDS[0]:
+            losses = permutation_losses(network.score, inputs[test], labels[test], threshold=0.5, random_state=seed)
+        found.append(_NetworkRun(network.score(inputs[validation]), network.score(inputs[test]), losses))
+    return found
+
+
+def _network_rows(
+    runs: list[_NetworkRun], validation_labels: Flags, labels: Flags, recipe: PublishedNetwork, protocol: Protocol
 ) -> EvaluationRows:
-    from tiktok_pipeline.classifiers.network import Trained, fit_min_max, train  # noqa: PLC0415
-
-    rows, validation, test = split
-    scaled = fit_min_max(inputs[rows])(inputs)
     key = ("neural_network", protocol, PUBLISHED_SET)
-    as_published = protocol == "published"
     tables, metrics_by_seed = EvaluationRows(), []
-
-    def train_with(seed: int) -> Trained:
-        return train(
-            scaled[rows],
-            labels[rows],
-            scaled[validation],
-            labels[validation],
-            recipe.network,
-            seed=seed,
-            as_published=as_published,
-        )
-
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        networks = list(pool.map(train_with, SEEDS))
-    for seed, trained in zip(SEEDS, networks, strict=True):
-        scores = trained.score(scaled[test])
+    for run in runs:
+        scores = run.test_scores
         # Published: the threshold is chosen on the test rows. Mended: on the validation rows.
-        chosen_on = (
-            (scores, labels[test]) if as_published else (trained.score(scaled[validation]), labels[validation])
-        )
+        chosen_on = (scores, labels) if protocol == "published" else (run.validation_scores, validation_labels)
         threshold = threshold_for_precision(*chosen_on, recipe.precision_wanted)
-        tuned = {f"{name}_tuned": value for name, value in threshold_metrics(scores, labels[test], threshold).items()}
+        tuned = {f"{name}_tuned": value for name, value in threshold_metrics(scores, labels, threshold).items()}
         metrics_by_seed.append(
-            threshold_metrics(scores, labels[test], 0.5)
-            | ranking_metrics(scores, labels[test])
+            threshold_metrics(scores, labels, 0.5)
+            | ranking_metrics(scores, labels)
             | tuned
             | {"threshold": threshold}
         )
-        if seed == SEEDS[0]:
-            tables.confusion = confusion_rows(key, labels[test], scores >= 0.5)
-            tables.curves = [(*key, *point) for point in curves(scores, labels[test])]
-            losses = permutation_losses(trained.score, scaled[test], labels[test], threshold=0.5, random_state=seed)
-            tables.importances = [
-                (*key, name, "permutation", float(np.mean(losses[position])), float(np.std(losses[position])))
-                for position, name in enumerate(input_names(recipe))
-            ]
+    first = runs[0]
+    tables.confusion = confusion_rows(key, labels, first.test_scores >= 0.5)
+    tables.curves = [(*key, *point) for point in curves(first.test_scores, labels)]
+    tables.importances = [
+        (*key, name, "permutation", float(np.mean(first.losses[position])), float(np.std(first.losses[position])))
+        for position, name in enumerate(input_names(recipe))
+    ]
     frame = pd.DataFrame(metrics_by_seed)
     tables.metrics = [
         (*key, name, float(frame[name].mean()), float(frame[name].std(ddof=0)), None) for name in frame.columns

@@ -33,7 +33,7 @@ def tune_network(
     trials: int,
     random_state: int,
     on_trial: Callable[[int, float], None],
-    threads: int | None = None,
+    processes: int = 1,
 ) -> pd.DataFrame:
     """Search for the settings with the highest average precision, and compare them with the published ones.
 
@@ -51,8 +51,8 @@ def tune_network(
         Seed of the search and the folds.
     on_trial : callable
         Called with the number of each finished trial and the best average precision so far.
-    threads : int, optional
-        Folds evaluated at the same time; by default one per core.
+    processes : int, default 1
+        Folds evaluated at the same time.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def tune_network(
             repeats=1,
             random_state=seed,
             network=network,
-            threads=threads,
+            processes=processes,
         )
 
     def objective(trial: Trial) -> float:

@@ -46,7 +46,7 @@ def evaluated(rows: pd.DataFrame | None = None, **changes: Any) -> Evaluation:
     whole = classification(**changes)
     if "sets" not in changes:
         whole = replace(whole, sets=(whole.sets[0], only(*SKLEARN_ONLY)))
-    return run_protocols(rows, top(rows), whole)
+    return run_protocols(rows, top(rows), whole, processes=1)
 
 
 def only(*models: ModelName) -> FeatureSet:

@@ -43,7 +43,10 @@ def parted(count: int = 120) -> tuple[Matrix, Flags]:
 
 def trained(settings: Network = SMALL, *, seed: int = 0, as_published: bool = False) -> Trained:
     inputs, labels = parted()
-    return train(inputs[:80], labels[:80], inputs[80:], labels[80:], settings, seed=seed, as_published=as_published)
+    (one,) = train(
+        inputs[:80], labels[:80], inputs[80:], labels[80:], settings, seed=seed, as_published=[as_published]
+    )
+    return one
 
 
 def loss(scores: np.ndarray, labels: Flags) -> float:
@@ -98,12 +101,10 @@ def test_as_published_the_last_weights_are_kept_else_the_best() -> None:
     """The validation labels contradict the training labels: the first check is the best, later ones get worse."""
     inputs, labels = parted()
     settings = replace(SMALL, dropout=0.0, most_epochs=40)
-    both: dict[bool, Trained] = {
-        as_published: train(
-            inputs[:80], labels[:80], inputs[80:], ~labels[80:], settings, seed=0, as_published=as_published
-        )
-        for as_published in (True, False)
-    }
+    networks = train(
+        inputs[:80], labels[:80], inputs[80:], ~labels[80:], settings, seed=0, as_published=[True, False]
+    )
+    both = dict(zip((True, False), networks, strict=True))
     # without dropout the two learn alike: same looks, same end
     assert both[True].epochs == both[False].epochs == 7
     assert both[True].validation_loss == both[False].validation_loss
@@ -112,12 +113,26 @@ def test_as_published_the_last_weights_are_kept_else_the_best() -> None:
     assert kept_last > kept_best + 0.01
 
 
+@pytest.mark.parametrize("as_published", [True, False])
+def test_a_network_does_not_depend_on_the_others_of_its_training(as_published: bool) -> None:
+    inputs, labels = parted()
+    settings = replace(SMALL, dropout=0.4, most_epochs=400, patience_looks=2)
+    parts = (inputs[:80], labels[:80], inputs[80:], labels[80:], settings)
+    both = train(*parts, seed=1, as_published=[True, False])
+    (alone,) = train(*parts, seed=1, as_published=[as_published])
+    found = both[0 if as_published else 1]
+    assert (found.epochs, found.validation_loss) == (alone.epochs, alone.validation_loss)
+    np.testing.assert_array_equal(found.score(inputs), alone.score(inputs))
+    assert both[0].epochs != both[1].epochs
+
+
 def test_it_looks_every_few_epochs_and_stops_after_looks_in_vain() -> None:
     inputs, labels = parted()
 
     def epochs(**changes: Any) -> int:
         settings = replace(SMALL, dropout=0.0, **changes)
-        return train(inputs[:80], labels[:80], inputs[80:], ~labels[80:], settings, seed=0, as_published=False).epochs
+        (network,) = train(inputs[:80], labels[:80], inputs[80:], ~labels[80:], settings, seed=0)
+        return network.epochs
 
     # the first look, at epoch 0, is the best; then one in vain for each look
     assert epochs(epochs_a_look=2, patience_looks=3, most_epochs=100) == 7
@@ -199,5 +214,5 @@ def test_missing_values_are_filled_before_the_components_are_learned() -> None:
 def test_constant_inputs_do_no_harm() -> None:
     _, labels = parted()
     matrix = fit_min_max(np.full((120, 2), 3.0))(np.full((120, 2), 3.0))
-    found = train(matrix[:80], labels[:80], matrix[80:], labels[80:], SMALL, seed=0, as_published=False)
+    (found,) = train(matrix[:80], labels[:80], matrix[80:], labels[80:], SMALL, seed=0)
     assert np.unique(found.score(matrix)).size == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.model_selection import train_test_split
 
 from tiktok_pipeline.classifiers import network, published
 from tiktok_pipeline.classifiers.labels import Flags
-from tiktok_pipeline.classifiers.network import ModelMissingError, Trained
+from tiktok_pipeline.classifiers.network import ModelMissingError
 from tiktok_pipeline.classifiers.published import (
     SEEDS,
     EvaluationRows,
@@ -121,13 +122,13 @@ def test_input_names_are_in_the_order_of_the_inputs() -> None:
 def test_without_torch_the_network_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "is_installed", lambda: False)
     with pytest.raises(ModelMissingError, match="PyTorch is not installed"):
-        run_network(*creators(60), NETWORK)
+        run_network(*creators(60), NETWORK, processes=1)
 
 
 def test_figures_of_the_network_are_means_over_its_seeds() -> None:
     pytest.importorskip("torch")
     rows, labels = creators(150)
-    whole = run_network(rows, labels, NETWORK)
+    whole = run_network(rows, labels, NETWORK, processes=1)
     assert {row[1] for row in whole.metrics} == {"published", "mended"}
     assert {row[3] for row in whole.importances} == set(input_names(NETWORK))
     for protocol in ("published", "mended"):
@@ -135,7 +136,7 @@ def test_figures_of_the_network_are_means_over_its_seeds() -> None:
         for name, (value, std) in metrics_of(whole, protocol).items():
             assert 0.0 <= value <= 1.0, name
             assert std is not None
-    again = run_network(rows, labels, NETWORK)
+    again = run_network(rows, labels, NETWORK, processes=2)
     assert again == whole
 
 
@@ -145,9 +146,10 @@ def test_published_tunes_on_the_rows_that_judge_and_mended_on_others(monkeypatch
     calls: list[dict[str, Any]] = []
     chosen_on: list[tuple[int, list[float]]] = []
 
-    def train(inputs: Any, own: Any, other_inputs: Any, other: Any, *_: Any, **options: Any) -> Trained:
+    def train(inputs: Any, own: Any, other_inputs: Any, other: Any, *_: Any, **options: Any) -> list[Any]:
         calls.append({"train": set(inputs[:, 0]), "held": set(other_inputs[:, 0]), **options})
-        return Trained(lambda some: np.clip(some[:, 0], 0.0, 1.0) / (2.0 + options["seed"]), 1, 0.0)
+        scores = SimpleNamespace(score=lambda some: np.clip(some[:, 0], 0.0, 1.0) / (2.0 + options["seed"]))
+        return [scores, scores]
 
     def choose(scores: np.ndarray, own: Flags, wanted: float) -> float:
         chosen_on.append((len(scores), scores.tolist()))
@@ -156,10 +158,9 @@ def test_published_tunes_on_the_rows_that_judge_and_mended_on_others(monkeypatch
 
     monkeypatch.setattr(network, "train", train)
     monkeypatch.setattr(published, "threshold_for_precision", choose)
-    part = run_network(rows, labels, NETWORK)
-    assert [call["as_published"] for call in calls] == [True] * len(SEEDS) + [False] * len(SEEDS)
-    of_each = calls[: len(SEEDS)], calls[len(SEEDS) :]
-    assert [sorted(call["seed"] for call in of_one) for of_one in of_each] == [list(SEEDS)] * 2
+    part = run_network(rows, labels, NETWORK, processes=1)
+    assert [call["as_published"] for call in calls] == [[True, False]] * len(SEEDS)
+    assert [call["seed"] for call in calls] == list(SEEDS)
     # 200 rows: 40 judge, 32 of the rest are looked at while training
     assert all((len(call["train"]), len(call["held"])) == (128, 32) for call in calls)
     assert not any(call["train"] & call["held"] for call in calls)

@@ -37,13 +37,10 @@ _FIGURES_OF_TABLE = {
 """Which figures Dagster's UI shows beside which table."""
 
 
-def classifier_assets(
-    study: Study, classification: Classification, *, threads: int | None = None
-) -> AssetsDefinition:
+def classifier_assets(study: Study, classification: Classification, *, processes: int = 1) -> AssetsDefinition:
     """Return one asset for each table of the classification.
 
-    One step computes all of them, so that each fold is fitted once. ``threads`` models are fitted at the same time,
-    by default one per core.
+    One step computes all of them, so that each fold is fitted once. ``processes`` models are fitted at the same time.
     """
 
     @multi_asset(
@@ -61,7 +58,7 @@ def classifier_assets(
         figures: ResourceParam[FigureStore],
     ) -> Iterator[Output[Any]]:
         try:
-            evaluation, leakage = classify_study(features, classification, warehouse, threads=threads)
+            evaluation, leakage = classify_study(features, classification, warehouse, processes=processes)
         except NotEnoughRowsError as error:
             context.log.warning(f"{study.name}: no classifier was evaluated: {error}")
             evaluation, leakage = empty_evaluation(str(error)), pd.DataFrame(columns=LEAKAGE_TABLE.frame_names)

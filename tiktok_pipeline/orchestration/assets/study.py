@@ -3,6 +3,7 @@
 All assets of a study are in the group of its name. The steps themselves are `tiktok_pipeline.analysis.segmentation`.
 """
 
+import os
 from functools import partial
 from typing import Any
 
@@ -66,7 +67,7 @@ def study_assets(study: Study, *, threads: int | None = None) -> list[AssetsDefi
             migration_assets(study),
         ]
     if study.classification is not None:
-        assets.append(classifier_assets(study, study.classification, threads=threads))
+        assets.append(classifier_assets(study, study.classification, processes=threads or os.cpu_count() or 1))
     return [*assets, _recommendations(study)]
 
 

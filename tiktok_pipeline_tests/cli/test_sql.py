@@ -153,6 +153,15 @@ def test_sql_reads_the_published_tables_and_with_warehouse_the_raw_ones(refreshe
         "create temp table t as select * from read_csv('x.csv')",
         "select * from query('select * from read_csv(''x.csv'')')",
         "select * from query_table('x.csv')",
+        "select * from read_duckdb('x.csv')",
+        "call enable_logging('QueryLog', storage='file', storage_config={'path': 'out'}); select 1",
+        "select * from enable_logging(storage_path = 'out'); select 1",
+        "set enable_logging = true",
+        "call enable_profiling(save_location = 'out.json'); select 1",
+        "pragma enable_profiling = 'json'; select 1",
+        "set lock_configuration = false; set memory_limit = '900GB'",
+        "set threads = 9999",
+        "set extension_directory = '.'",
     ],
 )
 def test_sql_can_only_read(

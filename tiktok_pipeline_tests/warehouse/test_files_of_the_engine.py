@@ -198,7 +198,7 @@ def test_query_of_a_missing_file_names_the_command_to_run(tmp_path: Path) -> Non
         ("create table x (a int)", "read-only"),
         ("create or replace table shelf.things as select 1", "read-only"),
         ("drop table shelf.things", "read-only"),
-        ("set enable_external_access = true", "external access"),
+        ("set enable_external_access = true", "configuration has been locked"),
     ],
 )
 def test_the_error_of_an_invalid_query_is_one_line(file: Path, sql: str, part: str) -> None:

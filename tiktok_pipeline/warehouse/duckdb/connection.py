@@ -6,6 +6,7 @@ The contents of the tables do not belong here.
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ _DAMAGE = re.compile(
     re.IGNORECASE,
 )
 
+_SETTINGS = threading.Lock()
 _FULL = re.compile("no space left|disk quota|could not write|disk is full", re.IGNORECASE)
 
 MEND_DATABASE = (
@@ -101,6 +103,17 @@ def in_utc(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def _lock_settings(connection: duckdb.DuckDBPyConnection) -> None:
+    """Set the zone to UTC for all cursors, and then let no query change a setting, such as a log file or its limits.
+
+    Connections of this process to the same file share one engine, which may be locked already.
+    """
+    with _SETTINGS:
+        ((is_locked,),) = connection.execute("select current_setting('lock_configuration')").fetchall()
+        if not is_locked:
+            connection.execute("set global TimeZone = 'UTC'; set lock_configuration = true")
+
+
 class ReadOnlyDatabase:
     """One database file, opened read-only. Values reach a query as its parameters (``?``)."""
 
@@ -161,7 +174,7 @@ class ReadOnlyDatabase:
     def another(self) -> Iterator[ReadOnlyDatabase]:
         """Yield a second reader of the same open file, for another thread."""
         with self._connection.cursor() as cursor:
-            reader = ReadOnlyDatabase(self._path, in_utc(cursor))
+            reader = ReadOnlyDatabase(self._path, cursor)
             try:
                 yield reader
             finally:
@@ -216,7 +229,8 @@ def open_read_only(
         raise WarehouseError(msg)
     config = _limits(memory_limit, threads) | {"enable_external_access": False}
     with _translate_errors(path):
-        connection = in_utc(duckdb.connect(str(path), read_only=True, config=config))
+        connection = duckdb.connect(str(path), read_only=True, config=config)
+        _lock_settings(connection)
     with connection:
         reader = ReadOnlyDatabase(path, connection)
         try:

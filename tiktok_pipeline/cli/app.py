@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterable
+from importlib import import_module
 from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
-from tiktok_pipeline.cli.backup import backup, restore
-from tiktok_pipeline.cli.changes import changes, history
 from tiktok_pipeline.cli.console import (
     FAILED,
     INTERRUPTED,
@@ -25,50 +25,48 @@ from tiktok_pipeline.cli.console import (
     print_json,
     reset_quiet,
 )
-from tiktok_pipeline.cli.doctor import doctor
-from tiktok_pipeline.cli.erase import erase
-from tiktok_pipeline.cli.explore import explore
-from tiktok_pipeline.cli.export import export
-from tiktok_pipeline.cli.inspect import inspect
-from tiktok_pipeline.cli.prune import prune
-from tiktok_pipeline.cli.refresh import refresh
-from tiktok_pipeline.cli.report import report
-from tiktok_pipeline.cli.sample import sample
-from tiktok_pipeline.cli.score import score
-from tiktok_pipeline.cli.snapshots import snapshots
-from tiktok_pipeline.cli.sql import sql
-from tiktok_pipeline.cli.trace import trace
-from tiktok_pipeline.cli.tune import tune
-from tiktok_pipeline.cli.ui import ui
-from tiktok_pipeline.cli.withdraw import withdraw
 
-app = typer.Typer(
-    name="tiktok-pipeline",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+COMMANDS = {
+    **{name: name for name in ("refresh", "inspect", "report", "explore", "sql", "export", "score", "trace")},
+    "changes": "changes",
+    "history": "changes",
+    **{name: name for name in ("snapshots", "doctor")},
+    "forget": "erase",
+    **{name: name for name in ("withdraw", "prune", "backup")},
+    "restore": "backup",
+    **{name: name for name in ("ui", "tune", "sample")},
+}
+"""The commands in the order in which ``--help`` lists them, each with the module that has its function."""
 
-app.command("refresh")(refresh)
-app.command("inspect")(inspect)
-app.command("report")(report)
-app.command("explore")(explore)
-app.command("sql")(sql)
-app.command("export")(export)
-app.command("score")(score)
-app.command("trace")(trace)
-app.command("changes")(changes)
-app.command("history")(history)
-app.command("snapshots")(snapshots)
-app.command("doctor")(doctor)
-app.command("forget")(erase)
-app.command("withdraw")(withdraw)
-app.command("prune")(prune)
-app.command("backup")(backup)
-app.command("restore")(restore)
-app.command("ui")(ui)
-app.command("tune")(tune)
-app.command("sample")(sample)
+_FUNCTIONS = {"forget": "erase"}
+"""The functions that are not called as their command."""
+
+
+def build_app(commands: Iterable[str] = tuple(COMMANDS)) -> typer.Typer:
+    """Return the program with some of its commands; all others are not even imported."""
+    app = typer.Typer(
+        name="tiktok-pipeline",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(root)
+    for name in commands:
+        module = import_module(f"tiktok_pipeline.cli.{COMMANDS[name]}")
+        app.command(name)(getattr(module, _FUNCTIONS.get(name, name)))
+    return app
+
+
+def __getattr__(name: str) -> typer.Typer:
+    """Return the whole program as ``app``; other programs, such as that of the documentation, ask for it."""
+    if name == "app":
+        return build_app()
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), "app"})
 
 
 def _print_version(value: bool) -> None:
@@ -82,7 +80,6 @@ def _print_version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def root(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
@@ -101,7 +98,9 @@ def root(
 def main() -> None:
     """Run the program in this process; it ends with `SystemExit`."""
     reset_quiet()
+    asked = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     try:
+        app = build_app([asked]) if asked in COMMANDS else build_app()
         code = app(prog_name="tiktok-pipeline", standalone_mode=False)
     except TyperException as error:
         message = error.format_message()

@@ -168,3 +168,20 @@ def test_help_sql_and_trace_import_nothing_heavy(refreshed_home: Home) -> None:
         modules = imported_by(*arguments)
         assert modules & (heavy | {"narwhals"}) == set()
         assert "duckdb" in modules
+
+
+def test_a_command_imports_no_other_command(refreshed_home: Home) -> None:
+    script = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print(*sorted(sys.modules), file=sys.stderr))\n"
+        "from tiktok_pipeline.cli.app import main\nmain()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "--quiet", "sql", "select 1"],
+        env=environment(refreshed_home.path),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = {name for name in done.stderr.split() if name.startswith("tiktok_pipeline.cli.")}
+    assert imported == {f"tiktok_pipeline.cli.{name}" for name in ("app", "console", "sql")}

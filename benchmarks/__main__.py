@@ -134,6 +134,7 @@ def compare_command(
     pairs: Annotated[int, typer.Option(min=1, help="Alternating pairs of runs.")] = 3,
     folder: Annotated[Path | None, typer.Option(help="Work folder; its snapshots are kept and used again.")] = None,
     *,
+    typed: Annotated[bool, typer.Option("--typed", help="A snapshot with types, not with texts.")] = False,
     save_it: Annotated[bool, typer.Option("--save", help="Save the result in benchmarks/results/.")] = False,
 ) -> None:
     """Compare time and memory of a study with what a user would write instead."""
@@ -142,7 +143,7 @@ def compare_command(
         raise typer.Exit(2)
     with scaling.work_folder(folder) as place:
         found = [
-            comparing.compare(name, size, pairs=pairs, folder=place, log=typer.echo)
+            comparing.compare(name, size, pairs=pairs, folder=place, log=typer.echo, is_typed=typed)
             for size in profiles
             for name in rival or comparing.RIVALS
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import tempfile
 import time
@@ -32,12 +33,16 @@ class Measured:
         What they wrote to disk.
     disk_megabytes : float
         The peak size of the watched folder, without files that have several names (hard links).
+    cpu_seconds : float
+        The time that the process and its children spent on all cores; other work on the machine changes it less than
+        the wall time.
     """
 
     wall_seconds: float
     peak_megabytes: float
     written_megabytes: float = 0.0
     disk_megabytes: float = 0.0
+    cpu_seconds: float = 0.0
 
 
 def measure(command: Sequence[str], environment: Mapping[str, str], *, disk: Path | None = None) -> Measured:
@@ -58,6 +63,7 @@ def measure(command: Sequence[str], environment: Mapping[str, str], *, disk: Pat
         If the command fails; the message has the end of its output.
     """
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+        cpu_before = _cpu_seconds_of_children()
         started = time.perf_counter()
         process = subprocess.Popen(list(command), env=dict(environment), stdout=output, stderr=subprocess.STDOUT)
         watched = psutil.Process(process.pid)
@@ -76,7 +82,13 @@ def measure(command: Sequence[str], environment: Mapping[str, str], *, disk: Pat
     if process.returncode:
         msg = f"{' '.join(command)} ended with {process.returncode}: {said[-2000:]}"
         raise CommandFailedError(msg)
-    return Measured(wall, peak, sum(written.values()), held)
+    return Measured(wall, peak, sum(written.values()), held, _cpu_seconds_of_children() - cpu_before)
+
+
+def _cpu_seconds_of_children() -> float:
+    """Return the time on all cores of the ended children of this process, and of theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _sample_tree(process: psutil.Process, written: dict[int, float]) -> float:

@@ -29,32 +29,36 @@ _QUIET = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 
 @dataclass(frozen=True)
 class Pairs:
-    """The alternating runs of the pipeline and of a rival on a snapshot; ``why_not`` if the rival failed."""
+    """The alternating runs of the pipeline and of a rival on a snapshot; ``why_not`` if the rival failed.
+
+    ``is_typed`` says that the cells of the snapshot are no texts.
+    """
 
     rival: str
     profiles: int
     ours: tuple[Measured, ...]
     theirs: tuple[Measured, ...]
     why_not: str = ""
+    is_typed: bool = False
 
 
-def compare(rival: str, profiles: int, *, pairs: int, folder: Path, log: Log) -> Pairs:
+def compare(rival: str, profiles: int, *, pairs: int, folder: Path, log: Log, is_typed: bool = False) -> Pairs:
     """Measure alternating pairs; the failure of a rival is part of the result and not raised."""
-    scrape = make_snapshot(folder, profiles, log)
+    scrape = make_snapshot(folder, profiles, log, is_typed=is_typed)
     ours: list[Measured] = []
     theirs: list[Measured] = []
     for number in range(pairs):
         try:
             theirs.append(_theirs(rival, scrape, folder, log))
         except CommandFailedError as error:
-            return Pairs(rival, profiles, tuple(ours), tuple(theirs), " ".join(str(error).split())[-300:])
+            return Pairs(rival, profiles, tuple(ours), tuple(theirs), " ".join(str(error).split())[-300:], is_typed)
         ours.append(_ours(scrape, folder / "home"))
         log(
             f"{rival}, {profiles:,} profiles, pair {number + 1} of {pairs}: "
             f"ours {ours[-1].wall_seconds:.1f} s {ours[-1].peak_megabytes:,.0f} MB, "
             f"theirs {theirs[-1].wall_seconds:.1f} s {theirs[-1].peak_megabytes:,.0f} MB"
         )
-    return Pairs(rival, profiles, tuple(ours), tuple(theirs))
+    return Pairs(rival, profiles, tuple(ours), tuple(theirs), is_typed=is_typed)
 
 
 def _theirs(rival: str, scrape: Path, folder: Path, log: Log) -> Measured:
@@ -113,23 +117,23 @@ def _ours(scrape: Path, home: Path) -> Measured:
 
 def table(found: Sequence[Pairs]) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Return medians and ratios (ours over theirs) as (column names, rows) to print."""
-    names = ["rival", "profiles", "pairs", "ours s", "theirs s", "times", "ours MB", "theirs MB", "times the memory"]
+    names = ["rival", "profiles", "cells", "pairs", "ours s", "theirs s", "times", "ours CPU s", "theirs CPU s"]
+    names += ["ours MB", "theirs MB", "times the memory"]
     rows: list[tuple[Any, ...]] = []
     for pairs in found:
+        snapshot = (pairs.rival, f"{pairs.profiles:,}", "typed" if pairs.is_typed else "text", len(pairs.ours))
         if pairs.why_not or not pairs.ours:
-            rows.append(
-                (pairs.rival, f"{pairs.profiles:,}", len(pairs.ours), None, pairs.why_not, None, None, None, None)
-            )
+            rows.append((*snapshot, None, pairs.why_not, *[None] * 6))
             continue
         ours, theirs = _medians(pairs.ours), _medians(pairs.theirs)
         rows.append(
             (
-                pairs.rival,
-                f"{pairs.profiles:,}",
-                len(pairs.ours),
+                *snapshot,
                 round(ours[0], 1),
                 round(theirs[0], 1),
                 round(ours[0] / theirs[0], 2),
+                round(ours[2], 1),
+                round(theirs[2], 1),
                 f"{ours[1]:,.0f}",
                 f"{theirs[1]:,.0f}",
                 round(ours[1] / theirs[1], 2),
@@ -138,9 +142,10 @@ def table(found: Sequence[Pairs]) -> tuple[list[str], list[tuple[Any, ...]]]:
     return names, rows
 
 
-def _medians(runs: Sequence[Measured]) -> tuple[float, float]:
-    """Return the median seconds and the median peak in MB."""
-    return statistics.median(run.wall_seconds for run in runs), statistics.median(run.peak_megabytes for run in runs)
+def _medians(runs: Sequence[Measured]) -> tuple[float, float, float]:
+    """Return the medians of the seconds, of the peak in MB, and of the seconds of CPU."""
+    wall, peak, cpu = zip(*((run.wall_seconds, run.peak_megabytes, run.cpu_seconds) for run in runs), strict=True)
+    return statistics.median(wall), statistics.median(peak), statistics.median(cpu)
 
 
 def as_json(found: Sequence[Pairs]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from benchmarks.process import Measured, measure
 from tiktok_pipeline.sample import write_sample
+from tiktok_pipeline.sample.write import TYPED
 
 Log = Callable[[str], None]
 
@@ -42,9 +43,12 @@ class Scaled:
         return self.rows / self.measured.wall_seconds
 
 
-def make_snapshot(folder: Path, profiles: int, log: Log) -> Path:
-    """Return the Parquet snapshot of ``profiles`` creators in ``folder``; write it if it does not exist."""
-    own = folder / f"profiles_{profiles}"
+def make_snapshot(folder: Path, profiles: int, log: Log, *, is_typed: bool = False) -> Path:
+    """Return the Parquet snapshot of ``profiles`` creators in ``folder``; write it if it does not exist.
+
+    Its cells are texts, or typed as vendors write them.
+    """
+    own = folder / (f"typed_{profiles}" if is_typed else f"profiles_{profiles}")
     if not own.exists():
         log(f"writing a snapshot of {profiles:,} profiles ...")
         write_sample(
@@ -53,7 +57,7 @@ def make_snapshot(folder: Path, profiles: int, log: Log) -> Path:
             snapshots=1,
             random_state=RANDOM_STATE,
             activity=0,
-            file_format="parquet",
+            file_format=TYPED if is_typed else "parquet",
             processes=os.cpu_count() or 1,
         )
     return next(own.glob("profiles_*.parquet"))

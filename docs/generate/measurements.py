@@ -73,7 +73,7 @@ def render_many() -> str:
 def render_compare() -> str:
     """Return the medians of paired runs of this project and of the scripts that do part of its work."""
     newest = {
-        (pair["profiles"], pair["rival"]): (pair, result)
+        (pair["profiles"], pair["rival"], pair.get("is_typed", False)): (pair, result)
         for result in _results("compare")
         for pair in result["pairs"]
         if pair["ours"] and pair["theirs"]
@@ -82,13 +82,23 @@ def render_compare() -> str:
         [
             escape(rival),
             f"{profiles:,}",
+            "typed" if is_typed else "text",
             *_measured(pair, "wall_seconds", "s", 1),
             *_measured(pair, "peak_megabytes", "MB", 0),
             ", ".join(code(f"{name}={value}") for name, value in result["settings_of_ours"].items()),
         ]
-        for (profiles, rival), (pair, result) in sorted(newest.items())
+        for (profiles, rival, is_typed), (pair, result) in sorted(newest.items(), key=lambda item: item[0])
     ]
-    header = ["Script", "Profiles", "Time here", "Time there", "Memory here", "Memory there", "Settings here"]
+    header = [
+        "Script",
+        "Profiles",
+        "Cells",
+        "Time here",
+        "Time there",
+        "Memory here",
+        "Memory there",
+        "Settings here",
+    ]
     return paragraphs(table(header, rows))
 
 

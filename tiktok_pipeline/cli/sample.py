@@ -17,6 +17,7 @@ class SampleFormat(StrEnum):
     CSV = "csv"
     CSV_GZ = "csv.gz"
     PARQUET = "parquet"
+    TYPED_PARQUET = "typed.parquet"
 
 
 class SampleDialect(StrEnum):
@@ -31,7 +32,10 @@ def sample(
     profiles: Annotated[int, typer.Option(help="Number of creators in each snapshot.", min=1)] = 1500,
     snapshots: Annotated[int, typer.Option(help="Number of snapshots.", min=1)] = 3,
     seed: Annotated[int, typer.Option(help="Random seed; the same seed writes the same files.")] = 9,
-    output: Annotated[SampleFormat, typer.Option("--format", help="File format of the profiles.")] = SampleFormat.CSV,
+    output: Annotated[
+        SampleFormat,
+        typer.Option("--format", help="File format of the profiles; Parquet of texts, or typed as vendors write it."),
+    ] = SampleFormat.CSV,
     *,
     dialect: Annotated[
         SampleDialect,

@@ -1,4 +1,4 @@
-"""Write synthetic scrapes block by block: CSV (plain or gzip) or Parquet, and the activity file beside them.
+"""Write synthetic scrapes block by block: CSV (plain or gzip) or Parquet (texts or types), and the activity file.
 
 A file gets its name only when it is complete. Quoting is that of the public data set.
 """
@@ -26,8 +26,10 @@ from tiktok_pipeline.sample.draws import generator
 from tiktok_pipeline.sample.rows import COLUMNS, PUBLIC, Recipe, tables_of
 from tiktok_pipeline.sample.times import snapshot_day
 from tiktok_pipeline.sample.truth import SCHEMA, truth_parts
+from tiktok_pipeline.sample.typed import typed, typed_schema
 
-FORMATS = ("csv", "csv.gz", "parquet")
+TYPED = "typed.parquet"
+FORMATS = ("csv", "csv.gz", "parquet", TYPED)
 TRUTH_FORMATS = (".csv", ".parquet")
 MOST_VIDEOS = 4
 """The largest number of videos that are listed for a creator, unless another one is asked for."""
@@ -62,8 +64,9 @@ def write_sample(
         Seed of all draws.
     activity : int, default 2600
         Rows of the activity file; 0 writes none.
-    file_format : {"csv", "csv.gz", "parquet"}
-        Format of the profiles.
+    file_format : {"csv", "csv.gz", "parquet", "typed.parquet"}
+        Format of the profiles. Parquet holds the texts of the CSV, typed Parquet what a vendor's program writes: a
+        cell that is no number or no day is missing.
     top_videos : int, default 4
         The largest number of videos that are listed for a creator; a real scrape has 35.
     dialect : {"public_csv", "vendor_export"}, default "public_csv"
@@ -161,6 +164,12 @@ def _write_parquet(path: Path, tables: Iterator[pa.Table], columns: tuple[str, .
             writer.write_table(table)
 
 
+def _write_typed_parquet(path: Path, tables: Iterator[pa.Table], columns: tuple[str, ...]) -> None:
+    with _whole(path) as target, pq.ParquetWriter(target, typed_schema(columns), compression="zstd") as writer:
+        for table in tables:
+            writer.write_table(typed(table))
+
+
 def _write_truth(path: Path, parts: Iterator[pa.Table]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with _whole(path) as target:
@@ -174,6 +183,7 @@ _WRITERS: dict[str, Callable[[Path, Iterator[pa.Table], tuple[str, ...]], None]]
     "csv": _write_csv,
     "csv.gz": _write_csv_gz,
     "parquet": _write_parquet,
+    TYPED: _write_typed_parquet,
 }
 
 

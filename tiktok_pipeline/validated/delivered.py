@@ -29,9 +29,10 @@ def mark_delivered(
     if source.name != PROFILES.name:
         return raw
     names = tuple(PRESENCE_COLUMNS.values())
-    filled = raw.group_by("source_file").agg(*((~nw.col(name).is_null()).sum().alias(name) for name in names))
-    inferred = {row["source_file"]: row for row in filled.collect("pyarrow").to_native().to_pylist()}
-    files = {file: [name for name in names if row[name]] for file, row in inferred.items()} | dict(columns)
+    # Reading the cells of all rows costs more than the names of their files.
+    delivered = raw.select("source_file").unique().collect("pyarrow")["source_file"].to_list()
+    files = _with_cells(raw, names) if set(delivered) - set(columns) else {}
+    files |= columns
     return raw.with_columns(
         *(
             one_of(nw.col("source_file"), sorted(file for file, has in files.items() if name in has)).alias(
@@ -40,3 +41,10 @@ def mark_delivered(
             for name in names
         )
     )
+
+
+def _with_cells(raw: nw.LazyFrame[Any], names: Collection[str]) -> dict[str, Collection[str]]:
+    """Return the columns of each file that have at least one cell."""
+    filled = raw.group_by("source_file").agg(*((~nw.col(name).is_null()).sum().alias(name) for name in names))
+    counts = filled.collect("pyarrow").to_native().to_pylist()
+    return {row["source_file"]: [name for name in names if row[name]] for row in counts}

@@ -112,7 +112,7 @@ def validate_source(
     delivered, raw = raw, mark_delivered(canonical_cells(raw, formats or {}, engine), source, columns or {})
     clean = {"profiles": clean_profiles, "creator_activity": clean_activity}[source.name]
     marked = mark_canonical(raw, source, engine)
-    use_fast_path = _share_not_canonical(marked) < MAX_MATERIALIZED_SHARE
+    use_fast_path = _share_not_canonical(delivered, formats or {}, source, engine) < MAX_MATERIALIZED_SHARE
     checked = apply_rules(clean(_suspect_rows(marked, raw, source, engine), engine), SCHEMAS[source.name])
     may_be_rejected = (nw.col("problems") != "") | nw.col("is_repeated")
     is_odd = may_be_rejected | has_unread_cell(source)
@@ -181,9 +181,13 @@ def rejected_rows(
     return records.select(REJECTED_TABLE.frame_names)
 
 
-def _share_not_canonical(marked: nw.LazyFrame[Any]) -> float:
+def _share_not_canonical(
+    delivered: nw.LazyFrame[Any], formats: Mapping[str, Formats], source: Source, engine: Engine
+) -> float:
     """Return the share of rows that are not canonical among the first `FIRST_ROWS`."""
-    share = marked.head(FIRST_ROWS).select(canonical=nw.col("is_canonical").cast(nw.Float64).mean())
+    # Cut before they are marked: the engine would mark many more rows than it returns.
+    first = mark_canonical(canonical_cells(delivered.head(FIRST_ROWS), formats, engine), source, engine)
+    share = first.select(canonical=nw.col("is_canonical").cast(nw.Float64).mean())
     return 1.0 - (share.collect("pyarrow").item(0, "canonical") or 0.0)
 
 

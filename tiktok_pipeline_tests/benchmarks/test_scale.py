@@ -42,10 +42,10 @@ def test_what_is_told_and_kept_of_a_run() -> None:
 
 
 def test_pairs_are_told_by_their_medians_ours_over_theirs() -> None:
-    ours = tuple(Measured(seconds, 50.0) for seconds in (9.0, 1.0, 2.0))
-    theirs = tuple(Measured(seconds, 100.0) for seconds in (8.0, 4.0, 1.0))
+    ours = tuple(Measured(seconds, 50.0, cpu_seconds=2 * seconds) for seconds in (9.0, 1.0, 2.0))
+    theirs = tuple(Measured(seconds, 100.0, cpu_seconds=seconds) for seconds in (8.0, 4.0, 1.0))
     _, (row,) = table([Pairs("polars", 1_000, ours, theirs)])
-    assert row == ("polars", "1,000", 3, 2.0, 4.0, 0.5, "50", "100", 0.5)
+    assert row == ("polars", "1,000", "text", 3, 2.0, 4.0, 0.5, 4.0, 4.0, "50", "100", 0.5)
 
 
 def test_a_rival_that_cannot_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,13 +57,14 @@ def test_a_rival_that_cannot_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     found = compare("pandas", 50, pairs=2, folder=tmp_path, log=lambda _: None)
     assert (found.ours, found.theirs, found.why_not) == ((), (), "python ended with -9")
     _, (row,) = table([found])
-    assert row[:5] == ("pandas", "50", 0, None, "python ended with -9")
+    assert row[:6] == ("pandas", "50", "text", 0, None, "python ended with -9")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rival", ["pandas", "polars"])
-def test_a_rival_does_the_study_on_a_small_snapshot(tmp_path: Path, rival: str) -> None:
-    found = compare(rival, 1_500, pairs=1, folder=tmp_path, log=lambda _: None)
+@pytest.mark.parametrize("is_typed", [False, True])
+def test_a_rival_does_the_study_on_a_small_snapshot(tmp_path: Path, rival: str, is_typed: bool) -> None:
+    found = compare(rival, 1_500, pairs=1, folder=tmp_path, log=lambda _: None, is_typed=is_typed)
     assert (len(found.ours), len(found.theirs), found.why_not) == (1, 1, "")
 
 

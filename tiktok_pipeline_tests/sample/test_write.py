@@ -168,6 +168,22 @@ def test_formats_hold_the_same_profiles(written: list[Path], tmp_path: Path) -> 
     assert packed.read_bytes()[4:8] == b"\0\0\0\0"  # no time of writing, so the same bytes tomorrow
 
 
+def test_typed_parquet_holds_the_values_of_the_texts(tmp_path: Path) -> None:
+    texts = pq.read_table(write_sample(tmp_path / "a", **SMALL, file_format="parquet")[0])
+    typed = pq.read_table(write_sample(tmp_path / "b", **SMALL, file_format="typed.parquet")[0])
+    assert typed.column_names == texts.column_names
+    assert typed.num_rows == texts.num_rows
+    assert {str(typed.schema.field(name).type) for name in ("followers", "likes")} == {"int64"}
+    assert str(typed.schema.field("timestamp").type) == "timestamp[us]"
+    assert str(typed.schema.field("awg_engagement_rate").type) == "double"
+    assert str(typed.schema.field("is_verified").type) == "bool"
+    pairs = zip(texts["followers"].to_pylist(), typed["followers"].to_pylist(), strict=True)
+    assert all(value == (int(text) if re.fullmatch("-?[0-9]+", text) else None) for text, value in pairs)
+    days = zip(texts["timestamp"].to_pylist(), typed["timestamp"].to_pylist(), strict=True)
+    assert all(text in (str(time)[:10], "2024-02-31") for text, time in days)
+    assert typed["account_id"] == texts["account_id"]
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

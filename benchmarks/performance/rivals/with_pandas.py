@@ -16,7 +16,9 @@ def main(path: str) -> None:
     rows = pd.read_parquet(path, columns=columns, dtype_backend="pyarrow").rename(columns=RATES)
     for name in (*RATES.values(), *COUNTS):
         rows[name] = pd.to_numeric(rows[name], errors="coerce").astype("float64")
-    rows["is_verified"] = rows["is_verified"].str.lower().isin(["true", "t", "1"]).astype("float64")
+    rows["is_verified"] = (
+        rows["is_verified"].astype("string[pyarrow]").str.lower().isin(["true", "t", "1"]).astype("float64")
+    )
     rows = rows.drop_duplicates("account_id", keep="last").dropna(subset=list(FEATURES))
     inside = pd.Series(data=True, index=rows.index)
     for name in RATES.values():

@@ -18,7 +18,7 @@ def main(path: str) -> None:
             "account_id",
             *(pl.col(theirs).cast(pl.Float64, strict=False).alias(name) for theirs, name in RATES.items()),
             *(pl.col(name).cast(pl.Float64, strict=False) for name in COUNTS),
-            pl.col("is_verified").str.to_lowercase().is_in(["true", "t", "1"]).cast(pl.Float64),
+            pl.col("is_verified").cast(pl.String).str.to_lowercase().is_in(["true", "t", "1"]).cast(pl.Float64),
         )
         .drop_nulls(list(FEATURES))
         .unique("account_id", keep="any")

@@ -79,6 +79,13 @@ class Engine(Protocol):
         """Add ``sample_key``: the first 15 hexadecimal digits of the MD5 of ``column``, equal on every machine."""
         ...
 
+    def bucket(self, frame: nw.LazyFrame[Any], column: str, name: str, *, buckets: int) -> nw.LazyFrame[Any]:
+        """Add ``name``: a number from 0 to ``buckets`` - 1 that rows with equal texts in ``column`` share.
+
+        Which number it is may differ between versions of the engine: use it only to split rows.
+        """
+        ...
+
     def mark_repeated(self, frame: nw.LazyFrame[Any], column: str, *, among: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
         """Add ``is_repeated``: whether the value of ``column`` occurs in more than one row of ``among``.
 

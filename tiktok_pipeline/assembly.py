@@ -6,6 +6,7 @@ Nothing is built at import, and the environment is not read: `tiktok_pipeline.de
 from __future__ import annotations
 
 import contextlib
+import os
 import warnings
 from collections.abc import Iterator
 
@@ -112,7 +113,9 @@ def build_definitions(
         ],
         resources={
             "warehouse": warehouse_resource(settings, lambda: open_warehouse(settings)),
-            "figures": figures_resource(settings.reports, is_enabled=settings.pictures),
+            "figures": figures_resource(
+                settings.reports, is_enabled=settings.pictures, processes=settings.threads or os.cpu_count() or 1
+            ),
             "samples": samples_resource(),
             "io_manager": io_manager(settings, studies),
         },

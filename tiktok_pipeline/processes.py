@@ -26,7 +26,7 @@ class WorkerDiedError(PipelineError):
 
 
 def map_in_processes(
-    function: Callable[[Item], Result], items: Sequence[Item], *, processes: int = 1
+    function: Callable[[Item], Result], items: Sequence[Item], *, processes: int = 1, starts: bool = True
 ) -> list[Result]:
     """Return the result of a function for each item, in the order of the items.
 
@@ -42,6 +42,9 @@ def map_in_processes(
         The arguments; they are copied to the processes.
     processes : int, default 1
         Number of processes. With one, everything runs in this process.
+    starts : bool, default True
+        Start the processes if they are not there yet. False is for work that is shorter than their start, about two
+        seconds: without them it runs in this process.
 
     Raises
     ------
@@ -53,7 +56,7 @@ def map_in_processes(
     >>> map_in_processes(abs, [-1, 2], processes=1)
     [1, 2]
     """
-    if min(processes, len(items)) < 2:
+    if min(processes, len(items)) < 2 or not (starts or _pool.cache_info().currsize):
         return [function(item) for item in items]
     pool = _pool(processes, os.getpid())
     try:

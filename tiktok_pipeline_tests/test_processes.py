@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tiktok_pipeline import processes
 from tiktok_pipeline.errors import PipelineError
 from tiktok_pipeline.processes import WorkerDiedError, map_in_processes
 
@@ -44,9 +45,17 @@ def test_results_come_in_the_order_of_the_items_from_several_processes() -> None
     assert os.getpid() not in {process for _, process in found}
 
 
-@pytest.mark.parametrize(("items", "processes"), [([1], 2), ([1, 2], 1)])
-def test_one_item_or_one_process_needs_no_other(items: list[int], processes: int) -> None:
-    assert map_in_processes(place, items, processes=processes) == [(item, os.getpid()) for item in items]
+@pytest.mark.parametrize(("items", "count"), [([1], 2), ([1, 2], 1)])
+def test_one_item_or_one_process_needs_no_other(items: list[int], count: int) -> None:
+    assert map_in_processes(place, items, processes=count) == [(item, os.getpid()) for item in items]
+
+
+def test_short_work_uses_the_processes_only_if_they_are_there() -> None:
+    processes._pool.cache_clear()
+    here = [(1, os.getpid()), (2, os.getpid())]
+    assert map_in_processes(place, [1, 2], processes=2, starts=False) == here
+    map_in_processes(place, [1, 2], processes=2)
+    assert os.getpid() not in {pid for _, pid in map_in_processes(place, [1, 2], processes=2, starts=False)}
 
 
 def test_ctrl_c_is_left_to_the_parent() -> None:

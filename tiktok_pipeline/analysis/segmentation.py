@@ -160,6 +160,7 @@ def measure_stability(
     *,
     started_from: Matrix | None = None,
     known: StabilityResult | None = None,
+    processes: int = 1,
 ) -> StabilityResult:
     """Measure the stability of each cluster on a bounded sample of the fitted rows.
 
@@ -175,6 +176,8 @@ def measure_stability(
         The centroids that the model was fitted from, see `start_of`; none for k-means++ starts.
     known : StabilityResult, optional
         An earlier result. It is returned as it is if it was measured on the same model, rows and settings.
+    processes : int, default 1
+        Processes that share the fits, if they are running already.
     """
     if model is None:
         return StabilityResult(
@@ -194,7 +197,7 @@ def measure_stability(
         fingerprint(matrix, model, settings, started_from)
     }:
         return known
-    return measure(matrix, model, settings, start=started_from)
+    return measure(matrix, model, settings, start=started_from, processes=processes)
 
 
 def measured_clusters(stability: pd.DataFrame) -> dict[int, Measured]:

@@ -14,8 +14,10 @@ L. Hubert and P. Arabie (1985), "Comparing partitions", Journal of Classificatio
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,9 +27,7 @@ from tiktok_pipeline.arrays import Matrix
 from tiktok_pipeline.clusters.model import SegmentModel, distinct_rows
 from tiktok_pipeline.clusters.schema import STABILITY_RUNS_TABLE, STABILITY_TABLE
 from tiktok_pipeline.clusters.silhouettes import Labels, silhouettes
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tiktok_pipeline.processes import map_in_processes
 
 MAX_STABILITY_ROWS = 5_000
 DRAWS_BY_K = 8
@@ -71,7 +71,12 @@ def fingerprint(matrix: Matrix, model: SegmentModel, settings: FitSettings, star
 
 
 def measure(
-    matrix: Matrix, model: SegmentModel, settings: FitSettings, *, start: Matrix | None = None
+    matrix: Matrix,
+    model: SegmentModel,
+    settings: FitSettings,
+    *,
+    start: Matrix | None = None,
+    processes: int = 1,
 ) -> StabilityResult:
     """Measure the stability of each cluster of a model.
 
@@ -85,23 +90,24 @@ def measure(
         The settings that it was fitted with.
     start : ndarray of shape (k, n_features), optional
         The centroids in scaled units that the model was fitted from; none for k-means++ starts.
+    processes : int, default 1
+        Processes that share the fits, if they are running already.
 
     Returns
     -------
     StabilityResult
         The stability of each cluster, and the runs behind it.
     """
-    import sklearn.cluster  # noqa: F401, PLC0415 - the limit holds only for libraries that are loaded by then
-    from threadpoolctl import threadpool_limits  # noqa: PLC0415
-
     labels = model.predict(matrix)
-    k, draws, seed = settings.k, settings.draws, settings.random_state
-    with threadpool_limits(1):
-        cold = bootstrap_jaccard(matrix, labels, k=k, n_init=settings.n_init, draws=draws, seed=seed)
-        own = cold
-        if start is not None:
-            own = bootstrap_jaccard(matrix, labels, k=k, n_init=1, draws=draws, seed=seed, start=start)
-        runs = [*_seed_runs(matrix, labels, settings), *_runs_by_k(matrix, settings)]
+    drawn = partial(bootstrap_jaccard, matrix, labels, k=settings.k, draws=settings.draws, seed=settings.random_state)
+    fits: list[Callable[[], Any]] = [partial(drawn, n_init=settings.n_init)]
+    if start is not None:
+        fits.append(partial(drawn, n_init=1, start=start))
+    fits.append(partial(_seed_runs, matrix, labels, settings))
+    fits += [partial(_runs_of_k, matrix, settings, k) for k in _candidates(matrix, settings)]
+    cold, *others = map_in_processes(_with_one_thread, fits, processes=processes, starts=False)
+    own = cold if start is None else others.pop(0)
+    runs = [run for some in others for run in some]
     return StabilityResult(
         _by_cluster(matrix, labels, (own, cold), fingerprint(matrix, model, settings, start)),
         pd.DataFrame(runs, columns=STABILITY_RUNS_TABLE.frame_names).astype({"value": "float64"}),
@@ -212,40 +218,57 @@ def _summarize(coefficients: NDArray[np.float64]) -> dict[str, float | None]:
     }
 
 
-def _seed_runs(matrix: Matrix, labels: Labels, settings: FitSettings) -> Iterator[tuple[str, int, int, float]]:
-    """Yield the inertia of 10 other seeds, and of 20 the adjusted Rand index with the kept labels.
+def _with_one_thread(fit: Callable[[], Any]) -> Any:  # noqa: ANN401 - what the fit returns
+    """Return what a fit returns; it runs with one thread of linear algebra."""
+    import sklearn.cluster  # noqa: F401, PLC0415 - the limit holds only for libraries that are loaded by then
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415
+
+    with threadpool_limits(1):
+        return fit()
+
+
+def _seed_runs(matrix: Matrix, labels: Labels, settings: FitSettings) -> list[tuple[str, int, int, float]]:
+    """Return the inertia of 10 other seeds, and of 20 the adjusted Rand index with the kept labels.
 
     The index is that of the study's number of k-means++ starts, and that of a single one.
     """
     from sklearn.cluster import KMeans  # noqa: PLC0415
     from sklearn.metrics import adjusted_rand_score  # noqa: PLC0415
 
+    runs: list[tuple[str, int, int, float]] = []
     if distinct_rows(matrix, enough=settings.k) < settings.k:
-        return
+        return runs
     for seed in range(SEEDS_OF_AGREEMENT):
         fitted = KMeans(n_clusters=settings.k, n_init=settings.n_init, random_state=seed).fit(matrix)
         if seed < SEEDS_OF_INERTIA:
-            yield "inertia", settings.k, seed, float(fitted.inertia_)
-        yield "adjusted_rand_index", settings.k, seed, float(adjusted_rand_score(labels, fitted.labels_))
+            runs.append(("inertia", settings.k, seed, float(fitted.inertia_)))
+        runs.append(("adjusted_rand_index", settings.k, seed, float(adjusted_rand_score(labels, fitted.labels_))))
         if settings.n_init > 1:
             fitted = KMeans(n_clusters=settings.k, n_init=1, random_state=seed).fit(matrix)
-        yield SINGLE_STARTS, settings.k, seed, float(adjusted_rand_score(labels, fitted.labels_))
+        runs.append((SINGLE_STARTS, settings.k, seed, float(adjusted_rand_score(labels, fitted.labels_))))
+    return runs
 
 
-def _runs_by_k(matrix: Matrix, settings: FitSettings) -> Iterator[tuple[str, int, int, float | None]]:
-    """Yield the worst bootstrap Jaccard and the smallest cluster of each k up to 6, and of the study's k.
+def _candidates(matrix: Matrix, settings: FitSettings) -> list[int]:
+    """Return each k up to 6, and the study's, for which there are enough distinct rows."""
+    lowest, highest = settings.k_range
+    candidates = sorted({*range(lowest, min(highest, LARGEST_K) + 1), settings.k})
+    distinct = distinct_rows(matrix, enough=max(candidates) + 1)
+    return [k for k in candidates if k < distinct]
+
+
+def _runs_of_k(matrix: Matrix, settings: FitSettings, k: int) -> list[tuple[str, int, int, float | None]]:
+    """Return the worst bootstrap Jaccard and the smallest cluster of a k.
 
     Each k is fitted and drawn alike, the study's k too: only then can they be compared.
     """
     from sklearn.cluster import KMeans  # noqa: PLC0415
 
-    lowest, highest = settings.k_range
-    candidates = sorted({*range(lowest, min(highest, LARGEST_K) + 1), settings.k})
-    distinct = distinct_rows(matrix, enough=max(candidates) + 1)
     seed, n_init, draws = settings.random_state, settings.sweep_n_init, -(-settings.draws // DRAWS_BY_K)
-    for k in (k for k in candidates if k < distinct):
-        labels = KMeans(n_clusters=k, n_init=n_init, random_state=seed).fit(matrix).labels_.astype(np.int64)
-        coefficients = bootstrap_jaccard(matrix, labels, k=k, n_init=n_init, draws=draws, seed=seed)
-        yield "smallest_cluster", k, seed, float(np.bincount(labels).min())
-        means = [column[~np.isnan(column)].mean() for column in coefficients.T if not np.isnan(column).all()]
-        yield "worst_jaccard", k, seed, float(min(means)) if means else None
+    labels = KMeans(n_clusters=k, n_init=n_init, random_state=seed).fit(matrix).labels_.astype(np.int64)
+    coefficients = bootstrap_jaccard(matrix, labels, k=k, n_init=n_init, draws=draws, seed=seed)
+    means = [column[~np.isnan(column)].mean() for column in coefficients.T if not np.isnan(column).all()]
+    return [
+        ("smallest_cluster", k, seed, float(np.bincount(labels).min())),
+        ("worst_jaccard", k, seed, float(min(means)) if means else None),
+    ]

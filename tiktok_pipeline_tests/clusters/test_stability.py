@@ -38,6 +38,7 @@ from tiktok_pipeline.clusters.stability import (
     measure,
 )
 from tiktok_pipeline.personas.verdict import Measured, segment_verdict
+from tiktok_pipeline.processes import map_in_processes
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.features.frames import records, stored
 
@@ -267,6 +268,17 @@ def test_a_seed_determines_the_result(of_one_blob: StabilityResult) -> None:
     pd.testing.assert_frame_equal(again.stability, of_one_blob.stability, check_exact=True)
     pd.testing.assert_frame_equal(again.runs, of_one_blob.runs, check_exact=True)
     assert again.stability["jaccard"].tolist() != other.stability["jaccard"].tolist()
+
+
+def test_several_processes_give_the_same_result() -> None:
+    kept = cut(ONE_BLOB, 5)
+    settings = replace(SETTINGS, k=5, n_init=1)
+    map_in_processes(abs, [1, 2], processes=2)  # stability does not start them itself
+    shared, alone = (
+        measure(ONE_BLOB, kept, settings, start=kept.centroids, processes=processes) for processes in (2, 1)
+    )
+    pd.testing.assert_frame_equal(shared.stability, alone.stability, check_exact=True)
+    pd.testing.assert_frame_equal(shared.runs, alone.runs, check_exact=True)
 
 
 def test_a_draw_does_not_depend_on_the_number_of_draws() -> None:

@@ -54,20 +54,21 @@ _FEATURE_FIGURES = {"snake", "relative_importance"}
 def study_assets(study: Study, *, threads: int | None = None) -> list[AssetsDefinition]:
     """Return all assets of a study: those of its segmentation, of its classification, and its advice.
 
-    ``threads`` models are fitted at the same time, by default one per core.
+    ``threads`` models are fitted at the same time, each in a process of its own; by default one per core.
     """
+    processes = threads or os.cpu_count() or 1
     assets: list[AssetsDefinition] = []
     if study.segmentation is not None:
         assets += [
             _k_scores(study),
             _model(study),
-            _stability(study),
+            _stability(study, processes=processes),
             _assignments(study),
             _personas(study),
             migration_assets(study),
         ]
     if study.classification is not None:
-        assets.append(classifier_assets(study, study.classification, processes=threads or os.cpu_count() or 1))
+        assets.append(classifier_assets(study, study.classification, processes=processes))
     return [*assets, _recommendations(study)]
 
 
@@ -151,7 +152,7 @@ def _model(study: Study) -> AssetsDefinition:
     return model
 
 
-def _stability(study: Study) -> AssetsDefinition:
+def _stability(study: Study, *, processes: int) -> AssetsDefinition:
     @multi_asset(
         ins={
             "features": table_in(f"features.{study.source}"),
@@ -183,7 +184,7 @@ def _stability(study: Study) -> AssetsDefinition:
         model = from_frame(to_pandas(models))
         earlier = read_earlier_fit(warehouse, study, snapshot, inputs.segmentation)
         start = None if model is None else start_of(model, inputs.segmentation, to_pandas(continuity), earlier)
-        result = measure_stability(inputs, model, warehouse, started_from=start, known=known)
+        result = measure_stability(inputs, model, warehouse, started_from=start, known=known, processes=processes)
         pngs = figures.replace(
             snapshot,
             group=study.name,

@@ -15,6 +15,7 @@ from dagster import MetadataValue, ResourceDefinition
 from tiktok_pipeline.atomic_write import atomic_write_text
 from tiktok_pipeline.orchestration.metadata import figure_metadata
 from tiktok_pipeline.plots.render import png, svg
+from tiktok_pipeline.processes import map_in_processes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,11 +35,14 @@ class FigureStore:
         Where the figures of all snapshots are stored.
     is_enabled : bool
         Whether figures are plotted at all.
+    processes : int, default 1
+        Processes that share the rendering, if they are running already.
     """
 
-    def __init__(self, folder: Path, *, is_enabled: bool = True) -> None:
+    def __init__(self, folder: Path, *, is_enabled: bool = True, processes: int = 1) -> None:
         self._folder = folder
         self._is_enabled = is_enabled
+        self._processes = processes
 
     def replace(
         self, snapshot: str, *, group: str, step: str, plot: Callable[[], Mapping[str, Figure]]
@@ -66,10 +70,12 @@ class FigureStore:
         folder.mkdir(parents=True, exist_ok=True)
         metadata: dict[str, MetadataValue] = {}
         written = set()
-        for position, (name, figure) in enumerate(figures.items()):
+        items = [(figure, f"{group}-{name}") for name, figure in figures.items()]
+        rendered = map_in_processes(_render, items, processes=self._processes, starts=False)
+        for position, (name, (small, full)) in enumerate(zip(figures, rendered, strict=True)):
             target = folder / f"{group}.{step}.{position:02d}.{name}.svg"
-            metadata[name] = figure_metadata(png(figure))
-            atomic_write_text(target, svg(figure, f"{group}-{name}"))
+            metadata[name] = figure_metadata(small)
+            atomic_write_text(target, full)
             written.add(target)
         for stale in set(folder.glob(f"{group}.{step}.*.svg")) - written:
             stale.unlink()
@@ -85,8 +91,15 @@ class FigureStore:
         return texts
 
 
-def figures_resource(folder: Path, *, is_enabled: bool) -> ResourceDefinition:
+def _render(item: tuple[Figure, str]) -> tuple[bytes, str]:
+    """Return a figure as a PNG and as an SVG of a name."""
+    figure, name = item
+    return png(figure), svg(figure, name)
+
+
+def figures_resource(folder: Path, *, is_enabled: bool, processes: int = 1) -> ResourceDefinition:
     """Return the figures of a home as a resource; see `FigureStore`."""
     return ResourceDefinition(
-        resource_fn=lambda _: FigureStore(folder, is_enabled=is_enabled), description=f"SVG figures in {folder}."
+        resource_fn=lambda _: FigureStore(folder, is_enabled=is_enabled, processes=processes),
+        description=f"SVG figures in {folder}.",
     )

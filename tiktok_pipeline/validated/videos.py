@@ -227,11 +227,13 @@ def _items(raw_profiles: nw.LazyFrame[Any], profiles: nw.LazyFrame[Any], engine:
     """Return one row for each listed video of a valid profile, typed; also those that are not usable."""
     owners = profiles.select("account_id", *POSITION)
     lists = raw_profiles.select(*POSITION, "top_videos").filter(nw.col("top_videos") != "")
-    return _timed_items(lists.join(owners, on=POSITION, how="inner"), engine)
+    return _timed_items(lists.join(owners, on=POSITION, how="inner"), engine, among=lists)
 
 
-def _timed_items(lists: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
-    items = engine.unnest_items(lists, "top_videos", keys=OBJECT_KEYS, link_mark=LINK_MARK)
+def _timed_items(
+    lists: nw.LazyFrame[Any], engine: Engine, *, among: nw.LazyFrame[Any] | None = None
+) -> nw.LazyFrame[Any]:
+    items = engine.unnest_items(lists, "top_videos", keys=OBJECT_KEYS, link_mark=LINK_MARK, among=among)
     return _typed(items.with_columns(nw.lit(LISTED).alias("origin")), engine)
 
 

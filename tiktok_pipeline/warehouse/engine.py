@@ -95,7 +95,13 @@ class Engine(Protocol):
         ...
 
     def unnest_items(
-        self, frame: nw.LazyFrame[Any], column: str, *, keys: Mapping[str, Sequence[str]], link_mark: str
+        self,
+        frame: nw.LazyFrame[Any],
+        column: str,
+        *,
+        keys: Mapping[str, Sequence[str]],
+        link_mark: str,
+        among: nw.LazyFrame[Any] | None = None,
     ) -> nw.LazyFrame[Any]:
         """Replace a text column that holds a list by one row for each item; a repeated item gives one row.
 
@@ -111,6 +117,9 @@ class Engine(Protocol):
         link_mark : str
             Text before the identifier in a link, such as ``"/video/"``. The identifier ends at white space or one of
             ``, ; / ? # & " ' ] )``.
+        among : LazyFrame, optional
+            Rows among which those of ``frame`` are, by default ``frame``. Whether any of their texts has an object is
+            found out at once, not lazily.
         """
         ...
 

@@ -189,6 +189,9 @@ def test_unnest_items_gives_each_item_of_a_list_once(
     engine: DuckDBWarehouse, text: str | None, expected: list[str | None]
 ) -> None:
     assert sorted(row[1] or "" for row in items(engine, text)) == sorted(name or "" for name in expected)
+    # A list of objects in another row makes the engine read the lists in another way.
+    beside = [row[1] or "" for row in items(engine, text, '[{"video_id": "9"}]') if row[0] == 0]
+    assert sorted(beside) == sorted(name or "" for name in expected)
 
 
 def test_unnest_items_reads_the_first_key_that_an_object_has(engine: DuckDBWarehouse) -> None:

@@ -23,7 +23,7 @@ from tiktok_pipeline.warehouse.base import (
     ScannedFile,
 )
 from tiktok_pipeline.warehouse.duckdb.connection import connect, engine_error
-from tiktok_pipeline.warehouse.duckdb.lists import items_of
+from tiktok_pipeline.warehouse.duckdb.lists import has_key, items_of, links_of
 from tiktok_pipeline.warehouse.duckdb.migrations import check_version
 from tiktok_pipeline.warehouse.duckdb.nearest import around_query, parts_of, placed_query, rank_part
 from tiktok_pipeline.warehouse.duckdb.scan import explain_read_error, file_query
@@ -137,10 +137,24 @@ class DuckDBEngine:
         )
 
     def unnest_items(
-        self, frame: nw.LazyFrame[Any], column: str, *, keys: Mapping[str, Sequence[str]], link_mark: str
+        self,
+        frame: nw.LazyFrame[Any],
+        column: str,
+        *,
+        keys: Mapping[str, Sequence[str]],
+        link_mark: str,
+        among: nw.LazyFrame[Any] | None = None,
     ) -> nw.LazyFrame[Any]:
         """Replace a list in a text by one row for each item; see `tiktok_pipeline.warehouse.base.Engine`."""
-        listed = self._project(frame, f"* exclude ({quoted(column)}), {items_of(column, keys, link_mark)} as items")
+        without_list = f"* exclude ({quoted(column)})"
+        lists = frame if among is None else among
+        if not lists.to_native().aggregate(f"coalesce(bool_or({has_key(column, keys)}), false)").fetchall()[0][0]:
+            # Links alone: no struct is packed and unpacked for each item.
+            identifier, *others = map(quoted, keys)
+            no_values = "".join(f", null::varchar as {name}" for name in others)
+            items = f"unnest({links_of(column, link_mark)}) as {identifier}"
+            return self._project(self._project(frame, f"{without_list}, {items}"), f"*{no_values}")
+        listed = self._project(frame, f"{without_list}, {items_of(column, keys, link_mark)} as items")
         unnested = self._project(listed, "* exclude (items), unnest(items) as item")
         fields = ", ".join(f"item.{quoted(name)} as {quoted(name)}" for name in keys)
         return self._project(unnested, f"* exclude (item), {fields}")

@@ -14,16 +14,27 @@ def items_of(column: str, keys: Mapping[str, Sequence[str]], link_mark: str) -> 
     """Return the expression of a list of structs; see `tiktok_pipeline.warehouse.base.Engine.unnest_items`."""
     text = quoted(column)
     identifier, *others = keys
-    # Splitting at the mark takes a quarter of the time of finding all matches of a pattern.
-    pieces = f"string_split({text}, {quoted_text(link_mark)})[2:]"
-    pattern = quoted_text(_IDENTIFIER)
-    found = f"list_distinct(list_transform({pieces}, lambda piece: regexp_extract(piece, {pattern})))"
     no_value = "".join(f", {quoted(name)} := null::varchar" for name in others)
+    found = links_of(column, link_mark)
     links = f"list_transform({found}, lambda link: struct_pack({quoted(identifier)} := link{no_value}))"
     packed = ", ".join(f"{quoted(name)} := {_first_of(names)}" for name, names in keys.items())
     objects = f"list_transform(json_transform({text}, '[\"JSON\"]'), lambda entry: struct_pack({packed}))"
-    has_key = " or ".join(f"contains({text}, {quoted_text(_json_key(name))})" for name in keys[identifier])
-    return f"case when ({has_key}) and json_valid({text}) then {_distinct(objects, identifier)} else {links} end"
+    may_be_objects = f"({has_key(column, keys)}) and json_valid({text})"
+    return f"case when {may_be_objects} then {_distinct(objects, identifier)} else {links} end"
+
+
+def links_of(column: str, link_mark: str) -> str:
+    """Return the expression of the list of the identifiers in the links of a text."""
+    # Splitting at the mark takes a quarter of the time of finding all matches of a pattern.
+    pieces = f"string_split({quoted(column)}, {quoted_text(link_mark)})[2:]"
+    pattern = quoted_text(_IDENTIFIER)
+    return f"list_distinct(list_transform({pieces}, lambda piece: regexp_extract(piece, {pattern})))"
+
+
+def has_key(column: str, keys: Mapping[str, Sequence[str]]) -> str:
+    """Return the expression that holds for a text with the key of an identifier, as a list of objects has."""
+    (names, *_) = keys.values()
+    return " or ".join(f"contains({quoted(column)}, {quoted_text(_json_key(name))})" for name in names)
 
 
 def _json_key(name: str) -> str:

@@ -23,7 +23,7 @@ TESTS = Path(__file__).parent
 
 BASE = frozenset(
     {"arrays", "errors", "safe_text", "atomic_write", "missing_values", "number_words", "text_files", "text_parquet"}
-    | {"frames"}
+    | {"frames", "processes"}
 )
 """Small modules at the top level, each one idea, that every room may import."""
 

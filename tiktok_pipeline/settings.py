@@ -53,7 +53,7 @@ class Settings:
     memory_limit : str
         DuckDB's memory, such as ``4GB`` or a share of the machine's. The models hold their sample outside of it.
     threads : int, optional
-        DuckDB's threads and the number of models that are fitted at the same time; by default one per core.
+        DuckDB's threads, and the processes that fit models; by default one per core.
     pictures : bool
         Whether figures are drawn.
     continuity : {"study", "warm", "published"}

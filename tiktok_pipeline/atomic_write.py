@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import stat
@@ -11,6 +12,11 @@ from pathlib import Path
 
 DRAFT_SUFFIX = ".draft"
 """A file that is being written is ``.<name>.draft`` beside its target; a killed process leaves it behind."""
+
+_FICLONE = 0x40049409
+"""The request of Linux that lets a copy share its blocks until one of both files is written."""
+
+_BLOCK_BYTES = 1 << 24
 
 _LONGEST_NAME_BYTES = 255
 """The limit of Linux and macOS."""
@@ -68,3 +74,26 @@ def atomic_replace(draft: Path, target: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def copy_content(reader: int, writer: int) -> None:
+    """Copy the content of an open file into an empty one; where the file system can, both share the blocks.
+
+    Parameters
+    ----------
+    reader, writer : int
+        File descriptors, the second of a file that is open for writing.
+    """
+    with suppress(OSError):  # most file systems cannot share blocks
+        fcntl.ioctl(writer, _FICLONE, reader)
+        return
+    try:
+        while os.copy_file_range(reader, writer, _BLOCK_BYTES):
+            pass
+    except (OSError, AttributeError):  # between two file systems of different types
+        os.lseek(reader, 0, os.SEEK_SET)
+        os.ftruncate(writer, 0)
+        os.lseek(writer, 0, os.SEEK_SET)
+        with os.fdopen(os.dup(writer), "wb") as target:
+            while block := os.read(reader, _BLOCK_BYTES):
+                target.write(block)

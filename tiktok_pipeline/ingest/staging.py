@@ -7,21 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from tiktok_pipeline.atomic_write import copy_content
 from tiktok_pipeline.home.cleanup import STAGING_PREFIX, remove_raw_leftovers
 from tiktok_pipeline.safe_text import visible_name
 from tiktok_pipeline.warehouse.base import UnreadableFileError
-
-_FICLONE = 0x40049409
-"""The request of Linux that lets a copy share its blocks until one of both files is written."""
-
-_BLOCK_BYTES = 1 << 24
 
 
 @contextlib.contextmanager
@@ -57,29 +52,13 @@ def copy_file(source: Path, target: Path) -> None:
             raise _not_a_file(source)
         writer = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            _copy(reader, writer)
+            copy_content(reader, writer)
         finally:
             os.close(writer)
     except OSError as error:
         raise _unreadable(source, error) from error
     finally:
         os.close(reader)
-
-
-def _copy(reader: int, writer: int) -> None:
-    with contextlib.suppress(OSError):  # most file systems cannot share blocks
-        fcntl.ioctl(writer, _FICLONE, reader)
-        return
-    try:
-        while os.copy_file_range(reader, writer, _BLOCK_BYTES):
-            pass
-    except (OSError, AttributeError):  # between two file systems of different types
-        os.lseek(reader, 0, os.SEEK_SET)
-        os.ftruncate(writer, 0)
-        os.lseek(writer, 0, os.SEEK_SET)
-        with os.fdopen(os.dup(writer), "wb") as target:
-            while block := os.read(reader, _BLOCK_BYTES):
-                target.write(block)
 
 
 def _not_a_file(source: Path) -> UnreadableFileError:

@@ -7,7 +7,6 @@ computed from an earlier delivery than the rest of its snapshot is left out unti
 from __future__ import annotations
 
 import contextlib
-import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from tiktok_pipeline.atomic_write import atomic_replace, draft_of
+from tiktok_pipeline.atomic_write import atomic_replace, copy_content, draft_of
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import StoredSlice, TableSpec, View, WarehouseError
 from tiktok_pipeline.warehouse.duckdb.checksums import accept_only, copy_checksums, write_file_checksum
@@ -157,7 +156,8 @@ def _attach_copy(connection: duckdb.DuckDBPyConnection, draft: Path, target: Pat
     """Attach a copy of the published file; return False if there is none that can be brought up to date."""
     if not target.exists():
         return False
-    shutil.copyfile(target, draft)
+    with target.open("rb") as old, draft.open("xb") as new:
+        copy_content(old.fileno(), new.fileno())
     try:
         _attach(connection, draft)
         if version_of(connection, _CATALOG) == VERSION:

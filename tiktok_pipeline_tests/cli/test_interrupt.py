@@ -28,8 +28,10 @@ from tiktok_pipeline.ingest import register
 from tiktok_pipeline.orchestration.assets import study as study_assets
 from tiktok_pipeline.warehouse.duckdb import publishing
 
+os.setpgrp()
+
 def press_ctrl_c(*arguments, **more):
-    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    threading.Timer(0.2, os.killpg, (os.getpgrp(), signal.SIGINT)).start()  # a terminal stops its whole group
     {wait}
 
 {target} = press_ctrl_c

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,6 +40,10 @@ run_monitoring:
   poll_interval_seconds: 30
 freshness:
   enabled: true
+# Steps print nothing. To capture it, each run would start four processes, which print stack traces after Ctrl-C.
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
 # What sensors and schedules did is kept for so many days.
 retention:
   sensor:
@@ -55,13 +60,16 @@ retention:
 
 _OWN_LINE, _, _OWN_SETTINGS = DAGSTER_YAML.partition("\n")
 
+_WITH_CAPTURE = re.sub(r"# Steps print .*?(?=# What sensors)", "", DAGSTER_YAML, flags=re.DOTALL)
+
 _EARLIER_LINE = (
     "# Dagster's settings for this home, written by tiktok-pipeline where the file is missing or as it "
     "wrote it before."
 )
 
 _BEFORE = (
-    f"{_EARLIER_LINE}\n{_OWN_SETTINGS}",
+    _WITH_CAPTURE,
+    _WITH_CAPTURE.replace(_OWN_LINE, _EARLIER_LINE),
     """\
 # Dagster's settings for this home. One run at a time: the tables have one writer.
 telemetry:

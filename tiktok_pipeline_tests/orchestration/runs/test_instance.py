@@ -32,7 +32,9 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return Settings(home=tmp_path / "data")
 
 
-@pytest.mark.parametrize("before", [None, *_BEFORE], ids=["no file", "of an earlier version", "of the first version"])
+@pytest.mark.parametrize(
+    "before", [None, *_BEFORE], ids=["no file", "with captured logs", "of an earlier version", "of the first version"]
+)
 def test_a_home_gets_the_settings_of_this_version(settings: Settings, before: str | None) -> None:
     file = settings.dagster_home / "dagster.yaml"
     if before is not None:

@@ -89,7 +89,9 @@ def changed_records(dagster_home: Path) -> Iterator[str]:
 def _changes(connection: sqlite3.Connection, known: _Database, runs: Collection[str]) -> Iterator[str]:
     now = _all_sums(connection, runs)
     for table, sums in known.items():
-        changed = sum(_is_changed(table, before, now.get(table, {}).get(key)) for key, before in sums.items())
+        # Dagster keeps some rows of a run that was deleted; they are not compared.
+        kept = [key for key in sums if table not in _OF_RUNS or key in runs]
+        changed = sum(_is_changed(table, sums[key], now.get(table, {}).get(key)) for key in kept)
         if changed:
             yield f"{table}: {changed} {'run(s)' if table in _OF_RUNS else 'row(s)'} changed after the last write"
 

@@ -85,6 +85,18 @@ def test_the_outcome_of_a_tick_is_no_alarm(copied_home: Home) -> None:
         instance.update_tick(tick.with_status(TickStatus.SUCCESS))
 
 
+def test_rows_that_dagster_keeps_of_a_deleted_run_are_no_alarm(copied_home: Home) -> None:
+    records = copied_home.settings.dagster_home
+    record_checksums(records)
+    with open_instance(copied_home.settings) as instance:
+        run = instance.get_runs(limit=1)[0].run_id
+        instance.delete_run(run)
+    with closing(sqlite3.connect(records / "history" / "runs" / "index.db")) as connection:
+        kept = "select count(*) from asset_check_executions where run_id = ?"
+        assert connection.execute(kept, [run]).fetchone()[0] > 0
+    assert list(changed_records(records)) == []
+
+
 def test_what_dagster_does_is_no_alarm(copied_home: Home) -> None:
     with recorded(copied_home) as (instance, _):
         run = instance.get_runs()[0]

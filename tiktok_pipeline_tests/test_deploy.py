@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from tiktok_pipeline.cli.app import app
+from tiktok_pipeline.cli.app import build_app
 from tiktok_pipeline.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,7 +23,7 @@ OPERATIONS = ROOT / "docs" / "operations.md"
 BACKUP = DEPLOY / "tiktok-pipeline-backup"
 UNITS = sorted([*DEPLOY.glob("*.service"), *DEPLOY.glob("*.timer")])
 SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
-COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+COMMANDS = typer.main.get_command(build_app()).commands  # type: ignore[attr-defined]
 
 
 def variables(text: str) -> set[str]:

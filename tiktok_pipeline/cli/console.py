@@ -120,7 +120,10 @@ class Interrupts:
 
 @contextmanager
 def watch_interrupts() -> Iterator[Interrupts]:
-    """Record whether Ctrl-C is pressed inside the block."""
+    """Record whether Ctrl-C is pressed inside the block.
+
+    Where Python cannot raise it, such as while it frees memory, it prints nothing: `Interrupts` tells the command.
+    """
     if threading.current_thread() is not threading.main_thread():  # only the main thread may watch signals
         yield Interrupts(None)
         return
@@ -128,9 +131,17 @@ def watch_interrupts() -> Iterator[Interrupts]:
     os.set_blocking(reader, False)
     os.set_blocking(writer, False)
     previous = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    print_unraisable = sys.unraisablehook
+
+    def print_unless_interrupt(unraisable: sys.UnraisableHookArgs) -> None:
+        if issubclass(unraisable.exc_type, Exception):
+            print_unraisable(unraisable)
+
+    sys.unraisablehook = print_unless_interrupt
     try:
         yield Interrupts(reader)
     finally:
+        sys.unraisablehook = print_unraisable
         signal.set_wakeup_fd(previous)
         os.close(reader)
         os.close(writer)

@@ -107,7 +107,7 @@ def test_ctrl_c_before_the_command_begins_ends_in_stopped(
     def stop(**_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(app, "app", stop)
+    monkeypatch.setattr(app, "build_app", lambda *_: stop)
     result = call(tmp_path, "prune", "--keep", "1", "--yes")
     assert (result.code, result.out) == (INTERRUPTED, "")
     assert result.err == "tiktok-pipeline: stopped; nothing was changed\n"
@@ -149,6 +149,26 @@ def test_ctrl_c_that_another_library_swallows_is_still_seen() -> None:
             interrupts.raise_if_received()
     with watch_interrupts() as interrupts:
         assert not interrupts.received
+
+
+def test_ctrl_c_while_python_frees_memory_prints_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Freed:
+        def __init__(self, raise_it: Callable[[], object]) -> None:
+            self.raise_it = raise_it
+
+        def __del__(self) -> None:
+            self.raise_it()
+
+    printed: list[object] = []
+    monkeypatch.setattr("sys.unraisablehook", lambda unraisable: printed.append(unraisable.exc_type))
+    with watch_interrupts() as interrupts:
+        Freed(lambda: signal.raise_signal(signal.SIGINT))
+        assert interrupts.received
+        assert printed == []
+        Freed(lambda: 1 / 0)
+        assert printed == [ZeroDivisionError]
+    Freed(lambda: signal.raise_signal(signal.SIGINT))
+    assert printed == [ZeroDivisionError, KeyboardInterrupt]
 
 
 def test_ctrl_c_at_a_question_ends_in_stopped(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tiktok_pipeline.cli.console import FAILED, USAGE_ERROR
-from tiktok_pipeline_tests.homes import Home, Said
+from tiktok_pipeline_tests.homes import Home, Said, environment
 
 Call = Callable[..., Said]
 
@@ -174,6 +175,21 @@ def test_sql_can_only_read(
         assert (result.code, result.out) == (USAGE_ERROR, "")
         assert len(result.problems) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
+
+
+def test_output_that_cannot_be_written_is_one_line(refreshed_home: Home) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "tiktok_pipeline", "sql", "select 1"],
+            env=environment(refreshed_home.path),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    (line,) = ended.stderr.splitlines()
+    assert ended.returncode == FAILED
+    assert "No space left on device; free some space and run the same command again" in line
 
 
 def test_sql_before_any_refresh_tells_what_to_run(tmp_path: Path, call: Call) -> None:

@@ -18,7 +18,7 @@ from enum import Enum
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
-from tiktok_pipeline.privacy.spelling import NamePattern, is_distinctive_word, unescaped
+from tiktok_pipeline.privacy.spelling import SHORTEST_PLAIN_NUMBER, NamePattern, is_distinctive_word, unescaped
 from tiktok_pipeline.privacy.suppression import SuppressionList
 
 _BLOCK_BYTES = 1 << 20
@@ -42,6 +42,7 @@ _ZSTANDARD = b"\x28\xb5\x2f\xfd"
 _UNPACK_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, ValueError, RuntimeError)
 _MENTIONED = re.compile(rb"(?:@|\xef\xbc\xa0)([a-z0-9._]+)")
 _WORD = re.compile(rb"(?<![a-z0-9._])[a-z0-9._]{3,40}(?![a-z0-9_])")
+_LONG_NUMBER = re.compile(rb"(?<![0-9])[0-9]{%d,20}(?![0-9])" % SHORTEST_PLAIN_NUMBER)
 _JSON_BREAK = re.compile(rb"\\[bfnrt]")
 
 
@@ -91,7 +92,9 @@ def mentioned_names(path: Path, suppression: SuppressionList) -> list[str]:
         text = _JSON_BREAK.sub(b" ", unescaped(block.lower()))
         mentions = {token.rstrip(b".") for token in _MENTIONED.findall(text)}
         words = {token.rstrip(b".") for token in _WORD.findall(text)}
-        found.update(suppression.names_among(mentions | {word for word in words if is_distinctive_word(word)}))
+        numbers = set(_LONG_NUMBER.findall(text))
+        distinctive = {word for word in words if is_distinctive_word(word)}
+        found.update(suppression.names_among(mentions | numbers | distinctive))
     return sorted(found)
 
 

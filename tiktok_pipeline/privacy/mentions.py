@@ -88,7 +88,7 @@ def mention_replacer(names: Sequence[str], *, file: str, columns: Collection[str
 
     def change(text: str) -> str:
         lowered = text.lower()
-        if not any(name in lowered for name in forgotten) and "%" not in text and "\\u" not in text:
+        if not any(name in lowered for name in forgotten) and "%" not in text and "\\" not in text:
             return text
         for pattern, replacement in steps:
             text = pattern.sub(replacement, text)

@@ -15,17 +15,23 @@ SHORTEST_PLAIN_HANDLE = 6
 SHORTEST_PLAIN_NUMBER = 10
 """A shorter number may be a count."""
 
-_BEFORE = r"(?:(?<![A-Za-z0-9._])|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4})|(?<=%[0-9A-Fa-f]{2}))"
-"""Where a word begins. An escape ("\n", "\u00e9", "%40") ends in a letter or digit, but is no part of the word."""
+_ESCAPED = r"(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\x[0-9A-Fa-f]{2})|(?<=%[0-9A-Fa-f]{2})|(?<=%25[0-9A-Fa-f]{2})"
+"""Behind an escape ("\\n", "\\u00e9", "%40"), which ends in a letter or digit, but is no part of the word."""
+
+_BEFORE = rf"(?:(?<![A-Za-z0-9._])|{_ESCAPED})"
+"""Where a word begins."""
 
 _AFTER = r"(?!\.*[A-Za-z0-9_]|%5[fF]|%2[eE][A-Za-z0-9_])"
 """Where a word ends. Dots behind it may end a sentence."""
 
-_AT = r"(?:@|\uff20|%40|\\+u0040|&#0*64;|&#x0*40;)"
+_BEFORE_DIGITS, _AFTER_DIGITS = rf"(?:(?<![0-9])(?<![0-9]\.)|{_ESCAPED})", "(?![0-9])"
+"""A long number is the same in ``id6999999999999999999`` and ``6999999999999999999.0``, but not behind a point."""
+
+_AT = r"(?:@|\uff20|%(?:25)*40|\\+u0040|\\+x40|&#0*64;|&#x0*40;|&commat;)"
 _NO_MAIL = "(?<![A-Za-z0-9._]@)"
 
 
-_ESCAPE = re.compile(rb"%([2-7][0-9a-f])|\\+u00([2-7][0-9a-f])")
+_ESCAPE = re.compile(rb"(?:%(?:25)*|\\+u00|\\+x)([2-7][0-9a-f])")
 
 
 def is_number(name: str) -> bool:
@@ -61,7 +67,7 @@ def unescaped(text: bytes) -> bytes:
     >>> unescaped(rb"%40anna\u002eb")
     b'@anna.b'
     """
-    return _ESCAPE.sub(_unescaped, text).lower() if b"%" in text or b"\\u" in text else text
+    return _ESCAPE.sub(_unescaped, text).lower() if b"%" in text or b"\\" in text else text
 
 
 def mention_expression(handles: Collection[str]) -> str:
@@ -71,14 +77,14 @@ def mention_expression(handles: Collection[str]) -> str:
 
 def plain_expression(names: Collection[str]) -> str:
     """Return a regular expression for distinctive names as whole words, except in mail domains."""
-    return f"{_BEFORE}{_NO_MAIL}{_any_of(names)}{_AFTER}"
+    return _NO_MAIL + _word_of(names)
 
 
 class NamePattern:
     """A pattern for names in bytes. Before it is tried, a quick search rules out most contents."""
 
     def __init__(self, names: Collection[str]) -> None:
-        self._exact = re.compile(f"{_BEFORE}{_any_of(names)}{_AFTER}".encode(), re.IGNORECASE)
+        self._exact = re.compile(_word_of(names).encode(), re.IGNORECASE)
         self._names = [name.encode() for name in _longest_first(names)]
         self._in_path = name_in_path(names)
         self._is_ascii = all(name.isascii() for name in self._names)
@@ -132,12 +138,21 @@ def name_in_path(names: Collection[str]) -> re.Pattern[str]:
     return re.compile("|".join(parts) or "(?!)", re.IGNORECASE | re.ASCII)
 
 
+def _word_of(names: Collection[str]) -> str:
+    """Return an expression for any of the names as a word of its own, and for long numbers without other digits."""
+    numbers = [name for name in names if is_number(name) and is_distinctive(name)]
+    words = [name for name in names if name not in numbers]
+    of_words = f"{_BEFORE}{_any_of(words)}{_AFTER}" if words or not numbers else ""
+    of_numbers = f"{_BEFORE_DIGITS}{_any_of(numbers)}{_AFTER_DIGITS}" if numbers else ""
+    return f"(?:{'|'.join(filter(None, (of_words, of_numbers)))})"
+
+
 def _any_of(names: Collection[str]) -> str:
     return f"(?:{'|'.join(map(_spelling, _longest_first(names)))})"
 
 
 def _unescaped(match: re.Match[bytes]) -> bytes:
-    return bytes.fromhex((match[1] or match[2]).decode())
+    return bytes.fromhex(match[1].decode())
 
 
 def _longest_first(names: Collection[str]) -> list[str]:
@@ -152,7 +167,9 @@ def _character(character: str) -> str:
     variants = {character, character.lower(), character.upper()}
     spellings = {re.escape(variant) for variant in variants}
     for variant in variants:
-        spellings.add("".join(f"%{byte:02x}" for byte in variant.encode()))
+        spellings.add("".join(f"%(?:25)*{byte:02x}" for byte in variant.encode()))
         units = variant.encode("utf-16-be").hex()
         spellings.add("".join(rf"\\+u{units[at : at + 4]}" for at in range(0, len(units), 4)))
+        if variant.isascii():
+            spellings.add(rf"\\+x{ord(variant):02x}")
     return f"(?:{'|'.join(sorted(spellings, key=lambda text: (len(text), text)))})"

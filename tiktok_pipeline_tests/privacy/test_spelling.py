@@ -21,8 +21,23 @@ SPELLINGS = {
     "some.body_1@mail.example": "[forgotten]@mail.example",
     "\uff20some.body_1": "@[forgotten]",
     f'{{"author": {NUMBER}}}': '{"author": 0}',
+    f"id,{NUMBER}.0": "id,0.0",
+    f"of=id{NUMBER}&n": "of=id0&n",
+    f"NumberLong({NUMBER}L) {NUMBER}n": "NumberLong(0L) 0n",
+    "u=%2Fwww.tiktok.com%252F%2540some%252Ebody_1%26": "u=%2Fwww.tiktok.com%252F@[forgotten]%26",
+    "%252Fsome.body_1": "%252F[forgotten]",
+    r"b'\x40some\x2ebody_1'": "b'@[forgotten]'",
+    "&commat;some.body_1": "@[forgotten]",
 }
-OTHERS = ("awesome.body_1", "some.body_12", "some.body_1.too", "some_body_1", f"1{NUMBER}", f"{NUMBER}5")
+OTHERS = (
+    "awesome.body_1",
+    "some.body_12",
+    "some.body_1.too",
+    "some_body_1",
+    f"1{NUMBER}",
+    f"{NUMBER}5",
+    f"0.{NUMBER}",
+)
 
 
 @pytest.mark.parametrize("text", SPELLINGS)

@@ -213,6 +213,7 @@ def test_a_later_scrape_brings_back_neither_the_creator_nor_mentions(
     rows[5] |= {"biography": f"friend of @{HANDLE.upper()}"}
     rows[6] |= {"biography": f"not @, but {HANDLE}, and {HANDLE.upper()}."}
     rows[7] |= {"bio_link": f"https://a.b/%40{HANDLE.replace('.', '%2E')}?id={NUMBER}"}
+    rows[8] |= {"bio_link": f"https://a.b/?u=https%3A%2F%2Ftiktok.com%2F%2540{HANDLE}", "biography": f"id{NUMBER}"}
     register([write_csv(tmp_path / "a.csv", rows)], ingest_config(settings, engine))
     (entry,) = read_manifest(settings.raw / "2024-03-01")
     assert entry.forgotten_rows == (4,)

@@ -362,7 +362,9 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Record the rows of each measurement; its result is a row with the fingerprint."""
     seen: list[int] = []
 
-    def count(matrix: Matrix, model: SegmentModel, settings: FitSettings, *, start: None) -> StabilityResult:
+    def count(
+        matrix: Matrix, model: SegmentModel, settings: FitSettings, *, start: None, processes: int
+    ) -> StabilityResult:
         seen.append(len(matrix))
         digest = fingerprint(matrix, model, settings, start)
         return StabilityResult(pd.DataFrame({"fingerprint": [digest]}), pd.DataFrame())

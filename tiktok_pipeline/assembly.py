@@ -6,7 +6,6 @@ Nothing is built at import, and the environment is not read: `tiktok_pipeline.de
 from __future__ import annotations
 
 import contextlib
-import os
 import warnings
 from collections.abc import Iterator
 
@@ -81,7 +80,7 @@ def build_definitions(
         validated_assets(),
         *features_assets(settings),
         *creators_assets(),
-        *(asset for study in studies for asset in study_assets(study, threads=settings.threads)),
+        *(asset for study in studies for asset in study_assets(study, processes=settings.processes)),
         *peer_assets(studies),
     ]
     keys = [key for asset in tables for key in sorted(asset.keys)]
@@ -113,9 +112,7 @@ def build_definitions(
         ],
         resources={
             "warehouse": warehouse_resource(settings, lambda: open_warehouse(settings)),
-            "figures": figures_resource(
-                settings.reports, is_enabled=settings.pictures, processes=settings.threads or os.cpu_count() or 1
-            ),
+            "figures": figures_resource(settings.reports, is_enabled=settings.pictures, processes=settings.processes),
             "samples": samples_resource(),
             "io_manager": io_manager(settings, studies),
         },

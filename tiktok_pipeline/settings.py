@@ -152,6 +152,11 @@ class Settings:
         return self.home / "dagster"
 
     @property
+    def processes(self) -> int:
+        """The processes that fit models and draw figures at the same time: ``threads``, or one for each core."""
+        return self.threads or os.cpu_count() or 1
+
+    @property
     def failures_file(self) -> Path:
         """The log of failed runs, one line each."""
         return self.home / "failures.log"

@@ -43,6 +43,7 @@ def test_valid_values_are_read(memory: str) -> None:
         }
     )
     assert (settings.lock_timeout_seconds, settings.threads, settings.memory_limit) == (2.5, 3, memory)
+    assert settings.processes == 3
 
 
 @pytest.mark.parametrize(

@@ -174,9 +174,7 @@ def _disk_trial(reference: Reference, number: int, free: float, keep: Path | Non
     with mount_small_disk(reference.work / f"disk_{number:03d}") as disk:
         home = disk / "home"
         shutil.copytree(reference.home_before, home)
-        about = os.statvfs(disk)
-        used = (about.f_blocks - about.f_bfree) * about.f_frsize
-        _mount("-o", f"remount,size={used + int(free * _MEGABYTE)}", str(disk))
+        limit_free_space(disk, free)
         before = list_entries(home)
         ended = _run(home, reference.command)
         if ended.returncode == 0:
@@ -190,7 +188,7 @@ def _disk_trial(reference: Reference, number: int, free: float, keep: Path | Non
             shutil.copytree(home, keep / disk.name)
             (keep / f"{disk.name}.stderr.txt").write_text(ended.stderr, encoding="utf-8")
         problems = [*_error_text_problems(ended.stderr, said), *cut_off_problems(home, reference.old, reference.new)]
-        _mount("-o", f"remount,size={used + _ROOMY_MEGABYTES * _MEGABYTE}", str(disk))
+        limit_free_space(disk, _ROOMY_MEGABYTES)
         trial = _rerun(reference, home, Trial(number, free, phase, tuple(problems), (), ()))
         if keep and trial.after_rerun + trial.left:
             shutil.copytree(home, keep / f"{disk.name}_done_again")
@@ -215,12 +213,19 @@ def mount_small_disk(folder: Path) -> Iterator[Path]:
     if os.geteuid() != 0:
         msg = "only root may mount the small disk (a tmpfs); run the command as root"
         raise CannotMountError(msg)
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     _mount("-t", "tmpfs", "-o", f"size={_ROOMY_MEGABYTES}m", "tmpfs", str(folder))
     try:
         yield folder
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def limit_free_space(disk: Path, megabytes: float) -> None:
+    """Leave so many MB free on a small disk."""
+    about = os.statvfs(disk)
+    used = (about.f_blocks - about.f_bfree) * about.f_frsize
+    remount(disk, f"size={used + int(megabytes * _MEGABYTE)}")
 
 
 def remount(folder: Path, option: str) -> None:

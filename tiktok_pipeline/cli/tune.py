@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -72,7 +71,7 @@ def _tune_study(settings: Settings, study: Study, *, trials: int, snapshot: str 
         classification.published.network,
         trials=trials,
         random_state=random_state,
-        processes=settings.threads or os.cpu_count() or 1,
+        processes=settings.processes,
         on_trial=lambda number, best: info(f"trial {number} of {trials}: best average precision {best:.3f}"),
     )
     print_rows(list(table.columns), [tuple(row) for row in table.itertuples(index=False)], "table")

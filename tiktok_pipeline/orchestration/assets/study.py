@@ -3,7 +3,6 @@
 All assets of a study are in the group of its name. The steps themselves are `tiktok_pipeline.analysis.segmentation`.
 """
 
-import os
 from functools import partial
 from typing import Any
 
@@ -51,12 +50,11 @@ _FEATURE_FIGURES = {"snake", "relative_importance"}
 """The figures that Dagster's UI shows beside ``personas.features``; the others are beside ``personas.summaries``."""
 
 
-def study_assets(study: Study, *, threads: int | None = None) -> list[AssetsDefinition]:
+def study_assets(study: Study, *, processes: int = 1) -> list[AssetsDefinition]:
     """Return all assets of a study: those of its segmentation, of its classification, and its advice.
 
-    ``threads`` models are fitted at the same time, each in a process of its own; by default one per core.
+    ``processes`` models are fitted at the same time, each in a process of its own.
     """
-    processes = threads or os.cpu_count() or 1
     assets: list[AssetsDefinition] = []
     if study.segmentation is not None:
         assets += [

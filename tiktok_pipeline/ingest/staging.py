@@ -28,6 +28,10 @@ def staging_folder(raw: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
+_ERRORS_OF_THE_TARGET = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+"""Errors that say nothing about the delivered file: the disk of the home is full, or cannot be written."""
+
+
 def copy_file(source: Path, target: Path) -> None:
     """Copy the content of a regular file; a link is not followed.
 
@@ -42,6 +46,8 @@ def copy_file(source: Path, target: Path) -> None:
     ------
     UnreadableFileError
         If ``source`` is no regular file, or cannot be read.
+    OSError
+        If the disk of ``target`` is full, or cannot be written.
     """
     try:
         reader = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -56,6 +62,8 @@ def copy_file(source: Path, target: Path) -> None:
         finally:
             os.close(writer)
     except OSError as error:
+        if error.errno in _ERRORS_OF_THE_TARGET:
+            raise OSError(error.errno, os.strerror(error.errno), str(target.parent)) from error
         raise _unreadable(source, error) from error
     finally:
         os.close(reader)

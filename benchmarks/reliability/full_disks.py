@@ -151,7 +151,7 @@ def _problem_of_the_message(code: int, said: str) -> str:
     if code not in (0, 1):
         return f"exit code {code}: {said[-600:]}"
     reasons = [line for line in said.splitlines() if line.startswith("tiktok-pipeline: ")]
-    if code and not any("space" in line for line in reasons):
+    if code and not any(word in line for line in reasons for word in ("free some space", "free disk space")):
         return f"no line says that the disk is full: {said[-600:]}"
     return ""
 

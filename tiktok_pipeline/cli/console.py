@@ -187,7 +187,8 @@ def exit_on_expected_error(*, as_json: bool = False, when_interrupted: str = "st
             if explained := _explained(error):
                 fail(explained, as_json=as_json)
             if isinstance(error, OSError):
-                message = f"{error.filename or 'the disk'}: {error.strerror or error}"
+                # Of a copy that fails, the second file is the one that is written.
+                message = f"{error.filename2 or error.filename or 'the disk'}: {error.strerror or error}"
                 _fail(FAILED, OS_ERROR_CODE, message, _DISK_REMEDIES.get(error.errno or 0), as_json=as_json)
             raise
 

@@ -70,6 +70,17 @@ def _bytes_of_listed_videos(entry: StoredFile) -> int:
     return int(entry.bytes * (VIDEO_BYTES_PER_PACKED_BYTE if is_packed else VIDEO_BYTES_PER_BYTE))
 
 
+def bytes_in_words(size: int) -> str:
+    """Return a size in GB, or in MB below one GB.
+
+    Examples
+    --------
+    >>> bytes_in_words(31_800_000_000), bytes_in_words(2_000_000)
+    ('31.8 GB', '2.0 MB')
+    """
+    return f"{size / 1e9:,.1f} GB" if size >= 1_000_000_000 else f"{size / 1e6:,.1f} MB"
+
+
 def check_disk_space(settings: Settings, snapshot: str, manifest: Sequence[StoredFile]) -> None:
     """Raise `InsufficientDiskSpaceError` if the disk of the home has less free space than the snapshot needs."""
     published = settings.published_file
@@ -78,8 +89,8 @@ def check_disk_space(settings: Settings, snapshot: str, manifest: Sequence[Store
     if needed > free:
         rows = sum(entry.rows for entry in manifest)
         raise InsufficientDiskSpaceError(
-            f"snapshot {snapshot}: its {rows:,} rows need about {needed / 1e9:,.1f} GB of disk in addition to their "
-            f"files, but only {free / 1e9:,.1f} GB is free in {settings.home}; nothing was written",
+            f"snapshot {snapshot}: its {rows:,} rows need about {bytes_in_words(needed)} of disk in addition to "
+            f"their files, but only {bytes_in_words(free)} is free in {settings.home}; nothing was written",
             remedy=(
                 "free disk space (`tiktok-pipeline prune`), or move the home to a larger disk (TIKTOK_PIPELINE_HOME)"
             ),

@@ -29,7 +29,7 @@ from tiktok_pipeline.home.manifest import (
     file_sha256,
     read_manifest,
 )
-from tiktok_pipeline.ingest.disk_space import needed_bytes
+from tiktok_pipeline.ingest.disk_space import bytes_in_words, needed_bytes
 from tiktok_pipeline.ingest.inbox import refused_files
 from tiktok_pipeline.privacy.suppression import read_suppression_list
 from tiktok_pipeline.raw.schema import SOURCES, VIDEOS
@@ -193,7 +193,7 @@ def _check_disk_space(settings: Settings) -> Finding:
         default=published_bytes,
     )
     free = shutil.disk_usage(settings.home).free
-    text = f"{free / 1e9:,.1f} GB free, a refresh of one study may need {needed / 1e9:,.1f} GB"
+    text = f"{bytes_in_words(free)} free, a refresh of one study may need {bytes_in_words(needed)}"
     if free >= needed:
         return Finding("ok", text)
     return Finding("error", text, "free some space, or remove old snapshots: `tiktok-pipeline prune --keep N`")

@@ -60,6 +60,12 @@ def test_the_error_names_needed_and_free_space(tmp_path: Path, monkeypatch: pyte
     check_disk_space(Settings(home=tmp_path), "2024-03-01", [stored("a.parquet", 80_000_000)])
 
 
+def test_a_small_snapshot_is_refused_with_sizes_in_megabytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(100, 70, 100_000))
+    with pytest.raises(InsufficientDiskSpaceError, match=r"need about 0\.3 MB of disk .* only 0\.1 MB is free in"):
+        check_disk_space(Settings(home=tmp_path), "2024-03-01", [stored("a.parquet", 1_000)])
+
+
 def test_a_refresh_without_disk_space_writes_nothing(
     copied_home: Home, call: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

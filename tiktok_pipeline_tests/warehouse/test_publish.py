@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from benchmarks.reliability.crash import CannotMountError, limit_free_space, mount_small_disk
 from tiktok_pipeline.warehouse.base import Column, TableSpec, View, WarehouseError
 from tiktok_pipeline.warehouse.duckdb import publishing
 from tiktok_pipeline.warehouse.duckdb.connection import published_delivery_ids, query
@@ -46,9 +47,13 @@ COUNTED = "select snapshot, count(*) from shelf.things group by all order by all
 def store(tmp_path: Path) -> Iterator[DuckDBWarehouse]:
     """A warehouse with two snapshots and a column that is not published."""
     with DuckDBWarehouse(tmp_path / "store.duckdb") as warehouse:
-        warehouse.replace_slice(THINGS, MARCH, things({"name": "m1"}, {"name": "m2", "record": "secret"}))
-        warehouse.replace_slice(THINGS, APRIL, things({"name": "a1", "rate": 0.5}))
+        fill(warehouse)
         yield warehouse
+
+
+def fill(warehouse: DuckDBWarehouse) -> None:
+    warehouse.replace_slice(THINGS, MARCH, things({"name": "m1"}, {"name": "m2", "record": "secret"}))
+    warehouse.replace_slice(THINGS, APRIL, things({"name": "a1", "rate": 0.5}))
 
 
 @pytest.fixture
@@ -164,10 +169,28 @@ def test_a_publish_that_cannot_replace_the_file_can_be_repeated(
 
     with monkeypatch.context() as patched:
         patched.setattr(publishing, "atomic_replace", full)
-        with pytest.raises(WarehouseError, match=r"and is unchanged: .*No space left"):
+        with pytest.raises(WarehouseError, match=r"and is unchanged: the disk is full; free some space"):
             publish(store, target, "2024-04-01")
     assert (target.read_bytes() == before, files_beside(target)) == (True, ["tiktok.duckdb"])
     publish(store, target, "2024-04-01")
+
+
+def test_a_publish_on_a_full_disk_says_so_and_can_be_repeated(tmp_path: Path) -> None:
+    try:
+        with mount_small_disk(tmp_path / "home") as home, DuckDBWarehouse(home / "warehouse.duckdb") as full:
+            fill(full)
+            target = home / "published" / "tiktok.duckdb"
+            publish(full, target, "2024-03-01")
+            for free in (0, 0.0625, 0.25):
+                limit_free_space(home, free)
+                with pytest.raises(WarehouseError, match=r"the disk is full.*; free some space"):
+                    publish(full, target, "2024-04-01")
+                assert files_beside(target) == ["tiktok.duckdb"]
+            limit_free_space(home, 64)
+            publish(full, target, "2024-04-01")
+            assert query(target, COUNTED)[1] == [("2024-03-01", 2), ("2024-04-01", 1)]
+    except CannotMountError as error:
+        pytest.skip(str(error))
 
 
 def test_a_client_that_wrote_to_the_published_file_and_died_locks_nobody_out(

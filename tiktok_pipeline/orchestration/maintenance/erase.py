@@ -221,8 +221,9 @@ def _run(eraser: Eraser, snapshot: str, assets: Sequence[AssetKey], *, unless: s
         return False
     if outcome.failure.code == STOPPED:
         raise KeyboardInterrupt
+    where = "" if outcome.failure.message.startswith("snapshot ") else f"snapshot {snapshot}: "
     raise ErasureInterruptedError(
-        f"snapshot {snapshot}: {outcome.failure.message}; the erasure is not finished",
+        f"{where}{outcome.failure.message}; the erasure is not finished",
         remedy="fix the cause, then run `tiktok-pipeline forget` again to finish it",
     )
 

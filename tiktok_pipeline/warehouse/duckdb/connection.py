@@ -42,6 +42,8 @@ MEND_DATABASE = (
     "it again from raw/; or restore a backup: `tiktok-pipeline restore DIR`"
 )
 
+FREE_SPACE = "free some space and run the same command again"
+
 _NO_STATEMENT = "the query holds no statement; expected one such as: select * from meta.tables"
 
 
@@ -285,9 +287,14 @@ def _translate_errors(path: Path) -> Iterator[None]:
         raise QueryError(first, details=[line for line in others if line.strip()]) from error
 
 
+def is_full(error: Exception) -> bool:
+    """Return whether the engine or the system raised the error because a disk is full."""
+    return _FULL.search(str(error)) is not None
+
+
 def is_damage(error: Exception) -> bool:
     """Return whether the engine raised an error because a database file is damaged."""
-    if _FULL.search(str(error)):  # the engine also says "invalidated" then, and the file is as it was
+    if is_full(error):  # the engine also says "invalidated" then, and the file is as it was
         return False
     is_unclassified = type(error) is duckdb.Error  # a wrong checksum is raised without a class of its own
     is_of_file = is_unclassified or isinstance(error, duckdb.IOException) or not isinstance(error, duckdb.Error)
@@ -299,8 +306,8 @@ def engine_error(path: Path, error: Exception) -> WarehouseError:
 
     Every block of a database has a checksum, which the engine compares when it reads the block.
     """
-    if _FULL.search(str(error)):
-        return WarehouseError(f"{path}: the disk is full", remedy="free some space and run the same command again")
+    if is_full(error):
+        return WarehouseError(f"{path}: the disk is full", remedy=FREE_SPACE)
     if not is_damage(error):
         return WarehouseError(_unreadable(path, error))
     reason = one_line(str(error).partition("Stack Trace")[0], max_characters=160)

@@ -20,7 +20,7 @@ from tiktok_pipeline.atomic_write import atomic_replace, copy_content, draft_of
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import StoredSlice, TableSpec, View, WarehouseError
 from tiktok_pipeline.warehouse.duckdb.checksums import accept_only, copy_checksums, write_file_checksum
-from tiktok_pipeline.warehouse.duckdb.connection import is_damage
+from tiktok_pipeline.warehouse.duckdb.connection import FREE_SPACE, is_damage, is_full
 from tiktok_pipeline.warehouse.duckdb.meta import (
     META_TABLES,
     PUBLISHED_AT_TABLE,
@@ -129,9 +129,10 @@ def publish(
         atomic_replace(draft, target)
         accept_only(target, checksum)
     except (duckdb.Error, OSError) as error:
-        reason = one_line(str(error))[:200]
+        reason = "the disk is full" if is_full(error) else one_line(str(error))[:200]
         msg = f"{target}: could not be brought up to date and is unchanged: {reason}"
         remedy = "run `tiktok-pipeline doctor`, which names the damaged file" if is_damage(error) else None
+        remedy = FREE_SPACE if is_full(error) else remedy
         raise WarehouseError(msg, remedy=remedy) from error
     finally:
         _remove(draft)

@@ -27,7 +27,7 @@ from tiktok_pipeline.warehouse.base import (
     check_slice,
 )
 from tiktok_pipeline.warehouse.duckdb.checksums import column_sums, drop_checksums, list_checksums
-from tiktok_pipeline.warehouse.duckdb.connection import engine_error, is_damage
+from tiktok_pipeline.warehouse.duckdb.connection import engine_error, is_damage, is_full
 from tiktok_pipeline.warehouse.duckdb.engine import DuckDBEngine
 from tiktok_pipeline.warehouse.duckdb.meta import SLICES_TABLE, create_views
 from tiktok_pipeline.warehouse.duckdb.publishing import publish
@@ -271,7 +271,7 @@ class DuckDBWarehouse(DuckDBEngine):
             if self._path is not None:  # releases the file; closing a database in memory would lose its rows
                 self.close()
             if isinstance(error, duckdb.Error):
-                if self._path is not None and is_damage(error):
+                if self._path is not None and (is_damage(error) or is_full(error)):
                     raise engine_error(self._path, error) from error
                 msg = f"{work} failed, the table is unchanged: {one_line(str(error))[:400]}"
                 raise WarehouseError(msg) from error

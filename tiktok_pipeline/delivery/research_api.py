@@ -14,6 +14,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+from tiktok_pipeline.delivery.regular_file import is_there, open_regular_file
 from tiktok_pipeline.delivery.tables import DeliveredTable, Record
 from tiktok_pipeline.safe_text import visible_name
 from tiktok_pipeline.warehouse.base import UnreadableFileError
@@ -52,13 +53,18 @@ def request_files(path: Path) -> list[Path]:
     return [path.with_name(name) for name in names if len(os.fsencode(name)) <= _LONGEST_NAME_BYTES]
 
 
+def requests_beside(path: Path) -> list[Path]:
+    """Return the requests that are beside a reply: files, and also links and special files, which are not read."""
+    return [request for request in request_files(path) if is_there(request)]
+
+
 def is_request_file(path: Path) -> bool:
     """Return whether a file is the request of a reply beside it, and not a delivery of its own."""
     if not path.name.endswith(REQUEST_ENDING):
         return False
     name = path.name.removesuffix(REQUEST_ENDING)
     endings = ("", ".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
-    return any(path.with_name(name + ending).is_file() for ending in endings)
+    return any(is_there(path.with_name(name + ending)) for ending in endings)
 
 
 def with_usernames(table: DeliveredTable, path: Path) -> DeliveredTable:
@@ -79,11 +85,11 @@ def with_usernames(table: DeliveredTable, path: Path) -> DeliveredTable:
     Raises
     ------
     UnreadableFileError
-        If no request is found, or it names more or fewer users than there are replies.
+        If no request is found, it is a link, or it names more or fewer users than there are replies.
     """
     if not is_user_reply(table.header):
         return table
-    request = next((candidate for candidate in request_files(path) if candidate.is_file()), None)
+    request = next(iter(requests_beside(path)), None)
     if request is not None:
         usernames = _usernames_in(request)
         replies = sum(1 for _ in table.records())
@@ -109,10 +115,12 @@ def with_usernames(table: DeliveredTable, path: Path) -> DeliveredTable:
 def _usernames_in(request: Path) -> list[str]:
     """Return the handles in a request file: one object, an array, or one object per line."""
     shown = visible_name(request.name)
-    if request.stat().st_size > LARGEST_REQUEST_BYTES:
+    with os.fdopen(open_regular_file(request), "rb") as opened:
+        content = opened.read(LARGEST_REQUEST_BYTES + 1)
+    if len(content) > LARGEST_REQUEST_BYTES:
         raise UnreadableFileError(f"{shown}: larger than {LARGEST_REQUEST_BYTES // 2**20} MB, no request is so large")
     try:
-        text = request.read_text(encoding="utf-8-sig")
+        text = content.decode("utf-8-sig")
         try:
             document = json.loads(text)
         except json.JSONDecodeError:

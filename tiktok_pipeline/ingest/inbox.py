@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tiktok_pipeline.atomic_write import atomic_write_text
-from tiktok_pipeline.delivery.research_api import is_request_file, request_files
+from tiktok_pipeline.delivery.regular_file import is_there
+from tiktok_pipeline.delivery.research_api import is_request_file, request_files, requests_beside
 from tiktok_pipeline.errors import FileError
 from tiktok_pipeline.home.layout import REASON_SUFFIX
 from tiktok_pipeline.ingest.config import IngestConfig
@@ -182,7 +183,7 @@ def _ingest_delivery(
                 _move_requests(path, settings.refused / refused_file.file)
         elif _file_status(path) == status:  # else another file took the name meanwhile
             path.unlink()
-            for request in request_files(path):
+            for request in requests_beside(path):
                 request.unlink(missing_ok=True)
 
 
@@ -213,7 +214,7 @@ def _refuse(path: Path, folder: Path, reason: str) -> RefusedFile:
 def _move_requests(path: Path, refused: Path) -> None:
     """Move the requests of a refused reply beside it; alone in the inbox, one would be a delivery of its own."""
     for request, moved in zip(request_files(path), request_files(refused), strict=False):
-        if request.is_file() and not _exists(moved):
+        if is_there(request) and not _exists(moved):
             os.replace(request, moved)  # noqa: PTH105 - as for the file
 
 

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from tiktok_pipeline.atomic_write import atomic_write_text
-from tiktok_pipeline.delivery.research_api import request_files
+from tiktok_pipeline.delivery.regular_file import open_regular_file
+from tiktok_pipeline.delivery.research_api import requests_beside
 from tiktok_pipeline.home.manifest import StoredFile, file_sha256, read_manifest, snapshots_on_disk
 from tiktok_pipeline.ingest.config import IngestConfig
 from tiktok_pipeline.ingest.options import IngestOptions
 from tiktok_pipeline.ingest.store import RegisteredFile, delivered_as
 from tiktok_pipeline.program_version import program_version
+from tiktok_pipeline.warehouse.base import UnreadableFileError
 
 Entries = list[tuple[str, StoredFile]]
 """Entries of the manifests with their snapshots."""
@@ -47,9 +50,9 @@ def registered_before(
     entries = _all_entries(config.raw)
     registered: list[RegisteredFile] = []
     for path in files:
-        if path.is_symlink() or not path.is_file():
+        sha256 = _sha256(path)
+        if sha256 is None:
             return None
-        sha256 = file_sha256(path)
         own = [(key, entry) for key, entry in entries if entry.delivered_sha256 == sha256]
         if not own or receipts.get(_key(path, sha256, files, config, options)) != _digest(own):
             return None
@@ -90,7 +93,7 @@ def _all_entries(raw: Path) -> Entries:
 
 def _key(path: Path, sha256: str, files: Sequence[Path], config: IngestConfig, options: IngestOptions) -> str:
     """Return the hash of a file and of everything that decides how it is read and where it goes."""
-    requests = [file_sha256(request) for request in request_files(path) if request.is_file()]
+    requests = [_sha256(request) for request in requests_beside(path)]
     parts = (
         sha256,
         path.name,
@@ -102,6 +105,15 @@ def _key(path: Path, sha256: str, files: Sequence[Path], config: IngestConfig, o
         program_version(),
     )
     return _hash(parts)
+
+
+def _sha256(path: Path) -> str | None:
+    """Return the hash of a regular file; None for a link, a special file and what cannot be read."""
+    try:
+        with os.fdopen(open_regular_file(path), "rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except (OSError, UnreadableFileError):
+        return None
 
 
 def _digest(entries: Entries) -> str:

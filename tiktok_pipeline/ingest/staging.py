@@ -8,15 +8,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from tiktok_pipeline.atomic_write import copy_content
+from tiktok_pipeline.delivery.regular_file import open_regular_file, unreadable_file
 from tiktok_pipeline.home.cleanup import STAGING_PREFIX, remove_raw_leftovers
-from tiktok_pipeline.safe_text import visible_name
-from tiktok_pipeline.warehouse.base import UnreadableFileError
 
 
 @contextlib.contextmanager
@@ -49,13 +47,8 @@ def copy_file(source: Path, target: Path) -> None:
     OSError
         If the disk of ``target`` is full, or cannot be written.
     """
+    reader = open_regular_file(source)
     try:
-        reader = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise (_not_a_file(source) if error.errno == errno.ELOOP else _unreadable(source, error)) from error
-    try:
-        if not stat.S_ISREG(os.fstat(reader).st_mode):
-            raise _not_a_file(source)
         writer = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             copy_content(reader, writer)
@@ -64,20 +57,6 @@ def copy_file(source: Path, target: Path) -> None:
     except OSError as error:
         if error.errno in _ERRORS_OF_THE_TARGET:
             raise OSError(error.errno, os.strerror(error.errno), str(target.parent)) from error
-        raise _unreadable(source, error) from error
+        raise unreadable_file(source, error) from error
     finally:
         os.close(reader)
-
-
-def _not_a_file(source: Path) -> UnreadableFileError:
-    return UnreadableFileError(
-        f"{visible_name(source.name)}: a link or a special file; only files are ingested",
-        remedy="copy the file itself into the folder",
-    )
-
-
-def _unreadable(source: Path, error: OSError) -> UnreadableFileError:
-    return UnreadableFileError(
-        f"{visible_name(source.name)}: cannot be read ({error.strerror or error})",
-        remedy="make it readable for the user who runs the pipeline",
-    )

@@ -28,8 +28,8 @@ from tiktok_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from tiktok_pipeline.cli.refresh_summary import RefreshResult
-    from tiktok_pipeline.ingest.inbox import RefusedFile
     from tiktok_pipeline.ingest.options import IngestOptions
+    from tiktok_pipeline.ingest.refused import RefusedFile
     from tiktok_pipeline.ingest.register import RegisteredFile
     from tiktok_pipeline.study import Study
 
@@ -213,7 +213,8 @@ def _ingest_inbox(settings: Settings, options: IngestOptions) -> tuple[list[str]
     for name in ingested.waiting:
         info(f"{visible_name(name)} is still being written; the next refresh ingests it")
     for refused in ingested.refused:
-        print_error(f"{refused.reason} (moved to {settings.refused / refused.file})")
+        moved = f" (moved to {refused.path(settings.refused)})" if refused.is_moved else ""
+        print_error(f"{refused.reason}{moved}")
     pending = set(pending_snapshots(settings, published_delivery_ids(settings.published_file)))
     if unfinished := sorted(pending - set(ingested.snapshots)):
         info(f"continuing unfinished snapshots: {', '.join(unfinished)}")

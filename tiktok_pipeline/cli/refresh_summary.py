@@ -13,7 +13,7 @@ from tiktok_pipeline.output.print_rows import print_rows
 from tiktok_pipeline.warehouse.duckdb.connection import ReadOnlyDatabase, open_read_only
 
 if TYPE_CHECKING:
-    from tiktok_pipeline.ingest.inbox import RefusedFile
+    from tiktok_pipeline.ingest.refused import RefusedFile
     from tiktok_pipeline.orchestration.runs.outcome import Outcome
     from tiktok_pipeline.settings import Settings
     from tiktok_pipeline.study import Study
@@ -304,7 +304,7 @@ def refresh_document(
         "snapshots": [
             _snapshot_document(key, result, by_key.get(key)) for key in sorted([*result.outcomes, *result.complete])
         ],
-        "refused": [{"file": str(settings.refused / entry.file), "reason": entry.reason} for entry in result.refused],
+        "refused": [{"file": str(entry.path(settings.refused)), "reason": entry.reason} for entry in result.refused],
         "published": str(settings.published_file) if summaries else None,
     }
 

@@ -9,7 +9,6 @@ import shutil
 from pathlib import Path
 
 from tiktok_pipeline.atomic_write import DRAFT_SUFFIX, draft_of
-from tiktok_pipeline.home.layout import REASON_SUFFIX
 from tiktok_pipeline.home.manifest import LEAVING_PREFIX, MANIFEST, PENDING_PREFIX, finish_interrupted_store
 from tiktok_pipeline.settings import Settings
 
@@ -42,7 +41,7 @@ def leftovers(settings: Settings) -> list[Path]:
         (settings.published_file.parent, (f".*.sha256{DRAFT_SUFFIX}",)),
         # ``.part`` is the suffix of drafts of earlier versions.
         (settings.reports, (any_draft, f"*/{any_draft}", "*.part", "*/*.part")),
-        (settings.refused, (f".*{REASON_SUFFIX}{DRAFT_SUFFIX}",)),
+        (settings.refused, (any_draft,)),
     ]
     drafts = [path for folder, names in patterns for name in names for path in folder.glob(name)]
     return [*raw_leftovers(settings.raw), *drafts]

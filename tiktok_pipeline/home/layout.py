@@ -30,7 +30,7 @@ def home_files(settings: Settings) -> Iterator[Path]:
 
     Other links are not: what they lead to belongs to others.
     """
-    linked = [folder for folder in home_folders(settings) if folder.is_symlink()]
+    linked = [folder for folder in (*home_folders(settings), settings.refused) if folder.is_symlink()]
     for root in dict.fromkeys((settings.home, *linked)):
         for path in sorted(root.rglob("*")):
             if path.is_file() and not path.is_symlink():

@@ -6,42 +6,25 @@ in ``raw/`` is removed from it, a refused file moves to ``incoming/refused/``.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tiktok_pipeline.atomic_write import atomic_write_text
-from tiktok_pipeline.delivery.regular_file import is_there
-from tiktok_pipeline.delivery.research_api import is_request_file, request_files, requests_beside
+from tiktok_pipeline.delivery.research_api import is_request_file, requests_beside
 from tiktok_pipeline.errors import FileError
-from tiktok_pipeline.home.layout import REASON_SUFFIX
 from tiktok_pipeline.ingest.config import IngestConfig
 from tiktok_pipeline.ingest.options import DEFAULT_OPTIONS, IngestOptions
+from tiktok_pipeline.ingest.refused import RefusedFile
+from tiktok_pipeline.ingest.refused import refuse as refuse_file
 from tiktok_pipeline.ingest.register import register_files
 from tiktok_pipeline.ingest.snapshot_key import parts_of
 from tiktok_pipeline.ingest.store import RegisteredFile
 from tiktok_pipeline.ingest.user_dialects import user_dialects
 from tiktok_pipeline.privacy.suppression import read_suppression_list
-from tiktok_pipeline.raw.dialects.messages import inspect_command
-from tiktok_pipeline.raw.snapshots import (
-    FileStat,
-    is_being_written,
-    list_inbox,
-    safe_name,
-)
-from tiktok_pipeline.safe_text import one_line
+from tiktok_pipeline.raw.snapshots import FileStat, is_being_written, list_inbox
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.base import Engine
-
-
-@dataclass(frozen=True)
-class RefusedFile:
-    """A file that could not be read: its name in ``incoming/refused/`` and the reason, on one line."""
-
-    file: str
-    reason: str
 
 
 @dataclass
@@ -114,14 +97,11 @@ def _deliveries(names: Sequence[str]) -> list[list[str]]:
     return sorted([*groups, *([name] for name in names if name not in joined)])
 
 
-def refused_files(folder: Path) -> list[RefusedFile]:
-    """Return the refused files that are still in the folder, by name."""
-    refused = []
-    for reason_file in sorted(folder.glob(f"*{REASON_SUFFIX}")):
-        name = reason_file.name.removesuffix(REASON_SUFFIX)
-        if _exists(folder / name):
-            refused.append(RefusedFile(name, reason_file.read_text(encoding="utf-8").strip()))
-    return refused
+def inbox_files(settings: Settings) -> dict[str, FileStat]:
+    """Return the files in the inbox by name; the folder of refused files is none of them, even if it is a link."""
+    files = list_inbox(settings.incoming)
+    files.pop(settings.refused.name, None)
+    return files
 
 
 def settled_names(stats: dict[str, FileStat], folder: Path, settle_seconds: float) -> set[str]:
@@ -130,7 +110,7 @@ def settled_names(stats: dict[str, FileStat], folder: Path, settle_seconds: floa
     Parameters
     ----------
     stats : dict of str to FileStat
-        The files of ``folder``, see `tiktok_pipeline.raw.snapshots.list_inbox`.
+        The files of ``folder``, see `inbox_files`.
     folder : Path
         The incoming folder.
     settle_seconds : float
@@ -148,14 +128,14 @@ def settled_names(stats: dict[str, FileStat], folder: Path, settle_seconds: floa
 def _settled_and_waiting(settings: Settings, log: Callable[[str], None]) -> tuple[list[str], list[str]]:
     """Return the names of the complete files, and of those that still change."""
     folder = settings.incoming
-    stats = list_inbox(folder)
+    stats = inbox_files(settings)
     settled = settled_names(stats, folder, settings.settle_seconds)
     if recent := sorted(set(stats) - settled):
         log(f"waiting {settings.settle_seconds:g} s to make sure that {len(recent)} new file(s) are complete ...")
         time.sleep(settings.settle_seconds)
-        again = list_inbox(folder)
+        again = inbox_files(settings)
         settled |= {name for name in recent if again.get(name) == stats[name] and not is_being_written(folder / name)}
-    names = set(list_inbox(folder))
+    names = set(inbox_files(settings))
     return sorted(settled & names), sorted(names - settled)
 
 
@@ -178,9 +158,7 @@ def _ingest_delivery(
     for path, status in before.items():
         if path in refused:
             if _file_status(path) is not None:  # else removed by whoever delivered it
-                refused_file = _refuse(path, settings.refused, refused[path])
-                result.refused.append(refused_file)
-                _move_requests(path, settings.refused / refused_file.file)
+                result.refused.append(refuse_file(path, settings.refused, refused[path]))
         elif _file_status(path) == status:  # else another file took the name meanwhile
             path.unlink()
             for request in requests_beside(path):
@@ -194,29 +172,3 @@ def _file_status(path: Path) -> tuple[int, int, int] | None:
     except FileNotFoundError:
         return None
     return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _refuse(path: Path, folder: Path, reason: str) -> RefusedFile:
-    """Move a file to `refused/` with a reason file; never overwrite an earlier file of that name."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    reason = one_line(reason)
-    name = safe_name(path)
-    number = 1
-    while _exists(folder / name):
-        number += 1
-        name = f"{number}-{safe_name(path)}"
-    reason = reason.replace(inspect_command(str(path)), inspect_command(str(folder / name)))
-    atomic_write_text(folder / f"{name}{REASON_SUFFIX}", f"{reason}\n")
-    os.replace(path, folder / name)  # noqa: PTH105 - a link is moved, not followed
-    return RefusedFile(name, reason)
-
-
-def _move_requests(path: Path, refused: Path) -> None:
-    """Move the requests of a refused reply beside it; alone in the inbox, one would be a delivery of its own."""
-    for request, moved in zip(request_files(path), request_files(refused), strict=False):
-        if is_there(request) and not _exists(moved):
-            os.replace(request, moved)  # noqa: PTH105 - as for the file
-
-
-def _exists(path: Path) -> bool:
-    return path.exists() or path.is_symlink()

@@ -25,7 +25,9 @@ def remove_matching_files(settings: Settings, names: Collection[str]) -> list[Pa
             path.unlink()
             removed.append(path)
             if path.parent == settings.refused and not path.name.endswith(REASON_SUFFIX):
-                path.with_name(f"{path.name}{REASON_SUFFIX}").unlink(missing_ok=True)
+                reason = path.with_name(f"{path.name}{REASON_SUFFIX}")
+                if not reason.is_dir():  # what a person put there is searched as any other file
+                    reason.unlink(missing_ok=True)
     return removed
 
 

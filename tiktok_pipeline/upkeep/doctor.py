@@ -30,7 +30,7 @@ from tiktok_pipeline.home.manifest import (
     read_manifest,
 )
 from tiktok_pipeline.ingest.disk_space import bytes_in_words, needed_bytes
-from tiktok_pipeline.ingest.inbox import refused_files
+from tiktok_pipeline.ingest.refused import refused_files
 from tiktok_pipeline.privacy.suppression import read_suppression_list
 from tiktok_pipeline.raw.schema import SOURCES, VIDEOS
 from tiktok_pipeline.raw.snapshots import is_snapshot_key

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from tiktok_pipeline.home.manifest import read_manifest, snapshots_on_disk
-from tiktok_pipeline.ingest.inbox import IngestResult, ingest_inbox, refused_files
+from tiktok_pipeline.ingest.inbox import IngestResult, ingest_inbox
+from tiktok_pipeline.ingest.refused import refused_files
 from tiktok_pipeline.ingest.staging import copy_file
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.base import UnreadableFileError

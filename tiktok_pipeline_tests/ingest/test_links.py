@@ -66,7 +66,9 @@ def test_a_request_that_is_a_link_or_a_pipe_is_refused_and_not_read(
     make(request)
     result = ingest_inbox(settings, engine, OPTIONS)
     assert result.registered == []
-    reason = f"{request.name}: a link or a special file; only files are ingested; copy the file itself into the folder"
+    reason = (
+        f"{request.name}: a link or a special file; only files are ingested; copy the file itself into the folder"
+    )
     assert [(file.file, file.reason) for file in result.refused] == [("ann.json", reason)]
     assert names(settings.incoming) == ["refused"]
     assert names(settings.refused) == sorted(["ann.json", "ann.json.why.txt", request.name])

@@ -14,6 +14,7 @@ from dagster import (
 
 from tiktok_pipeline.home.lock import home_lock
 from tiktok_pipeline.ingest.inbox import IngestResult, ingest_inbox
+from tiktok_pipeline.ingest.refused import RefusedFolderError
 from tiktok_pipeline.orchestration.partitions import add_snapshots
 from tiktok_pipeline.safe_text import visible_name
 from tiktok_pipeline.settings import Settings
@@ -51,6 +52,8 @@ def incoming_asset(settings: Settings, open_engine: Callable[[], Warehouse]) -> 
         add_snapshots(context.instance, result.snapshots)
         for file in result.refused:
             context.log.error(f"refused: {file.reason}")
+        if stuck := [file.reason for file in result.refused if not file.is_moved]:
+            raise RefusedFolderError(stuck[0])  # a failed run: the sensor pauses before it tries them again
         return MaterializeResult(metadata=_metadata(result))
 
     return incoming

@@ -39,14 +39,13 @@ from tiktok_pipeline.home.manifest import (
     read_manifest,
     snapshots_on_disk,
 )
-from tiktok_pipeline.ingest.inbox import settled_names
+from tiktok_pipeline.ingest.inbox import inbox_files, settled_names
 from tiktok_pipeline.orchestration.automation.jobs import INGEST_JOB
 from tiktok_pipeline.orchestration.partitions import add_snapshots
 from tiktok_pipeline.orchestration.runs.orphaned_runs import fail_orphaned_runs
 from tiktok_pipeline.orchestration.runs.outcome import failure_of
 from tiktok_pipeline.orchestration.runs.refresh import REFRESH_JOB
 from tiktok_pipeline.orchestration.runs.tags import DELIVERY_TAG, FILES_TAG, INTERRUPTED_TAG, list_files, refresh_tags
-from tiktok_pipeline.raw.snapshots import list_inbox
 from tiktok_pipeline.settings import Settings
 
 TICK_SECONDS = 15
@@ -100,7 +99,7 @@ def _incoming_sensor(settings: Settings) -> SensorDefinition:
         description=f"Starts the job {INGEST_JOB} when a file in {settings.incoming} is complete.",
     )
     def new_scrapes(context: SensorEvaluationContext) -> SensorResult | SkipReason:
-        files = list_inbox(settings.incoming)
+        files = inbox_files(settings)
         settled = settled_names(files, settings.incoming, settings.settle_seconds)
         # A file whose times are in the future is complete when two ticks see the same size and times.
         before = json.loads(context.cursor or "{}")

@@ -9,7 +9,7 @@ from dagster import (
     asset_check,
 )
 
-from tiktok_pipeline.ingest.inbox import refused_files
+from tiktok_pipeline.ingest.refused import refused_files
 from tiktok_pipeline.orchestration.assets.incoming import INCOMING
 from tiktok_pipeline.settings import Settings
 

@@ -20,6 +20,12 @@ ROWS_PER_GROUP = 20_000
 BYTES_PER_GROUP = 32 * 2**20
 """A row group ends at either bound, so that a file of long cells needs no more memory than one of short ones."""
 
+CELLS_PER_BATCH = 2_000_000
+"""So many cells are turned into columns at once, empty ones included: a record of three keys has a cell for each key
+of the others, of which there may be 10,000. A row group has several batches."""
+
+LARGEST_GROUP = 128 * 2**20
+"""A row group ends when its columns take so many bytes. A column without any text in a batch takes none."""
 
 _NOT_UTF8 = re.compile("[\ud800-\udfff]")
 
@@ -58,26 +64,37 @@ def write_text_parquet(table: DeliveredTable, target: Path) -> int:
     rows = 0
     try:
         with pq.ParquetWriter(target, schema, compression="zstd") as writer:
-            for group in _groups(table.records()):
-                writer.write_batch(_to_batch(group, schema), row_group_size=len(group))
-                rows += len(group)
+            for group in _row_groups(table.records(), schema):
+                writer.write_table(group, row_group_size=group.num_rows)
+                rows += group.num_rows
     except BaseException:
         target.unlink(missing_ok=True)
         raise
     return rows
 
 
-def _groups(records: Iterator[Record]) -> Iterator[list[Record]]:
-    group: list[Record] = []
-    characters = 0
+def _row_groups(records: Iterator[Record], schema: pa.Schema) -> Iterator[pa.Table]:
+    waiting: list[Record] = []
+    batches: list[pa.RecordBatch] = []
+    rows = characters = n_bytes = 0
     for record in records:
-        group.append(record)
+        waiting.append(record)
+        rows += 1
         characters += sum(len(cell) for cell in record.cells if cell)
-        if len(group) == ROWS_PER_GROUP or characters >= BYTES_PER_GROUP:
-            yield group
-            group, characters = [], 0
-    if group:
-        yield group
+        is_full = rows == ROWS_PER_GROUP or characters >= BYTES_PER_GROUP
+        if not is_full and len(waiting) * len(schema) < CELLS_PER_BATCH:
+            continue
+        batches.append(_to_batch(waiting, schema))
+        waiting = []
+        n_bytes += batches[-1].get_total_buffer_size()
+        if is_full or n_bytes >= LARGEST_GROUP:
+            yield pa.Table.from_batches(batches)
+            batches = []
+            rows = characters = n_bytes = 0
+    if waiting:
+        batches.append(_to_batch(waiting, schema))
+    if batches:
+        yield pa.Table.from_batches(batches)
 
 
 def _to_batch(records: Sequence[Record], schema: pa.Schema) -> pa.RecordBatch:
@@ -86,9 +103,13 @@ def _to_batch(records: Sequence[Record], schema: pa.Schema) -> pa.RecordBatch:
         [record.row for record in checked],
         [record.line for record in checked],
         [record.problem for record in checked],
-        *map(list, zip(*(record.cells for record in checked), strict=True)),
+        *zip(*(record.cells for record in checked), strict=True),
     ]
-    arrays = [_to_array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+    empty = pa.nulls(len(checked), pa.string())  # shared by all columns without a text
+    arrays = [
+        empty if field.type == empty.type and column.count(None) == len(checked) else _to_array(column, field.type)
+        for column, field in zip(columns, schema, strict=True)
+    ]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,6 +83,56 @@ def test_row_groups_are_bounded_by_rows_and_by_bytes(tmp_path: Path, monkeypatch
     write_text_parquet(table_of(records, ("id",)), path)
     metadata = pq.read_metadata(path)
     assert [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)] == [4, 4, 2, 2]
+
+
+@pytest.mark.parametrize("cells", [1, 10, 60, 1_000])
+def test_records_are_whole_in_whatever_batches_they_become_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cells: int
+) -> None:
+    """Batches of 1, 2 and 10 records of two columns and three of our own, and one batch of all."""
+    monkeypatch.setattr(convert, "CELLS_PER_BATCH", cells)
+    records = [Record(row, row, (f"a{row}" if row % 5 else None, "b" if row == 7 else None)) for row in range(1, 13)]
+    path = tmp_path / "a.parquet"
+    write_text_parquet(table_of(records, ("id", "likes")), path)
+    assert scanned(path)[1] == [(record.row, None, *record.cells) for record in records]
+    assert pq.read_metadata(path).num_row_groups == 1
+
+
+def test_row_groups_are_bounded_by_the_bytes_of_their_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(convert, "CELLS_PER_BATCH", 1)
+    monkeypatch.setattr(convert, "LARGEST_GROUP", 1)
+    path = tmp_path / "a.parquet"
+    write_text_parquet(table_of([Record(row, row, ("a",)) for row in range(1, 4)], ("id",)), path)
+    metadata = pq.read_metadata(path)
+    assert [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)] == [1, 1, 1]
+
+
+SPARSE = """
+import resource, sys
+from pathlib import Path
+from tiktok_pipeline.delivery.convert import write_text_parquet
+from tiktok_pipeline.delivery.tables import DeliveredTable, Layout, Record
+
+header = tuple(f"key {number}" for number in range(10_000))
+
+def records():
+    yield Record(1, 1, ("x",) * len(header))
+    for row in range(2, 2_501):
+        yield Record(row, row, ("x", *(None,) * (len(header) - 1)))
+
+table = DeliveredTable(name="a", layout=Layout(container="json"), header=header, read=records)
+assert write_text_parquet(table, Path(sys.argv[1])) == 2_500
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+"""Prints the most memory that 2,500 records of one key below one of 10,000 keys took, in MB."""
+
+
+def test_records_of_few_keys_below_one_of_many_need_little_memory(tmp_path: Path) -> None:
+    """Each record has 10,000 cells: in one batch, they take 600 MB."""
+    command = [sys.executable, "-c", SPARSE, str(tmp_path / "a.parquet")]
+    assert int(subprocess.run(command, capture_output=True, text=True, check=True).stdout) < 400
 
 
 def test_nothing_is_left_of_a_table_that_cannot_be_read(tmp_path: Path) -> None:

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 MOST_MEMBERS = 1_000
-"""A zip archive with more members is no delivery."""
+"""A delivery with more files in its archives, and sheets in its workbooks, is none."""
+
+_LARGEST_DIRECTORY_BYTES = 4096 * MOST_MEMBERS
+"""The list of the members of a zip archive takes no more: the longest path has 4,096 bytes."""
 
 MOST_LAYERS = 3
 """How deep archives may be nested: a gzipped zip with gzipped members has three layers."""
@@ -57,19 +60,41 @@ _HIDDEN_NAMES = frozenset({"thumbs.db", "desktop.ini"})
 
 @dataclass(frozen=True, kw_only=True)
 class Member:
-    """A file inside a zip archive: its name and its unpacked bytes."""
+    """A file inside a zip archive: its name, its unpacked bytes, and its entry in the archive."""
 
     name: str
     source: ByteSource
+    entry: zipfile.ZipInfo
 
 
 class UnpackBudget:
-    """How many bytes of one delivery may still be unpacked; all members and layers share it."""
+    """How many bytes and files of one delivery may still be unpacked; all members and layers share it.
+
+    Attributes
+    ----------
+    largest_bytes : int or None
+        The limit for all bytes.
+    is_exceeded : bool
+        Whether the delivery has more than it may have: nothing else of it counts then.
+    """
 
     def __init__(self, name: str, largest_bytes: int | None) -> None:
         self._name = name
         self.largest_bytes = largest_bytes
+        self.is_exceeded = False
         self._left = largest_bytes
+        self._members = 0
+
+    def count_members(self, count: int) -> None:
+        """Count the files of an archive or the sheets of a workbook; raise `UnreadableFileError` if too many."""
+        is_first = self._members == 0
+        self._members += count
+        if self._members > MOST_MEMBERS:
+            self.is_exceeded = True
+            found = f"{count} files in the archive" if is_first else f"more than {MOST_MEMBERS} files in its archives"
+            raise UnreadableFileError(
+                f"{self._name}: {found}, expected at most {MOST_MEMBERS}", remedy="deliver the files themselves"
+            )
 
     def spend(self, n_bytes: int) -> None:
         """Count unpacked bytes; raise `UnreadableFileError` if they exceed the limit."""
@@ -77,24 +102,33 @@ class UnpackBudget:
             return
         self._left -= n_bytes
         if self._left < 0:
+            self.is_exceeded = True
             raise too_large(self._name, self.largest_bytes)
 
-    def check(self, source: ByteSource, name: str) -> None:
+    def check(self, source: ByteSource, name: str) -> bytes:
         """Unpack a source to its end, up to the limit.
+
+        Returns
+        -------
+        bytes
+            The first bytes, for `content_type`.
 
         Raises
         ------
         UnreadableFileError
             If it holds more than the limit, or is damaged.
         """
+        head = b""
         try:
             with source() as stream:
                 while block := stream.read(_BLOCK_BYTES):
+                    head = head or block[:_HEAD_BYTES]
                     self.spend(len(block))
         except (*_UNPACK_ERRORS, gzip.BadGzipFile) as error:
             raise UnreadableFileError(
                 f"{name}: the archive is truncated or damaged", remedy="copy the file again"
             ) from error
+        return head
 
 
 def too_large(name: str, largest_bytes: int) -> UnreadableFileError:
@@ -138,7 +172,7 @@ def _has_descriptor(stream: IO[bytes]) -> bool:
         return False
 
 
-def content_type(source: ByteSource, name: str) -> ContentType:
+def content_type(source: ByteSource, name: str, head: bytes | None = None) -> ContentType:
     """Return what a file is, judged by its first bytes.
 
     Parameters
@@ -147,14 +181,17 @@ def content_type(source: ByteSource, name: str) -> ContentType:
         Opens the bytes.
     name : str
         The file for messages; its ending is not looked at.
+    head : bytes, optional
+        The first bytes, where they are known: to open a member of a large archive takes milliseconds.
 
     Raises
     ------
     UnreadableFileError
         If it is of a type that holds no table, or is encrypted.
     """
-    with source() as stream:
-        head = stream.read(_HEAD_BYTES)
+    if head is None:
+        with source() as stream:
+            head = stream.read(_HEAD_BYTES)
     if not head:
         return "empty"
     if head.startswith(_GZIP):
@@ -197,7 +234,7 @@ def open_seekable(source: ByteSource) -> IO[bytes]:
     return cast("IO[bytes]", copy)
 
 
-def zip_members(source: ByteSource, name: str) -> list[Member]:
+def zip_members(source: ByteSource, name: str, budget: UnpackBudget) -> list[Member]:
     """Return the files inside a zip archive, without folders and hidden files.
 
     Parameters
@@ -206,6 +243,8 @@ def zip_members(source: ByteSource, name: str) -> list[Member]:
         Opens the archive.
     name : str
         The archive for messages.
+    budget : UnpackBudget
+        Counts the members; nothing is unpacked.
 
     Raises
     ------
@@ -214,11 +253,7 @@ def zip_members(source: ByteSource, name: str) -> list[Member]:
         leads out of the archive.
     """
     entries = _zip_entries(source, name)
-    if len(entries) > MOST_MEMBERS:
-        raise UnreadableFileError(
-            f"{name}: {len(entries)} files in the archive, expected at most {MOST_MEMBERS}",
-            remedy="deliver the files themselves",
-        )
+    budget.count_members(len(entries))
     members = []
     names: set[str] = set()
     for entry in entries:
@@ -230,13 +265,45 @@ def zip_members(source: ByteSource, name: str) -> list[Member]:
                 f"{name}: two files {visible_name(entry.filename)} in the archive", remedy="remove one of them"
             )
         names.add(entry.filename)
-        members.append(Member(name=entry.filename, source=_member_source(source, entry)))
+        members.append(Member(name=entry.filename, source=_member_source(source, entry), entry=entry))
     return members
+
+
+def check_members(source: ByteSource, members: Sequence[Member], name: str, budget: UnpackBudget) -> list[bytes]:
+    """Unpack every member to its end, up to the limit, and return the first bytes of each.
+
+    The archive is opened once: to open it takes as long as it has members.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the members hold more than the limit, or one is damaged.
+    """
+    with open_seekable(source) as stream, zipfile.ZipFile(stream) as archive:
+        return [budget.check(lambda entry=member.entry: archive.open(entry), name) for member in members]  # type: ignore[misc]
+
+
+class _Listed:
+    """The bytes of a zip archive, of which the list of its members is read at once: refused if it is too long."""
+
+    def __init__(self, stream: IO[bytes], name: str) -> None:
+        self._stream = stream
+        self._name = name
+        self.seek, self.tell = stream.seek, stream.tell
+
+    def read(self, size: int = -1) -> bytes:
+        if size > _LARGEST_DIRECTORY_BYTES:
+            raise UnreadableFileError(
+                f"{self._name}: a list of {size // 1000} kB of the files in the archive, expected at most "
+                f"{MOST_MEMBERS} files",
+                remedy="deliver the files themselves",
+            )
+        return self._stream.read(size)
 
 
 def _zip_entries(source: ByteSource, name: str) -> list[zipfile.ZipInfo]:
     try:
-        with open_seekable(source) as stream, zipfile.ZipFile(stream) as archive:
+        with open_seekable(source) as stream, zipfile.ZipFile(cast("IO[bytes]", _Listed(stream, name))) as archive:
             return archive.infolist()
     except (*_UNPACK_ERRORS, ValueError, UnicodeError) as error:
         raise UnreadableFileError(

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from dataclasses import replace
+from pathlib import Path
 
-from tiktok_pipeline.delivery.containers import (
-    MOST_LAYERS,
-    UnpackBudget,
-    content_type,
-    gunzipped,
-    path_source,
-    too_large,
-    zip_members,
-)
+from tiktok_pipeline.delivery.containers import UnpackBudget, path_source, too_large
 from tiktok_pipeline.delivery.csv_records import open_csv
 from tiktok_pipeline.delivery.json_records import is_json, open_json
 from tiktok_pipeline.delivery.script_text import check_no_script
-from tiktok_pipeline.delivery.tables import ByteSource, DeliveredTable, KnowsName
+from tiktok_pipeline.delivery.tables import DeliveredTable, KnowsName
+from tiktok_pipeline.delivery.unpack import Part, Unpacked, unpack
 from tiktok_pipeline.safe_text import visible_name
 from tiktok_pipeline.warehouse.base import UnreadableFileError
 
@@ -28,22 +21,6 @@ _LONGEST_FIRST_LINE = 16 * 2**20
 
 MOST_COLUMNS = 10_000
 """A table with more columns is no table of profiles."""
-
-TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".zip")
-"""How the name of a file with a table ends, also with ``.gz``. Members of an archive with other names are skipped."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Part:
-    """What is opened: the bytes, their name for messages, how they were packed, and the layers of archives around."""
-
-    source: ByteSource
-    name: str
-    budget: UnpackBudget
-    knows: KnowsName | None
-    compression: str = ""
-    member: str = ""
-    layers: int = 0
 
 
 def open_delivery(
@@ -76,7 +53,7 @@ def open_delivery(
     if largest_bytes is not None and path.stat().st_size > largest_bytes:
         raise too_large(name, largest_bytes)
     budget = UnpackBudget(name, largest_bytes)
-    tables = _open(_Part(source=path_source(path), name=name, budget=budget, knows=knows))
+    tables = _open(unpack(Part(source=path_source(path), name=name, budget=budget)), knows)
     if not tables:
         raise UnreadableFileError(f"{name}: no table in it", remedy="export the table as CSV")
     for table in tables:
@@ -91,25 +68,26 @@ def _check_width(name: str, n_columns: int) -> None:
         )
 
 
-def _check_first_line(part: _Part) -> None:
+def _check_first_line(part: Part) -> None:
     """Refuse a first line of too many cells: to find out the layout of such a text takes minutes."""
     with part.source() as stream:
         line = _QUOTED.sub(b"", stream.readline(_LONGEST_FIRST_LINE)).partition(b"\r")[0]  # also the only line end
     _check_width(part.name, 1 + max(line.count(delimiter) for delimiter in _DELIMITERS))
 
 
-def _open(part: _Part) -> list[DeliveredTable]:
-    match content_type(part.source, part.name):
+def _open(unpacked: Unpacked, knows: KnowsName | None) -> list[DeliveredTable]:
+    if unpacked.error is not None:
+        raise unpacked.error
+    part = unpacked.part
+    match unpacked.content:
         case "empty":
             raise UnreadableFileError(
                 f"{part.name}: the file is empty; expected a header and rows", remedy="export it again"
             )
         case "gzip":
-            unpacked = gunzipped(part.source)
-            part.budget.check(unpacked, part.name)
-            return _open(_one_layer_down(part, source=unpacked, compression="gzip"))
+            return _open(unpacked.inner[0], knows)
         case "zip":
-            return _open_archive(part)
+            return _open_archive(unpacked, knows)
         case "xlsx":
             from tiktok_pipeline.delivery.xlsx_records import open_xlsx  # noqa: PLC0415 - few deliveries are workbooks
 
@@ -119,7 +97,7 @@ def _open(part: _Part) -> list[DeliveredTable]:
                 budget=part.budget,
                 compression=part.compression,
                 member=part.member,
-                knows=part.knows,
+                knows=knows,
             )
         case "parquet":
             from tiktok_pipeline.delivery.parquet_records import open_parquet  # noqa: PLC0415 - pyarrow costs a second
@@ -143,41 +121,21 @@ def _open(part: _Part) -> list[DeliveredTable]:
                 name=part.name,
                 compression=part.compression,
                 member=part.member,
-                knows=part.knows,
+                knows=knows,
             )
             return [replace(table, source=part.source)]
 
 
-def _one_layer_down(part: _Part, **changes: object) -> _Part:
-    if part.layers == MOST_LAYERS:
-        raise UnreadableFileError(
-            f"{part.name}: archives nested more than {MOST_LAYERS} deep", remedy="deliver the file itself"
-        )
-    return replace(part, layers=part.layers + 1, **changes)  # type: ignore[arg-type]
-
-
-def _open_archive(part: _Part) -> list[DeliveredTable]:
-    members = zip_members(part.source, part.name)
-    for member in members:
-        part.budget.check(member.source, part.name)
-    with_table_names = [member for member in members if _has_table_name(member.name)] or members
+def _open_archive(archive: Unpacked, knows: KnowsName | None) -> list[DeliveredTable]:
     tables: list[DeliveredTable] = []
     texts_without_table: list[UnreadableFileError] = []
-    for member in with_table_names:
-        shown = visible_name(member.name)[:100]
-        inner = _one_layer_down(
-            part, source=member.source, name=f"{part.name}: {shown}", compression="zip", member=member.name
-        )
+    for inner in archive.inner:
         try:
-            tables += _open(inner)
+            tables += _open(inner, knows)
         except UnreadableFileError as error:
-            if not member.name.lower().endswith(".txt"):
+            if inner.part.budget.is_exceeded or not inner.part.member.lower().endswith(".txt"):
                 raise
             texts_without_table.append(error)  # a README beside the data
     if not tables and texts_without_table:
         raise texts_without_table[0]
     return tables
-
-
-def _has_table_name(filename: str) -> bool:
-    return PurePosixPath(filename).name.lower().removesuffix(".gz").endswith(TABLE_ENDINGS)

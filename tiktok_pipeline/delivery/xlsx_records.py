@@ -108,7 +108,9 @@ def open_xlsx(
         script = Path(__file__).with_name("xlsx_worker.py")
         texts = _Texts(run_worker(script, stream, str(LARGEST_TEXT_BYTES), name=name, seconds=_SECONDS))
         with_table = []
-        for sheet in _sheets(texts):
+        sheets = _sheets(texts)
+        budget.count_members(len(sheets))
+        for sheet in sheets:
             header = _find_header(sheet.first_rows, knows)
             if header is not None:
                 with_table.append((sheet, header))

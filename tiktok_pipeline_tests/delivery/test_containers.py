@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tiktok_pipeline.delivery import containers, open_delivery
 from tiktok_pipeline.warehouse.base import UnreadableFileError
 from tiktok_pipeline_tests.delivery.records import cells_of, delivered
 
@@ -141,6 +142,45 @@ def test_what_holds_no_table_is_refused_in_one_line(tmp_path: Path, content: byt
         delivered(tmp_path / "file.csv", content)
     assert str(caught.value).startswith("file.csv: ")
     assert str(caught.value).isprintable()
+
+
+def zips(n_zips: int, n_members: int, extra: int = 0) -> bytes:
+    """Return an archive of archives, and of ``extra`` tables in front of them."""
+    inner = zipped({f"{number}.csv": CSV for number in range(n_members)})
+    tables = {f"{number}.csv": CSV for number in range(extra)}
+    return zipped(tables | {f"z{number}.zip": inner for number in range(n_zips)})
+
+
+EMPTY = zipped({str(number): b"" for number in range(999)})
+LONG_NAMES = zipped({f"{'x' * 60_000}{number}": b"" for number in range(70)})
+MANY = [
+    ("archives", zips(3, 333), "more than 1000 files"),
+    ("tables before archives", zips(2, 200, extra=599), "more than 1000 files"),
+    ("packed archives", zipped({f"{n}.zip.gz": gzip.compress(zips(1, 250)) for n in range(4)}), "more than 1000"),
+    ("three layers", zipped({f"{number}.zip": zips(9, 24) for number in range(5)}), "more than 1000 files"),
+    ("archives with names of texts", zipped({f"{n}.txt": zips(1, 250) for n in range(4)}), "more than 1000 files"),
+    ("empty files", zipped({"a.csv": CSV, "b.zip": EMPTY}), "more than 1000 files"),
+    ("a long list of files", zipped({"b.zip": LONG_NAMES}), "a list of 4[0-9]* kB of the files"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "reason"), [case[1:] for case in MANY], ids=[case[0] for case in MANY])
+def test_the_files_in_all_archives_count_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, reason: str
+) -> None:
+    """No table is opened before: that takes milliseconds for each."""
+    monkeypatch.setattr(open_delivery, "open_csv", None)
+    with pytest.raises(UnreadableFileError, match=reason) as caught:
+        delivered(tmp_path / "all.zip", content)
+    assert str(caught.value).startswith("all.zip: ")
+    assert str(caught.value).isprintable()
+
+
+def test_as_many_files_as_a_delivery_may_have_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(containers, "MOST_MEMBERS", 12)
+    assert len(delivered(tmp_path / "all.zip", zips(2, 4, extra=2))) == 10
+    with pytest.raises(UnreadableFileError, match="more than 12 files in its archives"):
+        delivered(tmp_path / "all.zip", zips(2, 4, extra=3))
 
 
 def test_two_members_of_one_name_are_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from tiktok_pipeline.delivery import csv_wrappings
 from tiktok_pipeline.delivery.csv_records import open_csv
 from tiktok_pipeline.delivery.tables import DeliveredTable
 from tiktok_pipeline.warehouse.base import UnreadableFileError
@@ -320,6 +321,85 @@ def test_a_formula_of_a_text_is_this_text(quoted: str) -> None:
     table = opened(HEADER + "".join(lines))
     assert (table.plain_format, good(table)) == (None, expected(8))
     assert 'Cells such as ="12" are read as 12.' in table.layout.notes
+
+
+LIKE_WRAPPINGS = [
+    'x,=",y', '1;=" ; so', ',="', 'a\n="\nb',
+    'x,="",y', '1;="" ; so', 'a\n="12"\nb', ',="12",', 'say;="hi"', "a\n+---+\nb\n+---+\nc",
+    "+--+\n| a |\n+--+\n| b |\n| c |\n+--+", " tea ", "'a','b'",
+]  # fmt: skip
+"""Texts that look like cells which are wrapped oddly, or like lines of a drawn table."""
+
+
+def quoted(text: str) -> str:
+    return '"{}"'.format(text.replace('"', '""'))
+
+
+@pytest.mark.parametrize("text", LIKE_WRAPPINGS)
+@pytest.mark.parametrize("place", [1, 5])
+def test_a_text_that_looks_like_a_wrapping_stays_as_it_is(text: str, place: int) -> None:
+    table = opened(
+        HEADER + "".join(row(number, quoted(text) if number == place else "tea") for number in range(1, 9))
+    )
+    assert good(table) == expected(8, bios={place: text})
+    assert table.layout.notes == ()
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("text", LIKE_WRAPPINGS)
+def test_beside_formulas_too_a_text_that_looks_like_one_stays_as_it_is(text: str, line_end: str) -> None:
+    lines = [
+        f'2024-05-{number:02},maker{number},{quoted(text)},="{number * 100}"{line_end}' for number in range(1, 9)
+    ]
+    table = opened("day,handle,bio,fans" + line_end + "".join(lines))
+    assert good(table) == expected(8, bios=dict.fromkeys(range(1, 9), text))
+
+
+def test_a_formula_behind_another_delimiter_is_text() -> None:
+    text = HEADER + rows(3) + '2024-05-04,maker4,tea;="x";y,="400"\n'
+    wrapping = csv_wrappings.find_wrapping(lambda: io.BytesIO(text.encode()))
+    assert wrapping is not None
+    with wrapping.unwrapped(lambda: io.BytesIO(text.encode()))() as stream:
+        assert stream.read().decode() == text.replace('="400"', '"400"')
+
+
+def test_the_formulas_of_a_single_column_are_found() -> None:
+    assert good(opened('handle\n="0123"\n="a,b"\n="x"\n')) == [("0123",), ("a,b",), ("x",)]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_a_formula_may_hold_the_delimiter(delimiter: str) -> None:
+    lines = [
+        ["day", "handle", "bio", "fans"],
+        *(["2024-05-01", "ann", f'="a{delimiter}b"', '="100"'] for _ in range(4)),
+    ]
+    table = opened("".join(delimiter.join(line) + "\n" for line in lines))
+    assert good(table) == [("2024-05-01", "ann", f"a{delimiter}b", "100")] * 4
+
+
+@pytest.mark.parametrize("before", range(26, 34))
+def test_a_cell_of_several_lines_may_lie_between_two_blocks_of_the_text(
+    monkeypatch: pytest.MonkeyPatch, before: int
+) -> None:
+    """In blocks of a few bytes, a line inside the quoted cell is the first of a block."""
+    monkeypatch.setattr(csv_wrappings, "_BLOCK_BYTES", before)
+    bio = 'a\n="12",\n="13"\n\n="14",b'
+    lines = [f'2024-05-{number:02},maker{number},{quoted(bio)},="{number * 100}"\n' for number in range(1, 9)]
+    assert good(opened(HEADER + "".join(lines))) == expected(8, bios=dict.fromkeys(range(1, 9), bio))
+
+
+def test_a_quote_that_is_not_closed_hides_no_formula() -> None:
+    lines = [f'2024-05-{number:02},maker{number},tea,="{number * 100}"\n' for number in range(1, 9)]
+    lines[3] = lines[3].replace("tea", '"loud')
+    assert good(opened(HEADER + "".join(lines))) == expected(8, without=[4])
+
+
+def test_a_text_in_a_drawn_table_may_hold_a_drawn_line() -> None:
+    """A rule with as many corners as those of the table is one of its rules."""
+    rule = "+------------+------+\n"
+    text = f"{rule}| day        | fans |\n{rule}| 2024-05-01 | +--+ |\n| 2024-05-02 | 200  |\n{rule}"
+    found = [[cell for cell in cells if cell] for cells in good(opened(text))]
+    assert found == [["2024-05-01", "+--+"], ["2024-05-02", "200"]]
 
 
 @pytest.mark.parametrize("codec", ["cp1252", "mac_roman", "cp850"])

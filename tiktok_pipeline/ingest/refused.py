@@ -19,7 +19,7 @@ from tiktok_pipeline.home.layout import REASON_SUFFIX
 from tiktok_pipeline.ingest.staging import copy_file
 from tiktok_pipeline.raw.dialects.messages import inspect_command
 from tiktok_pipeline.raw.snapshots import safe_name
-from tiktok_pipeline.safe_text import one_line
+from tiktok_pipeline.safe_text import one_line, visible_name
 
 _LONGEST_REASON_BYTES = 1 << 16
 
@@ -37,7 +37,7 @@ class RefusedFile:
     Attributes
     ----------
     file : str
-        Its name in ``incoming/refused/``, or in ``incoming/`` if it stays there.
+        Its name in ``incoming/refused/``, or in ``incoming/`` if it stays there, without hidden characters.
     reason : str
         Why it could not be read, on one line.
     is_moved : bool
@@ -87,7 +87,7 @@ def refuse(path: Path, folder: Path, reason: str) -> RefusedFile:
         moved = _move_with_reason(path, folder, reason)
     except (OSError, FileError) as error:
         stays = f"{reason}; it stays in the inbox: {_why_not_moved(folder, error)}"
-        return RefusedFile(path.name, stays, is_moved=False)
+        return RefusedFile(visible_name(path.name), stays, is_moved=False)
     _move_requests(path, folder / moved.file)
     return moved
 

@@ -193,6 +193,16 @@ def test_without_a_folder_for_refused_files_the_good_ones_are_ingested(
     assert names(settings.incoming) == ["a.csv", "refused"]
 
 
+def test_the_name_of_a_refused_file_that_stays_is_shown_without_its_escapes(
+    settings: Settings, engine: DuckDBWarehouse
+) -> None:
+    settings.refused.symlink_to("not mounted")
+    drop(settings, "a\x1b[31m.csv")
+    (file,) = ingest_inbox(settings, engine).refused
+    assert file.file == "a\\x1b[31m.csv"
+    assert file.reason.isprintable()
+
+
 def test_a_run_fails_while_a_refused_file_stays_so_that_the_next_one_waits(settings: Settings) -> None:
     settings.refused.symlink_to("not mounted")
     drop(settings, "a.csv")

@@ -22,7 +22,17 @@ PACKAGE = Path(tiktok_pipeline.__file__).parent
 TESTS = Path(__file__).parent
 
 BASE = frozenset(
-    {"arrays", "errors", "safe_text", "atomic_write", "missing_values", "number_words", "text_files", "text_parquet"}
+    {
+        "arrays",
+        "errors",
+        "safe_text",
+        "atomic_write",
+        "missing_values",
+        "number_words",
+        "text_files",
+        "text_parquet",
+        "truth_words",
+    }
     | {"frames", "processes"}
 )
 """Small modules at the top level, each one idea, that every room may import."""

@@ -6,10 +6,12 @@ the author's items, of likes and comments over followers, as in the public data 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tiktok_pipeline.delivery.tables import DeliveredTable, Record
+from tiktok_pipeline.truth_words import DENIAL
 
 RATES = ("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate")
 """The columns that the profiles get beside those of the author."""
@@ -27,6 +29,8 @@ _VIDEO_NAMES: Mapping[str, tuple[str, ...]] = {
     "saves": ("collectCount", "stats.collectCount"),
 }
 """The names of the columns of an item, the preferred one first. A CSV export has "/" in place of "."."""
+
+_DENIES = re.compile(DENIAL)
 
 _AUTHOR = ("account_id", "tiktok_id", "url")
 """The columns that identify an author, the preferred one first."""
@@ -51,12 +55,16 @@ class SplitItems:
 
 @dataclass(slots=True)
 class _Totals:
-    """What is known of an author: the last item, and the sums over the items with counts."""
+    """What is known of an author: the last item, the sums over the items with counts, and a flag that denies no age.
+
+    ``flag`` is a cell that says, or may say, that the author is under age. One item that says so is enough.
+    """
 
     last_row: int = 0
     videos: int = 0
     likes: float = 0.0
     comments: float = 0.0
+    flag: str | None = None
 
 
 def split_items(table: DeliveredTable, columns: Mapping[str, str]) -> SplitItems:
@@ -100,6 +108,7 @@ class _Items:
         places = {name: place for place, name in enumerate(table.header)}
         self._identity = [places[columns[name]] for name in _AUTHOR if name in columns]
         self._followers = places[columns["followers"]]
+        self._flag = places.get(columns.get("is_under_age", ""))
         by_name = {name.replace("/", "."): place for name, place in places.items()}
         self._video = {
             canonical: next(by_name[name] for name in names if name in by_name)
@@ -132,7 +141,11 @@ class _Items:
                 continue
             row += 1
             rates = self._rates(record, totals[author]) if author is not None else (None,) * len(RATES)
-            cells = (*(record.cells[place] for place in self._profile_places), *rates)
+            flag = totals[author].flag if author is not None else None
+            cells = (
+                *(flag if flag and place == self._flag else record.cells[place] for place in self._profile_places),
+                *rates,
+            )
             yield Record(row, record.line, cells, record.problem)
 
     def videos(self) -> Iterator[Record]:
@@ -153,6 +166,9 @@ class _Items:
                 continue
             of_author = totals.setdefault(author, _Totals())
             of_author.last_row = record.row
+            flag = record.cells[self._flag] if self._flag is not None else None
+            if flag and not _DENIES.search(flag):
+                of_author.flag = flag
             n_likes, n_comments = likes(record.cells), comments(record.cells)
             if n_likes is not None and n_comments is not None:
                 of_author.videos += 1

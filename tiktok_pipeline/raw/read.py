@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,11 @@ import narwhals as nw
 from tiktok_pipeline.raw.dialects import ERROR_COLUMNS, REQUIRED, Recognition, stored_recognition
 from tiktok_pipeline.raw.dialects.column_names import unique_names
 from tiktok_pipeline.raw.dialects.messages import competing_columns_error
-from tiktok_pipeline.raw.schema import NO_PROFILE_RECORD, OTHER_PLATFORM_RECORD, Source
+from tiktok_pipeline.raw.dialects.recognition import UNDER_AGE, under_age_places
+from tiktok_pipeline.raw.schema import NO_PROFILE_RECORD, OTHER_PLATFORM_RECORD, UNDER_AGE_RECORD, Source
 from tiktok_pipeline.raw.snapshots import file_format
 from tiktok_pipeline.safe_text import one_line
+from tiktok_pipeline.truth_words import DENIAL
 from tiktok_pipeline.warehouse.base import Engine, ScannedFile, UnreadableFileError
 
 FORGOTTEN_RECORD = "forgotten"
@@ -50,6 +52,9 @@ def read_file(
     instead of a profile. Columns that are not mapped go to ``extra``, a JSON object; a name that occurs twice gets
     its position appended.
 
+    Of several flags of persons under age the first counts that does not deny it. In a source without such a column,
+    a flagged record is blanked.
+
     Parameters
     ----------
     scan : ScannedFile
@@ -74,12 +79,12 @@ def read_file(
     mapped = {name: cell for name, cell in cells.items() if name in source.columns}
     unmapped = {name: f"cell_{number}" for number, name in enumerate(header)}
     extra = {name: cell for name, cell in unmapped.items() if cell not in mapped.values()}
+    flags = [f"cell_{place}" for place in under_age_places(scan.header)]
     rows = engine.to_json(scan.rows, "extra", extra)
     repeats = nw.all_horizontal(
         *(nw.col(cell) == nw.lit(scan.header[int(cell.removeprefix("cell_"))]) for cell in mapped.values()),
         ignore_nulls=False,
     )
-    absent = [name for name in source.columns if name not in mapped]
     problem = (
         nw.when(~nw.col("read_problem").is_null())
         .then(nw.col("read_problem"))
@@ -90,15 +95,22 @@ def read_file(
         .when(_is_of_another_platform(cells))
         .then(nw.lit(OTHER_PLATFORM_RECORD))
     )
+    texts = {name: nw.col(cell) for name, cell in mapped.items()}
+    if UNDER_AGE in source.columns and flags:
+        texts[UNDER_AGE] = _flag_of_all(list(dict.fromkeys([*filter(None, [mapped.get(UNDER_AGE)]), *flags])))
     mapped_rows = rows.select(
         nw.lit(source_file).alias("source_file"),
         nw.col("source_row").cast(nw.Int64),
         nw.lit(recognition.dialect).alias("dialect"),
         problem.alias("read_problem"),
-        *(nw.col(cell).alias(name) for name, cell in mapped.items()),
-        *(_absent_cell(name, mapped).alias(name) for name in absent),
+        *(cell.alias(name) for name, cell in texts.items()),
+        *(_absent_cell(name, mapped).alias(name) for name in source.columns if name not in texts),
         nw.col("extra"),
+        *([_may_be_under_age(flags).alias("may_be_under_age")] if flags and UNDER_AGE not in source.columns else []),
     )
+    if flags and UNDER_AGE not in source.columns:
+        is_intact = nw.col("read_problem").is_null()
+        mapped_rows = blank_rows(mapped_rows, is_intact & nw.col("may_be_under_age"), source, UNDER_AGE_RECORD)
     if forgotten:
         mapped_rows = blank_rows(mapped_rows, nw.col("source_row").is_in(sorted(forgotten)), source)
     # The engine concatenates the files of a snapshot by column position.
@@ -205,6 +217,19 @@ def _absent_cell(name: str, mapped: Mapping[str, str]) -> nw.Expr:
     return nw.when(text.str.contains(r"^[0-9]{5,20}([.]0+)?$")).then(text.str.replace_all(r"[.]0+$", ""))
 
 
+def _flag_of_all(cells: Sequence[str]) -> nw.Expr:
+    """Return the first cell that does not deny that the person is under age, else the first cell."""
+    first, *_ = cells
+    flag: Any = nw
+    for cell in cells:
+        flag = flag.when(_may_be_under_age([cell])).then(nw.col(cell))
+    return flag.otherwise(nw.col(first))
+
+
+def _may_be_under_age(flags: Sequence[str]) -> nw.Expr:
+    return nw.any_horizontal(*(~nw.col(cell).fill_null("").str.contains(DENIAL) for cell in flags), ignore_nulls=True)
+
+
 def _is_no_profile(cells: Mapping[str, str]) -> nw.Expr:
     """Return whether a record holds an error or a warning of the scraper, and no followers."""
     controls = [cells[name] for name in ERROR_COLUMNS if name in cells]
@@ -222,11 +247,13 @@ def _is_of_another_platform(cells: Mapping[str, str]) -> nw.Expr:
     return name.str.contains(f"^({'|'.join(_OTHER_PLATFORMS)})$")
 
 
-def blank_rows(rows: nw.LazyFrame[Any], forgotten: nw.Expr, source: Source) -> nw.LazyFrame[Any]:
-    """Return rows of ``raw.<source>`` in which the ``forgotten`` rows have a position and no cells."""
+def blank_rows(
+    rows: nw.LazyFrame[Any], is_blank: nw.Expr, source: Source, reason: str = FORGOTTEN_RECORD
+) -> nw.LazyFrame[Any]:
+    """Return rows of ``raw.<source>`` in which some rows have a position, the ``reason``, and no cells."""
     cells = [
-        nw.when(~forgotten).then(nw.col(name)).otherwise(nw.lit(None).cast(nw.String)).alias(name)
+        nw.when(~is_blank).then(nw.col(name)).otherwise(nw.lit(None).cast(nw.String)).alias(name)
         for name in (*source.columns, "extra")
     ]
-    reason = nw.when(forgotten).then(nw.lit(FORGOTTEN_RECORD)).otherwise(nw.col("read_problem"))
-    return rows.with_columns(*cells, reason.alias("read_problem"))
+    problem = nw.when(is_blank).then(nw.lit(reason)).otherwise(nw.col("read_problem"))
+    return rows.with_columns(*cells, problem.alias("read_problem"))

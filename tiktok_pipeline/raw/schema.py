@@ -70,6 +70,12 @@ NO_PROFILE_RECORD = "no profile: the scraper reports an error instead, such as a
 OTHER_PLATFORM_RECORD = "no profile of TikTok: the row is of another platform"
 """The ``read_problem`` of a row of a table about several platforms; no bad row either."""
 
+UNDER_AGE_RECORD = "is_under_age: the platform says the person is under 18; nothing of the profile is kept"
+"""The reason of a row of a person under age."""
+
+MAYBE_UNDER_AGE_RECORD = "is_under_age: a cell is not true or false; nothing of the profile is kept"
+"""The reason of a row whose flag cannot be read: it may say that the person is under age."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Source:

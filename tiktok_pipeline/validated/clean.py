@@ -25,57 +25,9 @@ from tiktok_pipeline.missing_values import (
     WHITE_SPACE,
 )
 from tiktok_pipeline.raw.schema import ACTIVITY_COLUMNS, PROFILE_COLUMNS, PROFILES, Source
+from tiktok_pipeline.truth_words import FALSE_WORDS, MORE_FALSE_WORDS, MORE_TRUE_WORDS, TRUE_WORDS
 from tiktok_pipeline.validated.identity import CANONICAL_HANDLE, USABLE_NUMBER, parse_handle, usable_number
 from tiktok_pipeline.warehouse.base import CastType, Engine
-
-TRUE_WORDS = ("true", "t", "yes", "y", "1")
-FALSE_WORDS = ("false", "f", "no", "n", "0")
-MORE_TRUE_WORDS = (
-    *("1.0", "1,0", "wahr", "ja", "j", "vrai", "oui", "o", "verdadero", "verdadeiro", "sí", "si", "sim", "s", "sand"),
-    *("sandt", "sant", "vero", "waar", "prawda", "tak", "да", "истина", "on", "verified", "✓", "✔", "✔️", "✅"),
-    *("是", "真", "doğru", "evet", "x", "checked", "☑", "-1", "1.00", "verified account", "verifiziert", "vérifié"),
-    *(
-        "verificado",
-        "verificada",
-        "verificato",
-        "verificeret",
-        "geverifieerd",
-        "はい",
-        "有",
-        "예",
-        "네",
-        "ano",
-        "kyllä",
-    ),
-    *(
-        "tosi",
-        "認証済み",
-        "已认证",
-        "인증됨",
-        "zweryfikowany",
-        "подтвержден",
-        "подтверждён",
-        "doğrulanmış",
-        "verifierad",
-    ),
-)
-"""What other programs and languages write for true; the fast path leaves these to the parser."""
-MORE_FALSE_WORDS = (
-    *("0.0", "0,0", "falsch", "nein", "faux", "non", "falso", "não", "nao", "falsk", "nej", "nei", "onwaar", "nee"),
-    *("fałsz", "nie", "нет", "ложь", "off", "unverified", "not verified", "✗", "✘", "❌", "否", "假", "yanlış"),
-    *("hayır", "unchecked", "☐", "0.00", "nicht verifiziert", "non vérifié", "no verificado", "não verificado"),
-    *("non verificato", "ikke verificeret", "niet geverifieerd", "いいえ", "아니오", "아니요", "ne", "ei", "epätosi"),
-    *(
-        "falskt",
-        "未認証",
-        "未认证",
-        "미인증",
-        "niezweryfikowany",
-        "не подтвержден",
-        "не подтверждён",
-        "doğrulanmamış",
-    ),
-)
 
 COUNTS = ("followers", "following", "likes", "videos_count")
 RATES = ("avg_engagement_rate", "comment_engagement_rate", "like_engagement_rate")

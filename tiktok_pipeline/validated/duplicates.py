@@ -11,7 +11,12 @@ from typing import Any
 import narwhals as nw
 
 from tiktok_pipeline.frames import count_rows
-from tiktok_pipeline.raw.schema import NO_PROFILE_RECORD, OTHER_PLATFORM_RECORD
+from tiktok_pipeline.raw.schema import (
+    MAYBE_UNDER_AGE_RECORD,
+    NO_PROFILE_RECORD,
+    OTHER_PLATFORM_RECORD,
+    UNDER_AGE_RECORD,
+)
 from tiktok_pipeline.validated.identity import MOST_HANDLES, usable_number
 from tiktok_pipeline.warehouse.base import Engine
 
@@ -22,7 +27,9 @@ REPEATED_VIDEO = "video_id: an earlier duplicate of the row that is kept for thi
 SUPERSEDED = (DUPLICATE, RENAMED, REPEATED_VIDEO)
 """The reasons of rows that are not bad: another row of the same creator or video is kept."""
 
-UNDER_AGE = "is_under_age: the platform says the person is under 18; nothing of the profile is kept"
+UNDER_AGE = UNDER_AGE_RECORD
+NOTHING_IS_KEPT = (MAYBE_UNDER_AGE_RECORD, UNDER_AGE)
+"""The reasons of rows of which nothing is kept; the later one has precedence."""
 
 MOST_RENAMED, MOST_RENAMED_SHARE = 5, 0.2
 """If more ids than this number, and than this share, have several handles, the ids of the snapshot are not those of
@@ -107,9 +114,13 @@ def _mark_older(checked: nw.LazyFrame[Any], key: str, order: Sequence[str], reas
 
 
 def _mark_under_age(checked: nw.LazyFrame[Any], key: str) -> nw.LazyFrame[Any]:
-    """Give the reason of a person under age to every other row of the person."""
-    under_age = checked.filter((nw.col("problems") == UNDER_AGE) & ~nw.col(key).is_null())
-    flagged = under_age.select(key, nw.lit(UNDER_AGE).alias("minor")).unique()
-    marked = checked.join(flagged, on=key, how="left")
-    problem = nw.when(~nw.col("minor").is_null()).then(nw.col("minor")).otherwise(nw.col("problems"))
-    return marked.with_columns(problem.alias("problems")).drop("minor")
+    """Give the reason of a person who is, or may be, under age to every other row of the person."""
+    problems = nw.col("problems")
+    marked = checked
+    for reason in NOTHING_IS_KEPT:
+        under_age = checked.filter((problems == reason) & ~nw.col(key).is_null())
+        flagged = under_age.select(key, nw.lit(reason).alias("minor")).unique()
+        problem = nw.when(~nw.col("minor").is_null() & (problems != UNDER_AGE)).then(nw.col("minor"))
+        marked = marked.join(flagged, on=key, how="left").with_columns(problem.otherwise(problems).alias("problems"))
+        marked = marked.drop("minor")
+    return marked

@@ -13,13 +13,12 @@ from typing import Any
 import narwhals as nw
 
 from tiktok_pipeline.raw.schema import PROFILES, Source
+from tiktok_pipeline.truth_words import FALSE_WORDS, TRUE_WORDS
 from tiktok_pipeline.validated.clean import (
     COUNTS,
     DAY_FIRST_DIALECTS,
-    FALSE_WORDS,
     PRESENCE_COLUMNS,
     RATES,
-    TRUE_WORDS,
     TYPES,
     count_videos,
     day_first_to_iso,

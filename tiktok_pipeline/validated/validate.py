@@ -17,7 +17,7 @@ import pandera.pandas as pa
 
 from tiktok_pipeline.errors import PipelineError
 from tiktok_pipeline.frames import count_rows
-from tiktok_pipeline.raw.schema import VIDEOS, Source
+from tiktok_pipeline.raw.schema import MAYBE_UNDER_AGE_RECORD, VIDEOS, Source
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.validated.clean import (
     clean_activity,
@@ -26,7 +26,7 @@ from tiktok_pipeline.validated.clean import (
     delivered_number,
 )
 from tiktok_pipeline.validated.delivered import mark_delivered
-from tiktok_pipeline.validated.duplicates import POSITION, UNDER_AGE, mark_duplicates
+from tiktok_pipeline.validated.duplicates import NOTHING_IS_KEPT, POSITION, UNDER_AGE, mark_duplicates
 from tiktok_pipeline.validated.fast_path import mark_canonical, parse_canonical
 from tiktok_pipeline.validated.formats.canonical import canonical_cells
 from tiktok_pipeline.validated.formats.formats import Formats
@@ -167,7 +167,7 @@ def rejected_rows(
     ``delivered`` has the cells as they were delivered, if ``rejected`` has rewritten ones.
     """
     # The cells of a damaged record may be in the wrong columns, the flag of a person under age among them.
-    may_keep = (nw.col("problems") != UNDER_AGE) & nw.col("read_problem").is_null()
+    may_keep = ~nw.col("problems").is_in(NOTHING_IS_KEPT) & nw.col("read_problem").is_null()
     cells = {name: f"raw_{name}" for name in source.columns}
     if delivered is not None:
         as_delivered = delivered.select(*POSITION, *source.columns).rename(cells)
@@ -194,8 +194,9 @@ def _share_not_canonical(
 def apply_rules(cleaned: nw.LazyFrame[Any], schema: pa.DataFrameSchema) -> nw.LazyFrame[Any]:
     r"""Replace values of optional columns that break a rule by NULL, and add every other broken rule to ``problems``.
 
-    A damaged record has that reason alone, because its cells may be in the wrong columns. A row of a person under
-    age has that reason alone, because no reason may quote it. A cell that cannot be parsed is not also missing.
+    A damaged record has that reason alone, because its cells may be in the wrong columns. A row of a person who is
+    under age, or may be because the flag cannot be read, has that reason alone, because no reason may quote it. A
+    cell that cannot be parsed is not also missing.
 
     Parameters
     ----------
@@ -229,7 +230,14 @@ def apply_rules(cleaned: nw.LazyFrame[Any], schema: pa.DataFrameSchema) -> nw.La
     problems = nw.when(is_valid).then(nw.lit("")).otherwise(reasons)
     if "is_under_age" in cleaned.collect_schema().names():
         # Not in a damaged record, where the cell may belong to another column.
-        problems = nw.when(is_intact & nw.col("is_under_age")).then(nw.lit(UNDER_AGE)).otherwise(problems)
+        is_unreadable = nw.col("problems").str.contains(f"(^|{REASON_SEPARATOR})is_under_age: ")
+        problems = (
+            nw.when(is_intact & nw.col("is_under_age"))
+            .then(nw.lit(UNDER_AGE))
+            .when(is_intact & is_unreadable)
+            .then(nw.lit(MAYBE_UNDER_AGE_RECORD))
+            .otherwise(problems)
+        )
     return cleaned.with_columns(problems.alias("problems"))
 
 

@@ -14,11 +14,11 @@ from typing import Any
 import narwhals as nw
 
 from tiktok_pipeline.raw.schema import PROFILES, VIDEO_COLUMNS, VIDEOS
+from tiktok_pipeline.truth_words import DENIAL
 from tiktok_pipeline.validated.clean import (
     delivered_handle,
     delivered_number,
     parse_account_id,
-    parse_bool,
     parse_count,
     strip_and_nullify,
 )
@@ -119,9 +119,9 @@ def validate_videos(
 
 
 def _mark_under_age(videos: nw.LazyFrame[Any], raw_profiles: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-    """Reject the videos of those whose profile says that they are under age."""
-    is_under_age = parse_bool(strip_and_nullify(nw.col("is_under_age")))
-    flagged = raw_profiles.filter(nw.col("read_problem").is_null() & is_under_age)
+    """Reject the videos of those whose profile does not deny that they are under age."""
+    may_be = ~nw.col("is_under_age").fill_null("").str.contains(DENIAL)
+    flagged = raw_profiles.filter(nw.col("read_problem").is_null() & may_be)
     keys = {"account_id": delivered_handle(PROFILES), "number": delivered_number(PROFILES)}
     number = usable_number(parse_account_id(strip_and_nullify(nw.col("raw_tiktok_id"))))
     marked = videos.with_columns(number.alias("number"))

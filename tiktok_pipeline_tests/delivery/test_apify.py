@@ -56,6 +56,25 @@ def test_the_last_item_of_an_author_is_the_profile() -> None:
     assert float(ben["like_engagement_rate"] or 0) == 0.01
 
 
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (("true", "false"), "true"),
+        (("false", "True"), "True"),
+        ((None, "no"), "no"),
+        (("perhaps", ""), "perhaps"),
+        (("false", "0"), "0"),
+    ],
+)
+def test_one_item_of_a_person_under_age_flags_the_profile(flags: tuple[str | None, ...], expected: str) -> None:
+    name = "authorMeta.isUnderAge18"
+    items = [item("ann", str(place), "1", "1") | {name: flag} for place, flag in enumerate(flags) if flag is not None]
+    items += [item("ann", "9", "1", "1")] if None in flags else []
+    ordered = items[::-1] if None in flags else items
+    (profile,) = rows_of(split_items(table(ordered, (*HEADER, name)), {**COLUMNS, "is_under_age": name}).profiles)
+    assert profile[name] == expected
+
+
 def test_the_items_are_the_videos_under_canonical_names() -> None:
     videos = split_items(table([item("ann", "1", "10", "2"), item("ben", "2", "1", "0")]), COLUMNS).videos
     assert videos.header == ("account_id", "tiktok_id", "video_id", "plays", "likes", "comments", "text")

@@ -18,7 +18,7 @@ from tiktok_pipeline.raw.read import (
     read_file,
     read_stored_file,
 )
-from tiktok_pipeline.raw.schema import NO_PROFILE_RECORD, PROFILES
+from tiktok_pipeline.raw.schema import NO_PROFILE_RECORD, PROFILES, UNDER_AGE_RECORD
 from tiktok_pipeline.raw.snapshots import file_format
 from tiktok_pipeline.warehouse.base import UnreadableFileError
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -295,3 +295,21 @@ def test_a_stored_file_without_its_columns_is_unreadable(engine: DuckDBWarehouse
     columns = {"account_id": "Who", "followers": "Crowd"}
     with pytest.raises(UnreadableFileError, match="lacks Crowd, which a file of dialect own has"):
         read_stored_file(path, dialect="own", source="profiles", columns=columns, engine=engine)
+
+
+@pytest.mark.parametrize(
+    ("head", "row"),
+    [
+        ("User ID,Instagram visit score,Spending_rank(0 to 100),is_minor\n", "young,1,2,{}\n"),
+        ("profile_username,post_id,play_count,is_under_age_18\n", "young,7300000000000000001,5,{}\n"),
+    ],
+)
+def test_a_flagged_row_of_activity_or_videos_is_blanked(
+    engine: DuckDBWarehouse, tmp_path: Path, head: str, row: str
+) -> None:
+    rows = read(engine, tmp_path / "f.csv", head + "".join(row.format(flag) for flag in ("true", "no", "", "maybe")))
+    assert [row["read_problem"] for row in rows] == [UNDER_AGE_RECORD, None, None, UNDER_AGE_RECORD]
+    names = {name for row in rows for name in row} - {"source_file", "source_row", "dialect", "read_problem"}
+    for blank in (rows[0], rows[3]):
+        assert {blank[name] for name in names} == {None}
+    assert [rows[place]["account_id"] for place in (1, 2)] == ["young", "young"]

@@ -290,15 +290,73 @@ def test_a_person_of_age_is_a_row_like_others(engine: DuckDBWarehouse, tmp_path:
     assert list(verdict.valid[0]) == PROFILES_TABLE.frame_names
 
 
-def test_a_flag_that_cannot_be_read_is_a_reason_of_its_own(engine: DuckDBWarehouse, tmp_path: Path) -> None:
-    flags = ["maybe", "17", "1.5", "truee", "+"]
+MAYBE_UNDER_AGE = "is_under_age: a cell is not true or false; nothing of the profile is kept"
+
+
+def test_of_a_row_whose_flag_cannot_be_read_nothing_is_kept(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    flags = [
+        "maybe",
+        "17",
+        "1.5",
+        "truee",
+        "+",
+        "'TRUE",
+        "\uff34\uff32\uff35\uff25",
+        "tru\u200be",
+        "true.",
+        "under 18",
+    ]
     content = flagged(*flags) + flagged("maybe").splitlines()[1].replace("maker_0", "") + "\r\n"
     verdict = of_csv(engine, tmp_path, content)
-    reasons = [f"is_under_age: {flag} is not true or false" for flag in flags]
-    expected = {place: [reason] for place, reason in enumerate(reasons, start=1)}
-    assert verdict.reasons == expected | {6: [reasons[0], "account_id: missing"]}
-    assert [row["account_id"] for row in verdict.rejected] == [*(f"maker_{place}" for place in range(5)), None]
-    assert [json.loads(row["record"])["is_under_age"] for row in verdict.rejected] == [*flags, "maybe"]
+    assert verdict.reasons == {place: [MAYBE_UNDER_AGE] for place in range(1, 12)}
+    assert [(row["account_id"], row["record"]) for row in verdict.rejected] == [(None, None)] * 11
+
+
+def test_the_other_rows_of_an_account_go_with_a_flag_that_cannot_be_read(
+    engine: DuckDBWarehouse, tmp_path: Path
+) -> None:
+    rows = [
+        {"account_id": "same"},
+        {"account_id": "@Same", "is_under_age_18": "perhaps"},
+        {"account_id": "other"},
+        {"account_id": "young", "is_under_age_18": "perhaps"},
+        {"account_id": "young", "is_under_age_18": "true"},
+    ]
+    verdict = of_csv(engine, tmp_path, csv_of(*rows))
+    assert verdict.kept == [3]
+    assert verdict.reasons == {1: [MAYBE_UNDER_AGE], 2: [MAYBE_UNDER_AGE], 4: [UNDER_AGE], 5: [UNDER_AGE]}
+    assert [(row["account_id"], row["record"]) for row in verdict.rejected] == [(None, None)] * 4
+
+
+@pytest.mark.parametrize("first", ["false", "", "N/A", "nein", "0"])
+@pytest.mark.parametrize("second", ["is_minor", "user.isUnderAge18", "userInfo_user_isUnderAge18"])
+def test_one_of_several_flags_is_enough(engine: DuckDBWarehouse, tmp_path: Path, first: str, second: str) -> None:
+    rows = [
+        {"account_id": "young", "is_under_age_18": first, second: "true"},
+        {"account_id": "grown", "is_under_age_18": first, second: "no"},
+        {"account_id": "maybe", "is_under_age_18": first, second: "?!"},
+    ]
+    verdict = of_csv(engine, tmp_path, csv_of(*rows))
+    assert verdict.kept == [2]
+    assert verdict.reasons == {1: [UNDER_AGE], 3: [MAYBE_UNDER_AGE]}
+    assert [(row["account_id"], row["record"]) for row in verdict.rejected] == [(None, None)] * 2
+
+
+def test_the_flag_of_names_joined_by_underscores_is_read(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    names = ("user_uniqueId", "user_id", "stats_followerCount", "stats_heartCount", "stats_videoCount")
+    head = ",".join([*names, "userInfo_user_isUnderAge18"])
+    content = f"{head}\nann,1,10,10,1,false\nyoung,2,10,10,1,true\n"
+    verdict = of_csv(engine, tmp_path, content)
+    assert {row["dialect"] for row in verdict.raw} == {"tiktok_api"}
+    assert (verdict.kept, verdict.reasons) == ([1], {2: [UNDER_AGE]})
+
+
+def test_of_a_torn_row_neither_name_nor_record_is_kept(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    content = csv_of({"account_id": "grown"}, {"account_id": "young", "is_under_age_18": "true"})
+    row = content.splitlines()[2]
+    verdict = of_csv(engine, tmp_path, content.replace(row, f"{row},one cell too many"))
+    assert verdict.reasons == {2: ["ragged: more than 11 cells"]}
+    assert [(row["account_id"], row["record"]) for row in verdict.rejected] == [(None, None)]
 
 
 def test_no_other_reason_quotes_a_person_under_age(engine: DuckDBWarehouse, tmp_path: Path) -> None:
@@ -446,7 +504,7 @@ def test_no_reason_that_is_given_quotes_a_cell_in_a_log(engine: DuckDBWarehouse,
     verdicts = (of_csv(engine, tmp_path, rows + "".join(torn)), judged(engine, path))
     reasons = [reason for verdict in verdicts for row in verdict.rejected for reason in row["reasons"]]
     assert len(reasons) == 4 * (len(names) + 3)
-    assert sum("hush" in reason for reason in reasons) == 4 * len(names)  # the other reasons quote nothing at all
+    assert sum("hush" in reason for reason in reasons) == 4  # a flag and the other reasons quote nothing at all
     assert [reason for reason in logged(engine, *reasons) if "hush" in str(reason)] == []
 
 

@@ -29,19 +29,10 @@ Sample = Sequence[Sequence[str | None]]
 """The cells of the first rows, in the order of the header."""
 
 UNDER_AGE = "is_under_age"
-_UNDER_AGE_KEYS = frozenset(
-    {
-        "isunderage",
-        "isunderage18",
-        "underage",
-        "underage18",
-        "under18",
-        "isunder18",
-        "isminor",
-        "minor",
-        "isunderaged",
-    }
-)
+_FLAG = r"under(?:aged?(?:18)?|18)(?:years)?(?:old)?|minor"
+_FLAG_AT_THE_END = re.compile(rf"is(?:{_FLAG})(?:flag|bool|boolean|value)?$")
+_FLAG_AS_A_WHOLE = re.compile(rf"(?:{_FLAG})(?:flag|bool|boolean|value)?")
+"""The name of a flag of persons under age, as `column_key` writes it. "Under 18" is often a part of an audience."""
 
 _HANDLE = re.compile(r"@?[A-Za-z0-9._]{2,30}")
 _FREE_TEXTS = frozenset({"nickname", "biography", "bio_link", "language", "region"})
@@ -156,12 +147,30 @@ def match_columns(
 def _add_under_age(resolved: dict[str, tuple[str, ...]], given: Mapping[str, str], index: HeaderIndex) -> None:
     """Read the flag of persons under age in every dialect, wherever it lies in nested objects."""
     flags = _under_age_flags(index)
-    if flags and UNDER_AGE not in {*resolved, *given}:
-        resolved[UNDER_AGE] = flags[:1]
+    if UNDER_AGE in resolved:
+        flags = resolved[UNDER_AGE]
+    if flags and UNDER_AGE not in given:
+        resolved[UNDER_AGE] = flags[:1]  # `read_file` reads the others, too
+
+
+def under_age_places(header: Sequence[str]) -> list[int]:
+    """Return the places of the columns that say whether a person is under age, wherever nested objects have them.
+
+    Examples
+    --------
+    >>> under_age_places(["user.isUnderAge18", "userInfo_user_isUnderAge18", "audience_under_18", "is_minor"])
+    [0, 1, 3]
+    """
+    return [
+        place
+        for place, name in enumerate(header)
+        if _FLAG_AT_THE_END.search(column_key(name))
+        or _FLAG_AS_A_WHOLE.fullmatch(column_key(re.split("[./:]", name)[-1]))
+    ]
 
 
 def _under_age_flags(index: HeaderIndex) -> tuple[str, ...]:
-    return tuple(name for name in index.names if column_key(re.split("[./]", name)[-1]) in _UNDER_AGE_KEYS)
+    return tuple(index.names[place] for place in under_age_places(index.names))
 
 
 def _choose_dialect(own: Sequence[Dialect], index: HeaderIndex, given: Mapping[str, str], file: str) -> Dialect:

@@ -418,11 +418,26 @@ def test_other_texts_are_no_known_names(name: str) -> None:
 NAMES_OF_PROFILE_DIALECTS = [shipped.name for shipped in DIALECTS if shipped.source is PROFILES]
 
 
-@pytest.mark.parametrize("column", ["is_under_age_18", "IsUnderAge18", "Under 18", "user.isUnderAge18", "is minor"])
+FLAGS = [
+    *("is_under_age_18", "IsUnderAge18", "Under 18", "user.isUnderAge18", "is minor", "userInfo_user_isUnderAge18"),
+    *("user_isUnderAge18", "authorMeta_isUnderAge18", "user:isUnderAge18", "user_is_minor", "minor_flag"),
+    *("under_age_18_flag", "is_under_18_years", "isUnderAge18 (bool)", "isUnderAge18.value"),
+]
+
+
+@pytest.mark.parametrize("column", FLAGS)
 @pytest.mark.parametrize("name", NAMES_OF_PROFILE_DIALECTS)
 def test_every_dialect_of_profiles_reads_the_flag_of_persons_under_age(name: str, column: str) -> None:
     recognition = recognize([*DIALECT_HEADERS[name], column], file="f.csv")
     assert recognition.columns["is_under_age"] in {column, "is_under_age_18"}
+
+
+@pytest.mark.parametrize(
+    "column", ["audience_under_18", "Audience under 18 (%)", "age", "minority", "is_under_review"]
+)
+def test_a_figure_of_the_audience_is_no_flag(column: str) -> None:
+    recognition = recognize([*DIALECT_HEADERS["public_csv"], column], file="f.csv")
+    assert "is_under_age" not in recognition.columns
 
 
 @pytest.mark.parametrize("wrapper", ["_source", "node", "attributes"])

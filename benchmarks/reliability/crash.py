@@ -225,7 +225,7 @@ def limit_free_space(disk: Path, megabytes: float) -> None:
     """Leave so many MB free on a small disk."""
     about = os.statvfs(disk)
     used = (about.f_blocks - about.f_bfree) * about.f_frsize
-    remount(disk, f"size={used + int(megabytes * _MEGABYTE)}")
+    remount(disk, f"size={max(used + int(megabytes * _MEGABYTE), 4096)}")  # 0 is no limit
 
 
 def remount(folder: Path, option: str) -> None:

@@ -20,6 +20,10 @@ def needs_sail() -> pytest.MarkDecorator:
     return pytest.mark.skipif(is_missing, reason="the extra `sail` is not installed")
 
 
+ENGINES = ("duckdb", pytest.param("sail", marks=needs_sail()))
+"""The parameters of a fixture or a test that holds for every engine."""
+
+
 def open_warehouse(engine: str, path: Path | None) -> Warehouse:
     """Return a warehouse of an engine; without a path its tables are in memory."""
     storage = DuckDBWarehouse(path)

@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from tiktok_pipeline.warehouse.base import Warehouse
-from tiktok_pipeline_tests.engines import needs_sail, open_warehouse
-
-ENGINES = ["duckdb", pytest.param("sail", marks=needs_sail())]
+from tiktok_pipeline_tests.engines import ENGINES, needs_sail, open_warehouse
 
 
 @pytest.fixture(params=["duckdb in memory", "duckdb in a file", pytest.param("sail in a file", marks=needs_sail())])

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tiktok_pipeline.frames import to_pandas
 from tiktok_pipeline.validated.clean import strip_and_nullify
 from tiktok_pipeline.warehouse.base import CastType, Column, TableSpec, Warehouse
 from tiktok_pipeline_tests.engines import open_warehouse, with_sql
@@ -175,6 +176,14 @@ def test_division_by_zero_is_infinite_or_not_a_number(engine: Warehouse) -> None
     )
     found = rows_of(rows.with_columns((nw.col("a") / nw.col("b")).alias("ratio")).sort("place"))
     assert [str(row["ratio"]) for row in found] == ["inf", "-inf", "nan", "None", "1.5"]
+
+
+def test_a_small_table_has_the_same_types_in_pandas(engine: Warehouse) -> None:
+    columns = {"n": pa.array([1, None]), "is_new": pa.array([True, None]), "who": pa.array(["a", None])}
+    days = {"day": pa.array([date(2024, 1, 1), None]), "whole": pa.array([1, 2])}
+    frame = to_pandas(engine.persist(pa.table(columns | days)))
+    types = {"n": "Int64", "is_new": "boolean", "who": "str", "day": "datetime64[us]", "whole": "int64"}
+    assert frame.dtypes.astype(str).to_dict() == types
 
 
 def test_a_difference_of_times_has_seconds(engine: Warehouse) -> None:

@@ -8,15 +8,17 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import narwhals as nw
 import pytest
 
 from tiktok_pipeline.warehouse.base import WarehouseError
 from tiktok_pipeline.warehouse.spark import session
 from tiktok_pipeline.warehouse.spark.session import EngineError, check_installed, open_session
 from tiktok_pipeline_tests.engines import needs_sail, open_warehouse
-from tiktok_pipeline_tests.warehouse.tables import MARCH, THINGS, read, things
+from tiktok_pipeline_tests.warehouse.tables import APRIL, MARCH, THINGS, read, things
 
 sail = needs_sail()
 
@@ -104,23 +106,59 @@ def test_the_temporary_folder_is_removed_also_after_an_error(tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["w.duckdb"]
 
 
-KILLED = """
-import os, sys, time
+SERVER = """
+import time
 from tiktok_pipeline.warehouse.spark.session import open_session
-print(open_session("sail").address.rpartition(":")[2], flush=True)
-time.sleep(60)
+print(open_session("sail").address, flush=True)
+time.sleep(600)
 """
+
+
+@contextmanager
+def server_of_its_own(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start another process with Sail in it; yield the process and the address."""
+    program = folder / "program.py"  # the client takes `python -c` for its own doctests
+    program.write_text(SERVER, encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, str(program)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        text=True,
+    ) as running:
+        assert running.stdout is not None
+        try:
+            yield running, running.stdout.readline().strip()
+        finally:
+            running.kill()
+
+
+@sail
+def test_a_server_at_an_address_computes_until_it_is_killed(tmp_path: Path) -> None:
+    with (
+        server_of_its_own(tmp_path) as (server, address),
+        open_warehouse(address, tmp_path / "store" / "w.duckdb") as warehouse,
+    ):
+        assert warehouse.engine_address == address
+        warehouse.replace_slice(THINGS, MARCH, things({"name": "a"}, {"name": "b"}))
+        rows = warehouse.read_slice(THINGS, MARCH)
+        assert warehouse.replace_slice(THINGS, APRIL, rows.filter(nw.col("name") == "b")) == 1
+        server.kill()
+        server.wait(timeout=10)
+        with pytest.raises(
+            WarehouseError, match=r"^writing shelf[.]things failed, the table is unchanged: "
+        ) as caught:
+            warehouse.replace_slice(THINGS, APRIL, rows)
+        assert "\n" not in str(caught.value)
+    assert [path.name for path in (tmp_path / "store").iterdir()] == ["w.duckdb"]
+    with open_warehouse("duckdb", tmp_path / "store" / "w.duckdb") as stored:
+        assert [row["name"] for row in read(stored, THINGS, APRIL)] == ["b"]
 
 
 @sail
 def test_a_killed_process_leaves_no_server(tmp_path: Path) -> None:
-    program = tmp_path / "program.py"  # the client takes `python -c` for its own doctests
-    program.write_text(KILLED, encoding="utf-8")
-    with subprocess.Popen(
-        [sys.executable, str(program)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
-    ) as running:
-        assert running.stdout is not None
-        port = int(running.stdout.readline())
+    with server_of_its_own(tmp_path) as (running, address):
+        port = int(address.rpartition(":")[2])
         socket.create_connection(("127.0.0.1", port), timeout=5).close()
         os.kill(running.pid, signal.SIGKILL)
         running.wait(timeout=10)

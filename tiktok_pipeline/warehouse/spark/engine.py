@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+import duckdb
 import narwhals as nw
 
 from tiktok_pipeline.missing_values import NULL_PATTERN
@@ -25,6 +26,7 @@ from tiktok_pipeline.warehouse.spark.session import EngineError, Session, open_s
 from tiktok_pipeline.warehouse.spark.staging import Staging
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 Rows = nw.LazyFrame[Any]
@@ -241,7 +243,7 @@ class SparkEngine:
     def _session(self) -> Session:
         if self._open is None:
             self._open = open_session(self._engine)
-            _complete_narwhals()
+            _complete_client()
             self._check_shared(self._open)
         return self._open
 
@@ -322,10 +324,11 @@ def _remove(folder: Path) -> None:
     (folder / "removed.parquet").write_text("removed", encoding="ascii")
 
 
-def _complete_narwhals() -> None:
-    """Give narwhals the expressions that it lacks on Spark, or that fail in Sail; see `dialect`."""
+def _complete_client() -> None:
+    """Give narwhals the expressions that it lacks on Spark, or that fail in Sail, and pandas the types of DuckDB."""
     import narwhals._spark_like.expr as expressions  # noqa: PLC0415
     import narwhals._spark_like.expr_dt as times  # noqa: PLC0415
+    from pyspark.sql.connect.dataframe import DataFrame  # noqa: PLC0415
 
     if not hasattr(expressions, "true_divide"):
         raise EngineError(
@@ -339,3 +342,11 @@ def _complete_narwhals() -> None:
 
     expressions.true_divide = dialect.true_divide
     times.SparkLikeExprDateTimeNamespace.total_seconds = total_seconds  # type: ignore[assignment]
+    DataFrame.toPandas = _to_pandas
+
+
+def _to_pandas(native: Any) -> pd.DataFrame:  # noqa: ANN401 - a DataFrame of pyspark
+    """Return a small frame with the types that DuckDB gives it: whole numbers stay whole beside a missing one."""
+    with duckdb.connect() as connection:
+        frame: pd.DataFrame = connection.from_arrow(native.toArrow()).df()
+        return frame

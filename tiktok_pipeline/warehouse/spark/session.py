@@ -91,6 +91,7 @@ def open_session(engine: str) -> Session:
     check_installed(engine)
     address = _start_sail() if engine == SAIL else engine
     _check_port(address)
+    warnings.filterwarnings("ignore", message=r"\[RETRIES_EXCEEDED\]")  # an error says the same
     with _quiet_client():
         from pyspark.sql.connect.client import DefaultChannelBuilder  # noqa: PLC0415
         from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415

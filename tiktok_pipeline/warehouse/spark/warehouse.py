@@ -78,8 +78,8 @@ class SparkWarehouse(SparkEngine):
         if not isinstance(rows, nw.LazyFrame):
             return self._storage.replace_slice(table, slice_, rows, **origin)
         list(check_slice(table, slice_))
-        check_columns(table, rows.collect_schema().names())
         try:
+            check_columns(table, rows.collect_schema().names())
             folder = self._write(rows)
         except Exception as error:
             if is_engine_error(error):
@@ -111,6 +111,7 @@ class SparkWarehouse(SparkEngine):
             if key not in self._handed_over:
                 self._handed_over[key] = self._hand_over(self._storage.read_slice(table, slice_))
             return self._handed_over[key]
+        self._storage.read_slice(table, slice_)  # creates the view for the readers of the file
         of = self.read_slice(table.derived.of, slice_)
         with_slice = of.with_columns(*(nw.lit(value).alias(name) for name, value in check_slice(table, slice_)))
         return table.derived.rows(with_slice).select(table.frame_names)

@@ -152,7 +152,7 @@ def _suspect_rows(
     named = marked.with_columns(handle.alias("handle"), number)
     by_handle = engine.mark_repeated(named, "handle", among=raw.select(delivered.alias("handle")))
     by_handle = by_handle.rename({"is_repeated": "is_repeated_handle"})
-    by_number = engine.mark_repeated(by_handle, "number", among=raw.select(number))
+    by_number = engine.mark_repeated(by_handle, "number", among=raw.with_columns(number).select("number"))
     is_repeated = nw.col("is_repeated") | nw.col("is_repeated_handle")
     repeated = by_number.with_columns(is_repeated.alias("is_repeated"))
     suspects = engine.where(repeated, ~nw.col("is_canonical") | nw.col("is_repeated"))

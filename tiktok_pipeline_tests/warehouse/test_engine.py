@@ -186,12 +186,14 @@ def test_a_small_table_has_the_same_types_in_pandas(engine: Warehouse) -> None:
     assert frame.dtypes.astype(str).to_dict() == types
 
 
-def test_a_difference_of_times_has_seconds(engine: Warehouse) -> None:
-    times = [datetime(2024, 1, 1, 0, 0, 5), datetime(1970, 1, 1), None]  # noqa: DTZ001 - stored as UTC without a zone
-    rows = engine.persist(pa.table({"place": [0, 1, 2], "time": pa.array(times, pa.timestamp("us"))}))
-    seconds = (nw.col("time") - nw.lit(datetime(1970, 1, 1))).dt.total_seconds()  # noqa: DTZ001
-    found = rows_of(rows.with_columns(seconds.alias("seconds")).sort("place"))
-    assert [row["seconds"] for row in found] == [19_723 * 86_400 + 5, 0, None]
+def test_a_difference_of_times_has_whole_seconds_and_minutes(engine: Warehouse) -> None:
+    start = datetime(1970, 1, 1)  # noqa: DTZ001 - the warehouse stores UTC times without a zone
+    times = [datetime(2024, 1, 1, 0, 2, 5), start, datetime(1969, 12, 31, 23, 58, 30), None]  # noqa: DTZ001
+    rows = engine.persist(pa.table({"place": [0, 1, 2, 3], "time": pa.array(times, pa.timestamp("us"))}))
+    since = nw.col("time") - nw.lit(start)
+    totals = rows.with_columns(seconds=since.dt.total_seconds(), minutes=since.dt.total_minutes()).sort("place")
+    found = [(row["seconds"], row["minutes"]) for row in rows_of(totals)]
+    assert found == [(19_723 * 86_400 + 125, 19_723 * 1_440 + 2), (0, 0), (-90, -1), (None, None)]
 
 
 def test_rows_share_a_bucket_by_their_text(engine: Warehouse) -> None:
@@ -218,6 +220,12 @@ def test_values_in_more_than_one_row_are_marked(engine: Warehouse) -> None:
     assert [(row["who"], row["is_repeated"]) for row in rows] == [
         (text, text is not None and texts.count(text) > 1) for text in texts[1:]
     ]
+
+
+def test_a_column_without_values_has_no_repeated_one(engine: Warehouse) -> None:
+    frame = lazy_frame(engine, who=["a", "a"]).with_columns(nw.lit(None).cast(nw.String).alias("number"))
+    marked = engine.mark_repeated(frame, "number", among=frame.select("number"))
+    assert [row["is_repeated"] for row in rows_of(marked)] == [False, False]
 
 
 KEYS = {"video_id": ("video_id", "id"), "plays": ("playcount", "play_count")}

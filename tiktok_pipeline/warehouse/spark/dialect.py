@@ -42,10 +42,11 @@ def true_divide(f: Functions, left: Column, right: Column) -> Column:
     )
 
 
-def total_seconds(f: Functions, duration: Column) -> Column:
-    """Return the whole seconds of a difference of times; the zone of the session is UTC."""
+def total_units(f: Functions, duration: Column, *, seconds: int) -> Column:
+    """Return the whole units of so many seconds in a difference of times; the zone of the session is UTC."""
     start = f.lit("1970-01-01").cast("timestamp_ntz")
-    return f.unix_seconds((start + duration).cast("timestamp"))
+    total = f.unix_seconds((start + duration).cast("timestamp"))
+    return ((total - total % f.lit(seconds)) / f.lit(seconds)).cast("bigint")
 
 
 def try_cast(f: Functions, text: Column, type_: CastType) -> Column:
@@ -83,11 +84,6 @@ def snowflake_time(f: Functions, text: Column) -> Column:
     """Return the time in the upper 32 bits of a 64-bit id."""
     number = f.when(text.rlike(r"\A[0-9]+\z"), text.try_cast("bigint"))
     return f.timestamp_seconds(f.shiftright(number, 32)).cast("timestamp_ntz")
-
-
-def row_hash(f: Functions, names: Sequence[str]) -> Column:
-    """Return a 64-bit hash of a row. Spark's hash skips a NULL, so that each column also tells whether it is one."""
-    return f.xxhash64(*(part for name in names for part in (f.col(name), f.isnull(f.col(name)))))
 
 
 def links_of(f: Functions, text: Column, link_mark: str) -> Column:

@@ -7,9 +7,8 @@ is Parquet, too: Spark plans a frame again for each use, and the plan of a long 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -117,9 +116,8 @@ class SparkEngine:
     def mark_repeated(self, frame: Rows, column: str, *, among: Rows) -> Rows:
         """Add ``is_repeated``, by the hashes that occur more than once."""
         f = self._functions
-        hashes = (
-            among.to_native().where(f.col(column).isNotNull()).select(f.xxhash64(f.col(column)).alias("repeated"))
-        )
+        known = among.to_native().where(f.col(column).isNotNull())
+        hashes = known.select(f.xxhash64(f.col(column)).alias("repeated"))
         counted = hashes.groupBy("repeated").agg(f.count("*").alias("rows")).where(f.col("rows") > 1)
         repeated = self.persist(_frame(counted.select("repeated"))).to_native()
         hashed = frame.to_native().withColumn("hash_of_value", f.xxhash64(f.col(column)))
@@ -167,12 +165,12 @@ class SparkEngine:
         return _frame(frame.to_native().select(index, cells))
 
     def fingerprint(self, frame: Rows) -> str:
-        """Return a hash of the rows in any order: their number, and the sum of their hashes."""
-        f = self._functions
-        hashed = frame.to_native().select(dialect.row_hash(f, frame.collect_schema().names()).alias("hashed"))
-        totals = hashed.agg(f.count("*").alias("rows"), f.sum(f.col("hashed").cast("decimal(38,0)")).alias("total"))
-        (row,) = totals.toArrow().to_pylist()
-        return hashlib.sha256(f"{row['rows']} {int(row['total'] or 0)}".encode()).hexdigest()[:16]
+        """Return the hash of the rows that DuckDB gives, so that a home may change its engine."""
+        folder = self._write(frame)
+        try:
+            return self._files.fingerprint(self._files.read_parquet(folder))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def rank_among_nearest(
         self, frame: Rows, columns: Sequence[str], *, order_by: Sequence[str], reach: int, every: int
@@ -336,12 +334,18 @@ def _complete_client() -> None:
             remedy="install the version of narwhals that constraints.txt names",
         )
 
-    def total_seconds(namespace: Any) -> Any:  # noqa: ANN401 - classes of narwhals that are not public
-        compliant = namespace.compliant
-        return compliant._with_elementwise(lambda duration: dialect.total_seconds(compliant._F, duration))
+    def whole_units(seconds: int) -> Callable[[Any], Any]:
+        def total(namespace: Any) -> Any:  # noqa: ANN401 - classes of narwhals that are not public
+            compliant = namespace.compliant
+            return compliant._with_elementwise(
+                lambda duration: dialect.total_units(compliant._F, duration, seconds=seconds)
+            )
+
+        return total
 
     expressions.true_divide = dialect.true_divide
-    times.SparkLikeExprDateTimeNamespace.total_seconds = total_seconds  # type: ignore[assignment]
+    times.SparkLikeExprDateTimeNamespace.total_seconds = whole_units(1)  # type: ignore[assignment]
+    times.SparkLikeExprDateTimeNamespace.total_minutes = whole_units(60)  # type: ignore[assignment]
     DataFrame.toPandas = _to_pandas
 
 

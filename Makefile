@@ -1,14 +1,16 @@
 # `make run` and `make test` set everything up themselves; they need python3 (3.11 or newer) and make.
-# NEURAL=0 leaves out PyTorch (on most machines it is a download of several gigabytes).
+# NEURAL=0 leaves out PyTorch (on most machines it is a download of several gigabytes). SAIL=1 adds the engine Sail.
 .DEFAULT_GOAL := help
 .PHONY: help install run test test-slow test-all lint format docs ui ci clean
 
 PYTHON ?= python3
 NEURAL ?= 1
+ENGINE ?=
+SAIL ?= $(if $(filter sail,$(ENGINE)),1,0)
 VENV := .venv
 BIN := $(VENV)/bin
 comma := ,
-EXTRAS := dev$(if $(filter-out 0,$(NEURAL)),$(comma)neural)
+EXTRAS := dev$(if $(filter-out 0,$(NEURAL)),$(comma)neural)$(if $(filter-out 0,$(SAIL)),$(comma)sail)
 STAMP := $(VENV)/.installed-$(EXTRAS)
 DOCS_STAMP := $(VENV)/.installed-docs
 
@@ -25,6 +27,8 @@ help:
 	@echo "make install    only set up .venv"
 	@echo "make clean      remove .venv, caches and everything that the pipeline wrote to data/"
 	@echo "NEURAL=0        with any of them: without PyTorch"
+	@echo "ENGINE=sail     with run: the tables are computed by Sail (docs/scaling.md)"
+	@echo "SAIL=1          with any of them: with Sail, whose tests are skipped otherwise"
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
@@ -47,7 +51,7 @@ install: $(STAMP)
 
 run: $(STAMP)
 	@echo "Turning the sample scrapes in data/sample into segment tables ..."
-	@$(BIN)/tiktok-pipeline refresh data/sample
+	@$(if $(ENGINE),TIKTOK_PIPELINE_ENGINE="$(ENGINE)") $(BIN)/tiktok-pipeline refresh data/sample
 
 # Files stay whole, so that each fixture of a module is made once; conftest.py puts the long files first.
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder

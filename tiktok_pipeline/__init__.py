@@ -9,5 +9,10 @@ One word means one thing in four places: the folder of a stage, the first part o
 schema in DuckDB and its folder of tests. Importing this package loads neither Dagster nor DuckDB.
 """
 
+import warnings
+
+# pandera imports pyspark where it is installed, which then warns of this program's pandas in every command.
+warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas", category=FutureWarning)
+
 STAGES: tuple[str, ...] = ("raw", "validated", "features", "clusters", "personas", "classifiers", "creators")
 """The stages in the order in which the data pass them; a test holds folders, keys and schemas to it."""

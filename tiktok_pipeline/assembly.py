@@ -44,18 +44,24 @@ from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 
 def open_warehouse(settings: Settings) -> Warehouse:
-    """Return the warehouse of a home; its file is opened at first use."""
-    return DuckDBWarehouse(
+    """Return the warehouse of a home; its file and its engine are opened at first use."""
+    reader = external_slice_reader(settings.raw)
+    storage = DuckDBWarehouse(
         settings.warehouse_file,
         lock_timeout_seconds=settings.lock_timeout_seconds,
         memory_limit=settings.memory_limit,
         threads=settings.threads,
-        external_slice_reader=external_slice_reader(settings.raw),
+        external_slice_reader=reader,
     )
+    if settings.engine == "duckdb":
+        return storage
+    from tiktok_pipeline.warehouse.spark.warehouse import SparkWarehouse  # noqa: PLC0415
+
+    return SparkWarehouse(settings.engine, storage, settings.warehouse_file, external_slice_reader=reader)
 
 
 def open_engine(settings: Settings) -> Warehouse:
-    """Return an engine that reads files and stores nothing."""
+    """Return an engine that reads files and stores nothing: DuckDB, which takes the files in for every engine."""
     return DuckDBWarehouse(None, memory_limit=settings.memory_limit, threads=settings.threads)
 
 

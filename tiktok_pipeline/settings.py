@@ -58,6 +58,8 @@ class Settings:
         Whether figures are drawn.
     continuity : {"study", "warm", "published"}
         How a segmentation goes on from the snapshot before: as its study says, always, or never.
+    engine : str
+        What computes the tables: ``duckdb``, ``sail``, or the address of a Spark Connect server, ``sc://host:port``.
     """
 
     home: Path
@@ -73,6 +75,7 @@ class Settings:
     threads: int | None = None
     pictures: bool = True
     continuity: Continuity = "study"
+    engine: str = "duckdb"
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -104,6 +107,7 @@ class Settings:
             threads=_whole_number(values, "TIKTOK_PIPELINE_THREADS"),
             pictures=_yes_or_no(values, "TIKTOK_PIPELINE_PICTURES", default=cls.pictures),
             continuity=_continuity(values, "TIKTOK_PIPELINE_CONTINUITY", cls.continuity),
+            engine=_engine(values, "TIKTOK_PIPELINE_ENGINE", cls.engine),
         )
 
     @property
@@ -250,6 +254,17 @@ def _continuity(values: Mapping[str, str], name: str, default: Continuity) -> Co
         msg = f"{name}={text!r}: expected study, warm or published"
         raise SettingsError(msg)
     return choice
+
+
+def _engine(values: Mapping[str, str], name: str, default: str) -> str:
+    text = (values.get(name) or default).strip()
+    if text.lower() in ("duckdb", "sail"):
+        return text.lower()
+    address = re.fullmatch(r"sc://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\]):([0-9]{1,5})", text)
+    if not address or not 0 < int(address[2]) < 65_536:
+        msg = f"{name}={text!r}: expected duckdb, sail, or the address of a server such as sc://127.0.0.1:50051"
+        raise SettingsError(msg)
+    return text
 
 
 def _yes_or_no(values: Mapping[str, str], name: str, *, default: bool) -> bool:

@@ -185,6 +185,8 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "dagster": frozenset({"orchestration", "assembly"}),
     "duckdb": frozenset({"warehouse"}),
     "matplotlib": frozenset(),
+    "pysail": frozenset(),
+    "pyspark": frozenset(),
     "sklearn": frozenset(),
     "torch": frozenset(),
 }
@@ -194,12 +196,16 @@ LIBRARIES_INSIDE_FUNCTIONS: dict[str, frozenset[str]] = {
     "dagster": LIBRARIES["dagster"] | {"cli"},
     "duckdb": LIBRARIES["duckdb"],
     "matplotlib": frozenset({"plots", "reports", "orchestration"}),
+    "pysail": frozenset({"warehouse"}),
+    "pyspark": frozenset({"warehouse"}),
     "sklearn": frozenset({"clusters", "classifiers"}),
     "torch": frozenset({"clusters", "classifiers"}),
 }
 """Where it may be imported inside a function, or for the type checker only."""
 
-READ_THE_ENVIRONMENT = frozenset({"settings", "cli.app", "cli.ui", "orchestration.runs.instance"})
+READ_THE_ENVIRONMENT = frozenset(
+    {"settings", "cli.app", "cli.ui", "orchestration.runs.instance", "warehouse.spark.session"}
+)
 READ_SETTINGS = frozenset({"settings", "definitions", "cli.console"})
 VAGUE_NAMES = frozenset({"utils", "util", "helpers", "helper", "common", "constants", "lib", "misc"})
 LONGEST_FILE = 400

@@ -54,6 +54,8 @@ def test_valid_values_are_read(memory: str) -> None:
         ("TIKTOK_PIPELINE_HOME", ["~no-such-user/data"]),
         ("TIKTOK_PIPELINE_THREADS", ["0", "-2", "2.7", "0.5", "all", "inf", "1e2", "9999", "99999"]),
         ("TIKTOK_PIPELINE_CONTINUITY", ["cold", "yes"]),
+        ("TIKTOK_PIPELINE_ENGINE", ["spark", "sc://host", "sc://:15002", "sc://host:0", "sc://host:65536", "host:1"]),
+        ("TIKTOK_PIPELINE_ENGINE", ["sc://host:1/;token=x", "http://host:1", "sc://a b:1", "spark://host:7077"]),
         ("TIKTOK_PIPELINE_MEMORY_LIMIT", ["4", "lots", "-5GB", "0GB", "4 elephants", "GB"]),
     ],
 )
@@ -116,3 +118,16 @@ def test_settings_are_frozen(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     with pytest.raises(FrozenInstanceError):
         settings.home = tmp_path / "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("text", "engine"),
+    [
+        ("", "duckdb"),
+        ("DuckDB", "duckdb"),
+        (" sail ", "sail"),
+        *((address, address) for address in ("sc://10.0.0.7:15002", "sc://spark.internal:50051", "sc://[::1]:1")),
+    ],
+)
+def test_the_engine_is_duckdb_sail_or_an_address(text: str, engine: str) -> None:
+    assert Settings.from_env({"TIKTOK_PIPELINE_ENGINE": text}).engine == engine

@@ -33,9 +33,10 @@ def leftovers(settings: Settings) -> list[Path]:
                 for file in (settings.forgotten_file, settings.failures_file, settings.erasure_journal)
             ),
         ),
-        # The engine adds endings of its own to the name of a database, and spills to ``<name>.tmp``.
+        # The engine adds endings of its own to the name of a database, and spills to ``<name>.tmp``. Another engine
+        # passes its rows through ``<name>.engine-<random>``.
         *(
-            (database.parent, (f"{draft_of(database).name}*", f"{database.name}.tmp"))
+            (database.parent, (f"{draft_of(database).name}*", f"{database.name}.tmp", f"{database.name}.engine-*"))
             for database in (settings.warehouse_file, settings.published_file)
         ),
         (settings.published_file.parent, (f".*.sha256{DRAFT_SUFFIX}",)),

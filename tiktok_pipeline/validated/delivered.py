@@ -45,6 +45,6 @@ def mark_delivered(
 
 def _with_cells(raw: nw.LazyFrame[Any], names: Collection[str]) -> dict[str, Collection[str]]:
     """Return the columns of each file that have at least one cell."""
-    filled = raw.group_by("source_file").agg(*((~nw.col(name).is_null()).sum().alias(name) for name in names))
+    filled = raw.group_by("source_file").agg(*(nw.col(name).count().alias(name) for name in names))
     counts = filled.collect("pyarrow").to_native().to_pylist()
     return {row["source_file"]: [name for name in names if row[name]] for row in counts}

@@ -116,7 +116,7 @@ def validate_source(
     checked = apply_rules(clean(_suspect_rows(marked, raw, source, engine), engine), SCHEMAS[source.name])
     may_be_rejected = (nw.col("problems") != "") | nw.col("is_repeated")
     is_odd = may_be_rejected | has_unread_cell(source)
-    materialized = engine.persist(checked if use_fast_path else checked.filter(is_odd))
+    materialized = engine.persist(checked if use_fast_path else engine.where(checked, is_odd))
     with_duplicates = mark_duplicates(
         materialized.filter(may_be_rejected), engine, count_ids=lambda: _count_ids(raw, source)
     )
@@ -152,10 +152,10 @@ def _suspect_rows(
     named = marked.with_columns(handle.alias("handle"), number)
     by_handle = engine.mark_repeated(named, "handle", among=raw.select(delivered.alias("handle")))
     by_handle = by_handle.rename({"is_repeated": "is_repeated_handle"})
-    by_number = engine.mark_repeated(by_handle, "number", among=raw.select(number))
+    by_number = engine.mark_repeated(by_handle, "number", among=raw.with_columns(number).select("number"))
     is_repeated = nw.col("is_repeated") | nw.col("is_repeated_handle")
     repeated = by_number.with_columns(is_repeated.alias("is_repeated"))
-    suspects = repeated.filter(~nw.col("is_canonical") | nw.col("is_repeated"))
+    suspects = engine.where(repeated, ~nw.col("is_canonical") | nw.col("is_repeated"))
     return suspects.drop("handle", "number", "is_repeated_handle")
 
 

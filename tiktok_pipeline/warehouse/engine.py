@@ -50,6 +50,11 @@ class Engine(Protocol):
         """The number of times the connection was closed. A frame from an earlier generation can no longer be read."""
         ...
 
+    @property
+    def engine_address(self) -> str:
+        """Where the engine is: empty inside of this process, else an address, to which a connection is opened."""
+        ...
+
     def scan(self, path: Path, file_format: FileFormat) -> ScannedFile:
         """Read a file lazily, every cell as text; raises `UnreadableFileError` for an unreadable file."""
         ...
@@ -201,6 +206,13 @@ class Engine(Protocol):
         """Compute a frame once, out of core, into a temporary table and return its rows.
 
         The table lasts until `unpersist_all`, or until `close` if ``keep_until_close``. A table in memory is copied.
+        """
+        ...
+
+    def where(self, frame: nw.LazyFrame[Any], condition: nw.Expr) -> nw.LazyFrame[Any]:
+        """Return the rows for which a condition on computed columns holds, as ``frame.filter(condition)`` does.
+
+        An engine that takes long to plan such a filter persists all rows first.
         """
         ...
 

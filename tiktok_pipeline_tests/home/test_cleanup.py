@@ -22,6 +22,7 @@ LEFTOVERS = (
     "warehouse/.tiktok.duckdb.draft",
     "warehouse/.tiktok.duckdb.draft.wal",
     "warehouse/tiktok.duckdb.tmp/block",
+    "warehouse/tiktok.duckdb.engine-x1/kept_1/0.parquet",
     "published/.tiktok.duckdb.draft",
     "reports/.2024-03-01.html.draft",
     "reports/2024-03-01/.a.b.00.c.svg.draft",

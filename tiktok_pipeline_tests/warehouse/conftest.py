@@ -9,20 +9,21 @@ from pathlib import Path
 import pytest
 
 from tiktok_pipeline.warehouse.base import Warehouse
-from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
+from tiktok_pipeline_tests.engines import ENGINES, needs_sail, open_warehouse
 
 
-@pytest.fixture(params=["memory", "file"])
+@pytest.fixture(params=["duckdb in memory", "duckdb in a file", pytest.param("sail in a file", marks=needs_sail())])
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
     """Each implementation of the protocol `Warehouse`."""
-    with DuckDBWarehouse(None if request.param == "memory" else tmp_path / "store" / "tiktok.duckdb") as opened:
+    path = None if request.param.endswith("memory") else tmp_path / "store" / "tiktok.duckdb"
+    with open_warehouse(request.param.partition(" ")[0], path) as opened:
         yield opened
 
 
-@pytest.fixture
-def engine() -> Iterator[DuckDBWarehouse]:
-    """An engine in memory."""
-    with DuckDBWarehouse(None) as opened:
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> Iterator[Warehouse]:
+    """Each engine, in memory."""
+    with open_warehouse(request.param, None) as opened:
         yield opened
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import narwhals as nw
 import pytest
 
-from tiktok_pipeline.warehouse.base import Column, Derived, TableSpec, WarehouseError
+from tiktok_pipeline.warehouse.base import Column, Derived, TableSpec, Warehouse, WarehouseError
 from tiktok_pipeline.warehouse.duckdb.connection import query
-from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
+from tiktok_pipeline_tests.engines import ENGINES, open_warehouse
 from tiktok_pipeline_tests.warehouse.tables import APRIL, MARCH, THINGS, rows_of, things
 
 
@@ -34,27 +34,26 @@ DOUBLES = TableSpec(
 MARCH_ROWS = [{"name": "a", "twice": 2}, {"name": "b", "twice": 4}]
 
 
-@pytest.fixture
-def warehouse(tmp_path: Path) -> Iterator[DuckDBWarehouse]:
-    with DuckDBWarehouse(tmp_path / "w.duckdb") as opened:
+@pytest.fixture(params=ENGINES)
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
+    with open_warehouse(request.param, tmp_path / "w.duckdb") as opened:
         opened.replace_slice(THINGS, MARCH, things({"name": "a", "followers": 1}, {"name": "b", "followers": 2}))
         opened.replace_slice(THINGS, APRIL, things({"name": "c", "followers": 3}))
         yield opened
 
 
-def test_its_rows_are_computed_from_the_other_table(warehouse: DuckDBWarehouse) -> None:
+def test_its_rows_are_computed_from_the_other_table(warehouse: Warehouse) -> None:
     assert sorted(rows_of(warehouse.read_slice(DOUBLES, MARCH)), key=lambda row: row["name"]) == MARCH_ROWS
     assert rows_of(warehouse.read_slice(DOUBLES, APRIL)) == [{"name": "c", "twice": 6}]
     warehouse.replace_slice(THINGS, APRIL, things({"name": "d", "followers": 4}))
     assert rows_of(warehouse.read_slice(DOUBLES, APRIL)) == [{"name": "d", "twice": 8}]
 
 
-def test_it_has_no_rows_before_the_other_table_exists() -> None:
-    with DuckDBWarehouse(None) as warehouse:
-        assert rows_of(warehouse.read_slice(DOUBLES, MARCH)) == []
+def test_it_has_no_rows_before_the_other_table_exists(engine: Warehouse) -> None:
+    assert rows_of(engine.read_slice(DOUBLES, MARCH)) == []
 
 
-def test_a_slice_is_listed_and_dropped_and_the_other_table_keeps_its_rows(warehouse: DuckDBWarehouse) -> None:
+def test_a_slice_is_listed_and_dropped_and_the_other_table_keeps_its_rows(warehouse: Warehouse) -> None:
     rows = warehouse.read_slice(DOUBLES, MARCH)
     assert warehouse.replace_external_slice(DOUBLES, MARCH, rows, delivery_id="one delivery") == 2
     listed = {(stored.table, stored.snapshot, stored.rows, stored.delivery_id) for stored in warehouse.slices()}
@@ -64,19 +63,19 @@ def test_a_slice_is_listed_and_dropped_and_the_other_table_keeps_its_rows(wareho
     assert len(rows_of(warehouse.read_slice(THINGS, MARCH))) == 2
 
 
-def test_a_snapshot_is_dropped_from_both(warehouse: DuckDBWarehouse) -> None:
+def test_a_snapshot_is_dropped_from_both(warehouse: Warehouse) -> None:
     warehouse.replace_external_slice(DOUBLES, MARCH, warehouse.read_slice(DOUBLES, MARCH))
     warehouse.drop_snapshots([DOUBLES, THINGS], ["2024-03-01"])
     assert rows_of(warehouse.read_slice(DOUBLES, MARCH)) == []
     assert {(stored.table, stored.snapshot) for stored in warehouse.slices()} == {("shelf.things", "2024-04-01")}
 
 
-def test_it_cannot_be_written(warehouse: DuckDBWarehouse) -> None:
+def test_it_cannot_be_written(warehouse: Warehouse) -> None:
     with pytest.raises(WarehouseError, match=r"^shelf\.doubles: cannot be written, it is a view of shelf\.things$"):
         warehouse.replace_slice(DOUBLES, MARCH, warehouse.read_slice(DOUBLES, MARCH))
 
 
-def test_readers_query_it_like_a_table(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
+def test_readers_query_it_like_a_table(warehouse: Warehouse, tmp_path: Path) -> None:
     warehouse.replace_external_slice(DOUBLES, MARCH, warehouse.read_slice(DOUBLES, MARCH))
     target = tmp_path / "published.duckdb"
     for snapshots in (["2024-03-01"], ["2024-03-01", "2024-04-01"]):
@@ -88,14 +87,14 @@ def test_readers_query_it_like_a_table(warehouse: DuckDBWarehouse, tmp_path: Pat
     assert types == [("VIEW",)]
 
 
-def test_its_view_survives_a_rebuild(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
+def test_its_view_survives_a_rebuild(warehouse: Warehouse, tmp_path: Path) -> None:
     warehouse.read_slice(DOUBLES, MARCH)
     warehouse.rebuild()
     warehouse.close()
     assert query(tmp_path / "w.duckdb", "select sum(twice) from shelf.doubles")[1] == [(12,)]
 
 
-def test_its_view_replaces_the_table_of_an_older_version(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
+def test_its_view_replaces_the_table_of_an_older_version(warehouse: Warehouse, tmp_path: Path) -> None:
     warehouse.replace_slice(
         replace(DOUBLES, derived=None), MARCH, things({"name": "old"}).select(["name"]).append_column("twice", [[9]])
     )

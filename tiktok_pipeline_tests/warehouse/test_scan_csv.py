@@ -10,8 +10,7 @@ from typing import Any
 import narwhals as nw
 import pytest
 
-from tiktok_pipeline.warehouse.base import UnreadableFileError
-from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
+from tiktok_pipeline.warehouse.base import UnreadableFileError, Warehouse
 from tiktok_pipeline_tests.warehouse.tables import rows_of
 
 packed = partial(compress, mtime=0)
@@ -24,7 +23,7 @@ FEWER = "ragged: fewer than 3 cells"
 Rows = list[tuple[Any, ...]]
 
 
-def scanned(engine: DuckDBWarehouse, path: Path, content: bytes) -> Rows:
+def scanned(engine: Warehouse, path: Path, content: bytes) -> Rows:
     """Write a file, scan it, and return its records as tuples; counting them alone gives the same number."""
     path.write_bytes(content)
     with engine.reading(path):
@@ -78,12 +77,12 @@ RECORDS = [
 
 @pytest.mark.parametrize(("name", "content", "expected"), RECORDS, ids=[case[0] for case in RECORDS])
 def test_every_record_keeps_its_place(
-    engine: DuckDBWarehouse, tmp_path: Path, name: str, content: bytes, expected: Rows
+    engine: Warehouse, tmp_path: Path, name: str, content: bytes, expected: Rows
 ) -> None:
     assert scanned(engine, tmp_path / name, content) == expected
 
 
-def test_hostile_column_names_are_only_text(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+def test_hostile_column_names_are_only_text(engine: Warehouse, tmp_path: Path) -> None:
     path = tmp_path / 'it\'s "a"; drop table x.csv'
     names = (
         '"; drop table x',
@@ -105,7 +104,7 @@ def test_hostile_column_names_are_only_text(engine: DuckDBWarehouse, tmp_path: P
     assert list(rows_of(scan.rows)[0].values()) == [1, None, *map(str, range(len(names)))]
 
 
-def test_rows_keep_their_order_in_a_large_file(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+def test_rows_keep_their_order_in_a_large_file(engine: Warehouse, tmp_path: Path) -> None:
     lines = [f"u{place},{place},x" if place % 1000 else f"u{place},{place}" for place in range(1, 120_001)]
     rows = scanned(engine, tmp_path / "large.csv", HEAD + "\n".join(lines).encode())
     assert len(rows) == 120_000
@@ -113,7 +112,7 @@ def test_rows_keep_their_order_in_a_large_file(engine: DuckDBWarehouse, tmp_path
     assert [row[0] for row in rows if row[1]] == list(range(1000, 120_001, 1000))
 
 
-def test_a_cell_of_50_mb_marks_its_row_only(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+def test_a_cell_of_50_mb_marks_its_row_only(engine: Warehouse, tmp_path: Path) -> None:
     rows = scanned(engine, tmp_path / "big.csv", HEAD + b'a,1,x\nbig,1,"' + b"x" * 50_000_000 + b'"\nb,2,y\n')
     assert [rows[0], (3, *AB[1][1:])] == [AB[0], rows[2]]
     assert rows[1][:3] == (2, "a cell of 50000000 bytes (at most 1000000)", "big")
@@ -150,7 +149,7 @@ UNREADABLE = [
 
 @pytest.mark.parametrize(("name", "content", "reason"), UNREADABLE, ids=[case[0] for case in UNREADABLE])
 def test_the_error_of_an_unreadable_file_is_one_line(
-    engine: DuckDBWarehouse, tmp_path: Path, name: str, content: bytes, reason: str
+    engine: Warehouse, tmp_path: Path, name: str, content: bytes, reason: str
 ) -> None:
     folder = tmp_path / "gzip json parquet"  # words of the path are not the reason
     folder.mkdir()
@@ -161,7 +160,7 @@ def test_the_error_of_an_unreadable_file_is_one_line(
     assert text.isprintable()
 
 
-def test_a_record_of_more_than_128_mb_makes_the_file_unreadable(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+def test_a_record_of_more_than_128_mb_makes_the_file_unreadable(engine: Warehouse, tmp_path: Path) -> None:
     with pytest.raises(
         UnreadableFileError, match=r"^huge[.]csv: a record is longer than 128 MB, .*repair that record$"
     ):

@@ -14,8 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tiktok_pipeline.warehouse.base import FileFormat, UnreadableFileError
-from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
+from tiktok_pipeline.warehouse.base import FileFormat, UnreadableFileError, Warehouse
 from tiktok_pipeline_tests.warehouse.tables import rows_of
 
 packed = partial(compress, mtime=0)
@@ -27,7 +26,7 @@ def format_of(name: str) -> FileFormat:
     return "ndjson" if ".ndjson" in name else "parquet" if name.endswith(".parquet") else "json"
 
 
-def scanned(engine: DuckDBWarehouse, path: Path) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+def scanned(engine: Warehouse, path: Path) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     with engine.reading(path):
         scan = engine.scan(path, format_of(path.name))
         return scan.header, [tuple(record.values()) for record in rows_of(scan.rows.sort("source_row"))]
@@ -92,13 +91,13 @@ RECORDS = [
 
 @pytest.mark.parametrize(("name", "content", "expected"), RECORDS, ids=[case[0] for case in RECORDS])
 def test_every_json_record_keeps_its_place(
-    engine: DuckDBWarehouse, tmp_path: Path, name: str, content: bytes, expected: list[tuple[Any, ...]]
+    engine: Warehouse, tmp_path: Path, name: str, content: bytes, expected: list[tuple[Any, ...]]
 ) -> None:
     (tmp_path / name).write_bytes(content)
     assert scanned(engine, tmp_path / name)[1] == expected
 
 
-def test_keys_are_collected_over_all_records_in_order(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+def test_keys_are_collected_over_all_records_in_order(engine: Warehouse, tmp_path: Path) -> None:
     path = tmp_path / "keys.ndjson"
     path.write_text('{"b":1,"a":2}\n{"c":3,"b":4}\nbroken\n{"A":5}\n')
     header, rows = scanned(engine, path)
@@ -111,7 +110,7 @@ def test_keys_are_collected_over_all_records_in_order(engine: DuckDBWarehouse, t
     ]
 
 
-def test_hostile_keys_are_only_text(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+def test_hostile_keys_are_only_text(engine: Warehouse, tmp_path: Path) -> None:
     keys = ('"; drop table x', "source_row", "$.a", "/a~b", "*", "", "a.b", "'", "é\n", "0")
     path = tmp_path / "keys.json"
     path.write_text(json.dumps([{key: place for place, key in enumerate(keys)}]))
@@ -119,7 +118,7 @@ def test_hostile_keys_are_only_text(engine: DuckDBWarehouse, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["big.ndjson", "big.json"])
-def test_a_json_cell_of_50_mb_marks_its_row_only(engine: DuckDBWarehouse, tmp_path: Path, name: str) -> None:
+def test_a_json_cell_of_50_mb_marks_its_row_only(engine: Warehouse, tmp_path: Path, name: str) -> None:
     records = [b'{"a":1}', b'{"a":"' + b"x" * 50_000_000 + b'"}', b'{"a":2}']
     content = b"[" + b",".join(records) + b"]" if name == "big.json" else b"\n".join(records)
     (tmp_path / name).write_bytes(content)
@@ -156,7 +155,7 @@ UNREADABLE = [
 
 @pytest.mark.parametrize(("name", "content", "reason"), UNREADABLE, ids=[case[0] for case in UNREADABLE])
 def test_the_error_of_an_unreadable_file_is_one_line(
-    engine: DuckDBWarehouse, tmp_path: Path, name: str, content: bytes, reason: str
+    engine: Warehouse, tmp_path: Path, name: str, content: bytes, reason: str
 ) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UnreadableFileError) as caught:
@@ -184,7 +183,7 @@ TYPED = pa.table(
 )
 
 
-def test_parquet_values_as_text(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+def test_parquet_values_as_text(engine: Warehouse, tmp_path: Path) -> None:
     path = tmp_path / "typed.parquet"
     pq.write_table(TYPED, path)
     header, rows = scanned(engine, path)
@@ -195,13 +194,13 @@ def test_parquet_values_as_text(engine: DuckDBWarehouse, tmp_path: Path) -> None
     assert rows == [(1, None, *first), (2, None, *second)]
 
 
-def test_parquet_rows_keep_their_order_over_row_groups(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+def test_parquet_rows_keep_their_order_over_row_groups(engine: Warehouse, tmp_path: Path) -> None:
     path = tmp_path / "groups.parquet"
     pq.write_table(pa.table({"a": list(range(1, 20_001))}), path, row_group_size=1000)
     assert all(row[0] == int(row[2]) for row in scanned(engine, path)[1])
 
 
-def test_parquet_names_that_differ_by_case_are_both_read(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+def test_parquet_names_that_differ_by_case_are_both_read(engine: Warehouse, tmp_path: Path) -> None:
     path = tmp_path / "case.parquet"
     pq.write_table(pa.table({"likes": [1], "Likes": [2]}), path)
     header, rows = scanned(engine, path)
@@ -209,9 +208,7 @@ def test_parquet_names_that_differ_by_case_are_both_read(engine: DuckDBWarehouse
 
 
 @pytest.mark.parametrize("damage", ["cut", "overwritten"])
-def test_the_error_of_a_damaged_parquet_file_is_one_line(
-    engine: DuckDBWarehouse, tmp_path: Path, damage: str
-) -> None:
+def test_the_error_of_a_damaged_parquet_file_is_one_line(engine: Warehouse, tmp_path: Path, damage: str) -> None:
     path = tmp_path / "damaged.parquet"
     pq.write_table(TYPED, path)
     content = bytearray(path.read_bytes())
@@ -230,7 +227,7 @@ def test_the_error_of_a_damaged_parquet_file_is_one_line(
 )
 @pytest.mark.parametrize("name", ["a.parquet", "a.csv", "a.json", "a.ndjson"])
 def test_the_path_of_a_file_is_no_pattern_and_adds_no_columns(
-    engine: DuckDBWarehouse, tmp_path: Path, folder: str, name: str
+    engine: Warehouse, tmp_path: Path, folder: str, name: str
 ) -> None:
     (tmp_path / "other").mkdir()
     path = tmp_path / folder / name
@@ -252,7 +249,7 @@ def test_the_path_of_a_file_is_no_pattern_and_adds_no_columns(
 
 @pytest.mark.parametrize("zone", ["America/Los_Angeles", "Asia/Tokyo"])
 def test_a_time_with_a_zone_is_its_instant_in_utc_on_every_machine(
-    engine: DuckDBWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zone: str
+    engine: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zone: str
 ) -> None:
     monkeypatch.setenv("TZ", zone)
     time.tzset()

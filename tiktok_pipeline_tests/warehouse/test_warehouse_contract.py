@@ -13,6 +13,7 @@ import pytest
 
 from tiktok_pipeline.warehouse.base import Column, TableSpec, Warehouse, WarehouseError
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
+from tiktok_pipeline_tests.engines import with_sql
 from tiktok_pipeline_tests.warehouse.tables import APRIL, MARCH, SCORES, THINGS, read, read_all, things
 
 HOSTILE_TEXTS = [
@@ -238,7 +239,7 @@ class TestDroppingSnapshots:
                 raise KeyboardInterrupt
 
         with monkeypatch.context() as patched:
-            patched.setattr(type(warehouse), "_run", interrupted)
+            patched.setattr(DuckDBWarehouse, "_run", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 warehouse.drop_snapshots([THINGS, SCORES], ["2024-03-01"])
         assert (names(warehouse, MARCH), warehouse.slices()) == (["kept"], before)
@@ -338,8 +339,10 @@ class TestFailures:
     def test_an_error_in_the_third_row_keeps_the_old_slice(self, warehouse: Warehouse) -> None:
         warehouse.replace_slice(THINGS, APRIL, things(*({"followers": place} for place in (1, 2, 3, 4))))
         warehouse.replace_slice(THINGS, MARCH, things({"name": "old"}))
-        failing = "* replace (case when followers = 3 then error('boom') else name end as name)"
-        rows = nw.from_native(warehouse.read_slice(THINGS, APRIL).to_native().project(failing))
+        april = warehouse.read_slice(THINGS, APRIL)
+        error = "error" if isinstance(warehouse, DuckDBWarehouse) else "raise_error"
+        failing = f"case when followers = 3 then {error}('boom') else name end as name"
+        rows = with_sql(april, failing, *(name for name in THINGS.frame_names if name != "name"))
         with pytest.raises(WarehouseError, match=r"writing shelf[.]things failed, the table is unchanged: .*boom"):
             warehouse.replace_slice(THINGS, MARCH, rows)
         assert names(warehouse, MARCH) == ["old"]
@@ -372,7 +375,7 @@ class TestFailures:
                 raise KeyboardInterrupt
 
         with monkeypatch.context() as patched:
-            patched.setattr(type(warehouse), "_run", interrupted)
+            patched.setattr(DuckDBWarehouse, "_run", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 warehouse.replace_slice(THINGS, MARCH, things({"name": "new"}))
         assert names(warehouse, MARCH) == ["old"]

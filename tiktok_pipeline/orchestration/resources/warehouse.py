@@ -13,6 +13,7 @@ from dagster import InitResourceContext, ResourceDefinition
 from tiktok_pipeline.home.cleanup import remove_leftovers
 from tiktok_pipeline.home.lock import home_lock
 from tiktok_pipeline.orchestration.resources.event_log import fast_event_log
+from tiktok_pipeline.orchestration.runs.tags import ENGINE_TAG
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.base import Warehouse
 
@@ -22,7 +23,8 @@ OpenWarehouse = Callable[[], Warehouse]
 def warehouse_resource(settings: Settings, open_warehouse: OpenWarehouse) -> ResourceDefinition:
     """Return the warehouse of a home, open from the start of a run to its end, while the run holds the home's lock.
 
-    The database is opened at once: a run that cannot open it fails before its first step, and Dagster can retry it.
+    The database and the engine are opened at once: a run that cannot open them fails before its first step, and
+    Dagster can retry it.
 
     Parameters
     ----------
@@ -40,6 +42,10 @@ def warehouse_resource(settings: Settings, open_warehouse: OpenWarehouse) -> Res
             remove_leftovers(settings)
             with open_warehouse() as warehouse:
                 warehouse.slices()
+                if address := warehouse.engine_address:
+                    log(f"the tables are computed by the engine at {address}")
+                    if context.instance and context.run:
+                        context.instance.add_run_tags(context.run.run_id, {ENGINE_TAG: address})
                 yield warehouse
 
     return ResourceDefinition(resource_fn=provide, description=f"The DuckDB database {settings.warehouse_file}.")

@@ -10,6 +10,8 @@ from tiktok_pipeline.safe_text import one_line
 SNAPSHOT_TAG = "tiktok_pipeline/snapshot"
 DELIVERY_TAG = "tiktok_pipeline/delivery"
 FILES_TAG = "tiktok_pipeline/files"
+ENGINE_TAG = "tiktok_pipeline/engine"
+"""The address of the engine that computes the tables, unless it is DuckDB."""
 INTERRUPTED_TAG = "tiktok_pipeline/interrupted"
 """On a run that its user stopped with Ctrl-C: it failed for Dagster, and is not a failure to log."""
 

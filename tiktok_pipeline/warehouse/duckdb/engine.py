@@ -62,6 +62,11 @@ class DuckDBEngine:
         """The number of times the connection was closed, with all its temporary tables."""
         return self._connection_generation
 
+    @property
+    def engine_address(self) -> str:
+        """Empty: DuckDB is inside of this process."""
+        return ""
+
     def scan(self, path: Path, file_format: FileFormat) -> ScannedFile:
         """Read a file lazily, all cells as text; see `tiktok_pipeline.warehouse.duckdb.scan`."""
         header, sql, parameters = file_query(self._connection, path, file_format)
@@ -225,6 +230,15 @@ class DuckDBEngine:
         rows = frame.to_native() if isinstance(frame, nw.LazyFrame) else frame
         self._run(f"create temp table {table} as select * from rows", rows=rows)
         return self._lazy(f"select * from temp.{table}", [])
+
+    def where(self, frame: nw.LazyFrame[Any], condition: nw.Expr) -> nw.LazyFrame[Any]:
+        """Return the rows for which ``condition`` holds, lazily."""
+        return frame.filter(condition)
+
+    def read_parquet(self, folder: Path) -> nw.LazyFrame[Any]:
+        """Return the rows of the Parquet files in a folder, lazily."""
+        files = sorted(map(str, folder.glob("*.parquet")))
+        return self._lazy("select * from read_parquet(?, hive_partitioning=false)", [files])
 
     def unpersist_all(self) -> None:
         """Drop the temporary tables of `persist`, which hold memory and disk until then."""

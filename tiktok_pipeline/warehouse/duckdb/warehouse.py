@@ -7,7 +7,7 @@ specs, which accept only identifiers.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,12 +117,30 @@ class DuckDBWarehouse(DuckDBEngine):
         computed_by: str = "",
     ) -> int:
         """List a slice without storing its rows, and delete its stored rows, in one transaction."""
-        pairs = list(check_slice(table, slice_))
         check_columns(table, rows.collect_schema().names())
+        return self.list_external_slice(
+            table,
+            slice_,
+            lambda: int(rows.to_native().aggregate("count(*)").fetchall()[0][0]),
+            delivery_id=delivery_id,
+            computed_by=computed_by,
+        )
+
+    def list_external_slice(
+        self,
+        table: TableSpec,
+        slice_: Slice,
+        count: Callable[[], int],
+        *,
+        delivery_id: str = "",
+        computed_by: str = "",
+    ) -> int:
+        """List a slice of ``count()`` rows that are not stored, and delete its stored rows, in one transaction."""
+        pairs = list(check_slice(table, slice_))
         self._create(table)
         where = " and ".join(f"{quoted(name)} = ?" for name, _ in pairs)
         with self._transaction(f"listing a slice of {table}"):
-            row_count = int(rows.to_native().aggregate("count(*)").fetchall()[0][0])
+            row_count = count()
             if table.derived is None:
                 self._run(f"delete from {table} where {where}", [value for _, value in pairs])
             self._list_slice(table, slice_, row_count, delivery_id, computed_by)

@@ -1,0 +1,179 @@
+"""An engine that cannot be used ends in one line that says what to do; Sail lives and dies with its process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import narwhals as nw
+import pytest
+
+from tiktok_pipeline.warehouse.base import WarehouseError
+from tiktok_pipeline.warehouse.spark import session
+from tiktok_pipeline.warehouse.spark.session import EngineError, check_installed, open_session
+from tiktok_pipeline_tests.engines import needs_sail, open_warehouse
+from tiktok_pipeline_tests.warehouse.tables import APRIL, MARCH, THINGS, read, things
+
+sail = needs_sail()
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        return int(bound.getsockname()[1])
+
+
+@pytest.fixture
+def silent_server() -> Iterator[str]:
+    """The address of a program that is no engine: it accepts connections and closes them."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        program = "import socket, sys; s = socket.socket(fileno=int(sys.argv[1]))\nwhile True: s.accept()[0].close()"
+        with subprocess.Popen(
+            [sys.executable, "-c", program, str(server.fileno())], pass_fds=[server.fileno()]
+        ) as running:
+            yield f"sc://127.0.0.1:{server.getsockname()[1]}"
+            running.kill()
+
+
+@pytest.mark.parametrize(
+    ("engine", "missing", "extra"),
+    [("sail", "pysail", "sail"), ("sail", "pyspark", "sail"), ("sc://127.0.0.1:1", "pyspark", "spark")],
+)
+def test_an_engine_that_is_not_installed_names_its_extra(
+    monkeypatch: pytest.MonkeyPatch, engine: str, missing: str, extra: str
+) -> None:
+    monkeypatch.setattr(session, "find_spec", lambda module: None if module == missing else object())
+    with pytest.raises(EngineError) as caught:
+        check_installed(engine)
+    package = {"pysail": "pysail", "pyspark": "pyspark-client"}[missing]
+    assert str(caught.value) == (
+        f"TIKTOK_PIPELINE_ENGINE={engine}: not installed: {package}; install the extra `{extra}`: "
+        f"pip install 'tiktok-pipeline[{extra}]'; or unset TIKTOK_PIPELINE_ENGINE"
+    )
+
+
+@sail
+def test_an_address_where_nothing_listens_is_named(free_port: int) -> None:
+    with pytest.raises(EngineError, match=rf"^sc://127.0.0.1:{free_port}: cannot be reached .*; start the server"):
+        open_session(f"sc://127.0.0.1:{free_port}")
+
+
+@sail
+def test_a_program_that_is_no_engine_is_named(silent_server: str) -> None:
+    with pytest.raises(EngineError) as caught:
+        open_session(silent_server)
+    assert str(caught.value).startswith(f"{silent_server}: no Spark Connect server answers there (")
+    assert "\n" not in str(caught.value)
+
+
+@sail
+def test_a_server_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "version", lambda _: "3.5.7")
+    with pytest.raises(EngineError, match=r"the server is Spark 4[.]2[.]0, the client of this program is 3[.]5[.]7"):
+        open_session("sail")
+
+
+@sail
+def test_a_server_that_does_not_see_the_folder_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A server on another machine reads a path of this one as a folder without rows."""
+    from pyspark.sql.connect.readwriter import DataFrameReader
+
+    read = DataFrameReader.parquet
+    monkeypatch.setattr(DataFrameReader, "parquet", lambda self, path: read(self, f"/elsewhere{path}"))
+    message = rf"the server cannot read {tmp_path}/w.duckdb.engine-\w+; start it on"
+    with open_warehouse("sail", tmp_path / "w.duckdb") as warehouse, pytest.raises(EngineError, match=message):
+        warehouse.engine_address  # noqa: B018
+    assert [path.name for path in tmp_path.iterdir()] == []
+
+
+@sail
+def test_the_temporary_folder_is_removed_also_after_an_error(tmp_path: Path) -> None:
+    with open_warehouse("sail", tmp_path / "w.duckdb") as warehouse:
+        warehouse.replace_slice(THINGS, MARCH, things({"name": "a"}))
+        rows = warehouse.read_slice(THINGS, MARCH)
+        (folder,) = tmp_path.glob("w.duckdb.engine-*")
+        assert folder.stat().st_mode & 0o777 == 0o700
+        with pytest.raises(WarehouseError, match="nothing was written"):
+            warehouse.replace_slice(THINGS, MARCH, rows.drop("name"))
+        assert [row["name"] for row in read(warehouse, THINGS, MARCH)] == ["a"]
+    assert [path.name for path in tmp_path.iterdir()] == ["w.duckdb"]
+
+
+SERVER = """
+import time
+from tiktok_pipeline.warehouse.spark.session import open_session
+print(open_session("sail").address, flush=True)
+time.sleep(600)
+"""
+
+
+@contextmanager
+def server_of_its_own(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start another process with Sail in it; yield the process and the address."""
+    program = folder / "program.py"  # the client takes `python -c` for its own doctests
+    program.write_text(SERVER, encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, str(program)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        text=True,
+    ) as running:
+        assert running.stdout is not None
+        try:
+            yield running, running.stdout.readline().strip()
+        finally:
+            running.kill()
+
+
+@sail
+def test_a_server_at_an_address_computes_until_it_is_killed(tmp_path: Path) -> None:
+    with (
+        server_of_its_own(tmp_path) as (server, address),
+        open_warehouse(address, tmp_path / "store" / "w.duckdb") as warehouse,
+    ):
+        assert warehouse.engine_address == address
+        warehouse.replace_slice(THINGS, MARCH, things({"name": "a"}, {"name": "b"}))
+        rows = warehouse.read_slice(THINGS, MARCH)
+        assert warehouse.replace_slice(THINGS, APRIL, rows.filter(nw.col("name") == "b")) == 1
+        server.kill()
+        server.wait(timeout=10)
+        with pytest.raises(
+            WarehouseError, match=r"^writing shelf[.]things failed, the table is unchanged: "
+        ) as caught:
+            warehouse.replace_slice(THINGS, APRIL, rows)
+        assert "\n" not in str(caught.value)
+    assert [path.name for path in (tmp_path / "store").iterdir()] == ["w.duckdb"]
+    with open_warehouse("duckdb", tmp_path / "store" / "w.duckdb") as stored:
+        assert [row["name"] for row in read(stored, THINGS, APRIL)] == ["b"]
+
+
+@sail
+def test_a_killed_process_leaves_no_server(tmp_path: Path) -> None:
+    with server_of_its_own(tmp_path) as (running, address):
+        port = int(address.rpartition(":")[2])
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        os.kill(running.pid, signal.SIGKILL)
+        running.wait(timeout=10)
+        with pytest.raises(ProcessLookupError):  # nobody of its session is left
+            os.killpg(running.pid, 0)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=5)
+
+
+def test_with_duckdb_nothing_of_spark_is_imported(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from tiktok_pipeline.settings import Settings\n"
+        "from tiktok_pipeline.assembly import open_warehouse\n"
+        f"with open_warehouse(Settings(home=Path({str(tmp_path)!r}))) as warehouse: warehouse.slices()\n"
+        "print([name for name in ('pysail', 'grpc', 'tiktok_pipeline.warehouse.spark') if name in sys.modules])"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout == "[]\n"

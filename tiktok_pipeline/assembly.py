@@ -83,7 +83,7 @@ def build_definitions(
         studies = with_continuity(load_studies(tiktok_pipeline.studies), settings.continuity)
     tables = [
         raw_assets(settings),
-        validated_assets(),
+        validated_assets(settings),
         *features_assets(settings),
         *creators_assets(),
         *(asset for study in studies for asset in study_assets(study, processes=settings.processes)),

@@ -91,7 +91,7 @@ def _run_all(
     """Run each snapshot; several are published together, after the last. Yields the snapshots of each run."""
     from tiktok_pipeline.assembly import build_definitions, refresh_job
     from tiktok_pipeline.cli.progress import Bar
-    from tiktok_pipeline.home.manifest import read_manifest
+    from tiktok_pipeline.home.manifest import files_in_use, read_manifest
     from tiktok_pipeline.orchestration.runs.outdated import assets_to_renew, why_outdated
     from tiktok_pipeline.orchestration.runs.refresh import (
         publish_snapshots,
@@ -116,7 +116,7 @@ def _run_all(
 
         def run(key: str, chosen: Sequence[AssetKey]) -> Outcome:
             manifest = read_manifest(settings.raw / key)
-            bar.begin(key, steps_of(job, chosen), sum(entry.rows for entry in manifest))
+            bar.begin(key, steps_of(job, chosen), sum(entry.rows for entry in files_in_use(manifest)))
             outcome = refresh_snapshot(
                 job, key, instance=instance, tags=refresh_tags(key, manifest), selection=chosen, quiet=not verbose
             )
@@ -125,7 +125,13 @@ def _run_all(
 
         for key in keys:
             chosen = _unfinished_assets(settings, instance, definitions, key, selection) if resume else selection
+            before = read_manifest(settings.raw / key)
             outcome = run(key, chosen)
+            now = read_manifest(settings.raw / key)
+            if outcome.failure is not None and now != before and files_in_use(now) != now:
+                yield [key], outcome
+                info(f"snapshot {key}: computed without the files that are mostly rejected")
+                outcome = run(key, selection)
             if outcome.failure is None:
                 done.append(key)
             yield [key], outcome

@@ -135,11 +135,16 @@ def _find_snapshots(
 ) -> tuple[list[str], list[RefusedFile]]:
     """Return the snapshots to materialize, oldest first, and the files of the inbox that cannot be read."""
     from tiktok_pipeline.home.cleanup import remove_leftovers
+    from tiktok_pipeline.home.manifest import take_in_again
 
     remove_leftovers(settings)
     _warn_about_clock(settings)
     if everything or (resume and options.snapshot is not None):
-        return _stored_snapshots(settings, options.snapshot), []
+        keys = _stored_snapshots(settings, options.snapshot)
+        if everything:
+            for key in keys:
+                take_in_again(settings.raw / key)
+        return keys, []
     if resume:
         return _interrupted_snapshots(settings), []
     if paths:

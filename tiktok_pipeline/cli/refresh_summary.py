@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tiktok_pipeline.cli.console import error_document, info
-from tiktok_pipeline.home.manifest import read_manifest
+from tiktok_pipeline.home.manifest import files_in_use, read_manifest
 from tiktok_pipeline.output.print_rows import print_rows
 from tiktok_pipeline.warehouse.duckdb.connection import ReadOnlyDatabase, open_read_only
 
@@ -120,7 +120,7 @@ def summarize_snapshots(settings: Settings, keys: Sequence[str], studies: Sequen
         bases, shown = _bases(database, keys), _shown_snapshots(database)
     summaries = []
     for key in keys:
-        sources = {entry.source for entry in read_manifest(settings.raw / key)}
+        sources = {entry.source for entry in files_in_use(read_manifest(settings.raw / key))}
         summaries.append(
             SnapshotSummary(
                 snapshot=key,

@@ -22,7 +22,8 @@ def snapshots(
     """List the snapshots with their files and rows.
 
     With --json, one object: ok, error, home, snapshots
-    [{snapshot, files [{file, source, dialect, rows, ingested_at}]}].
+    [{snapshot, files [{file, source, dialect, rows, ingested_at,
+    left_out_because}]}].
     """
     with exit_on_expected_error(as_json=as_json):
         settings = read_settings()
@@ -34,7 +35,12 @@ def snapshots(
             info(f"no snapshot in {settings.home} yet; {REFRESH_FIRST}")
         if as_json:
             listed = [
-                {"snapshot": key, "files": [{name: getattr(entry, name) for name in _COLUMNS} for entry in manifest]}
+                {
+                    "snapshot": key,
+                    "files": [
+                        {name: getattr(entry, name) for name in (*_COLUMNS, "left_out_because")} for entry in manifest
+                    ],
+                }
                 for key, manifest in manifests.items()
             ]
             print_json({"ok": True, "error": None, "home": str(settings.home), "snapshots": listed})
@@ -45,3 +51,7 @@ def snapshots(
                 for entry in manifest
             ]
             print_rows(("snapshot", *_COLUMNS), rows, "table")
+            for key, manifest in manifests.items():
+                for entry in manifest:
+                    if entry.left_out_because:
+                        info(f"snapshot {key}: {entry.file} is left out: {entry.left_out_because}")

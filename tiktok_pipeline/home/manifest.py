@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,8 @@ class StoredFile:
         The canonical columns and their names in the stored file. An older version looked them up in the dialect.
     formats : dict of str to Any
         The formats of numbers and dates by column, as JSON.
+    left_out_because : str
+        Why the file is left out of its snapshot; "" if it is not. See `leave_out`.
     """
 
     file: str
@@ -76,6 +78,7 @@ class StoredFile:
     notes: tuple[str, ...] = ()
     columns: dict[str, str] = field(default_factory=dict)
     formats: dict[str, Any] = field(default_factory=dict)
+    left_out_because: str = ""
 
 
 class ManifestError(PipelineError):
@@ -138,6 +141,38 @@ def write_manifest(folder: Path, entries: Sequence[StoredFile]) -> None:
     atomic_write_text(folder / MANIFEST, json.dumps(checked, indent=1))
 
 
+def files_in_use(manifest: Sequence[StoredFile]) -> list[StoredFile]:
+    """Return the files that a snapshot is computed from: without those left out, or all if nothing else is there."""
+    return [entry for entry in manifest if not entry.left_out_because] or list(manifest)
+
+
+def leave_out(folder: Path, reasons: Mapping[str, str]) -> None:
+    """Leave files out of their snapshot, because most of their rows are bad; they stay stored.
+
+    So a bad delivery spoils no other delivery of its day. The file counts again if it is delivered again, and after
+    `take_in_again`.
+
+    Parameters
+    ----------
+    folder : Path
+        ``raw/<snapshot>``.
+    reasons : mapping of str to str
+        Why, by the name of the file.
+    """
+    manifest = read_manifest(folder)
+    changed = [replace(entry, left_out_because=reasons.get(entry.file, entry.left_out_because)) for entry in manifest]
+    if changed != manifest:
+        write_manifest(folder, changed)
+
+
+def take_in_again(folder: Path) -> None:
+    """Use the files again that were left out of a snapshot; another program or mapping may read them."""
+    manifest = read_manifest(folder)
+    changed = [replace(entry, left_out_because="") for entry in manifest]
+    if changed != manifest:
+        write_manifest(folder, changed)
+
+
 def with_checksum(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is to be written as JSON, with a hash of it beside."""
     return {**values, _CHECKSUM: _checksum(values)}
@@ -158,10 +193,14 @@ def _checksum(values: Mapping[str, Any]) -> str:
 def compute_delivery_id(manifest: Sequence[StoredFile]) -> str:
     """Return a short hash of a snapshot's files; it changes with every added, replaced or redacted file.
 
-    It changes also if a file is read in another way: other columns, or other formats of its numbers and dates.
+    It changes also if a file is read in another way: other columns, or other formats of its numbers and dates; and if
+    a file is left out.
     """
+    in_use = files_in_use(manifest)
     parts = sorted(
-        f"{entry.file} {entry.delivered_sha256} {entry.stored_sha256}{_way_of_reading(entry)}" for entry in manifest
+        f"{entry.file} {entry.delivered_sha256} {entry.stored_sha256}{_way_of_reading(entry)}"
+        f"{'' if entry in in_use else ' left out'}"
+        for entry in manifest
     )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import narwhals as nw
 
-from tiktok_pipeline.home.manifest import StoredFile, file_sha256, read_manifest
+from tiktok_pipeline.home.manifest import StoredFile, file_sha256, files_in_use, read_manifest
 from tiktok_pipeline.raw.read import read_stored_file
 from tiktok_pipeline.raw.schema import SOURCES, Source
 from tiktok_pipeline.raw.snapshots import file_format
@@ -97,7 +97,9 @@ def external_slice_reader(raw: Path) -> ExternalSliceReader:
 
 
 def _entries_of(manifest: Sequence[StoredFile], source: Source) -> list[StoredFile]:
-    return [entry for entry in manifest if entry.source == source.name and file_format(Path(entry.file))]
+    return [
+        entry for entry in files_in_use(manifest) if entry.source == source.name and file_format(Path(entry.file))
+    ]
 
 
 def _changed(path: Path) -> UnreadableFileError:

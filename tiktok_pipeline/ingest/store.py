@@ -69,12 +69,14 @@ def store_file(file: PreparedFile, folder: Path, key_note: str = "") -> Register
     Returns
     -------
     RegisteredFile
-        The outcome is "already there" if the snapshot has a file of the same content that is read in the same way.
+        The outcome is "already there" if the snapshot has a file of the same content that is read in the same way,
+        and that is not left out.
     """
     manifest = read_manifest(folder)
     notes = (*file.notes, key_note) if key_note else file.notes
     same = next((entry for entry in manifest if _is_same(entry, file)), None)
-    if same is not None and _is_read_alike(same, file) and _is_intact(folder / same.file, same):
+    is_used = same is not None and not same.left_out_because
+    if same is not None and is_used and _is_read_alike(same, file) and _is_intact(folder / same.file, same):
         return RegisteredFile(folder.name, same.file, "already there", notes, delivered_as(same))
     outdated = [entry for entry in (same, _replaced(file, manifest)) if entry is not None]
     others = [entry for entry in manifest if entry not in outdated]

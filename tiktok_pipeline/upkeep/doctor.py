@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -27,6 +25,7 @@ from tiktok_pipeline.home.manifest import (
     StoredFile,
     compute_delivery_id,
     file_sha256,
+    files_in_use,
     read_manifest,
 )
 from tiktok_pipeline.ingest.disk_space import bytes_in_words, needed_bytes
@@ -34,11 +33,10 @@ from tiktok_pipeline.ingest.refused import refused_files
 from tiktok_pipeline.privacy.suppression import read_suppression_list
 from tiktok_pipeline.raw.schema import SOURCES, VIDEOS
 from tiktok_pipeline.raw.snapshots import is_snapshot_key
-from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.tables import TABLES
 from tiktok_pipeline.upkeep.backup import interrupted_restore
-from tiktok_pipeline.upkeep.record_checksums import changed_records
+from tiktok_pipeline.upkeep.record_checksums import changed_records, sqlite_problem
 from tiktok_pipeline.warehouse.base import SliceCounts, StoredSlice
 
 ADD_TO_DAGSTER = "run `tiktok-pipeline doctor --fix`, or start the UI, whose sensor adds it"
@@ -177,7 +175,7 @@ def _check_lists(file: Path) -> Finding:
     if changed:
         text = f"{file}: {changed} row(s) of the lists changed after the last write"
         return Finding("error", text, "restore a backup: `tiktok-pipeline restore DIR`, or write them again")
-    if problem := _sqlite_problem(file, "integrity_check"):
+    if problem := sqlite_problem(file, "integrity_check"):
         remedy = "restore a backup: `tiktok-pipeline restore DIR`"
         return Finding("error", f"{file}: the lists are damaged ({problem})", remedy)
     return Finding("ok", f"{len(members):,} lists with {sum(members.values()):,} creators")
@@ -243,6 +241,7 @@ def check_files(settings: Settings, manifests: Manifests, *, quick: bool) -> Ite
                 damaged += 1
                 remedy = "restore it from a backup, or deliver the file again; do not edit files in raw/"
                 yield Finding("error", f"{path}: changed since it was stored", remedy)
+        yield from _left_out(snapshot, manifest)
         known = {MANIFEST, *(entry.file for entry in manifest)}
         for path in sorted(folder.iterdir()):
             if path.name not in known and not path.name.startswith("."):
@@ -353,7 +352,7 @@ def _check_snapshot(
     if stale:
         yield Finding("warning", f"snapshot {snapshot}: {', '.join(stale)} come from an earlier delivery", remedy)
     rows = {entry.table: entry.rows for entry in slices if not entry.study}
-    in_files = sum(entry.rows for entry in manifest)
+    in_files = sum(entry.rows for entry in files_in_use(manifest))
     raw = sum(rows.get(f"raw.{source.name}", 0) for source in SOURCES)
     validated = sum(rows.get(f"validated.{source.name}", 0) for source in SOURCES if source is not VIDEOS)
     rejected = rows.get("validated.rejected", 0)
@@ -368,19 +367,19 @@ def check_records(dagster_home: Path, *, quick: bool) -> Iterator[Finding]:
     """Check that SQLite can read Dagster's databases; unless ``quick``, compare their indexes and checksums, too."""
     remedy = "restore a backup: `tiktok-pipeline restore DIR`, or delete the folder; only the history is lost"
     for path in sorted(dagster_home.rglob("*.db")):
-        if problem := _sqlite_problem(path, "quick_check" if quick else "integrity_check"):
+        if problem := sqlite_problem(path, "quick_check" if quick else "integrity_check"):
             yield Finding("error", f"{path}: Dagster's records are damaged ({problem})", remedy)
     for changed in [] if quick else changed_records(dagster_home):
         yield Finding("error", f"Dagster's records were changed: {changed}", remedy)
 
 
-def _sqlite_problem(path: Path, pragma: Literal["quick_check", "integrity_check"]) -> str:
-    """Return what SQLite finds wrong in the structure of a file; "" if nothing."""
-    try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
-            return next((str(row[0]) for row in connection.execute(f"pragma {pragma}(1)") if row[0] != "ok"), "")
-    except (sqlite3.Error, UnicodeError) as error:
-        return one_line(str(error))
+def _left_out(snapshot: str, manifest: Sequence[StoredFile]) -> Iterator[Finding]:
+    """Yield the files that are left out of a snapshot because most of their rows are bad."""
+    remedy = "take it back with `tiktok-pipeline withdraw`, or deliver it again with --map"
+    for entry in manifest:
+        if entry.left_out_because:
+            text = f"snapshot {snapshot}: {entry.file} is left out: {entry.left_out_because}"
+            yield Finding("warning", text, remedy)
 
 
 def check_partitions(manifests: Manifests, partitions: Collection[str]) -> Iterator[Finding]:

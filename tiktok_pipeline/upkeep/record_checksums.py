@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from tiktok_pipeline.atomic_write import atomic_write_text
 from tiktok_pipeline.home.manifest import check_content, with_checksum
@@ -222,3 +222,12 @@ def _read(file: Path) -> tuple[dict[str, _Database], bool]:
         }, True
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}, False
+
+
+def sqlite_problem(path: Path, pragma: Literal["quick_check", "integrity_check"]) -> str:
+    """Return what SQLite finds wrong in the structure of a file; "" if nothing."""
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
+            return next((str(row[0]) for row in connection.execute(f"pragma {pragma}(1)") if row[0] != "ok"), "")
+    except (sqlite3.Error, UnicodeError) as error:
+        return one_line(str(error))

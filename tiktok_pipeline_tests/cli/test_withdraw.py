@@ -70,6 +70,50 @@ def test_a_file_that_spoils_its_snapshot_is_named_and_can_be_withdrawn(home: Hom
     assert call(home.path, "doctor").code == 0
 
 
+def test_a_file_that_is_mostly_rejected_spoils_no_other_file_of_its_day(
+    home: Home, call: Call, tmp_path: Path
+) -> None:
+    assert valid_rows(home) == [(MARCH, 60), (APRIL, 60)]
+    assert home.sql(f"select count(*) from raw.profiles where snapshot = '{APRIL}'") == [(60,)]
+    listed = call(home.path, "snapshots")
+    assert f"snapshot {APRIL}: bad.csv is left out: 90 of its 90 rows are rejected" in listed.err
+    doctor = call(home.path, "doctor")
+    assert doctor.code == 0, doctor.out
+    assert f"snapshot {APRIL}: bad.csv is left out: 90 of its 90 rows are rejected" in doctor.out
+    more = write_csv(
+        tmp_path / "april2.csv",
+        [row | {"account_id": f"late{place}", "id": ""} for place, row in enumerate(creators(40, seed=9, day=APRIL))],
+    )
+    refreshed = call(home.path, "refresh", more, "--study", STUDY)
+    assert refreshed.code == 0, refreshed.err
+    assert valid_rows(home) == [(MARCH, 60), (APRIL, 100)]
+    assert call(home.path, "doctor").code == 0
+
+
+def test_a_file_that_was_left_out_is_not_there_already(home: Home, call: Call, tmp_path: Path) -> None:
+    same = shutil.copy(home.settings.raw / APRIL / "bad.csv", tmp_path / "again.csv")
+    again = call(home.path, "refresh", same, "--study", STUDY)
+    assert again.code == FAILED
+    assert "again.csv has the most, 90 of its 90 rows; " in again.err
+    assert f"snapshot {APRIL}: computed without the files that are mostly rejected" in again.err
+    assert valid_rows(home) == [(MARCH, 60), (APRIL, 60)]
+    assert call(home.path, "doctor").code == 0
+
+
+def test_the_only_file_of_a_day_spoils_no_later_one(call: Call, tmp_path: Path) -> None:
+    rows = [row | {"followers": "many"} for row in creators(50, day=MARCH)]
+    home = Home(tmp_path / "home")
+    bad = write_csv(tmp_path / "bad.csv", rows)
+    assert call(home.path, "refresh", bad, "--study", STUDY).code == FAILED
+    good = write_csv(tmp_path / "good.csv", creators(60, seed=4, day=MARCH))
+    refreshed = call(home.path, "refresh", good, "--study", STUDY)
+    assert refreshed.code == 0, refreshed.err
+    assert valid_rows(home) == [(MARCH, 60)]
+    assert call(home.path, "withdraw", "bad.csv", "--yes").code == 0
+    assert valid_rows(home) == [(MARCH, 60)]
+    assert call(home.path, "doctor").code == 0
+
+
 def test_the_only_file_of_a_snapshot_is_withdrawn_with_it(home: Home, call: Call) -> None:
     assert call(home.path, "withdraw", "march.csv", "--yes").code == 0
     assert snapshots_on_disk(home.settings.raw) == [APRIL]

@@ -16,9 +16,13 @@ from tiktok_pipeline.home.manifest import (
     MANIFEST,
     ManifestError,
     StoredFile,
+    compute_delivery_id,
+    files_in_use,
     finish_interrupted_store,
+    leave_out,
     read_manifest,
     store_files,
+    take_in_again,
     write_manifest,
 )
 
@@ -116,3 +120,26 @@ def test_a_store_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(OSError, match="No space"):
         store_files(folder, {}, [])
     assert {path.name for path in folder.iterdir()} == {MANIFEST, "old.csv"}
+
+
+def test_a_file_that_is_left_out_does_not_count_until_it_is_taken_in_again(tmp_path: Path) -> None:
+    good, bad = replace(FILE, file="good.csv"), replace(FILE, file="bad.csv", delivered_sha256="b")
+    write_manifest(tmp_path, [bad, good])
+    both = read_manifest(tmp_path)
+    leave_out(tmp_path, {"bad.csv": "90 of its 90 rows are rejected"})
+    left_out = read_manifest(tmp_path)
+    assert files_in_use(left_out) == [good]
+    assert [entry.left_out_because for entry in left_out] == ["90 of its 90 rows are rejected", ""]
+    ids = {compute_delivery_id(manifest) for manifest in (both, left_out, [good], [bad])}
+    assert len(ids) == 4
+    take_in_again(tmp_path)
+    assert read_manifest(tmp_path) == both
+
+
+def test_the_only_file_of_a_snapshot_is_used_whatever_it_is(tmp_path: Path) -> None:
+    write_manifest(tmp_path, [FILE])
+    before = compute_delivery_id(read_manifest(tmp_path))
+    leave_out(tmp_path, {FILE.file: "most of its rows are rejected"})
+    manifest = read_manifest(tmp_path)
+    assert files_in_use(manifest) == manifest
+    assert compute_delivery_id(manifest) == before

@@ -8,7 +8,7 @@ import pandas as pd
 from dagster import AssetExecutionContext, AssetsDefinition, Output, ResourceParam, multi_asset
 
 from tiktok_pipeline.errors import PipelineError
-from tiktok_pipeline.home.manifest import StoredFile, read_manifest
+from tiktok_pipeline.home.manifest import StoredFile, files_in_use, read_manifest
 from tiktok_pipeline.ingest.disk_space import check_disk_space
 from tiktok_pipeline.ingest.snapshot_rows import check_stored_files, is_external, raw_rows
 from tiktok_pipeline.orchestration.metadata import table_out
@@ -44,7 +44,7 @@ def raw_assets(settings: Settings) -> AssetsDefinition:
                 remedy="remove it: `tiktok-pipeline doctor --fix`",
             )
         folder = settings.raw / snapshot
-        manifest = read_manifest(folder)
+        manifest = files_in_use(read_manifest(folder))
         if not manifest:
             raise UnknownSnapshotError(
                 f"snapshot {snapshot}: {folder} has no delivered file",

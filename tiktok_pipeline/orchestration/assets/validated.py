@@ -12,13 +12,22 @@ import pandas as pd
 from dagster import AssetExecutionContext, AssetsDefinition, Output, ResourceParam, multi_asset
 
 from tiktok_pipeline.frames import count_rows
+from tiktok_pipeline.home.manifest import leave_out
 from tiktok_pipeline.orchestration.metadata import Frame, numbers, table_in, table_out
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
 from tiktok_pipeline.raw.schema import PROFILES, SOURCES, VIDEOS, Source
+from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.validated.duplicates import is_harmless
 from tiktok_pipeline.validated.formats.formats import Formats
 from tiktok_pipeline.validated.schema import REJECTED_TABLE, TABLES, UNREAD_CELLS_TABLE
-from tiktok_pipeline.validated.validate import ValidationResult, check_balance, validate_source, without_quoted_cells
+from tiktok_pipeline.validated.validate import (
+    MAX_REJECTED_SHARE,
+    SnapshotRejectedError,
+    ValidationResult,
+    check_balance,
+    validate_source,
+    without_quoted_cells,
+)
 from tiktok_pipeline.validated.videos import (
     all_videos,
     count_unusable,
@@ -29,10 +38,11 @@ from tiktok_pipeline.validated.videos import (
 from tiktok_pipeline.warehouse.base import Warehouse
 
 
-def validated_assets() -> AssetsDefinition:
+def validated_assets(settings: Settings) -> AssetsDefinition:
     """Return the assets of stage ``validated``.
 
     The rejected rows are stored first, so that they are there to read if too many were rejected and the run stops.
+    The files with most of these rows are then left out of the snapshot, so that they spoil no other file of it.
     """
 
     @multi_asset(
@@ -66,13 +76,17 @@ def validated_assets() -> AssetsDefinition:
         yield Output(_all_unread_cells(results), "unread_cells")
         for name, result in results.items():
             worst = _frequent_reasons(result.rejected.filter(~is_harmless()))
-            check_balance(
-                counts[name],
-                snapshot=context.partition_key,
-                source=name,
-                worst=worst,
-                find_worst_file=partial(_worst_file, raw[name], result.rejected),
-            )
+            try:
+                check_balance(
+                    counts[name],
+                    snapshot=context.partition_key,
+                    source=name,
+                    worst=worst,
+                    find_worst_file=partial(_worst_file, raw[name], result.rejected),
+                )
+            except SnapshotRejectedError:
+                leave_out(settings.raw / context.partition_key, _mostly_bad_files(raw[name], result.rejected))
+                raise
         for source in SOURCES:
             if source is not VIDEOS:
                 valid = results[source.name].valid if source.name in results else _no_rows(source)
@@ -154,6 +168,21 @@ def _worst_file(raw: Frame, rejected: Frame) -> tuple[str, int, int]:
     bad = rejected.filter(~is_harmless()).group_by("source_file").agg(nw.len().alias("rows"))
     (worst,) = bad.sort("rows", "source_file", descending=[True, False]).head(1).collect("pyarrow").rows(named=True)
     return worst["source_file"], worst["rows"], count_rows(raw.filter(nw.col("source_file") == worst["source_file"]))
+
+
+def _mostly_bad_files(raw: Frame, rejected: Frame) -> dict[str, str]:
+    """Return the files of which more rows are bad than a snapshot may have, each with the reason to leave it out."""
+    rows = raw.group_by("source_file").agg(nw.len().alias("rows"))
+    is_bad = ~is_harmless()
+    counted = rejected.with_columns(is_bad.cast(nw.Int64).alias("bad"), (~is_bad).cast(nw.Int64).alias("harmless"))
+    of_rejected = counted.group_by("source_file").agg(nw.col("bad", "harmless").sum())
+    found = rows.join(of_rejected, on="source_file", how="inner")
+    counts = found.select("source_file", *(nw.col(name).cast(nw.Int64) for name in ("rows", "bad", "harmless")))
+    return {
+        row["source_file"]: f"{row['bad']} of its {row['rows']} rows are rejected"
+        for row in counts.collect("pyarrow").to_native().to_pylist()
+        if row["bad"] > MAX_REJECTED_SHARE * (row["rows"] - row["harmless"])
+    }
 
 
 def _frequent_reasons(rejected: Frame) -> dict[str, int]:

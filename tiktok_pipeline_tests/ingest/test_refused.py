@@ -16,6 +16,7 @@ from tiktok_pipeline.home.layout import home_files
 from tiktok_pipeline.ingest import refused
 from tiktok_pipeline.ingest.inbox import IngestResult, inbox_files, ingest_inbox
 from tiktok_pipeline.ingest.refused import RefusedFolderError, refused_files
+from tiktok_pipeline.ingest.staging import copy_file
 from tiktok_pipeline.orchestration.assets.incoming import incoming_asset
 from tiktok_pipeline.privacy.scrub import remove_matching_files
 from tiktok_pipeline.settings import Settings
@@ -164,10 +165,9 @@ def test_a_file_that_is_delivered_again_while_it_is_copied_is_kept(
     settings: Settings, engine: DuckDBWarehouse, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delivered = drop(settings, "a.csv")
-    copy = refused.copy_file
 
     def copy_and_deliver_again(source: Path, target: Path) -> None:
-        copy(source, target)
+        copy_file(source, target)
         drop(settings, "again").replace(delivered)
 
     monkeypatch.setattr(refused, "copy_file", copy_and_deliver_again)

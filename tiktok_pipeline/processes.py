@@ -76,7 +76,7 @@ def map_in_processes(
 def _pool(processes: int, parent: int) -> ProcessPoolExecutor:
     """Return the processes of this process; a fork does not have those of its parent."""
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(processes, mp_context=context, initializer=_start_worker, initargs=(parent,))
+    return ProcessPoolExecutor(processes, mp_context=context, initializer=start_worker, initargs=(parent,))
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:
@@ -88,8 +88,8 @@ def _stop(pool: ProcessPoolExecutor) -> None:
         worker.kill()
 
 
-def _start_worker(parent: int) -> None:
-    """Leave Ctrl-C to the parent, and end when the parent is gone."""
+def start_worker(parent: int) -> None:
+    """Leave Ctrl-C to the parent, and end when the parent is gone, whose process id this is: a pool's initializer."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:

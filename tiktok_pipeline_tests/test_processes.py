@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,35 @@ def test_processes_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
     assert _wait_for(lambda: [pid for pid in pids if not _is_running(pid)], count=2)
+
+
+def test_processes_that_write_a_sample_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "write.py"
+    script.write_text(
+        "import pathlib\n"
+        "from tiktok_pipeline.sample.write import write_sample\n"
+        "if __name__ == '__main__':\n"
+        f"    folder = pathlib.Path({str(tmp_path / 'out')!r})\n"
+        "    write_sample(folder, profiles=10_000_000, snapshots=1, random_state=1, processes=2)\n",
+        encoding="utf-8",
+    )
+    parent = subprocess.Popen([sys.executable, str(script)])
+    pids = _wait_for(lambda: _workers_of(parent.pid), count=2)
+    parent.kill()
+    parent.wait()
+    assert _wait_for(lambda: [pid for pid in pids if not _is_running(pid)], count=2)
+
+
+def _workers_of(parent: int) -> list[int]:
+    """Return the processes that a process has started for a pool."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended
+            command = (folder / "cmdline").read_bytes()
+            its_parent = int((folder / "stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[1])
+            if its_parent == parent and b"spawn_main" in command:
+                found.append(int(folder.name))
+    return found
 
 
 def _wait_for(found: Callable[[], list[int]], *, count: int, seconds: float = 30.0) -> list[int]:

@@ -9,6 +9,7 @@ shared out to processes. Nothing of Dagster runs.
 from __future__ import annotations
 
 import json
+import os
 import random
 import tempfile
 import time
@@ -33,6 +34,7 @@ from tiktok_pipeline.privacy.find_creator import find_creator
 from tiktok_pipeline.privacy.redact_files import redact_stored_files
 from tiktok_pipeline.privacy.scrub import files_with_names, remove_matching_files
 from tiktok_pipeline.privacy.suppression import SuppressionList
+from tiktok_pipeline.processes import start_worker
 from tiktok_pipeline.raw.schema import PROFILES
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.base import UnreadableFileError, Warehouse
@@ -113,7 +115,8 @@ def measure_redaction(
 def measure_in_processes(redactions: int, *, seed: int, folder: Path, seconds: float, jobs: int) -> RedactionCounts:
     """Share out the redactions to ``jobs`` processes; each takes every ``jobs``-th file."""
     each = -(-redactions // jobs)
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, initializer=start_worker, initargs=(os.getpid(),)) as pool:
         running = [
             pool.submit(measure_redaction, each, seed=seed, folder=folder, seconds=seconds, first=first, step=jobs)
             for first in range(1, jobs + 1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -20,6 +21,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from tiktok_pipeline.atomic_write import atomic_write
+from tiktok_pipeline.processes import start_worker
 from tiktok_pipeline.sample.activity import activity_lines
 from tiktok_pipeline.sample.creators import block_count
 from tiktok_pipeline.sample.draws import generator
@@ -124,7 +126,8 @@ def _all_tables(recipe: Recipe, processes: int) -> Iterator[pa.Table]:
             yield from make(place)
         return
     # A process that is forked while threads run may never end.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(processes, context, initializer=start_worker, initargs=(os.getpid(),)) as pool:
         ahead: deque[Future[list[pa.Table]]] = deque()
         for place in places:
             ahead.append(pool.submit(make, place))

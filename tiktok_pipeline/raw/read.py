@@ -223,7 +223,8 @@ def _flag_of_all(cells: Sequence[str]) -> nw.Expr:
     flag: Any = nw
     for cell in cells:
         flag = flag.when(_may_be_under_age([cell])).then(nw.col(cell))
-    return flag.otherwise(nw.col(first))
+    chosen: nw.Expr = flag.otherwise(nw.col(first))
+    return chosen
 
 
 def _may_be_under_age(flags: Sequence[str]) -> nw.Expr:

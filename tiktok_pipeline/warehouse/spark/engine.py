@@ -117,7 +117,8 @@ class SparkEngine:
         """Add ``is_repeated``, by the hashes that occur more than once."""
         f = self._functions
         known = among.to_native().where(f.col(column).isNotNull())
-        hashes = known.select(f.xxhash64(f.col(column)).alias("repeated"))
+        # Persisted, because Sail cannot group by a column that it finds to be constant.
+        hashes = self.persist(_frame(known.select(f.xxhash64(f.col(column)).alias("repeated")))).to_native()
         counted = hashes.groupBy("repeated").agg(f.count("*").alias("rows")).where(f.col("rows") > 1)
         repeated = self.persist(_frame(counted.select("repeated"))).to_native()
         hashed = frame.to_native().withColumn("hash_of_value", f.xxhash64(f.col(column)))

@@ -91,12 +91,14 @@ def open_session(engine: str) -> Session:
     check_installed(engine)
     address = _start_sail() if engine == SAIL else engine
     _check_port(address)
-    warnings.filterwarnings("ignore", message=r"\[RETRIES_EXCEEDED\]")  # an error says the same
     with _quiet_client():
         from pyspark.sql.connect.client import DefaultChannelBuilder  # noqa: PLC0415
         from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415
         from pyspark.sql.connect.session import SparkSession  # noqa: PLC0415
 
+        logging.getLogger("pyspark.sql.connect.logging").setLevel(
+            logging.CRITICAL
+        )  # the errors that are raised say it
         try:
             # The default policy goes on for ten minutes before it says that nobody answers.
             spark = SparkSession(DefaultChannelBuilder(address))
@@ -110,6 +112,7 @@ def open_session(engine: str) -> Session:
                 f"{address}: no Spark Connect server answers there ({one_line(str(error))[:160]})",
                 remedy=f"start one, or correct {SETTING}, such as sc://127.0.0.1:50051",
             ) from error
+    warnings.filterwarnings("ignore", message=r"\[RETRIES_EXCEEDED\]")  # so does an error
     return Session(spark, address)
 
 
@@ -179,13 +182,7 @@ def _is_installed(package: str) -> bool:
 
 @contextmanager
 def _quiet_client() -> Iterator[None]:
-    """Suppress the client's own lines: its warning about pandas, and its log of errors that are raised anyway."""
-    log = logging.getLogger("pyspark")
-    level = log.level
-    log.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.setLevel(level)
+    """Suppress the client's warnings: of the version of pandas, and of errors that are raised anyway."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

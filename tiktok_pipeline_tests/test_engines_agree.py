@@ -16,6 +16,8 @@ from tiktok_pipeline_tests.engines import needs_sail
 from tiktok_pipeline_tests.homes import run_command_line
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample"
+STUDIES = ("--study", "balanced_segments", "--study", "creator_archetypes", "--study", "top_influencers")
+"""One of profiles, the one of activity, and one with a classifier; networks would take minutes twice."""
 TOLERANCE = 1e-8
 LEFT_OUT = {"raw.files": {"ingested_at"}}
 
@@ -29,7 +31,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for engine, home in made.items():
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("TIKTOK_PIPELINE_ENGINE", engine)
-            assert run_command_line(patch, home, "refresh", SAMPLE) == 0
+            assert run_command_line(patch, home, "refresh", SAMPLE, *STUDIES) == 0
     return made
 
 

@@ -24,7 +24,7 @@ def test_snapshots_lists_the_files_of_each_snapshot(refreshed_home: Home, call: 
         ("creator_activity", "activity_csv", 60),
         ("profiles", "public_csv", 120),
     ]
-    assert list(listed["2024-03-01"][0]) == ["file", "source", "dialect", "rows", "ingested_at"]
+    assert list(listed["2024-03-01"][0]) == ["file", "source", "dialect", "rows", "ingested_at", "left_out_because"]
 
 
 def test_a_home_without_snapshots_tells_what_to_run(tmp_path: Path, call: Call) -> None:

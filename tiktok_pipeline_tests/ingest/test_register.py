@@ -100,6 +100,7 @@ def test_the_manifest_lists_what_was_delivered_and_what_is_stored(
         "delimiter": ",",
         "notes": [],
         "formats": {},
+        "left_out_because": "",
     }
     assert len(stamp) == len("2024-03-01T00:00:00")
 

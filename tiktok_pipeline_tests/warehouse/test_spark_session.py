@@ -177,3 +177,10 @@ def test_with_duckdb_nothing_of_spark_is_imported(tmp_path: Path) -> None:
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ended.stdout == "[]\n"
+
+
+@sail
+def test_a_program_without_a_file_can_use_an_engine() -> None:
+    program = "from tiktok_pipeline.warehouse.spark.session import open_session; open_session('sail').close()"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,7 +92,7 @@ def open_session(engine: str) -> Session:
     check_installed(engine)
     address = _start_sail() if engine == SAIL else engine
     _check_port(address)
-    with _quiet_client():
+    with _quiet_client(), _named_main_module():
         from pyspark.sql.connect.client import DefaultChannelBuilder  # noqa: PLC0415
         from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415
         from pyspark.sql.connect.session import SparkSession  # noqa: PLC0415
@@ -178,6 +179,23 @@ def _is_installed(package: str) -> bool:
     except PackageNotFoundError:
         return False
     return True
+
+
+@contextmanager
+def _named_main_module() -> Iterator[None]:
+    """Give the main module a file while the client is imported.
+
+    Without one, as under ``python -c``, the client takes the program for its doctests and ends the process.
+    """
+    main: Any = sys.modules["__main__"]
+    if hasattr(main, "__file__"):
+        yield
+        return
+    main.__file__ = "tiktok_pipeline"
+    try:
+        yield
+    finally:
+        del main.__file__
 
 
 @contextmanager

@@ -15,6 +15,8 @@ from tiktok_pipeline.orchestration.partitions import add_snapshots, delete_snaps
 from tiktok_pipeline_tests.homes import Home, Said, run_command_line
 from tiktok_pipeline_tests.scrapes import creators, write_csv
 
+pytestmark = pytest.mark.slow
+
 Call = Callable[..., Said]
 STUDY = "influencer_segments"
 MARCH, APRIL = "2024-03-01", "2024-04-01"

@@ -167,6 +167,7 @@ def test_the_name_in_the_header_of_a_stored_gzip_is_removed(tmp_path: Path, engi
     assert (entry.rows, entry.forgotten_rows) == (12, ())
 
 
+@pytest.mark.slow
 def test_forget_says_what_it_could_not_search_and_what_to_do(copied_home: Home, call: Callable[..., Said]) -> None:
     refused = copied_home.settings.refused
     refused.mkdir(parents=True)

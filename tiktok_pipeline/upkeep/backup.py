@@ -201,8 +201,9 @@ def _copy(source: Path, target: Path) -> str:
                 live.backup(kept)
             return file_sha256(target)
         except sqlite3.Error as error:
-            raise BackupError(
-                f"{source}: cannot be copied ({error})", remedy="see `tiktok-pipeline doctor`"
-            ) from error
+            is_full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
+            remedy = "free some space and run the same command again" if is_full else "see `tiktok-pipeline doctor`"
+            where = f"{target}: cannot be written" if is_full else f"{source}: cannot be copied"
+            raise BackupError(f"{where} ({error})", remedy=remedy) from error
     shutil.copy2(source, target)
     return file_sha256(source)

@@ -115,7 +115,7 @@ def _trial(name: str, attacked: dict[str, Attacked], disk: Path, free: float) ->
                 if code
                 else "; ".join(in_fork(lambda: list_differences(disk, described.after)))
             )
-    return DiskTrial(name, free, code, _last_line(said), problem)
+    return DiskTrial(name, free, code, _last_line(said, disk.parent), problem)
 
 
 def _state(home: Path) -> Any:  # noqa: ANN401 - mypy does not see through the fork
@@ -141,7 +141,7 @@ def _backup_trial(home: Path, disk: Path, free: float) -> DiskTrial:
         problem = (
             f"with room: backup ended with {again}, restore with {restored}: {said_again[-300:]}{said_then[-300:]}"
         )
-    return DiskTrial(BACKUP, free, code, _last_line(said), problem)
+    return DiskTrial(BACKUP, free, code, _last_line(said, disk.parent), problem)
 
 
 def _problem_of_the_message(code: int, said: str) -> str:
@@ -156,8 +156,10 @@ def _problem_of_the_message(code: int, said: str) -> str:
     return ""
 
 
-def _last_line(said: str) -> str:
-    return next((line for line in reversed(said.splitlines()) if line.startswith("tiktok-pipeline: ")), "")
+def _last_line(said: str, folder: Path) -> str:
+    """Return the last line that gives a reason, without the path of the folder of the homes."""
+    reasons = [line for line in said.splitlines() if line.startswith("tiktok-pipeline: ")]
+    return reasons[-1].replace(f"{folder}/", "") if reasons else ""
 
 
 def full_disks_command(

@@ -11,6 +11,9 @@ from typing import ClassVar
 OS_ERROR_CODE = "os_error"
 """The code of an `OSError`: a file or a disk that cannot be read or written."""
 
+FREE_SPACE = "free some space and run the same command again"
+"""What to do about a full disk."""
+
 
 class PipelineError(Exception):
     """An expected error: its text names the file, row or setting, what was expected, and what to do.

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from tiktok_pipeline.errors import OS_ERROR_CODE, PipelineError
+from tiktok_pipeline.errors import FREE_SPACE, OS_ERROR_CODE, PipelineError
 from tiktok_pipeline.safe_text import printable
 from tiktok_pipeline.settings import Settings
 
@@ -54,8 +54,8 @@ class CommandUsageError(PipelineError):
 
 
 _DISK_REMEDIES = {
-    errno.ENOSPC: "free some space and run the same command again",
-    errno.EDQUOT: "free some space and run the same command again",
+    errno.ENOSPC: FREE_SPACE,
+    errno.EDQUOT: FREE_SPACE,
     errno.EROFS: "mount the disk for writing, or name a home on another one: TIKTOK_PIPELINE_HOME",
     errno.EACCES: "run it as the user who owns the home, or name another home: TIKTOK_PIPELINE_HOME",
 }

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tiktok_pipeline.atomic_write import DRAFT_SUFFIX
-from tiktok_pipeline.errors import PipelineError
+from tiktok_pipeline.errors import FREE_SPACE, PipelineError
 from tiktok_pipeline.home.layout import home_files
 from tiktok_pipeline.home.manifest import file_sha256
 from tiktok_pipeline.privacy.suppression import SuppressionList, read_suppression_list, write_suppression_list
@@ -202,7 +202,7 @@ def _copy(source: Path, target: Path) -> str:
             return file_sha256(target)
         except sqlite3.Error as error:
             is_full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
-            remedy = "free some space and run the same command again" if is_full else "see `tiktok-pipeline doctor`"
+            remedy = FREE_SPACE if is_full else "see `tiktok-pipeline doctor`"
             where = f"{target}: cannot be written" if is_full else f"{source}: cannot be copied"
             raise BackupError(f"{where} ({error})", remedy=remedy) from error
     shutil.copy2(source, target)

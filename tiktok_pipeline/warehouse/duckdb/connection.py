@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from tiktok_pipeline.errors import FREE_SPACE
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import DamagedDatabaseError, QueryError, WarehouseError, WarehouseLockedError
 from tiktok_pipeline.warehouse.duckdb.infinities import may_be_infinite, rows_with_infinities
@@ -41,8 +42,6 @@ MEND_DATABASE = (
     "run `tiktok-pipeline doctor --fix`, which moves it aside, then `tiktok-pipeline refresh --all`, which computes "
     "it again from raw/; or restore a backup: `tiktok-pipeline restore DIR`"
 )
-
-FREE_SPACE = "free some space and run the same command again"
 
 _NO_STATEMENT = "the query holds no statement; expected one such as: select * from meta.tables"
 

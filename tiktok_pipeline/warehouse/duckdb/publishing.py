@@ -17,10 +17,11 @@ from pathlib import Path
 import duckdb
 
 from tiktok_pipeline.atomic_write import atomic_replace, copy_content, draft_of
+from tiktok_pipeline.errors import FREE_SPACE
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import StoredSlice, TableSpec, View, WarehouseError
 from tiktok_pipeline.warehouse.duckdb.checksums import accept_only, copy_checksums, write_file_checksum
-from tiktok_pipeline.warehouse.duckdb.connection import FREE_SPACE, is_damage, is_full
+from tiktok_pipeline.warehouse.duckdb.connection import is_damage, is_full
 from tiktok_pipeline.warehouse.duckdb.meta import (
     META_TABLES,
     PUBLISHED_AT_TABLE,

@@ -209,7 +209,7 @@ def _reasons(database: ReadOnlyDatabase, keys: Sequence[str]) -> dict[tuple[str,
 
 
 def print_summary(settings: Settings, summaries: Sequence[SnapshotSummary], studies: Sequence[Study]) -> None:
-    """Print the segments as a table on stdout, and what to know and do next as notes."""
+    """Print the segments of the newest snapshot as a table on stdout, and what to know and do next as notes."""
     shown = summaries[-_SHOWN_SNAPSHOTS:]
     if len(shown) < len(summaries):
         info(f"{len(summaries)} snapshots are complete; the newest {len(shown)}:")
@@ -223,11 +223,13 @@ def print_summary(settings: Settings, summaries: Sequence[SnapshotSummary], stud
             round(100 * persona.share, 1),
             persona.verdict,
         )
-        for summary in shown
+        for summary in shown[-1:]
         for study in sorted(summary.studies, key=lambda study: study.study)
         for persona in study.personas
     ]
     print_rows(_COLUMNS, rows, "table")
+    if len(shown) > 1:
+        info(f"these are the segments of the newest snapshot, {shown[-1].snapshot}; the others are in their reports")
     notes = {
         (study.name, basis.basis): basis.basis_note
         for study in studies

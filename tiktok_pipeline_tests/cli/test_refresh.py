@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tiktok_pipeline.cli.console import FAILED
-from tiktok_pipeline_tests.homes import UNTIL_VALIDATED, Home, Said, command
+from tiktok_pipeline.cli.refresh_summary import print_summary, summarize_snapshots
+from tiktok_pipeline_tests.homes import ONE_STUDY, UNTIL_VALIDATED, Home, Said, command
 from tiktok_pipeline_tests.scrapes import activity, creators, write_csv
 
 STUDY = "influencer_segments"
@@ -24,6 +25,24 @@ def test_refresh_of_one_study_writes_it_and_what_it_needs(refreshed_home: Home) 
     assert refreshed_home.value(f"select count(*) from segments.{STUDY}", published=True) == 118
     assert refreshed_home.value("select count(*) from features.statistics") > 0
     assert refreshed_home.sql("select distinct study from clusters.assignments") == [(STUDY,)]
+
+
+def test_segments_of_the_newest_snapshot_are_printed_and_the_reports_of_all(
+    refreshed_home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    summaries = summarize_snapshots(refreshed_home.settings, ["2024-03-01", "2024-04-01"], ONE_STUDY)
+    print_summary(refreshed_home.settings, summaries, ONE_STUDY)
+    said = capsys.readouterr()
+    assert "│ 2024-04-01 │" in said.out
+    assert "2024-03-01" not in said.out
+    assert "the segments of the newest snapshot, 2024-04-01; the others are in their reports" in said.err
+    assert [line for line in said.err.splitlines() if line.startswith("report: ")] == [
+        f"report: {refreshed_home.settings.reports / key}.html" for key in ("2024-03-01", "2024-04-01")
+    ]
+    print_summary(refreshed_home.settings, summaries[:1], ONE_STUDY)
+    said = capsys.readouterr()
+    assert "│ 2024-03-01 │" in said.out
+    assert "newest" not in said.err
 
 
 def test_refresh_of_what_is_there_already_does_nothing(

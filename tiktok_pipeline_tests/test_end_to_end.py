@@ -120,6 +120,7 @@ def test_the_views_show_the_newest_snapshot_and_all_of_them(refreshed_home: Home
     assert refreshed_home.value("select version from meta.version", published=True) == VERSION
 
 
+@pytest.mark.slow
 def test_a_second_refresh_gives_identical_tables(copied_home: Home, call: Callable[..., Said]) -> None:
     before = copied_home.tables()
     before_published = copied_home.tables(published=True)
@@ -129,6 +130,7 @@ def test_a_second_refresh_gives_identical_tables(copied_home: Home, call: Callab
     assert copied_home.tables(published=True) == before_published
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("bad", "total"), [(120, 120), (61, 120)], ids=["all bad", "more than half bad"])
 def test_a_bad_snapshot_fails_clearly_and_changes_nothing_after_raw(copied_home: Home, bad: int, total: int) -> None:
     before = copied_home.tables()
@@ -158,6 +160,7 @@ def test_half_of_the_rows_bad_is_still_taken(tmp_path: Path) -> None:
     assert home.value("select count(*) from validated.profiles") == 30
 
 
+@pytest.mark.slow
 def test_a_new_snapshot_leaves_the_older_ones_untouched(copied_home: Home) -> None:
     where = "snapshot < '2024-05-01'"
     before, before_published = copied_home.tables(where=where), copied_home.tables(published=True, where=where)
@@ -169,6 +172,7 @@ def test_a_new_snapshot_leaves_the_older_ones_untouched(copied_home: Home) -> No
     assert home.value(f"select count(*) from segments.{STUDY}", published=True) == 90
 
 
+@pytest.mark.slow
 def test_a_snapshot_of_activity_alone_is_green_and_the_view_keeps_the_last_profiles(copied_home: Home) -> None:
     path = write_csv(copied_home.path.parent / "activity.csv", activity(40))
     copied_home.deliver(path, snapshot="2024-06-01")
@@ -184,6 +188,7 @@ def test_a_snapshot_of_activity_alone_is_green_and_the_view_keeps_the_last_profi
     assert newest == [("2024-04-01",)]
 
 
+@pytest.mark.slow
 def test_activity_alone_in_a_new_home_is_green_with_empty_study_tables(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     home.deliver(write_csv(tmp_path / "creator_activity_2024-06-01.csv", activity(40)))
@@ -191,6 +196,7 @@ def test_activity_alone_in_a_new_home_is_green_with_empty_study_tables(tmp_path:
     assert home.value(f"select count(*) from segments.{STUDY}", published=True) == 0
 
 
+@pytest.mark.slow
 def test_too_few_profiles_are_green_with_a_warning_and_no_segment(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -261,6 +267,7 @@ STUDY = Study(
 '''
 
 
+@pytest.mark.slow
 def test_a_sixth_study_is_one_more_file(copied_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """With nothing else edited it has its assets, its rows in every table, and its view; the others keep theirs."""
     import importlib

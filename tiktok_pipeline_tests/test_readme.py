@@ -77,6 +77,7 @@ def test_readme_shows_what_one_gets_then_two_commands_then_use() -> None:
     assert sorted(shown, key=text.index) == shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", SQL_COMMANDS)
 def test_sql_command_runs(line: str, sample_home: Home, call: Callable[..., Said]) -> None:
     said = call(sample_home.path, *shlex.split(line, comments=True)[1:])
@@ -84,6 +85,7 @@ def test_sql_command_runs(line: str, sample_home: Home, call: Callable[..., Said
     assert len(said.out.splitlines()) > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", QUERIES)
 def test_query_returns_rows(query: str, sample_home: Home) -> None:
     assert sample_home.sql(query, published=True)

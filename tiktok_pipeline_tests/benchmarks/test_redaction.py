@@ -10,6 +10,7 @@ from benchmarks.reliability.disk_damage import break_file
 from benchmarks.reliability.redaction import measure_redaction
 
 
+@pytest.mark.slow
 def test_nothing_is_left_of_a_forgotten_creator_and_no_neighbor_changes(tmp_path: Path) -> None:
     counts = measure_redaction(24, seed=1, folder=tmp_path)
     assert counts.violations == []

@@ -33,6 +33,7 @@ def commands_in(text: str) -> list[list[str]]:
     return [shlex.split(command) for command in re.findall(r"`tiktok-pipeline ([^`]*)`", text)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["odd.csv", "odd file; of 'mine'.csv"])
 @pytest.mark.parametrize("is_inbox", [False, True], ids=["named", "inbox"])
 def test_the_inspection_that_a_refusal_advises_names_the_options_that_settle_it(

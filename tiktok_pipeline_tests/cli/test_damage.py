@@ -103,6 +103,7 @@ def test_settings_of_dagster_that_a_person_changed_are_named(copied_home: Home, 
     assert f"WARNING {path}: changed by a person" in result.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [

@@ -210,6 +210,7 @@ FAILURES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_forget_that_cannot_rebuild_a_snapshot_fails_and_empties_no_table(
     home: Home, call: Call, monkeypatch: pytest.MonkeyPatch, failure: str
@@ -260,6 +261,7 @@ def test_forget_again_erases_everybody_of_before_after_a_restore(home: Home, cal
     assert restored.value("select count(*) from validated.profiles where tiktok_id = '" + NUMBER + "'") == 0
 
 
+@pytest.mark.slow
 def test_forget_asks_first_and_suppresses_a_name_without_records(
     home: Home, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -358,6 +360,7 @@ def a_newer_version(home: Home) -> str:
     return "version 99 of the tables, this program has"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [

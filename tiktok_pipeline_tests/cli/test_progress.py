@@ -67,6 +67,7 @@ def test_an_unknown_step_has_no_weight() -> None:
     assert Estimate([], 0, started=0.0).share(1.0) == 1.0
 
 
+@pytest.mark.slow
 def test_on_a_terminal_the_bar_moves_while_the_steps_run(tmp_path: Path) -> None:
     """Dagster keeps what its steps write to stderr; the bar must not be among it."""
     scrape = write_csv(tmp_path / "a.csv", creators(60))

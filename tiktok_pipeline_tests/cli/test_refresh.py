@@ -113,6 +113,7 @@ def test_refresh_as_json_is_one_document(tmp_path: Path, call: Call) -> None:
     assert list(study["personas"][0]) == ["persona", "profiles", "profiles_in_fit", "share", "verdict"]
 
 
+@pytest.mark.slow
 def test_refresh_without_a_path_ingests_the_inbox(tmp_path: Path, call: Call) -> None:
     incoming = tmp_path / "home" / "incoming"
     empty = call(tmp_path / "home", "refresh")
@@ -181,6 +182,7 @@ def hold(script: str, argument: Path) -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.slow
 def test_a_locked_database_fails_within_the_time_limit_and_names_its_holder(
     copied_home: Home, call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

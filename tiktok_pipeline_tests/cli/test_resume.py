@@ -70,6 +70,7 @@ def test_resume_continues_after_the_last_finished_table(
     assert "nothing to resume" in call(home.path, "refresh", "--resume").err
 
 
+@pytest.mark.slow
 def test_resume_recomputes_a_snapshot_with_a_new_delivery(copied_home: Home, call: Call, tmp_path: Path) -> None:
     home = copied_home
     home.deliver(write_csv(tmp_path / "more.csv", creators(30, seed=9)), snapshot=KEY)

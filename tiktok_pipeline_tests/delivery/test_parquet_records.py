@@ -157,6 +157,7 @@ def test_a_dictionary_counts_as_often_as_it_is_used() -> None:
         read_all(io.BytesIO(content), largest_bytes=50_000_000)
 
 
+@pytest.mark.slow
 def test_a_page_that_needs_too_much_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = parquet(pa.table({"biography": ["x" * 2_000_000] * 400}), compression="zstd", use_dictionary=False)
     monkeypatch.setattr(worker, "MEMORY_BYTES", 600 * 2**20)

@@ -371,6 +371,7 @@ def test_without_a_study_and_with_one_snapshot_the_pages_say_so(tmp_path: Path) 
     assert "persona" not in file.splitlines()[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage", ["drop table creators.history", "delete from creators.history where snapshot < '2024-04'"]
 )

@@ -12,6 +12,7 @@ from tiktok_pipeline.warehouse.duckdb.shared_reader import SharedReader
 from tiktok_pipeline_tests.explorer.published_files import STUDY, profile, write_published
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("creators", [1, 2, 101, 230])
 def test_the_limit_of_a_count_is_its_99th_percentile(creators: int, tmp_path: Path) -> None:
     videos = [number * number % 97 for number in range(creators)]

@@ -75,6 +75,7 @@ def test_parquet_gives_the_tables_of_the_same_rows_as_text(
     assert columns.value(noted) == text.value(noted) == 61
 
 
+@pytest.mark.slow
 def test_a_text_file_beside_parquet_makes_all_rows_stored(tmp_path: Path) -> None:
     scrape = write_parquet(tmp_path / "scrape.parquet", rows())
     home = refreshed(tmp_path / "home", scrape, selection=UNTIL_VALIDATED)
@@ -83,6 +84,7 @@ def test_a_text_file_beside_parquet_makes_all_rows_stored(tmp_path: Path) -> Non
     assert home.value("select count(*) from raw.profiles") == 61 + 50
 
 
+@pytest.mark.slow
 def test_a_changed_parquet_file_is_not_read(tmp_path: Path) -> None:
     home = refreshed(tmp_path / "home", write_parquet(tmp_path / "scrape.parquet", rows()), selection=UNTIL_VALIDATED)
     before = home.tables()

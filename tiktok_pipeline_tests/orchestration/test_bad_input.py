@@ -207,6 +207,7 @@ def test_bad_rows_are_rejected_with_reason_and_place_and_the_good_ones_are_kept(
     assert kept == [row for row in range(1, 41) if row not in expected]
 
 
+@pytest.mark.slow
 def test_a_snapshot_of_bad_rows_fails_in_one_line_and_the_next_is_still_done(tmp_path: Path, call: Call) -> None:
     bad = write_csv(tmp_path / "a.csv", [{**row, "followers": "-1"} for row in creators(8)])
     good = write_csv(tmp_path / "b.csv", creators(40, day="2024-04-01"))

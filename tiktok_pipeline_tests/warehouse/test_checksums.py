@@ -110,6 +110,7 @@ def test_every_flipped_bit_of_the_published_file_is_found(store: DuckDBWarehouse
     assert inspect_database(target, read_all=True).changed == ()
 
 
+@pytest.mark.slow
 def test_no_flipped_bit_of_a_data_block_is_served(store: DuckDBWarehouse, tmp_path: Path) -> None:
     """The engine's own checksums: a query over a flipped bit fails, or gives what it gave before."""
     store.close()

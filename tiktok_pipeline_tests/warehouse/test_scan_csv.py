@@ -160,6 +160,7 @@ def test_the_error_of_an_unreadable_file_is_one_line(
     assert text.isprintable()
 
 
+@pytest.mark.slow
 def test_a_record_of_more_than_128_mb_makes_the_file_unreadable(engine: Warehouse, tmp_path: Path) -> None:
     with pytest.raises(
         UnreadableFileError, match=r"^huge[.]csv: a record is longer than 128 MB, .*repair that record$"

@@ -12,6 +12,7 @@ from tiktok_pipeline_tests.scrapes import creators, spoiled, write_csv
 
 SNAPSHOT = "2024-03-01"
 STUDY = "active_creators"
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,6 @@ def test_a_study_without_segments_has_its_advice(refreshed: tuple[Home, ExecuteI
     assert sorted(found) == sorted(("", text) for text in study.recommendations)
 
 
-@pytest.mark.slow
 def test_the_same_snapshot_again_gives_the_same_tables_and_the_same_page(
     refreshed: tuple[Home, ExecuteInProcessResult],
 ) -> None:

@@ -55,6 +55,7 @@ def test_after_a_write_that_failed_it_is_drawn_anew(warehouse: DuckDBWarehouse) 
     assert sorted(row["account_id"] for row in again) == sorted(row["account_id"] for row in first)
 
 
+@pytest.mark.slow
 def test_the_assets_of_a_run_share_the_fit_inputs(copied_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     fenced: list[str] = []
     fences = fit_rows._fences

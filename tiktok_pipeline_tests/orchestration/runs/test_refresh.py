@@ -85,6 +85,7 @@ def test_a_locked_database_is_told_in_the_warehouse_s_own_words(copied_home: Hom
     assert "Close the program that has it open" in failure.message
 
 
+@pytest.mark.slow
 def test_a_computed_table_that_breaks_its_contract_is_told_with_its_name(
     copied_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +101,7 @@ def test_a_computed_table_that_breaks_its_contract_is_told_with_its_name(
     assert "clusters.models: the computed table breaks its contract" in failure.message
 
 
+@pytest.mark.slow
 def test_a_defect_is_told_with_its_step_and_as_not_foreseen(
     copied_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ from benchmarks.reliability.at_once import at_once_command
 from benchmarks.reliability.crash import CannotMountError, measure_crashes, save, table
 from benchmarks.reliability.creators import creators_command
 from benchmarks.reliability.disk_damage import damage_command
+from benchmarks.reliability.every_step import every_step_command
 from benchmarks.reliability.full_disks import full_disks_command
 from benchmarks.reliability.interrupts import interrupts_command
 from benchmarks.reliability.kills import kills_command
@@ -291,6 +292,7 @@ app.command("damage")(damage_command)
 app.command("redaction")(redaction_command)
 app.command("kills")(kills_command)
 app.command("interrupts")(interrupts_command)
+app.command("every-step")(every_step_command)
 app.command("full-disks")(full_disks_command)
 app.command("at-once")(at_once_command)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _DRAWS = 4
+EVENTS = "commit of Dagster's records"
 _CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "os.chmod", "os.link", "shutil.copyfile"}
 """Names of the audit events of Python that change files, beside ``open``."""
 
@@ -139,9 +140,7 @@ class Steps:
         from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse  # noqa: PLC0415
 
         sys.addaudithook(self._audit)
-        sqlalchemy.event.listen(
-            sqlalchemy.engine.Engine, "commit", lambda _: self.step("commit of Dagster's records")
-        )
+        sqlalchemy.event.listen(sqlalchemy.engine.Engine, "commit", lambda _: self.step(EVENTS))
         original: Callable[[DuckDBWarehouse, str], AbstractContextManager[None]] = DuckDBWarehouse._transaction
 
         @contextmanager
@@ -167,13 +166,13 @@ class Steps:
                 self.step(f"{event} {path.removeprefix(self._home)}")
 
 
-def traced(home: Path, *arguments: str) -> tuple[int, str, list[str], float]:
+def traced(home: Path, *arguments: str, steps: Steps | None = None) -> tuple[int, str, list[str], float]:
     """Run a command undisturbed; return its exit code, what it printed, its steps and its seconds."""
+    watching = steps or Steps(home, None)
 
     def work() -> tuple[str, list[str]]:
-        steps = Steps(home, None)
-        steps.watch()
-        return _main(home, arguments), steps.names
+        watching.watch()
+        return _main(home, arguments), watching.names
 
     said, start = home.with_name("said.txt"), time.monotonic()
     result = in_fork(work, output=said)

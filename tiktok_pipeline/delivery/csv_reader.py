@@ -71,6 +71,7 @@ class _Reader:
         self._is_last = False
         self._quote_ahead = _Ahead(0, 0)
         self._may_continue: set[int] = set()
+        self._line_above = ""
 
     def records(self) -> Iterator[Record]:
         """Yield the records."""
@@ -105,6 +106,7 @@ class _Reader:
                 break
             body = line.rstrip("\r\n")
             if number <= self._doubtful_until:
+                self._line_above = line
                 yield from self._read_doubtful(number, body)
                 continue
             self._is_last = line == body
@@ -119,13 +121,19 @@ class _Reader:
                 is_odd = not cells[0] or cells[0][0] in " #\ufeff" or cells[0] == self._header[0]
                 if len(cells) == width and not is_odd and len(body) < LONGEST_CELL_BYTES and "\x00" not in body:
                     self._row += 1
+                    self._line_above = line
                     yield Record(self._row, number, tuple(cells))
                     continue
             yield from self._read_odd(number, line, body)
 
     def _read_odd(self, number: int, line: str, body: str) -> Iterator[Record]:
         """Read a record whose first line needs a closer look."""
-        if self._has_no_text(body) or is_comment(body, self._layout):
+        above, self._line_above = self._line_above, line
+        if self._has_no_text(body):
+            return
+        if is_comment(body, self._layout):
+            if _ends_otherwise(line, above):
+                yield self._damaged(number, "may be a comment, but the line above it ends otherwise", body)
             return
         if number in self._stray_lines:
             yield self._damaged(number, "has the second of two stray quotes", body, is_whole=True)
@@ -289,6 +297,7 @@ class _Reader:
             yield self._damaged(number, "has a quote that is not closed, or a quote that is not doubled", body)
             return
         if self._text.is_strict or not self._may_be_rows(bodies, splitter.cells):
+            self._line_above = window[-1][1]
             is_row = self._text.is_strict or self._patterns.fits(splitter.cells)
             if len(splitter.cells) == self._width and not is_row:
                 yield self._damaged(number, "has a cell of several lines, and does not look like a row", body)
@@ -359,7 +368,14 @@ class _Reader:
             self._lines.give_back(window[1:])
             yield self._damaged(first, "has the first of two stray quotes", bodies[0], is_whole=True)
             return
+        self._line_above = window[-1][1]
         for (number, _), body in zip(window, bodies, strict=True):
             if body.strip():
                 what = f"is between two quotes in lines {first} and {last} that may be stray"
                 yield self._damaged(number, what, body, is_whole=True)
+
+
+def _ends_otherwise(line: str, above: str) -> bool:
+    """Return whether two lines have different line ends: one of them may be inside a text that is not quoted."""
+    ends = {text[len(text.rstrip("\r\n")) :] for text in (line, above)} - {""}
+    return len(ends) > 1

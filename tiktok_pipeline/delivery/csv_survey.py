@@ -10,6 +10,7 @@ from enum import Enum
 
 from tiktok_pipeline.delivery.csv_cells import CellSyntax, Quotes, has_blank_beside_quote, split_line
 from tiktok_pipeline.delivery.csv_layout import COMMENT, CsvLayout, is_value
+from tiktok_pipeline.delivery.csv_multiline import MultilineRows
 from tiktok_pipeline.delivery.total_rows import TOTAL, is_total_row
 
 _DOUBLED_QUOTE = re.compile(r'[^\W_]""|""[^\W_]')
@@ -44,6 +45,7 @@ class ColumnPatterns:
     patterns: tuple[tuple[_Pattern, bool], ...]
     width: int
     kinds: tuple[frozenset[str], ...] = ()
+    blanks: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def learn(cls, rows: Sequence[Sequence[str]], width: int) -> ColumnPatterns:
@@ -51,8 +53,14 @@ class ColumnPatterns:
         full = [row for row in rows if len(row) == width]
         if len(full) < _FEWEST_ROWS:
             return cls(((_Pattern.FREE, False),) * width, width)
-        columns = [[row[place].strip() for row in full] for place in range(width)]
-        return cls(tuple(map(_pattern, columns)), width, tuple(frozenset(map(_kind_of, cells)) for cells in columns))
+        written = [[row[place] for row in full] for place in range(width)]
+        columns = [[cell.strip() for cell in cells] for cells in written]
+        return cls(
+            tuple(map(_pattern, columns)),
+            width,
+            tuple(frozenset(map(_kind_of, cells)) for cells in columns),
+            tuple(Counter(map(_blanks_around, cells)).most_common(1)[0][0] for cells in written),
+        )
 
     def fits(self, cells: Sequence[str]) -> bool:
         """Return whether the cells are as many as a row has and each looks like its column."""
@@ -60,6 +68,14 @@ class ColumnPatterns:
             _fits(cell.strip(' \t"'), pattern, is_filled=is_filled)
             for cell, (pattern, is_filled) in zip(cells, self.patterns, strict=True)
             if pattern is not _Pattern.FREE
+        )
+
+    def fits_values(self, cells: Sequence[str]) -> bool:
+        """Return whether the cells are as many as a row has, and numbers, dates and links are in their columns."""
+        return len(cells) == self.width and all(
+            _fits(cell.strip(' \t"'), pattern, is_filled=is_filled)
+            for cell, (pattern, is_filled) in zip(cells, self.patterns, strict=True)
+            if pattern is _Pattern.VALUE
         )
 
     def fits_line(self, line: str, syntax: CellSyntax) -> bool:
@@ -97,10 +113,13 @@ class ColumnPatterns:
         return self._are_of_known_kinds(cells)
 
     def fits_closely(self, cells: Sequence[str]) -> bool:
-        """Return whether the cells fit, are written without blanks around them, and are of kinds that were seen."""
-        kept = zip(cells, self.patterns, strict=False)
-        is_bare = all(cell == cell.strip() for cell, (pattern, _) in kept if pattern is _Pattern.TOKEN)
-        return is_bare and self.fits(cells) and self._are_of_known_kinds(cells)
+        """Return whether the cells fit, have no blanks but the usual ones around them, and are of kinds seen."""
+        is_usual = all(
+            cell == cell.strip() or _blanks_around(cell) == blanks
+            for cell, (pattern, _), blanks in zip(cells, self.patterns, self.blanks, strict=False)
+            if pattern is _Pattern.TOKEN
+        )
+        return is_usual and self.fits(cells) and self._are_of_known_kinds(cells)
 
     def _are_of_known_kinds(self, cells: Sequence[str]) -> bool:
         bare = [cell.strip(' \t"') for cell in cells]
@@ -134,6 +153,13 @@ def _pattern(cells: Sequence[str]) -> tuple[_Pattern, bool]:
     if filled and sum(any(map(str.isspace, cell)) for cell in filled) <= most:
         return _Pattern.TOKEN, is_filled
     return _Pattern.FREE, is_filled
+
+
+def _blanks_around(cell: str) -> tuple[str, str]:
+    """Return the blanks before and after the text of a cell."""
+    bare = cell.strip()
+    start = cell.find(bare)
+    return cell[:start], cell[start + len(bare) :]
 
 
 def _kind_of(cell: str) -> str:
@@ -207,6 +233,8 @@ def survey_lines(lines: Iterable[tuple[int, str]], layout: CsvLayout, patterns: 
     only: Counter[CellSyntax] = Counter()  # lines that are rows in this syntax, and not in the first one
     n_only_first: Counter[CellSyntax] = Counter()  # the other way round
     n_rows = n_quoted = n_needed = n_doubled = n_odd = 0
+    # What the texts of such rows look like was not learned: the syntax may not be known yet.
+    multiline = MultilineRows(layout.syntax, patterns.fits_values)
     last_rows: deque[tuple[int, str]] = deque(maxlen=5)
     rest: deque[tuple[int, str]] = deque(maxlen=_LONGEST_FOOTER + 1)
     for number, line in lines:
@@ -219,6 +247,10 @@ def survey_lines(lines: Iterable[tuple[int, str]], layout: CsvLayout, patterns: 
             n_odd += not is_row and '\\"' in line
             n_needed += is_needed
             n_doubled += is_row and _DOUBLED_QUOTE.search(line) is not None
+        if syntaxes := multiline.feed(line, may_be_row=is_row or line.count(delimiter) + 1 == width):
+            only.update(syntaxes if layout.syntax not in syntaxes else [])
+            n_needed += 1
+            n_doubled += any(map(_DOUBLED_QUOTE.search, multiline.lines))
         if is_row and (width > 1 or line.strip()):
             n_rows += 1
             last_rows.append((number, line))

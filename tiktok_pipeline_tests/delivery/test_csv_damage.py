@@ -6,6 +6,8 @@ import io
 
 import pytest
 
+from tiktok_pipeline.delivery.csv_cells import CellSyntax, Quotes
+from tiktok_pipeline.delivery.csv_multiline import MultilineRows
 from tiktok_pipeline.delivery.csv_records import open_csv
 
 Cells = tuple[str | None, ...]
@@ -16,6 +18,62 @@ def read(text: str) -> tuple[list[Cells], list[int | None]]:
     records = list(open_csv(lambda: io.BytesIO(text.encode()), name="file.csv").records())
     good = [record.cells for record in records if record.problem is None]
     return good, [record.line for record in records if record.problem is not None]
+
+
+MULTILINE = (
+    "day,handle,bio,fans\n"
+    '2024-05-01,ann,"tea\nand ""milk""",100\n'
+    '2024-05-02,bob,"cakes\nand more",200\n'
+    "2024-05-03,cleo,knits,300\n2024-05-04,dora,crafts,400\n2024-05-05,eve,paints,500\n"
+)
+"""A text whose writer quotes cells, as only the cells of several lines show."""
+
+GOOD_MULTILINE = [
+    ("2024-05-01", "ann", 'tea\nand "milk"', "100"),
+    ("2024-05-02", "bob", "cakes\nand more", "200"),
+    ("2024-05-03", "cleo", "knits", "300"),
+    ("2024-05-04", "dora", "crafts", "400"),
+    ("2024-05-05", "eve", "paints", "500"),
+]
+
+
+def test_a_quote_in_an_unquoted_cell_is_damage_where_a_cell_of_several_lines_has_doubled_quotes() -> None:
+    """The delimiter between the handle and the biography is lost: the biography gives a comma in its place."""
+    good, damaged = read(MULTILINE + '2024-05-06,fay "big "",and tall",600\n')
+    assert (good, damaged) == (GOOD_MULTILINE, [9])
+
+
+def test_such_a_quote_is_text_where_no_cell_is_quoted() -> None:
+    rows = [f'2024-05-0{number},maker{number},about 5" tall,{number}00\n' for number in range(1, 7)]
+    good, damaged = read("day,handle,bio,fans\n" + "".join(rows) + '2024-05-07,maker7 "big "",and tall",700\n')
+    assert (len(good), damaged) == (7, [])
+
+
+def test_rows_of_which_a_stray_quote_makes_a_cell_of_several_lines_do_not_show_that_cells_are_quoted() -> None:
+    lines = MULTILINE.replace('"', "").replace("tea\n", 'tea"').replace("cakes\nand", '"cakes').splitlines()
+    good, damaged = read("\n".join([*lines, '2024-05-06,fay,5" tall,600', ""]))
+    assert damaged == [3]
+    assert ("2024-05-06", "fay", '5" tall', "600") in good
+
+
+def blanks_after_commas(text: str) -> str:
+    return text.replace(",", ", ")
+
+
+def test_blanks_beside_quoted_cells_of_several_lines_are_a_layout_of_the_file() -> None:
+    good, damaged = read(blanks_after_commas(MULTILINE))
+    assert damaged == []
+    assert good[:2] == [
+        ("2024-05-01", " ann", 'tea\nand "milk"', " 100"),
+        ("2024-05-02", " bob", "cakes\nand more", " 200"),
+    ]
+
+
+def test_a_damaged_row_costs_no_other_row_where_a_blank_follows_each_comma() -> None:
+    text = blanks_after_commas(MULTILINE + '2024-05-06,fay,5" tall,600\n2024-05-07,gil,sings,700\n')
+    good, damaged = read(text)
+    assert (damaged, len(good)) == ([9], 6)
+    assert good[-1] == ("2024-05-07", " gil", " sings", " 700")
 
 
 COMMENTED = "# made by a tool\rday,fans,bio\r2024-05-01,100,tea\r2024-05-02,200,cakes{}2024-05-03,300,knits\r"
@@ -37,3 +95,30 @@ def test_a_comment_below_a_cell_of_several_lines_is_one() -> None:
     good, damaged = read(COMMENTED.format("\r").replace("cakes\r", '"cakes\nand more"\r# page 2\r'))
     assert good[1] == ("2024-05-02", "200", "cakes\nand more")
     assert (len(good), damaged) == (3, [])
+
+
+# Rows of several lines.
+
+
+def found(lines: list[str], width: int = 3) -> list[list[CellSyntax]]:
+    rows = MultilineRows(CellSyntax(","), lambda cells: len(cells) == width)
+    return [rows.feed(line, may_be_row=line.count(",") == width - 1) for line in lines]
+
+
+DOUBLED, BACKSLASH, BLANKS = CellSyntax(","), CellSyntax(",", Quotes.BACKSLASH), CellSyntax(",", skips_blanks=True)
+
+
+def test_a_row_of_several_lines_is_found_in_each_syntax_that_it_may_have() -> None:
+    assert found(['a,"b', 'c",d']) == [[], [DOUBLED, BACKSLASH, BLANKS]]
+    assert found(['a, "b', 'c", d']) == [[], [BLANKS]]
+    assert found(['a,"b \\"', 'c \\"", d']) == [[], [BACKSLASH]]
+
+
+def test_lines_that_may_be_rows_make_no_row_of_several_lines() -> None:
+    assert found(['a,"b,c', 'd",e']) == [[], []]
+    assert found(['a,"b', "c,d,e", 'f",g']) == [[], [], []]
+
+
+def test_a_cell_that_does_not_end_hides_no_later_row() -> None:
+    lines = ['a,"b', *["c"] * 60, 'd,"e', 'f",g']
+    assert found(lines)[-1] == [DOUBLED, BACKSLASH, BLANKS]

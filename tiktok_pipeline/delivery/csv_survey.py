@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
-from tiktok_pipeline.delivery.csv_cells import CellSyntax, Quotes, has_blank_beside_quote, split_line
+from tiktok_pipeline.delivery.csv_cells import CellSyntax, Quotes, RecordSplitter, has_blank_beside_quote, split_line
 from tiktok_pipeline.delivery.csv_layout import COMMENT, CsvLayout, is_value
 from tiktok_pipeline.delivery.csv_multiline import MultilineRows
 from tiktok_pipeline.delivery.total_rows import TOTAL, is_total_row
@@ -194,7 +194,7 @@ class Survey:
     quotes_cells : bool
         Whether the writer of the text quotes cells: some row can only be read so, or most rows have quoted cells.
     doubles_quotes : bool
-        Whether some cell has a doubled quote, or most rows have quoted cells: then no unquoted cell has a quote.
+        Whether some quoted cell has a doubled quote, or most rows have quoted cells: no unquoted cell then has one.
     has_odd_backslashes : bool
         Whether a backslash before a quote may escape it, though the syntax says that it does not.
     n_comments : int
@@ -246,7 +246,7 @@ def survey_lines(lines: Iterable[tuple[int, str]], layout: CsvLayout, patterns: 
             n_quoted += is_row and opens_cell.search(line) is not None
             n_odd += not is_row and '\\"' in line
             n_needed += is_needed
-            n_doubled += is_row and _DOUBLED_QUOTE.search(line) is not None
+            n_doubled += is_row and _has_doubled_quote(line, layout.syntax)
         if syntaxes := multiline.feed(line, may_be_row=is_row or line.count(delimiter) + 1 == width):
             only.update(syntaxes if layout.syntax not in syntaxes else [])
             n_needed += 1
@@ -290,6 +290,15 @@ def _survey_quoted(
         n_only_first[syntax] += is_plain_row and not is_other_row
         is_row |= is_other_row
     return is_row, is_row and line.count(delimiter) + 1 != width
+
+
+def _has_doubled_quote(line: str, syntax: CellSyntax) -> bool:
+    """Return whether a row has a doubled quote, and no quote in an unquoted cell: there it is no doubled one."""
+    if not _DOUBLED_QUOTE.search(line):
+        return False
+    splitter = RecordSplitter(replace(syntax, skips_blanks=True))
+    splitter.feed(line)
+    return not splitter.has_literal_quote
 
 
 def is_comment(line: str, layout: CsvLayout) -> bool:

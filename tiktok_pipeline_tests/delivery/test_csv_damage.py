@@ -49,6 +49,12 @@ def test_such_a_quote_is_text_where_no_cell_is_quoted() -> None:
     assert (len(good), damaged) == (7, [])
 
 
+def test_two_quotes_in_an_unquoted_cell_cost_no_other_row_its_quotes() -> None:
+    rows = [f'2024-05-0{number},maker{number},about 5" tall,{number}00\n' for number in range(1, 7)]
+    good, damaged = read("day,handle,bio,fans\n" + "".join(rows) + '2024-05-07,maker7,about 5"" tall,700\n')
+    assert ([cells[2] for cells in good], damaged) == ([*['about 5" tall'] * 6, 'about 5"" tall'], [])
+
+
 def test_rows_of_which_a_stray_quote_makes_a_cell_of_several_lines_do_not_show_that_cells_are_quoted() -> None:
     lines = MULTILINE.replace('"', "").replace("tea\n", 'tea"').replace("cakes\nand", '"cakes').splitlines()
     good, damaged = read("\n".join([*lines, '2024-05-06,fay,5" tall,600', ""]))

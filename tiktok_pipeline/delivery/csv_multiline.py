@@ -8,10 +8,13 @@ from tiktok_pipeline.delivery.csv_cells import CellSyntax, Quotes, RecordSplitte
 from tiktok_pipeline.text_files import LONGEST_CELL_BYTES
 
 _MOST_LINES = 50
+_ENOUGH_ROWS = 1_000
 
 
 class MultilineRows:
     """Rows none of whose lines may be a row of its own: they show how a file quotes, if no row on one line does.
+
+    The first thousand are enough.
 
     Parameters
     ----------
@@ -36,10 +39,11 @@ class MultilineRows:
         )
         self._open: dict[CellSyntax, RecordSplitter] = {}
         self._size = 0
+        self._n_found = 0
 
     def feed(self, line: str, *, may_be_row: bool) -> list[CellSyntax]:
         """Return the syntaxes in which a line completes a row; ``may_be_row`` is whether it may be one by itself."""
-        if may_be_row or (not self._open and '"' not in line):
+        if may_be_row or (not self._open and '"' not in line) or self._n_found >= _ENOUGH_ROWS:
             self._open.clear()
             return []
         if self._open:
@@ -59,6 +63,7 @@ class MultilineRows:
             for syntax, state in states.items()
             if state is State.COMPLETE and len(self.lines) > 1 and self._is_row(self._open[syntax].cells)
         ]
+        self._n_found += bool(found)
         is_open = {syntax for syntax, state in states.items() if state is State.OPEN and not found}
         self._open = {syntax: splitter for syntax, splitter in self._open.items() if syntax in is_open}
         return found

@@ -246,7 +246,7 @@ def survey_lines(lines: Iterable[tuple[int, str]], layout: CsvLayout, patterns: 
             n_quoted += is_row and opens_cell.search(line) is not None
             n_odd += not is_row and '\\"' in line
             n_needed += is_needed
-            n_doubled += is_row and _has_doubled_quote(line, layout.syntax)
+            n_doubled += not n_doubled and is_row and _has_doubled_quote(line, layout.syntax)
         if syntaxes := multiline.feed(line, may_be_row=is_row or line.count(delimiter) + 1 == width):
             only.update(syntaxes if layout.syntax not in syntaxes else [])
             n_needed += 1

@@ -128,3 +128,7 @@ def test_lines_that_may_be_rows_make_no_row_of_several_lines() -> None:
 def test_a_cell_that_does_not_end_hides_no_later_row() -> None:
     lines = ['a,"b', *["c"] * 60, 'd,"e', 'f",g']
     assert found(lines)[-1] == [DOUBLED, BACKSLASH, BLANKS]
+
+
+def test_the_first_thousand_rows_are_enough() -> None:
+    assert [bool(syntaxes) for syntaxes in found(['a,"b', 'c",d'] * 1_001)] == [False, True] * 1_000 + [False] * 2

@@ -227,16 +227,19 @@ class _Reader:
         """Return a damaged record; ``is_whole`` is whether its end is certain all the same."""
         self._row += 1
         if not is_whole:
-            cells = text.split(self._syntax.delimiter)
-            has_end = cells[0].find('"') > 0  # of a cell that was cut before this line
-            if has_end or (len(cells) < self._width and not self._patterns.fits_beginning(cells)):
+            if self._may_go_on(text):
                 self._may_continue.add(self._row)
-            may_be_start = '"' in text or len(cells) < self._width
+            may_be_start = '"' in text or text.count(self._syntax.delimiter) + 1 < self._width
             self._is_start_cut = self._patterns.starts_with_text and may_be_start
             self._is_recovering = self._survey.has_quotes or self._is_start_cut
             if self._survey.quotes_cells and self._doubtful_until <= number:
                 self._look_ahead()
         return Record(self._row, number, self._no_cells, f"line {number} {what}")
+
+    def _may_go_on(self, text: str) -> bool:
+        """Return whether a damaged line may start with the end of a cell that was cut before it."""
+        cells = text.split(self._syntax.delimiter)
+        return cells[0].find('"') > 0 or (len(cells) < self._width and not self._patterns.fits_beginning(cells))
 
     def _read_doubtful(self, number: int, body: str) -> Iterator[Record]:
         """Read a line that may be a row, or the inside of a quoted cell."""
@@ -372,7 +375,10 @@ class _Reader:
         for (number, _), body in zip(window, bodies, strict=True):
             if body.strip():
                 what = f"is between two quotes in lines {first} and {last} that may be stray"
-                yield self._damaged(number, what, body, is_whole=True)
+                record = self._damaged(number, what, body, is_whole=True)
+                if number == first and self._may_go_on(body):
+                    self._may_continue.add(record.row)
+                yield record
 
 
 def _ends_otherwise(line: str, above: str) -> bool:

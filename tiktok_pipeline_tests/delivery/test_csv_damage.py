@@ -82,6 +82,31 @@ def test_a_damaged_row_costs_no_other_row_where_a_blank_follows_each_comma() -> 
     assert good[-1] == ("2024-05-07", " gil", " sings", " 700")
 
 
+def test_the_ends_of_quoted_cells_are_no_rows_of_another_width_than_the_header() -> None:
+    rows = [f'2024-05-0{number}, maker{number}, "tea\nand more", {number}00\n' for number in range(1, 6)]
+    good, damaged = read("day, handle, bio, fans\n" + "".join(rows))
+    assert damaged == []
+    assert good == [
+        (f"2024-05-0{number}", f" maker{number}", "tea\nand more", f" {number}00") for number in range(1, 6)
+    ]
+
+
+def test_a_row_that_goes_on_below_is_damaged_if_the_next_line_is_between_two_quotes_that_may_be_stray() -> None:
+    """The opening quote of the second biography is lost; what it has of a line looks like four cells."""
+    good, damaged = read(
+        "day,handle,bio,fans\n2024-05-01,ann,tea,100\n"
+        '2024-05-02,bob,cakes,and more\n",200\n'
+        '2024-05-03,cleo,"\nknits",300\n'
+        '2024-05-04,dora,"a,""b""",400\n2024-05-05,eve,paints,500\n'
+    )
+    assert damaged == [3, 4, 5, 6]
+    assert good == [
+        ("2024-05-01", "ann", "tea", "100"),
+        ("2024-05-04", "dora", 'a,"b"', "400"),
+        ("2024-05-05", "eve", "paints", "500"),
+    ]
+
+
 COMMENTED = "# made by a tool\rday,fans,bio\r2024-05-01,100,tea\r2024-05-02,200,cakes{}2024-05-03,300,knits\r"
 
 

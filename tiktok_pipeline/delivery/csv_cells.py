@@ -168,12 +168,21 @@ def _blank_beside_quote(delimiter: str) -> re.Pattern[str]:
 def may_have_literal_quote(text: str, delimiter: str) -> bool:
     """Return whether a quote may be part of an unquoted cell; False is certain.
 
-    Without the doubled ones, as many quotes open a cell as close one, and no quote is anywhere else.
+    Without the doubled ones, as many quotes open a cell as close one, and no quote is anywhere else. No two quotes
+    stand in a cell that starts without one.
     """
+    if '""' in text and _pair_in_unquoted_cell(delimiter).search(text):
+        return True
     quotes = text.replace('""', "")
     n_opening = quotes.count(f'{delimiter}"') + quotes.startswith('"')
     n_closing = quotes.count(f'"{delimiter}') + quotes.endswith('"')
     return not n_opening == n_closing == quotes.count('"') / 2
+
+
+@cache
+def _pair_in_unquoted_cell(delimiter: str) -> re.Pattern[str]:
+    mark = re.escape(delimiter)
+    return re.compile(f'(?:^|{mark})[^"{mark}][^"{mark}]*""')
 
 
 def split_line(line: str, syntax: CellSyntax) -> list[str] | None:

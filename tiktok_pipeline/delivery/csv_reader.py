@@ -207,8 +207,10 @@ class _Reader:
         has_backslash = '\\"' in text and self._syntax.quotes is Quotes.DOUBLED
         if has_backslash and (self._survey.has_odd_backslashes or not self._patterns.fits(cells)):
             return True
-        if not self._survey.quotes_cells or not may_have_literal_quote(text, self._syntax.delimiter):
+        if not may_have_literal_quote(text, self._syntax.delimiter):
             return False
+        if not self._survey.quotes_cells:
+            return not self._patterns.fits_values(cells)  # a text may have a quote
         splitter = RecordSplitter(self._syntax)
         splitter.feed(text)
         return splitter.has_literal_quote and (self._survey.doubles_quotes or not self._patterns.fits(cells))

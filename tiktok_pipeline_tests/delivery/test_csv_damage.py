@@ -43,6 +43,12 @@ def test_a_quote_in_an_unquoted_cell_is_damage_where_a_cell_of_several_lines_has
     assert (good, damaged) == (GOOD_MULTILINE, [9])
 
 
+@pytest.mark.parametrize("bio", ['5" tall', '5"" tall', 'about 5""'])
+def test_neither_one_quote_nor_two_stand_in_an_unquoted_cell_of_a_file_that_doubles_them(bio: str) -> None:
+    good, damaged = read(f"{MULTILINE}2024-05-06,fay,{bio},600\n")
+    assert (good, damaged) == (GOOD_MULTILINE, [9])
+
+
 def test_such_a_quote_is_text_where_no_cell_is_quoted() -> None:
     rows = [f'2024-05-0{number},maker{number},about 5" tall,{number}00\n' for number in range(1, 7)]
     good, damaged = read("day,handle,bio,fans\n" + "".join(rows) + '2024-05-07,maker7 "big "",and tall",700\n')
@@ -53,6 +59,13 @@ def test_two_quotes_in_an_unquoted_cell_cost_no_other_row_its_quotes() -> None:
     rows = [f'2024-05-0{number},maker{number},about 5" tall,{number}00\n' for number in range(1, 7)]
     good, damaged = read("day,handle,bio,fans\n" + "".join(rows) + '2024-05-07,maker7,about 5"" tall,700\n')
     assert ([cells[2] for cells in good], damaged) == ([*['about 5" tall'] * 6, 'about 5"" tall'], [])
+
+
+def test_a_quote_in_a_number_is_damage_though_no_cell_is_quoted() -> None:
+    """The line end behind 700 is lost, and the row below started with a quoted text of two lines."""
+    rows = [f'maker{number},2024-05-0{number},5" tall,{number}00\n' for number in range(1, 7)]
+    good, damaged = read("handle,day,bio,fans\n" + "".join(rows) + 'maker7,2024-05-07,tea,700 "and\n')
+    assert ([cells[0] for cells in good], damaged) == ([f"maker{number}" for number in range(1, 7)], [8])
 
 
 def test_rows_of_which_a_stray_quote_makes_a_cell_of_several_lines_do_not_show_that_cells_are_quoted() -> None:

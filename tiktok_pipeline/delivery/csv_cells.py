@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -177,6 +178,18 @@ def may_have_literal_quote(text: str, delimiter: str) -> bool:
     n_opening = quotes.count(f'{delimiter}"') + quotes.startswith('"')
     n_closing = quotes.count(f'"{delimiter}') + quotes.endswith('"')
     return not n_opening == n_closing == quotes.count('"') / 2
+
+
+def ends_in_open_quote(cells: Sequence[str], text: str, delimiter: str) -> bool:
+    """Return whether the last cell of a record is not quoted, and a quote in it is not followed by another one."""
+    last = text[text.rfind(delimiter) + 1 :]
+    return last.count('"') % 2 == 1 and last == cells[-1]
+
+
+def starts_in_open_quote(cells: Sequence[str], text: str, delimiter: str) -> bool:
+    """Return whether the first cell of a record is not quoted, and ends with a quote that no other one precedes."""
+    first = text.split(delimiter, 1)[0]
+    return first.count('"') % 2 == 1 and first == cells[0] and first.rstrip().endswith('"')
 
 
 @cache

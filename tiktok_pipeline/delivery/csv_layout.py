@@ -250,9 +250,10 @@ def _check_widths(name: str, header: _Header, width: int, below: Sequence[Sequen
 
     A line with a quote inside a cell may be the end of a quoted cell, and no row.
     """
+    has_row = any(len(cells) == width for cells in below)
     below = [cells for cells in below if not any('"' in cell for cell in cells)]
     widths = Counter(map(len, below))
-    if len(below) < _FEWEST_ROWS_TO_REFUSE or widths[width] or 1 in widths:
+    if len(below) < _FEWEST_ROWS_TO_REFUSE or has_row or 1 in widths:
         return
     most, n_rows = widths.most_common(1)[0]
     if n_rows > _ALMOST_ALL * len(below):

@@ -7,9 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import eq
 
-from tiktok_pipeline.delivery.csv_cells import Quotes, RecordSplitter, State, may_have_literal_quote, split_line
+from tiktok_pipeline.delivery.csv_cells import (
+    Quotes,
+    RecordSplitter,
+    State,
+    ends_in_open_quote,
+    may_have_literal_quote,
+    split_line,
+    starts_in_open_quote,
+)
 from tiktok_pipeline.delivery.csv_layout import CsvLayout
-from tiktok_pipeline.delivery.csv_lines import LONGEST_LINE, PhysicalLines
+from tiktok_pipeline.delivery.csv_lines import LONGEST_LINE, PhysicalLines, ends_otherwise
 from tiktok_pipeline.delivery.csv_survey import ColumnPatterns, Survey, is_comment
 from tiktok_pipeline.delivery.tables import ByteSource, Record
 from tiktok_pipeline.delivery.text_encoding import BAD_BYTES, TextEncoding
@@ -20,6 +28,7 @@ _MOST_LINES_AHEAD = 200
 _LINE_END = re.compile("\r\n|\r|\n")
 _ROWS_AMONG_LINES = 0.9
 _ODD_QUOTE = "has a quote that may be misplaced"
+_TEXT_ABOVE = "may start with the end of a quoted text in the line above"
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,7 @@ class _Reader:
         self._quote_ahead = _Ahead(0, 0)
         self._may_continue: set[int] = set()
         self._line_above = ""
+        self._open_row = 0
 
     def records(self) -> Iterator[Record]:
         """Yield the records."""
@@ -132,7 +142,7 @@ class _Reader:
         if self._has_no_text(body):
             return
         if is_comment(body, self._layout):
-            if _ends_otherwise(line, above):
+            if ends_otherwise(line, above):
                 yield self._damaged(number, "may be a comment, but the line above it ends otherwise", body)
             return
         if number in self._stray_lines:
@@ -170,9 +180,13 @@ class _Reader:
         if what is not None:
             is_whole = len(cells) == self._width and what != _ODD_QUOTE
             is_whole = is_whole and (not self._survey.has_quotes or self._patterns.fits(cells))
-            return self._damaged(number, what, text, is_whole=is_whole)
+            record = self._damaged(number, what, text, is_whole=is_whole)
+            self._may_continue |= {record.row} if what == _TEXT_ABOVE else set()
+            return record
         self._is_recovering = False
         self._row += 1
+        if '"' in text and ends_in_open_quote(cells, text, self._syntax.delimiter):
+            self._open_row = self._row
         return Record(self._row, number, tuple(cells[: self._n_names]))
 
     def _is_header(self, cells: list[str]) -> bool:
@@ -196,6 +210,8 @@ class _Reader:
             what = "has no line end and does not look like a row; the file may be cut off"
         elif self._has_odd_quote(cells, text):
             what = _ODD_QUOTE
+        elif self._row == self._open_row and starts_in_open_quote(cells, text, self._syntax.delimiter):
+            what = _TEXT_ABOVE
         elif any(cell.strip() for cell in cells[self._n_names :]):
             what = f"has a cell after the {self._n_names} named columns"
         return what
@@ -381,9 +397,3 @@ class _Reader:
                 if number == first and self._may_go_on(body):
                     self._may_continue.add(record.row)
                 yield record
-
-
-def _ends_otherwise(line: str, above: str) -> bool:
-    """Return whether two lines have different line ends: one of them may be inside a text that is not quoted."""
-    ends = {text[len(text.rstrip("\r\n")) :] for text in (line, above)} - {""}
-    return len(ends) > 1

@@ -68,6 +68,20 @@ def test_a_quote_in_a_number_is_damage_though_no_cell_is_quoted() -> None:
     assert ([cells[0] for cells in good], damaged) == ([f"maker{number}" for number in range(1, 7)], [8])
 
 
+def test_a_quote_that_may_start_in_the_line_above_damages_both_rows() -> None:
+    """The line end behind the second place is lost, and the third biography was a quoted text of two lines."""
+    good, damaged = read(
+        "bio,day,place\nsings,2024-05-01,in Rome\nknits,2024-05-02,in Oslo"
+        '"tea\nand cakes",2024-05-03,in Bonn\npaints,2024-05-04,in Lyon\nis 5" tall,2024-05-05,in 5" shoes\n'
+    )
+    assert damaged == [3, 4]
+    assert good == [
+        ("sings", "2024-05-01", "in Rome"),
+        ("paints", "2024-05-04", "in Lyon"),
+        ('is 5" tall', "2024-05-05", 'in 5" shoes'),
+    ]
+
+
 def test_rows_of_which_a_stray_quote_makes_a_cell_of_several_lines_do_not_show_that_cells_are_quoted() -> None:
     lines = MULTILINE.replace('"', "").replace("tea\n", 'tea"').replace("cakes\nand", '"cakes').splitlines()
     good, damaged = read("\n".join([*lines, '2024-05-06,fay,5" tall,600', ""]))
@@ -102,6 +116,12 @@ def test_the_ends_of_quoted_cells_are_no_rows_of_another_width_than_the_header()
     assert good == [
         (f"2024-05-0{number}", f" maker{number}", "tea\nand more", f" {number}00") for number in range(1, 6)
     ]
+
+
+def test_one_row_with_quotes_that_is_as_wide_as_the_header_keeps_a_file() -> None:
+    short = "".join(f"2024-05-0{number},maker{number},{number}00\n" for number in range(1, 5))
+    good, damaged = read('day,handle,bio,fans\n2024-05-05,eve,"a ""b""",500\n' + short)
+    assert (good, damaged) == ([("2024-05-05", "eve", 'a "b"', "500")], [3, 4, 5, 6])
 
 
 def test_a_row_that_goes_on_below_is_damaged_if_the_next_line_is_between_two_quotes_that_may_be_stray() -> None:

@@ -248,7 +248,7 @@ class _Reader:
             if self._may_go_on(text):
                 self._may_continue.add(self._row)
             may_be_start = '"' in text or text.count(self._syntax.delimiter) + 1 < self._width
-            self._is_start_cut = self._patterns.starts_with_text and may_be_start
+            self._is_start_cut = self._patterns.may_start_with_text and may_be_start
             self._is_recovering = self._survey.has_quotes or self._is_start_cut
             if self._survey.quotes_cells and self._doubtful_until <= number:
                 self._look_ahead()

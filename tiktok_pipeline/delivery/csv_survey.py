@@ -17,6 +17,7 @@ _DOUBLED_QUOTE = re.compile(r'[^\W_]""|""[^\W_]')
 _FEWEST_ROWS = 3
 _FEWEST_LINES_OF_A_SYNTAX = 2
 _MOST_EXCEPTIONS = 0.1
+_RARE = 0.01
 _ROWS_FOR_AN_EXCEPTION = 4
 _LONGEST_MISSING_WORD = 6
 _LONGEST_FOOTER = 30
@@ -46,6 +47,7 @@ class ColumnPatterns:
     width: int
     kinds: tuple[frozenset[str], ...] = ()
     blanks: tuple[tuple[str, str], ...] = ()
+    has_texts_first: bool = False
 
     @classmethod
     def learn(cls, rows: Sequence[Sequence[str]], width: int) -> ColumnPatterns:
@@ -60,6 +62,7 @@ class ColumnPatterns:
             width,
             tuple(frozenset(map(_kind_of, cells)) for cells in columns),
             tuple(Counter(map(_blanks_around, cells)).most_common(1)[0][0] for cells in written),
+            sum(any(map(str.isspace, cell)) for cell in columns[0]) > _RARE * len(full),
         )
 
     def fits(self, cells: Sequence[str]) -> bool:
@@ -132,6 +135,11 @@ class ColumnPatterns:
     def starts_with_text(self) -> bool:
         """Whether the first column may hold any text."""
         return self.patterns[0][0] is _Pattern.FREE
+
+    @property
+    def may_start_with_text(self) -> bool:
+        """Whether the first column may hold a text, if only of one word in most rows."""
+        return self.starts_with_text or (self.patterns[0][0] is _Pattern.TOKEN and self.has_texts_first)
 
     @property
     def ends_with_text(self) -> bool:

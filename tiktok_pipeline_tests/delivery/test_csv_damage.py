@@ -140,6 +140,18 @@ def test_a_row_that_goes_on_below_is_damaged_if_the_next_line_is_between_two_quo
     ]
 
 
+@pytest.mark.parametrize(("name", "damaged_lines"), [("Ann Lee", [8, 10]), ("ann", [8])])
+def test_below_a_damaged_row_a_name_may_be_the_end_of_one_of_several_words(
+    name: str, damaged_lines: list[int]
+) -> None:
+    """The names are of one word in most rows; the last row but one is joined to the row above it."""
+    rows = [f"{name if number == 2 else 'bob'},2024-05-0{number},tea\n" for number in range(1, 7)]
+    text = "name,day,bio\n" + "".join(rows) + 'cleo,2024-05-07,"milk"Dora \n\nMay,2024-05-08,cakes\n'
+    good, damaged = read(text + "eve,2024-05-09,knits\n")
+    assert damaged == damaged_lines
+    assert good[-1] == ("eve", "2024-05-09", "knits")
+
+
 COMMENTED = "# made by a tool\rday,fans,bio\r2024-05-01,100,tea\r2024-05-02,200,cakes{}2024-05-03,300,knits\r"
 
 

@@ -227,13 +227,20 @@ def _joined_lines(draft: CsvDraft, body: str) -> str:
 
 
 def _truncated(draft: CsvDraft, body: str) -> str:
-    """Cut in the last row, before its last cell: a shorter last cell cannot be seen."""
+    """Cut in the last row, before its last cell.
+
+    A shorter last cell cannot be seen: a text cut between the two quotes of a doubled one, for instance, is a text
+    that another writer makes, which ends the last row without a line end.
+    """
     if draft.damages.count("truncated") > 1:
         return body
     draft.below = ""
     text = body.rstrip("\r\n")
-    start = max(text.rfind("\n"), text.rfind("\r")) + 1
-    end = text.find(draft.delimiter, start) if '"' in text[start:] else text.rfind(draft.delimiter)
+    last_cell = len(text)
+    for _ in range(1 + draft.rows[-1][-2].count(draft.delimiter)):
+        last_cell = max(text.rfind(draft.delimiter, 0, last_cell), 0)
+    start = max(text.rfind("\n", 0, last_cell), text.rfind("\r", 0, last_cell)) + 1
+    end = text.find(draft.delimiter, start) if '"' in text[start:] else last_cell
     return body[: draft.draw.randint(start, end)] if start < end else body
 
 

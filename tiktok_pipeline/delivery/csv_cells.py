@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -168,12 +169,33 @@ def _blank_beside_quote(delimiter: str) -> re.Pattern[str]:
 def may_have_literal_quote(text: str, delimiter: str) -> bool:
     """Return whether a quote may be part of an unquoted cell; False is certain.
 
-    Without the doubled ones, as many quotes open a cell as close one, and no quote is anywhere else.
+    Without the doubled ones, as many quotes open a cell as close one, and no quote is anywhere else. No two quotes
+    stand in a cell that starts without one.
     """
+    if '""' in text and _pair_in_unquoted_cell(delimiter).search(text):
+        return True
     quotes = text.replace('""', "")
     n_opening = quotes.count(f'{delimiter}"') + quotes.startswith('"')
     n_closing = quotes.count(f'"{delimiter}') + quotes.endswith('"')
     return not n_opening == n_closing == quotes.count('"') / 2
+
+
+def ends_in_open_quote(cells: Sequence[str], text: str, delimiter: str) -> bool:
+    """Return whether the last cell of a record is not quoted, and a quote in it is not followed by another one."""
+    last = text[text.rfind(delimiter) + 1 :]
+    return last.count('"') % 2 == 1 and last == cells[-1]
+
+
+def starts_in_open_quote(cells: Sequence[str], text: str, delimiter: str) -> bool:
+    """Return whether the first cell of a record is not quoted, and ends with a quote that no other one precedes."""
+    first = text.split(delimiter, 1)[0]
+    return first.count('"') % 2 == 1 and first == cells[0] and first.rstrip().endswith('"')
+
+
+@cache
+def _pair_in_unquoted_cell(delimiter: str) -> re.Pattern[str]:
+    mark = re.escape(delimiter)
+    return re.compile(f'(?:^|{mark})[^"{mark}][^"{mark}]*""')
 
 
 def split_line(line: str, syntax: CellSyntax) -> list[str] | None:

@@ -246,9 +246,14 @@ def _first_line(rows: dict[str, list[SampleRow]], name: str) -> _Header:
 
 
 def _check_widths(name: str, header: _Header, width: int, below: Sequence[Sequence[str]]) -> None:
-    """Refuse a text whose rows all have another number of cells than its header: no cell has a certain column."""
+    """Refuse a text whose rows all have another number of cells than its header: no cell has a certain column.
+
+    A line with a quote inside a cell may be the end of a quoted cell, and no row.
+    """
+    has_row = any(len(cells) == width for cells in below)
+    below = [cells for cells in below if not any('"' in cell for cell in cells)]
     widths = Counter(map(len, below))
-    if len(below) < _FEWEST_ROWS_TO_REFUSE or widths[width] or 1 in widths:
+    if len(below) < _FEWEST_ROWS_TO_REFUSE or has_row or 1 in widths:
         return
     most, n_rows = widths.most_common(1)[0]
     if n_rows > _ALMOST_ALL * len(below):

@@ -46,3 +46,9 @@ class PhysicalLines:
     def _skip_rest(self) -> None:
         while (part := self._text.readline(LONGEST_LINE)) and not part.endswith(("\n", "\r")):
             pass
+
+
+def ends_otherwise(line: str, above: str) -> bool:
+    """Return whether two lines have different line ends: one of them may be inside a text that is not quoted."""
+    ends = {text[len(text.rstrip("\r\n")) :] for text in (line, above)} - {""}
+    return len(ends) > 1

@@ -7,9 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import eq
 
-from tiktok_pipeline.delivery.csv_cells import Quotes, RecordSplitter, State, may_have_literal_quote, split_line
+from tiktok_pipeline.delivery.csv_cells import (
+    Quotes,
+    RecordSplitter,
+    State,
+    ends_in_open_quote,
+    may_have_literal_quote,
+    split_line,
+    starts_in_open_quote,
+)
 from tiktok_pipeline.delivery.csv_layout import CsvLayout
-from tiktok_pipeline.delivery.csv_lines import LONGEST_LINE, PhysicalLines
+from tiktok_pipeline.delivery.csv_lines import LONGEST_LINE, PhysicalLines, ends_otherwise
 from tiktok_pipeline.delivery.csv_survey import ColumnPatterns, Survey, is_comment
 from tiktok_pipeline.delivery.tables import ByteSource, Record
 from tiktok_pipeline.delivery.text_encoding import BAD_BYTES, TextEncoding
@@ -20,6 +28,7 @@ _MOST_LINES_AHEAD = 200
 _LINE_END = re.compile("\r\n|\r|\n")
 _ROWS_AMONG_LINES = 0.9
 _ODD_QUOTE = "has a quote that may be misplaced"
+_TEXT_ABOVE = "may start with the end of a quoted text in the line above"
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,8 @@ class _Reader:
         self._is_last = False
         self._quote_ahead = _Ahead(0, 0)
         self._may_continue: set[int] = set()
+        self._line_above = ""
+        self._open_row = 0
 
     def records(self) -> Iterator[Record]:
         """Yield the records."""
@@ -105,6 +116,7 @@ class _Reader:
                 break
             body = line.rstrip("\r\n")
             if number <= self._doubtful_until:
+                self._line_above = line
                 yield from self._read_doubtful(number, body)
                 continue
             self._is_last = line == body
@@ -119,13 +131,19 @@ class _Reader:
                 is_odd = not cells[0] or cells[0][0] in " #\ufeff" or cells[0] == self._header[0]
                 if len(cells) == width and not is_odd and len(body) < LONGEST_CELL_BYTES and "\x00" not in body:
                     self._row += 1
+                    self._line_above = line
                     yield Record(self._row, number, tuple(cells))
                     continue
             yield from self._read_odd(number, line, body)
 
     def _read_odd(self, number: int, line: str, body: str) -> Iterator[Record]:
         """Read a record whose first line needs a closer look."""
-        if self._has_no_text(body) or is_comment(body, self._layout):
+        above, self._line_above = self._line_above, line
+        if self._has_no_text(body):
+            return
+        if is_comment(body, self._layout):
+            if ends_otherwise(line, above):
+                yield self._damaged(number, "may be a comment, but the line above it ends otherwise", body)
             return
         if number in self._stray_lines:
             yield self._damaged(number, "has the second of two stray quotes", body, is_whole=True)
@@ -162,9 +180,13 @@ class _Reader:
         if what is not None:
             is_whole = len(cells) == self._width and what != _ODD_QUOTE
             is_whole = is_whole and (not self._survey.has_quotes or self._patterns.fits(cells))
-            return self._damaged(number, what, text, is_whole=is_whole)
+            record = self._damaged(number, what, text, is_whole=is_whole)
+            self._may_continue |= {record.row} if what == _TEXT_ABOVE else set()
+            return record
         self._is_recovering = False
         self._row += 1
+        if '"' in text and ends_in_open_quote(cells, text, self._syntax.delimiter):
+            self._open_row = self._row
         return Record(self._row, number, tuple(cells[: self._n_names]))
 
     def _is_header(self, cells: list[str]) -> bool:
@@ -188,6 +210,8 @@ class _Reader:
             what = "has no line end and does not look like a row; the file may be cut off"
         elif self._has_odd_quote(cells, text):
             what = _ODD_QUOTE
+        elif self._row == self._open_row and starts_in_open_quote(cells, text, self._syntax.delimiter):
+            what = _TEXT_ABOVE
         elif any(cell.strip() for cell in cells[self._n_names :]):
             what = f"has a cell after the {self._n_names} named columns"
         return what
@@ -199,8 +223,10 @@ class _Reader:
         has_backslash = '\\"' in text and self._syntax.quotes is Quotes.DOUBLED
         if has_backslash and (self._survey.has_odd_backslashes or not self._patterns.fits(cells)):
             return True
-        if not self._survey.quotes_cells or not may_have_literal_quote(text, self._syntax.delimiter):
+        if not may_have_literal_quote(text, self._syntax.delimiter):
             return False
+        if not self._survey.quotes_cells:
+            return not self._patterns.fits_values(cells)  # a text may have a quote
         splitter = RecordSplitter(self._syntax)
         splitter.feed(text)
         return splitter.has_literal_quote and (self._survey.doubles_quotes or not self._patterns.fits(cells))
@@ -219,16 +245,19 @@ class _Reader:
         """Return a damaged record; ``is_whole`` is whether its end is certain all the same."""
         self._row += 1
         if not is_whole:
-            cells = text.split(self._syntax.delimiter)
-            has_end = cells[0].find('"') > 0  # of a cell that was cut before this line
-            if has_end or (len(cells) < self._width and not self._patterns.fits_beginning(cells)):
+            if self._may_go_on(text):
                 self._may_continue.add(self._row)
-            may_be_start = '"' in text or len(cells) < self._width
-            self._is_start_cut = self._patterns.starts_with_text and may_be_start
+            may_be_start = '"' in text or text.count(self._syntax.delimiter) + 1 < self._width
+            self._is_start_cut = self._patterns.may_start_with_text and may_be_start
             self._is_recovering = self._survey.has_quotes or self._is_start_cut
             if self._survey.quotes_cells and self._doubtful_until <= number:
                 self._look_ahead()
         return Record(self._row, number, self._no_cells, f"line {number} {what}")
+
+    def _may_go_on(self, text: str) -> bool:
+        """Return whether a damaged line may start with the end of a cell that was cut before it."""
+        cells = text.split(self._syntax.delimiter)
+        return cells[0].find('"') > 0 or (len(cells) < self._width and not self._patterns.fits_beginning(cells))
 
     def _read_doubtful(self, number: int, body: str) -> Iterator[Record]:
         """Read a line that may be a row, or the inside of a quoted cell."""
@@ -289,6 +318,7 @@ class _Reader:
             yield self._damaged(number, "has a quote that is not closed, or a quote that is not doubled", body)
             return
         if self._text.is_strict or not self._may_be_rows(bodies, splitter.cells):
+            self._line_above = window[-1][1]
             is_row = self._text.is_strict or self._patterns.fits(splitter.cells)
             if len(splitter.cells) == self._width and not is_row:
                 yield self._damaged(number, "has a cell of several lines, and does not look like a row", body)
@@ -359,7 +389,11 @@ class _Reader:
             self._lines.give_back(window[1:])
             yield self._damaged(first, "has the first of two stray quotes", bodies[0], is_whole=True)
             return
+        self._line_above = window[-1][1]
         for (number, _), body in zip(window, bodies, strict=True):
             if body.strip():
                 what = f"is between two quotes in lines {first} and {last} that may be stray"
-                yield self._damaged(number, what, body, is_whole=True)
+                record = self._damaged(number, what, body, is_whole=True)
+                if number == first and self._may_go_on(body):
+                    self._may_continue.add(record.row)
+                yield record

@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
-from tiktok_pipeline.delivery.csv_cells import CellSyntax, Quotes, has_blank_beside_quote, split_line
+from tiktok_pipeline.delivery.csv_cells import CellSyntax, Quotes, RecordSplitter, has_blank_beside_quote, split_line
 from tiktok_pipeline.delivery.csv_layout import COMMENT, CsvLayout, is_value
+from tiktok_pipeline.delivery.csv_multiline import MultilineRows
 from tiktok_pipeline.delivery.total_rows import TOTAL, is_total_row
 
 _DOUBLED_QUOTE = re.compile(r'[^\W_]""|""[^\W_]')
 _FEWEST_ROWS = 3
 _FEWEST_LINES_OF_A_SYNTAX = 2
 _MOST_EXCEPTIONS = 0.1
+_RARE = 0.01
 _ROWS_FOR_AN_EXCEPTION = 4
 _LONGEST_MISSING_WORD = 6
 _LONGEST_FOOTER = 30
@@ -44,6 +46,8 @@ class ColumnPatterns:
     patterns: tuple[tuple[_Pattern, bool], ...]
     width: int
     kinds: tuple[frozenset[str], ...] = ()
+    blanks: tuple[tuple[str, str], ...] = ()
+    has_texts_first: bool = False
 
     @classmethod
     def learn(cls, rows: Sequence[Sequence[str]], width: int) -> ColumnPatterns:
@@ -51,8 +55,15 @@ class ColumnPatterns:
         full = [row for row in rows if len(row) == width]
         if len(full) < _FEWEST_ROWS:
             return cls(((_Pattern.FREE, False),) * width, width)
-        columns = [[row[place].strip() for row in full] for place in range(width)]
-        return cls(tuple(map(_pattern, columns)), width, tuple(frozenset(map(_kind_of, cells)) for cells in columns))
+        written = [[row[place] for row in full] for place in range(width)]
+        columns = [[cell.strip() for cell in cells] for cells in written]
+        return cls(
+            tuple(map(_pattern, columns)),
+            width,
+            tuple(frozenset(map(_kind_of, cells)) for cells in columns),
+            tuple(Counter(map(_blanks_around, cells)).most_common(1)[0][0] for cells in written),
+            sum(any(map(str.isspace, cell)) for cell in columns[0]) > _RARE * len(full),
+        )
 
     def fits(self, cells: Sequence[str]) -> bool:
         """Return whether the cells are as many as a row has and each looks like its column."""
@@ -60,6 +71,14 @@ class ColumnPatterns:
             _fits(cell.strip(' \t"'), pattern, is_filled=is_filled)
             for cell, (pattern, is_filled) in zip(cells, self.patterns, strict=True)
             if pattern is not _Pattern.FREE
+        )
+
+    def fits_values(self, cells: Sequence[str]) -> bool:
+        """Return whether the cells are as many as a row has, and numbers, dates and links are in their columns."""
+        return len(cells) == self.width and all(
+            _fits(cell.strip(' \t"'), pattern, is_filled=is_filled)
+            for cell, (pattern, is_filled) in zip(cells, self.patterns, strict=True)
+            if pattern is _Pattern.VALUE
         )
 
     def fits_line(self, line: str, syntax: CellSyntax) -> bool:
@@ -97,10 +116,13 @@ class ColumnPatterns:
         return self._are_of_known_kinds(cells)
 
     def fits_closely(self, cells: Sequence[str]) -> bool:
-        """Return whether the cells fit, are written without blanks around them, and are of kinds that were seen."""
-        kept = zip(cells, self.patterns, strict=False)
-        is_bare = all(cell == cell.strip() for cell, (pattern, _) in kept if pattern is _Pattern.TOKEN)
-        return is_bare and self.fits(cells) and self._are_of_known_kinds(cells)
+        """Return whether the cells fit, have no blanks but the usual ones around them, and are of kinds seen."""
+        is_usual = all(
+            cell == cell.strip() or _blanks_around(cell) == blanks
+            for cell, (pattern, _), blanks in zip(cells, self.patterns, self.blanks, strict=False)
+            if pattern is _Pattern.TOKEN
+        )
+        return is_usual and self.fits(cells) and self._are_of_known_kinds(cells)
 
     def _are_of_known_kinds(self, cells: Sequence[str]) -> bool:
         bare = [cell.strip(' \t"') for cell in cells]
@@ -113,6 +135,11 @@ class ColumnPatterns:
     def starts_with_text(self) -> bool:
         """Whether the first column may hold any text."""
         return self.patterns[0][0] is _Pattern.FREE
+
+    @property
+    def may_start_with_text(self) -> bool:
+        """Whether the first column may hold a text, if only of one word in most rows."""
+        return self.starts_with_text or (self.patterns[0][0] is _Pattern.TOKEN and self.has_texts_first)
 
     @property
     def ends_with_text(self) -> bool:
@@ -134,6 +161,13 @@ def _pattern(cells: Sequence[str]) -> tuple[_Pattern, bool]:
     if filled and sum(any(map(str.isspace, cell)) for cell in filled) <= most:
         return _Pattern.TOKEN, is_filled
     return _Pattern.FREE, is_filled
+
+
+def _blanks_around(cell: str) -> tuple[str, str]:
+    """Return the blanks before and after the text of a cell."""
+    bare = cell.strip()
+    start = cell.find(bare)
+    return cell[:start], cell[start + len(bare) :]
 
 
 def _kind_of(cell: str) -> str:
@@ -168,7 +202,7 @@ class Survey:
     quotes_cells : bool
         Whether the writer of the text quotes cells: some row can only be read so, or most rows have quoted cells.
     doubles_quotes : bool
-        Whether some cell has a doubled quote, or most rows have quoted cells: then no unquoted cell has a quote.
+        Whether some quoted cell has a doubled quote, or most rows have quoted cells: no unquoted cell then has one.
     has_odd_backslashes : bool
         Whether a backslash before a quote may escape it, though the syntax says that it does not.
     n_comments : int
@@ -207,6 +241,8 @@ def survey_lines(lines: Iterable[tuple[int, str]], layout: CsvLayout, patterns: 
     only: Counter[CellSyntax] = Counter()  # lines that are rows in this syntax, and not in the first one
     n_only_first: Counter[CellSyntax] = Counter()  # the other way round
     n_rows = n_quoted = n_needed = n_doubled = n_odd = 0
+    # What the texts of such rows look like was not learned: the syntax may not be known yet.
+    multiline = MultilineRows(layout.syntax, patterns.fits_values)
     last_rows: deque[tuple[int, str]] = deque(maxlen=5)
     rest: deque[tuple[int, str]] = deque(maxlen=_LONGEST_FOOTER + 1)
     for number, line in lines:
@@ -218,7 +254,11 @@ def survey_lines(lines: Iterable[tuple[int, str]], layout: CsvLayout, patterns: 
             n_quoted += is_row and opens_cell.search(line) is not None
             n_odd += not is_row and '\\"' in line
             n_needed += is_needed
-            n_doubled += is_row and _DOUBLED_QUOTE.search(line) is not None
+            n_doubled += not n_doubled and is_row and _has_doubled_quote(line, layout.syntax)
+        if syntaxes := multiline.feed(line, may_be_row=is_row or line.count(delimiter) + 1 == width):
+            only.update(syntaxes if layout.syntax not in syntaxes else [])
+            n_needed += 1
+            n_doubled += any(map(_DOUBLED_QUOTE.search, multiline.lines))
         if is_row and (width > 1 or line.strip()):
             n_rows += 1
             last_rows.append((number, line))
@@ -258,6 +298,15 @@ def _survey_quoted(
         n_only_first[syntax] += is_plain_row and not is_other_row
         is_row |= is_other_row
     return is_row, is_row and line.count(delimiter) + 1 != width
+
+
+def _has_doubled_quote(line: str, syntax: CellSyntax) -> bool:
+    """Return whether a row has a doubled quote, and no quote in an unquoted cell: there it is no doubled one."""
+    if not _DOUBLED_QUOTE.search(line):
+        return False
+    splitter = RecordSplitter(replace(syntax, skips_blanks=True))
+    splitter.feed(line)
+    return not splitter.has_literal_quote
 
 
 def is_comment(line: str, layout: CsvLayout) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 
 from benchmarks.reliability import csv_trials
-from benchmarks.reliability.csv_texts import CHECK_SUM, DAMAGES, UNQUOTED_LINE_ENDS, csv_delivery
+from benchmarks.reliability.csv_texts import CHECK_SUM, DAMAGES, UNQUOTED_LINE_ENDS, CsvDraft, csv_delivery
 from benchmarks.reliability.csv_trials import try_csv_texts
 from tiktok_pipeline.delivery.csv_records import open_csv
 from tiktok_pipeline.delivery.tables import DeliveredTable, Record
@@ -32,6 +33,16 @@ def test_no_good_row_fails_its_check_sum() -> None:
 @pytest.mark.slow
 def test_no_good_row_of_many_texts_fails_its_check_sum() -> None:
     assert try_csv_texts(range(1_000, 3_000), seed=SEED).violations == []
+
+
+def test_a_text_is_cut_before_the_last_cell_which_nobody_knows_the_end_of() -> None:
+    above, last = '2024-05-01|"a\nc|b"|', '"x|y\rz|""w"""\n'
+    rows = [["2024-05-01", "a\nc|b", 'x|y\rz|"w"', "0"]]
+    cuts = {
+        DAMAGES["truncated"](CsvDraft(Random(number), ["h"], rows, delimiter="|"), above + last)
+        for number in range(200)
+    }
+    assert cuts == {'2024-05-01|"a\n', '2024-05-01|"a\nc'}
 
 
 def swapped(table: DeliveredTable) -> DeliveredTable:

@@ -30,6 +30,8 @@ NOT_STRICT = {
     "empty": "",
     "text after a quote": 'a,b\n"1"x,2\n',
     "text before a quote": 'a,b\n1,x"y"\n',
+    "two quotes in an unquoted cell": 'a,b\n1,x""\n',
+    "a quoted text that starts in the line above": 'a,b\n1,x"y\nz",2\n',
     "a blank before a quote": 'a,b\n1, "y"\n',
     "an open quote": 'a,b\n1,"2\n',
     "mixed line ends": "a,b\n1,2\r\n",

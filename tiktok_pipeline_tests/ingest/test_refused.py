@@ -20,7 +20,7 @@ from tiktok_pipeline.ingest.staging import copy_file
 from tiktok_pipeline.orchestration.assets.incoming import incoming_asset
 from tiktok_pipeline.privacy.scrub import remove_matching_files
 from tiktok_pipeline.settings import Settings
-from tiktok_pipeline.upkeep.doctor import check_home
+from tiktok_pipeline.upkeep.home_checks import check_home
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.scrapes import creators, write_csv
 

@@ -82,13 +82,14 @@ def test_the_inbox_goes_on_after_files_beyond_each_limit(settings: Settings, eng
     assert [path.name for path in settings.incoming.iterdir()] == ["refused"]
 
 
+@pytest.mark.parametrize("wrong", ["2099-01-01", "2024-05-20"])
 def test_two_weekly_files_with_a_wrong_date_each_are_two_snapshots(
-    settings: Settings, engine: DuckDBWarehouse
+    settings: Settings, engine: DuckDBWarehouse, wrong: str
 ) -> None:
-    """The row of 2099 may be a bad row or a good one: neither sets the key, so the second file replaces nothing."""
+    """The row of the wrong day is a good one or a bad one: neither sets the key, so no file replaces the other."""
     for week, (name, day) in enumerate([("w1.csv", "2024-05-06"), ("w2.csv", "2024-05-13")]):
         rows = creators(60, seed=week, day=day)
-        rows[-1] |= {"timestamp": "2099-01-01"} | ({"followers": ""} if week else {})
+        rows[-1] |= {"timestamp": wrong} | ({"followers": ""} if week else {})
         os.utime(write_csv(settings.incoming / name, rows), (0, 0))
     result = ingest_inbox(settings, engine)
     assert [(file.snapshot, file.file) for file in result.registered] == [

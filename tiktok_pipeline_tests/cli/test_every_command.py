@@ -41,7 +41,7 @@ SLOW: tuple[tuple[str, ...], ...] = (("forget", "creator00009", "--yes"), ("refr
 BOTH: tuple[tuple[str, ...], ...] = (("doctor",), ("doctor", "--quick"), ("backup", "BACKUP"))
 NEITHER: tuple[tuple[str, ...], ...] = (("snapshots",), ("report",))
 ELSEWHERE = {"inspect", "restore", "ui", "explore", "sample"}
-"""They read no database of the home before they do their work; the pages of `explore` are in ``explorer/test_damage.py``."""
+"""They read no database of the home before they do their work; see ``explorer/test_damage.py`` for `explore`."""
 
 DAMAGE: dict[str, Callable[[Path], None]] = {
     "cut off": lambda path: os.truncate(path, 300_000),

@@ -368,7 +368,7 @@ def test_records_with_the_cells_of_several_creators_are_refused(config: IngestCo
 def test_a_file_of_which_the_engine_counts_other_rows_than_the_reader_is_stored_as_the_reader_reads_it(
     config: IngestConfig, raw: Path, scrape: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measured = []
+    measured: list[Measures] = []
 
     def lose_a_row_of_the_plain_file(*arguments: Any, **options: Any) -> Measures:
         found = measure_rows(*arguments, **options)

@@ -110,11 +110,14 @@ def test_the_platforms_number_leads_to_the_other_handles(engine: DuckDBWarehouse
 
 
 def test_a_damaged_record_and_rows_without_a_name_are_nobodys(engine: DuckDBWarehouse) -> None:
-    profiles = [
+    profiles: list[dict[str, str | None]] = [
         {"account_id": "torn", "is_under_age": "true", "read_problem": "ragged"},
         {"account_id": None, "is_under_age": "true"},
     ]
-    videos = [{"account_id": "torn", "video_id": video_id(low=1)}, {"account_id": None, "video_id": video_id(low=2)}]
+    videos: list[dict[str, str | None]] = [
+        {"account_id": "torn", "video_id": video_id(low=1)},
+        {"account_id": None, "video_id": video_id(low=2)},
+    ]
     raw = {PROFILES.name: raw_rows(engine, PROFILES, profiles), VIDEOS.name: raw_rows(engine, VIDEOS, videos)}
     marked = leave_out_under_age(raw, engine)[VIDEOS.name].collect("pyarrow").to_native()
     assert marked["read_problem"].to_pylist() == [None, None]

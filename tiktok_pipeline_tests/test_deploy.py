@@ -173,6 +173,40 @@ def test_the_proxy_asks_for_a_password_and_passes_the_web_socket_on() -> None:
     assert text.count("{") == text.count("}")
 
 
+def block(text: str, start: str) -> list[tuple[str, str]]:
+    """Return the lines of a block of the configuration of nginx as pairs: a name and its value."""
+    lines = text[text.index(f"\n{start} {{\n") :].split("{\n", 1)[1].split("\n}", 1)[0].splitlines()
+    return [
+        (name, value.strip().removesuffix(";")) for name, _, value in (line.strip().partition(" ") for line in lines)
+    ]
+
+
+def test_the_proxy_refuses_pages_of_other_sites() -> None:
+    """The server behind takes its own address only, so that the proxy decides whose page asks."""
+    content = (DEPLOY / "nginx.conf.example").read_text(encoding="utf-8")
+    text = "".join(line for line in content.splitlines(keepends=True) if not line.lstrip().startswith("#"))
+    own = re.findall(r"^ *server_name +(\S+);", text, flags=re.MULTILINE)
+    origins = dict(block(text, "map $http_origin $tiktok_pipeline_is_foreign"))
+    assert origins == {
+        "default": "1",
+        "''": "$tiktok_pipeline_is_foreign_site",
+        f"https://{own[0]}": "$tiktok_pipeline_is_foreign_site",
+    }
+    sites = dict(block(text, "map $http_sec_fetch_site $tiktok_pipeline_is_foreign_site"))
+    assert sites == {"default": "0", "cross-site": "1", "same-site": "1"}
+    headers = dict(re.findall(r"^ *proxy_set_header +(\S+) +(.+);$", text, flags=re.MULTILINE))
+    (address,) = re.findall(r"^ *server (127\.0\.0\.1:\d+);", text, flags=re.MULTILINE)
+    assert (headers["Host"], headers["Origin"]) == (address, '""')
+    graphql = text[text.index("location /graphql {") :]
+    assert re.match(
+        r"location /graphql \{\s+if \(\$tiktok_pipeline_is_foreign\) \{\s+return 403;\s+\}\s+proxy_pass", graphql
+    )
+    assert text.count("proxy_pass ") == 2, "a location of its own could pass /graphql on without the check"
+    inside = re.findall(r"location (\S+) \{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}", text)
+    assert [path for path, _ in inside] == ["/", "/graphql"]
+    assert not [path for path, lines in inside if "proxy_set_header" in lines], "it would drop the headers above"
+
+
 def test_operations_names_the_commands_that_there_are() -> None:
     text = OPERATIONS.read_text(encoding="utf-8")
     spans = re.findall(r"`(tiktok-pipeline [^`\n]+)`", text)

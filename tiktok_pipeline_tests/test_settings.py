@@ -50,6 +50,7 @@ def test_valid_values_are_read(memory: str) -> None:
     ("variable", "values"),
     [
         ("TIKTOK_PIPELINE_LOCK_TIMEOUT_SECONDS", ["soon", "0", "-1", "nan", "inf", "1e999", "30s", "1e12"]),
+        ("TIKTOK_PIPELINE_SETTLE_SECONDS", ["1e12"]),
         ("TIKTOK_PIPELINE_FRESHNESS_DAYS", ["1e10"]),
         ("TIKTOK_PIPELINE_HOME", ["~no-such-user/data"]),
         ("TIKTOK_PIPELINE_THREADS", ["0", "-2", "2.7", "0.5", "all", "inf", "1e2", "9999", "99999"]),

@@ -27,7 +27,8 @@ from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from tiktok_pipeline.upkeep.doctor import Database, Finding, Fix
+    from tiktok_pipeline.upkeep.doctor import Database
+    from tiktok_pipeline.upkeep.findings import Finding, Fix
 
 _LABELS = {"ok": "ok     ", "warning": "WARNING", "error": "ERROR  "}
 _LEVELS = tuple(_LABELS)
@@ -140,8 +141,10 @@ def _check_home(settings: Settings, *, quick: bool) -> Iterator[Finding]:
     from tiktok_pipeline.orchestration.partitions import known_snapshots
     from tiktok_pipeline.orchestration.runs.instance import check_settings, open_instance
     from tiktok_pipeline.upkeep import doctor as checks
+    from tiktok_pipeline.upkeep.findings import Finding
+    from tiktok_pipeline.upkeep.home_checks import check_home, is_writable
 
-    yield from checks.check_home(settings)
+    yield from check_home(settings)
     if not settings.home.is_dir():
         return
     manifests, unreadable = checks.read_manifests(settings)
@@ -155,14 +158,12 @@ def _check_home(settings: Settings, *, quick: bool) -> Iterator[Finding]:
         yield from checks.check_database(database, has_snapshots=bool(manifests), external=external)
     yield from checks.check_agreement(manifests, warehouse, published)
     if manifests and not (settings.dagster_home / "dagster.yaml").exists():
-        yield checks.Finding(
-            "warning", f"{settings.dagster_home}: Dagster's records are missing", checks.ADD_TO_DAGSTER
-        )
-    elif (settings.dagster_home / "dagster.yaml").exists() and checks.is_writable(settings):
+        yield Finding("warning", f"{settings.dagster_home}: Dagster's records are missing", checks.ADD_TO_DAGSTER)
+    elif (settings.dagster_home / "dagster.yaml").exists() and is_writable(settings):
         if (state := check_settings(settings)) != "written by the program":
             file, is_damaged = settings.dagster_home / "dagster.yaml", state == "damaged"
             advice = _DAMAGED_SETTINGS if is_damaged else _CHANGED_SETTINGS
-            yield checks.Finding("error" if is_damaged else "warning", f"{file}: {state}", advice)
+            yield Finding("error" if is_damaged else "warning", f"{file}: {state}", advice)
         yield from checks.check_records(settings.dagster_home, quick=quick)
         with open_instance(settings) as instance:
             yield from checks.check_partitions(manifests, known_snapshots(instance))

@@ -69,6 +69,8 @@ def erase_creator(settings: Settings, name: str | None, *, yes: bool, all_accoun
     """Erase a creator from the home, or everybody who was erased before if ``name`` is None."""
     from tiktok_pipeline.assembly import build_definitions, open_engine, open_warehouse, refresh_job
     from tiktok_pipeline.home.cleanup import remove_leftovers
+    from tiktok_pipeline.home.manifest import read_manifest, snapshots_on_disk
+    from tiktok_pipeline.ingest.snapshot_rows import check_stored_files
     from tiktok_pipeline.orchestration.maintenance.erase import Eraser
     from tiktok_pipeline.orchestration.maintenance.erase import erase as erase_everywhere
     from tiktok_pipeline.orchestration.runs.instance import open_instance, prepare_dagster_home
@@ -76,6 +78,10 @@ def erase_creator(settings: Settings, name: str | None, *, yes: bool, all_accoun
     from tiktok_pipeline.privacy.find_creator import CreatorRecords, find_creator
 
     remove_leftovers(settings)
+    for snapshot in snapshots_on_disk(
+        settings.raw
+    ):  # before anything is erased: a damaged file would stop it halfway
+        check_stored_files(settings.raw / snapshot, read_manifest(settings.raw / snapshot))
     records = CreatorRecords()
     if name is not None:
         info("searching the raw files ...")

@@ -40,6 +40,7 @@ def materialize_snapshots(
     from tiktok_pipeline.orchestration.runs.orphaned_runs import fail_orphaned_runs
     from tiktok_pipeline.orchestration.runs.tags import INTERRUPTED_TAG, SNAPSHOT_TAG
 
+    said: set[str] = set()
     prepare_dagster_home(settings)
     with open_instance(settings) as instance, fast_event_log(instance):
         fail_orphaned_runs(instance)
@@ -54,7 +55,12 @@ def materialize_snapshots(
             failure = outcome.failure
             if failure is not None:
                 remedy = _remedy(settings, failure)
-                print_error(f"{failure.message}; {remedy}" if remedy else failure.message)
+                text = f"{failure.message}; {remedy}" if remedy else failure.message
+                if text in said:  # such as a damaged database, for every snapshot
+                    info(f"snapshot {covered[0]}: the same")
+                else:
+                    print_error(text)
+                said.add(text)
                 log_failure(
                     settings.failures_file,
                     run_id=outcome.run_id,

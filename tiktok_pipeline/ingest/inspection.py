@@ -202,7 +202,7 @@ def _check_rows(file: PreparedFile, scan: ScannedFile, engine: Engine, today: da
     try:
         rows = engine.persist(raw.sort("source_row").head(CHECKED_ROWS))
         if file.recognition.source == VIDEOS:
-            result = validate_videos(rows, None, engine, latest=latest_time(today))
+            result = validate_videos(rows, engine, latest=latest_time(today))
         else:
             result = validate_source(
                 rows,

@@ -17,7 +17,7 @@ from tiktok_pipeline.settings import Settings
 
 
 def remove_matching_files(settings: Settings, names: Collection[str]) -> list[Path]:
-    """Delete the exports in the home, and the refused files, which have a name in content or file name."""
+    """Delete the exports in the home, the refused files and the pictures that have a name in content or file name."""
     pattern, in_path = name_pattern(names), name_in_path(names)
     removed = []
     for path in _searched_files(settings):
@@ -72,11 +72,15 @@ def files_with_names(settings: Settings, names: Collection[str]) -> list[Path]:
 
 
 def _searched_files(settings: Settings) -> Iterator[Path]:
-    """Yield the files that a person put into the home, and the refused files."""
-    own = {*home_folders(settings), settings.home / "sample", settings.dialects} - {settings.home}
+    """Yield the files that a person put into the home, the refused files, and the pictures beside the reports.
+
+    The reports themselves are written again by then.
+    """
+    own = {*home_folders(settings), settings.home / "sample", settings.dialects} - {settings.home, settings.reports}
     kept = {settings.lock_file, settings.forgotten_file, settings.erasure_journal, settings.failures_file}
     kept.add(settings.failures_file.with_name(f"{settings.failures_file.name}.1"))
     for path in home_files(settings):
         is_own = any(path.is_relative_to(folder) for folder in own) and not path.is_relative_to(settings.refused)
-        if not is_own and path not in kept:
+        is_report = path.parent == settings.reports and path.suffix == ".html"
+        if not is_own and not is_report and path not in kept:
             yield path

@@ -12,7 +12,13 @@ from tiktok_pipeline.raw.dialects import ERROR_COLUMNS, REQUIRED, Recognition, s
 from tiktok_pipeline.raw.dialects.column_names import unique_names
 from tiktok_pipeline.raw.dialects.messages import competing_columns_error
 from tiktok_pipeline.raw.dialects.recognition import UNDER_AGE, under_age_places
-from tiktok_pipeline.raw.schema import NO_PROFILE_RECORD, OTHER_PLATFORM_RECORD, UNDER_AGE_RECORD, Source
+from tiktok_pipeline.raw.schema import (
+    IDENTITY_COLUMNS,
+    NO_PROFILE_RECORD,
+    OTHER_PLATFORM_RECORD,
+    UNDER_AGE_RECORD,
+    Source,
+)
 from tiktok_pipeline.raw.snapshots import file_format
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.truth_words import DENIAL
@@ -110,7 +116,8 @@ def read_file(
     )
     if flags and UNDER_AGE not in source.columns:
         is_intact = nw.col("read_problem").is_null()
-        mapped_rows = blank_rows(mapped_rows, is_intact & nw.col("may_be_under_age"), source, UNDER_AGE_RECORD)
+        is_blank = is_intact & nw.col("may_be_under_age")
+        mapped_rows = blank_rows(mapped_rows, is_blank, source, UNDER_AGE_RECORD, kept=IDENTITY_COLUMNS)
     if forgotten:
         mapped_rows = blank_rows(mapped_rows, nw.col("source_row").is_in(sorted(forgotten)), source)
     # The engine concatenates the files of a snapshot by column position.
@@ -249,12 +256,18 @@ def _is_of_another_platform(cells: Mapping[str, str]) -> nw.Expr:
 
 
 def blank_rows(
-    rows: nw.LazyFrame[Any], is_blank: nw.Expr, source: Source, reason: str = FORGOTTEN_RECORD
+    rows: nw.LazyFrame[Any],
+    is_blank: nw.Expr,
+    source: Source,
+    reason: str = FORGOTTEN_RECORD,
+    *,
+    kept: Collection[str] = (),
 ) -> nw.LazyFrame[Any]:
-    """Return rows of ``raw.<source>`` in which some rows have a position, the ``reason``, and no cells."""
+    """Return rows of ``raw.<source>`` in which some have a position, the ``reason``, and no cells but ``kept``."""
     cells = [
         nw.when(~is_blank).then(nw.col(name)).otherwise(nw.lit(None).cast(nw.String)).alias(name)
         for name in (*source.columns, "extra")
+        if name not in kept
     ]
     problem = nw.when(is_blank).then(nw.lit(reason)).otherwise(nw.col("read_problem"))
     return rows.with_columns(*cells, problem.alias("read_problem"))

@@ -58,6 +58,9 @@ VIDEO_COLUMNS: Mapping[str, str] = {
     "saves": "times the video was saved",
 }
 
+IDENTITY_COLUMNS = ("account_id", "tiktok_id", "url")
+"""Columns that name the creator of a row."""
+
 HIGH_CARDINALITY_COLUMNS = frozenset(
     {"account_id", "tiktok_id", "video_id", "biography", "bio_link", "top_videos", "url"}
 )

@@ -6,19 +6,11 @@ Dagster's partitions.
 
 from __future__ import annotations
 
-import os
-import shutil
-import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from tiktok_pipeline.explorer.lists import ListsError, changed_rows, count_members
 from tiktok_pipeline.home import clock
-from tiktok_pipeline.home.cleanup import leftovers
-from tiktok_pipeline.home.layout import home_folders
-from tiktok_pipeline.home.lock import lock_holder
 from tiktok_pipeline.home.manifest import (
     MANIFEST,
     ManifestError,
@@ -28,14 +20,11 @@ from tiktok_pipeline.home.manifest import (
     files_in_use,
     read_manifest,
 )
-from tiktok_pipeline.ingest.disk_space import bytes_in_words, needed_bytes
-from tiktok_pipeline.ingest.refused import refused_files
-from tiktok_pipeline.privacy.suppression import read_suppression_list
 from tiktok_pipeline.raw.schema import SOURCES, VIDEOS
 from tiktok_pipeline.raw.snapshots import is_snapshot_key
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.tables import TABLES
-from tiktok_pipeline.upkeep.backup import interrupted_restore
+from tiktok_pipeline.upkeep.findings import Finding, Fix
 from tiktok_pipeline.upkeep.record_checksums import changed_records, sqlite_problem
 from tiktok_pipeline.warehouse.base import SliceCounts, StoredSlice
 
@@ -53,28 +42,6 @@ _REMOVE_PARTITION = "run `tiktok-pipeline doctor --fix`, which removes it alone"
 
 Manifests = Mapping[str, Sequence[StoredFile]]
 """The files of each snapshot."""
-
-
-@dataclass(frozen=True)
-class Fix:
-    """A repair of one key that changes nothing else.
-
-    ``remove_rows`` removes the tables and reports of a snapshot without files, ``remove_partition`` and
-    ``add_partition`` change what Dagster knows, ``set_aside`` renames a damaged database file.
-    """
-
-    action: Literal["remove_rows", "remove_partition", "add_partition", "set_aside"]
-    key: str
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The result of one check: its level, what was found, what to do about it ("" if nothing), and its repair."""
-
-    level: Literal["ok", "warning", "error"]
-    message: str
-    remedy: str = ""
-    fix: Fix | None = None
 
 
 @dataclass(frozen=True)
@@ -115,86 +82,6 @@ class Database:
     def is_current(self) -> bool:
         """Whether the slices are known and of this program's version."""
         return self.error is None and self.version == self.expected_version
-
-
-def check_home(settings: Settings) -> Iterator[Finding]:
-    """Check access rights, the lock, disk space, refused files, interrupted erasures and leftovers."""
-    if not settings.home.is_dir():
-        yield Finding(
-            "error", f"{settings.home}: there is no such folder", "run `tiktok-pipeline refresh FILE` first"
-        )
-        return
-    if not is_writable(settings):
-        remedy = "mount the disk for writing, or run this as the owner of the home; reading commands work"
-        yield Finding("error", f"{settings.home}: cannot be written", remedy)
-    for path in _open_to_everybody(settings):
-        yield Finding(
-            "warning",
-            f"{path}: every user of this machine may read it",
-            f"chmod o= {path}, or ignore this if it is intended",
-        )
-    holder = lock_holder(settings.lock_file)
-    yield Finding("ok", f"process {holder} is using this home" if holder else "no process is using this home")
-    yield _check_disk_space(settings)
-    for refused in refused_files(settings.refused):
-        yield Finding("warning", f"refused: {refused.reason}", f"see {settings.refused / refused.file}")
-    if settings.forgotten_file.exists() and read_suppression_list(settings.forgotten_file).unfinished:
-        yield Finding("error", "an erasure was interrupted", "run `tiktok-pipeline forget` for the same name again")
-    if settings.lists_file.exists():
-        yield _check_lists(settings.lists_file)
-    if holder is None:
-        for leftover in leftovers(settings):
-            yield Finding("warning", f"{leftover}: left by a killed process", "the next refresh removes it")
-        for folder in interrupted_restore(settings):
-            remedy = "run the same `tiktok-pipeline restore DIR` again"
-            yield Finding("error", f"{folder}: a restore was interrupted, the home may be incomplete", remedy)
-
-
-def is_writable(settings: Settings) -> bool:
-    """Return whether this user may write the home: its disk may be read-only, and SQLite then reads little."""
-    return os.access(settings.home, os.W_OK)
-
-
-def _open_to_everybody(settings: Settings) -> list[Path]:
-    """Return what every user of the machine can read: nothing in a closed home, in an open one its open contents.
-
-    The folder ``data`` of a checkout is open; what the pipeline creates in it is closed.
-    """
-    home, *folders = home_folders(settings)
-    paths = (*folders, settings.failures_file, settings.forgotten_file, settings.lists_file)
-    is_open = {path: path.exists() and bool(stat.S_IMODE(path.stat().st_mode) & 0o007) for path in (home, *paths)}
-    return [path for path in paths if is_open[home] and is_open[path]]
-
-
-def _check_lists(file: Path) -> Finding:
-    """Check that the lists of `explore` can be read, and are as they were written."""
-    try:
-        members, changed = count_members(file), changed_rows(file)
-    except ListsError as error:
-        return Finding("error", error.message, error.remedy or "")
-    if changed:
-        text = f"{file}: {changed} row(s) of the lists changed after the last write"
-        return Finding("error", text, "restore a backup: `tiktok-pipeline restore DIR`, or write them again")
-    if problem := sqlite_problem(file, "integrity_check"):
-        remedy = "restore a backup: `tiktok-pipeline restore DIR`"
-        return Finding("error", f"{file}: the lists are damaged ({problem})", remedy)
-    return Finding("ok", f"{len(members):,} lists with {sum(members.values()):,} creators")
-
-
-def _check_disk_space(settings: Settings) -> Finding:
-    """Check that there is space for a refresh of the largest snapshot."""
-    published = settings.published_file
-    published_bytes = published.stat().st_size if published.exists() else 0
-    manifests, _ = read_manifests(settings)
-    needed = max(
-        (needed_bytes(manifest, published_bytes=published_bytes) for manifest in manifests.values()),
-        default=published_bytes,
-    )
-    free = shutil.disk_usage(settings.home).free
-    text = f"{bytes_in_words(free)} free, a refresh of one study may need {bytes_in_words(needed)}"
-    if free >= needed:
-        return Finding("ok", text)
-    return Finding("error", text, "free some space, or remove old snapshots: `tiktok-pipeline prune --keep N`")
 
 
 def read_manifests(settings: Settings) -> tuple[dict[str, list[StoredFile]], list[Finding]]:

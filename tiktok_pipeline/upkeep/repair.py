@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.study import Study
-from tiktok_pipeline.upkeep.doctor import Fix
+from tiktok_pipeline.upkeep.findings import Fix
 from tiktok_pipeline.upkeep.prune import prune
 from tiktok_pipeline.warehouse.base import Warehouse
 

@@ -13,17 +13,12 @@ from typing import Any
 
 import narwhals as nw
 
-from tiktok_pipeline.raw.schema import PROFILES, VIDEO_COLUMNS, VIDEOS
-from tiktok_pipeline.truth_words import DENIAL
+from tiktok_pipeline.raw.schema import VIDEO_COLUMNS, VIDEOS
 from tiktok_pipeline.validated.clean import (
-    delivered_handle,
-    delivered_number,
-    parse_account_id,
     parse_count,
-    strip_and_nullify,
 )
-from tiktok_pipeline.validated.duplicates import POSITION, REPEATED_VIDEO, UNDER_AGE
-from tiktok_pipeline.validated.identity import parse_handle, usable_number
+from tiktok_pipeline.validated.duplicates import POSITION, REPEATED_VIDEO
+from tiktok_pipeline.validated.identity import parse_handle
 from tiktok_pipeline.validated.schema import LARGEST_COUNT, VIDEO_COUNTS, VIDEOS_SCHEMA, VIDEOS_TABLE
 from tiktok_pipeline.validated.validate import (
     REASON_SEPARATOR,
@@ -82,20 +77,16 @@ def latest_time(day: date) -> datetime:
     return datetime(day.year, day.month, day.day) + timedelta(days=1) + MARGIN  # noqa: DTZ001
 
 
-def validate_videos(
-    raw: nw.LazyFrame[Any], raw_profiles: nw.LazyFrame[Any] | None, engine: Engine, *, latest: datetime
-) -> ValidationResult:
+def validate_videos(raw: nw.LazyFrame[Any], engine: Engine, *, latest: datetime) -> ValidationResult:
     """Validate the rows of ``raw.videos``; each row is in exactly one of the two frames.
 
     A count that cannot be read becomes missing and does not reject the video. Of several rows of a video the one
-    that was delivered last stays. Nothing is kept of the videos of a person under age.
+    that was delivered last stays.
 
     Parameters
     ----------
     raw : LazyFrame
-        Rows of ``raw.videos``, all text.
-    raw_profiles : LazyFrame or None
-        Rows of ``raw.profiles`` of the same snapshot, all text; None if there are none.
+        Rows of ``raw.videos``, all text; see `tiktok_pipeline.validated.under_age` for persons under age.
     engine : Engine
         The engine that the frame lives in.
     latest : datetime
@@ -107,8 +98,6 @@ def validate_videos(
         Both frames are lazy; they stay readable until `Engine.unpersist_all`.
     """
     checked = apply_rules(clean_videos(raw, engine, latest=latest), _ROW_SCHEMA)
-    if raw_profiles is not None:
-        checked = _mark_under_age(checked, raw_profiles)
     key = nw.concat_str([nw.col("account_id"), nw.col("video_id")], separator="/")
     keyed = checked.with_columns(key.alias("key"))
     marked = engine.mark_repeated(keyed, "key", among=keyed.select("key"))
@@ -116,22 +105,6 @@ def validate_videos(
     rejected = engine.persist(_mark_duplicates(suspect).filter(nw.col("problems") != ""))
     valid = checked.join(rejected.select(*POSITION), on=POSITION, how="anti").select(VIDEOS_TABLE.frame_names)
     return ValidationResult(valid=valid, rejected=rejected_rows(rejected, VIDEOS, engine))
-
-
-def _mark_under_age(videos: nw.LazyFrame[Any], raw_profiles: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-    """Reject the videos of those whose profile does not deny that they are under age."""
-    may_be = ~nw.col("is_under_age").fill_null("").str.contains(DENIAL)
-    flagged = raw_profiles.filter(nw.col("read_problem").is_null() & may_be)
-    keys = {"account_id": delivered_handle(PROFILES), "number": delivered_number(PROFILES)}
-    number = usable_number(parse_account_id(strip_and_nullify(nw.col("raw_tiktok_id"))))
-    marked = videos.with_columns(number.alias("number"))
-    for key, of_profile in keys.items():
-        people = flagged.select(of_profile.alias(key)).unique()
-        people = people.filter(~nw.col(key).is_null()).with_columns(nw.lit(UNDER_AGE).alias("minor"))
-        marked = marked.join(people, on=key, how="left")
-        problems = nw.when(~nw.col("minor").is_null()).then(nw.col("minor")).otherwise(nw.col("problems"))
-        marked = marked.with_columns(problems.alias("problems")).drop("minor")
-    return marked.drop("number")
 
 
 def clean_videos(raw: nw.LazyFrame[Any], engine: Engine, *, latest: datetime) -> nw.LazyFrame[Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.reliability.forked import run, stopped, traced
-from benchmarks.reliability.interrupts import measure_interrupts
+from benchmarks.reliability.interrupts import INTERRUPTED, measure_interrupts
 from benchmarks.reliability.kills import Attacked, KillTrial, described, kill_counts, measure_kills, moment_of
 from benchmarks.reliability.states import State
 
@@ -72,3 +72,22 @@ def test_a_few_kills_and_interrupts_break_nothing(tmp_path: Path) -> None:
         4, seed=3, folder=tmp_path / "interrupts", log=lines.append, profiles=80, commands=commands[:1]
     )
     assert [trial.problem for trial in interrupts] == [""] * 4
+
+
+@pytest.mark.slow
+def test_a_few_interrupts_of_commands_that_erase_or_replace_break_nothing(tmp_path: Path) -> None:
+    lines: list[str] = []
+    commands = ("forget", "withdraw", "restore")
+    trials = measure_interrupts(6, seed=4, folder=tmp_path, log=lines.append, profiles=80, commands=commands)
+    assert [(trial.command, trial.problem) for trial in trials] == [(name, "") for name in commands] * 6, lines
+    assert sum(trial.code == INTERRUPTED for trial in trials) > 9
+
+
+@pytest.mark.slow
+def test_a_few_kills_of_forget_and_refresh_break_nothing(tmp_path: Path) -> None:
+    """Of ``forget``, the rerun is also searched for the name in every file."""
+    lines: list[str] = []
+    commands = ("forget", "refresh")
+    trials = measure_kills(6, seed=5, folder=tmp_path, log=lines.append, profiles=80, commands=commands)
+    assert [trial.problem for trial in trials] == [""] * 6, lines
+    assert sum(trial.was_killed for trial in trials) > 3

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from dagster import DagsterInstance
 
 from tiktok_pipeline.ingest.inbox import IngestResult
 from tiktok_pipeline.orchestration.assets.incoming import _metadata
+from tiktok_pipeline.orchestration.runs.tags import FILES_TAG
 from tiktok_pipeline_tests.homes import UNTIL_VALIDATED, Home, Said
 from tiktok_pipeline_tests.scrapes import creators, write_csv
 
@@ -25,6 +27,11 @@ HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 def check_shown(text: str) -> None:
     """Assert that the name is in the text as it should be shown, and that no line steers a terminal."""
     assert SHOWN in text
+    check_nothing_hidden(text)
+
+
+def check_nothing_hidden(text: str) -> None:
+    """Assert that no line of a text steers a terminal or turns its direction."""
     assert {unicodedata.category(character) for line in text.splitlines() for character in line} & HIDDEN == set()
 
 
@@ -69,3 +76,20 @@ def test_the_name_of_a_file_that_is_stored(tmp_path: Path, call: Call) -> None:
 def test_the_name_of_a_file_that_waits_is_escaped_in_dagster() -> None:
     (record,) = _metadata(IngestResult(waiting=[NAME]))["files"].records
     assert record.data["file"] == SHOWN
+
+
+@pytest.mark.slow
+def test_the_name_of_a_file_in_the_report_and_in_the_tags_of_its_runs(tmp_path: Path, call: Call) -> None:
+    home = Home(tmp_path / "home")
+    incoming = home.settings.incoming
+    incoming.mkdir(parents=True)
+    os.utime(write_csv(incoming / NAME, creators(60, day="2024-05-01")), (0, 0))
+    result = call(home.path, "refresh", "--study", "influencer_segments")
+    assert result.code == 0, result.err
+    (report,) = home.settings.reports.glob("*.html")
+    check_nothing_hidden(report.read_text(encoding="utf-8"))
+    with DagsterInstance.from_config(str(home.settings.dagster_home)) as instance:
+        tags = [run.tags[FILES_TAG] for run in instance.get_runs() if FILES_TAG in run.tags]
+    assert tags
+    for tag in tags:
+        check_nothing_hidden(tag)

@@ -13,13 +13,17 @@ import pytest
 from dagster import DagsterInstance
 
 from tiktok_pipeline.orchestration.partitions import SNAPSHOTS
-from tiktok_pipeline_tests.cli.test_ui import chromium, server
+from tiktok_pipeline_tests.cli.test_ui import chromium, server, wait_until_done
 from tiktok_pipeline_tests.homes import Home
 
 MODULES = ("toml", "colorama", "dagster_webserver", "dagster", "sitecustomize")
 MUTATION = """mutation { addDynamicPartition(repositorySelector: {repositoryName: "__repository__",
 repositoryLocationName: "tiktok_pipeline.definitions"}, partitionsDefName: "snapshots", partitionKey: "KEY")
 { __typename } }"""
+
+
+LAUNCH = """mutation { launchRun(executionParams: {mode: "default", selector: {repositoryName: "__repository__",
+repositoryLocationName: "tiktok_pipeline.definitions", jobName: "ingest"}}) { __typename } }"""
 
 
 def serve_page(content: str) -> ThreadingHTTPServer:
@@ -56,6 +60,15 @@ socket.onopen = () => document.title = "open"; socket.onerror = () => document.t
 </script>"""
 
 
+def post(url: str, query: str) -> bytes:
+    """Send a query as the UI does, with its own origin."""
+    body = json.dumps({"query": query}).encode()
+    request = urllib.request.Request(f"{url}/graphql", body, {"Content-Type": "application/json", "Origin": url})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        content: bytes = answer.read()
+    return content
+
+
 @pytest.mark.browser
 def test_foreign_pages_and_files_that_lie_around_change_nothing(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
@@ -71,10 +84,10 @@ def test_foreign_pages_and_files_that_lie_around_change_nothing(tmp_path: Path) 
         page.wait_for_timeout(2_000)
         foreign.shutdown()
         foreign.server_close()
-        body = json.dumps({"query": MUTATION.replace("KEY", "2001-01-09")}).encode()
-        request = urllib.request.Request(f"{url}/graphql", body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            assert b"AddDynamicPartitionSuccess" in answer.read()
+        assert b"AddDynamicPartitionSuccess" in post(url, MUTATION.replace("KEY", "2001-01-09"))
+        # The process of a run is started by others than those above.
+        assert b"LaunchRunSuccess" in post(url, LAUNCH)
+        assert wait_until_done(home) == "SUCCESS", (tmp_path / "ui.log").read_text(encoding="utf-8")
     with DagsterInstance.from_config(str(home.settings.dagster_home)) as instance:
         assert instance.get_dynamic_partitions(str(SNAPSHOTS.name)) == ["2001-01-09"]
     assert not (folder / "ran").exists()

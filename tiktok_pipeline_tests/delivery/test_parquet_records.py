@@ -103,6 +103,16 @@ def test_names_that_differ_by_case_are_merged_or_named(tmp_path: Path) -> None:
     assert named.conflicts == ("likes", "Likes")
 
 
+def test_columns_with_exactly_one_name_are_merged_or_named(tmp_path: Path) -> None:
+    def twice(*columns: list[int | None]) -> bytes:
+        return parquet(pa.Table.from_arrays([pa.array(column) for column in columns], names=["likes", "likes"]))
+
+    (merged,) = delivered(tmp_path / "a.parquet", twice([1, None], [1, 2]))
+    (named,) = delivered(tmp_path / "b.parquet", twice([1, 1], [1, 2]))
+    assert (merged.header, cells_of(merged)) == (("likes",), [{"likes": "1"}, {"likes": "2"}])
+    assert named.conflicts == ("likes", "likes (2)")
+
+
 def _damaged(content: bytes, place: int) -> bytes:
     return content[:place] + b"\xff" * 40 + content[place + 40 :]
 

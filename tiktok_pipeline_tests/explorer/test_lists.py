@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tiktok_pipeline.explorer.lists import _MIGRATIONS, Lists, ListsError, Member, changed_rows, forget_members
-from tiktok_pipeline.upkeep.doctor import _check_lists
+from tiktok_pipeline.upkeep.home_checks import check_lists
 
 
 def test_members_keep_the_figures_of_the_day_on_which_they_were_added(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_every_broken_bit_of_the_lists_is_noticed_or_changes_nothing(tmp_path: P
         content = bytearray(whole)
         content[place] ^= 1 << draw.randrange(8)
         damaged.write_bytes(content)
-        if _check_lists(damaged).level == "error":
+        if check_lists(damaged).level == "error":
             continue
         now = {name: Lists(damaged).members(name) for name in Lists(damaged).names()}
         silent += [place] if now != before else []
@@ -127,13 +127,13 @@ def test_doctor_names_rows_of_the_lists_that_changed_and_a_change_of_the_user_is
     lists = some_lists(tmp_path / "lists.sqlite")
     lists.path.write_bytes(lists.path.read_bytes().replace(b"Monday", b"Nonday"))
     assert changed_rows(lists.path) == 17
-    finding = _check_lists(lists.path)
+    finding = check_lists(lists.path)
     assert (finding.level, finding.remedy.partition(":")[0]) == ("error", "restore a backup")
     assert "17 row(s) of the lists changed after the last write" in finding.message
     for name in lists.names():
         for member in lists.members(name):
             lists.change(name, member.account_id, state="agreed", note="")
-    assert _check_lists(lists.path).level == "ok"
+    assert check_lists(lists.path).level == "ok"
 
 
 def test_lists_of_the_first_version_get_checksums(tmp_path: Path) -> None:

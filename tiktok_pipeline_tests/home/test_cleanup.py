@@ -11,7 +11,7 @@ from tiktok_pipeline.home.layout import home_folders, prepare_home
 from tiktok_pipeline.home.lock import home_lock
 from tiktok_pipeline.home.manifest import StoredFile, file_sha256, read_manifest, write_manifest
 from tiktok_pipeline.settings import Settings
-from tiktok_pipeline.upkeep.doctor import check_home
+from tiktok_pipeline.upkeep.home_checks import check_home
 
 SNAPSHOT = "2024-03-01"
 LEFTOVERS = (

@@ -20,7 +20,7 @@ from tiktok_pipeline.ingest.staging import copy_file
 from tiktok_pipeline.orchestration.assets.incoming import incoming_asset
 from tiktok_pipeline.privacy.scrub import remove_matching_files
 from tiktok_pipeline.settings import Settings
-from tiktok_pipeline.upkeep.doctor import check_home
+from tiktok_pipeline.upkeep.home_checks import check_home
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.scrapes import creators, write_csv
 
@@ -269,3 +269,12 @@ def test_a_folder_in_the_place_of_a_reason_gives_the_file_another_name(
     drop(settings, "a.csv")
     assert outcome(ingest_inbox(settings, engine)) == ([], ["2-a.csv"])
     assert names(settings.refused) == ["2-a.csv", "2-a.csv.why.txt", "a.csv.why.txt"]
+
+
+def test_a_folder_of_refused_files_that_leads_nowhere_is_named_by_doctor(settings: Settings, tmp_path: Path) -> None:
+    settings.refused.symlink_to(tmp_path / "not_mounted")
+    (finding,) = [finding for finding in check_home(settings) if str(settings.refused) in finding.message]
+    assert (finding.level, finding.remedy) == ("warning", "mount its disk, or remove the link")
+    assert "a link to a folder that is not there" in finding.message
+    (tmp_path / "not_mounted").mkdir()
+    assert not [finding for finding in check_home(settings) if str(settings.refused) in finding.message]

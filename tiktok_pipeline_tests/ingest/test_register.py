@@ -8,7 +8,9 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +18,8 @@ import pytest
 
 from tiktok_pipeline.home import manifest
 from tiktok_pipeline.home.manifest import read_manifest, snapshots_on_disk
+from tiktok_pipeline.ingest import prepare
+from tiktok_pipeline.ingest.measure import Measures, measure_rows
 from tiktok_pipeline.ingest.options import IngestOptions
 from tiktok_pipeline.ingest.register import IngestConfig, RegisteredFile, register
 from tiktok_pipeline.raw.dialects import UnknownDialectError
@@ -359,3 +363,21 @@ def test_records_with_the_cells_of_several_creators_are_refused(config: IngestCo
         UnknownDialectError, match=r"username holds lists, such as .*; expected one creator; export one record"
     ):
         register([path], config)
+
+
+def test_a_file_of_which_the_engine_counts_other_rows_than_the_reader_is_stored_as_the_reader_reads_it(
+    config: IngestConfig, raw: Path, scrape: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[Measures] = []
+
+    def lose_a_row_of_the_plain_file(*arguments: Any, **options: Any) -> Measures:
+        found = measure_rows(*arguments, **options)
+        measured.append(replace(found, rows=found.rows - 1) if not measured else found)
+        return measured[-1]
+
+    monkeypatch.setattr(prepare, "measure_rows", lose_a_row_of_the_plain_file)
+    assert outcomes(register([scrape], config)) == ["new"]
+    assert [found.rows for found in measured] == [4, 5]
+    (entry,) = read_manifest(raw / "2024-03-01")
+    assert (entry.file, entry.rows) == ("scrape.csv.parquet", 5)
+    assert pq.read_table(raw / "2024-03-01" / entry.file).num_rows == 5

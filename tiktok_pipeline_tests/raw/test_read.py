@@ -304,12 +304,13 @@ def test_a_stored_file_without_its_columns_is_unreadable(engine: DuckDBWarehouse
         ("profile_username,post_id,play_count,is_under_age_18\n", "young,7300000000000000001,5,{}\n"),
     ],
 )
-def test_a_flagged_row_of_activity_or_videos_is_blanked(
+def test_a_flagged_row_of_activity_or_videos_says_no_more_than_who_it_is_about(
     engine: DuckDBWarehouse, tmp_path: Path, head: str, row: str
 ) -> None:
     rows = read(engine, tmp_path / "f.csv", head + "".join(row.format(flag) for flag in ("true", "no", "", "maybe")))
     assert [row["read_problem"] for row in rows] == [UNDER_AGE_RECORD, None, None, UNDER_AGE_RECORD]
     names = {name for row in rows for name in row} - {"source_file", "source_row", "dialect", "read_problem"}
+    assert [row["account_id"] for row in rows] == ["young"] * 4
+    names -= {"account_id"}
     for blank in (rows[0], rows[3]):
         assert {blank[name] for name in names} == {None}
-    assert [rows[place]["account_id"] for place in (1, 2)] == ["young", "young"]

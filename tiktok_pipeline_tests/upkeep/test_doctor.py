@@ -16,12 +16,12 @@ from tiktok_pipeline.home.manifest import StoredFile, compute_delivery_id, write
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.upkeep.doctor import (
     Database,
-    Finding,
     check_agreement,
     check_database,
-    check_home,
     check_partitions,
 )
+from tiktok_pipeline.upkeep.findings import Finding
+from tiktok_pipeline.upkeep.home_checks import check_home
 from tiktok_pipeline.warehouse.base import StoredSlice
 
 SNAPSHOT = "2024-03-01"

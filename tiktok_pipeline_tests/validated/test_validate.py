@@ -434,6 +434,18 @@ def test_a_torn_row_says_nothing_about_an_age(engine: DuckDBWarehouse, tmp_path:
         4: [UNDER_AGE],
     }
     assert_nothing_is_kept(verdict, [1, 4])
+    (other,) = [row for row in verdict.rejected if row["source_row"] == 3]
+    assert (other["account_id"], other["record"]) == (None, None)
+
+
+def test_of_a_torn_record_that_may_be_a_childs_nothing_is_kept(engine: DuckDBWarehouse, tmp_path: Path) -> None:
+    whole = {"account_id": "grown", "followers": 1, "following": 1, "likes": 1, "videos_count": 1, "is_minor": False}
+    torn = json.dumps(whole | {"account_id": "young", "is_minor": True})[:-1]
+    (tmp_path / "a.ndjson").write_text(f"{json.dumps(whole)}\n{torn}\n", encoding="utf-8")
+    verdict = judged(engine, tmp_path / "a.ndjson")
+    assert verdict.kept == [1]
+    (row,) = verdict.rejected
+    assert (row["account_id"], row["record"], "young" in str(row)) == (None, None, False)
 
 
 def test_a_forgotten_row_is_rejected_as_that_and_says_nothing(engine: DuckDBWarehouse, tmp_path: Path) -> None:

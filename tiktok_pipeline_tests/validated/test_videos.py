@@ -16,6 +16,7 @@ from tiktok_pipeline.raw.read import read_file
 from tiktok_pipeline.raw.schema import PROFILES, VIDEOS
 from tiktok_pipeline.validated.duplicates import REPEATED_VIDEO, UNDER_AGE
 from tiktok_pipeline.validated.schema import VIDEOS_TABLE
+from tiktok_pipeline.validated.under_age import leave_out_under_age
 from tiktok_pipeline.validated.validate import validate_source
 from tiktok_pipeline.validated.videos import (
     UnusableVideos,
@@ -65,7 +66,8 @@ def delivered(engine: DuckDBWarehouse, *rows: Mapping[str, str | None]) -> tuple
     """Validate rows of ``raw.videos``; return the valid and the rejected ones."""
     minor = {"account_id": "@Minor", "tiktok_id": "6790000000000000123", "is_under_age": "true"}
     profiles = raw_rows(engine, PROFILES, [minor, {"account_id": "ann"}])
-    result = validate_videos(raw_rows(engine, VIDEOS, list(rows)), profiles, engine, latest=LATEST)
+    raw = {PROFILES.name: profiles, VIDEOS.name: raw_rows(engine, VIDEOS, list(rows))}
+    result = validate_videos(leave_out_under_age(raw, engine)[VIDEOS.name], engine, latest=LATEST)
     return to_rows(result.valid), to_rows(result.rejected)
 
 
@@ -201,7 +203,7 @@ def test_listed_ids_without_a_plausible_time_are_counted(engine: DuckDBWarehouse
 
 def test_a_delivered_video_comes_before_the_listed_one(engine: DuckDBWarehouse) -> None:
     raw = raw_rows(engine, VIDEOS, [{"account_id": "creator0", "video_id": video_id(), "plays": "9"}])
-    delivered_rows = validate_videos(raw, raw_rows(engine, PROFILES, []), engine, latest=LATEST).valid
+    delivered_rows = validate_videos(raw, engine, latest=LATEST).valid
     lists = raw_rows(engine, PROFILES, [{"top_videos": f"x/video/{video_id()},x/video/{video_id(low=8)}"}])
     owner = pa.table({"account_id": ["creator0"], "source_file": ["f.parquet"], "source_row": [1]})
     links = listed_videos(lists, engine.persist(owner), engine, latest=LATEST)

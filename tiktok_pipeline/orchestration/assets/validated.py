@@ -20,6 +20,7 @@ from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.validated.duplicates import is_harmless
 from tiktok_pipeline.validated.formats.formats import Formats
 from tiktok_pipeline.validated.schema import REJECTED_TABLE, TABLES, UNREAD_CELLS_TABLE
+from tiktok_pipeline.validated.under_age import leave_out_under_age
 from tiktok_pipeline.validated.validate import (
     MAX_REJECTED_SHARE,
     SnapshotRejectedError,
@@ -58,10 +59,12 @@ def validated_assets(settings: Settings) -> AssetsDefinition:
     ) -> Iterator[Output[Any]]:
         facts = _FileFacts.of(files)
         latest = latest_time(date.fromisoformat(context.partition_key[:10]))
+        delivered_rows = {source.name: raw[source.name] for source in SOURCES if count_rows(raw[source.name])}
+        marked = leave_out_under_age(delivered_rows, warehouse)
         results = {
-            source.name: _validate(raw, source, facts, warehouse, latest)
+            source.name: _validate(marked[source.name], source, facts, warehouse, latest)
             for source in SOURCES
-            if count_rows(raw[source.name])
+            if source.name in marked
         }
         counts = {
             name: {
@@ -118,11 +121,10 @@ class _FileFacts:
 
 
 def _validate(
-    raw: Mapping[str, Frame], source: Source, facts: _FileFacts, engine: Warehouse, latest: datetime
+    rows: Frame, source: Source, facts: _FileFacts, engine: Warehouse, latest: datetime
 ) -> ValidationResult:
-    rows = raw[source.name]
     if source is VIDEOS:
-        return validate_videos(rows, raw[PROFILES.name], engine, latest=latest)
+        return validate_videos(rows, engine, latest=latest)
     return validate_source(rows, source, engine, formats=facts.formats, columns=facts.columns)
 
 

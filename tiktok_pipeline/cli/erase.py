@@ -78,9 +78,8 @@ def erase_creator(settings: Settings, name: str | None, *, yes: bool, all_accoun
     from tiktok_pipeline.privacy.find_creator import CreatorRecords, find_creator
 
     remove_leftovers(settings)
-    for snapshot in snapshots_on_disk(
-        settings.raw
-    ):  # before anything is erased: a damaged file would stop it halfway
+    # Before anything is erased: a damaged file would stop it halfway.
+    for snapshot in snapshots_on_disk(settings.raw):
         check_stored_files(settings.raw / snapshot, read_manifest(settings.raw / snapshot))
     records = CreatorRecords()
     if name is not None:

@@ -20,9 +20,7 @@ def test_each_copy_is_the_home_before_its_step(tmp_path: Path) -> None:
     steps = sorted(int(copy.name) for copy in copies.iterdir())
     assert steps[0] == 1
     assert len(steps) > 2
-    assert [path.name for path in (copies / "1").iterdir()] == ["before.txt"], (
-        "nothing is done before it"
-    )
+    assert [path.name for path in (copies / "1").iterdir()] == ["before.txt"], "nothing is done before it"
     hashes = [content_hash(copies / str(step)) for step in steps]
     assert all(earlier != later for earlier, later in pairwise(hashes))
     for step, name in enumerate(names, start=1):

@@ -43,6 +43,7 @@ def leftovers(settings: Settings) -> list[Path]:
         # ``.part`` is the suffix of drafts of earlier versions.
         (settings.reports, (any_draft, f"*/{any_draft}", "*.part", "*/*.part")),
         (settings.refused, (any_draft,)),
+        (settings.dagster_home, (any_draft,)),
     ]
     drafts = [path for folder, names in patterns for name in names for path in folder.glob(name)]
     return [*raw_leftovers(settings.raw), *drafts]

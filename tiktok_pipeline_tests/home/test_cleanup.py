@@ -28,6 +28,7 @@ LEFTOVERS = (
     "reports/2024-03-01/.a.b.00.c.svg.draft",
     "reports/2024-03-01/a.b.00.c.part",
     "incoming/refused/.bad.csv.why.txt.draft",
+    "dagster/.checksums.json.draft",
     ".forgotten.json.draft",
     ".failures.log.draft",
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tiktok_pipeline.delivery.tables import ByteSource
 from tiktok_pipeline.delivery.text_encoding import TextEncoding, open_decoded
 from tiktok_pipeline.text_files import LONGEST_CELL_BYTES
 
+_LINE_END = re.compile("\r\n|\r|\n")
 LONGEST_LINE = 16 * LONGEST_CELL_BYTES
 """Characters of a line that are kept; a longer one is damaged."""
 
@@ -52,3 +54,17 @@ def ends_otherwise(line: str, above: str) -> bool:
     """Return whether two lines have different line ends: one of them may be inside a text that is not quoted."""
     ends = {text[len(text.rstrip("\r\n")) :] for text in (line, above)} - {""}
     return len(ends) > 1
+
+
+def parts_of_lines(cells: Sequence[str], n_lines: int) -> list[str]:
+    """Return what each line of a record has of its cells of several lines."""
+    parts = [""] * n_lines
+    line = 0
+    for cell in cells:
+        first, *others = _LINE_END.split(cell)
+        if others:
+            parts[line] += first
+        for part in others:
+            line += 1
+            parts[line] += part
+    return parts

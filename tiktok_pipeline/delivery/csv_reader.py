@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from operator import eq
 
 from tiktok_pipeline.delivery.csv_cells import (
@@ -17,7 +17,7 @@ from tiktok_pipeline.delivery.csv_cells import (
     starts_in_open_quote,
 )
 from tiktok_pipeline.delivery.csv_layout import CsvLayout
-from tiktok_pipeline.delivery.csv_lines import LONGEST_LINE, PhysicalLines, ends_otherwise
+from tiktok_pipeline.delivery.csv_lines import LONGEST_LINE, PhysicalLines, ends_otherwise, parts_of_lines
 from tiktok_pipeline.delivery.csv_survey import ColumnPatterns, Survey, is_comment
 from tiktok_pipeline.delivery.tables import ByteSource, Record
 from tiktok_pipeline.delivery.text_encoding import BAD_BYTES, TextEncoding
@@ -25,7 +25,6 @@ from tiktok_pipeline.text_files import LONGEST_CELL_BYTES
 
 REPEATED_HEADER = "the header, repeated among the rows"
 _MOST_LINES_AHEAD = 200
-_LINE_END = re.compile("\r\n|\r|\n")
 _ROWS_AMONG_LINES = 0.9
 _ODD_QUOTE = "has a quote that may be misplaced"
 _TEXT_ABOVE = "may start with the end of a quoted text in the line above"
@@ -343,25 +342,20 @@ class _Reader:
         the last column starts, and one in the first column ends, have as many cells as a row anyway.
         """
         delimiter = self._syntax.delimiter
-        parts = self._parts_of_lines(cells, len(bodies))
+        parts = parts_of_lines(cells, len(bodies))
         return (
             any(delimiter in part and self._looks_like_row(body) for part, body in zip(parts, bodies, strict=True))
             or any(self._patterns.fits_typical_beginning(part.split(delimiter)) for part in parts[1:])
+            or any(self._is_end_of_row(part, following) for part, following in pairwise(parts))
             or self._opens_another(bodies[-1])
         )
 
-    def _parts_of_lines(self, cells: list[str], n_lines: int) -> list[str]:
-        """Return what each line has of a cell of several lines."""
-        parts = [""] * n_lines
-        line = 0
-        for cell in cells:
-            first, *others = _LINE_END.split(cell)
-            if others:
-                parts[line] += first
-            for part in others:
-                line += 1
-                parts[line] += part
-        return parts
+    def _is_end_of_row(self, part: str, following: str) -> bool:
+        """Return whether a part of a cell ends like a row, and the next line starts like one."""
+        delimiter = self._syntax.delimiter
+        return self._patterns.fits_typical_end(part.split(delimiter)) and self._patterns.fits_start(
+            following.split(delimiter, maxsplit=1)[0]
+        )
 
     def _looks_like_row(self, body: str) -> bool:
         return self._patterns.fits_line(body, self._syntax)

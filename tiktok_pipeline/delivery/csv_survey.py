@@ -115,6 +115,14 @@ class ColumnPatterns:
             return False
         return self._are_of_known_kinds(cells)
 
+    def fits_typical_end(self, cells: Sequence[str]) -> bool:
+        """Return whether the last cells are the last ones of a row, at least two numbers, dates or links."""
+        n_values = 0
+        while n_values < self.width and self.patterns[-1 - n_values][0] is _Pattern.VALUE:
+            n_values += 1
+        last = cells[-n_values:]
+        return 2 <= n_values <= len(cells) and all(last) and self.fits_end(last)
+
     def fits_closely(self, cells: Sequence[str]) -> bool:
         """Return whether the cells fit, have no blanks but the usual ones around them, and are of kinds seen."""
         is_usual = all(

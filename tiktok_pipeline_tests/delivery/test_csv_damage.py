@@ -202,3 +202,29 @@ def test_a_cell_that_does_not_end_hides_no_later_row() -> None:
 
 def test_the_first_thousand_rows_are_enough() -> None:
     assert [bool(syntaxes) for syntaxes in found(['a,"b', 'c",d'] * 1_001)] == [False, True] * 1_000 + [False] * 2
+
+
+ROWS_THAT_END_WITH_VALUES = (
+    "handle,bio,day,fans\n"
+    'ann,"tea, and ""milk""",2024-05-01,100\nbob,cakes,2024-05-02,200\ncleo,knits,2024-05-03,300\n'
+    'dora,"crafts\nand more",2024-05-04,400\neve,paints,2024-05-05,500\n'
+)
+
+
+def test_a_cell_that_swallowed_the_end_of_a_row_and_the_start_of_the_next_is_no_cell() -> None:
+    """The closing quote of fay's biography and the opening one of gus's are lost: three commas hide the row."""
+    torn = 'fay,"big, and, tall,2024-05-06,600\ngus,""x\n\nand y",2024-05-07,700\n'
+    good, damaged = read(f"{ROWS_THAT_END_WITH_VALUES}{torn}hal,sings,2024-05-08,800\n")
+    assert [cells[0] for cells in good] == ["ann", "bob", "cleo", "dora", "eve", "hal"]
+    assert damaged == [8, 9, 11]
+
+
+def test_a_text_of_several_lines_may_end_a_line_with_a_number_or_go_on_with_a_sentence() -> None:
+    """Below a day and a number that end a line stands a word where each row has its handle, or a sentence."""
+    texts = (
+        'fay,"big, at 600\nand tall",2024-05-06,600\n',
+        'gus,"so, as of, 2024-05-07,700\nand still here",2024-05-07,700\n',
+    )
+    for text in texts:
+        good, damaged = read(ROWS_THAT_END_WITH_VALUES + text)
+        assert (len(good), damaged) == (6, [])

@@ -192,6 +192,12 @@ def starts_in_open_quote(cells: Sequence[str], text: str, delimiter: str) -> boo
     return first.count('"') % 2 == 1 and first == cells[0] and first.rstrip().endswith('"')
 
 
+def may_enclose_delimiter(cells: Sequence[str]) -> bool:
+    """Return whether a quote inside a cell may open a text that the quote at the end of a later cell closes."""
+    odd = [cell for cell in cells if cell.count('"') % 2]
+    return len(odd) > 1 and odd[-1].rstrip().endswith('"')
+
+
 @cache
 def _pair_in_unquoted_cell(delimiter: str) -> re.Pattern[str]:
     mark = re.escape(delimiter)

@@ -12,6 +12,7 @@ from tiktok_pipeline.delivery.csv_cells import (
     RecordSplitter,
     State,
     ends_in_open_quote,
+    may_enclose_delimiter,
     may_have_literal_quote,
     split_line,
     starts_in_open_quote,
@@ -225,7 +226,8 @@ class _Reader:
         if not may_have_literal_quote(text, self._syntax.delimiter):
             return False
         if not self._survey.quotes_cells:
-            return not self._patterns.fits_values(cells)  # a text may have a quote
+            # A text may have a quote.
+            return not self._patterns.fits_values(cells) or may_enclose_delimiter(cells)
         splitter = RecordSplitter(self._syntax)
         splitter.feed(text)
         return splitter.has_literal_quote and (self._survey.doubles_quotes or not self._patterns.fits(cells))

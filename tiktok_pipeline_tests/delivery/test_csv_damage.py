@@ -51,8 +51,15 @@ def test_neither_one_quote_nor_two_stand_in_an_unquoted_cell_of_a_file_that_doub
 
 def test_such_a_quote_is_text_where_no_cell_is_quoted() -> None:
     rows = [f'2024-05-0{number},maker{number},about 5" tall,{number}00\n' for number in range(1, 7)]
-    good, damaged = read("day,handle,bio,fans\n" + "".join(rows) + '2024-05-07,maker7 "big "",and tall",700\n')
+    good, damaged = read("day,handle,bio,fans\n" + "".join(rows) + '2024-05-07,maker7,no "big" 5" one,700\n')
     assert (len(good), damaged) == (7, [])
+
+
+def test_a_quote_in_a_cell_and_one_at_the_end_of_another_may_enclose_a_delimiter() -> None:
+    """The comma between a handle and a biography with a comma is lost; the file shows no other quote."""
+    rows = [f"2024-05-0{number},maker{number},knits,{number}00\n" for number in range(1, 7)]
+    good, damaged = read("day,handle,bio,fans\n" + "".join(rows) + '2024-05-07,maker7"tea, and milk",700\n')
+    assert (len(good), damaged) == (6, [8])
 
 
 def test_two_quotes_in_an_unquoted_cell_cost_no_other_row_its_quotes() -> None:

@@ -41,8 +41,9 @@ _IDS = (
     "select snapshot, account_id, (select count(*) from clusters.assignments a where a.snapshot = p.snapshot and "
     "a.account_id = p.account_id) from validated.profiles p"
 )
-_ONE_HANDLE = (
-    "select min(account_id) from creators.identities group by creator_id having count(distinct account_id) = 1"
+_HANDLES = (
+    "select account_id, count(distinct account_id) over (partition by creator_id) > 1 as is_renamed "
+    "from creators.identities"
 )
 _BY_SNAPSHOT = "select snapshot, count(*) as profiles from validated.profiles group by all"
 
@@ -90,7 +91,7 @@ def prepare(folder: Path, *, profiles: int, snapshots: int = SNAPSHOTS, log: Log
     """Write both versions of every delivery, and refresh each undisturbed."""
     files: dict[str, list[Path]] = {}
     creators: dict[str, Creators] = {}
-    forgettable: set[str] = set()
+    handles, renamed = set[str](), set[str]()
     for seed, version in enumerate(VERSIONS, start=7):
         written = write_sample(folder / version, profiles=profiles, snapshots=snapshots + 1, random_state=seed)
         files[version] = sorted(file for file in written if file.name.startswith("profiles"))
@@ -100,10 +101,11 @@ def prepare(folder: Path, *, profiles: int, snapshots: int = SNAPSHOTS, log: Log
             raise RuntimeError(said)
         published = home / "published" / "tiktok.duckdb"
         creators[version] = _creators(published)
-        # With a creator of several handles, all of them would be forgotten.
-        forgettable |= {str(name) for (name,) in query(published, _ONE_HANDLE)[1]}
+        for handle, is_renamed in query(published, _HANDLES)[1]:
+            (renamed if is_renamed else handles).add(str(handle))
         log(f"version {version}: {len(creators[version])} snapshots refreshed undisturbed")
-    return Deliveries(files, creators, tuple(sorted(forgettable)))
+    # With a creator of several handles, in either version, all of them would be forgotten.
+    return Deliveries(files, creators, tuple(sorted(handles - renamed)))
 
 
 def run_at_once(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,24 @@ def needs_sail() -> pytest.MarkDecorator:
     return pytest.mark.skipif(is_missing, reason="the extra `sail` is not installed")
 
 
-ENGINES = ("duckdb", pytest.param("sail", marks=needs_sail()))
+def needs_spark() -> pytest.MarkDecorator:
+    """Skip a test where Apache Spark or Java is not installed; `.ci/run` asks for them, so that it skips nothing."""
+    is_missing = find_spec("py4j") is None or not (os.environ.get("JAVA_HOME") or shutil.which("java"))
+    return pytest.mark.skipif(
+        is_missing and os.environ.get("SPARK") != "1", reason="the extra `spark` or Java is not installed"
+    )
+
+
+SPARK_ENGINE = "local[2]"
+"""Apache Spark on this machine."""
+
+SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""Options of a JVM of a test: it compiles quickly rather than well."""
+
+for _options in ("SPARK_SUBMIT_OPTS", "SPARK_LAUNCHER_OPTS"):
+    os.environ.setdefault(_options, SHORT_LIVED)
+
+ENGINES = ("duckdb", pytest.param("sail", marks=needs_sail()), pytest.param(SPARK_ENGINE, marks=needs_spark()))
 """The parameters of a fixture or a test that holds for every engine."""
 
 

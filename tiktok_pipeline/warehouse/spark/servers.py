@@ -83,10 +83,10 @@ def start_server(engine: str) -> Server:
     """
     if engine == SAIL:
         return _start_sail()
-    server, process = _SPARK_SERVERS.get(engine, (None, None))
-    if server is None or process is None or process.poll() is not None:
-        server, process = _SPARK_SERVERS[engine] = _start_spark("local[*]" if engine == SPARK else engine)
-    return server
+    running = _SPARK_SERVERS.get(engine)
+    if running is None or running[1].poll() is not None:
+        running = _SPARK_SERVERS[engine] = _start_spark("local[*]" if engine == SPARK else engine)
+    return running[0]
 
 
 def check_port(address: str) -> None:
@@ -102,9 +102,10 @@ def check_port(address: str) -> None:
         with socket.create_connection((parts.hostname or "", parts.port or 15002), timeout=_CONNECT_SECONDS):
             pass
     except (OSError, ValueError) as error:
+        example = "spark://127.0.0.1:7077" if _is_cluster(address) else "sc://127.0.0.1:50051"
         raise EngineError(
             f"{address}: cannot be reached ({one_line(str(error))})",
-            remedy=f"start the server there, or correct {SETTING}, such as sc://127.0.0.1:50051",
+            remedy=f"start the server there, or correct {SETTING}, such as {example}",
         ) from error
 
 
@@ -140,7 +141,6 @@ def _start_spark(master: str) -> tuple[Server, subprocess.Popen[bytes]]:
 
 def _serve(gateway: Any, token: str, log: IO[bytes], master: str) -> Server:  # noqa: ANN401 - py4j has no types
     """Start Spark and its server in the JVM."""
-    stop = atexit.register(_stop, gateway.proc)
     try:
         context = gateway.jvm.org.apache.spark.SparkContext.getOrCreate()
         if _is_cluster(master):
@@ -150,13 +150,13 @@ def _serve(gateway: Any, token: str, log: IO[bytes], master: str) -> Server:  # 
         name = f"{master} {context.applicationId()}"
         partitions = _PARTITIONS_PER_CORE * context.defaultParallelism()
     except Exception as error:  # py4j raises errors of several kinds
-        atexit.unregister(stop)
         _stop(gateway.proc)
         if isinstance(error, EngineError):
             raise
         _fail(master, log, error)
     finally:
         gateway.close()
+    atexit.register(_stop, gateway.proc)
     # The client sends the token without encryption to "localhost" only.
     url = f"sc://localhost:{port}/;token={token}"
     return Server(url, name, {"spark.sql.shuffle.partitions": str(partitions)})
@@ -183,6 +183,8 @@ def _spark_settings(master: str) -> list[tuple[str, str]]:
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.ui.enabled": "false",
         }
+    if not _is_cluster(master):
+        settings["spark.authenticate"] = "true"  # with a secret that Spark makes up
     return list(settings.items())
 
 

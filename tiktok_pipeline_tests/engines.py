@@ -21,11 +21,17 @@ def needs_sail() -> pytest.MarkDecorator:
     return pytest.mark.skipif(is_missing, reason="the extra `sail` is not installed")
 
 
-def needs_spark() -> pytest.MarkDecorator:
-    """Skip a test where Apache Spark or Java is not installed; `.ci/run` asks for them, so that it skips nothing."""
+def needs_spark(*, takes_minutes: bool = False) -> pytest.MarkDecorator:
+    """Skip a test where Apache Spark or Java is not installed; `.ci/run` asks for them with SPARK=1.
+
+    A test that takes minutes runs only with SPARK=all.
+    """
+    asked = os.environ.get("SPARK")
     is_missing = find_spec("py4j") is None or not (os.environ.get("JAVA_HOME") or shutil.which("java"))
+    if takes_minutes:
+        return pytest.mark.skipif(asked != "all", reason="takes minutes with Apache Spark: SPARK=all runs it")
     return pytest.mark.skipif(
-        is_missing and os.environ.get("SPARK") != "1", reason="the extra `spark` or Java is not installed"
+        is_missing and asked not in ("1", "all"), reason="the extra `spark` or Java is not installed"
     )
 
 

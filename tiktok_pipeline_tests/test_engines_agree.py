@@ -34,7 +34,10 @@ def by_duckdb(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param("sail", marks=needs_sail()), pytest.param(SPARK_ENGINE, marks=needs_spark())],
+    params=[
+        pytest.param("sail", marks=needs_sail()),
+        pytest.param(SPARK_ENGINE, marks=needs_spark(takes_minutes=True)),
+    ],
 )
 def other(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     """Return another engine and the home that it refreshed."""

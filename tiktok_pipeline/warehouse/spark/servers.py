@@ -14,6 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -198,6 +199,7 @@ def _launch_gateway(settings: Sequence[tuple[str, str]], token: str, log: IO[byt
             conf = SparkConf(loadDefaults=False).setAll(list(settings))
             return launch_gateway(conf, {"stdout": subprocess.DEVNULL, "stderr": log})
         except Exception as error:  # noqa: BLE001 - pyspark raises errors of several kinds
+            traceback.clear_frames(error.__traceback__)  # they hold the pipe to the JVM open
             _fail(master, log, error)
 
 

@@ -1,5 +1,6 @@
 # `make run` and `make test` set everything up themselves; they need python3 (3.11 or newer) and make.
-# NEURAL=0 leaves out PyTorch (on most machines it is a download of several gigabytes). SAIL=1 adds the engine Sail.
+# NEURAL=0 leaves out PyTorch (on most machines it is a download of several gigabytes). SAIL=1 adds the engine Sail,
+# SPARK=1 Apache Spark: a download of 450 MB, which needs Java 17 or newer.
 .DEFAULT_GOAL := help
 .PHONY: help install run test test-slow test-all lint format docs ui ci clean
 
@@ -7,10 +8,16 @@ PYTHON ?= python3
 NEURAL ?= 1
 ENGINE ?=
 SAIL ?= $(if $(filter sail,$(ENGINE)),1,0)
+SPARK ?= $(if $(filter spark local[% spark://%,$(ENGINE)),1,0)
 VENV := .venv
 BIN := $(VENV)/bin
 comma := ,
-EXTRAS := dev$(if $(filter-out 0,$(NEURAL)),$(comma)neural)$(if $(filter-out 0,$(SAIL)),$(comma)sail)
+WITH_SAIL := $(filter-out 0,$(SAIL))
+WITH_SPARK := $(filter-out 0,$(SPARK))
+ENGINES := $(if $(and $(WITH_SAIL),$(WITH_SPARK)),engines,$(if $(WITH_SAIL),sail,$(if $(WITH_SPARK),spark)))
+# Both packages bring the same client; with both, removing one would damage the other.
+UNWANTED := $(if $(WITH_SPARK),pyspark-client,$(if $(WITH_SAIL),pyspark))
+EXTRAS := dev$(if $(filter-out 0,$(NEURAL)),$(comma)neural)$(if $(ENGINES),$(comma)$(ENGINES))
 STAMP := $(VENV)/.installed-$(EXTRAS)
 DOCS_STAMP := $(VENV)/.installed-docs
 
@@ -27,8 +34,8 @@ help:
 	@echo "make install    only set up .venv"
 	@echo "make clean      remove .venv, caches and everything that the pipeline wrote to data/"
 	@echo "NEURAL=0        with any of them: without PyTorch"
-	@echo "ENGINE=sail     with run: the tables are computed by Sail (docs/scaling.md)"
-	@echo "SAIL=1          with any of them: with Sail, whose tests are skipped otherwise"
+	@echo "ENGINE=sail     with run: the tables are computed by Sail (docs/scaling.md); ENGINE=spark: by Apache Spark"
+	@echo "SAIL=1          with any of them: with Sail, whose tests are skipped otherwise; SPARK=1: with Apache Spark"
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
@@ -38,6 +45,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "Creating the virtual environment $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@echo "Installing the packages of constraints.txt ($(EXTRAS)); the first time takes a few minutes ..."
+	@$(if $(UNWANTED),$(BIN)/python -m pip uninstall --quiet --quiet --yes $(UNWANTED))
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[$(EXTRAS)]"
 	@rm -f $(VENV)/.installed-*
 	@touch "$@"

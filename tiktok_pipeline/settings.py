@@ -59,7 +59,8 @@ class Settings:
     continuity : {"study", "warm", "published"}
         How a segmentation goes on from the snapshot before: as its study says, always, or never.
     engine : str
-        What computes the tables: ``duckdb``, ``sail``, or the address of a Spark Connect server, ``sc://host:port``.
+        What computes the tables: ``duckdb``, ``sail``, ``spark`` or ``local[N]`` for Apache Spark on this machine,
+        ``spark://host:port`` for the master of a cluster, or ``sc://host:port`` for a server of Spark Connect.
     """
 
     home: Path
@@ -258,11 +259,16 @@ def _continuity(values: Mapping[str, str], name: str, default: Continuity) -> Co
 
 def _engine(values: Mapping[str, str], name: str, default: str) -> str:
     text = (values.get(name) or default).strip()
-    if text.lower() in ("duckdb", "sail"):
+    if text.lower() in ("duckdb", "sail", "spark"):
         return text.lower()
-    address = re.fullmatch(r"sc://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\]):([0-9]{1,5})", text)
+    if re.fullmatch(r"local\[([1-9][0-9]{0,3}|\*)\]", text):
+        return text
+    address = re.fullmatch(r"(?:sc|spark)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\]):([0-9]{1,5})", text)
     if not address or not 0 < int(address[2]) < 65_536:
-        msg = f"{name}={text!r}: expected duckdb, sail, or the address of a server such as sc://127.0.0.1:50051"
+        msg = (
+            f"{name}={text!r}: expected duckdb, sail, spark, local[2], or an address such as spark://host:7077 or "
+            "sc://127.0.0.1:50051"
+        )
         raise SettingsError(msg)
     return text
 

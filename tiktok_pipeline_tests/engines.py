@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,30 @@ def needs_sail() -> pytest.MarkDecorator:
     return pytest.mark.skipif(is_missing, reason="the extra `sail` is not installed")
 
 
-ENGINES = ("duckdb", pytest.param("sail", marks=needs_sail()))
+def needs_spark(*, takes_minutes: bool = False) -> pytest.MarkDecorator:
+    """Skip a test where Apache Spark or Java is not installed; `.ci/run` asks for them with SPARK=1.
+
+    A test that takes minutes runs only with SPARK=all.
+    """
+    asked = os.environ.get("SPARK")
+    is_missing = find_spec("py4j") is None or not (os.environ.get("JAVA_HOME") or shutil.which("java"))
+    if takes_minutes:
+        return pytest.mark.skipif(asked != "all", reason="takes minutes with Apache Spark: SPARK=all runs it")
+    return pytest.mark.skipif(
+        is_missing and asked not in ("1", "all"), reason="the extra `spark` or Java is not installed"
+    )
+
+
+SPARK_ENGINE = "local[2]"
+"""Apache Spark on this machine."""
+
+SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""Options of a JVM of a test: it compiles quickly rather than well."""
+
+for _options in ("SPARK_SUBMIT_OPTS", "SPARK_LAUNCHER_OPTS"):
+    os.environ.setdefault(_options, SHORT_LIVED)
+
+ENGINES = ("duckdb", pytest.param("sail", marks=needs_sail()), pytest.param(SPARK_ENGINE, marks=needs_spark()))
 """The parameters of a fixture or a test that holds for every engine."""
 
 

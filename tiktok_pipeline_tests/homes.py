@@ -224,7 +224,11 @@ tiktok_pipeline.assembly.load_studies = quick_studies
 
 
 def command(
-    home: Path, *arguments: str | Path, more: Mapping[str, str] | None = None, python: str | None = None
+    home: Path,
+    *arguments: str | Path,
+    more: Mapping[str, str] | None = None,
+    python: str | None = None,
+    timeout: float = 180,
 ) -> subprocess.CompletedProcess[str]:
     """Run ``tiktok-pipeline`` as a process of its own; ``python`` is code to run before it."""
     start = f"{python or ''}\nfrom tiktok_pipeline.cli.app import process\nprocess()"
@@ -234,7 +238,7 @@ def command(
         cwd=home.parent,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=timeout,
         check=False,
     )
 

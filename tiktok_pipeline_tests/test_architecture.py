@@ -204,7 +204,7 @@ LIBRARIES_INSIDE_FUNCTIONS: dict[str, frozenset[str]] = {
 """Where it may be imported inside a function, or for the type checker only."""
 
 READ_THE_ENVIRONMENT = frozenset(
-    {"settings", "cli.app", "cli.ui", "orchestration.runs.instance", "warehouse.spark.session"}
+    {"settings", "cli.app", "cli.ui", "orchestration.runs.instance", "warehouse.spark.servers"}
 )
 READ_SETTINGS = frozenset({"settings", "definitions", "cli.console"})
 VAGUE_NAMES = frozenset({"utils", "util", "helpers", "helper", "common", "constants", "lib", "misc"})

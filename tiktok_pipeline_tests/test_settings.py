@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import FrozenInstanceError
 from pathlib import Path
 
@@ -55,14 +56,15 @@ def test_valid_values_are_read(memory: str) -> None:
         ("TIKTOK_PIPELINE_HOME", ["~no-such-user/data"]),
         ("TIKTOK_PIPELINE_THREADS", ["0", "-2", "2.7", "0.5", "all", "inf", "1e2", "9999", "99999"]),
         ("TIKTOK_PIPELINE_CONTINUITY", ["cold", "yes"]),
-        ("TIKTOK_PIPELINE_ENGINE", ["spark", "sc://host", "sc://:15002", "sc://host:0", "sc://host:65536", "host:1"]),
-        ("TIKTOK_PIPELINE_ENGINE", ["sc://host:1/;token=x", "http://host:1", "sc://a b:1", "spark://host:7077"]),
+        ("TIKTOK_PIPELINE_ENGINE", ["flink", "sc://host", "sc://:15002", "sc://host:0", "sc://host:65536", "host:1"]),
+        ("TIKTOK_PIPELINE_ENGINE", ["sc://host:1/;token=x", "http://host:1", "sc://a b:1", "spark://host"]),
+        ("TIKTOK_PIPELINE_ENGINE", ["local", "local[0]", "local[two]", "local[2,4]", "local-cluster[1,1,9]", "yarn"]),
         ("TIKTOK_PIPELINE_MEMORY_LIMIT", ["4", "lots", "-5GB", "0GB", "4 elephants", "GB"]),
     ],
 )
 def test_an_invalid_value_raises_with_its_variable_and_what_is_expected(variable: str, values: list[str]) -> None:
     for value in values:
-        with pytest.raises(SettingsError, match=f"^{variable}='{value}': expected"):
+        with pytest.raises(SettingsError, match=f"^{variable}='{re.escape(value)}': expected"):
             Settings.from_env({variable: value})
 
 
@@ -127,8 +129,10 @@ def test_settings_are_frozen(tmp_path: Path) -> None:
         ("", "duckdb"),
         ("DuckDB", "duckdb"),
         (" sail ", "sail"),
+        ("Spark", "spark"),
+        *((master, master) for master in ("local[*]", "local[16]", "spark://10.0.0.7:7077", "spark://[::1]:7077")),
         *((address, address) for address in ("sc://10.0.0.7:15002", "sc://spark.internal:50051", "sc://[::1]:1")),
     ],
 )
-def test_the_engine_is_duckdb_sail_or_an_address(text: str, engine: str) -> None:
+def test_the_engine_is_a_name_a_master_or_an_address(text: str, engine: str) -> None:
     assert Settings.from_env({"TIKTOK_PIPELINE_ENGINE": text}).engine == engine

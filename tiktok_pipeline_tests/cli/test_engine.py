@@ -54,6 +54,6 @@ def test_a_value_that_is_no_engine(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with monkeypatch.context() as patch:
-        assert refresh(patch, tmp_path, "spark://host:7077") == 2
-    (line,) = lines_about("spark://host:7077", capsys)
-    assert "expected duckdb, sail, or the address of a server such as sc://127.0.0.1:50051" in line
+        assert refresh(patch, tmp_path, "yarn") == 2
+    (line,) = lines_about("yarn", capsys)
+    assert "expected duckdb, sail, spark, local[2], or an address such as spark://host:7077 or sc://127.0" in line

@@ -9,10 +9,17 @@ from pathlib import Path
 import pytest
 
 from tiktok_pipeline.warehouse.base import Warehouse
-from tiktok_pipeline_tests.engines import ENGINES, needs_sail, open_warehouse
+from tiktok_pipeline_tests.engines import ENGINES, SPARK_ENGINE, needs_sail, needs_spark, open_warehouse
 
 
-@pytest.fixture(params=["duckdb in memory", "duckdb in a file", pytest.param("sail in a file", marks=needs_sail())])
+@pytest.fixture(
+    params=[
+        "duckdb in memory",
+        "duckdb in a file",
+        pytest.param("sail in a file", marks=needs_sail()),
+        pytest.param(f"{SPARK_ENGINE} in a file", marks=needs_spark()),
+    ]
+)
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
     """Each implementation of the protocol `Warehouse`."""
     path = None if request.param.endswith("memory") else tmp_path / "store" / "tiktok.duckdb"

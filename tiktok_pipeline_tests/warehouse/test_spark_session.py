@@ -1,4 +1,4 @@
-"""An engine that cannot be used ends in one line that says what to do; Sail lives and dies with its process."""
+"""An engine that cannot be used ends in one line that says what to do; Sail and Spark live and die with a process."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,11 +17,16 @@ import pytest
 
 from tiktok_pipeline.warehouse.base import WarehouseError
 from tiktok_pipeline.warehouse.spark import session
-from tiktok_pipeline.warehouse.spark.session import EngineError, check_installed, open_session
-from tiktok_pipeline_tests.engines import needs_sail, open_warehouse
+from tiktok_pipeline.warehouse.spark.servers import EngineError, check_java
+from tiktok_pipeline.warehouse.spark.session import check_installed, open_session
+from tiktok_pipeline_tests.engines import SPARK_ENGINE, needs_sail, needs_spark, open_warehouse
 from tiktok_pipeline_tests.warehouse.tables import APRIL, MARCH, THINGS, read, things
 
 sail = needs_sail()
+each_server = pytest.mark.parametrize(
+    "engine", [pytest.param("sail", marks=sail), pytest.param(SPARK_ENGINE, marks=needs_spark())]
+)
+PATIENCE = 60.0
 
 
 @pytest.fixture
@@ -44,19 +50,100 @@ def silent_server() -> Iterator[str]:
 
 @pytest.mark.parametrize(
     ("engine", "missing", "extra"),
-    [("sail", "pysail", "sail"), ("sail", "pyspark", "sail"), ("sc://127.0.0.1:1", "pyspark", "spark")],
+    [
+        ("sail", "pysail", "sail"),
+        ("sail", "pyspark", "sail"),
+        ("sc://127.0.0.1:1", "pyspark", "spark"),
+        ("spark", "py4j", "spark"),
+        ("local[2]", "py4j", "spark"),
+        ("spark://127.0.0.1:7077", "py4j", "spark"),
+    ],
 )
 def test_an_engine_that_is_not_installed_names_its_extra(
     monkeypatch: pytest.MonkeyPatch, engine: str, missing: str, extra: str
 ) -> None:
     monkeypatch.setattr(session, "find_spec", lambda module: None if module == missing else object())
+    monkeypatch.setattr(session, "_is_installed", lambda _: False)
     with pytest.raises(EngineError) as caught:
         check_installed(engine)
-    package = {"pysail": "pysail", "pyspark": "pyspark-client"}[missing]
+    package = {"pysail": "pysail", "pyspark": "pyspark-client", "py4j": "pyspark"}[missing]
     assert str(caught.value) == (
         f"TIKTOK_PIPELINE_ENGINE={engine}: not installed: {package}; install the extra `{extra}`: "
         f"pip install 'tiktok-pipeline[{extra}]'; or unset TIKTOK_PIPELINE_ENGINE"
     )
+
+
+def test_the_client_alone_makes_way_for_the_whole_of_spark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "find_spec", lambda module: None if module == "py4j" else object())
+    monkeypatch.setattr(session, "_is_installed", lambda package: package == "pyspark-client")
+    with pytest.raises(EngineError, match=r": pip uninstall pyspark-client; pip install 'tiktok-pipeline.spark.'"):
+        check_installed("spark")
+
+
+def fake_java(folder: Path, version: str) -> None:
+    """Write a program that says its version as Java does, and fails to do anything else."""
+    java = folder / "bin" / "java"
+    java.parent.mkdir()
+    answer = f"echo 'openjdk version \"{version}\" 2024-01-16' >&2"
+    java.write_text(f'#!/bin/sh\n[ "$1" = -version ] && {{ {answer}; exit; }}\necho "Error: no memory" >&2\nexit 1\n')
+    java.chmod(0o755)
+
+
+@pytest.mark.parametrize("version", ["11.0.22", "1.8.0_402"])
+def test_a_java_that_is_too_old_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str) -> None:
+    fake_java(tmp_path, version)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(EngineError) as caught:
+        check_java()
+    assert str(caught.value) == (
+        f"Apache Spark needs a Java runtime, 17 or newer: {tmp_path}/bin/java is openjdk version "
+        f'"{version}" 2024-01-16; install one, on Debian: apt-get install --no-install-recommends '
+        "openjdk-17-jre-headless; or set JAVA_HOME"
+    )
+
+
+def test_a_java_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EngineError, match=r"^Apache Spark needs a Java runtime, 17 or newer: java is not there; "):
+        check_java()
+
+
+@pytest.mark.parametrize("version", ["17.0.15", "21", "25.0.1"])
+def test_a_java_that_is_new_enough_is_accepted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str) -> None:
+    fake_java(tmp_path, version)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    check_java()
+
+
+@needs_spark()
+def test_a_spark_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fake_java(tmp_path, "17.0.15")
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(EngineError) as caught:
+        open_session("local[1]")
+    assert str(caught.value) == (
+        "local[1]: Spark does not start (Error: no memory); correct TIKTOK_PIPELINE_ENGINE or Spark's own settings, "
+        "or unset TIKTOK_PIPELINE_ENGINE"
+    )
+
+
+@needs_spark()
+def test_a_master_that_does_not_listen_is_named(free_port: int) -> None:
+    with pytest.raises(EngineError, match=rf"^spark://127.0.0.1:{free_port}: cannot be reached .*; start the server"):
+        open_session(f"spark://127.0.0.1:{free_port}")
+
+
+@needs_spark()
+def test_a_server_of_spark_asks_for_its_secret() -> None:
+    """Other users of the machine see the port, and must not read through it."""
+    from tiktok_pipeline.warehouse.spark.servers import start_server
+
+    url, _, secret = start_server(SPARK_ENGINE).url.partition("/;token=")
+    assert len(secret) == 32
+    for address in (url, url.replace("localhost", "127.0.0.1")):
+        with pytest.raises(EngineError, match="no Spark Connect server answers there"):
+            open_session(address)
 
 
 @sail
@@ -107,20 +194,20 @@ def test_the_temporary_folder_is_removed_also_after_an_error(tmp_path: Path) -> 
 
 
 SERVER = """
-import time
+import sys, time
 from tiktok_pipeline.warehouse.spark.session import open_session
-print(open_session("sail").address, flush=True)
+open_session(sys.argv[1])
+from tiktok_pipeline.warehouse.spark.servers import start_server
+print(start_server(sys.argv[1]).url.partition("/;")[0], flush=True)
 time.sleep(600)
 """
 
 
 @contextmanager
-def server_of_its_own(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Start another process with Sail in it; yield the process and the address."""
-    program = folder / "program.py"  # the client takes `python -c` for its own doctests
-    program.write_text(SERVER, encoding="utf-8")
+def server_of_its_own(engine: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start another process with a server in it; yield the process and the address."""
     with subprocess.Popen(
-        [sys.executable, str(program)],
+        [sys.executable, "-c", SERVER, engine],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -136,7 +223,7 @@ def server_of_its_own(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str
 @sail
 def test_a_server_at_an_address_computes_until_it_is_killed(tmp_path: Path) -> None:
     with (
-        server_of_its_own(tmp_path) as (server, address),
+        server_of_its_own("sail") as (server, address),
         open_warehouse(address, tmp_path / "store" / "w.duckdb") as warehouse,
     ):
         assert warehouse.engine_address == address
@@ -155,17 +242,28 @@ def test_a_server_at_an_address_computes_until_it_is_killed(tmp_path: Path) -> N
         assert [row["name"] for row in read(stored, THINGS, APRIL)] == ["b"]
 
 
-@sail
-def test_a_killed_process_leaves_no_server(tmp_path: Path) -> None:
-    with server_of_its_own(tmp_path) as (running, address):
+@each_server
+def test_a_killed_process_leaves_no_server(engine: str) -> None:
+    with server_of_its_own(engine) as (running, address):
         port = int(address.rpartition(":")[2])
         socket.create_connection(("127.0.0.1", port), timeout=5).close()
         os.kill(running.pid, signal.SIGKILL)
         running.wait(timeout=10)
-        with pytest.raises(ProcessLookupError):  # nobody of its session is left
-            os.killpg(running.pid, 0)
+        assert is_left_alone(running.pid)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), timeout=5)
+
+
+def is_left_alone(session_of: int) -> bool:
+    """Return whether nobody of a process's session is left; a JVM takes a moment to end."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        try:
+            os.killpg(session_of, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def test_with_duckdb_nothing_of_spark_is_imported(tmp_path: Path) -> None:
@@ -179,8 +277,19 @@ def test_with_duckdb_nothing_of_spark_is_imported(tmp_path: Path) -> None:
     assert ended.stdout == "[]\n"
 
 
-@sail
-def test_a_program_without_a_file_can_use_an_engine() -> None:
-    program = "from tiktok_pipeline.warehouse.spark.session import open_session; open_session('sail').close()"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+@each_server
+def test_a_program_without_a_file_can_use_an_engine(engine: str) -> None:
+    program = (
+        "import os, sys; from tiktok_pipeline.warehouse.spark.session import open_session\n"
+        "session = open_session(sys.argv[1]); print(session.spark.range(3).count()); session.close()"
+    )
+    running = subprocess.Popen(
+        [sys.executable, "-c", program, engine],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert running.communicate() == ("3\n", "")
+    assert running.returncode == 0
+    assert is_left_alone(running.pid)

@@ -12,6 +12,7 @@ from typing import Any
 
 from tiktok_pipeline.missing_values import LONGEST_NULL_WORD, WHITE_SPACE
 from tiktok_pipeline.warehouse.base import CastType
+from tiktok_pipeline.warehouse.spark.patterns import java_replacement, portable
 
 Column = Any
 Functions = Any
@@ -20,7 +21,7 @@ _BLANKS = r"[ \t\n\x0b\x0c\r]*"
 _DIGITS = rf"\A{_BLANKS}[+-]?[0-9]+{_BLANKS}\z"
 _NUMBER = rf"\A{_BLANKS}[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?{_BLANKS}\z"
 _DATE = rf"\A{_BLANKS}[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}}{_BLANKS}\z"
-_IDENTIFIER = r"^[^,;/?#&\"'\s\])]*"
+_IDENTIFIER = portable(r"^[^,;/?#&\"'\s\])]*")
 """The identifier at the start of the text after the mark of a link."""
 _LONGEST_LIST = 2**31 - 2
 
@@ -61,11 +62,22 @@ def try_cast(f: Functions, text: Column, type_: CastType) -> Column:
 
 def strip_and_nullify(f: Functions, text: Column, missing: str) -> Column:
     """Strip a text; an empty one and one that ``missing`` matches become NULL."""
-    is_missing = rf"\A({missing})?\z"
+    is_missing = portable(rf"\A({missing})?\z")
     stripped = f.btrim(text, f.lit(WHITE_SPACE))
     has_space = (text < f.lit("!")) | (f.substring(text, -1, 1) < f.lit("!"))
     is_word = (f.length(text) <= f.lit(LONGEST_NULL_WORD)) & text.rlike(is_missing)
     return f.when(has_space, f.when(~stripped.rlike(is_missing), stripped)).otherwise(f.when(~is_word, text))
+
+
+def replacement(f: Functions, text: str) -> Column:
+    r"""Return what replaces a match of a pattern; the first group is ``\1`` in Sail and ``$1`` in Spark.
+
+    Each of them finds out which one it is when it plans the query.
+    """
+    if "\\" not in text:
+        return f.lit(java_replacement(text))
+    has_backslash = f.regexp_replace(f.lit("a"), f.lit("(a)"), f.lit(r"\1")) == f.lit("a")
+    return f.when(has_backslash, f.lit(text)).otherwise(f.lit(java_replacement(text)))
 
 
 def to_json(f: Functions, cells: Mapping[str, str]) -> Column:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import duckdb
 import narwhals as nw
 
 from tiktok_pipeline.missing_values import NULL_PATTERN
@@ -21,11 +20,12 @@ from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import CastType, FileFormat, ScannedFile
 from tiktok_pipeline.warehouse.duckdb.engine import DuckDBEngine
 from tiktok_pipeline.warehouse.spark import dialect
-from tiktok_pipeline.warehouse.spark.session import EngineError, Session, open_session
+from tiktok_pipeline.warehouse.spark.client import complete_client
+from tiktok_pipeline.warehouse.spark.servers import EngineError
+from tiktok_pipeline.warehouse.spark.session import Session, open_session
 from tiktok_pipeline.warehouse.spark.staging import Staging
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
 Rows = nw.LazyFrame[Any]
@@ -38,7 +38,7 @@ class SparkEngine:
     Parameters
     ----------
     engine : str
-        ``sail``, or the address of a server; see `tiktok_pipeline.warehouse.spark.session.open_session`.
+        As for `tiktok_pipeline.warehouse.spark.session.open_session`.
     files : DuckDBEngine
         Reads the delivered files.
     beside : Path, optional
@@ -242,7 +242,7 @@ class SparkEngine:
     def _session(self) -> Session:
         if self._open is None:
             self._open = open_session(self._engine)
-            _complete_client()
+            complete_client()
             self._check_shared(self._open)
         return self._open
 
@@ -321,37 +321,3 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(exist_ok=True)
     (folder / "removed.parquet").write_text("removed", encoding="ascii")
-
-
-def _complete_client() -> None:
-    """Give narwhals the expressions that it lacks on Spark, or that fail in Sail, and pandas the types of DuckDB."""
-    import narwhals._spark_like.expr as expressions  # noqa: PLC0415
-    import narwhals._spark_like.expr_dt as times  # noqa: PLC0415
-    from pyspark.sql.connect.dataframe import DataFrame  # noqa: PLC0415
-
-    if not hasattr(expressions, "true_divide"):
-        raise EngineError(
-            "this version of narwhals divides on Spark in a way that is not known to this program",
-            remedy="install the version of narwhals that constraints.txt names",
-        )
-
-    def whole_units(seconds: int) -> Callable[[Any], Any]:
-        def total(namespace: Any) -> Any:  # noqa: ANN401 - classes of narwhals that are not public
-            compliant = namespace.compliant
-            return compliant._with_elementwise(
-                lambda duration: dialect.total_units(compliant._F, duration, seconds=seconds)
-            )
-
-        return total
-
-    expressions.true_divide = dialect.true_divide
-    times.SparkLikeExprDateTimeNamespace.total_seconds = whole_units(1)  # type: ignore[assignment]
-    times.SparkLikeExprDateTimeNamespace.total_minutes = whole_units(60)  # type: ignore[assignment]
-    DataFrame.toPandas = _to_pandas
-
-
-def _to_pandas(native: Any) -> pd.DataFrame:  # noqa: ANN401 - a DataFrame of pyspark
-    """Return a small frame with the types that DuckDB gives it: whole numbers stay whole beside a missing one."""
-    with duckdb.connect() as connection:
-        frame: pd.DataFrame = connection.from_arrow(native.toArrow()).df()
-        return frame

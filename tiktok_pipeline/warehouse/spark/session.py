@@ -1,4 +1,4 @@
-"""A session with an engine that speaks Spark Connect: Sail in this process, or a server at an address.
+"""A session with an engine that speaks Spark Connect: one that this process starts, or a server at an address.
 
 This module imports neither pyspark nor pysail before a session is opened. Frames and tables do not belong here.
 """
@@ -6,35 +6,20 @@ This module imports neither pyspark nor pysail before a session is opened. Frame
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
-from urllib.parse import urlsplit
 
 from tiktok_pipeline.safe_text import one_line
-from tiktok_pipeline.warehouse.base import WarehouseError
+from tiktok_pipeline.warehouse.spark.servers import SAIL, SETTING, EngineError, Server, check_port, start_server
 
-SAIL = "sail"
-"""The engine that runs in this process; any other one is an address, ``sc://host:port``."""
-
-SETTING = "TIKTOK_PIPELINE_ENGINE"
-_CONNECT_SECONDS = 10.0
-_PACKAGES = {"pyspark": "pyspark-client", "grpc_status": "grpcio-status"}
+_CLIENT = {"pyspark": "pyspark-client", "grpc_status": "grpcio-status"}
 """The packages of the client, by the module that each of them brings."""
-
-
-class EngineError(WarehouseError):
-    """The engine is not installed, cannot be reached, or is of another version than its client."""
-
-    code = "engine"
 
 
 @dataclass(frozen=True)
@@ -46,14 +31,14 @@ class Session:
     spark : SparkSession
         The session of the client.
     address : str
-        Where the server listens, ``sc://host:port``.
+        Where the server listens, ``sc://host:port``, or the master and the id of the application that was started.
     """
 
     spark: Any
     address: str
 
     def close(self) -> None:
-        """Release what the server keeps for the session. Sail itself ends with this process."""
+        """Release what the server keeps for the session. A server that was started ends with this process."""
         with _quiet_client():
             self.spark.stop()
 
@@ -66,13 +51,18 @@ def check_installed(engine: str) -> None:
     EngineError
         If one is missing.
     """
-    packages = {"pysail": "pysail"} | _PACKAGES if engine == SAIL else _PACKAGES
+    if engine == SAIL:
+        extra, packages = "sail", {"pysail": "pysail"} | _CLIENT
+    else:
+        # Only the whole of Spark brings py4j.
+        extra, packages = "spark", _CLIENT if _is_address(engine) else {"py4j": "pyspark"} | _CLIENT
     missing = [package for module, package in packages.items() if find_spec(module) is None]
     if missing:
-        extra = "sail" if engine == SAIL else "spark"
+        instead = "pip uninstall pyspark-client; " if "pyspark" in missing and _is_installed("pyspark-client") else ""
+        install = f"{instead}pip install 'tiktok-pipeline[{extra}]'"
         raise EngineError(
             f"{SETTING}={engine}: not installed: {', '.join(missing)}",
-            remedy=f"install the extra `{extra}`: pip install 'tiktok-pipeline[{extra}]'; or unset {SETTING}",
+            remedy=f"install the extra `{extra}`: {install}; or unset {SETTING}",
         )
 
 
@@ -82,7 +72,7 @@ def open_session(engine: str) -> Session:
     Parameters
     ----------
     engine : str
-        ``sail``, or the address of a server.
+        ``sail``, ``spark``, ``local[N]``, ``spark://host:port``, or the address of a server.
 
     Raises
     ------
@@ -90,8 +80,10 @@ def open_session(engine: str) -> Session:
         If the engine is not installed, cannot be reached, or is of another version than the client.
     """
     check_installed(engine)
-    address = _start_sail() if engine == SAIL else engine
-    _check_port(address)
+    with _named_main_module():
+        server = Server(engine, engine, {}) if _is_address(engine) else start_server(engine)
+    address = server.name
+    check_port(server.url.partition("/;")[0])
     with _quiet_client(), _named_main_module():
         from pyspark.sql.connect.client import DefaultChannelBuilder  # noqa: PLC0415
         from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415
@@ -102,10 +94,11 @@ def open_session(engine: str) -> Session:
         )  # the errors that are raised say it
         try:
             # The default policy goes on for ten minutes before it says that nobody answers.
-            spark = SparkSession(DefaultChannelBuilder(address))
+            spark = SparkSession(DefaultChannelBuilder(server.url))
             spark.client.set_retry_policies([DefaultPolicy(max_retries=2)])
             _check_version(address, str(spark.version))
-            spark.conf.set("spark.sql.session.timeZone", "UTC")
+            for name, value in (server.settings | {"spark.sql.session.timeZone": "UTC"}).items():
+                spark.conf.set(name, value)
         except EngineError:
             raise
         except Exception as error:  # the client raises errors of several libraries
@@ -132,34 +125,8 @@ def explain_engine_error(error: BaseException) -> EngineError | None:
     )
 
 
-@cache
-def _start_sail() -> str:
-    """Start Sail in this process, on a free port of the loopback interface, and return its address."""
-    os.environ.setdefault("RUST_LOG", "error")  # else it prints on stderr that it starts and stops
-    from pysail.spark import SparkConnectServer  # noqa: PLC0415
-
-    server = SparkConnectServer("127.0.0.1", 0)
-    server.start(background=True)
-    _SERVERS.append(server)
-    host, port = server.listening_address
-    return f"sc://{host}:{port}"
-
-
-_SERVERS: list[Any] = []
-"""Keeps the server: it stops when Python forgets it."""
-
-
-def _check_port(address: str) -> None:
-    """Check that something listens: the client itself would try for minutes."""
-    try:
-        parts = urlsplit(address)
-        with socket.create_connection((parts.hostname or "", parts.port or 15002), timeout=_CONNECT_SECONDS):
-            pass
-    except (OSError, ValueError) as error:
-        raise EngineError(
-            f"{address}: cannot be reached ({one_line(str(error))})",
-            remedy=f"start the server there, or correct {SETTING}, such as sc://127.0.0.1:50051",
-        ) from error
+def _is_address(engine: str) -> bool:
+    return engine.startswith("sc://")
 
 
 def _check_version(address: str, server: str) -> None:

@@ -20,8 +20,10 @@ COMMANDS = PROGRAM.commands  # type: ignore[attr-defined]
 OPTIONS = {
     option for command in (PROGRAM, *COMMANDS.values()) for parameter in command.params for option in parameter.opts
 }
-OF_OTHERS = {"--help", "--host", "--log-level", "--code-server-log-level", "--dagster-log-level"}
-"""Options of every program, and those of Dagster's servers."""
+OF_OTHERS = {
+    "--help", "--host", "--log-level", "--code-server-log-level", "--dagster-log-level", "--no-install-recommends",
+}  # fmt: skip
+"""Options of every program, of Dagster's servers, and of Debian's ``apt-get``."""
 
 
 def texts_of(tree: ast.Module) -> Iterator[str]:

@@ -116,6 +116,7 @@ def test_a_warehouse_on_a_cluster(cluster: Cluster, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["w.duckdb"]
 
 
+@needs_spark(takes_minutes=True)
 def test_a_cluster_computes_the_same_tables_and_is_left_free(cluster: Cluster, tmp_path: Path) -> None:
     scrape = write_csv(tmp_path / "profiles_2024-03-01.csv", spoiled(creators(150), 4, followers="-1"))
     homes = {}

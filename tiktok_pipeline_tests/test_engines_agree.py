@@ -23,6 +23,7 @@ pytestmark = pytest.mark.slow
 def refresh_sample(home: Path, engine: str) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TIKTOK_PIPELINE_ENGINE", engine)
+        patch.setenv("TIKTOK_PIPELINE_PICTURES", "no")
         assert run_command_line(patch, home, "refresh", SAMPLE, *STUDIES) == 0
     return home
 

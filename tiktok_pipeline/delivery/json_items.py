@@ -18,6 +18,8 @@ from tiktok_pipeline.delivery.json_stream import (
 )
 
 _LONGEST_PROBE = 4 * 2**20
+_DEEPEST_SKIPPED = 300
+"""Fewer than Python's limit of calls, whoever calls."""
 
 Path = tuple[str, ...]
 """The keys that lead from a document to a list inside."""
@@ -210,15 +212,23 @@ def iterate_keys(stream: JsonStream) -> Iterator[str]:
             raise JsonError("broken JSON, expected a comma between two keys")
 
 
-def skip_value(stream: JsonStream, decoder: JsonDecoder) -> None:
-    """Read a value of any size and forget it."""
+def skip_value(stream: JsonStream, decoder: JsonDecoder, depth: int = 0) -> None:
+    """Read a value of any size and forget it.
+
+    Raises
+    ------
+    TooDeepError
+        If more than 300 objects are nested in it.
+    """
+    if depth > _DEEPEST_SKIPPED:
+        raise TooDeepError("nested too deeply")
     match stream.peek():
         case "[":
             for _ in iterate_array(stream, decoder):
                 pass
         case "{":
             for _ in iterate_keys(stream):
-                skip_value(stream, decoder)
+                skip_value(stream, decoder, depth + 1)
         case _:
             stream.value()
 

@@ -355,3 +355,20 @@ def test_half_of_a_surrogate_pair_in_a_key_is_written_as_its_code(tmp_path: Path
     (table,) = delivered(tmp_path / "file.json", rb'[{"account_id": "anna", "followers": 1, "\ud800": "x"}]')
     assert table.header == ("account_id", "followers", r"\ud800")
     assert write_text_parquet(table, tmp_path / "stored.parquet") == 1
+
+
+@pytest.mark.parametrize(("levels", "is_refused"), [(200, False), (400, True)])
+def test_a_value_that_is_skipped_is_too_deep_at_a_limit_of_the_program(levels: int, is_refused: bool) -> None:
+    """Python's own limit depends on who calls, and could end the caller."""
+    skipped = '{"a": ' * levels + "1" + "}" * levels
+    rows = ", ".join(json.dumps({"id": place, "followers": 5}) for place in range(3))
+    text = f'{{"about": {{"run": {{"of": {skipped}}}}}, "items": [{rows}]}}'
+    if is_refused:
+        with pytest.raises(UnreadableFileError, match="nested too deeply"):
+            delivered_names(text)
+    else:
+        assert delivered_names(text) == ["id", "followers"]
+
+
+def delivered_names(text: str) -> list[str]:
+    return list(open_json(lambda: io.BytesIO(text.encode()), name="deep.json").header)

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,12 +28,6 @@ def settings(tmp_path: Path) -> Settings:
     made = Settings(home=tmp_path / "home", settle_seconds=0.2, largest_file_bytes=1_000_000)
     made.incoming.mkdir(parents=True)
     return made
-
-
-@pytest.fixture
-def engine() -> Iterator[DuckDBWarehouse]:
-    with DuckDBWarehouse(None) as opened:
-        yield opened
 
 
 def drop(settings: Settings, name: str = "scrape.csv", day: str = "2024-03-01", count: int = 5) -> Path:

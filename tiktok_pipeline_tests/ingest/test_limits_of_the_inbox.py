@@ -6,7 +6,7 @@ import gzip
 import io
 import os
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -27,12 +27,6 @@ def settings(tmp_path: Path) -> Settings:
     made = Settings(home=tmp_path / "home", settle_seconds=0.1, largest_file_bytes=LIMIT)
     made.incoming.mkdir(parents=True)
     return made
-
-
-@pytest.fixture
-def engine() -> Iterator[DuckDBWarehouse]:
-    with DuckDBWarehouse(None) as opened:
-        yield opened
 
 
 def workbook() -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,12 +26,6 @@ def settings(tmp_path: Path) -> Settings:
     made = Settings(home=tmp_path / "home", settle_seconds=0.1)
     made.incoming.mkdir(parents=True)
     return made
-
-
-@pytest.fixture
-def engine() -> Iterator[DuckDBWarehouse]:
-    with DuckDBWarehouse(None) as opened:
-        yield opened
 
 
 def drop(settings: Settings, name: str, text: str) -> Path:

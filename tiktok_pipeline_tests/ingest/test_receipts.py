@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,12 +19,6 @@ from tiktok_pipeline_tests.scrapes import creators, write_csv
 
 DEFAULT = IngestOptions()
 Delivered = tuple[Path, IngestConfig]
-
-
-@pytest.fixture
-def engine() -> Iterator[DuckDBWarehouse]:
-    with DuckDBWarehouse(None) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,12 +32,6 @@ def settings(tmp_path: Path) -> Settings:
     made = Settings(home=tmp_path / "home", settle_seconds=0.1)
     made.incoming.mkdir(parents=True, mode=0o700)
     return made
-
-
-@pytest.fixture
-def engine() -> Iterator[DuckDBWarehouse]:
-    with DuckDBWarehouse(None) as opened:
-        yield opened
 
 
 @pytest.fixture

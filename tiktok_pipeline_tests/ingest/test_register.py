@@ -7,7 +7,6 @@ import gzip
 import hashlib
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,12 +26,6 @@ from tiktok_pipeline.raw.snapshots import SnapshotKeyError
 from tiktok_pipeline.warehouse.base import UnreadableFileError
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline_tests.scrapes import activity, creators, write_csv
-
-
-@pytest.fixture
-def engine() -> Iterator[DuckDBWarehouse]:
-    with DuckDBWarehouse(None) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -119,22 +119,23 @@ def open_instance(settings: Settings) -> Iterator[DagsterInstance]:
     DagsterRecordsError
         If a record cannot be read or written inside the block.
     """
-    import yaml  # noqa: PLC0415
-    from dagster import DagsterError, DagsterInstance  # noqa: PLC0415 - loads for a second
+    from dagster import DagsterInstance  # noqa: PLC0415 - loads for a second
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
     # After Ctrl-C its pool logs a stack trace of the connection that it was closing.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     try:
         opened = DagsterInstance.from_config(str(settings.dagster_home))
-    except (yaml.YAMLError, DagsterError, UnicodeError) as error:
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise _records_error(settings, error) from error
+    except OSError:
+        raise
+    except Exception as error:  # settings that were cut off raise a TypeError, among others
         file = settings.dagster_home / "dagster.yaml"
         raise DagsterRecordsError(
             f"{file}: Dagster cannot read these settings: {one_line(str(error), max_characters=200)}",
             remedy="correct the file, or delete it: the next command recreates it",
         ) from error
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        raise _records_error(settings, error) from error
     try:
         with opened as instance:
             yield instance

@@ -64,6 +64,20 @@ def test_damaged_settings_are_one_line(settings: Settings, text: str) -> None:
         pass
 
 
+def test_settings_that_were_cut_off_open_or_are_one_line(settings: Settings) -> None:
+    prepare_dagster_home(settings)
+    file, refused = settings.dagster_home / "dagster.yaml", 0
+    for end in [place + 1 for place, letter in enumerate(DAGSTER_YAML) if letter == ":"]:
+        file.write_text(DAGSTER_YAML[:end], encoding="utf-8")
+        try:
+            with open_instance(settings):
+                pass
+        except DagsterRecordsError as error:
+            assert "\n" not in str(error)
+            refused += 1
+    assert refused > 5
+
+
 def test_the_checkout_has_the_settings_of_a_home_and_its_storage() -> None:
     checkout: dict[str, Any] = yaml.safe_load((ROOT / "dagster.yaml").read_text(encoding="utf-8"))
     assert checkout.pop("storage") == {"sqlite": {"base_dir": "data/dagster"}}

@@ -15,6 +15,7 @@ from benchmarks.performance import compare as comparing
 from benchmarks.performance import equal as equaling
 from benchmarks.performance import explore as exploring
 from benchmarks.performance import scale as scaling
+from benchmarks.performance.engines import engines_command
 from benchmarks.performance.many import as_json as many_as_json
 from benchmarks.performance.many import measure_many_snapshots
 from benchmarks.performance.refresh import refresh_file, refresh_sample, summary
@@ -287,6 +288,7 @@ def backfill_command(
 
 
 app.command("same-tables")(same_tables_command)
+app.command("engines")(engines_command)
 app.command("creators")(creators_command)
 app.command("damage")(damage_command)
 app.command("redaction")(redaction_command)

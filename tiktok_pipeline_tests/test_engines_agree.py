@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tiktok_pipeline.orchestration.runs.tags import ENGINE_TAG
+from tiktok_pipeline.orchestration.runs.tags import ENGINE_TAG, ENGINE_UI_TAG
 from tiktok_pipeline.tables import TABLES
 from tiktok_pipeline_tests.engines import SPARK_ENGINE, needs_sail, needs_spark
 from tiktok_pipeline_tests.homes import run_command_line
@@ -61,14 +61,16 @@ def test_the_sample_fills_the_tables(other: tuple[str, Path]) -> None:
 def test_a_run_names_its_engine_and_leaves_nothing_behind(by_duckdb: Path, other: tuple[str, Path]) -> None:
     assert engines_of_runs(by_duckdb) == {None}
     assert all(address and address.startswith(ADDRESSES[other[0]]) for address in engines_of_runs(other[1]))
+    pages = {"http" if pages else None for pages in engines_of_runs(other[1], ENGINE_UI_TAG)}
+    assert pages == {None if other[0] == "sail" else "http"}
     assert sorted(path.name for path in (other[1] / "warehouse").iterdir()) == ["tiktok.duckdb"]
 
 
-def engines_of_runs(home: Path) -> set[str | None]:
-    """Return the engines that the runs of a home name; at least one run is there."""
+def engines_of_runs(home: Path, tag: str = ENGINE_TAG) -> set[str | None]:
+    """Return the engines that the runs of a home name, or another tag; at least one run is there."""
     from dagster import DagsterInstance
 
     with DagsterInstance.from_config(str(home / "dagster")) as instance:
-        engines = {run.tags.get(ENGINE_TAG) for run in instance.get_runs()}
+        engines = {run.tags.get(tag) for run in instance.get_runs()}
     assert engines
     return engines

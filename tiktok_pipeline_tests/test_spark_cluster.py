@@ -6,15 +6,12 @@ import os
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from importlib.util import find_spec
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, TypeVar
 
 import pytest
 
+from benchmarks.spark_cluster import Cluster, spark_cluster, wait_for
 from tiktok_pipeline.tables import TABLES
 from tiktok_pipeline_tests.engines import SHORT_LIVED, needs_spark
 from tiktok_pipeline_tests.homes import ONE_STUDY, QUICK_STUDIES, command
@@ -23,69 +20,15 @@ from tiktok_pipeline_tests.scrapes import creators, spoiled, write_csv
 from tiktok_pipeline_tests.test_engines_agree import engines_of_runs
 
 WORKERS = 2
-PATIENCE = 120.0
-"""Seconds in which a part of the cluster starts, also on a busy machine."""
-
-Found = TypeVar("Found")
 
 pytestmark = [pytest.mark.slow, needs_spark()]
 
 
-class Cluster(NamedTuple):
-    """A running cluster: the address of its master, and what the master says."""
-
-    master: str
-    log: Path
-
-
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A master and workers of one core each."""
     folder = tmp_path_factory.mktemp("cluster")
-    with ExitStack() as processes:
-        log = folder / "master.log"
-        processes.enter_context(java("org.apache.spark.deploy.master.Master", "--port", "0", log=log))
-        master = wait_for(lambda: re.search(r"Starting Spark master at (spark://127[.]0[.]0[.]1:\d+)", read(log)))[1]
-        for number in range(WORKERS):
-            options = ("--cores", "1", "--memory", "1g", "--work-dir", str(folder / f"worker_{number}"), master)
-            worker = java("org.apache.spark.deploy.worker.Worker", *options, log=folder / f"worker_{number}.log")
-            processes.enter_context(worker)
-        wait_for(lambda: read(log).count("Registering worker") == WORKERS)
-        yield Cluster(master, log)
-
-
-@contextmanager
-def java(program: str, *options: str, log: Path) -> Iterator[None]:
-    """Start a program of Spark, on the loopback interface only; it ends with the block."""
-    spec = find_spec("pyspark")
-    assert spec is not None
-    assert spec.origin is not None
-    start = Path(spec.origin).parent / "bin" / "spark-class"
-    with log.open("wb") as said:
-        running = subprocess.Popen(
-            [str(start), program, "--host", "127.0.0.1", "--webui-port", "0", *options],
-            stdout=said,
-            stderr=said,
-            env={**os.environ, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_DAEMON_JAVA_OPTS": SHORT_LIVED},
-        )
-    try:
-        yield
-    finally:
-        running.terminate()
-        running.wait(timeout=PATIENCE)
-
-
-def read(log: Path) -> str:
-    return log.read_text(encoding="utf-8", errors="replace")
-
-
-def wait_for(found: Callable[[], Found | None]) -> Found:
-    """Return what ``found`` returns as soon as it is true."""
-    end = time.monotonic() + PATIENCE
-    while not (result := found()):
-        assert time.monotonic() < end
-        time.sleep(0.2)
-    return result
+    with spark_cluster(folder, workers=WORKERS, java_options=SHORT_LIVED) as running:
+        yield running
 
 
 KEEP_ONE_OF_TWO = """
@@ -112,7 +55,7 @@ def test_a_warehouse_on_a_cluster(cluster: Cluster, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     address, application, name = done.stdout.split()
     assert (address, name) == (cluster.master, "b")
-    wait_for(lambda: f"Removing app {application}" in read(cluster.log))
+    wait_for(lambda: f"Removing app {application}" in cluster.said(), "the end of the application")
     assert [path.name for path in tmp_path.iterdir()] == ["w.duckdb"]
 
 
@@ -138,8 +81,8 @@ def test_a_cluster_computes_the_same_tables_and_is_left_free(cluster: Cluster, t
     assert engine_of_run is not None
     master, application = engine_of_run.split()
     assert master == cluster.master
-    assert len(set(re.findall(f"Launching executor {application}/([0-9]+)", read(cluster.log)))) == WORKERS
-    wait_for(lambda: f"Removing app {application}" in read(cluster.log))
+    assert len(set(re.findall(f"Launching executor {application}/([0-9]+)", cluster.said()))) == WORKERS
+    wait_for(lambda: f"Removing app {application}" in cluster.said(), "the end of the application")
 
 
 def test_a_cluster_without_a_free_worker_is_one_line(cluster: Cluster, tmp_path: Path) -> None:

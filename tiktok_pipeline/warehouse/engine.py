@@ -55,6 +55,11 @@ class Engine(Protocol):
         """Where the engine is: empty inside of this process, else an address, to which a connection is opened."""
         ...
 
+    @property
+    def engine_ui(self) -> str:
+        """The address of the engine's own pages, on which people see what it does; empty if it has none."""
+        ...
+
     def scan(self, path: Path, file_format: FileFormat) -> ScannedFile:
         """Read a file lazily, every cell as text; raises `UnreadableFileError` for an unreadable file."""
         ...

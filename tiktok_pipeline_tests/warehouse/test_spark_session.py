@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -264,6 +266,49 @@ def is_left_alone(session_of: int) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+@needs_spark()
+def test_the_pages_of_spark_show_the_stages_on_loopback_alone(tmp_path: Path) -> None:
+    program = (
+        "import sys; from tiktok_pipeline_tests.warehouse.test_spark_session import what_spark_shows\n"
+        "print(what_spark_shows(sys.argv[1], sys.argv[2]))"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", program, SPARK_ENGINE, str(tmp_path / "w.duckdb")],
+        env={name: value for name, value in os.environ.items() if name != "SPARK_LOCAL_IP"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout == "stages: True, only on loopback: True, an address for the kill of a stage: False\n"
+
+
+def what_spark_shows(engine: str, file: str) -> str:
+    """Compute a table with Spark and describe its pages; the process ends with Spark's application."""
+    import psutil
+
+    with open_warehouse(engine, Path(file)) as warehouse:
+        warehouse.replace_slice(THINGS, MARCH, things({"name": "a"}, {"name": "b"}))
+        warehouse.replace_slice(THINGS, APRIL, warehouse.read_slice(THINGS, MARCH).filter(nw.col("name") == "b"))
+        application = warehouse.engine_address.split()[-1]
+        with urllib.request.urlopen(f"{warehouse.engine_ui}/api/v1/applications/{application}/stages") as answer:
+            stages = json.load(answer)
+        with urllib.request.urlopen(f"{warehouse.engine_ui}/stages/") as answer:
+            offers_kill = "/stage/kill" in answer.read().decode()
+        listening = [
+            connection.laddr.ip
+            for child in psutil.Process().children(recursive=True)
+            for connection in child.net_connections("inet")
+            if connection.status == psutil.CONN_LISTEN
+        ]
+    is_loopback = [ip.removeprefix("::ffff:") == "127.0.0.1" for ip in listening]
+    return (
+        f"stages: {len(stages) > 0}, only on loopback: {bool(is_loopback) and all(is_loopback)}, "
+        f"an address for the kill of a stage: {offers_kill}"
+    )
 
 
 def test_with_duckdb_nothing_of_spark_is_imported(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from dagster import InitResourceContext, ResourceDefinition
 from tiktok_pipeline.home.cleanup import remove_leftovers
 from tiktok_pipeline.home.lock import home_lock
 from tiktok_pipeline.orchestration.resources.event_log import fast_event_log
-from tiktok_pipeline.orchestration.runs.tags import ENGINE_TAG
+from tiktok_pipeline.orchestration.runs.tags import ENGINE_TAG, ENGINE_UI_TAG
 from tiktok_pipeline.settings import Settings
 from tiktok_pipeline.warehouse.base import Warehouse
 
@@ -45,7 +45,10 @@ def warehouse_resource(settings: Settings, open_warehouse: OpenWarehouse) -> Res
                 if address := warehouse.engine_address:
                     log(f"the tables are computed by the engine at {address}")
                     if context.instance and context.run:
-                        context.instance.add_run_tags(context.run.run_id, {ENGINE_TAG: address})
+                        tags = {ENGINE_TAG: address, ENGINE_UI_TAG: warehouse.engine_ui}
+                        context.instance.add_run_tags(
+                            context.run.run_id, {name: value for name, value in tags.items() if value}
+                        )
                 yield warehouse
 
     return ResourceDefinition(resource_fn=provide, description=f"The DuckDB database {settings.warehouse_file}.")

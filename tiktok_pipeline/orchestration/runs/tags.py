@@ -12,6 +12,8 @@ DELIVERY_TAG = "tiktok_pipeline/delivery"
 FILES_TAG = "tiktok_pipeline/files"
 ENGINE_TAG = "tiktok_pipeline/engine"
 """The address of the engine that computes the tables, unless it is DuckDB."""
+ENGINE_UI_TAG = "tiktok_pipeline/engine_ui"
+"""The address of the engine's own pages, if it has some; they last as long as the command that refreshes."""
 INTERRUPTED_TAG = "tiktok_pipeline/interrupted"
 """On a run that its user stopped with Ctrl-C: it failed for Dagster, and is not a failure to log."""
 

@@ -67,6 +67,11 @@ class DuckDBEngine:
         """Empty: DuckDB is inside of this process."""
         return ""
 
+    @property
+    def engine_ui(self) -> str:
+        """Empty: DuckDB has no pages."""
+        return ""
+
     def scan(self, path: Path, file_format: FileFormat) -> ScannedFile:
         """Read a file lazily, all cells as text; see `tiktok_pipeline.warehouse.duckdb.scan`."""
         header, sql, parameters = file_query(self._connection, path, file_format)

@@ -68,6 +68,11 @@ class SparkEngine:
         return self._session.address
 
     @property
+    def engine_ui(self) -> str:
+        """The address of Spark's own pages, if this process started it."""
+        return self._session.ui
+
+    @property
     def connection_generation(self) -> int:
         """The number of times the connection was closed."""
         return self._files.connection_generation

@@ -16,7 +16,7 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -40,6 +40,9 @@ _WORKER_SECONDS = 180.0
 _STOP_SECONDS = 30.0
 _PARTITIONS_PER_CORE = 4
 _TOKEN = "SPARK_CONNECT_AUTHENTICATE_TOKEN"  # noqa: S105 - the name of a variable
+_PAGES_ADDRESS = "SPARK_LOCAL_IP"
+"""The address at which Spark's own pages listen; every interface without it."""
+
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -61,11 +64,14 @@ class Server:
         The address, or the master and the application, for people.
     settings : dict of str to str
         The settings of a session.
+    ui : str
+        The address of its own pages; empty if it has none.
     """
 
     url: str
     name: str
     settings: dict[str, str]
+    ui: str = ""
 
 
 def start_server(engine: str) -> Server:
@@ -150,6 +156,8 @@ def _serve(gateway: Any, token: str, log: IO[bytes], master: str) -> Server:  # 
         port = getattr(service, "MODULE$").localPort()
         name = f"{master} {context.applicationId()}"
         partitions = _PARTITIONS_PER_CORE * context.defaultParallelism()
+        pages = context.uiWebUrl()
+        ui = str(pages.get()) if pages.isDefined() else ""
     except Exception as error:  # py4j raises errors of several kinds
         _stop(gateway.proc)
         if isinstance(error, EngineError):
@@ -160,11 +168,16 @@ def _serve(gateway: Any, token: str, log: IO[bytes], master: str) -> Server:  # 
     atexit.register(_stop, gateway.proc)
     # The client sends the token without encryption to "localhost" only.
     url = f"sc://localhost:{port}/;token={token}"
-    return Server(url, name, {"spark.sql.shuffle.partitions": str(partitions)})
+    return Server(url, name, {"spark.sql.shuffle.partitions": str(partitions)}, ui)
 
 
 def _is_cluster(master: str) -> bool:
     return master.startswith("spark://")
+
+
+def _is_on_this_machine(master: str) -> bool:
+    """Return whether no other machine has to reach the driver."""
+    return urlsplit(master).hostname in (None, *_LOOPBACK)
 
 
 def _spark_settings(master: str) -> list[tuple[str, str]]:
@@ -177,13 +190,9 @@ def _spark_settings(master: str) -> list[tuple[str, str]]:
         "spark.connect.grpc.binding.port": "0",
         "spark.log.level": "ERROR",
     }
-    if urlsplit(master).hostname in (None, *_LOOPBACK):
-        # No other machine has to reach the driver, and its pages have no login.
-        settings |= {
-            "spark.driver.host": "127.0.0.1",
-            "spark.driver.bindAddress": "127.0.0.1",
-            "spark.ui.enabled": "false",
-        }
+    if _is_on_this_machine(master):
+        settings |= {"spark.driver.host": _LOOPBACK[0], "spark.driver.bindAddress": _LOOPBACK[0]}
+        settings["spark.ui.killEnabled"] = "false"  # its pages have no login
     if not _is_cluster(master):
         settings["spark.authenticate"] = "true"  # with a secret that Spark makes up
     return list(settings.items())
@@ -193,7 +202,8 @@ def _launch_gateway(settings: Sequence[tuple[str, str]], token: str, log: IO[byt
     from pyspark.conf import SparkConf  # noqa: PLC0415
     from pyspark.java_gateway import launch_gateway  # noqa: PLC0415
 
-    with _environment(_TOKEN, token), warnings.catch_warnings():
+    variables = {_TOKEN: token} | ({_PAGES_ADDRESS: _LOOPBACK[0]} if _is_on_this_machine(master) else {})
+    with _environment(variables), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a process with threads is forked
         try:
             conf = SparkConf(loadDefaults=False).setAll(list(settings))
@@ -204,16 +214,17 @@ def _launch_gateway(settings: Sequence[tuple[str, str]], token: str, log: IO[byt
 
 
 @contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    """Set a variable for the processes that are started inside the block: arguments could be read by other users."""
-    before = os.environ.get(name)
-    os.environ[name] = value
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set variables for the processes that are started inside the block: arguments could be read by other users."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        del os.environ[name]
-        if before is not None:
-            os.environ[name] = before
+        for name, value in before.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value
 
 
 def _wait_for_worker(context: Any, master: str) -> None:  # noqa: ANN401 - an object in the JVM

@@ -32,10 +32,13 @@ class Session:
         The session of the client.
     address : str
         Where the server listens, ``sc://host:port``, or the master and the id of the application that was started.
+    ui : str
+        The address of the engine's own pages; empty if it has none, or if this process did not start it.
     """
 
     spark: Any
     address: str
+    ui: str = ""
 
     def close(self) -> None:
         """Release what the server keeps for the session. A server that was started ends with this process."""
@@ -107,7 +110,7 @@ def open_session(engine: str) -> Session:
                 remedy=f"start one, or correct {SETTING}, such as sc://127.0.0.1:50051",
             ) from error
     warnings.filterwarnings("ignore", message=r"\[RETRIES_EXCEEDED\]")  # so does an error
-    return Session(spark, address)
+    return Session(spark, address, server.ui)
 
 
 def is_engine_error(error: BaseException) -> bool:

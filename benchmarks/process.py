@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import resource
 import subprocess
 import tempfile
@@ -105,11 +107,10 @@ def _sample_tree(process: psutil.Process, written: dict[int, float]) -> float:
 
 def _held_megabytes(folder: Path) -> float:
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            status = path.stat(follow_symlinks=False)
-        except FileNotFoundError:
-            continue
-        if status.st_nlink == 1 and not path.is_dir():
-            total += status.st_blocks * 512
+    for parent, _, names in os.walk(folder):  # passes over folders that are removed meanwhile
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                status = Path(parent, name).stat(follow_symlinks=False)
+                if status.st_nlink == 1:
+                    total += status.st_blocks * 512
     return total / 1e6

@@ -30,6 +30,7 @@ from benchmarks.reliability.interrupts import interrupts_command
 from benchmarks.reliability.kills import kills_command
 from benchmarks.reliability.redaction import redaction_command
 from benchmarks.reliability.together import backfill, refresh_together
+from benchmarks.reliability.worker_kills import worker_kills_command
 from tiktok_pipeline.output.print_rows import print_rows
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -297,6 +298,7 @@ app.command("interrupts")(interrupts_command)
 app.command("every-step")(every_step_command)
 app.command("full-disks")(full_disks_command)
 app.command("at-once")(at_once_command)
+app.command("worker-kills")(worker_kills_command)
 
 if __name__ == "__main__":
     app()

@@ -8,10 +8,11 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
+
+import psutil
 
 PATIENCE_SECONDS = 120.0
 """Seconds in which a part of the cluster starts, also on a busy machine."""
@@ -25,27 +26,43 @@ class ClusterError(RuntimeError):
     """The cluster does not start; the message says why."""
 
 
-@dataclass(frozen=True)
 class Cluster:
-    """A running cluster.
+    """A running master and its workers of one core each.
 
     Attributes
     ----------
     master : str
         The address of the master, ``spark://host:port``.
-    log : Path
-        What the master says.
-    workers : tuple of Popen
-        The processes of the workers, of one core each.
     """
 
-    master: str
-    log: Path
-    workers: tuple[subprocess.Popen[bytes], ...]
+    def __init__(self, folder: Path, processes: ExitStack, *, memory: str, java_options: str) -> None:
+        self._folder, self._processes = folder, processes
+        self._memory, self._java_options = memory, java_options
+        self._log = folder / "master.log"
+        self._started = 0
+        self._workers = list[subprocess.Popen[bytes]]()
+        self._start("org.apache.spark.deploy.master.Master", "--port", "0", log=self._log)
+        self.master: str = wait_for(lambda: _MASTER.search(self.said()), "the master")[1]
 
     def said(self) -> str:
         """Return what the master said so far."""
-        return _read(self.log)
+        return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
+
+    def workers(self) -> list[psutil.Process]:
+        """Return the workers that run."""
+        return [psutil.Process(worker.pid) for worker in self._workers if worker.poll() is None]
+
+    def start_worker(self) -> None:
+        """Start one more worker, and wait until the master knows it."""
+        self._started += 1
+        name = f"worker_{self._started}"
+        options = ("--cores", "1", "--memory", self._memory, "--work-dir", str(self._folder / name), self.master)
+        log = self._folder / f"{name}.log"
+        self._workers.append(self._start("org.apache.spark.deploy.worker.Worker", *options, log=log))
+        wait_for(lambda: self.said().count("Registering worker") == self._started, "a worker")
+
+    def _start(self, program: str, *arguments: str, log: Path) -> subprocess.Popen[bytes]:
+        return self._processes.enter_context(_java(program, *arguments, log=log, options=self._java_options))
 
 
 @contextmanager
@@ -68,24 +85,11 @@ def spark_cluster(folder: Path, *, workers: int, memory: str = "1g", java_option
     ClusterError
         If Apache Spark is not installed, or does not start within `PATIENCE_SECONDS`.
     """
-    log = folder / "master.log"
     with ExitStack() as processes:
-        start = ("org.apache.spark.deploy.master.Master", "--port", "0")
-        processes.enter_context(_java(*start, log=log, options=java_options))
-        master = wait_for(lambda: _MASTER.search(_read(log)), "the master")[1]
-        running = []
-        for number in range(workers):
-            own = folder / f"worker_{number}"
-            options = ("--cores", "1", "--memory", memory, "--work-dir", str(own), master)
-            worker = _java(
-                "org.apache.spark.deploy.worker.Worker",
-                *options,
-                log=folder / f"worker_{number}.log",
-                options=java_options,
-            )
-            running.append(processes.enter_context(worker))
-        wait_for(lambda: _read(log).count("Registering worker") == workers, "a worker")
-        yield Cluster(master, log, tuple(running))
+        cluster = Cluster(folder, processes, memory=memory, java_options=java_options)
+        for _ in range(workers):
+            cluster.start_worker()
+        yield cluster
 
 
 def wait_for(found: Callable[[], Found | None], what: str) -> Found:
@@ -124,7 +128,3 @@ def _java(program: str, *arguments: str, log: Path, options: str) -> Iterator[su
     finally:
         running.terminate()
         running.wait(timeout=PATIENCE_SECONDS)
-
-
-def _read(log: Path) -> str:
-    return log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""

@@ -88,8 +88,8 @@ def test_a_cluster_computes_the_same_tables_and_is_left_free(cluster: Cluster, t
 def test_a_cluster_without_a_free_worker_is_one_line(cluster: Cluster, tmp_path: Path) -> None:
     """A program that asks for more memory than a worker has would wait for ever."""
     program = (
-        "from tiktok_pipeline.warehouse.spark import servers\n"
-        "servers._WORKER_SECONDS = 2.0\n"
+        "from tiktok_pipeline.warehouse.spark import servers, workers\n"
+        "workers.PATIENCE_SECONDS = 2.0\n"
         "try: servers.start_server({master!r})\n"
         "except servers.EngineError as error: print(error)\n"
     )

@@ -13,7 +13,6 @@ import secrets
 import socket
 import subprocess
 import tempfile
-import time
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +24,7 @@ from typing import IO, Any, NoReturn
 from urllib.parse import urlsplit
 
 from tiktok_pipeline.safe_text import one_line
-from tiktok_pipeline.warehouse.base import WarehouseError
+from tiktok_pipeline.warehouse.spark.workers import EngineError, WorkerWatch, wait_for_worker
 
 SAIL = "sail"
 """The engine that runs in this process."""
@@ -36,7 +35,6 @@ SPARK = "spark"
 SETTING = "TIKTOK_PIPELINE_ENGINE"
 _OLDEST_JAVA = 17
 _CONNECT_SECONDS = 10.0
-_WORKER_SECONDS = 180.0
 _STOP_SECONDS = 30.0
 _PARTITIONS_PER_CORE = 4
 _TOKEN = "SPARK_CONNECT_AUTHENTICATE_TOKEN"  # noqa: S105 - the name of a variable
@@ -44,12 +42,6 @@ _PAGES_ADDRESS = "SPARK_LOCAL_IP"
 """The address at which Spark's own pages listen; every interface without it."""
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-class EngineError(WarehouseError):
-    """The engine is not installed, cannot be reached, or is of another version than its client."""
-
-    code = "engine"
 
 
 @dataclass(frozen=True)
@@ -135,6 +127,15 @@ _SPARK_SERVERS: dict[str, tuple[Server, subprocess.Popen[bytes]]] = {}
 """The servers of Apache Spark by engine, and the JVM of each."""
 
 
+_WATCHES: list[WorkerWatch] = []
+"""Those of the drivers that use a cluster."""
+
+
+def error_of_workers() -> EngineError | None:
+    """Return why a driver was ended for want of workers; None if none was."""
+    return next((watch.error for watch in reversed(_WATCHES) if watch.error), None)
+
+
 def _start_spark(master: str) -> tuple[Server, subprocess.Popen[bytes]]:
     """Start a JVM with Spark's driver and a server of Spark Connect in it."""
     check_java()
@@ -151,20 +152,23 @@ def _serve(gateway: Any, token: str, log: IO[bytes], master: str) -> Server:  # 
     try:
         context = gateway.jvm.org.apache.spark.SparkContext.getOrCreate()
         if _is_cluster(master):
-            _wait_for_worker(context, master)
+            wait_for_worker(context, master)
         service = getattr(gateway.jvm, "org.apache.spark.sql.connect.service.SparkConnectService$")
         port = getattr(service, "MODULE$").localPort()
         name = f"{master} {context.applicationId()}"
         partitions = _PARTITIONS_PER_CORE * context.defaultParallelism()
         pages = context.uiWebUrl()
         ui = str(pages.get()) if pages.isDefined() else ""
+        if _is_cluster(master):
+            _WATCHES.append(WorkerWatch(gateway, context, master))
+        else:
+            gateway.close()
     except Exception as error:  # py4j raises errors of several kinds
+        gateway.close()
         _stop(gateway.proc)
         if isinstance(error, EngineError):
             raise
         _fail(master, log, error)
-    finally:
-        gateway.close()
     atexit.register(_stop, gateway.proc)
     # The client sends the token without encryption to "localhost" only.
     url = f"sc://localhost:{port}/;token={token}"
@@ -225,19 +229,6 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
             del os.environ[name]
             if value is not None:
                 os.environ[name] = value
-
-
-def _wait_for_worker(context: Any, master: str) -> None:  # noqa: ANN401 - an object in the JVM
-    """Wait until a worker serves the application: without one, the first job would wait for ever."""
-    end = time.monotonic() + _WORKER_SECONDS
-    while context.getExecutorMemoryStatus().size() < 2:  # the first is the driver itself
-        if context.isStopped() or time.monotonic() > end:
-            raise EngineError(
-                f"{master}: no worker serves this program after {_WORKER_SECONDS:.0f} s",
-                remedy="start a worker, or free its cores and memory; master and workers must be of the Spark of the "
-                "extra `spark`, and must reach this machine",
-            )
-        time.sleep(0.2)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -16,7 +16,15 @@ from importlib.util import find_spec
 from typing import Any
 
 from tiktok_pipeline.safe_text import one_line
-from tiktok_pipeline.warehouse.spark.servers import SAIL, SETTING, EngineError, Server, check_port, start_server
+from tiktok_pipeline.warehouse.spark.servers import (
+    SAIL,
+    SETTING,
+    EngineError,
+    Server,
+    check_port,
+    error_of_workers,
+    start_server,
+)
 
 _CLIENT = {"pyspark": "pyspark-client", "grpc_status": "grpcio-status"}
 """The packages of the client, by the module that each of them brings."""
@@ -122,7 +130,7 @@ def explain_engine_error(error: BaseException) -> EngineError | None:
     """Return the expected error for one of Spark's client; None for any other error."""
     if not is_engine_error(error):
         return None
-    return EngineError(
+    return error_of_workers() or EngineError(
         f"the engine could not compute it: {one_line(str(error), max_characters=300)}",
         remedy=f"run the same command again, or without {SETTING}",
     )

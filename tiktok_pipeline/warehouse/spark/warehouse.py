@@ -26,6 +26,7 @@ from tiktok_pipeline.warehouse.base import (
 from tiktok_pipeline.warehouse.duckdb.tables import check_columns
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline.warehouse.spark.engine import Rows, SparkEngine
+from tiktok_pipeline.warehouse.spark.servers import error_of_workers
 from tiktok_pipeline.warehouse.spark.session import is_engine_error
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class SparkWarehouse(SparkEngine):
             folder = self._write(rows)
         except Exception as error:
             if is_engine_error(error):
-                reason = one_line(str(error))[:400]
+                reason = one_line(str(error_of_workers() or error))[:400]
                 raise WarehouseError(f"writing {table} failed, the table is unchanged: {reason}") from error
             raise
         try:

@@ -200,11 +200,6 @@ def _explained(error: BaseException) -> PipelineError | None:
         from tiktok_pipeline.warehouse.duckdb.connection import engine_error
 
         return engine_error(read_settings().warehouse_file, error)
-    if "pyspark" in sys.modules:
-        from tiktok_pipeline.warehouse.spark.session import explain_engine_error
-
-        if explained := explain_engine_error(error):
-            return explained
     return error if isinstance(error, PipelineError) else None
 
 

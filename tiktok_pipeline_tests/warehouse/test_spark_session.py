@@ -19,7 +19,8 @@ import pytest
 
 from tiktok_pipeline.warehouse.base import WarehouseError
 from tiktok_pipeline.warehouse.spark import session
-from tiktok_pipeline.warehouse.spark.servers import EngineError, check_java
+from tiktok_pipeline.warehouse.spark.errors import EngineError
+from tiktok_pipeline.warehouse.spark.servers import check_java
 from tiktok_pipeline.warehouse.spark.session import check_installed, open_session
 from tiktok_pipeline_tests.engines import SPARK_ENGINE, needs_sail, needs_spark, open_warehouse
 from tiktok_pipeline_tests.warehouse.tables import APRIL, MARCH, THINGS, read, things
@@ -234,11 +235,13 @@ def test_a_server_at_an_address_computes_until_it_is_killed(tmp_path: Path) -> N
         assert warehouse.replace_slice(THINGS, APRIL, rows.filter(nw.col("name") == "b")) == 1
         server.kill()
         server.wait(timeout=10)
-        with pytest.raises(
-            WarehouseError, match=r"^writing shelf[.]things failed, the table is unchanged: "
-        ) as caught:
+        with pytest.raises(WarehouseError) as caught:
             warehouse.replace_slice(THINGS, APRIL, rows)
-        assert "\n" not in str(caught.value)
+        assert str(caught.value) == (
+            "writing shelf.things failed, the table is unchanged: the engine does not answer any more: it was ended, "
+            "or had too little memory; run the same command again, with more memory for the engine or without "
+            "TIKTOK_PIPELINE_ENGINE"
+        )
     assert [path.name for path in (tmp_path / "store").iterdir()] == ["w.duckdb"]
     with open_warehouse("duckdb", tmp_path / "store" / "w.duckdb") as stored:
         assert [row["name"] for row in read(stored, THINGS, APRIL)] == ["b"]

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import duckdb
 
+from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.spark import dialect
+from tiktok_pipeline.warehouse.spark.errors import EngineError
 from tiktok_pipeline.warehouse.spark.patterns import portable
-from tiktok_pipeline.warehouse.spark.servers import EngineError
+from tiktok_pipeline.warehouse.spark.servers import SETTING, error_of_workers
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def complete_client() -> None:
-    """Give narwhals the expressions that it lacks on Spark, or that fail there, and pandas the types of DuckDB."""
+    """Give narwhals the expressions that it lacks on Spark, or that fail there, and pandas the types of DuckDB.
+
+    The errors of the client become an `EngineError`.
+    """
     import narwhals._spark_like.expr as expressions  # noqa: PLC0415
     import narwhals._spark_like.expr_dt as times  # noqa: PLC0415
     import narwhals._spark_like.expr_str as texts  # noqa: PLC0415
+    from pyspark.sql.connect.client.core import SparkConnectClient  # noqa: PLC0415
     from pyspark.sql.connect.dataframe import DataFrame  # noqa: PLC0415
 
     if not hasattr(expressions, "true_divide"):
@@ -33,6 +40,51 @@ def complete_client() -> None:
     for name, operation in {"contains": _contains, "replace_all": _replace_all}.items():
         setattr(texts.SparkLikeExprStringNamespace, name, operation)
     DataFrame.toPandas = _to_pandas
+    if not hasattr(SparkConnectClient._handle_error, "__wrapped__"):
+        SparkConnectClient._handle_error = _explaining(SparkConnectClient._handle_error)
+
+
+def _explaining(handle: Callable[[Any, Exception], NoReturn]) -> Callable[[Any, Exception], NoReturn]:
+    """Wrap what the client does with an error: whatever it raises is explained."""
+
+    @wraps(handle)
+    def handle_and_explain(client: Any, error: Exception) -> NoReturn:  # noqa: ANN401 - a class of pyspark
+        try:
+            handle(client, error)
+        except Exception as raised:
+            raise explain(raised, is_gone=_is_gone(error)) from raised
+
+    return handle_and_explain
+
+
+def _is_gone(error: Exception) -> bool:
+    """Return whether nobody answers: the error of a call has a code, that of several calls says so in its text."""
+    code = getattr(error, "code", None)
+    name = getattr(code(), "name", "") if callable(code) else ""
+    return name == "UNAVAILABLE" or "RETRIES_EXCEEDED" in str(error)
+
+
+def explain(error: Exception, *, is_gone: bool = False) -> EngineError:
+    """Return the expected error for one of Spark's client: a query failed, or the server ``is_gone``.
+
+    Examples
+    --------
+    >>> print(explain(ConnectionError("no socket")))
+    the engine could not compute it: no socket; run the same command again, or without TIKTOK_PIPELINE_ENGINE
+    """
+    if isinstance(error, EngineError):
+        return error
+    if ended := error_of_workers():
+        return ended
+    if is_gone:
+        return EngineError(
+            "the engine does not answer any more: it was ended, or had too little memory",
+            remedy=f"run the same command again, with more memory for the engine or without {SETTING}",
+        )
+    return EngineError(
+        f"the engine could not compute it: {one_line(str(error), max_characters=300)}",
+        remedy=f"run the same command again, or without {SETTING}",
+    )
 
 
 def _whole_units(seconds: int) -> Callable[[Any], Any]:

@@ -21,7 +21,7 @@ from tiktok_pipeline.warehouse.base import CastType, FileFormat, ScannedFile
 from tiktok_pipeline.warehouse.duckdb.engine import DuckDBEngine
 from tiktok_pipeline.warehouse.spark import dialect
 from tiktok_pipeline.warehouse.spark.client import complete_client
-from tiktok_pipeline.warehouse.spark.servers import EngineError
+from tiktok_pipeline.warehouse.spark.errors import EngineError
 from tiktok_pipeline.warehouse.spark.session import Session, open_session
 from tiktok_pipeline.warehouse.spark.staging import Staging
 

@@ -24,7 +24,8 @@ from typing import IO, Any, NoReturn
 from urllib.parse import urlsplit
 
 from tiktok_pipeline.safe_text import one_line
-from tiktok_pipeline.warehouse.spark.workers import EngineError, WorkerWatch, wait_for_worker
+from tiktok_pipeline.warehouse.spark.errors import EngineError
+from tiktok_pipeline.warehouse.spark.workers import WorkerWatch, wait_for_worker
 
 SAIL = "sail"
 """The engine that runs in this process."""

@@ -16,15 +16,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from tiktok_pipeline.safe_text import one_line
-from tiktok_pipeline.warehouse.spark.servers import (
-    SAIL,
-    SETTING,
-    EngineError,
-    Server,
-    check_port,
-    error_of_workers,
-    start_server,
-)
+from tiktok_pipeline.warehouse.spark.errors import EngineError
+from tiktok_pipeline.warehouse.spark.servers import SAIL, SETTING, Server, check_port, start_server
 
 _CLIENT = {"pyspark": "pyspark-client", "grpc_status": "grpcio-status"}
 """The packages of the client, by the module that each of them brings."""
@@ -107,33 +100,17 @@ def open_session(engine: str) -> Session:
             # The default policy goes on for ten minutes before it says that nobody answers.
             spark = SparkSession(DefaultChannelBuilder(server.url))
             spark.client.set_retry_policies([DefaultPolicy(max_retries=2)])
-            _check_version(address, str(spark.version))
-            for name, value in (server.settings | {"spark.sql.session.timeZone": "UTC"}).items():
-                spark.conf.set(name, value)
-        except EngineError:
-            raise
+            server_version = str(spark.version)
         except Exception as error:  # the client raises errors of several libraries
             raise EngineError(
                 f"{address}: no Spark Connect server answers there ({one_line(str(error))[:160]})",
                 remedy=f"start one, or correct {SETTING}, such as sc://127.0.0.1:50051",
             ) from error
+        _check_version(address, server_version)
+        for name, value in (server.settings | {"spark.sql.session.timeZone": "UTC"}).items():
+            spark.conf.set(name, value)
     warnings.filterwarnings("ignore", message=r"\[RETRIES_EXCEEDED\]")  # so does an error
     return Session(spark, address, server.ui)
-
-
-def is_engine_error(error: BaseException) -> bool:
-    """Return whether Spark's client raised an error: for a query, or because the server is gone."""
-    return type(error).__module__.partition(".")[0] in ("pyspark", "grpc")
-
-
-def explain_engine_error(error: BaseException) -> EngineError | None:
-    """Return the expected error for one of Spark's client; None for any other error."""
-    if not is_engine_error(error):
-        return None
-    return error_of_workers() or EngineError(
-        f"the engine could not compute it: {one_line(str(error), max_characters=300)}",
-        remedy=f"run the same command again, or without {SETTING}",
-    )
 
 
 def _is_address(engine: str) -> bool:

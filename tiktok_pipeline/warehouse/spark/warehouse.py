@@ -13,21 +13,18 @@ from typing import TYPE_CHECKING
 
 import narwhals as nw
 
-from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.warehouse.base import (
     ExternalSliceReader,
     Slice,
     StoredSlice,
     TableSpec,
     View,
-    WarehouseError,
     check_slice,
 )
 from tiktok_pipeline.warehouse.duckdb.tables import check_columns
 from tiktok_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tiktok_pipeline.warehouse.spark.engine import Rows, SparkEngine
-from tiktok_pipeline.warehouse.spark.servers import error_of_workers
-from tiktok_pipeline.warehouse.spark.session import is_engine_error
+from tiktok_pipeline.warehouse.spark.errors import EngineError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,11 +79,9 @@ class SparkWarehouse(SparkEngine):
         try:
             check_columns(table, rows.collect_schema().names())
             folder = self._write(rows)
-        except Exception as error:
-            if is_engine_error(error):
-                reason = one_line(str(error_of_workers() or error))[:400]
-                raise WarehouseError(f"writing {table} failed, the table is unchanged: {reason}") from error
-            raise
+        except EngineError as error:
+            msg = f"writing {table} failed, the table is unchanged: {error.message}"
+            raise EngineError(msg, remedy=error.remedy) from error
         try:
             return self._storage.replace_slice(table, slice_, self._stored_order(table, folder), **origin)
         finally:

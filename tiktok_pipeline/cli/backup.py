@@ -26,11 +26,11 @@ Folder = Annotated[Path, typer.Argument(help="The folder of the backup.", show_d
 
 
 def backup(folder: Folder, _quiet: QuietOption = False) -> None:
-    """Copy the home into a new folder, and compare every copy.
+    """Copy the home into a new folder, and verify every copy.
 
-    The inbox is left out. A damaged database is copied as it is, and named;
-    the exit code is 1 then. The folder holds data about people: keep it as
-    closed as the home, and delete it when it is no longer needed.
+    The inbox is left out. A damaged database is copied as it is and named,
+    with exit code 1. The folder holds data about people: keep it as private as
+    the home, and delete it when it is no longer needed.
     """
     with exit_on_expected_error(when_interrupted="stopped; there is no backup; run the same command again"):
         from tiktok_pipeline.upkeep.backup import back_up
@@ -65,10 +65,10 @@ def _damage_of_databases(settings: Settings) -> list[str]:
 
 
 def restore(folder: Folder, yes: YesOption = False, _quiet: QuietOption = False) -> None:
-    """Put a backup in the place of the home; stop the UI first.
+    """Replace the data of the home by a backup; stop the UI first.
 
-    Every file of the backup is compared first. The inbox and files that you
-    put into the home stay. Who was forgotten since is forgotten again.
+    Every file of the backup is verified first. The inbox and files that you
+    put into the home stay. Creators erased since the backup are erased again.
     """
     with exit_on_expected_error(when_interrupted="stopped; run the same command again"):
         from tiktok_pipeline.cli.erase import erase_creator

@@ -24,18 +24,16 @@ _FRACTIONS = frozenset({"share", "share_before", "growth_30_days", "engagement_r
 
 
 def changes(
-    snapshot: Annotated[str | None, typer.Argument(help="The later snapshot. By default the newest.")] = None,
+    snapshot: Annotated[str | None, typer.Argument(help="The later snapshot; the newest one by default.")] = None,
     study: Annotated[str | None, typer.Option(help="Show the segments of this study only.")] = None,
-    since: Annotated[
-        str | None, typer.Option(help="The earlier snapshot. By default the one before the later one.")
-    ] = None,
+    since: Annotated[str | None, typer.Option(help="The earlier snapshot; by default the one before.")] = None,
     as_json: JsonOption = False,
     _quiet: QuietOption = False,
 ) -> None:
     """Show what changed: who came, left, was renamed, grew fastest or moved.
 
-    Creators that moved to another segment are told apart from those whose
-    segment was drawn anew by the model.
+    Creators whose segment changed because of their own figures are counted
+    apart from those whose segment changed because of the model.
 
     With --json, one object: ok, error, snapshot, previous_snapshot, and for
     each list an array of objects: creators, personas, segments, fastest,
@@ -68,7 +66,7 @@ def history(
 ) -> None:
     """Show a creator in every snapshot, whatever the handle was.
 
-    A handle that passed to another account gives several creators.
+    If several accounts had the handle, all of them are shown.
 
     With --json, one object: ok, error, creators [{creator_id, figures,
     segments}].

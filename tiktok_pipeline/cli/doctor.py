@@ -43,7 +43,7 @@ _CLOSING = {
 
 def doctor(
     quick: Annotated[
-        bool, typer.Option("--quick", help="Open and count only; compare no hashes and no checksums.")
+        bool, typer.Option("--quick", help="Only open the files and count the rows; skip hashes and checksums.")
     ] = False,
     fix: Annotated[
         bool,

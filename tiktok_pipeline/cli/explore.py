@@ -25,7 +25,7 @@ def explore(
     """Choose creators in the browser: search, compare, lists, benchmarks.
 
     The pages read the published file, also while it is replaced.
-    Ctrl-C stops them.
+    Ctrl-C stops the server.
     """
     with exit_on_expected_error():
         settings = read_settings()

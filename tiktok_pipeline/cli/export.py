@@ -39,18 +39,17 @@ def export(
     where: Annotated[list[str] | None, typer.Option(help=WHERE_HELP)] = None,
     sort: Annotated[
         str | None,
-        typer.Option(help="Column to sort by, the highest first, such as followers; by default certainty."),
+        typer.Option(help="Column to sort by, the highest first, such as followers; by default margin or score."),
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many creators.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Largest number of creators to write.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
     _quiet: QuietOption = False,
 ) -> None:
     """Write the creators of a study, or of one persona, to a file.
 
-    The columns that people use first are in front. A sheet of .xlsx has a
-    second one that says what each column means. The creators with the largest
-    margin come first; if the study has scores and no personas, those with the
-    highest score.
+    The most used columns come first. An .xlsx file has a second sheet that
+    describes each column. The creators with the largest margin come first; if
+    the study has scores and no personas, those with the highest score.
     """
     with exit_on_expected_error():
         settings = read_settings()

@@ -26,7 +26,7 @@ from tiktok_pipeline.settings import Settings
 
 
 def prune(
-    keep: Annotated[int | None, typer.Option(help="Number of snapshots to keep, the newest ones.", min=0)] = None,
+    keep: Annotated[int | None, typer.Option(help="Number of newest snapshots to keep.", min=0)] = None,
     before: Annotated[
         str | None, typer.Option(help="Remove the snapshots before this day, such as 2024-01-31.")
     ] = None,

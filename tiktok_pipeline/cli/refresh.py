@@ -86,7 +86,7 @@ def refresh(
     as_json: JsonOption = False,
     _quiet: QuietOption = False,
 ) -> None:
-    """Register scrapes as snapshots and compute all their tables, reports and the published copy.
+    """Ingest scrapes as snapshots and compute all their tables, reports and the published copy.
 
     Reads CSV, JSON, Excel and Parquet, also in .gz and .zip, whatever the
     ending; `inspect` shows how. The same file twice is computed once, unless

@@ -29,26 +29,26 @@ class SampleDialect(StrEnum):
 
 def sample(
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
-    profiles: Annotated[int, typer.Option(help="Number of creators in each snapshot.", min=1)] = 1500,
-    snapshots: Annotated[int, typer.Option(help="Number of snapshots.", min=1)] = 3,
-    seed: Annotated[int, typer.Option(help="Random seed; the same seed writes the same files.")] = 9,
+    profiles: Annotated[int, typer.Option(help="Number of creators in the first snapshot.", min=1)] = 1500,
+    snapshots: Annotated[int, typer.Option(help="Number of snapshots, 28 days apart.", min=1)] = 3,
+    seed: Annotated[int, typer.Option(help="Random seed; the same options and seed write the same files.")] = 9,
     output: Annotated[
         SampleFormat,
-        typer.Option("--format", help="File format of the profiles; Parquet of texts, or typed as vendors write it."),
+        typer.Option("--format", help="File format of the profiles; parquet has texts, typed.parquet types."),
     ] = SampleFormat.CSV,
     *,
     dialect: Annotated[
         SampleDialect,
         typer.Option(
-            help="Columns: the public data set, or the vendor's with language, region and counts of videos."
+            help="Columns of the public data set, or of the vendor, with language, region and counts of videos."
         ),
     ] = SampleDialect.PUBLIC_CSV,
     top_videos: Annotated[
-        int, typer.Option(help="Most videos that are listed for a creator; 35 in real scrapes.", min=1, max=35)
+        int, typer.Option(help="Largest number of videos listed for a creator; 35 in real scrapes.", min=1, max=35)
     ] = 4,
     truth: Annotated[
         Path | None,
-        typer.Option(help="CSV or Parquet file to write, with what truly happened to each creator in each snapshot."),
+        typer.Option(help="Also write what truly happened to each creator in each snapshot, as CSV or Parquet."),
     ] = None,
     _quiet: QuietOption = False,
 ) -> None:

@@ -73,7 +73,7 @@ def score(
     ] = None,
     _quiet: QuietOption = False,
 ) -> None:
-    """Put the creators of a file into the segments of a study, and store nothing.
+    """Assign the creators of a file to the segments of a study, and store nothing.
 
     The model is that of an earlier refresh, so a short list gets the segments
     of the whole population. Each row has the persona, the margin (near 0: on

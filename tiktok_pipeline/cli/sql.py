@@ -30,7 +30,7 @@ def sql(
     warehouse: Annotated[
         bool,
         typer.Option(
-            "--warehouse", help="Query the warehouse, which has the raw rows too, instead of the published copy."
+            "--warehouse", help="Query the warehouse instead of the published copy; it also has the raw rows."
         ),
     ] = False,
     _quiet: QuietOption = False,
@@ -38,8 +38,8 @@ def sql(
     """Run a read-only query over the published tables.
 
     The schemas are validated, features, clusters, personas, classifiers,
-    creators, segments and meta, which describes the others. With --warehouse,
-    the query keeps a refresh waiting.
+    creators, segments and meta; meta describes the others. A refresh has to
+    wait for a query with --warehouse.
     """
     with exit_on_expected_error():
         settings = read_settings()

@@ -32,7 +32,7 @@ def trace(
     ] = TableFormat.TABLE,
     _quiet: QuietOption = False,
 ) -> None:
-    """Show every delivered row of a creator, back to file and line, and the creator's segments."""
+    """Show every delivered row of a creator, with its file and line, and the creator's segments."""
     with exit_on_expected_error():
         settings = read_settings()
         from tiktok_pipeline.upkeep.trace import line_numbers, trace_creator

@@ -45,10 +45,10 @@ def withdraw(
     yes: YesOption = False,
     _quiet: QuietOption = False,
 ) -> None:
-    """Take a delivery back: its file, its rows, and the tables made from them.
+    """Remove a delivered file with its rows and the tables computed from them.
 
     The snapshot is computed again from its other files, or removed if there
-    is none. A daily history is taken back with all its days.
+    is none. A daily history is removed with all its days.
     """
     with exit_on_expected_error(when_interrupted=WHEN_INTERRUPTED) as interrupts:
         settings = read_settings()

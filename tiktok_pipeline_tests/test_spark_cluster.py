@@ -105,3 +105,44 @@ def test_a_cluster_without_a_free_worker_is_one_line(cluster: Cluster, tmp_path:
     )
     assert done.stdout.startswith(f"{cluster.master}: no worker serves this program after 2 s; start a worker, or")
     assert done.stdout.count("\n") == 1
+
+
+LOSES_ITS_WORKERS = """
+import sys
+from tiktok_pipeline.warehouse.spark import workers
+from tiktok_pipeline.warehouse.spark.client import complete_client
+from tiktok_pipeline.warehouse.spark.errors import EngineError
+from tiktok_pipeline.warehouse.spark.session import open_session
+spark = open_session(sys.argv[1]).spark
+complete_client()
+print(spark.range(10).repartition(3).count(), flush=True)
+workers.PATIENCE_SECONDS, workers._WATCH_SECONDS = 2.0, 0.2
+input()
+try:
+    spark.range(10).repartition(3).count()
+except EngineError as error:
+    print(error)
+"""
+
+
+def test_a_cluster_that_loses_all_workers_is_one_line(tmp_path: Path) -> None:
+    """Spark itself would wait for a worker for ever."""
+    with spark_cluster(tmp_path, workers=1, java_options=SHORT_LIVED) as own:
+        running = subprocess.Popen(
+            [sys.executable, "-c", LOSES_ITS_WORKERS, own.master],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert running.stdout is not None
+        assert running.stdout.readline() == "10\n"
+        for worker in own.workers():
+            for process in [worker, *worker.children(recursive=True)]:
+                process.kill()
+        said, errors = running.communicate("\n", timeout=120)
+    assert errors == ""
+    assert said == (
+        f"{own.master}: no worker has served this program for 2 s; start the master or a worker again, then run the "
+        "same command again\n"
+    )

@@ -1,4 +1,4 @@
-"""Kills workers of a standalone cluster of Apache Spark in the middle of a refresh, and refreshes again.
+"""Kills a part of a standalone cluster of Apache Spark in the middle of a refresh, and refreshes again.
 
 A refresh must end well or fail in one line, with the published tables of before or of after; the same command, with
 the worker back, must leave the tables that DuckDB makes.
@@ -31,8 +31,8 @@ from tiktok_pipeline.sample import write_sample
 Log = Callable[[str], None]
 
 STUDY = "influencer_segments"
-EXECUTOR, WORKER = "executor", "worker"
-"""What is killed: the process that computes, which its worker starts again; or the worker with it."""
+EXECUTOR, WORKER, DRIVER = KILLED = ("executor", "worker", "driver")
+"""What is killed: the process that computes, which its worker starts again; the worker with it; or Spark's driver."""
 
 _SECONDS = 1800.0
 """After so many seconds a refresh counts as one that hangs."""
@@ -40,7 +40,7 @@ _SECONDS = 1800.0
 
 @dataclass(frozen=True)
 class WorkerTrial:
-    """A refresh whose executor or worker was killed after so many seconds of computing.
+    """A refresh that lost its executor, a worker or its driver after so many seconds of computing.
 
     ``said`` is its last line, ``problem`` what was wrong with it or with the rerun; empty if nothing.
     """
@@ -56,7 +56,7 @@ class WorkerTrial:
 def measure_worker_kills(
     folder: Path, *, times: int, workers: int, profiles: int, seed: int, log: Log
 ) -> list[WorkerTrial]:
-    """Kill an executor or a worker ``times`` times, each time in another refresh.
+    """Kill an executor, a worker and a driver in turn, each in another refresh.
 
     Parameters
     ----------
@@ -126,14 +126,14 @@ class _Attacked:
 def _trial(attacked: _Attacked, number: int, draw: random.Random, whole: float) -> WorkerTrial:
     cluster, home = attacked.cluster, attacked.home
     old = published_of(home)
-    killed, seconds = (EXECUTOR, WORKER)[number % 2], draw.uniform(0.0, 0.9 * whole)
+    killed, seconds = KILLED[number % len(KILLED)], draw.uniform(0.0, 0.9 * whole)
     applications = cluster.said().count("Registered app")
     with tempfile.TemporaryFile() as output:
         running = _start(home, attacked.scrape, cluster.master, output)
         wait_for(lambda: cluster.said().count("Registered app") > applications, "the application")
         time.sleep(seconds)
         if running.poll() is None:
-            _kill(draw.choice(cluster.workers()), killed)
+            _kill(killed, draw.choice(cluster.workers()), psutil.Process(running.pid))
         code = _wait(running)
         output.seek(0)
         said = output.read().decode(errors="replace")
@@ -146,10 +146,13 @@ def _trial(attacked: _Attacked, number: int, draw: random.Random, whole: float) 
     return WorkerTrial(number, killed, round(seconds, 1), code, _last_line(said, home.parent), problem)
 
 
-def _kill(worker: psutil.Process, killed: str) -> None:
-    """Kill the executors of a worker, and the worker itself first if that is asked."""
-    executors = worker.children(recursive=True)
-    for process in [*([worker] if killed == WORKER else []), *executors]:
+def _kill(killed: str, worker: psutil.Process, refresh: psutil.Process) -> None:
+    """Kill the executors of a worker, with the worker itself, or the driver that the refresh started."""
+    if killed == DRIVER:
+        victims = [child for child in refresh.children() if child.name() == "java"]
+    else:
+        victims = [*([worker] if killed == WORKER else []), *worker.children(recursive=True)]
+    for process in victims:
         process.send_signal(signal.SIGKILL)
 
 
@@ -218,13 +221,13 @@ def _expect_success(ended: tuple[int, str]) -> None:
 
 def worker_kills_command(
     *,
-    times: Annotated[int, typer.Option(min=1, help="Number of refreshes in which a worker is killed.")] = 20,
+    times: Annotated[int, typer.Option(min=1, help="Number of refreshes in which something is killed.")] = 20,
     workers: Annotated[int, typer.Option(min=1, help="Workers of the cluster, of one core each.")] = 2,
     profiles: Annotated[int, typer.Option(min=60, help="Creators of each snapshot.")] = 150,
     seed: Annotated[int, typer.Option(help="The same seed draws the same moments.")] = 1,
     save_it: Annotated[bool, typer.Option("--save", help="Save the result in benchmarks/results/.")] = False,
 ) -> None:
-    """Kill workers of Apache Spark during a refresh, and run it again; exit code 1 if anything differs."""
+    """Kill parts of Apache Spark during a refresh, and run it again; exit code 1 if anything differs."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         found = measure_worker_kills(
             Path(folder), times=times, workers=workers, profiles=profiles, seed=seed, log=typer.echo

@@ -20,6 +20,7 @@ def write_pages(docs: Path) -> None:
         "dictionary.md": dictionary.render(),
         "folders.md": folders.render(),
         "measured_compare.md": measurements.render_compare(),
+        "measured_engines.md": measurements.render_engines(),
         "measured_many.md": measurements.render_many(),
         "measured_scale.md": measurements.render_scale(),
         "measured_sizes.md": measurements.render_sizes(),

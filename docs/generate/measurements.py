@@ -102,6 +102,41 @@ def render_compare() -> str:
     return paragraphs(table(header, rows))
 
 
+def render_engines() -> str:
+    """Return time, memory and equality of the tables by engine, from the newest refresh of each size."""
+    newest = {
+        (by["rows"], by["engine"]): (by, result) for result in _results("engines") for by in result["engines"]
+    }
+    rows = []
+    for (size, engine), (by, result) in newest.items():
+        first = next(other for other in result["engines"] if (other["rows"], other["engine"]) == (size, "duckdb"))
+        compared = by["tables"].values()
+        largest = max((same["largest_difference"] for same in compared), default=0.0)
+        rows.append(
+            [
+                f"{size:,}",
+                code(engine),
+                f"{by['seconds']:,.0f} s",
+                f"{by['seconds'] / first['seconds']:.1f}",
+                f"{median(run['cpu_seconds'] for run in by['runs']):,.0f} s",
+                _gigabytes(max(run["peak_megabytes"] for run in by["runs"])),
+                f"{len(by['tables']) - len(by['other_tables'])} of {len(by['tables'])}" if compared else "-",
+                f"{largest:.0e}" if compared else "-",
+            ]
+        )
+    header = [
+        "Rows",
+        "Engine",
+        "Time",
+        "Times DuckDB",
+        "CPU of the command",
+        "Peak memory",
+        "Equal tables",
+        "Largest relative difference of a float",
+    ]
+    return paragraphs(table(header, rows))
+
+
 def _results(benchmark: str) -> list[dict[str, Any]]:
     """Return all results of a benchmark, the newest last."""
 

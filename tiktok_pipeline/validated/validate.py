@@ -89,8 +89,8 @@ def validate_source(
 
     - If the table is small or few rows are not canonical, the suspect rows are materialized and the others are parsed
       on the fast path.
-    - If many rows of a large table are not canonical, as in a file that a spreadsheet saved, only rows with a problem,
-      an unread cell or a repeated account are materialized, and all rows are cleaned.
+    - If many rows of a large table are not canonical, as in a file that a spreadsheet saved, all rows are cleaned.
+      Only rows with a problem, an unread cell or a repeated account are materialized.
 
     Parameters
     ----------

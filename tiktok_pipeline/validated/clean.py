@@ -92,7 +92,7 @@ def clean_profiles(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
     -------
     LazyFrame
         The typed columns, and ``problems``: a text that is empty if every cell could be parsed. The delivered texts
-        stay in ``raw_<name>`` for the record of a rejected row; ``has_<name>`` says whether such a cell is filled.
+        stay in ``raw_<name>`` for the record of a rejected row; ``is_filled_<name>`` says whether one is filled.
     """
     # Every cell of a text is stripped; another cell only if its spelling is not canonical.
     stripped = strip_columns(_rename_delivered(raw, PROFILE_COLUMNS), _TEXTS, engine).with_columns(
@@ -114,7 +114,7 @@ def clean_profiles(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
     names = raw.collect_schema().names()
     cleaned = cleaned.with_columns(
         *(is_filled(column, names, f"text_{column}").alias(name) for name, column in PRESENCE_COLUMNS.items()),
-        *(_has(text.removeprefix("text_"), nw.col(text)) for text in texts),
+        *(_filled(text.removeprefix("text_"), nw.col(text)) for text in texts),
     )
     expected = {"followers": "a count such as 1200, 12,345 or 1.2M", "is_under_age": "true or false"}
     return _with_problems(engine.try_cast(cleaned.drop(texts), TYPES), expected)
@@ -128,7 +128,7 @@ def clean_activity(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
         *(_stripped_unless(name, _NUMBER).alias(name) for name in scores),
     )
     cleaned = stripped.with_columns(
-        *(parse_float(nw.col(name)).alias(name) for name in scores), *(_has(name, nw.col(name)) for name in scores)
+        *(parse_float(nw.col(name)).alias(name) for name in scores), *(_filled(name, nw.col(name)) for name in scores)
     )
     return _with_problems(engine.try_cast(cleaned, scores), dict.fromkeys(scores, "a number"))
 
@@ -191,7 +191,7 @@ def is_filled(name: str, columns: Collection[str], cell: str | None = None) -> n
 
 def is_unread(name: str) -> nw.Expr:
     """Return whether a cell of a cleaned row is filled and gave no value in ``<name>``."""
-    return nw.col(name).is_null() & nw.col(f"has_{name}")
+    return nw.col(name).is_null() & nw.col(f"is_filled_{name}")
 
 
 def delivered_handle(source: Source) -> nw.Expr:
@@ -329,9 +329,9 @@ def _stripped_unless(name: str, canonical: str, cell: str | None = None) -> nw.E
     return nw.when(nw.col(cell).str.contains(canonical)).then(nw.col(cell)).otherwise(stripped_cell(name, cell))
 
 
-def _has(name: str, text: nw.Expr) -> nw.Expr:
-    """Return ``has_<name>``: whether the stripped cell is filled."""
-    return (~text.is_null()).alias(f"has_{name}")
+def _filled(name: str, text: nw.Expr) -> nw.Expr:
+    """Return ``is_filled_<name>``: whether the stripped cell is filled."""
+    return (~text.is_null()).alias(f"is_filled_{name}")
 
 
 def _with_problems(frame: nw.LazyFrame[Any], expected: Mapping[str, str]) -> nw.LazyFrame[Any]:

@@ -15,8 +15,8 @@ from tiktok_pipeline.validated.clean import (
     delivered_handle,
     delivered_number,
     parse_count,
-    parse_observed_date,
     strip_and_nullify,
+    with_observed_date,
 )
 from tiktok_pipeline.validated.formats.canonical import canonical_cells
 from tiktok_pipeline.validated.formats.detect import detect_formats
@@ -152,11 +152,12 @@ def _days_of_rows(canonical: nw.LazyFrame[Any], source: Source, engine: Engine) 
     usable = ~creator.is_null()
     if "followers" in names:
         usable = usable & ~parse_count(strip_and_nullify(nw.col("followers"))).is_null()
-    day = nw.lit(None).cast(nw.String)
-    if "observed_on" in names:
-        day = parse_observed_date(nw.col("observed_on"), nw.col("dialect"))
     intact = canonical.filter(nw.col("read_problem").is_null())
-    chosen = intact.select("source_row", creator.alias("creator"), day.alias("day"), usable.alias("is_usable"))
+    if "observed_on" in names:
+        dated = with_observed_date(intact, "day")
+    else:
+        dated = intact.with_columns(nw.lit(None).cast(nw.String).alias("day"))
+    chosen = dated.select("source_row", creator.alias("creator"), "day", usable.alias("is_usable"))
     return engine.try_cast(chosen, {"day": "date"})
 
 

@@ -92,12 +92,14 @@ def clean_profiles(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
     -------
     LazyFrame
         The typed columns, and ``problems``: a text that is empty if every cell could be parsed. The delivered texts
-        stay in ``raw_<name>`` for the record of a rejected row.
+        stay in ``raw_<name>`` for the record of a rejected row; ``is_filled_<name>`` says whether one is filled.
     """
     # Every cell of a text is stripped; another cell only if its spelling is not canonical.
     stripped = strip_columns(_rename_delivered(raw, PROFILE_COLUMNS), _TEXTS, engine).with_columns(
-        *(_stripped_unless(name, pattern).alias(f"text_{name}") for name, pattern in _CANONICAL.items())
+        *(_stripped_unless(name, pattern).alias(f"text_{name}") for name, pattern in _CANONICAL.items()),
+        _stripped_unless("observed_on", _ISO_DAY).alias("text_observed_on"),
     )
+    texts = [f"text_{name}" for name in (*_TEXTS, *_CANONICAL, "observed_on")]
     cleaned = stripped.with_columns(
         parse_handle(nw.col("text_account_id"), nw.col("text_url")).alias("account_id"),
         parse_account_id(nw.col("text_tiktok_id")).alias("tiktok_id"),
@@ -105,33 +107,36 @@ def clean_profiles(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
         parse_bool(nw.col("text_is_under_age")).alias("is_under_age"),
         *(parse_count(nw.col(f"text_{name}")).alias(name) for name in COUNTS),
         *(parse_float(nw.col(f"text_{name}")).alias(name) for name in RATES),
-        parse_observed_date(nw.col("raw_observed_on"), nw.col("dialect")).alias("observed_on"),
+        parse_observed_date(nw.col("text_observed_on"), nw.col("dialect")).alias("observed_on"),
         count_videos(nw.col("text_top_videos")).alias("scraped_videos"),
         *(_without_nul(nw.col(f"text_{name}")).alias(name) for name in _OPTIONAL_TEXTS),
     )
     names = raw.collect_schema().names()
     cleaned = cleaned.with_columns(
-        *(is_filled(column, names, f"text_{column}").alias(name) for name, column in PRESENCE_COLUMNS.items())
+        *(is_filled(column, names, f"text_{column}").alias(name) for name, column in PRESENCE_COLUMNS.items()),
+        *(_filled(text.removeprefix("text_"), nw.col(text)) for text in texts),
     )
     expected = {"followers": "a count such as 1200, 12,345 or 1.2M", "is_under_age": "true or false"}
-    cast = engine.try_cast(cleaned.drop([f"text_{name}" for name in (*_TEXTS, *_CANONICAL)]), TYPES)
-    return _with_problems(cast, expected)
+    return _with_problems(engine.try_cast(cleaned.drop(texts), TYPES), expected)
 
 
 def clean_activity(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
     """Parse the rows of ``raw.creator_activity``; returns typed columns and ``problems`` as `clean_profiles` does."""
     scores: dict[str, CastType] = {"engagement_index": "float", "monetization_maturity": "float"}
-    cleaned = _rename_delivered(raw, ACTIVITY_COLUMNS).with_columns(
+    stripped = _rename_delivered(raw, ACTIVITY_COLUMNS).with_columns(
         _text("account_id").alias("account_id"),
-        *(parse_float(_stripped_unless(name, _NUMBER)).alias(name) for name in scores),
+        *(_stripped_unless(name, _NUMBER).alias(name) for name in scores),
+    )
+    cleaned = stripped.with_columns(
+        *(parse_float(nw.col(name)).alias(name) for name in scores), *(_filled(name, nw.col(name)) for name in scores)
     )
     return _with_problems(engine.try_cast(cleaned, scores), dict.fromkeys(scores, "a number"))
 
 
 def observed_days(raw: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
     """Return ``observed_on`` as a date for each row of ``raw.profiles``; NULL if the cell cannot be parsed."""
-    days = raw.select(parse_observed_date(nw.col("observed_on"), nw.col("dialect")).alias("observed_on"))
-    return engine.try_cast(days, {"observed_on": "date"})
+    days = with_observed_date(raw.select("observed_on", "dialect"), "observed_on")
+    return engine.try_cast(days.select("observed_on"), {"observed_on": "date"})
 
 
 def one_of(text: nw.Expr, words: Iterable[str]) -> nw.Expr:
@@ -185,8 +190,8 @@ def is_filled(name: str, columns: Collection[str], cell: str | None = None) -> n
 
 
 def is_unread(name: str) -> nw.Expr:
-    """Return whether a cell was delivered in ``raw_<name>`` and gave no value in ``<name>``."""
-    return nw.col(name).is_null() & ~_text(name).is_null()
+    """Return whether a cell of a cleaned row is filled and gave no value in ``<name>``."""
+    return nw.col(name).is_null() & nw.col(f"is_filled_{name}")
 
 
 def delivered_handle(source: Source) -> nw.Expr:
@@ -278,11 +283,16 @@ def day_first_to_iso(text: nw.Expr) -> nw.Expr:
     return nw.concat_str([text.str.slice(6, 4), text.str.slice(3, 2), text.str.slice(0, 2)], separator="-")
 
 
-def parse_observed_date(delivered: nw.Expr, dialect: nw.Expr) -> nw.Expr:
+def parse_observed_date(text: nw.Expr, dialect: nw.Expr) -> nw.Expr:
     """Return the observation date as ISO text to cast, in the date format of its dialect; see `parse_date`."""
-    day_first = one_of(dialect, DAY_FIRST_DIALECTS)
-    text = strip_and_nullify(delivered, NUMBER_NULL_PATTERN)
-    return nw.when(delivered.str.contains(_ISO_DAY)).then(delivered).otherwise(parse_date(text, day_first))
+    return parse_date(text, one_of(dialect, DAY_FIRST_DIALECTS))
+
+
+def with_observed_date(raw: nw.LazyFrame[Any], name: str) -> nw.LazyFrame[Any]:
+    """Add the observation date of each row of ``raw.profiles`` as ISO text to cast."""
+    # The stripped cell is a column of its own: in one expression it would be planned a dozen times.
+    stripped = raw.with_columns(_stripped_unless("observed_on", _ISO_DAY, "observed_on").alias(name))
+    return stripped.with_columns(parse_observed_date(nw.col(name), nw.col("dialect")).alias(name))
 
 
 def count_videos(text: nw.Expr) -> nw.Expr:
@@ -310,10 +320,18 @@ def _without_nul(text: nw.Expr) -> nw.Expr:
     return nw.when(~text.str.contains("\x00", literal=True)).then(text)
 
 
-def _stripped_unless(name: str, canonical: str) -> nw.Expr:
-    """Return the delivered cell if it matches the pattern ``canonical``, else the stripped one."""
-    delivered = nw.col(f"raw_{name}")
-    return nw.when(delivered.str.contains(canonical)).then(delivered).otherwise(_text(name))
+def _stripped_unless(name: str, canonical: str, cell: str | None = None) -> nw.Expr:
+    """Return the delivered cell if it matches the pattern ``canonical``, else the stripped one.
+
+    ``cell`` is the column that holds the delivered cell, by default ``raw_<name>``.
+    """
+    cell = cell or f"raw_{name}"
+    return nw.when(nw.col(cell).str.contains(canonical)).then(nw.col(cell)).otherwise(stripped_cell(name, cell))
+
+
+def _filled(name: str, text: nw.Expr) -> nw.Expr:
+    """Return ``is_filled_<name>``: whether the stripped cell is filled."""
+    return (~text.is_null()).alias(f"is_filled_{name}")
 
 
 def _with_problems(frame: nw.LazyFrame[Any], expected: Mapping[str, str]) -> nw.LazyFrame[Any]:

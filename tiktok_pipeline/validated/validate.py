@@ -43,7 +43,7 @@ MAX_MATERIALIZED_SHARE = 0.1
 """Share of rows that are not canonical, up to which they are materialized: that stores all their texts twice."""
 
 FIRST_ROWS = 100_000
-"""Number of leading rows from which the share of rows that are not canonical is estimated."""
+"""Number of leading rows from which that share is estimated. A table of at most so many rows may be materialized."""
 
 
 class SnapshotRejectedError(PipelineError):
@@ -87,9 +87,10 @@ def validate_source(
     more than once. Only suspect rows are cleaned and checked against the rules. There are two ways to assemble the
     valid rows, which give the same result:
 
-    - If few rows are not canonical, the suspect rows are materialized and the others are parsed on the fast path.
-    - If many are not, as in a file that a spreadsheet saved, only rows with a problem, an unread cell or a repeated
-      account are materialized, and all rows are cleaned.
+    - If the table is small or few rows are not canonical, the suspect rows are materialized and the others are parsed
+      on the fast path.
+    - If many rows of a large table are not canonical, as in a file that a spreadsheet saved, all rows are cleaned.
+      Only rows with a problem, an unread cell or a repeated account are materialized.
 
     Parameters
     ----------
@@ -112,7 +113,10 @@ def validate_source(
     delivered, raw = raw, mark_delivered(canonical_cells(raw, formats or {}, engine), source, columns or {})
     clean = {"profiles": clean_profiles, "creator_activity": clean_activity}[source.name]
     marked = mark_canonical(raw, source, engine)
-    use_fast_path = _share_not_canonical(delivered, formats or {}, source, engine) < MAX_MATERIALIZED_SHARE
+    use_fast_path = (
+        count_rows(delivered.head(FIRST_ROWS + 1)) <= FIRST_ROWS
+        or _share_not_canonical(delivered, formats or {}, source, engine) < MAX_MATERIALIZED_SHARE
+    )
     checked = apply_rules(clean(_suspect_rows(marked, raw, source, engine), engine), SCHEMAS[source.name])
     may_be_rejected = (nw.col("problems") != "") | nw.col("is_repeated")
     is_odd = may_be_rejected | has_unread_cell(source)

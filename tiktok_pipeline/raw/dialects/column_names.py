@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 from tiktok_pipeline.raw.dialects.name_units import is_of_other_platform, named_unit
 
@@ -51,8 +52,18 @@ def column_key(name: str) -> str:
     >>> column_key("Følgere"), column_key("Abonnés"), column_key("Likes¹")
     ('folgere', 'abonnes', 'likes')
     """
+    return _cached_key(name) if len(name) <= _LONGEST_CACHED_NAME else _key_of(name)
+
+
+def _key_of(name: str) -> str:
     letters = unicodedata.normalize("NFKD", _FOOTNOTE.sub("", name).casefold().translate(_LETTERS))
     return "".join(letter for letter in letters.translate(_LETTERS) if letter.isalnum())
+
+
+_LONGEST_CACHED_NAME = 100
+"""A header may hold names of megabytes, which must not stay in memory."""
+
+_cached_key = lru_cache(maxsize=8192)(_key_of)  # every dialect asks for the keys of its names at every file
 
 
 def count_key(name: str) -> str:

@@ -17,7 +17,7 @@ import pandera.pandas as pa
 
 from tiktok_pipeline.errors import PipelineError
 from tiktok_pipeline.frames import count_rows
-from tiktok_pipeline.raw.schema import MAYBE_UNDER_AGE_RECORD, VIDEOS, Source
+from tiktok_pipeline.raw.schema import MAYBE_UNDER_AGE_RECORD, PROFILES, VIDEOS, Source
 from tiktok_pipeline.safe_text import one_line
 from tiktok_pipeline.validated.clean import (
     clean_activity,
@@ -113,7 +113,7 @@ def validate_source(
     delivered, raw = raw, mark_delivered(canonical_cells(raw, formats or {}, engine), source, columns or {})
     clean = {"profiles": clean_profiles, "creator_activity": clean_activity}[source.name]
     marked = mark_canonical(raw, source, engine)
-    use_fast_path = (
+    use_fast_path = source.name == PROFILES.name and (
         count_rows(delivered.head(FIRST_ROWS + 1)) <= FIRST_ROWS
         or _share_not_canonical(delivered, formats or {}, source, engine) < MAX_MATERIALIZED_SHARE
     )

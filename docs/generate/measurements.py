@@ -104,9 +104,7 @@ def render_compare() -> str:
 
 def render_engines() -> str:
     """Return time, memory and equality of the tables by engine, from the newest refresh of each size."""
-    newest = {
-        (by["rows"], by["engine"]): (by, result) for result in _results("engines") for by in result["engines"]
-    }
+    newest = {(by["rows"], by["engine"]): (by, result) for result in _results("engines") for by in result["engines"]}
     rows = []
     for (size, engine), (by, result) in newest.items():
         first = next(other for other in result["engines"] if (other["rows"], other["engine"]) == (size, "duckdb"))

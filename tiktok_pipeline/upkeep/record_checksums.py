@@ -9,6 +9,7 @@ sensors and schedules are left out: Dagster writes their outcome without a time.
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -32,6 +33,10 @@ _OF_ROWS = (
 _LEFT_OUT = {"asset_keys": ("cached_status_data",), "sqlite_master": ("rootpage",)}
 """Columns that Dagster or SQLite fill again. Other tables are of the same kind, such as heartbeats of the daemon."""
 _ENDED = ("SUCCESS", "FAILURE", "CANCELED")
+
+
+_ESCAPED = re.compile(r"\\x[0-9a-f]{2}")
+"""A byte that is not UTF-8, as `_text` shows it."""
 
 
 class _Sums(NamedTuple):
@@ -94,6 +99,25 @@ def _changes(connection: sqlite3.Connection, known: _Database, runs: Collection[
         changed = sum(_is_changed(table, sums[key], now.get(table, {}).get(key)) for key in kept)
         if changed:
             yield f"{table}: {changed} {'run(s)' if table in _OF_RUNS else 'row(s)'} changed after the last write"
+    for table in _OF_RUNS:
+        if misspelled := _misspelled(now.get(table, {}), runs):
+            yield f"{table}: the run of {misspelled} row(s) changed"
+
+
+def _misspelled(sums: Mapping[str, _Sums], runs: Collection[str]) -> int:
+    """Count the rows whose run does not exist, and differs in one letter from one that does.
+
+    Such a row is missing from its run as if Dagster had deleted it.
+    """
+    strangers = {_ESCAPED.sub("?", key): total.rows for key, total in sums.items() if key not in runs}
+    if not strangers:
+        return 0
+    nearly = {similar for run in runs for similar in _with_one_letter_open(run)}
+    return sum(rows for key, rows in strangers.items() if not nearly.isdisjoint(_with_one_letter_open(key)))
+
+
+def _with_one_letter_open(run: str) -> Iterator[str]:
+    return (f"{run[:place]}?{run[place + 1 :]}" for place in range(len(run)))
 
 
 def _is_changed(table: str, before: _Sums, now: _Sums | None) -> bool:
@@ -148,18 +172,17 @@ def _all_sums(connection: sqlite3.Connection, runs: Collection[str], before: _Da
 def _sums_by_run(
     connection: sqlite3.Connection, table: str, runs: Collection[str], before: Mapping[str, _Sums]
 ) -> dict[str, _Sums]:
-    sums = {}
-    for run, rows in connection.execute(f"select run_id, count(*) from {table} group by run_id").fetchall():  # noqa: S608
-        key = _text(run)
-        known = before.get(key)
-        if known and known.rows == rows:
-            sums[key] = known
-        elif key in runs:
-            read = connection.execute(f"select * from {table} where run_id = ?", [key])  # noqa: S608
-            sums[key] = _Sums(rows, 0, sum(map(_crc, read)) % 2**32)
-        else:
-            sums[key] = _Sums(rows, 0, 0)
-    return sums
+    # Without its index: there the run of a row may be another than in the row.
+    counted = connection.execute(f"select run_id, count(*) from {table} not indexed group by run_id")  # noqa: S608
+    counts = {_text(run): int(rows) for run, rows in counted}
+    kept = {run: known for run, known in before.items() if known.rows == counts.get(run)}
+    cells = dict.fromkeys((run for run in counts if run in runs and run not in kept), 0)
+    if cells:
+        read = connection.execute(f"select run_id, * from {table} not indexed")  # noqa: S608
+        for run, *row in read:
+            if (key := _text(run)) in cells:
+                cells[key] = (cells[key] + _crc(row)) % 2**32
+    return {run: kept.get(run) or _Sums(rows, 0, cells.get(run, 0)) for run, rows in counts.items()}
 
 
 def _sums_by_row(connection: sqlite3.Connection, table: str) -> dict[str, _Sums]:

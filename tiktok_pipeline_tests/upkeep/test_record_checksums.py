@@ -63,6 +63,20 @@ def test_no_flipped_bit_of_what_the_records_say_is_missed(copied_home: Home) -> 
     assert changed > 10
 
 
+@pytest.mark.parametrize("flipped", [0x01, 0x80])
+def test_a_row_whose_run_is_misspelled_is_told(copied_home: Home, flipped: int) -> None:
+    """Its run has one row less, as if Dagster had deleted it."""
+    records = copied_home.settings.dagster_home
+    record_checksums(records)
+    path = next(path for path in databases(records) if path.stem.count("-") == 4)
+    content = bytearray(path.read_bytes())
+    place = content.index(path.stem.encode() + b'{"__class__"')
+    content[place + 7] ^= flipped
+    path.write_bytes(content)
+    found = [finding for finding in changed_records(records) if finding.startswith(f"{path}: ")]
+    assert found == [f"{path}: event_logs: the run of 1 row(s) changed"]
+
+
 def test_what_was_changed_before_stays_known(copied_home: Home) -> None:
     records = copied_home.settings.dagster_home
     record_checksums(records)

@@ -80,6 +80,10 @@ def _main(home: Path, arguments: Sequence[str]) -> str:
     _use_few_draws()
     sys.argv = ["tiktok-pipeline", *arguments]
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    except KeyboardInterrupt:
+        return "130"  # it came before the command began
+    try:
         main()
     except SystemExit as end:
         return str(end.code or 0)
@@ -188,6 +192,8 @@ def stopped(home: Path, *arguments: str, step: int | None, after: float, by: sig
     int
         The exit code, negative if a signal ended it.
     """
+    # Ctrl-C is for the command, not for the preparations of the child.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     child = os.fork()
     if child == 0:
         code = 1
@@ -202,6 +208,7 @@ def stopped(home: Path, *arguments: str, step: int | None, after: float, by: sig
         except BaseException:  # noqa: BLE001 - the child ends here
             traceback.print_exc()
         os._exit(code)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     with contextlib.suppress(OSError):  # the child has done it, and maybe ended
         os.setpgid(child, child)
     deadline = time.monotonic() + after

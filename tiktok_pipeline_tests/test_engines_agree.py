@@ -10,7 +10,7 @@ from tiktok_pipeline.orchestration.runs.tags import ENGINE_TAG, ENGINE_UI_TAG
 from tiktok_pipeline.tables import TABLES
 from tiktok_pipeline_tests.engines import SPARK_ENGINE, needs_sail, needs_spark
 from tiktok_pipeline_tests.homes import run_command_line
-from tiktok_pipeline_tests.same_tables import assert_same_rows, rows_of
+from tiktok_pipeline_tests.same_tables import assert_same_rows, count_rows
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample"
 STUDIES = ("--study", "balanced_segments", "--study", "creator_archetypes", "--study", "top_influencers")
@@ -52,10 +52,10 @@ def test_a_table_has_the_same_rows(by_duckdb: Path, other: tuple[str, Path], nam
 
 def test_the_sample_fills_the_tables(other: tuple[str, Path]) -> None:
     """Equal tables without rows would prove nothing."""
-    filled = [name for name, table in TABLES.items() if len(rows_of(other[1], table.spec))]
+    filled = [name for name, table in TABLES.items() if count_rows(other[1], table.spec)]
     assert len(filled) > 0.8 * len(TABLES)
     assert {"validated.profiles", "validated.rejected", "features.profiles", "clusters.assignments"} <= {*filled}
-    assert len(rows_of(other[1], TABLES["validated.profiles"].spec)) > 3_000
+    assert count_rows(other[1], TABLES["validated.profiles"].spec) > 3_000
 
 
 def test_a_run_names_its_engine_and_leaves_nothing_behind(by_duckdb: Path, other: tuple[str, Path]) -> None:

@@ -15,7 +15,7 @@ from benchmarks.spark_cluster import Cluster, spark_cluster, wait_for
 from tiktok_pipeline.tables import TABLES
 from tiktok_pipeline_tests.engines import SHORT_LIVED, needs_spark
 from tiktok_pipeline_tests.homes import ONE_STUDY, QUICK_STUDIES, command
-from tiktok_pipeline_tests.same_tables import assert_same_rows, rows_of
+from tiktok_pipeline_tests.same_tables import assert_same_rows, count_rows
 from tiktok_pipeline_tests.scrapes import creators, spoiled, write_csv
 from tiktok_pipeline_tests.test_engines_agree import engines_of_runs
 
@@ -76,7 +76,7 @@ def test_a_cluster_computes_the_same_tables_and_is_left_free(cluster: Cluster, t
         assert (done.returncode, done.stderr[-2000:] if done.returncode else "") == (0, "")
     for table in TABLES.values():
         assert_same_rows(homes["duckdb"], homes[cluster.master], table.spec)
-    assert len(rows_of(homes[cluster.master], TABLES["validated.profiles"].spec)) == 146
+    assert count_rows(homes[cluster.master], TABLES["validated.profiles"].spec) == 146
     (engine_of_run,) = engines_of_runs(homes[cluster.master])
     assert engine_of_run is not None
     master, application = engine_of_run.split()

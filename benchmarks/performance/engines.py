@@ -163,10 +163,17 @@ def _running(engine: str) -> Iterator[str]:
 
 def compare_tables(by_duckdb: Path, by_other: Path) -> dict[str, SameRows]:
     """Compare the tables of two homes, row for row in the order of their key."""
+    with both_warehouses(by_duckdb, by_other) as connection:
+        return {name: compare_rows(connection, table.spec) for name, table in TABLES.items()}
+
+
+@contextmanager
+def both_warehouses(by_duckdb: Path, by_other: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Attach the warehouses of two homes as ``first`` and ``second``."""
     with duckdb.connect() as connection:
         for name, home in (("first", by_duckdb), ("second", by_other)):
             connection.execute(f"attach ? as {name} (read_only)", [str(home / "warehouse" / "tiktok.duckdb")])
-        return {name: compare_rows(connection, table.spec) for name, table in TABLES.items()}
+        yield connection
 
 
 def compare_rows(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> SameRows:
@@ -186,7 +193,9 @@ def compare_rows(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> Same
     )
     is_other_float = " or ".join([f'a."{name}" <> b."{name}"' for name in floats] or ["false"])
     distances = [
-        f'abs(a."{name}" - b."{name}") / greatest(abs(a."{name}"), abs(b."{name}"), 1e-300)' for name in floats
+        f'if(a."{name}" = b."{name}", 0.0, '  # also if both are infinite
+        f'abs(a."{name}" - b."{name}") / greatest(abs(a."{name}"), abs(b."{name}"), 1e-300))'
+        for name in floats
     ]
     rows, other_rows = (
         connection.execute(f"select count(*) from {side}.{spec}").fetchall()[0][0]  # noqa: S608

@@ -20,6 +20,7 @@ from benchmarks import record
 from benchmarks.reliability.crash import limit_free_space, mount_small_disk
 from benchmarks.reliability.forked import in_fork, run
 from benchmarks.reliability.kills import STUDY, Attacked, prepare, problem_after_rerun
+from benchmarks.reliability.said import last_reason, problem_of, reasons
 from benchmarks.reliability.states import list_differences, published_of
 
 BACKUP, ALL_AGAIN = "backup", "refresh --all"
@@ -115,7 +116,7 @@ def _trial(name: str, attacked: dict[str, Attacked], disk: Path, free: float) ->
                 if code
                 else "; ".join(in_fork(lambda: list_differences(disk, described.after)))
             )
-    return DiskTrial(name, free, code, _last_line(said, disk.parent), problem)
+    return DiskTrial(name, free, code, last_reason(said, disk.parent), problem)
 
 
 def _state(home: Path) -> Any:  # noqa: ANN401 - mypy does not see through the fork
@@ -141,25 +142,16 @@ def _backup_trial(home: Path, disk: Path, free: float) -> DiskTrial:
         problem = (
             f"with room: backup ended with {again}, restore with {restored}: {said_again[-300:]}{said_then[-300:]}"
         )
-    return DiskTrial(BACKUP, free, code, _last_line(said, disk.parent), problem)
+    return DiskTrial(BACKUP, free, code, last_reason(said, disk.parent), problem)
 
 
 def _problem_of_the_message(code: int, said: str) -> str:
     """Return what is wrong with the words of a command that may have failed, or an empty text."""
-    if "Traceback" in said or "Exception ignored" in said:
-        return f"a stack trace: {said[-600:]}"
-    if code not in (0, 1):
-        return f"exit code {code}: {said[-600:]}"
-    reasons = [line for line in said.splitlines() if line.startswith("tiktok-pipeline: ")]
-    if code and not any(word in line for line in reasons for word in ("free some space", "free disk space")):
+    if problem := problem_of(code, said):
+        return problem
+    if code and not any(word in line for line in reasons(said) for word in ("free some space", "free disk space")):
         return f"no line says that the disk is full: {said[-600:]}"
     return ""
-
-
-def _last_line(said: str, folder: Path) -> str:
-    """Return the last line that gives a reason, without the path of the folder of the homes."""
-    reasons = [line for line in said.splitlines() if line.startswith("tiktok-pipeline: ")]
-    return reasons[-1].replace(f"{folder}/", "") if reasons else ""
 
 
 def full_disks_command(

@@ -24,6 +24,7 @@ import typer
 
 from benchmarks import record
 from benchmarks.performance.engines import FIRST, compare_tables
+from benchmarks.reliability.said import last_reason, problem_of
 from benchmarks.reliability.states import Slices, published_of
 from benchmarks.spark_cluster import Cluster, spark_cluster, wait_for
 from tiktok_pipeline.sample import write_sample
@@ -84,7 +85,7 @@ def measure_worker_kills(
         started = time.monotonic()
         _expect_success(_refresh(home, second, cluster.master))
         whole = time.monotonic() - started
-        log(f"undisturbed: {whole:.0f} s{_differing(after, home)}")
+        log(f"undisturbed: {whole:.0f} s {_differing(after, home)}")
         found = []
         for number in range(1, times + 1):
             shutil.rmtree(home)
@@ -137,13 +138,13 @@ def _trial(attacked: _Attacked, number: int, draw: random.Random, whole: float) 
         code = _wait(running)
         output.seek(0)
         said = output.read().decode(errors="replace")
-    problem = _problem(code, said) or _problem_of_tables(home, old, attacked.after, code)
+    problem = problem_of(code, said) or _problem_of_tables(home, old, attacked.after, code)
     if killed == WORKER:
         cluster.start_worker()
     if not problem and code:
         again, said_again = _refresh(home, attacked.scrape, cluster.master)
         problem = f"the rerun ended with {again}: {said_again[-300:]}" if again else _differing(attacked.after, home)
-    return WorkerTrial(number, killed, round(seconds, 1), code, _last_line(said, home.parent), problem)
+    return WorkerTrial(number, killed, round(seconds, 1), code, last_reason(said, home.parent), problem)
 
 
 def _kill(killed: str, worker: psutil.Process, refresh: psutil.Process) -> None:
@@ -156,15 +157,6 @@ def _kill(killed: str, worker: psutil.Process, refresh: psutil.Process) -> None:
         process.send_signal(signal.SIGKILL)
 
 
-def _problem(code: int, said: str) -> str:
-    if "Traceback" in said or "Exception ignored" in said:
-        return f"a stack trace: {said[-600:]}"
-    if code not in (0, 1):
-        return f"exit code {code}: {said[-600:]}"
-    reasons = [line for line in said.splitlines() if line.startswith("tiktok-pipeline: ")]
-    return f"no line gives the reason: {said[-600:]}" if code and not reasons else ""
-
-
 def _problem_of_tables(home: Path, old: Slices, after: Path, code: int) -> str:
     """Return what is wrong with the tables of a refresh that ended: the published ones are old, or all are new."""
     if code and published_of(home) == old:
@@ -175,12 +167,7 @@ def _problem_of_tables(home: Path, old: Slices, after: Path, code: int) -> str:
 def _differing(after: Path, home: Path) -> str:
     """Name the tables that are not those of DuckDB; an empty text if all are."""
     differing = [name for name, same in compare_tables(after, home).items() if not same.is_same]
-    return f", other tables than DuckDB's: {', '.join(differing)}" if differing else ""
-
-
-def _last_line(said: str, folder: Path) -> str:
-    reasons = [line for line in said.splitlines() if line.startswith("tiktok-pipeline: ")]
-    return reasons[-1].replace(f"{folder}/", "") if reasons else ""
+    return f"other tables than DuckDB's: {', '.join(differing)}" if differing else ""
 
 
 def _refresh(home: Path, scrape: Path, engine: str) -> tuple[int, str]:

@@ -62,6 +62,12 @@ def test_a_float_that_only_the_order_of_a_sum_changed_is_the_same(databases: duc
     assert found.is_same
 
 
+def test_infinity_and_no_number_are_the_same_as_themselves(databases: duckdb.DuckDBPyConnection) -> None:
+    for name in ("first", "second"):
+        databases.execute(f"insert into {name}.shelf.things values ('march', 'd', 'inf'), ('march', 'e', 'nan')")
+    assert compare_rows(databases, SPEC) == SameRows(5, 5, 0, 0, 0.0)
+
+
 def test_the_table_shows_the_ratio_and_the_tables_that_differ() -> None:
     runs = (Measured(2.0, 300.0, cpu_seconds=2.5), Measured(4.0, 310.0, cpu_seconds=3.5))
     other = SameRows(3, 3, 1, 0, 0.0)

@@ -129,12 +129,12 @@ _SPARK_SERVERS: dict[str, tuple[Server, subprocess.Popen[bytes]]] = {}
 
 
 _WATCHES: list[WorkerWatch] = []
-"""Those of the drivers that use a cluster."""
+"""Those of the drivers that use a cluster, the newest last."""
 
 
 def error_of_workers() -> EngineError | None:
-    """Return why a driver was ended for want of workers; None if none was."""
-    return next((watch.error for watch in reversed(_WATCHES) if watch.error), None)
+    """Return why the newest driver was ended for want of workers; None if it was not."""
+    return _WATCHES[-1].error if _WATCHES else None
 
 
 def _start_spark(master: str) -> tuple[Server, subprocess.Popen[bytes]]:

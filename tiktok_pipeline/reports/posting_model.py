@@ -79,7 +79,7 @@ def posting_summary(tables: PostingTables) -> Sentence | None:
         Span(format_count(posting), is_strong=True),
         Span(f" of {format_count(tables.creators)} creators posted within {tables.bounds.posting_days:g} days, "),
         Span(format_count(dormant), is_strong=True),
-        Span(f" have been silent for more than {tables.bounds.dormant_days:g} ("),
+        Span(f" have been silent for more than {tables.bounds.dormant_days:g} days ("),
         Span("who still posts", href=f"#{ANCHOR}"),
         Span(")."),
     )

@@ -65,7 +65,7 @@ def test_the_section_has_the_numbers_of_the_snapshot() -> None:
 def test_the_summary_names_the_bounds() -> None:
     tables = replace(TABLES, bounds=ActivityBounds(posting_days=14, dormant_days=60))
     assert text_of(posting_summary(tables)) == (
-        "402 of 998 creators posted within 14 days, 438 have been silent for more than 60 (who still posts)."
+        "402 of 998 creators posted within 14 days, 438 have been silent for more than 60 days (who still posts)."
     )
 
 

@@ -169,14 +169,11 @@ def stripped_cell(name: str, cell: str | None = None) -> nw.Expr:
     return strip_and_nullify(nw.col(cell or name), null_pattern_of(name))
 
 
-def strip_columns(frame: nw.LazyFrame[Any], names: Iterable[str], engine: Engine) -> nw.LazyFrame[Any]:
+def strip_columns(frame: nw.LazyFrame[Any], names: Collection[str], engine: Engine) -> nw.LazyFrame[Any]:
     """Add ``text_<name>``, the `stripped_cell` of ``raw_<name>``, in the engine's own functions."""
-    by_pattern: dict[str, dict[str, str]] = {}
-    for name in names:
-        by_pattern.setdefault(null_pattern_of(name), {})[f"text_{name}"] = f"raw_{name}"
-    for pattern, columns in by_pattern.items():
-        frame = engine.strip_and_nullify(frame, columns, missing=pattern)
-    return frame
+    columns = {f"text_{name}": f"raw_{name}" for name in names}
+    words = {f"text_{name}": null_pattern_of(name) for name in names}
+    return engine.strip_and_nullify(frame, columns, missing=words)
 
 
 def is_filled(name: str, columns: Collection[str], cell: str | None = None) -> nw.Expr:

@@ -112,18 +112,24 @@ def validate_source(
     """
     delivered, raw = raw, mark_delivered(canonical_cells(raw, formats or {}, engine), source, columns or {})
     clean = {"profiles": clean_profiles, "creator_activity": clean_activity}[source.name]
-    marked = mark_canonical(raw, source, engine)
+    marked = _with_keys(mark_canonical(raw, source, engine), source)
+    is_small = count_rows(delivered.head(FIRST_ROWS + 1)) <= FIRST_ROWS
+    if is_small:
+        # Stored once: planning the patterns of a small table takes longer than matching them.
+        raw = marked = keys = engine.persist(marked)
+    else:
+        keys = _with_delivered_keys(raw, source)
     use_fast_path = source.name == PROFILES.name and (
-        count_rows(delivered.head(FIRST_ROWS + 1)) <= FIRST_ROWS
-        or _share_not_canonical(delivered, formats or {}, source, engine) < MAX_MATERIALIZED_SHARE
+        is_small or _share_not_canonical(delivered, formats or {}, source, engine) < MAX_MATERIALIZED_SHARE
     )
-    checked = apply_rules(clean(_suspect_rows(marked, raw, source, engine), engine), SCHEMAS[source.name])
+    suspects = _suspect_rows(marked, keys, engine).drop("handle", "number")
+    checked = apply_rules(clean(suspects, engine), SCHEMAS[source.name])
     may_be_rejected = (nw.col("problems") != "") | nw.col("is_repeated")
     is_odd = may_be_rejected | has_unread_cell(source)
     materialized = engine.persist(checked if use_fast_path else engine.where(checked, is_odd))
-    with_duplicates = mark_duplicates(
-        materialized.filter(may_be_rejected), engine, count_ids=lambda: _count_ids(raw, source)
-    )
+    with_duplicates = materialized.filter(may_be_rejected)
+    if count_rows(materialized.filter(nw.col("is_repeated")).head(1)):
+        with_duplicates = mark_duplicates(with_duplicates, engine, count_ids=lambda: _count_ids(keys))
     rejected = engine.persist(with_duplicates.filter(nw.col("problems") != ""))
 
     names = TABLES[source.name].frame_names
@@ -140,27 +146,31 @@ def validate_source(
     )
 
 
-def _count_ids(raw: nw.LazyFrame[Any], source: Source) -> int:
+def _count_ids(keys: nw.LazyFrame[Any]) -> int:
     """Return the number of different ids that can identify an account."""
-    ids = raw.select(delivered_number(source).alias("number"))
-    return count_rows(ids.filter(~nw.col("number").is_null()).unique())
+    return count_rows(keys.filter(~nw.col("number").is_null()).select("number").unique())
 
 
-def _suspect_rows(
-    marked: nw.LazyFrame[Any], raw: nw.LazyFrame[Any], source: Source, engine: Engine
-) -> nw.LazyFrame[Any]:
+def _with_keys(marked: nw.LazyFrame[Any], source: Source) -> nw.LazyFrame[Any]:
+    """Add what an account is recognized by to marked rows: ``handle`` and ``number``, as they will be parsed."""
+    handle = nw.when(nw.col("is_canonical")).then(nw.col("account_id")).otherwise(delivered_handle(source))
+    return marked.with_columns(handle.alias("handle"), delivered_number(source).alias("number"))
+
+
+def _with_delivered_keys(raw: nw.LazyFrame[Any], source: Source) -> nw.LazyFrame[Any]:
+    """Add the same keys to raw rows, without the test whether a row is canonical."""
+    return raw.with_columns(delivered_handle(source).alias("handle"), delivered_number(source).alias("number"))
+
+
+def _suspect_rows(marked: nw.LazyFrame[Any], keys: nw.LazyFrame[Any], engine: Engine) -> nw.LazyFrame[Any]:
     """Return the rows that are not canonical or whose creator may occur more than once, with ``is_repeated``."""
-    delivered = delivered_handle(source)
-    handle = nw.when(nw.col("is_canonical")).then(nw.col("account_id")).otherwise(delivered)
-    number = delivered_number(source).alias("number")
-    named = marked.with_columns(handle.alias("handle"), number)
-    by_handle = engine.mark_repeated(named, "handle", among=raw.select(delivered.alias("handle")))
+    by_handle = engine.mark_repeated(marked, "handle", among=keys.select("handle"))
     by_handle = by_handle.rename({"is_repeated": "is_repeated_handle"})
-    by_number = engine.mark_repeated(by_handle, "number", among=raw.with_columns(number).select("number"))
+    by_number = engine.mark_repeated(by_handle, "number", among=keys.select("number"))
     is_repeated = nw.col("is_repeated") | nw.col("is_repeated_handle")
     repeated = by_number.with_columns(is_repeated.alias("is_repeated"))
     suspects = engine.where(repeated, ~nw.col("is_canonical") | nw.col("is_repeated"))
-    return suspects.drop("handle", "number", "is_repeated_handle")
+    return suspects.drop("is_repeated_handle")
 
 
 def rejected_rows(

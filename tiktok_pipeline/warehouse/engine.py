@@ -9,8 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
-from tiktok_pipeline.missing_values import NULL_PATTERN
-
 if TYPE_CHECKING:
     import narwhals as nw
     import pyarrow as pa
@@ -69,12 +67,13 @@ class Engine(Protocol):
         ...
 
     def strip_and_nullify(
-        self, frame: nw.LazyFrame[Any], columns: Mapping[str, str], *, missing: str = NULL_PATTERN
+        self, frame: nw.LazyFrame[Any], columns: Mapping[str, str], *, missing: Mapping[str, str] | None = None
     ) -> nw.LazyFrame[Any]:
         """Add texts without surrounding white space; an empty text and a word that means missing become NULL.
 
-        ``columns`` maps the name of each new column to the column that it is computed from. ``missing`` is a regular
-        expression that matches the words, see `tiktok_pipeline.missing_values`.
+        ``columns`` maps the name of each new column to the column that it is computed from. ``missing`` maps new
+        columns to the regular expression that matches their words; without an entry it is
+        `tiktok_pipeline.missing_values.NULL_PATTERN`.
         """
         ...
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from tiktok_pipeline.features.catalog import feature_names
@@ -102,6 +105,24 @@ def test_correlations_with_missing_values_agree_with_scipy() -> None:
     assert found["spearman", *pair] == pytest.approx(
         stats.spearmanr(both[pair[0]], both[pair[1]]).statistic, rel=1e-12
     )
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    cells=st.lists(
+        st.tuples(*[st.one_of(st.none(), st.integers(-3, 3), st.integers(-100, 100)) for _ in range(4)]),
+        min_size=3,
+        max_size=30,
+    )
+)
+def test_spearman_equals_the_one_of_pandas(cells: list[tuple[int | None, ...]]) -> None:
+    values = pd.DataFrame(cells, columns=["followers", "likes", "following", "videos_count"], dtype="float64")
+    found = correlated(values)
+    expected = values.corr(method="spearman")
+    for (statistic, a, b), value in found.items():
+        if statistic == "spearman":
+            known = math.nan if value is None else value
+            assert known == pytest.approx(expected[a][b], rel=1e-9, abs=1e-12, nan_ok=True)
 
 
 def test_spearman_depends_on_the_order_only() -> None:

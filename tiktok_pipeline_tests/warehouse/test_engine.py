@@ -155,8 +155,15 @@ def test_every_engine_strips_and_nullifies_alike(engine: Warehouse) -> None:
     rows = rows_of(engine.strip_and_nullify(lazy_frame(engine, who=texts), {"stripped": "who"}))
     expected = ["a b", *[None] * 8, "nulls", "a", "\u00a0a", "a\x1f", "é ü", "🎉"]
     assert [(row["who"], row["stripped"]) for row in rows] == list(zip(texts, expected, strict=True))
-    own_words = engine.strip_and_nullify(lazy_frame(engine, who=["x", "X", "xx", "NaN"]), {"s": "who"}, missing="x")
-    assert [row["s"] for row in rows_of(own_words)] == [None, "X", "xx", "NaN"]
+    own_words = engine.strip_and_nullify(
+        lazy_frame(engine, who=["x", "X", "xx", "NaN"]), {"own": "who", "usual": "who"}, missing={"own": "x"}
+    )
+    assert [(row["own"], row["usual"]) for row in rows_of(own_words)] == [
+        (None, "x"),
+        ("X", "X"),
+        ("xx", "xx"),
+        ("NaN", None),
+    ]
 
 
 def test_rows_are_chosen_by_a_computed_column(engine: Warehouse) -> None:

@@ -98,21 +98,23 @@ class DuckDBEngine:
         return self._project(frame, f"* replace ({', '.join(casts)})")
 
     def strip_and_nullify(
-        self, frame: nw.LazyFrame[Any], columns: Mapping[str, str], *, missing: str = NULL_PATTERN
+        self, frame: nw.LazyFrame[Any], columns: Mapping[str, str], *, missing: Mapping[str, str] | None = None
     ) -> nw.LazyFrame[Any]:
         """Add stripped texts; only a text that begins or ends with a character below "!" is stripped."""
-        texts = []
+        stripped, texts = [], []
         for new, name in columns.items():
-            text = quoted(name)
-            stripped = f"trim({text}, {_WHITE_SPACE_SQL})"
+            cell, text = quoted(name), quoted(new)
+            edges = f"{cell} < '!' or {cell}[-1] < '!'"
+            stripped.append(f"case when {edges} then trim({cell}, {_WHITE_SPACE_SQL}) else {cell} end as {text}")
             # A pattern, not a list: DuckDB turns a list into a join of all rows. Most texts are too long for a word.
+            is_missing = _matches(text, (missing or {}).get(new, NULL_PATTERN))
             texts.append(
-                f"case when {text} < '!' or {text}[-1] < '!' "
-                f"then case when not {_matches(stripped, missing)} then {stripped} end "
-                f"when length({text}) <= {LONGEST_NULL_WORD} and {_matches(text, missing)} then null "
-                f"else {text} end as {quoted(new)}"
+                f"case when length({text}) <= {LONGEST_NULL_WORD} and {is_missing} then null else {text} end"
             )
-        return self._project(frame, f"*, {', '.join(texts)}")
+        # Two steps, because DuckDB compiles a pattern wherever it stands, which takes 2 ms.
+        frame = self._project(frame, f"*, {', '.join(stripped)}")
+        replaced = ", ".join(f"{text} as {quoted(new)}" for text, new in zip(texts, columns, strict=True))
+        return self._project(frame, f"* replace ({replaced})")
 
     def to_json(self, frame: nw.LazyFrame[Any], name: str, cells: Mapping[str, str]) -> nw.LazyFrame[Any]:
         """Add a JSON object of the mapped columns without NULLs; NULL if nothing is left."""
@@ -137,9 +139,8 @@ class DuckDBEngine:
     def mark_repeated(self, frame: nw.LazyFrame[Any], column: str, *, among: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
         """Add ``is_repeated``, by the hashes that occur more than once: they take a fraction of the texts' memory."""
         name = quoted(column)
-        hashes = among.select(column).to_native().project(f"hash({name}) as hashed")
-        counted = hashes.aggregate("hashed, count(*) as rows", "hashed")
-        repeated = self.persist(nw.from_native(counted.filter("rows > 1").project("hashed as repeated"))).to_native()
+        counted = f"select hash({name}) as repeated from rows group by repeated having count(*) > 1"
+        repeated = self.persist(self._query(among, counted)).to_native()
         joined = frame.to_native().join(repeated, f"hash({name}) = repeated", how="left")
         return self._project(
             nw.from_native(joined),

@@ -97,11 +97,14 @@ class SparkEngine:
         f = self._functions
         return _with(frame, {name: dialect.try_cast(f, f.col(name), type_) for name, type_ in types.items()})
 
-    def strip_and_nullify(self, frame: Rows, columns: Mapping[str, str], *, missing: str = NULL_PATTERN) -> Rows:
+    def strip_and_nullify(
+        self, frame: Rows, columns: Mapping[str, str], *, missing: Mapping[str, str] | None = None
+    ) -> Rows:
         """Add stripped texts; only a text that begins or ends with a character below "!" is stripped."""
         f = self._functions
+        words = {new: (missing or {}).get(new, NULL_PATTERN) for new in columns}
         return _with(
-            frame, {new: dialect.strip_and_nullify(f, f.col(name), missing) for new, name in columns.items()}
+            frame, {new: dialect.strip_and_nullify(f, f.col(name), words[new]) for new, name in columns.items()}
         )
 
     def to_json(self, frame: Rows, name: str, cells: Mapping[str, str]) -> Rows:

@@ -18,6 +18,7 @@ from benchmarks.performance import scale as scaling
 from benchmarks.performance.engines import engines_command
 from benchmarks.performance.many import as_json as many_as_json
 from benchmarks.performance.many import measure_many_snapshots
+from benchmarks.performance.profile import profile_command
 from benchmarks.performance.refresh import refresh_file, refresh_sample, summary
 from benchmarks.performance.same_tables import same_tables_command
 from benchmarks.reliability.at_once import at_once_command
@@ -290,6 +291,7 @@ def backfill_command(
 
 app.command("same-tables")(same_tables_command)
 app.command("engines")(engines_command)
+app.command("profile")(profile_command)
 app.command("creators")(creators_command)
 app.command("damage")(damage_command)
 app.command("redaction")(redaction_command)

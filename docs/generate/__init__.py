@@ -22,6 +22,7 @@ def write_pages(docs: Path) -> None:
         "measured_compare.md": measurements.render_compare(),
         "measured_engines.md": measurements.render_engines(),
         "measured_many.md": measurements.render_many(),
+        "measured_profile.md": measurements.render_profile(),
         "measured_scale.md": measurements.render_scale(),
         "measured_sizes.md": measurements.render_sizes(),
         "verdicts.md": verdicts.render(),

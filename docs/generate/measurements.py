@@ -135,6 +135,22 @@ def render_engines() -> str:
     return paragraphs(table(header, rows))
 
 
+def render_profile() -> str:
+    """Return where the time of a small refresh goes: the largest shares of the newest profile."""
+    result = _results("profile")[-1]["profiles"][-1]
+    seconds = result["seconds_by_package"]
+    total = sum(seconds.values())
+    longest = sorted(seconds.items(), key=lambda item: -item[1])[:SHOWN_STEPS]
+    shares = [[escape(name), f"{spent / total:.0%}"] for name, spent in longest]
+    return paragraphs(
+        f"A profile of a refresh with {result['rows']:,} rows (`python -m benchmarks profile`):",
+        table(
+            ["Package", "Share of the sampled time"],
+            [[escape(name), f"{spent / total:.0%}"] for name, spent in shares],
+        ),
+    )
+
+
 def _results(benchmark: str) -> list[dict[str, Any]]:
     """Return all results of a benchmark, the newest last."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tiktok_pipeline.orchestration.runs.tags import ENGINE_TAG, ENGINE_UI_TAG
+from tiktok_pipeline.sample import write_sample
 from tiktok_pipeline.tables import TABLES
 from tiktok_pipeline_tests.engines import SPARK_ENGINE, needs_sail, needs_spark
 from tiktok_pipeline_tests.homes import run_command_line
@@ -20,11 +21,15 @@ ADDRESSES = {"sail": "sc://127.0.0.1:", SPARK_ENGINE: f"{SPARK_ENGINE} local-"}
 pytestmark = pytest.mark.slow
 
 
-def refresh_sample(home: Path, engine: str) -> Path:
+def refresh(home: Path, engine: str, *arguments: str | Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TIKTOK_PIPELINE_ENGINE", engine)
         patch.setenv("TIKTOK_PIPELINE_PICTURES", "no")
-        assert run_command_line(patch, home, "refresh", SAMPLE, *STUDIES) == 0
+        assert run_command_line(patch, home, "refresh", *arguments) == 0
+
+
+def refresh_sample(home: Path, engine: str) -> Path:
+    refresh(home, engine, SAMPLE, *STUDIES)
     return home
 
 
@@ -64,6 +69,26 @@ def test_a_run_names_its_engine_and_leaves_nothing_behind(by_duckdb: Path, other
     pages = {"http" if pages else None for pages in engines_of_runs(other[1], ENGINE_UI_TAG)}
     assert pages == {None if other[0] == "sail" else "http"}
     assert sorted(path.name for path in (other[1] / "warehouse").iterdir()) == ["tiktok.duckdb"]
+
+
+@pytest.mark.parametrize("engine", [pytest.param("sail", marks=needs_sail())])
+def test_a_home_may_change_its_engine(tmp_path: Path, engine: str) -> None:
+    """Each engine continues what the other began: the second snapshot is compared with the first one."""
+    write_sample(tmp_path / "scrapes", profiles=300, snapshots=2, random_state=5, activity=0)
+    first, second = sorted((tmp_path / "scrapes").glob("profiles_*"))
+    study = ("--study", "balanced_segments")
+    homes = {
+        "one engine": ("duckdb", "duckdb"),
+        "from DuckDB": ("duckdb", engine),
+        "to DuckDB": (engine, "duckdb"),
+    }
+    for name, (before, after) in homes.items():
+        refresh(tmp_path / name, before, first, *study)
+        refresh(tmp_path / name, after, second, *study)
+    for name in ("from DuckDB", "to DuckDB"):
+        for table in TABLES.values():
+            assert_same_rows(tmp_path / "one engine", tmp_path / name, table.spec)
+    assert count_rows(tmp_path / "to DuckDB", TABLES["creators.moves"].spec)
 
 
 def engines_of_runs(home: Path, tag: str = ENGINE_TAG) -> set[str | None]:

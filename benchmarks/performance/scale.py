@@ -49,7 +49,7 @@ def make_snapshot(folder: Path, profiles: int, log: Log, *, is_typed: bool = Fal
     Its cells are texts, or typed as vendors write them.
     """
     own = folder / (f"typed_{profiles}" if is_typed else f"profiles_{profiles}")
-    if not own.exists():
+    if not any(own.glob("profiles_*.parquet")):  # a folder may be left from a run that was stopped
         log(f"writing a snapshot of {profiles:,} profiles ...")
         write_sample(
             own,

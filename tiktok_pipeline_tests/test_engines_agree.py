@@ -76,19 +76,13 @@ def test_a_home_may_change_its_engine(tmp_path: Path, engine: str) -> None:
     """Each engine continues what the other began: the second snapshot is compared with the first one."""
     write_sample(tmp_path / "scrapes", profiles=300, snapshots=2, random_state=5, activity=0)
     first, second = sorted((tmp_path / "scrapes").glob("profiles_*"))
-    study = ("--study", "balanced_segments")
-    homes = {
-        "one engine": ("duckdb", "duckdb"),
-        "from DuckDB": ("duckdb", engine),
-        "to DuckDB": (engine, "duckdb"),
-    }
-    for name, (before, after) in homes.items():
-        refresh(tmp_path / name, before, first, *study)
-        refresh(tmp_path / name, after, second, *study)
-    for name in ("from DuckDB", "to DuckDB"):
-        for table in TABLES.values():
-            assert_same_rows(tmp_path / "one engine", tmp_path / name, table.spec)
-    assert count_rows(tmp_path / "to DuckDB", TABLES["creators.moves"].spec)
+    homes = tmp_path / "begun by DuckDB", tmp_path / "begun by the other"
+    for home, engines in zip(homes, [("duckdb", engine), (engine, "duckdb")], strict=True):
+        for used, scrape in zip(engines, (first, second), strict=True):
+            refresh(home, used, scrape, "--study", "balanced_segments")
+    for table in TABLES.values():
+        assert_same_rows(*homes, table.spec)
+    assert count_rows(homes[0], TABLES["creators.moves"].spec)
 
 
 def engines_of_runs(home: Path, tag: str = ENGINE_TAG) -> set[str | None]:

@@ -13,6 +13,7 @@ from generate.markdown import code, escape, paragraphs, table
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
 SHOWN_STEPS = 8
+DAY = "Measured on"
 
 
 def render_scale() -> str:
@@ -20,8 +21,7 @@ def render_scale() -> str:
     newest: dict[tuple[int, int], tuple[dict[str, Any], dict[str, Any]]] = {}
     for result in _results("scale"):
         for run in result["runs"]:
-            newest[run["rows"], len(run["studies"])] = (run, result["machine"])
-    runs = [run for _, (run, _) in sorted(newest.items())]
+            newest[run["rows"], len(run["studies"])] = (run, result)
     rows = [
         [
             f"{run['rows']:,}",
@@ -30,14 +30,15 @@ def render_scale() -> str:
             f"{run['rows_per_second']:,.0f}",
             _gigabytes(run["measured"]["peak_megabytes"]),
             _gigabytes(run["measured"]["disk_megabytes"]),
+            result["day"],
         ]
-        for run in runs
+        for _, (run, result) in sorted(newest.items())
     ]
-    largest, machine = newest[max(newest)]
+    largest, result = newest[max(newest)]
     steps = sorted(largest["seconds_by_step"].items(), key=lambda item: -item[1])[:SHOWN_STEPS]
     return paragraphs(
-        _machine(machine),
-        table(["Rows", "Studies", "Time", "Rows per second", "Peak memory", "Disk beside the snapshot"], rows),
+        _machine(result["machine"]),
+        table(["Rows", "Studies", "Time", "Rows per second", "Peak memory", "Disk beside the snapshot", DAY], rows),
         f"The longest steps with {largest['rows']:,} rows:",
         table(["Step", "Time"], [[code(name), f"{seconds:,.0f} s"] for name, seconds in steps]),
     )
@@ -63,9 +64,10 @@ def render_many() -> str:
     queries = [[escape(name), f"{seconds:,.2f} s"] for name, seconds in result["query_seconds"].items()]
     first, last = median(result["first_seconds"]), median(result["last_seconds"])
     return paragraphs(
-        f"With {result['snapshots']} snapshots of {result['profiles']:,} profiles, a refresh takes {last:,.1f} s."
+        f"With {result['snapshots']} snapshots of {result['profiles']:,} profiles, a refresh took {last:,.1f} s"
+        f" on {result['day']}."
         f" The first refreshes took {first:,.1f} s."
-        f" The published copy is {_gigabytes(result['published_megabytes'])}.",
+        f" The published copy was {_gigabytes(result['published_megabytes'])}.",
         table(["Query of the published copy", "Time"], queries),
     )
 
@@ -86,6 +88,7 @@ def render_compare() -> str:
             *_measured(pair, "wall_seconds", "s", 1),
             *_measured(pair, "peak_megabytes", "MB", 0),
             ", ".join(code(f"{name}={value}") for name, value in result["settings_of_ours"].items()),
+            result["day"],
         ]
         for (profiles, rival, is_typed), (pair, result) in sorted(newest.items(), key=lambda item: item[0])
     ]
@@ -98,6 +101,7 @@ def render_compare() -> str:
         "Memory here",
         "Memory there",
         "Settings here",
+        DAY,
     ]
     return paragraphs(table(header, rows))
 
@@ -120,6 +124,7 @@ def render_engines() -> str:
                 _gigabytes(max(run["peak_megabytes"] for run in by["runs"])),
                 f"{len(by['tables']) - len(by['other_tables'])} of {len(by['tables'])}" if compared else "-",
                 f"{largest:.0e}" if compared else "-",
+                result["day"],
             ]
         )
     header = [
@@ -131,19 +136,21 @@ def render_engines() -> str:
         "Peak memory",
         "Equal tables",
         "Largest relative difference of a float",
+        DAY,
     ]
     return paragraphs(table(header, rows))
 
 
 def render_profile() -> str:
     """Return where the time of a small refresh goes: the largest shares of the newest profile."""
-    result = _results("profile")[-1]["profiles"][-1]
+    newest = _results("profile")[-1]
+    result = newest["profiles"][-1]
     seconds = result["seconds_by_package"]
     total = sum(seconds.values())
     longest = sorted(seconds.items(), key=lambda item: -item[1])[:SHOWN_STEPS]
     shares = [[escape(name), f"{spent / total:.0%}"] for name, spent in longest]
     return paragraphs(
-        f"A profile of a refresh with {result['rows']:,} rows (`python -m benchmarks profile`):",
+        f"A profile of a refresh with {result['rows']:,} rows on {newest['day']} (`python -m benchmarks profile`):",
         table(
             ["Package", "Share of the sampled time"],
             [[escape(name), f"{spent / total:.0%}"] for name, spent in shares],
@@ -152,14 +159,14 @@ def render_profile() -> str:
 
 
 def _results(benchmark: str) -> list[dict[str, Any]]:
-    """Return all results of a benchmark, the newest last."""
+    """Return all results of a benchmark with their ``day``, the newest last."""
 
     def number(path: Path) -> tuple[str, int]:
         _, day, nth = re.fullmatch(rf"({benchmark})-(\d{{4}}-\d\d-\d\d)(?:-(\d+))?", path.stem).groups()  # type: ignore[union-attr]
         return day, int(nth or 1)
 
     return [
-        json.loads(path.read_text(encoding="utf-8"))
+        {**json.loads(path.read_text(encoding="utf-8")), "day": number(path)[0]}
         for path in sorted(RESULTS.glob(f"{benchmark}-*.json"), key=number)
     ]
 

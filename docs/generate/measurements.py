@@ -17,7 +17,7 @@ DAY = "Measured on"
 
 
 def render_scale() -> str:
-    """Return the refreshes of one snapshot by its size, and the longest steps of the largest."""
+    """Return the refreshes of one snapshot by its size, and the longest steps of the largest of the newest day."""
     newest: dict[tuple[int, int], tuple[dict[str, Any], dict[str, Any]]] = {}
     for result in _results("scale"):
         for run in result["runs"]:
@@ -34,7 +34,7 @@ def render_scale() -> str:
         ]
         for _, (run, result) in sorted(newest.items())
     ]
-    largest, result = newest[max(newest)]
+    largest, result = _largest_of_newest_day(list(newest.values()))
     steps = sorted(largest["seconds_by_step"].items(), key=lambda item: -item[1])[:SHOWN_STEPS]
     return paragraphs(
         _machine(result["machine"]),
@@ -45,17 +45,26 @@ def render_scale() -> str:
 
 
 def render_sizes() -> str:
-    """Return how many bytes a row takes in the largest refresh of one study."""
-    runs = [run for result in _results("scale") for run in result["runs"] if len(run["studies"]) == 1]
-    most = max(run["rows"] for run in runs)
-    run = [run for run in runs if run["rows"] == most][-1]
+    """Return how many bytes a row takes in the largest refresh of one study of the newest day."""
+    of_one_study = [
+        (run, result) for result in _results("scale") for run in result["runs"] if len(run["studies"]) == 1
+    ]
+    run, result = _largest_of_newest_day(of_one_study)
     sizes = {
         "delivered Parquet file": run["snapshot_megabytes"],
         "warehouse": run["warehouse_megabytes"],
         "published copy": run["published_megabytes"],
     }
     rows = [[what, f"{megabytes * 1e6 / run['rows']:,.0f} bytes"] for what, megabytes in sizes.items()]
-    return paragraphs(table(["File", f"Per row, with {run['rows']:,} rows and one study"], rows))
+    return paragraphs(table(["File", f"Per row, with {run['rows']:,} rows and one study ({result['day']})"], rows))
+
+
+def _largest_of_newest_day(
+    runs: list[tuple[dict[str, Any], dict[str, Any]]],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the run with the most rows, and its result, among those of the newest day."""
+    newest = max(result["day"] for _, result in runs)
+    return max((pair for pair in runs if pair[1]["day"] == newest), key=lambda pair: pair[0]["rows"])
 
 
 def render_many() -> str:

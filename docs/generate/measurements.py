@@ -160,10 +160,7 @@ def render_profile() -> str:
     shares = [[escape(name), f"{spent / total:.0%}"] for name, spent in longest]
     return paragraphs(
         f"A profile of a refresh with {result['rows']:,} rows on {newest['day']} (`python -m benchmarks profile`):",
-        table(
-            ["Package", "Share of the sampled time"],
-            [[escape(name), f"{spent / total:.0%}"] for name, spent in shares],
-        ),
+        table(["Package", "Share of the sampled time"], shares),
     )
 
 

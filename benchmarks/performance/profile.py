@@ -30,7 +30,7 @@ SAMPLES_PER_SECOND = 100
 IMPORTS, WAITING, PYTHON = "imports", "waiting", "Python itself"
 
 _FRAME = re.compile(r"^(?P<function>.*) \((?P<file>[^()]*?)(:\d+)?\)$")
-_ASSET = re.compile(r"^(?P<factory>\w+)\.<locals>\.(?P<asset>\w+)$")
+_ASSET = re.compile(r"^\w+\.<locals>\.(?P<asset>\w+)$")
 _ENGINE = "tiktok_pipeline/warehouse/duckdb/"
 _SHOWN = 12
 

@@ -44,8 +44,6 @@ def test_a_missing_sampler_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 @pytest.mark.slow
 def test_a_small_refresh_is_profiled(tmp_path: Path) -> None:
-    if shutil.which("py-spy", path=str(Path(sys.executable).parent)) is None:
-        pytest.skip("py-spy is not installed")
     command = [sys.executable, "-m", "benchmarks", "profile", "--profiles", "300"]
     graph = tmp_path / "refresh.svg"
     said = subprocess.run(
